@@ -1,0 +1,61 @@
+package fleet
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+)
+
+// ClaimToken is the one-time password with which a runner's container claims
+// its GitHub credential. It is a pure function of the runner id, so that a
+// repeated RunTask has identical parameters.
+func ClaimToken(key []byte, runnerID string) string {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(runnerID))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// CheckClaimToken compares in constant time and accepts any of the keys: two
+// exist during rotation.
+func CheckClaimToken(keys [][]byte, runnerID, token string) bool {
+	ok := false
+	for _, key := range keys {
+		if hmac.Equal([]byte(ClaimToken(key, runnerID)), []byte(token)) {
+			ok = true
+		}
+	}
+	return ok
+}
+
+// NonceHash is what a record keeps of a claim's nonce: enough to know it again,
+// useless to whoever reads the record.
+func NonceHash(nonce string) string {
+	sum := sha256.Sum256([]byte(nonce))
+	return hex.EncodeToString(sum[:])
+}
+
+// What a runner's container finds in its environment.
+const (
+	EnvRunnerID   = "RUNNER_ID"
+	EnvClaimURL   = "CLAIM_URL"   // the full URL of POST /runners/{id}/claim
+	EnvClaimToken = "CLAIM_TOKEN" // the bearer token of that request
+)
+
+// ClaimRequest is the body of POST /runners/{id}/claim; the claim token is the
+// bearer token of the request.
+type ClaimRequest struct {
+	Nonce string `json:"nonce"`
+}
+
+// MaxNonce is the most characters of a nonce.
+const MaxNonce = 128
+
+// ClaimResponse answers a claim. On success it has the credential, else the
+// name of what went wrong and a sentence.
+type ClaimResponse struct {
+	RunnerName       string `json:"runner_name,omitempty"`
+	EncodedJITConfig string `json:"encoded_jit_config,omitempty"`
+	Error            string `json:"error,omitempty"`
+	Message          string `json:"message,omitempty"`
+}

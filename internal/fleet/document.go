@@ -1,0 +1,136 @@
+package fleet
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+)
+
+// Document is the data of one execution. Each step gets all of it and adds its
+// own part, which the state machine puts in place with ResultPath.
+type Document struct {
+	Schema         int                 `json:"schema"`
+	RunID          string              `json:"run_id"`
+	Job            Job                 `json:"job"`
+	Plan           *Plan               `json:"plan,omitempty"`
+	Image          *Image              `json:"image,omitempty"`
+	TaskDefinition *TaskDefinitionPart `json:"task_definition,omitempty"`
+	Wait           *Wait               `json:"wait,omitempty"`
+	Error          *CaughtError        `json:"error,omitempty"`
+}
+
+// Call is what the state machine sends to every function.
+type Call struct {
+	RunnerID  string   `json:"runner_id"` // the execution's name
+	State     string   `json:"state"`
+	TaskToken string   `json:"task_token,omitempty"`
+	Document  Document `json:"document"`
+}
+
+// Decisions of Validate beyond a Verdict.
+const NotWanted Verdict = "not_wanted" // the job needs no runner any more
+
+// Plan is Validate's part: what the job gets, and the limits that the state
+// machine reads from it, in whole seconds.
+type Plan struct {
+	Decision          Verdict    `json:"decision"`
+	Rule              string     `json:"rule,omitempty"`
+	Reason            string     `json:"reason,omitempty"`
+	ClassName         string     `json:"class_name,omitempty"`
+	Size              *Class     `json:"size,omitempty"`
+	ImageSpec         *ImageSpec `json:"image_spec,omitempty"`
+	StartSeconds      int        `json:"start_seconds,omitempty"`
+	IdleSeconds       int        `json:"idle_seconds,omitempty"`
+	BuildSeconds      int        `json:"build_seconds,omitempty"`
+	BuildLeaseSeconds int        `json:"build_lease_seconds,omitempty"`
+}
+
+// Outcomes of ResolveImage and BuildImage.
+const (
+	ImageReady   = "ready"
+	ImageMissing = "missing"
+)
+
+// Image is the part of ResolveImage and BuildImage.
+type Image struct {
+	Outcome string `json:"outcome"`
+	Tag     string `json:"tag"`
+	Digest  string `json:"digest,omitempty"`
+}
+
+// TaskDefinitionPart is RegisterTaskDefinition's part.
+type TaskDefinitionPart struct {
+	ARN string `json:"arn"`
+}
+
+// Outcomes that a signal or InspectRunner reports.
+const (
+	OutcomeTook    = "took"    // the runner has a job
+	OutcomeStopped = "stopped" // the task has ended, or nothing is left to do
+	OutcomeBusy    = "busy"    // it works: wait for the end
+	OutcomeWaiting = "waiting" // it may still get a job: wait for that
+	OutcomeReaped  = "reaped"  // ended by us although its job still waits
+)
+
+// Wait is the part of RunTask, AwaitCompletion (both sent by whoever signals)
+// and InspectRunner: what happened, and how long to wait next.
+type Wait struct {
+	Outcome string `json:"outcome"`
+	Seconds int    `json:"seconds"` // at least 1: Step Functions refuses a time-out of 0
+	Error   string `json:"error,omitempty"`
+	Cause   string `json:"cause,omitempty"`
+}
+
+// CaughtError is what a Catch puts at $.error.
+type CaughtError struct {
+	Error string `json:"Error"`
+	Cause string `json:"Cause"`
+}
+
+// Result is the part of RecordStatus and RecordFailure. Error and Cause are what
+// a red execution ends with.
+type Result struct {
+	RunnerStatus RunnerStatus `json:"runner_status"`
+	RunStatus    RunStatus    `json:"run_status,omitempty"`
+	Conclusion   string       `json:"conclusion,omitempty"`
+	Next         string       `json:"next_runner_id,omitempty"`
+	Error        string       `json:"error,omitempty"`
+	Cause        string       `json:"cause,omitempty"`
+}
+
+// TaskDefinition is the content of an ECS task definition. Two with the same
+// content have the same family, so it is registered once and found by name.
+type TaskDefinition struct {
+	FleetName string `json:"fleet_name"`
+	Image     string `json:"image"` // repository@digest
+	Arch      Arch   `json:"arch"`
+}
+
+// Family names the definition by its content.
+func (d TaskDefinition) Family() string {
+	return d.FleetName + "-" + contentHash(d.FleetName, d.Image, string(d.Arch))
+}
+
+// contentHash is 128 bits of a hash over the parts, each with its length, so
+// that no two lists of parts look alike.
+func contentHash(parts ...string) string {
+	h := sha256.New()
+	for _, part := range parts {
+		fmt.Fprintf(h, "%d:%s,", len(part), part)
+	}
+	return hex.EncodeToString(h.Sum(nil))[:32]
+}
+
+// TaskLaunch is what the platform is asked to run. For one ClientToken it is
+// always the same, byte for byte: ECS refuses a token that comes with other
+// parameters.
+type TaskLaunch struct {
+	RunnerID         string            `json:"runner_id"` // ECS's startedBy
+	ClientToken      string            `json:"client_token"`
+	TaskDefinition   string            `json:"task_definition"`
+	CPU              int               `json:"cpu"`
+	Memory           int               `json:"memory"`
+	EphemeralStorage int               `json:"ephemeral_storage,omitempty"`
+	Spot             bool              `json:"spot,omitempty"`
+	Env              map[string]string `json:"env"`
+}

@@ -1,0 +1,103 @@
+package fleet
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// The names that errors have at a border: in the Retry and Catch clauses of the
+// state machine, in records and in what people read.
+const (
+	GitHubUnauthorized = "GitHub.Unauthorized" // the credential is wrong or lacks a permission (401, 403)
+	GitHubNotFound     = "GitHub.NotFound"     // GitHub does not show the thing to this credential (404)
+	GitHubConflict     = "GitHub.Conflict"     // a runner of that name exists (409)
+	GitHubRunnerBusy   = "GitHub.RunnerBusy"   // a busy runner cannot be deleted (422)
+	GitHubInvalid      = "GitHub.Invalid"      // GitHub refuses the request as it is (other 4xx)
+	GitHubRateLimited  = "GitHub.RateLimited"  // primary or secondary rate limit
+	GitHubUnavailable  = "GitHub.Unavailable"  // 5xx, no answer, or one that cannot be read
+
+	ImageBuildFailed = "Image.BuildFailed"
+
+	RecordsConflict    = "Records.Conflict"    // somebody else changed the record first: read again
+	RecordsUnavailable = "Records.Unavailable" // the table did not answer
+
+	RunnerDeadlineExceeded  = "Runner.DeadlineExceeded"  // GitHub gives a queued job up after 24 h
+	RunnerIdleTimeout       = "Runner.IdleTimeout"       // registered, and got no job for the idle limit
+	RunnerLaunchFailed      = "Runner.LaunchFailed"      // the platform refuses the task; trying again is no use
+	RunnerLaunchUnclear     = "Runner.LaunchUnclear"     // no clear answer: the task may have started
+	RunnerNoCapacity        = "Runner.NoCapacity"        // the platform has no room just now
+	RunnerNotWanted         = "Runner.NotWanted"         // the job needs this runner no longer
+	RunnerSpotInterrupted   = "Runner.SpotInterrupted"   // Fargate Spot took its capacity back
+	RunnerStartTimeout      = "Runner.StartTimeout"      // the container did not claim within the start limit
+	RunnerStoppedEarly      = "Runner.StoppedEarly"      // the task stopped before it took a job
+	RunnerVersionDeprecated = "Runner.VersionDeprecated" // GitHub gives no jobs to this runner version
+)
+
+// Error is an error with a name at the border and its cause inside. Wrap it
+// freely on the way: ErrorName finds it, and one adapter at the Lambda border
+// turns the wrapped error back into the name that Step Functions matches.
+type Error struct {
+	Name    string
+	Message string
+	Err     error
+}
+
+// Errorf makes a named error; like fmt.Errorf it wraps what %w names.
+func Errorf(name, format string, args ...any) error {
+	err := fmt.Errorf(format, args...)
+	return &Error{Name: name, Message: err.Error(), Err: errors.Unwrap(err)}
+}
+
+func (e *Error) Error() string     { return e.Message }
+func (e *Error) Unwrap() error     { return e.Err }
+func (e *Error) ErrorName() string { return e.Name }
+
+// ErrorName returns the name of the first error in err's chain that has one,
+// or "".
+func ErrorName(err error) string {
+	var named interface {
+		error
+		ErrorName() string
+	}
+	if errors.As(err, &named) {
+		return named.ErrorName()
+	}
+	return ""
+}
+
+// IsNamed tells whether err carries one of the names.
+func IsNamed(err error, names ...string) bool {
+	name := ErrorName(err)
+	for _, n := range names {
+		if name == n && name != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// endsRun lists the failures after which another runner for the same job would
+// fail in the same way.
+var endsRun = map[string]bool{
+	GitHubUnauthorized:      true,
+	GitHubNotFound:          true,
+	GitHubInvalid:           true,
+	ImageBuildFailed:        true,
+	RunnerDeadlineExceeded:  true,
+	RunnerLaunchFailed:      true,
+	RunnerVersionDeprecated: true,
+}
+
+// RetryAfter is how long the first error in err's chain that knows says to wait,
+// 0 if none does.
+func RetryAfter(err error) time.Duration {
+	var limited interface {
+		error
+		Wait() time.Duration
+	}
+	if errors.As(err, &limited) {
+		return limited.Wait()
+	}
+	return 0
+}

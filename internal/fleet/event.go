@@ -1,0 +1,113 @@
+package fleet
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Event is one entry on the bus, in EventBridge's envelope.
+type Event struct {
+	ID         string          `json:"id"`
+	Source     string          `json:"source"`
+	DetailType string          `json:"detail-type"`
+	Time       time.Time       `json:"time"`
+	Detail     json.RawMessage `json:"detail"`
+}
+
+// Detail types of the events that the fleet acts on or sends. Those of ECS,
+// CodeBuild and Step Functions are AWS's own.
+const (
+	WorkflowJobEvent  = "workflow_job"
+	TaskEvent         = "ECS Task State Change"
+	BuildEvent        = "CodeBuild Build State Change"
+	ExecutionEvent    = "Step Functions Execution Status Change"
+	RunnerStatusEvent = "runner.status"
+)
+
+// Sources of the fleet's own events.
+const (
+	WebhookSource = "ecsrunner.webhook"
+	LocalSource   = "ecsrunner.local" // the one-machine platform, in place of aws.ecs and aws.codebuild
+	StatusSource  = "ecsrunner.status"
+)
+
+// WorkflowJob is the detail of a workflow_job event: slim, because Step
+// Functions' state data ends at 256 KiB and a webhook may have 25 MB.
+type WorkflowJob struct {
+	Action     string    `json:"action"`
+	Delivery   string    `json:"delivery"`
+	ReceivedAt time.Time `json:"received_at"`
+	Job        Job       `json:"job"`
+}
+
+// Statuses of a task, in ECS's words. STOPPED is final.
+const (
+	TaskPending = "PENDING"
+	TaskRunning = "RUNNING"
+	TaskStopped = "STOPPED"
+)
+
+// Stop codes, in ECS's words.
+const (
+	StopEssentialContainerExited = "EssentialContainerExited"
+	StopTaskFailedToStart        = "TaskFailedToStart"
+	StopUserInitiated            = "UserInitiated"
+	StopSpotInterruption         = "SpotInterruption"
+)
+
+// Task is the state of one task, with the field names of an ECS task state
+// change event. Duplicates carry the same version; each change increments it.
+type Task struct {
+	ARN           string      `json:"taskArn"`
+	ClusterARN    string      `json:"clusterArn,omitempty"`
+	StartedBy     string      `json:"startedBy"` // the runner id
+	LastStatus    string      `json:"lastStatus"`
+	DesiredStatus string      `json:"desiredStatus,omitempty"`
+	StopCode      string      `json:"stopCode,omitempty"`
+	StoppedReason string      `json:"stoppedReason,omitempty"`
+	Containers    []Container `json:"containers,omitempty"`
+	CreatedAt     *time.Time  `json:"createdAt,omitempty"`
+	StartedAt     *time.Time  `json:"startedAt,omitempty"`
+	StoppedAt     *time.Time  `json:"stoppedAt,omitempty"`
+	Version       int64       `json:"version"`
+}
+
+// Container is one container of a task. ExitCode is nil until it has exited.
+type Container struct {
+	Name     string `json:"name"`
+	ExitCode *int   `json:"exitCode,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+}
+
+// ExitCode is the runner container's exit code, nil while there is none.
+func (t Task) ExitCode() *int {
+	for _, c := range t.Containers {
+		if c.ExitCode != nil {
+			return c.ExitCode
+		}
+	}
+	return nil
+}
+
+// Build is the state of one image build.
+type Build struct {
+	BuildID string `json:"build_id"`
+	Tag     string `json:"tag"`
+	Status  string `json:"status"` // IN_PROGRESS, SUCCEEDED, FAILED, STOPPED: CodeBuild's words
+	Digest  string `json:"digest,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+}
+
+const (
+	BuildInProgress = "IN_PROGRESS"
+	BuildSucceeded  = "SUCCEEDED"
+)
+
+// ExecutionEnded is the detail of an event about an execution that ended
+// without RecordStatus or RecordFailure having closed its runner.
+type ExecutionEnded struct {
+	Name   string `json:"name"`
+	Status string `json:"status"` // FAILED, TIMED_OUT, ABORTED
+	Error  string `json:"error,omitempty"`
+	Cause  string `json:"cause,omitempty"`
+}

@@ -1,0 +1,56 @@
+package fleet
+
+import "strconv"
+
+// Exit codes of the runner container. GitHub's own runner uses 0 to 7, 130 and
+// 143 (actions/runner src/Runner.Common/Constants.cs, run.sh). The entrypoint's
+// own are the claim's HTTP status minus 330, so that they stay clear of those.
+const (
+	ExitVersionDeprecated = 7   // GitHub gives no jobs to this runner version
+	ExitUsage             = 64  // the entrypoint was started without what it needs
+	ExitClaimUnauthorized = 71  // 401: wrong claim token or unknown runner
+	ExitClaimConflict     = 79  // 409: somebody else claimed this runner
+	ExitClaimGone         = 80  // 410: the runner is no longer wanted
+	ExitClaimRefused      = 94  // 424: GitHub refuses the credential
+	ExitClaimUnavailable  = 173 // 503: no answer to the claim in the time allowed
+	ExitRunnerNotFound    = 127 // the runner command is not there
+)
+
+// ExitForClaim is the exit code for a claim that was answered for good with an
+// HTTP status; ok is false for a status that is no answer to a claim.
+func ExitForClaim(status int) (code int, ok bool) {
+	switch code := status - 330; code {
+	case ExitClaimUnauthorized, ExitClaimConflict, ExitClaimGone, ExitClaimRefused:
+		return code, true
+	}
+	return 0, false
+}
+
+// ExplainExit says what an exit code of the runner container means.
+func ExplainExit(code int) string {
+	switch code {
+	case 0:
+		return "the runner ended"
+	case ExitVersionDeprecated:
+		return "GitHub gives no jobs to this version of the runner"
+	case ExitUsage:
+		return "the entrypoint was started without what it needs"
+	case ExitClaimUnauthorized:
+		return "the claim was refused: wrong claim token or unknown runner"
+	case ExitClaimConflict:
+		return "the claim was refused: somebody else had claimed this runner"
+	case ExitClaimGone:
+		return "the runner was no longer wanted when it claimed"
+	case ExitClaimRefused:
+		return "GitHub refused to register the runner"
+	case ExitClaimUnavailable:
+		return "the claim got no answer in the time allowed"
+	case ExitRunnerNotFound:
+		return "the runner command was not found"
+	case 130, 143:
+		return "the runner was told to stop"
+	case 137:
+		return "the runner was killed: it did not stop in time, or ran out of memory"
+	}
+	return "the runner exited with status " + strconv.Itoa(code)
+}

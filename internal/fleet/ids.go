@@ -1,0 +1,55 @@
+package fleet
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// MaxFleetName is the most characters of a fleet name. It leaves room for a
+// 19-digit job id and two counters within the 64 characters that GitHub allows
+// a runner name (the server enforces it; it is not in GitHub's API description).
+const MaxFleetName = 20
+
+var fleetName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
+
+// CheckFleetName refuses a name that cannot be part of a runner name, an
+// execution name and an ECS startedBy alike.
+func CheckFleetName(name string) error {
+	if len(name) > MaxFleetName || !fleetName.MatchString(name) {
+		return fmt.Errorf("%q: use 1 to %d of a-z, 0-9 and -, beginning and ending with a letter or digit", name, MaxFleetName)
+	}
+	return nil
+}
+
+// RunID is the id of the run that records a job. Every attempt of a job has a
+// job id of its own.
+func RunID(jobID int64) string { return "job-" + strconv.FormatInt(jobID, 10) }
+
+// RunnerID names the n-th runner launched for a job: the record, the execution
+// and the ECS startedBy.
+func RunnerID(fleetName string, jobID int64, n int) string {
+	return fmt.Sprintf("%s-%d-%d", fleetName, jobID, n)
+}
+
+// RunnerName is the GitHub name of a runner's k-th registration. A name is
+// never used twice: GitHub's removal of an old registration lags behind.
+func RunnerName(runnerID string, k int) string { return fmt.Sprintf("%s.%d", runnerID, k) }
+
+var runnerName = regexp.MustCompile(`^(.+)-([1-9][0-9]{0,18})-([1-9][0-9]{0,8})(?:\.([1-9][0-9]{0,8}))?$`)
+
+// ParseRunnerID splits a runner id, or the GitHub name of one of its
+// registrations. ok is false for anything that is not of this fleet.
+func ParseRunnerID(fleetName, name string) (runnerID string, jobID int64, ok bool) {
+	m := runnerName.FindStringSubmatch(name)
+	if m == nil || m[1] != fleetName {
+		return "", 0, false
+	}
+	jobID, err := strconv.ParseInt(m[2], 10, 64)
+	if err != nil {
+		return "", 0, false
+	}
+	id, _, _ := strings.Cut(name, ".")
+	return id, jobID, true
+}

@@ -1,0 +1,74 @@
+package fleet
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/distribution/reference"
+)
+
+// MaxImageReference is ECS's limit for an image name, in characters.
+const MaxImageReference = 255
+
+// DefaultRegistries are the registries that image: labels may name unless the
+// configuration says otherwise.
+var DefaultRegistries = []string{"docker.io", "ghcr.io", "mcr.microsoft.com", "public.ecr.aws", "quay.io"}
+
+// ParseImage normalises the base image that a label names and refuses what is
+// no image reference, names no tag or digest, or names a registry that is not
+// allowed. The text comes from whoever can edit a workflow: it is only ever
+// passed on as one argument, never as part of a script or file.
+func ParseImage(text string, registries []string) (string, error) {
+	if len(text) > MaxImageReference {
+		return "", fmt.Errorf("image reference of %d characters: at most %d are allowed", len(text), MaxImageReference)
+	}
+	named, err := reference.ParseNormalizedNamed(text)
+	if err != nil {
+		return "", fmt.Errorf("%q is no image reference: %s", text, plainReason(err))
+	}
+	if reference.IsNameOnly(named) {
+		return "", fmt.Errorf("image %q names no tag: write %s:<tag> or %s@sha256:<digest>", text, text, text)
+	}
+	registry := strings.ToLower(reference.Domain(named))
+	if !slices.Contains(registries, registry) {
+		return "", fmt.Errorf("image %q comes from registry %s, which is not allowed: %s", text, registry, strings.Join(registries, ", "))
+	}
+	return named.String(), nil
+}
+
+func plainReason(err error) string {
+	if errors.Is(err, reference.ErrNameContainsUppercase) {
+		return "the name must be lower case"
+	}
+	return strings.TrimPrefix(err.Error(), "invalid reference format: ")
+}
+
+// ImageKind tells where an image spec comes from.
+type ImageKind string
+
+const (
+	BaseImage     ImageKind = "base"      // the fleet's own image
+	ExtraImage    ImageKind = "extra"     // from extra_runner_images, by label
+	OnDemandImage ImageKind = "on_demand" // from an image:<base-image> label
+)
+
+// ImageSpec is what a job wants to run in.
+type ImageSpec struct {
+	Kind ImageKind `json:"kind"`
+	Name string    `json:"name"` // tag of the base image, label, or normalised reference
+	Arch Arch      `json:"arch"`
+}
+
+// Tag is the content tag of a spec: a hash, never user text, so that two specs
+// never share one.
+func (s ImageSpec) Tag() string { return contentHash(string(s.Kind), s.Name, string(s.Arch)) }
+
+// String is how people are shown the image.
+func (s ImageSpec) String() string {
+	if s.Kind == OnDemandImage {
+		return "image:" + s.Name
+	}
+	return s.Name
+}

@@ -1,0 +1,54 @@
+package fleet
+
+import (
+	"strings"
+	"time"
+)
+
+// Statuses and conclusions of a job, in GitHub's words.
+const (
+	JobQueued     = "queued"
+	JobWaiting    = "waiting"
+	JobInProgress = "in_progress"
+	JobCompleted  = "completed"
+
+	ConclusionCancelled = "cancelled"
+)
+
+// Job is what the fleet knows of a GitHub Actions workflow job: the part of a
+// workflow_job webhook that it acts on, small enough for events and state data.
+type Job struct {
+	JobID          int64      `json:"job_id"`
+	WorkflowRunID  int64      `json:"workflow_run_id"`
+	RunAttempt     int        `json:"run_attempt,omitempty"` // absent on older GitHub Enterprise Server
+	Repository     string     `json:"repository"`            // owner/name
+	Private        bool       `json:"private"`
+	Name           string     `json:"job_name"`
+	WorkflowName   string     `json:"workflow_name,omitempty"`
+	HeadBranch     string     `json:"head_branch,omitempty"`
+	HTMLURL        string     `json:"html_url,omitempty"`
+	Labels         []string   `json:"labels"`
+	Status         string     `json:"job_status"`
+	Conclusion     string     `json:"conclusion,omitempty"`
+	RunnerID       int64      `json:"github_runner_id,omitempty"`
+	RunnerName     string     `json:"github_runner_name,omitempty"`
+	InstallationID int64      `json:"installation_id,omitempty"`
+	CreatedAt      *time.Time `json:"created_at,omitempty"`
+	StartedAt      *time.Time `json:"started_at,omitempty"` // set even while queued: only good once in progress
+	CompletedAt    *time.Time `json:"completed_at,omitempty"`
+}
+
+// Owner is the part of the repository before the slash.
+func (j Job) Owner() string {
+	owner, _, _ := strings.Cut(j.Repository, "/")
+	return owner
+}
+
+// Registration is a runner as GitHub knows it. Busy and Online may lag behind
+// the truth: that Busy is false proves nothing.
+type Registration struct {
+	ID     int64
+	Name   string
+	Online bool
+	Busy   bool
+}

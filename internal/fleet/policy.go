@@ -1,0 +1,272 @@
+package fleet
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// GitHub's limits for labels: at most 100 on a runner (its API description),
+// 256 characters each (actions/runner Validators.cs).
+const (
+	MaxLabels      = 100
+	MaxLabelLength = 256
+)
+
+// Policy decides what jobs get. It is the part of the configuration that the
+// decisions need.
+type Policy struct {
+	FleetName        string
+	Repositories     []string         // owner/name, compared ignoring case
+	AllowPublic      bool             // jobs of public repositories too
+	Classes          map[string]Class // by lower-case name
+	DefaultClass     string
+	BaseImage        string            // runner_image_tag
+	ExtraImages      map[string]string // label → Dockerfile path
+	FleetLabels      []string          // further labels of this fleet's runners
+	RequiredLabel    string            // if set, only jobs with it are ours
+	NoImages         string            // why there is no image but the base image; "" if there are
+	NoOnDemandImages string            // why image: labels are refused; "" if they work
+	Registries       []string          // that image: labels may name
+	MaxRunners       int
+	Limits           Limits
+}
+
+// Limits are the times that bound a runner's life.
+type Limits struct {
+	Start      time.Duration // from RunTask until the runner has claimed
+	Idle       time.Duration // the longest silence before a job
+	Inspect    time.Duration // how often a running job is looked at
+	MaxRuntime time.Duration // of a job
+	Queue      time.Duration // GitHub gives a queued job up after 24 h
+	Build      time.Duration // of an image build
+	BuildLease time.Duration // the longest silence of a build
+}
+
+// DefaultLimits are the limits unless the configuration says otherwise.
+func DefaultLimits() Limits {
+	return Limits{
+		Start:      15 * time.Minute,
+		Idle:       5 * time.Minute,
+		Inspect:    30 * time.Minute,
+		MaxRuntime: 6 * time.Hour,
+		Queue:      24 * time.Hour,
+		Build:      time.Hour,
+		BuildLease: 15 * time.Minute,
+	}
+}
+
+// Verdict is what policy says to a job.
+type Verdict string
+
+const (
+	Admitted Verdict = "admitted"
+	Refused  Verdict = "refused" // ours, and we say no: recorded with the reason
+	Ignored  Verdict = "ignored" // not ours: nothing is spent
+)
+
+// Decision is a verdict with the rule that led to it and a sentence for people.
+type Decision struct {
+	Verdict Verdict
+	Rule    string
+	Reason  string
+	Class   string
+	Size    Class
+	Image   ImageSpec
+}
+
+// Admit decides about a job from its labels and repository. It is a pure
+// function: the same job and policy always get the same decision.
+//
+// A label that this fleet does not know makes the job somebody else's: Ignored.
+// A job whose labels are all ours but ask for what we will not or cannot give
+// is Refused.
+func (p Policy) Admit(job Job) Decision {
+	labels := NormalLabels(job.Labels)
+	if len(labels) == 0 {
+		return ignored("labels.none", "the job has no labels")
+	}
+	if len(labels) > MaxLabels {
+		return ignored("labels.too_many", "the job has %d labels; a runner can have at most %d", len(labels), MaxLabels)
+	}
+	if p.RequiredLabel != "" && !slices.Contains(labels, strings.ToLower(p.RequiredLabel)) {
+		return ignored("labels.required", "the job lacks the label %q that this fleet requires", p.RequiredLabel)
+	}
+	for _, l := range labels {
+		if !p.knows(l) {
+			return ignored("labels.unknown", "label %s is not one of this fleet's", quoteShort(l))
+		}
+	}
+	for _, l := range labels {
+		if n := utf8.RuneCountInString(l); n > MaxLabelLength {
+			return refused("labels.too_long", "label %s has %d characters; GitHub allows at most %d", quoteShort(l), n, MaxLabelLength)
+		}
+		if strings.Contains(l, ",") {
+			return refused("labels.comma", "label %s has a comma, which a runner's label cannot have", quoteShort(l))
+		}
+	}
+	if !p.AllowPublic && !job.Private {
+		return refused("repository.public", "%s is public, so anybody who opens a pull request could run code here; set allow_public_repositories: true if you want that", job.Repository)
+	}
+	return p.plan(labels)
+}
+
+func (p Policy) plan(labels []string) Decision {
+	d := Decision{Verdict: Admitted, Class: p.DefaultClass}
+	var classes, images, runs, archs []string
+	for _, l := range labels {
+		switch {
+		case strings.HasPrefix(l, classPrefix):
+			classes = append(classes, strings.TrimPrefix(l, classPrefix))
+		case strings.HasPrefix(l, imagePrefix), p.ExtraImages[l] != "":
+			images = append(images, l)
+		case strings.HasPrefix(l, runPrefix):
+			runs = append(runs, l)
+		case l == string(X64) || l == string(ARM64):
+			archs = append(archs, l)
+		}
+	}
+	for _, several := range []struct {
+		what string
+		got  []string
+	}{{"classes", classes}, {"images", images}, {"run: labels", runs}, {"architectures", archs}} {
+		if len(several.got) > 1 {
+			return refused("labels.several", "the job names %d %s (%s); name one", len(several.got), several.what, quoteShort(strings.Join(several.got, ", ")))
+		}
+	}
+	if len(classes) == 1 {
+		d.Class = classes[0]
+	}
+	size, ok := p.Classes[d.Class]
+	if !ok {
+		return refused("class.unknown", "class %s is not one of %s", quoteShort(d.Class), strings.Join(p.classNames(), ", "))
+	}
+	if size.Arch == "" {
+		size.Arch = X64
+	}
+	if len(archs) == 1 && archs[0] != string(size.Arch) {
+		return refused("class.arch", "class %q is %s, and the job asks for %s", d.Class, size.Arch, archs[0])
+	}
+	d.Size = size
+	d.Image = ImageSpec{Kind: BaseImage, Name: p.BaseImage, Arch: size.Arch}
+	if len(images) == 1 {
+		return p.withImage(d, images[0])
+	}
+	return d
+}
+
+func (p Policy) withImage(d Decision, label string) Decision {
+	if p.NoImages != "" {
+		return refused("image.none", "%s", p.NoImages)
+	}
+	text, onDemand := strings.CutPrefix(label, imagePrefix)
+	if onDemand && p.NoOnDemandImages != "" {
+		return refused("image.not_on_demand", "%s", p.NoOnDemandImages)
+	}
+	if !onDemand {
+		d.Image = ImageSpec{Kind: ExtraImage, Name: label, Arch: d.Size.Arch}
+		return d
+	}
+	name, err := ParseImage(text, p.Registries)
+	if err != nil {
+		return refused("image.reference", "%s", err)
+	}
+	d.Image = ImageSpec{Kind: OnDemandImage, Name: name, Arch: d.Size.Arch}
+	return d
+}
+
+// Labels that every fleet knows, and the prefixes of those that say something.
+const (
+	classPrefix = "class:" // a size
+	imagePrefix = "image:" // a base image
+	runPrefix   = "run:"   // anything: a job and its runner of their own
+)
+
+var builtInLabels = []string{"self-hosted", "linux", string(X64), string(ARM64)}
+
+// IsBuiltInLabel tells whether every fleet knows the label, so that no
+// configuration can give it another meaning. It ignores case.
+func IsBuiltInLabel(label string) bool {
+	label = strings.ToLower(label)
+	if slices.Contains(builtInLabels, label) {
+		return true
+	}
+	return slices.ContainsFunc([]string{classPrefix, imagePrefix, runPrefix}, func(prefix string) bool {
+		return strings.HasPrefix(label, prefix)
+	})
+}
+
+func (p Policy) knows(label string) bool {
+	if IsBuiltInLabel(label) || p.ExtraImages[label] != "" || strings.EqualFold(label, p.RequiredLabel) {
+		return true
+	}
+	return slices.ContainsFunc(p.FleetLabels, func(l string) bool { return strings.EqualFold(l, label) })
+}
+
+func (p Policy) classNames() []string {
+	names := make([]string, 0, len(p.Classes))
+	for name := range p.Classes {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// AllowsRepository tells whether a repository is on the list; GitHub compares
+// owners and names ignoring case.
+func (p Policy) AllowsRepository(repository string) bool {
+	return slices.ContainsFunc(p.Repositories, func(r string) bool { return strings.EqualFold(r, repository) })
+}
+
+// NormalLabels are the labels in lower case, each once, in their order: GitHub
+// compares labels ignoring case.
+func NormalLabels(labels []string) []string {
+	out := make([]string, 0, len(labels))
+	for _, l := range labels {
+		l = strings.ToLower(strings.TrimSpace(l))
+		if l != "" && !slices.Contains(out, l) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// RunnerLabels are the labels of the runner for a job: exactly the job's, and
+// self-hosted, since a just-in-time registration adds none by itself.
+func RunnerLabels(job Job) []string {
+	labels := NormalLabels(job.Labels)
+	if !slices.Contains(labels, "self-hosted") {
+		labels = append([]string{"self-hosted"}, labels...)
+	}
+	return labels
+}
+
+// CanRun tells whether a runner with these labels may get the job.
+func CanRun(runnerLabels []string, job Job) bool {
+	for _, l := range NormalLabels(job.Labels) {
+		if !slices.Contains(runnerLabels, l) {
+			return false
+		}
+	}
+	return true
+}
+
+func ignored(rule, format string, args ...any) Decision {
+	return Decision{Verdict: Ignored, Rule: rule, Reason: fmt.Sprintf(format, args...)}
+}
+
+func refused(rule, format string, args ...any) Decision {
+	return Decision{Verdict: Refused, Rule: rule, Reason: fmt.Sprintf(format, args...)}
+}
+
+// quoteShort quotes a stranger's text so that it fits a sentence and cannot
+// break a line or a terminal.
+func quoteShort(s string) string {
+	if r := []rune(s); len(r) > 60 {
+		s = string(r[:57]) + "..."
+	}
+	return fmt.Sprintf("%q", s)
+}

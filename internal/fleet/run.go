@@ -1,0 +1,200 @@
+package fleet
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// RunStatus is where a run stands.
+type RunStatus string
+
+const (
+	RunQueued        RunStatus = "QUEUED"  // no runner yet; the reason says why
+	RunWaiting       RunStatus = "WAITING" // GitHub waits for an environment's approval
+	RunImageCreating RunStatus = "IMAGE_CREATING"
+	RunStarting      RunStatus = "STARTING"
+	RunWaitingForJob RunStatus = "WAITING_FOR_JOB"
+	RunRunning       RunStatus = "RUNNING"
+	RunCompleted     RunStatus = "COMPLETED" // with GitHub's conclusion, whatever it is
+	RunCancelled     RunStatus = "CANCELLED"
+	RunFailed        RunStatus = "FAILED"  // the fleet could not run it
+	RunRefused       RunStatus = "REFUSED" // policy said no
+)
+
+// Terminal tells whether a run with this status has ended.
+func (s RunStatus) Terminal() bool {
+	switch s {
+	case RunCompleted, RunCancelled, RunFailed, RunRefused:
+		return true
+	}
+	return false
+}
+
+var active = []RunStatus{RunQueued, RunWaiting, RunImageCreating, RunStarting, RunWaitingForJob, RunRunning}
+var ended = []RunStatus{RunCompleted, RunCancelled, RunFailed, RunRefused}
+
+// runMoves are the legal next statuses. An open run may move to any other but
+// for one rule: what runs cannot be queued again. A FAILED or REFUSED run is
+// amended if GitHub runs its job after all.
+var runMoves = map[RunStatus][]RunStatus{
+	RunQueued:        slices.Concat(active, ended),
+	RunWaiting:       slices.Concat(active, ended),
+	RunImageCreating: slices.Concat(active, ended),
+	RunStarting:      slices.Concat(active, ended),
+	RunWaitingForJob: slices.Concat(active, ended),
+	RunRunning:       {RunRunning, RunCompleted, RunCancelled, RunFailed},
+	RunFailed:        {RunRunning, RunCompleted, RunCancelled},
+	RunRefused:       {RunRunning, RunCompleted, RunCancelled},
+}
+
+// CanMove tells whether a run may go from one status to another.
+func (s RunStatus) CanMove(to RunStatus) bool { return slices.Contains(runMoves[s], to) }
+
+// Stage names a moment of a run or runner. A record keeps the first time of
+// each.
+type Stage string
+
+const (
+	StageQueued       Stage = "queued_at"       // GitHub queued the job
+	StageReceived     Stage = "received_at"     // the webhook accepted the event
+	StageLaunched     Stage = "launched_at"     // the first runner was launched
+	StageAdmitted     Stage = "admitted_at"     // Validate admitted it
+	StageImageReady   Stage = "image_ready_at"  // the image's digest is known
+	StageTaskStarted  Stage = "task_started_at" // the platform accepted the task
+	StageContainerUp  Stage = "container_up_at" // the container runs
+	StageClaimed      Stage = "claimed_at"      // the container asked for its credential
+	StageRegistered   Stage = "registered_at"   // GitHub knows the runner
+	StageJobStarted   Stage = "job_started_at"  // GitHub gave it a job
+	StageJobCompleted Stage = "job_completed_at"
+	StageClosing      Stage = "closing_at" // we began to end the runner
+	StageTaskStopped  Stage = "task_stopped_at"
+	StageClosed       Stage = "closed_at"
+)
+
+// Times are the moments of a record.
+type Times map[Stage]time.Time
+
+// set keeps the first time and never changes the map in place: records are
+// values, and the one that was read must stay as it was.
+func (t Times) set(s Stage, at time.Time) Times {
+	if _, known := t[s]; known || at.IsZero() {
+		return t
+	}
+	out := maps.Clone(t)
+	if out == nil {
+		out = Times{}
+	}
+	out[s] = at.UTC()
+	return out
+}
+
+// MaxFruitless is how many runners may end without a job before their run fails.
+const MaxFruitless = 5
+
+// Run is the fleet's record of one job. It ends in exactly one terminal status.
+type Run struct {
+	Schema     int       `json:"schema"`
+	RunID      string    `json:"run_id"`
+	Job        Job       `json:"job"`
+	Status     RunStatus `json:"status"`
+	Reason     string    `json:"reason,omitempty"`
+	Rule       string    `json:"rule,omitempty"` // of the decision behind the reason
+	Conclusion string    `json:"conclusion,omitempty"`
+	ClassName  string    `json:"class_name,omitempty"`
+	Image      string    `json:"image,omitempty"`
+
+	// RunnerID is the runner that is expected to run the job. It and the
+	// runner's For change only together, in one transaction.
+	RunnerID string `json:"runner_id,omitempty"`
+	// RanOn is the runner that took the job: a fact, written once.
+	RanOn string `json:"ran_on,omitempty"`
+
+	// LastRunner is the newest runner launched for it, whatever became of that.
+	LastRunner   string `json:"last_runner_id,omitempty"`
+	Launched     int    `json:"launched"`  // runners launched so far
+	Fruitless    int    `json:"fruitless"` // of them, ended without any job
+	WaitsForRoom bool   `json:"waits_for_room,omitempty"`
+	Times        Times  `json:"times"`
+	Version      int64  `json:"version"`
+}
+
+// NewRun makes the record of a job that was just heard of.
+func NewRun(job Job, receivedAt time.Time) Run {
+	r := Run{Schema: Schema, RunID: RunID(job.JobID), Job: job, Status: RunQueued, Times: Times{}}
+	if job.CreatedAt != nil {
+		r.Times = r.Times.set(StageQueued, *job.CreatedAt)
+	}
+	r.Times = r.Times.set(StageReceived, receivedAt)
+	return r
+}
+
+// Wanted tells whether the run needs a runner: it is open, nobody has its job,
+// and GitHub does not wait for an approval.
+func (r Run) Wanted() bool {
+	return !r.Status.Terminal() && r.RanOn == "" && r.Status != RunWaiting && r.Status != RunRunning
+}
+
+// At is the time of a stage, zero if it has not come.
+func (r Run) At(s Stage) time.Time { return r.Times[s] }
+
+// Mark keeps the time of a stage, the first one only.
+func (r Run) Mark(s Stage, at time.Time) Run {
+	r.Times = r.Times.set(s, at)
+	return r
+}
+
+// Move changes the status, or leaves the run as it is if the move is not legal.
+func (r Run) Move(to RunStatus, reason string) Run {
+	if !r.Status.CanMove(to) {
+		return r
+	}
+	r.Status, r.Reason = to, reason
+	return r
+}
+
+// Wait puts the run aside until GitHub has the approval that the job's
+// environment asks for. A job that already runs is left alone: the event is late.
+func (r Run) Wait() Run {
+	if !r.Wanted() {
+		return r
+	}
+	r.WaitsForRoom = false
+	return r.Move(RunWaiting, "GitHub waits for the approval of the job's environment")
+}
+
+// Requeue makes a run that waited for approval wanted again.
+func (r Run) Requeue(job Job) Run {
+	if r.Status != RunWaiting {
+		return r
+	}
+	r.Job = job
+	return r.Move(RunQueued, "")
+}
+
+// Complete closes the run with what GitHub says of its job. It may amend a run
+// that the fleet had given up.
+func (r Run) Complete(job Job, now time.Time) Run {
+	to, reason := RunCompleted, ""
+	if job.Conclusion == ConclusionCancelled {
+		to, reason = RunCancelled, "cancelled on GitHub before a runner took it"
+		if r.RanOn != "" {
+			reason = fmt.Sprintf("cancelled on GitHub while %s ran it", r.RanOn)
+		}
+	}
+	moved := r.Move(to, reason)
+	if moved.Status != to || r.Status == to && r.Conclusion != "" {
+		return r
+	}
+	moved.Conclusion = job.Conclusion
+	moved.Job.Status, moved.Job.Conclusion = JobCompleted, job.Conclusion
+	moved.WaitsForRoom = false
+	if r.RanOn != "" && job.StartedAt != nil {
+		moved = moved.Mark(StageJobStarted, *job.StartedAt)
+	}
+	if job.CompletedAt != nil {
+		moved = moved.Mark(StageJobCompleted, *job.CompletedAt)
+	}
+	return moved.Mark(StageClosed, now)
+}

@@ -1,0 +1,191 @@
+package fleet
+
+import (
+	"maps"
+	"time"
+)
+
+// RunnerStatus is where a runner stands.
+type RunnerStatus string
+
+const (
+	RunnerStarting      RunnerStatus = "STARTING"
+	RunnerImageCreating RunnerStatus = "IMAGE_CREATING"
+	RunnerWaitingForJob RunnerStatus = "WAITING_FOR_JOB"
+	RunnerRunning       RunnerStatus = "RUNNING"
+	RunnerOffline       RunnerStatus = "OFFLINE" // ended well
+	RunnerFailed        RunnerStatus = "FAILED"  // ended by what the fleet could not do
+)
+
+// Phase tells who may still do what with a runner.
+type Phase string
+
+const (
+	Open    Phase = "OPEN"
+	Closing Phase = "CLOSING" // somebody is ending it: it may claim nothing any more
+	Closed  Phase = "CLOSED"
+)
+
+// What an execution with a stored token waits for.
+const (
+	WaitForImage   = "image"
+	WaitForJob     = "job"
+	WaitForStopped = "stopped"
+)
+
+// Runner is one ephemeral GitHub runner: one record, one execution, at most one
+// task.
+type Runner struct {
+	Schema   int          `json:"schema"`
+	RunnerID string       `json:"runner_id"`
+	RunID    string       `json:"run_id"` // the run it was launched for; never changes
+	Status   RunnerStatus `json:"status"`
+	Phase    Phase        `json:"phase"`
+	Reason   string       `json:"reason,omitempty"`
+
+	// For is the run whose job it is expected to take. It and the run's
+	// RunnerID change only together, in one transaction.
+	For string `json:"for,omitempty"`
+	// Took is the job that it took: a fact, written once.
+	Took int64 `json:"took,omitempty"`
+
+	Repository string   `json:"repository"`
+	Labels     []string `json:"labels"`
+	ClassName  string   `json:"class_name,omitempty"`
+	Image      string   `json:"image,omitempty"`
+
+	TaskToken  string `json:"task_token,omitempty"`
+	WaitingFor string `json:"waiting_for,omitempty"`
+
+	Rung          int    `json:"rung,omitempty"` // of the capacity ladder
+	TaskARN       string `json:"task_arn,omitempty"`
+	TaskStatus    string `json:"task_status,omitempty"` // ECS's word
+	TaskVersion   int64  `json:"task_version,omitempty"`
+	StopCode      string `json:"stop_code,omitempty"`
+	StoppedReason string `json:"stopped_reason,omitempty"`
+	ExitCode      *int   `json:"exit_code,omitempty"`
+
+	Claims         int    `json:"claims,omitempty"` // claim numbers given out
+	NonceHash      string `json:"nonce_hash,omitempty"`
+	RegistrationID int64  `json:"registration_id,omitempty"` // GitHub's runner id of the newest claim
+	Repeats        int    `json:"repeats,omitempty"`         // claims after an answer that was lost
+
+	// FailureName and Failure are why the runner cannot do its work, noted by
+	// whoever learnt it first.
+	FailureName string `json:"failure_name,omitempty"`
+	Failure     string `json:"failure,omitempty"`
+
+	Times   Times `json:"times"`
+	Version int64 `json:"version"`
+}
+
+// CanTake tells whether the runner might still take a job.
+func (r Runner) CanTake() bool { return r.Phase == Open && r.Took == 0 && r.TaskStatus != TaskStopped }
+
+// Stopped tells whether its task has ended.
+func (r Runner) Stopped() bool { return r.TaskStatus == TaskStopped }
+
+// At is the time of a stage, zero if it has not come.
+func (r Runner) At(s Stage) time.Time { return r.Times[s] }
+
+// Mark keeps the time of a stage, the first one only.
+func (r Runner) Mark(s Stage, at time.Time) Runner {
+	r.Times = r.Times.set(s, at)
+	return r
+}
+
+// Progress moves an open runner forward and leaves it alone otherwise: late
+// events must not take a running runner back to its start.
+func (r Runner) Progress(to RunnerStatus) Runner {
+	if r.Phase == Closed || runnerRank[to] < runnerRank[r.Status] {
+		return r
+	}
+	r.Status = to
+	return r
+}
+
+var runnerRank = map[RunnerStatus]int{
+	RunnerStarting:      0,
+	RunnerImageCreating: 0,
+	RunnerWaitingForJob: 1,
+	RunnerRunning:       2,
+	RunnerOffline:       3,
+	RunnerFailed:        3,
+}
+
+// runStatusOf is what an open run shows while its runner stands there.
+var runStatusOf = map[RunnerStatus]RunStatus{
+	RunnerStarting:      RunStarting,
+	RunnerImageCreating: RunImageCreating,
+	RunnerWaitingForJob: RunWaitingForJob,
+}
+
+// Follow shows on the run how far its expected runner has come.
+func (r Run) Follow(runner Runner) Run {
+	to, ok := runStatusOf[runner.Status]
+	if !ok || !r.Wanted() || r.RunnerID != runner.RunnerID {
+		return r
+	}
+	return r.Move(to, "")
+}
+
+// ApplyTask notes a change of the runner's task. changed is false for what was
+// known already: duplicates carry the same version, and STOPPED is final.
+func (r Runner) ApplyTask(t Task, now time.Time) (_ Runner, changed bool) {
+	if r.TaskARN != "" && r.TaskARN != t.ARN {
+		return r, false // another task in our name: the sweep's business
+	}
+	if r.TaskStatus == TaskStopped || t.Version <= r.TaskVersion && t.LastStatus != TaskStopped {
+		return r, false
+	}
+	if r.TaskARN == "" {
+		r.TaskARN = t.ARN
+	}
+	r.TaskStatus, r.TaskVersion = t.LastStatus, t.Version
+	switch t.LastStatus {
+	case TaskRunning:
+		r = r.Mark(StageContainerUp, orElse(t.StartedAt, now))
+	case TaskStopped:
+		r.StopCode, r.StoppedReason, r.ExitCode = t.StopCode, t.StoppedReason, t.ExitCode()
+		r = r.Mark(StageTaskStopped, orElse(t.StoppedAt, now))
+	}
+	return r, true
+}
+
+func orElse(at *time.Time, otherwise time.Time) time.Time {
+	if at != nil {
+		return *at
+	}
+	return otherwise
+}
+
+// BeginEnd starts to end a runner: from now on it can claim nothing. It is
+// refused for a runner that has a job.
+func (r Runner) BeginEnd(reason string, now time.Time) (_ Runner, ok bool) {
+	if r.Took != 0 || r.Phase == Closed {
+		return r, false
+	}
+	if r.Phase == Closing {
+		return r, true
+	}
+	r.Phase, r.Reason = Closing, reason
+	return r.Mark(StageClosing, now), true
+}
+
+// Reopen takes BeginEnd back: GitHub says that the runner is busy, so a webhook
+// was lost.
+func (r Runner) Reopen() Runner {
+	if r.Phase == Closing {
+		r.Phase, r.Reason = Open, ""
+		r.Times = maps.Clone(r.Times)
+		delete(r.Times, StageClosing)
+		r = r.Progress(RunnerRunning)
+	}
+	return r
+}
+
+// Forget takes the stored token away, once its stage is completed.
+func (r Runner) Forget() Runner {
+	r.TaskToken, r.WaitingFor = "", ""
+	return r
+}

@@ -1,0 +1,74 @@
+package fleet
+
+import "fmt"
+
+// Arch is a CPU architecture as GitHub's labels spell it.
+type Arch string
+
+const (
+	X64   Arch = "x64"
+	ARM64 Arch = "arm64"
+)
+
+// Class is a named size that jobs ask for by the label class:<name>.
+type Class struct {
+	CPU              int  `json:"cpu"`                         // CPU units, 1024 to a vCPU
+	Memory           int  `json:"memory"`                      // MiB
+	Arch             Arch `json:"arch"`                        // x64 if empty
+	Spot             bool `json:"spot,omitempty"`              // may run on Fargate Spot
+	EphemeralStorage int  `json:"ephemeral_storage,omitempty"` // GiB, 21 to 200; 0 is Fargate's own 20
+}
+
+type memoryRange struct{ min, max, step int }
+
+// fargateSizes are the Linux pairs that Fargate offers
+// (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html).
+var fargateSizes = map[int]memoryRange{
+	512:   {1024, 4096, 1024},
+	1024:  {2048, 8192, 1024},
+	2048:  {4096, 16384, 1024},
+	4096:  {8192, 30720, 1024},
+	8192:  {16384, 61440, 4096},
+	16384: {32768, 122880, 8192},
+}
+
+// fargateOdd are the sizes whose memory follows no step, in MiB.
+var fargateOdd = map[int][]int{
+	256:   {512, 1024, 2048},
+	32768: {61440, 122880, 249856},
+}
+
+// Check refuses a size that Fargate has not, and says which memory fits.
+func (c Class) Check() error {
+	if err := checkPair(c.CPU, c.Memory); err != nil {
+		return err
+	}
+	switch c.Arch {
+	case "", X64, ARM64:
+	default:
+		return fmt.Errorf("arch %q: use x64 or arm64", c.Arch)
+	}
+	if c.EphemeralStorage != 0 && (c.EphemeralStorage < 21 || c.EphemeralStorage > 200) {
+		return fmt.Errorf("ephemeral_storage %d: use 21 to 200 (GiB), or leave it out for Fargate's own 20", c.EphemeralStorage)
+	}
+	return nil
+}
+
+func checkPair(cpu, memory int) error {
+	if odd, ok := fargateOdd[cpu]; ok {
+		for _, m := range odd {
+			if m == memory {
+				return nil
+			}
+		}
+		return fmt.Errorf("cpu %d with memory %d is no Fargate size: %d CPU units take %v MiB", cpu, memory, cpu, odd)
+	}
+	r, ok := fargateSizes[cpu]
+	if !ok {
+		return fmt.Errorf("cpu %d is no Fargate size: use 256, 512, 1024, 2048, 4096, 8192, 16384 or 32768 (1024 is one vCPU)", cpu)
+	}
+	if memory < r.min || memory > r.max || memory%r.step != 0 {
+		return fmt.Errorf("cpu %d with memory %d is no Fargate size: %d CPU units take %d to %d MiB in steps of %d", cpu, memory, cpu, r.min, r.max, r.step)
+	}
+	return nil
+}

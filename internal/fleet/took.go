@@ -1,0 +1,81 @@
+package fleet
+
+import "time"
+
+// TookFacts are the records that a decision about "job J runs on runner R" needs.
+type TookFacts struct {
+	Run      Run     // of job J; made by the caller if it was unknown
+	Runner   Runner  // R
+	Meant    *Run    // the run that R was meant for, if that is another one
+	Expected *Runner // the runner that J's run expected, if that is another one
+	At       time.Time
+	Now      time.Time
+}
+
+// TookResult says what follows from it.
+type TookResult struct {
+	Changes  Changes
+	Relaunch []string // runs that lost their runner
+	End      []string // idle runners that nobody expects any more
+	Known    bool     // the fact was recorded already
+}
+
+// Took records that a runner took a job, and mends the expectations: GitHub gives
+// a job to any idle runner with its labels, whoever that was launched for.
+//
+// If J's own runner can serve the run that R was meant for, the two swap. Else
+// that run is launched again, and J's own idle runner is ended.
+func Took(f TookFacts) TookResult {
+	run, runner := f.Run, f.Runner
+	if run.RanOn == runner.RunnerID && runner.Took == run.Job.JobID {
+		return TookResult{Known: true}
+	}
+	if run.RanOn != "" && run.RanOn != runner.RunnerID || runner.Took != 0 && runner.Took != run.Job.JobID {
+		return TookResult{Known: true} // facts are written once: the first stands
+	}
+	run.RanOn, runner.Took = runner.RunnerID, run.Job.JobID
+	run = run.Move(RunRunning, "").Mark(StageJobStarted, f.At)
+	run.WaitsForRoom = false
+	runner = runner.Progress(RunnerRunning).Mark(StageJobStarted, f.At)
+
+	var res TookResult
+	expected := run.RunnerID
+	if expected != runner.RunnerID {
+		run.RunnerID, runner.For = runner.RunnerID, run.RunID
+	}
+	meant, own := f.Meant, f.Expected
+	if meant != nil && (meant.RunID == run.RunID || meant.RunnerID != runner.RunnerID) {
+		meant = nil
+	}
+	if own != nil && (own.RunnerID == runner.RunnerID || own.RunnerID != expected) {
+		own = nil
+	}
+	switch {
+	case meant != nil && own != nil && own.CanTake() && meant.Wanted() && CanRun(own.Labels, meant.Job):
+		m, o := *meant, *own
+		m.RunnerID, o.For = o.RunnerID, m.RunID
+		res.Changes.Runs = append(res.Changes.Runs, m.Follow(o))
+		res.Changes.Runners = append(res.Changes.Runners, o)
+	default:
+		if meant != nil {
+			m := *meant
+			m.RunnerID = ""
+			if m.Wanted() {
+				m = m.Move(RunQueued, "its runner "+runner.RunnerID+" took another job")
+				res.Relaunch = append(res.Relaunch, m.RunID)
+			}
+			res.Changes.Runs = append(res.Changes.Runs, m)
+		}
+		if own != nil {
+			o := *own
+			o.For = ""
+			res.Changes.Runners = append(res.Changes.Runners, o)
+			if o.Phase != Closed && o.Took == 0 {
+				res.End = append(res.End, o.RunnerID)
+			}
+		}
+	}
+	res.Changes.Runs = append(res.Changes.Runs, run)
+	res.Changes.Runners = append(res.Changes.Runners, runner)
+	return res
+}

@@ -1,0 +1,108 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// Errors of the engine and of its Store. Test with errors.Is.
+var (
+	// ErrExecutionAlreadyExists: an execution of that name has ended, or runs with
+	// another input. For a caller that only wants it to exist it is success.
+	ErrExecutionAlreadyExists = errors.New("execution already exists")
+	ErrExecutionDoesNotExist  = errors.New("execution does not exist")
+	ErrInvalidName            = errors.New("invalid execution name")
+	ErrInvalidInput           = errors.New("invalid execution input")
+	ErrInvalidOutput          = errors.New("invalid task output")
+
+	// ErrTaskTimedOut: the task is over, by success, failure, time-out, retry or the
+	// end of its execution. For a duplicate signal it is no error.
+	ErrTaskTimedOut     = errors.New("task timed out or is closed")
+	ErrTaskDoesNotExist = errors.New("task does not exist")
+	ErrInvalidToken     = errors.New("invalid task token")
+
+	// ErrConflict: the record was changed by somebody else. A Store returns it.
+	ErrConflict = errors.New("execution was changed by somebody else")
+	// ErrClosed: the engine was closed.
+	ErrClosed = errors.New("engine is closed")
+)
+
+// Status of an execution.
+type Status string
+
+const (
+	Running   Status = "RUNNING"
+	Succeeded Status = "SUCCEEDED"
+	Failed    Status = "FAILED"
+	TimedOut  Status = "TIMED_OUT"
+	Aborted   Status = "ABORTED"
+)
+
+// Pending is what a running execution is waiting for.
+type Pending string
+
+const (
+	PendingFunction Pending = "function" // the answer of a function
+	PendingToken    Pending = "token"    // a signal with the task token; the function has answered
+	PendingRetry    Pending = "retry"    // the next attempt, at WakeAt
+	PendingWait     Pending = "wait"     // the end of a Wait state, at WakeAt
+)
+
+// Execution is one execution as everybody may see it. It holds no task token.
+type Execution struct {
+	Name           string          `json:"name"`
+	Status         Status          `json:"status"`
+	Input          json.RawMessage `json:"input"`
+	Output         json.RawMessage `json:"output,omitempty"`
+	Error          string          `json:"error,omitempty"`
+	Cause          string          `json:"cause,omitempty"`
+	StartedAt      time.Time       `json:"started_at"`
+	StoppedAt      time.Time       `json:"stopped_at,omitzero"`
+	State          string          `json:"state"` // the current or last one
+	StateEnteredAt time.Time       `json:"state_entered_at"`
+	RetryCount     int             `json:"retry_count,omitempty"` // in this state
+	Pending        Pending         `json:"pending,omitempty"`
+	WakeAt         time.Time       `json:"wake_at,omitzero"`
+}
+
+// Record is what a Store keeps of an execution: what everybody may see, and what
+// the engine needs to go on. As JSON it is one flat object. Treat it as opaque,
+// and as secret while it has a Token.
+type Record struct {
+	Execution
+	Revision         int64           `json:"revision"`
+	LastEventID      int64           `json:"last_event_id"`
+	Data             json.RawMessage `json:"data,omitempty"`    // the current state's input
+	Retries          []int           `json:"retries,omitempty"` // attempts used of each retrier
+	Token            string          `json:"token,omitempty"`
+	TimeoutAt        time.Time       `json:"timeout_at,omitzero"`
+	HeartbeatAt      time.Time       `json:"heartbeat_at,omitzero"`
+	HeartbeatSeconds int64           `json:"heartbeat_seconds,omitempty"`
+}
+
+// Store keeps records and their events. What it was given and what it returns
+// is never written into, so it may share memory with the engine. It is called
+// from many goroutines at once, though the writes of one execution come one by
+// one, and must not call the engine.
+//
+// A write happens as a whole or, if there is an error, not at all. The engine
+// tries a failed write again, except after ErrConflict: then it lets go of the
+// execution.
+type Store interface {
+	// Create adds a record, of revision 1, with its first events. It fails with
+	// ErrExecutionAlreadyExists if there is one of that name.
+	Create(ctx context.Context, r Record, events []Event) error
+	// Save replaces a record and adds events to those it has. It fails with
+	// ErrConflict unless the stored revision is r.Revision - 1.
+	Save(ctx context.Context, r Record, events []Event) error
+	// Load fails with ErrExecutionDoesNotExist if there is no such record.
+	Load(ctx context.Context, name string) (Record, error)
+	// List returns records of a status, or of any if it is "", the latest started
+	// first, at most limit, or all if it is 0.
+	List(ctx context.Context, status Status, limit int) ([]Record, error)
+	// History returns an execution's events in their order. It fails with
+	// ErrExecutionDoesNotExist if there is no such record.
+	History(ctx context.Context, name string) ([]Event, error)
+}

@@ -1,0 +1,170 @@
+package github
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	apiVersion = "2022-11-28"
+	userAgent  = "ecs-runner-fleet"
+
+	// maxAnswer bounds what is read of one answer. A page of 100 runners with
+	// 100 labels each stays below 1 MiB.
+	maxAnswer = 4 << 20
+
+	maxRedirects = 5
+)
+
+// Client calls one GitHub instance. It is safe for concurrent use.
+type Client struct {
+	base  string
+	token func(context.Context) (string, error)
+	http  *http.Client
+
+	mu    sync.Mutex
+	limit RateLimit
+}
+
+// New returns a client of the API at apiBase, which APIBase returns. It asks
+// for the token before every request, so a token may change while it runs.
+// With a nil httpClient a request ends after 15 seconds.
+func New(apiBase string, token func(context.Context) (string, error), httpClient *http.Client) *Client {
+	if httpClient == nil {
+		httpClient = &http.Client{Timeout: 15 * time.Second}
+	}
+	own := *httpClient
+	own.CheckRedirect = sameRequestOnly
+	return &Client{base: strings.TrimSuffix(apiBase, "/"), token: token, http: &own}
+}
+
+// RateLimit returns the budget that the latest answer reported, or the zero
+// value if none did.
+func (c *Client) RateLimit() RateLimit {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.limit
+}
+
+// sameRequestOnly follows a redirect, such as that of a renamed repository, if
+// it leads to the same host and keeps the method. Another host must not see the
+// credential, and a POST must not turn into a GET.
+func sameRequestOnly(req *http.Request, via []*http.Request) error {
+	first := via[0]
+	if len(via) > maxRedirects || req.Method != first.Method ||
+		req.URL.Scheme != first.URL.Scheme || req.URL.Host != first.URL.Host {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
+// do sends one request to path, which may carry a query, and decodes the answer
+// into out unless that is nil. It returns the answer's headers.
+func (c *Client) do(ctx context.Context, method, path string, in, out any) (http.Header, error) {
+	bare, _, _ := strings.Cut(path, "?")
+	fail := &Error{Method: method, Path: bare}
+
+	token, err := c.token(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("get the token for %s %s: %w", method, bare, err)
+	}
+	if token = strings.TrimSpace(token); token == "" {
+		fail.cause = errNoToken
+		return nil, fail
+	}
+	req, err := c.request(ctx, method, path, in)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", method, bare, err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+
+	resp, err := c.http.Do(req)
+	if err != nil {
+		fail.cause = withoutURL(err)
+		return nil, fail
+	}
+	defer resp.Body.Close()
+	if limit, ok := rateLimit(resp.Header); ok {
+		c.mu.Lock()
+		c.limit = limit
+		c.mu.Unlock()
+	}
+	fail.StatusCode = resp.StatusCode
+	fail.RequestID = resp.Header.Get("X-GitHub-Request-Id")
+
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if len(body) > maxAnswer {
+		err = fmt.Errorf("answer is longer than %d bytes", maxAnswer)
+	}
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		fail.Message = strings.ReplaceAll(message(resp, body), token, "***")
+		fail.RetryAfter = retryAfter(resp.StatusCode, resp.Header, fail.Message)
+		return nil, fail
+	}
+	if err == nil && out != nil {
+		err = json.Unmarshal(body, out)
+	}
+	if err != nil {
+		fail.cause = fmt.Errorf("read the answer: %w", err)
+		return nil, fail
+	}
+	return resp.Header, nil
+}
+
+func (c *Client) request(ctx context.Context, method, path string, in any) (*http.Request, error) {
+	var body io.Reader
+	if in != nil {
+		encoded, err := json.Marshal(in)
+		if err != nil {
+			return nil, err
+		}
+		body = bytes.NewReader(encoded)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err != nil {
+		return nil, err
+	}
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	req.Header.Set("Accept", "application/vnd.github+json")
+	req.Header.Set("X-GitHub-Api-Version", apiVersion)
+	req.Header.Set("User-Agent", userAgent)
+	return req, nil
+}
+
+// message returns GitHub's words about a refusal. Proxies answer with pages
+// instead of JSON; those are not repeated.
+func message(resp *http.Response, body []byte) string {
+	if to := resp.Header.Get("Location"); resp.StatusCode < 400 && to != "" {
+		return "redirected, which was not followed; was the repository renamed or the address mistyped?"
+	}
+	var refusal struct {
+		Message string `json:"message"`
+	}
+	_ = json.Unmarshal(body, &refusal)
+	return refusal.Message
+}
+
+// withoutURL drops the URL that net/http puts in front of its errors, since
+// Error already names the request.
+func withoutURL(err error) error {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		return wrapped.Err
+	}
+	return err
+}
+
+// repoPath joins a repository and what is asked of it to "/repos/…".
+func repoPath(repo Repository, format string, args ...any) string {
+	return "/repos/" + url.PathEscape(repo.Owner) + "/" + url.PathEscape(repo.Name) + fmt.Sprintf(format, args...)
+}

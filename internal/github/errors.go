@@ -1,0 +1,87 @@
+package github
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// The names that ErrorName returns.
+const (
+	Unauthorized = "GitHub.Unauthorized" // the credential is missing, wrong or lacks a permission
+	NotFound     = "GitHub.NotFound"     // no such thing, or the credential may not see it
+	Conflict     = "GitHub.Conflict"     // the name is taken
+	RunnerBusy   = "GitHub.RunnerBusy"   // the runner has a job, so it was not deleted
+	Invalid      = "GitHub.Invalid"      // GitHub understood the request and will never accept it
+	RateLimited  = "GitHub.RateLimited"  // not done; ask again after Error.RetryAfter
+	Unavailable  = "GitHub.Unavailable"  // no usable answer; whether it was done is not known
+)
+
+var errNoToken = errors.New("the token is empty; store it again")
+
+// Error is a request that GitHub did not answer with success. It never holds
+// the credential.
+type Error struct {
+	Method string
+	Path   string // without the query
+
+	StatusCode int    // 0 if there was no answer
+	Message    string // GitHub's own words, "" if there were none
+	RequestID  string // what GitHub's support asks for
+
+	// RetryAfter is how long GitHub wants to be left alone. It is set for
+	// every GitHub.RateLimited, and for other errors that came with it.
+	RetryAfter time.Duration
+
+	cause error
+}
+
+// ErrorName returns one of this package's names. It depends on exported fields
+// and the cause only, so that a hand-made Error behaves like one from GitHub.
+func (e *Error) ErrorName() string {
+	switch code := e.StatusCode; {
+	case errors.Is(e.cause, errNoToken):
+		return Unauthorized
+	case code == http.StatusTooManyRequests, code == http.StatusForbidden && e.RetryAfter > 0:
+		return RateLimited
+	case code < 300, code >= 500, code == http.StatusRequestTimeout:
+		return Unavailable
+	case code == http.StatusUnauthorized, code == http.StatusForbidden:
+		return Unauthorized
+	case code == http.StatusNotFound:
+		return NotFound
+	case code == http.StatusConflict:
+		return Conflict
+	case code == http.StatusUnprocessableEntity && e.Method == http.MethodDelete &&
+		strings.Contains(e.Message, "still running a job"):
+		return RunnerBusy
+	}
+	return Invalid
+}
+
+// Error says which request got which answer.
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s", e.Method, e.Path)
+	if e.StatusCode != 0 {
+		fmt.Fprintf(&b, ": GitHub answered %d", e.StatusCode)
+	}
+	if e.Message != "" {
+		fmt.Fprintf(&b, " %q", e.Message)
+	}
+	if e.RequestID != "" {
+		fmt.Fprintf(&b, " (request %s)", e.RequestID)
+	}
+	if e.RetryAfter > 0 {
+		fmt.Fprintf(&b, ", retry after %s", e.RetryAfter)
+	}
+	if e.cause != nil {
+		fmt.Fprintf(&b, ": %v", e.cause)
+	}
+	return b.String()
+}
+
+// Unwrap returns what prevented an answer, such as context.DeadlineExceeded.
+func (e *Error) Unwrap() error { return e.cause }

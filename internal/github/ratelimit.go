@@ -1,0 +1,66 @@
+package github
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// shortestWait is what GitHub asks for after a secondary limit that names no
+// time. https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
+const shortestWait = 60 * time.Second
+
+// RateLimit is what GitHub last said about the credential's budget.
+type RateLimit struct {
+	Limit     int
+	Remaining int
+	Used      int
+	Reset     time.Time
+	Resource  string // the budget's name, such as "core"
+}
+
+// rateLimit reads the rate-limit headers. GitHub Enterprise Server sends none
+// unless its limits are switched on; then ok is false.
+func rateLimit(h http.Header) (limit RateLimit, ok bool) {
+	reset, err := strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64)
+	if err != nil {
+		return RateLimit{}, false
+	}
+	count := func(name string) int {
+		n, _ := strconv.Atoi(h.Get(name))
+		return n
+	}
+	return RateLimit{
+		Limit:     count("X-RateLimit-Limit"),
+		Remaining: count("X-RateLimit-Remaining"),
+		Used:      count("X-RateLimit-Used"),
+		Reset:     time.Unix(reset, 0).UTC(),
+		Resource:  h.Get("X-RateLimit-Resource"),
+	}, true
+}
+
+// retryAfter returns how long to wait before the next request, or 0 if the
+// answer asks for no wait. A 403 can be a missing permission or a limit; only a
+// limit gets a wait. The wait until a reset is measured on GitHub's clock, the
+// answer's Date, so ours may be wrong.
+func retryAfter(status int, h http.Header, message string) time.Duration {
+	if s, err := strconv.Atoi(h.Get("Retry-After")); err == nil && s > 0 {
+		return time.Duration(s) * time.Second
+	}
+	if status != http.StatusForbidden && status != http.StatusTooManyRequests {
+		return 0
+	}
+	if h.Get("X-RateLimit-Remaining") == "0" {
+		limit, ok := rateLimit(h)
+		date, err := http.ParseTime(h.Get("Date"))
+		if !ok || err != nil {
+			return shortestWait
+		}
+		return max(limit.Reset.Sub(date), time.Second)
+	}
+	if status == http.StatusTooManyRequests || strings.Contains(strings.ToLower(message), "rate limit") {
+		return shortestWait
+	}
+	return 0
+}

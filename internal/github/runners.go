@@ -1,0 +1,168 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// Runner is a self-hosted runner as GitHub sees it.
+//
+// Status and Busy lag behind: Busy false, or Status offline, does not prove
+// that no job runs. Only DeleteRunner tells for certain.
+type Runner struct {
+	ID            int64   `json:"id"`
+	Name          string  `json:"name"`
+	OS            string  `json:"os"`     // "unknown" until it first connects
+	Status        string  `json:"status"` // "online" or "offline"
+	Busy          bool    `json:"busy"`
+	Labels        []Label `json:"labels"`
+	RunnerGroupID int64   `json:"runner_group_id"`
+	Ephemeral     bool    `json:"ephemeral"`
+}
+
+// Label is one label of a runner. GitHub compares names without regard to case.
+type Label struct {
+	ID   int64  `json:"id"`
+	Name string `json:"name"`
+	Type string `json:"type"` // "read-only" or "custom"
+}
+
+// JITRequest asks for the registration of one ephemeral runner.
+type JITRequest struct {
+	Name          string   `json:"name"`            // at most 64 characters, never used before
+	RunnerGroupID int64    `json:"runner_group_id"` // 1 for a repository
+	Labels        []string `json:"labels"`          // 1 to 100; GitHub adds none, not even self-hosted
+	WorkFolder    string   `json:"work_folder,omitempty"`
+}
+
+// JITConfig is a registration and the credential that starts its runner, once.
+type JITConfig struct {
+	Runner           Runner `json:"runner"`
+	EncodedJITConfig string `json:"encoded_jit_config"`
+}
+
+// String names the runner and leaves the credential out.
+func (c JITConfig) String() string {
+	return fmt.Sprintf("JIT config of runner %s (%d)", c.Runner.Name, c.Runner.ID)
+}
+
+// GoString is String, so that %#v does not show the credential either.
+func (c JITConfig) GoString() string { return c.String() }
+
+// LogValue is String, for log/slog.
+func (c JITConfig) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// GenerateJITConfig registers an ephemeral runner, offline until its config is
+// used.
+//
+// It is never safe to repeat as it is. After GitHub.Unavailable the runner may
+// be registered; after GitHub.Conflict one of that name is. In both cases find
+// it, delete it if it is offline, and ask again under a new name.
+func (c *Client) GenerateJITConfig(ctx context.Context, repo Repository, r JITRequest) (JITConfig, error) {
+	if r.Labels == nil {
+		r.Labels = []string{} // null would be another complaint than "no labels"
+	}
+	p := repoPath(repo, "/actions/runners/generate-jitconfig")
+	var config JITConfig
+	if _, err := c.do(ctx, http.MethodPost, p, r, &config); err != nil {
+		return JITConfig{}, err
+	}
+	if config.Runner.ID == 0 || config.EncodedJITConfig == "" {
+		return JITConfig{}, incomplete(http.MethodPost, p)
+	}
+	return config, nil
+}
+
+// GetRunner returns a runner, or GitHub.NotFound. A 404 means that the
+// registration is gone; it says nothing about whether a job still runs.
+func (c *Client) GetRunner(ctx context.Context, repo Repository, id int64) (Runner, error) {
+	p := repoPath(repo, "/actions/runners/%d", id)
+	var runner Runner
+	if _, err := c.do(ctx, http.MethodGet, p, nil, &runner); err != nil {
+		return Runner{}, err
+	}
+	if runner.ID == 0 {
+		return Runner{}, incomplete(http.MethodGet, p)
+	}
+	return runner, nil
+}
+
+// FindRunner returns the runner with exactly that name, if there is one.
+func (c *Client) FindRunner(ctx context.Context, repo Repository, name string) (Runner, bool, error) {
+	// A GitHub Enterprise Server that does not know the filter lists every
+	// runner, so the name is compared here too.
+	for runner, err := range c.runners(ctx, repo, url.Values{"name": {name}}) {
+		if err != nil || runner.Name == name {
+			return runner, err == nil, err
+		}
+	}
+	return Runner{}, false, nil
+}
+
+// Runners yields all runners of the repository, page by page as they are asked
+// for. An error is the last thing it yields.
+func (c *Client) Runners(ctx context.Context, repo Repository) iter.Seq2[Runner, error] {
+	return c.runners(ctx, repo, url.Values{})
+}
+
+func (c *Client) runners(ctx context.Context, repo Repository, query url.Values) iter.Seq2[Runner, error] {
+	query.Set("per_page", "100")
+	first := repoPath(repo, "/actions/runners") + "?" + query.Encode()
+	return func(yield func(Runner, error) bool) {
+		for next := first; next != ""; {
+			var page struct {
+				Runners []Runner `json:"runners"`
+			}
+			header, err := c.do(ctx, http.MethodGet, next, nil, &page)
+			if err != nil {
+				yield(Runner{}, err)
+				return
+			}
+			for _, runner := range page.Runners {
+				if !yield(runner, nil) {
+					return
+				}
+			}
+			if next, err = c.nextPage(header); err != nil {
+				yield(Runner{}, err)
+				return
+			}
+		}
+	}
+}
+
+var linkNext = regexp.MustCompile(`<([^>]*)>;\s*rel="next"`)
+
+// nextPage returns the path of the following page, or "" after the last. The
+// Link header holds whole addresses; one outside this API is refused, because
+// the credential would follow it.
+func (c *Client) nextPage(h http.Header) (string, error) {
+	match := linkNext.FindStringSubmatch(h.Get("Link"))
+	if match == nil {
+		return "", nil
+	}
+	next, ok := strings.CutPrefix(match[1], c.base+"/")
+	if !ok {
+		return "", fmt.Errorf("list runners: the next page is %q, outside of %s", match[1], c.base)
+	}
+	return "/" + next, nil
+}
+
+// DeleteRunner removes a registration. GitHub.RunnerBusy means that the runner
+// has a job and stays, GitHub.NotFound that it was gone already. It is the only
+// test for "busy" that cannot be overtaken, and safe to repeat.
+func (c *Client) DeleteRunner(ctx context.Context, repo Repository, id int64) error {
+	_, err := c.do(ctx, http.MethodDelete, repoPath(repo, "/actions/runners/%d", id), nil, nil)
+	return err
+}
+
+func incomplete(method, path string) *Error {
+	return &Error{Method: method, Path: path, StatusCode: http.StatusOK, cause: errors.New("the answer lacks required fields")}
+}

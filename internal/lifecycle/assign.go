@@ -1,0 +1,200 @@
+package lifecycle
+
+import (
+	"context"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// Took records that a runner of ours took a job, mends the expectations of
+// whoever is concerned, and lets the executions know. job may be of a run that
+// was never heard of: its record is made now.
+func (f Fleet) Took(ctx context.Context, job fleet.Job, runnerID string, at time.Time) error {
+	var res fleet.TookResult
+	err := f.change(ctx, func() (fleet.Changes, error) {
+		facts, ok, err := f.tookFacts(ctx, job, runnerID, at)
+		if err != nil || !ok {
+			return fleet.Changes{}, err
+		}
+		res = fleet.Took(facts)
+		return res.Changes, nil
+	})
+	if err != nil {
+		return err
+	}
+	runner, ok, err := f.Records.Runner(ctx, runnerID)
+	if err != nil || !ok {
+		return err
+	}
+	if err := f.Signal(ctx, runner); err != nil {
+		return err
+	}
+	// The run it was launched for is among them even if the fact was known and
+	// whoever wrote it died before this line.
+	for _, runID := range append(res.Relaunch, runner.RunID) {
+		if _, err := f.Launch(ctx, runID); err != nil {
+			return err
+		}
+	}
+	for _, id := range res.End {
+		if _, err := f.End(ctx, id, "its job ran on "+runnerID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f Fleet) tookFacts(ctx context.Context, job fleet.Job, runnerID string, at time.Time) (_ fleet.TookFacts, ok bool, err error) {
+	facts := fleet.TookFacts{At: at, Now: f.Now()}
+	if facts.Runner, ok, err = f.Records.Runner(ctx, runnerID); err != nil || !ok {
+		return facts, false, err // a runner of another fleet with our name, or long gone
+	}
+	if facts.Run, ok, err = f.Records.Run(ctx, fleet.RunID(job.JobID)); err != nil {
+		return facts, false, err
+	}
+	if !ok {
+		facts.Run = fleet.NewRun(job, facts.Now)
+	}
+	if facts.Runner.For != "" && facts.Runner.For != facts.Run.RunID {
+		meant, ok, err := f.Records.Run(ctx, facts.Runner.For)
+		if err != nil {
+			return facts, false, err
+		}
+		if ok {
+			facts.Meant = &meant
+		}
+	}
+	if id := facts.Run.RunnerID; id != "" && id != runnerID {
+		own, ok, err := f.Records.Runner(ctx, id)
+		if err != nil {
+			return facts, false, err
+		}
+		if ok {
+			facts.Expected = &own
+		}
+	}
+	return facts, true, nil
+}
+
+// Completed closes a run with GitHub's conclusion and lets a runner that still
+// waits for its job go. Jobs that were never queued (skipped ones) or whose
+// queued event is late get their record now.
+func (f Fleet) Completed(ctx context.Context, job fleet.Job) error {
+	var expected string
+	err := f.change(ctx, func() (fleet.Changes, error) {
+		run, ok, err := f.Records.Run(ctx, fleet.RunID(job.JobID))
+		if err != nil {
+			return fleet.Changes{}, err
+		}
+		if !ok {
+			run = fleet.NewRun(job, f.Now()) // a late queued event must find it closed
+		}
+		if expected = run.RunnerID; run.RanOn != "" {
+			expected = ""
+		}
+		closed := run.Complete(job, f.Now())
+		if closed.Status == run.Status && closed.Conclusion == run.Conclusion {
+			return fleet.Changes{}, nil
+		}
+		return fleet.Changes{Runs: []fleet.Run{closed}}, nil
+	})
+	if err != nil || expected == "" {
+		return err
+	}
+	_, err = f.End(ctx, expected, "its job was "+orCompleted(job.Conclusion)+" on GitHub before it took it")
+	return err
+}
+
+func orCompleted(conclusion string) string {
+	if conclusion == fleet.ConclusionCancelled {
+		return conclusion
+	}
+	return "completed"
+}
+
+// Waiting puts a run aside until its environment is approved, and lets its
+// runner go.
+func (f Fleet) Waiting(ctx context.Context, job fleet.Job, receivedAt time.Time) error {
+	var expected string
+	err := f.change(ctx, func() (fleet.Changes, error) {
+		run, ok, err := f.Records.Run(ctx, fleet.RunID(job.JobID))
+		if err != nil {
+			return fleet.Changes{}, err
+		}
+		if !ok {
+			run = fleet.NewRun(job, receivedAt)
+		}
+		if expected = run.RunnerID; run.Status == fleet.RunWaiting {
+			return fleet.Changes{}, nil
+		}
+		waiting := run.Wait()
+		if waiting.Status != fleet.RunWaiting {
+			expected = ""
+			return fleet.Changes{}, nil
+		}
+		return fleet.Changes{Runs: []fleet.Run{waiting}}, nil
+	})
+	if err != nil || expected == "" {
+		return err
+	}
+	_, err = f.End(ctx, expected, "its job waits for the approval of its environment")
+	return err
+}
+
+// Queued makes the run of a queued job, if it is new or waited for approval,
+// and launches it if it is wanted.
+func (f Fleet) Queued(ctx context.Context, job fleet.Job, receivedAt time.Time) error {
+	err := f.change(ctx, func() (fleet.Changes, error) {
+		run, ok, err := f.Records.Run(ctx, fleet.RunID(job.JobID))
+		switch {
+		case err != nil:
+			return fleet.Changes{}, err
+		case !ok:
+			return fleet.Changes{Runs: []fleet.Run{fleet.NewRun(job, receivedAt)}}, nil
+		case run.Status == fleet.RunWaiting:
+			return fleet.Changes{Runs: []fleet.Run{run.Requeue(job)}}, nil
+		}
+		return fleet.Changes{}, nil
+	})
+	if err != nil {
+		return err
+	}
+	_, err = f.Launch(ctx, fleet.RunID(job.JobID))
+	return err
+}
+
+// LearnJob acts on what GitHub's API says of a job, as the webhooks would have
+// told. It returns whether the job still waits for a runner.
+func (f Fleet) LearnJob(ctx context.Context, job fleet.Job) (queued bool, err error) {
+	if runnerID, _, ours := fleet.ParseRunnerID(f.Name, job.RunnerName); ours {
+		at := f.Now()
+		if job.StartedAt != nil {
+			at = *job.StartedAt
+		}
+		if err := f.Took(ctx, job, runnerID, at); err != nil {
+			return false, err
+		}
+	}
+	switch job.Status {
+	case fleet.JobCompleted:
+		return false, f.Completed(ctx, job)
+	case fleet.JobWaiting:
+		return false, f.Waiting(ctx, job, f.Now())
+	case fleet.JobInProgress:
+		return false, f.runsElsewhere(ctx, job)
+	}
+	return true, nil
+}
+
+// runsElsewhere notes that somebody else's runner has the job of a run.
+func (f Fleet) runsElsewhere(ctx context.Context, job fleet.Job) error {
+	return f.change(ctx, func() (fleet.Changes, error) {
+		run, ok, err := f.Records.Run(ctx, fleet.RunID(job.JobID))
+		if err != nil || !ok || !run.Wanted() {
+			return fleet.Changes{}, err
+		}
+		run = run.Move(fleet.RunRunning, "GitHub gave the job to runner "+job.RunnerName+", which is not this fleet's")
+		return fleet.Changes{Runs: []fleet.Run{run}}, nil
+	})
+}

@@ -1,0 +1,114 @@
+package lifecycle
+
+import (
+	"context"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// Close closes a runner with what the fleet could not do, if anything, and its
+// run where that has ended. If the runner took a job whose end no webhook has
+// told, GitHub is asked; without an answer the run stays open for the webhook or
+// the sweep.
+func (f Fleet) Close(ctx context.Context, runnerID string, plan *fleet.Plan, name, cause string) (fleet.CloseResult, error) {
+	job, err := f.jobOf(ctx, runnerID)
+	if err != nil {
+		return fleet.CloseResult{}, err
+	}
+	var res fleet.CloseResult
+	err = f.change(ctx, func() (fleet.Changes, error) {
+		facts := fleet.CloseFacts{Plan: plan, Job: job, Error: name, Cause: cause, Now: f.Now()}
+		var err error
+		if facts.Runner, err = f.ReadRunner(ctx, runnerID); err != nil {
+			return fleet.Changes{}, err
+		}
+		if facts.Run, err = f.concerned(ctx, facts.Runner); err != nil {
+			return fleet.Changes{}, err
+		}
+		if facts.Capacity, err = f.Records.Capacity(ctx); err != nil {
+			return fleet.Changes{}, err
+		}
+		res = fleet.Close(facts)
+		return res.Changes, nil
+	})
+	return res, err
+}
+
+// Finish closes a runner for good: what it may have left on GitHub and on the
+// platform is taken away first, and whoever waits for its place is launched
+// after. It may be repeated from any point.
+func (f Fleet) Finish(ctx context.Context, runnerID string, plan *fleet.Plan, name, cause string) (_ fleet.CloseResult, next string, err error) {
+	if err := f.letGo(ctx, runnerID, name, cause); err != nil {
+		return fleet.CloseResult{}, "", err
+	}
+	closed, err := f.Close(ctx, runnerID, plan, name, cause)
+	if err != nil {
+		return closed, "", err
+	}
+	// The run it was launched for is asked for too, in case that whoever closed
+	// the runner died before this line.
+	for _, runID := range []string{closed.Relaunch, closed.Runner.RunID} {
+		if runID == "" || next != "" {
+			continue
+		}
+		if next, err = f.Launch(ctx, runID); err != nil {
+			return closed, "", err
+		}
+		if next == runnerID {
+			next = ""
+		}
+	}
+	return closed, next, f.LaunchWaiting(ctx)
+}
+
+// letGo ends what a failed runner may have left: a task that could still take a
+// job, and registrations. One that GitHub calls busy keeps its task; its record
+// closes all the same, and the run stays RUNNING for what GitHub reports.
+func (f Fleet) letGo(ctx context.Context, runnerID, name, cause string) error {
+	runner, err := f.ReadRunner(ctx, runnerID)
+	if err != nil || runner.Phase == fleet.Closed {
+		return err
+	}
+	switch {
+	case name != "" && runner.Took == 0:
+		_, err = f.End(ctx, runnerID, cause)
+	case runner.ExitCode == nil || *runner.ExitCode != 0 || runner.Took == 0:
+		_, err = f.Deregister(ctx, runner)
+	}
+	if fleet.IsNamed(err, fleet.GitHubUnauthorized, fleet.GitHubNotFound, fleet.GitHubInvalid) {
+		f.Log.WarnContext(ctx, "leaving what the runner may have on GitHub", "runner_id", runnerID, "error", err.Error())
+		return nil
+	}
+	return err
+}
+
+// concerned is the run that a runner's end concerns: that of the job it took,
+// else the one that expects it.
+func (f Fleet) concerned(ctx context.Context, runner fleet.Runner) (*fleet.Run, error) {
+	if runner.Took == 0 {
+		return f.expecting(ctx, runner)
+	}
+	run, ok, err := f.Records.Run(ctx, fleet.RunID(runner.Took))
+	if err != nil || !ok {
+		return nil, err
+	}
+	return &run, nil
+}
+
+// jobOf asks GitHub for the job that a runner took, if its run is still open.
+func (f Fleet) jobOf(ctx context.Context, runnerID string) (*fleet.Job, error) {
+	runner, err := f.ReadRunner(ctx, runnerID)
+	if err != nil || runner.Took == 0 {
+		return nil, err
+	}
+	run, err := f.concerned(ctx, runner)
+	if err != nil || run == nil || run.Status.Terminal() {
+		return nil, err
+	}
+	job, err := f.GitHub.Job(ctx, runner.Repository, runner.Took)
+	if err != nil {
+		f.Log.WarnContext(ctx, "leaving the run open: GitHub did not say how its job ended", "run_id", run.RunID, "error", err.Error())
+		return nil, nil
+	}
+	return &job, nil
+}

@@ -1,0 +1,207 @@
+// Package lifecycle carries out the fleet's decisions: it reads records, lets
+// package fleet decide, writes all changes in one transaction, and only then
+// acts on the world.
+//
+// A fact is always written before anybody is told of it, and telling is always
+// repeated when the fact turns out to be known: whoever died in between is made
+// good by whoever comes next.
+package lifecycle
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// Records is the fleet's table. Write applies all changes or none: it fails with
+// Records.Conflict if a record is no longer at the version that was read, and a
+// change with version 0 makes the record.
+type Records interface {
+	Run(ctx context.Context, runID string) (fleet.Run, bool, error)
+	Runner(ctx context.Context, runnerID string) (fleet.Runner, bool, error)
+	Capacity(ctx context.Context) (fleet.Capacity, error)
+	Write(ctx context.Context, changes fleet.Changes) error
+	// WaitingForRoom lists up to limit runs that wait for room, oldest first.
+	WaitingForRoom(ctx context.Context, limit int) ([]string, error)
+}
+
+// Executions is the state machine. Starting a name that was started already and
+// completing a token that is closed are no errors.
+type Executions interface {
+	Start(ctx context.Context, name string, input []byte) error
+	Succeed(ctx context.Context, token string, output []byte) error
+	Fail(ctx context.Context, token, name, cause string) error
+	Heartbeat(ctx context.Context, token string) error
+}
+
+// GitHub is what the fleet asks of GitHub's API. Errors carry the GitHub.* names.
+type GitHub interface {
+	Job(ctx context.Context, repository string, jobID int64) (fleet.Job, error)
+	Registration(ctx context.Context, repository, name string) (fleet.Registration, bool, error)
+	Delete(ctx context.Context, repository string, id int64) error
+}
+
+// Tasks is the container platform. Stopping a task that has stopped, or is not
+// known, is no error.
+type Tasks interface {
+	Stop(ctx context.Context, arn, reason string) error
+}
+
+// Fleet is everything that the operations of this package need.
+type Fleet struct {
+	Name       string
+	MaxRunners int
+	Limits     fleet.Limits
+	Records    Records
+	Executions Executions
+	GitHub     GitHub
+	Tasks      Tasks
+	Now        func() time.Time
+	Log        *slog.Logger
+}
+
+// conflicts is how often a change is decided anew because a record had changed.
+// Each round means that somebody else got on, so the bound is only met by a bug.
+const conflicts = 50
+
+// change repeats decide, which reads, decides and returns what to write, until
+// the write meets no conflict. decide must have no effect of its own.
+func (f Fleet) change(ctx context.Context, decide func() (fleet.Changes, error)) error {
+	var err error
+	for range conflicts {
+		var changes fleet.Changes
+		if changes, err = decide(); err != nil || changes.Empty() {
+			return err
+		}
+		if err = f.Records.Write(ctx, changes); err == nil || !fleet.IsNamed(err, fleet.RecordsConflict) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return err
+}
+
+// ReadRun reads a run that must be there.
+func (f Fleet) ReadRun(ctx context.Context, runID string) (fleet.Run, error) {
+	run, ok, err := f.Records.Run(ctx, runID)
+	if err == nil && !ok {
+		err = fmt.Errorf("run %s has no record", runID)
+	}
+	return run, err
+}
+
+// ReadRunner reads a runner that must be there.
+func (f Fleet) ReadRunner(ctx context.Context, runnerID string) (fleet.Runner, error) {
+	runner, ok, err := f.Records.Runner(ctx, runnerID)
+	if err == nil && !ok {
+		err = fmt.Errorf("runner %s has no record", runnerID)
+	}
+	return runner, err
+}
+
+// ChangeRunner reads a runner, lets decide change it, and writes it. If decide
+// returns false the runner is left as it is. The runner as it now stands is
+// returned with whether it was written.
+func (f Fleet) ChangeRunner(ctx context.Context, runnerID string, decide func(fleet.Runner) (fleet.Runner, bool)) (fleet.Runner, bool, error) {
+	var now fleet.Runner
+	var written bool
+	err := f.change(ctx, func() (fleet.Changes, error) {
+		runner, err := f.ReadRunner(ctx, runnerID)
+		if err != nil {
+			return fleet.Changes{}, err
+		}
+		now, written = decide(runner)
+		if !written {
+			now = runner
+			return fleet.Changes{}, nil
+		}
+		return fleet.Changes{Runners: []fleet.Runner{now}}, nil
+	})
+	return now, written, err
+}
+
+// ChangeBoth is ChangeRunner for a runner and the run that expects it, if there
+// is one; the run follows the runner's status.
+func (f Fleet) ChangeBoth(ctx context.Context, runnerID string, decide func(fleet.Runner) (fleet.Runner, bool)) (fleet.Runner, bool, error) {
+	return f.ChangeWanted(ctx, runnerID, func(r fleet.Runner, _ bool) (fleet.Runner, bool) { return decide(r) })
+}
+
+func (f Fleet) changeBoth(ctx context.Context, runnerID string, decide func(fleet.Runner, *fleet.Run) (fleet.Runner, *fleet.Run, bool)) (fleet.Runner, bool, error) {
+	var now fleet.Runner
+	var written bool
+	err := f.change(ctx, func() (fleet.Changes, error) {
+		runner, err := f.ReadRunner(ctx, runnerID)
+		if err != nil {
+			return fleet.Changes{}, err
+		}
+		run, err := f.expecting(ctx, runner)
+		if err != nil {
+			return fleet.Changes{}, err
+		}
+		next, nextRun, ok := decide(runner, run)
+		if written = ok; !ok {
+			now = runner
+			return fleet.Changes{}, nil
+		}
+		now = next
+		changes := fleet.Changes{Runners: []fleet.Runner{next}}
+		if nextRun != nil {
+			changes.Runs = []fleet.Run{*nextRun}
+		}
+		return changes, nil
+	})
+	return now, written, err
+}
+
+// expecting reads the run that expects the runner, nil if none does.
+func (f Fleet) expecting(ctx context.Context, runner fleet.Runner) (*fleet.Run, error) {
+	if runner.For == "" {
+		return nil, nil
+	}
+	run, ok, err := f.Records.Run(ctx, runner.For)
+	if err != nil || !ok || run.RunnerID != runner.RunnerID {
+		return nil, err
+	}
+	return &run, nil
+}
+
+func encode(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // plain structs of this project: they marshal or a test fails
+	}
+	return b
+}
+
+// DescribeRun changes a runner and the run that expects it together. Without
+// such a run nothing is changed.
+func (f Fleet) DescribeRun(ctx context.Context, runnerID string, describe func(fleet.Run, fleet.Runner) (fleet.Run, fleet.Runner)) error {
+	_, _, err := f.changeBoth(ctx, runnerID, func(r fleet.Runner, run *fleet.Run) (fleet.Runner, *fleet.Run, bool) {
+		if run == nil {
+			return r, nil, false
+		}
+		nextRun, next := describe(*run, r)
+		return next, &nextRun, true
+	})
+	return err
+}
+
+// ChangeWanted is ChangeBoth for a decision that depends on whether a run that
+// is still wanted expects the runner. Both records are in the transaction, so
+// that a run which is cancelled meanwhile is seen.
+func (f Fleet) ChangeWanted(ctx context.Context, runnerID string, decide func(r fleet.Runner, wanted bool) (fleet.Runner, bool)) (fleet.Runner, bool, error) {
+	return f.changeBoth(ctx, runnerID, func(r fleet.Runner, run *fleet.Run) (fleet.Runner, *fleet.Run, bool) {
+		next, ok := decide(r, run != nil && run.Wanted())
+		if ok && run != nil {
+			followed := run.Follow(next)
+			run = &followed
+		}
+		return next, run, ok
+	})
+}

@@ -1,0 +1,99 @@
+package lifecycle
+
+import (
+	"context"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// Signal completes the stage that the runner's execution waits for, if what it
+// waits for has happened. It acts on the record alone, so whoever has just
+// written a fact, or has just stored a token, may call it, any number of times.
+func (f Fleet) Signal(ctx context.Context, runner fleet.Runner) error {
+	if runner.TaskToken == "" {
+		return nil
+	}
+	switch runner.WaitingFor {
+	case fleet.WaitForJob:
+		return f.signalJob(ctx, runner)
+	case fleet.WaitForStopped:
+		if runner.Stopped() || runner.Phase == fleet.Closed {
+			return f.succeed(ctx, runner, fleet.Wait{Outcome: fleet.OutcomeStopped, Seconds: 1})
+		}
+	case fleet.WaitForImage:
+		if runner.Phase != fleet.Open {
+			return f.fail(ctx, runner, fleet.RunnerNotWanted, notWanted(runner))
+		}
+	}
+	return nil
+}
+
+func (f Fleet) signalJob(ctx context.Context, runner fleet.Runner) error {
+	switch {
+	case runner.Took != 0:
+		return f.succeed(ctx, runner, fleet.Wait{Outcome: fleet.OutcomeTook, Seconds: seconds(f.Limits.Inspect)})
+	case runner.Stopped() && runner.Phase != fleet.Open:
+		return f.fail(ctx, runner, fleet.RunnerNotWanted, notWanted(runner))
+	case runner.Stopped():
+		name, cause := StoppedBeforeJob(runner)
+		return f.fail(ctx, runner, name, cause)
+	}
+	return nil
+}
+
+// StoppedBeforeJob names why a runner's task ended without a job.
+func StoppedBeforeJob(r fleet.Runner) (name, cause string) {
+	switch {
+	case r.FailureName != "":
+		return r.FailureName, r.Failure
+	case r.ExitCode != nil && *r.ExitCode == fleet.ExitClaimGone:
+		return fleet.RunnerNotWanted, notWanted(r)
+	case r.ExitCode != nil && *r.ExitCode == fleet.ExitVersionDeprecated:
+		return fleet.RunnerVersionDeprecated, "GitHub gives no jobs to the runner version in image " + r.Image + ": build it with a newer runner"
+	case r.StopCode == fleet.StopSpotInterruption:
+		return fleet.RunnerSpotInterrupted, "Fargate Spot took its capacity back before the runner had a job"
+	}
+	cause = "the task stopped before the runner took a job"
+	if r.ExitCode != nil {
+		cause += ": " + fleet.ExplainExit(*r.ExitCode)
+	} else if r.StoppedReason != "" {
+		cause += ": " + r.StoppedReason
+	}
+	return fleet.RunnerStoppedEarly, cause
+}
+
+func notWanted(r fleet.Runner) string {
+	if r.Reason != "" {
+		return r.Reason
+	}
+	return "the job needs this runner no longer"
+}
+
+func (f Fleet) succeed(ctx context.Context, r fleet.Runner, wait fleet.Wait) error {
+	return f.Executions.Succeed(ctx, r.TaskToken, encode(wait))
+}
+
+func (f Fleet) fail(ctx context.Context, r fleet.Runner, name, cause string) error {
+	return f.Executions.Fail(ctx, r.TaskToken, name, cause)
+}
+
+// Heartbeat tells the execution that its runner makes progress.
+func (f Fleet) Heartbeat(ctx context.Context, runner fleet.Runner) error {
+	if runner.TaskToken == "" || runner.WaitingFor != fleet.WaitForJob {
+		return nil
+	}
+	return f.Executions.Heartbeat(ctx, runner.TaskToken)
+}
+
+// StoreToken notes what the runner's execution waits for, and completes it at
+// once if that has happened already.
+func (f Fleet) StoreToken(ctx context.Context, runnerID, token, waitingFor string, status fleet.RunnerStatus) (fleet.Runner, error) {
+	runner, _, err := f.ChangeBoth(ctx, runnerID, func(r fleet.Runner) (fleet.Runner, bool) {
+		r.TaskToken, r.WaitingFor = token, waitingFor
+		return r.Progress(status), true
+	})
+	if err != nil {
+		return runner, err
+	}
+	return runner, f.Signal(ctx, runner)
+}

@@ -1,0 +1,71 @@
+package webhook
+
+import (
+	"encoding/json"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/config"
+)
+
+const oracle = "testdata/oracle"
+
+func oracleFleet(t *testing.T) *bench {
+	t.Helper()
+	c, err := config.Load(filepath.Join(oracle, "fleet.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBench()
+	b.Policy = c.Policy()
+	return b
+}
+
+// The table that send.mjs compares with is right about this code and complete.
+func TestOracleTable(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(oracle, "expected.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want map[string]int
+	if err := json.Unmarshal(text, &want); err != nil {
+		t.Fatal(err)
+	}
+	names := fixtures(t)
+	if len(names) != len(want) {
+		t.Errorf("%d files and %d expectations", len(names), len(want))
+	}
+	for _, name := range names {
+		event, _, _ := strings.Cut(name, "/")
+		if resp := oracleFleet(t).send(sent(event, fixture(t, name))); resp.Status != want[name] {
+			t.Errorf("%s: got %d %+v, want %d", name, resp.Status, resp.Body, want[name])
+		}
+	}
+}
+
+// Octokit's signatures are accepted by the server, and a wrong secret is not.
+func TestOctokitSigns(t *testing.T) {
+	if _, err := os.Stat(filepath.Join(oracle, "node_modules")); err != nil {
+		t.Skip("needs Node: run npm ci in functions/webhook/testdata/oracle")
+	}
+	b := oracleFleet(t)
+	server := httptest.NewServer(b.Handler)
+	defer server.Close()
+	send := func(key string) (string, error) {
+		cmd := exec.Command("node", "send.mjs", server.URL+"/webhook")
+		cmd.Dir = oracle
+		cmd.Env = append(os.Environ(), "WEBHOOK_SECRET="+key)
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := send(secret); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if out, err := send(previous); err == nil || !strings.Contains(out, " 401 ") {
+		t.Errorf("a wrong secret: %v\n%s", err, out)
+	}
+}

@@ -1,0 +1,181 @@
+package webhook
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// payload is the part of a workflow_job delivery that the fleet uses. Only what
+// it cannot do without is required: GitHub Enterprise Server of 2021 has neither
+// run_attempt nor created_at, workflow_name, head_branch or installation.
+type payload struct {
+	Action      string       `json:"action"`
+	WorkflowJob *workflowJob `json:"workflow_job"`
+	Repository  *repository  `json:"repository"`
+	// Installation is there only if the webhook is a GitHub App's.
+	Installation *struct {
+		ID int64 `json:"id"`
+	} `json:"installation"`
+}
+
+type repository struct {
+	FullName string `json:"full_name"`
+	Private  bool   `json:"private"`
+}
+
+type workflowJob struct {
+	ID           int64    `json:"id"`
+	RunID        int64    `json:"run_id"`
+	RunAttempt   int      `json:"run_attempt"`
+	Name         string   `json:"name"`
+	WorkflowName string   `json:"workflow_name"`
+	HeadBranch   string   `json:"head_branch"`
+	HTMLURL      string   `json:"html_url"`
+	Labels       []string `json:"labels"` // null is missing, [] is a job without labels
+	Status       string   `json:"status"`
+	Conclusion   string   `json:"conclusion"`
+	RunnerID     int64    `json:"runner_id"` // null or 0 while there is none
+	RunnerName   string   `json:"runner_name"`
+	CreatedAt    string   `json:"created_at"`
+	StartedAt    string   `json:"started_at"`
+	CompletedAt  string   `json:"completed_at"`
+}
+
+// Limits of what goes on, in bytes. They keep an event under EventBridge's
+// 256 KiB, whatever a payload of 25 MB holds, and cut nothing that GitHub's own
+// limits allow.
+const (
+	maxText      = 1024 // names and branches
+	maxURL       = 2048
+	maxShort     = 128      // words and ids
+	maxAllLabels = 64 << 10 // in JSON
+)
+
+// maxLabelsRead is how many labels are looked at, since each is compared with
+// all others.
+const maxLabelsRead = 10 * fleet.MaxLabels
+
+// job checks a payload and makes its job, slim but for the labels. Errors name
+// the field.
+func (p payload) job() (fleet.Job, error) {
+	switch {
+	case p.WorkflowJob == nil:
+		return fleet.Job{}, missing("workflow_job")
+	case p.WorkflowJob.ID <= 0:
+		return fleet.Job{}, missing("workflow_job.id")
+	case p.WorkflowJob.Labels == nil:
+		return fleet.Job{}, missing("workflow_job.labels")
+	case p.Repository == nil || p.Repository.FullName == "":
+		return fleet.Job{}, missing("repository.full_name")
+	}
+	j := p.WorkflowJob
+	job := fleet.Job{
+		JobID:         j.ID,
+		WorkflowRunID: j.RunID,
+		RunAttempt:    j.RunAttempt,
+		Repository:    clip(p.Repository.FullName, maxText),
+		Private:       p.Repository.Private,
+		Name:          clip(j.Name, maxText),
+		WorkflowName:  clip(j.WorkflowName, maxText),
+		HeadBranch:    clip(j.HeadBranch, maxText),
+		HTMLURL:       clip(j.HTMLURL, maxURL),
+		Labels:        j.Labels[:min(len(j.Labels), maxLabelsRead)],
+		Status:        clip(j.Status, maxShort),
+		Conclusion:    clip(j.Conclusion, maxShort),
+		RunnerID:      j.RunnerID,
+		RunnerName:    clip(j.RunnerName, maxShort),
+	}
+	if p.Installation != nil {
+		job.InstallationID = p.Installation.ID
+	}
+	for _, moment := range []struct {
+		field string
+		text  string
+		into  **time.Time
+	}{
+		{"workflow_job.created_at", j.CreatedAt, &job.CreatedAt},
+		{"workflow_job.started_at", j.StartedAt, &job.StartedAt},
+		{"workflow_job.completed_at", j.CompletedAt, &job.CompletedAt},
+	} {
+		at, err := parseTime(moment.text)
+		if err != nil {
+			return fleet.Job{}, fmt.Errorf("the payload's %s is no RFC 3339 time", moment.field)
+		}
+		*moment.into = at
+	}
+	return job, nil
+}
+
+func missing(field string) error { return fmt.Errorf("the payload has no %s", field) }
+
+// parseTime reads a moment; GitHub writes none as null, "" or the year 1.
+func parseTime(text string) (*time.Time, error) {
+	if text == "" {
+		return nil, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil || at.Year() <= 1 {
+		return nil, err
+	}
+	at = at.UTC()
+	return &at, nil
+}
+
+// slimLabels bounds the labels so that policy says the same of what is left: one
+// label above the limit stays too many, and a cut label stays too long. They are
+// normalised first, since that can shorten a label.
+func slimLabels(labels []string) []string {
+	out := fleet.NormalLabels(labels)
+	if len(out) > fleet.MaxLabels {
+		out = out[:fleet.MaxLabels+1]
+	}
+	if encoded, err := json.Marshal(out); err == nil && len(encoded) <= maxAllLabels {
+		return out
+	}
+	for i, l := range out {
+		if len(l) > fleet.MaxLabelLength {
+			out[i] = clip(l, fleet.MaxLabelLength) + fmt.Sprintf("… (%d bytes)", len(l))
+		}
+	}
+	return out
+}
+
+// clip cuts text to n bytes, between characters.
+func clip(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return strings.Clone(text[:n])
+}
+
+// hook is the part of a ping that tells how the webhook is set up.
+type hook struct {
+	Hook struct {
+		Events []string `json:"events"`
+	} `json:"hook"`
+	Repository *repository `json:"repository"`
+}
+
+func (h hook) sends(event string) bool {
+	for _, e := range h.Hook.Events {
+		if e == event || e == "*" {
+			return true
+		}
+	}
+	return false
+}
+
+func decode(doc json.RawMessage, into any) error {
+	if err := json.Unmarshal(doc, into); err != nil {
+		return explain(err)
+	}
+	return nil
+}

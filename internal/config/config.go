@@ -1,0 +1,131 @@
+// Package config is the fleet's one typed configuration: fleet.yaml, read and
+// checked as a whole.
+//
+// Parse reports every problem at once, each with its line and key, and a Config
+// that it returned needs no further check. Secrets are never in it: the keys
+// that look like secrets hold references, and no error repeats their text.
+package config
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// Config is the whole of fleet.yaml, with its defaults filled in.
+//
+// Class names and labels are in lower case, as GitHub compares them ignoring
+// case. What is optional on AWS and absent is empty: the deployment makes it.
+type Config struct {
+	FleetName string `yaml:"fleet_name"`
+	AWSRegion string `yaml:"aws_region"` // "" is the region that the AWS tools are set to
+
+	GitHubURL             string       `yaml:"github_url"` // scheme and host, no slash at the end
+	GitHubPAT             SecretRef    `yaml:"github_pat"`
+	Repositories          Repositories `yaml:"github_repo"`
+	WebhookSecret         SecretRef    `yaml:"webhook_secret"`
+	WebhookSecretPrevious SecretRef    `yaml:"webhook_secret_previous"` // "" unless one is being replaced
+
+	VPCID          string   `yaml:"vpc_id"`
+	SubnetIDs      []string `yaml:"subnet_ids"` // none: a VPC with public subnets is made
+	SecurityGroups []string `yaml:"security_groups"`
+	AssignPublicIP bool     `yaml:"assign_public_ip"`
+
+	RunnerImageTag    string            `yaml:"runner_image_tag"`
+	RunnerVersion     string            `yaml:"runner_version"`      // "latest" or x.y.z
+	ExtraRunnerImages map[string]string `yaml:"extra_runner_images"` // label → Dockerfile, relative to fleet.yaml's folder
+	AllowedRegistries []string          `yaml:"allowed_registries"`
+	ImageBuildProject string            `yaml:"image_build_project"`
+
+	RunnerClassSizes map[string]fleet.Class `yaml:"runner_class_sizes"`
+	DefaultClass     string                 `yaml:"default_class"`
+
+	MaxRunners              int      `yaml:"max_runners"`
+	RequiredLabel           string   `yaml:"required_label"`
+	FleetLabels             []string `yaml:"fleet_labels"`
+	AllowPublicRepositories bool     `yaml:"allow_public_repositories"`
+	Limits                  Limits   `yaml:"limits"`
+
+	EventBusName     string `yaml:"event_bus_name"`
+	LogRetentionDays int    `yaml:"log_retention_days"`
+}
+
+// Repositories are the repositories whose jobs the fleet runs, as owner/name.
+// In the file one may stand by itself instead of in a list.
+type Repositories []string
+
+// Limits are the times that an operator may set, in whole seconds. See
+// fleet.Limits for what each one bounds.
+type Limits struct {
+	Start      time.Duration `yaml:"start"`
+	Idle       time.Duration `yaml:"idle"`
+	Inspect    time.Duration `yaml:"inspect"`
+	MaxRuntime time.Duration `yaml:"max_runtime"`
+	Build      time.Duration `yaml:"build"`
+	BuildLease time.Duration `yaml:"build_lease"`
+}
+
+// defaults is the configuration of an empty file. What depends on other keys is
+// filled in by derive.
+func defaults() Config {
+	l := fleet.DefaultLimits()
+	return Config{
+		FleetName:         "fleet",
+		GitHubURL:         "https://github.com",
+		GitHubPAT:         DefaultGitHubPAT,
+		WebhookSecret:     DefaultWebhookSecret,
+		RunnerImageTag:    "base",
+		RunnerVersion:     LatestRunner,
+		AllowedRegistries: slices.Clone(fleet.DefaultRegistries),
+		RunnerClassSizes: map[string]fleet.Class{
+			"small":  {CPU: 512, Memory: 1024, Arch: fleet.X64},
+			"medium": {CPU: 1024, Memory: 2048, Arch: fleet.X64},
+			"large":  {CPU: 4096, Memory: 8192, Arch: fleet.X64},
+		},
+		MaxRunners: 20,
+		Limits: Limits{
+			Start:      l.Start,
+			Idle:       l.Idle,
+			Inspect:    l.Inspect,
+			MaxRuntime: l.MaxRuntime,
+			Build:      l.Build,
+			BuildLease: l.BuildLease,
+		},
+		LogRetentionDays: 30,
+	}
+}
+
+// LatestRunner as runner_version follows GitHub's releases.
+const LatestRunner = "latest"
+
+// imagesOff is why image: labels are refused without a build project.
+const imagesOff = "this fleet builds no images on demand; set image_build_project in fleet.yaml to allow image: labels"
+
+// Policy is the part of the configuration that decides about jobs. It shares
+// nothing with c that can be changed.
+func (c Config) Policy() fleet.Policy {
+	limits := fleet.DefaultLimits()
+	limits.Start, limits.Idle = c.Limits.Start, c.Limits.Idle
+	limits.Inspect, limits.MaxRuntime = c.Limits.Inspect, c.Limits.MaxRuntime
+	limits.Build, limits.BuildLease = c.Limits.Build, c.Limits.BuildLease
+	p := fleet.Policy{
+		FleetName:     c.FleetName,
+		Repositories:  slices.Clone([]string(c.Repositories)),
+		AllowPublic:   c.AllowPublicRepositories,
+		Classes:       maps.Clone(c.RunnerClassSizes),
+		DefaultClass:  c.DefaultClass,
+		BaseImage:     c.RunnerImageTag,
+		ExtraImages:   maps.Clone(c.ExtraRunnerImages),
+		FleetLabels:   slices.Clone(c.FleetLabels),
+		RequiredLabel: c.RequiredLabel,
+		Registries:    slices.Clone(c.AllowedRegistries),
+		MaxRunners:    c.MaxRunners,
+		Limits:        limits,
+	}
+	if c.ImageBuildProject == "" {
+		p.NoOnDemandImages = imagesOff
+	}
+	return p
+}

@@ -1,0 +1,73 @@
+package config
+
+import (
+	"os"
+	"reflect"
+	"regexp"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const examplePath = "../../examples/fleet.yaml"
+
+var settingThatIsOff = regexp.MustCompile(`(?m)^#((?:  )?[a-z_]+: ?)`)
+
+// uncomment turns on every setting of the example that is off.
+func uncomment(example []byte) []byte {
+	return settingThatIsOff.ReplaceAll(example, []byte("$1"))
+}
+
+func TestExampleLoadsAsItIs(t *testing.T) {
+	got, err := Load(examplePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := Parse([]byte("github_repo: octo-org/example"), "fleet.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("a setting of the example is on:\n%s", diff)
+	}
+}
+
+func TestExampleShowsEveryKeyAndDefault(t *testing.T) {
+	example, err := os.ReadFile(examplePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	full, err := Parse(uncomment(example), "examples/fleet.yaml with every setting on")
+	if err != nil {
+		t.Fatal(err)
+	}
+	byDefault, err := Load(examplePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hasNoDefault := map[string]bool{
+		"aws_region": true, "webhook_secret_previous": true, "vpc_id": true, "subnet_ids": true, "security_groups": true,
+		"extra_runner_images": true, "image_build_project": true, "required_label": true, "fleet_labels": true, "event_bus_name": true,
+		"assign_public_ip": true, // depends on subnet_ids
+	}
+	for i := range reflect.TypeFor[Config]().NumField() {
+		key := reflect.TypeFor[Config]().Field(i).Tag.Get("yaml")
+		if !regexp.MustCompile(`(?m)^#?` + key + `:`).Match(example) {
+			t.Errorf("the example lacks %s", key)
+		}
+		shown, standard := reflect.ValueOf(full).Field(i), reflect.ValueOf(byDefault).Field(i)
+		if hasNoDefault[key] {
+			if key != "assign_public_ip" && shown.IsZero() {
+				t.Errorf("the example shows no value of %s", key)
+			}
+		} else if diff := cmp.Diff(standard.Interface(), shown.Interface()); diff != "" {
+			t.Errorf("the example shows another default of %s:\n%s", key, diff)
+		}
+	}
+	limits := reflect.TypeFor[Limits]()
+	for i := range limits.NumField() {
+		if key := limits.Field(i).Tag.Get("yaml"); !regexp.MustCompile(`(?m)^#  ` + key + `: `).Match(example) {
+			t.Errorf("the example lacks limits.%s", key)
+		}
+	}
+}

@@ -1,0 +1,119 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Problem is one thing that is wrong with a configuration.
+type Problem struct {
+	Key     string // a path such as limits.idle or subnet_ids[1]; "" for the file as a whole
+	Line    int    // counted from 1; 0 if the key is not in the file
+	Message string
+}
+
+// Problems is the error of a configuration that cannot be used: all that is
+// wrong with it, in the order of the file.
+type Problems struct {
+	File string
+	List []Problem
+}
+
+// Error prints one problem per line: file:line: key: message.
+func (p *Problems) Error() string {
+	lines := make([]string, len(p.List))
+	for i, problem := range p.List {
+		var b strings.Builder
+		b.WriteString(p.File)
+		if problem.Line > 0 {
+			fmt.Fprintf(&b, ":%d", problem.Line)
+		}
+		if problem.Key != "" {
+			b.WriteString(": " + problem.Key)
+		}
+		lines[i] = b.String() + ": " + problem.Message
+	}
+	return strings.Join(lines, "\n")
+}
+
+// review collects problems, and remembers where each key stands.
+type review struct {
+	list       []Problem
+	lines      map[string]int
+	unreadable []string
+}
+
+// add notes a problem that a check found. A key whose value could not be read
+// has its problem already and gets no second one.
+func (r *review) add(key, format string, args ...any) {
+	if r.readable(key) {
+		r.list = append(r.list, Problem{key, r.line(key), fmt.Sprintf(format, args...)})
+	}
+}
+
+// refuse notes a problem of reading the key's value.
+func (r *review) refuse(key, format string, args ...any) {
+	r.list = append(r.list, Problem{key, r.line(key), fmt.Sprintf(format, args...)})
+	r.unreadable = append(r.unreadable, key)
+}
+
+// readable tells whether the values of keys, all they are part of and all their
+// parts could be read.
+func (r *review) readable(keys ...string) bool {
+	for _, key := range keys {
+		for _, bad := range r.unreadable {
+			if within(key, bad) || within(bad, key) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// given tells whether the key is in the file.
+func (r *review) given(key string) bool {
+	_, ok := r.lines[key]
+	return ok
+}
+
+// within tells whether key is outer or a part of it; "" is the whole file.
+func within(key, outer string) bool {
+	rest, ok := strings.CutPrefix(key, outer)
+	return ok && (outer == "" || rest == "" || rest[0] == '.' || rest[0] == '[')
+}
+
+// line is where the key stands, or else what it is part of.
+func (r *review) line(key string) int {
+	for key != "" {
+		if line, ok := r.lines[key]; ok {
+			return line
+		}
+		key = key[:max(0, strings.LastIndexAny(key, ".["))]
+	}
+	return 0
+}
+
+func (r *review) err(file string) error {
+	if len(r.list) == 0 {
+		return nil
+	}
+	// What is missing from the file comes last.
+	slices.SortStableFunc(r.list, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(uint(a.Line-1), uint(b.Line-1)), cmp.Compare(a.Key, b.Key))
+	})
+	return &Problems{File: file, List: r.list}
+}
+
+// quote shows text from the file so that it fits a sentence. Text that holds a
+// token is not shown: people do paste secrets under the wrong key.
+func quote(text string) string {
+	if githubToken.MatchString(text) {
+		return "[a GitHub token]"
+	}
+	if r := []rune(text); len(r) > 60 {
+		text = string(r[:57]) + "..."
+	}
+	return fmt.Sprintf("%q", text)
+}

@@ -1,0 +1,167 @@
+package sim
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim/protocol"
+)
+
+const (
+	defaultGroup  = 1 // the only runner group of a repository
+	hostedGroup   = 2 // GitHub's own runners
+	maxName       = 64
+	maxLabels     = 100
+	maxLabel      = 256
+	maxBody       = 1 << 20
+	defaultFolder = "_work"
+)
+
+type runnerJSON struct {
+	ID            int64       `json:"id"`
+	RunnerGroupID int64       `json:"runner_group_id"`
+	Name          string      `json:"name"`
+	OS            string      `json:"os"`
+	Status        string      `json:"status"`
+	Busy          bool        `json:"busy"`
+	Ephemeral     bool        `json:"ephemeral"`
+	Version       *string     `json:"version"` // null until it first connects
+	Labels        []labelJSON `json:"labels"`
+}
+
+type labelJSON struct {
+	ID   int64  `json:"id"`
+	Name string `json:"name"`
+	Type string `json:"type"`
+}
+
+func (r *runner) json() runnerJSON {
+	out := runnerJSON{
+		ID: r.ID, RunnerGroupID: r.groupID, Name: r.Name, OS: r.os, Status: "offline", Busy: r.busy(), Ephemeral: true,
+		Labels: []labelJSON{},
+	}
+	if r.session != nil {
+		out.Status = "online"
+	}
+	if r.version != "" {
+		out.Version = &r.version
+	}
+	for _, l := range r.labels {
+		kind := "custom"
+		if slices.Contains([]string{"self-hosted", "linux", "x64", "arm64"}, l.name) {
+			kind = "read-only"
+		}
+		out.Labels = append(out.Labels, labelJSON{ID: l.id, Name: l.name, Type: kind})
+	}
+	return out
+}
+
+func (s *Server) postJITConfig(_ http.ResponseWriter, r *http.Request) (int, any) {
+	var body struct {
+		Name       *string   `json:"name"`
+		GroupID    *int64    `json:"runner_group_id"`
+		Labels     *[]string `json:"labels"`
+		WorkFolder string    `json:"work_folder"`
+	}
+	if err := json.NewDecoder(io.LimitReader(r.Body, maxBody)).Decode(&body); err != nil {
+		return refuse(http.StatusBadRequest, "Problems parsing JSON")
+	}
+	for _, required := range []struct {
+		key   string
+		given bool
+	}{
+		{"name", body.Name != nil},
+		{"runner_group_id", body.GroupID != nil},
+		{"labels", body.Labels != nil},
+	} {
+		if !required.given {
+			return unprocessable("Invalid input: object is missing required key: %s.", required.key)
+		}
+	}
+	name, labels := *body.Name, *body.Labels
+	switch n := len(labels); {
+	case n == 0:
+		return unprocessable("Invalid property /labels: 1 item required; only 0 were supplied.")
+	case n > maxLabels:
+		return unprocessable("Invalid property /labels: no more than %d items are allowed; %d were supplied.", maxLabels, n)
+	case name == "" || len(name) > maxName:
+		return unprocessable("Invalid property /name: it must have 1 to %d characters.", maxName)
+	case *body.GroupID == hostedGroup:
+		return refuse(http.StatusForbidden, "Runners cannot be added to the group of GitHub-hosted runners.")
+	case *body.GroupID != defaultGroup:
+		return notFound()
+	}
+	for _, l := range labels {
+		if l == "" || len(l) > maxLabel || strings.Contains(l, ",") {
+			return unprocessable("Invalid property /labels: %q is not a label.", l)
+		}
+	}
+	if slices.ContainsFunc(s.runners, func(other *runner) bool { return strings.EqualFold(other.Name, name) }) {
+		return refuse(http.StatusConflict, fmt.Sprintf("Already exists - A runner with the name %s already exists.", name))
+	}
+	setDefault(&body.WorkFolder, defaultFolder)
+
+	server := s.cfg.RunnerURL
+	if server == "" {
+		server = scheme(r) + "://" + r.Host
+	}
+	reg := s.register(name, labels, body.WorkFolder)
+	return http.StatusCreated, map[string]any{
+		"runner": reg.json(),
+		"encoded_jit_config": protocol.Registration{
+			ServerURL: server, RunnerID: reg.ID, RunnerName: reg.Name, WorkFolder: reg.workFolder, Secret: reg.secret,
+		}.Encode(),
+	}
+}
+
+func unprocessable(format string, args ...any) (int, any) {
+	return refuse(http.StatusUnprocessableEntity, fmt.Sprintf(format, args...))
+}
+
+func (s *Server) listRunners(w http.ResponseWriter, r *http.Request) (int, any) {
+	all := []runnerJSON{}
+	for _, reg := range s.runners {
+		if name := r.FormValue("name"); name == "" || name == reg.Name {
+			all = append(all, reg.json())
+		}
+	}
+	return http.StatusOK, map[string]any{"total_count": len(all), "runners": page(w, r, all)}
+}
+
+func (s *Server) getRunner(_ http.ResponseWriter, r *http.Request) (int, any) {
+	reg := s.runner(pathID(r, "runner_id"))
+	if reg == nil {
+		return notFound()
+	}
+	return http.StatusOK, reg.json()
+}
+
+func (s *Server) deleteRunnerByID(_ http.ResponseWriter, r *http.Request) (int, any) {
+	reg := s.runner(pathID(r, "runner_id"))
+	if reg == nil {
+		return notFound()
+	}
+	if err := s.deleteRunner(reg); err != nil {
+		return unprocessable("%v", err)
+	}
+	return http.StatusNoContent, nil
+}
+
+func (s *Server) listDownloads(http.ResponseWriter, *http.Request) (int, any) {
+	var all []map[string]string
+	for _, arch := range []string{"x64", "arm64"} {
+		file := fmt.Sprintf("actions-runner-linux-%s-%s.tar.gz", arch, s.cfg.RunnerVersion)
+		sum := sha256.Sum256([]byte("simulated " + file))
+		all = append(all, map[string]string{
+			"os": "linux", "architecture": arch, "filename": file, "sha256_checksum": hex.EncodeToString(sum[:]),
+			"download_url": s.cfg.URL + "/actions/runner/releases/download/v" + s.cfg.RunnerVersion + "/" + file,
+		})
+	}
+	return http.StatusOK, all
+}

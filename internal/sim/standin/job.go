@@ -1,0 +1,209 @@
+package standin
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim/protocol"
+)
+
+// jobRun is one job while it runs.
+type jobRun struct {
+	cfg  Config
+	conn *connection
+	job  *protocol.Job
+	log  *jobLog
+
+	workspace string
+	temp      string
+	env       map[string]string // GitHub's and the job's, and what steps added to GITHUB_ENV
+	path      []string          // what steps added to GITHUB_PATH, latest first
+	left      []leftover
+}
+
+// runJob runs the steps of a job and returns its conclusion. An error means
+// that the job is no longer this runner's.
+func runJob(ctx context.Context, cfg Config, c *connection, out *prefixed, job *protocol.Job) (string, error) {
+	alive, kill := context.WithCancel(ctx) // until the runner ends or loses the job
+	defer kill()
+	running, cancel := context.WithCancel(alive) // until the job is cancelled, too
+	defer cancel()
+	// What happened is still reported for a moment after ctx has ended.
+	reporting, mute := context.WithCancel(context.WithoutCancel(ctx))
+	defer mute()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(lastWords, mute) })()
+
+	listening, stopListening := context.WithCancel(ctx)
+	defer stopListening()
+	var orphaned error
+	heard := make(chan struct{})
+	go func() {
+		defer close(heard)
+		for {
+			m, err := c.message(listening)
+			switch {
+			case listening.Err() != nil:
+				return
+			case err != nil:
+				orphaned = err
+				kill()
+				mute()
+				return
+			case m.Type == protocol.CancelMessage:
+				cancel()
+			}
+		}
+	}()
+
+	r := &jobRun{cfg: cfg, conn: c, job: job, log: newJobLog(reporting, c, out, job.ID)}
+	conclusion := protocol.Failure
+	if err := r.prepare(); err != nil {
+		r.log.printf("##[error]%v", err)
+	} else {
+		conclusion = r.steps(alive, running, reporting)
+	}
+	for _, l := range r.left {
+		l.end()
+	}
+	r.log.close()
+	stopListening()
+	<-heard
+	return conclusion, orphaned
+}
+
+// prepare makes the directories and the variables that every step finds.
+func (r *jobRun) prepare() error {
+	_, name, _ := strings.Cut(r.job.Repository, "/")
+	work := r.conn.registration.WorkFolder
+	if !filepath.IsAbs(work) {
+		work = filepath.Join(r.cfg.Dir, work)
+	}
+	r.workspace = filepath.Join(work, name, name)
+	r.temp = filepath.Join(work, "_temp")
+	for _, dir := range []string{r.workspace, r.temp} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("prepare the work folder: %w", err)
+		}
+	}
+	arch := map[string]string{"amd64": "X64", "arm64": "ARM64"}[runtime.GOARCH]
+	owner, _, _ := strings.Cut(r.job.Repository, "/")
+	r.env = map[string]string{
+		"CI": "true", "GITHUB_ACTIONS": "true",
+		"GITHUB_REPOSITORY": r.job.Repository, "GITHUB_REPOSITORY_OWNER": owner,
+		"GITHUB_WORKFLOW": r.job.Workflow, "GITHUB_JOB": r.job.Key,
+		"GITHUB_RUN_ID": strconv.FormatInt(r.job.RunID, 10), "GITHUB_RUN_ATTEMPT": strconv.Itoa(r.job.RunAttempt),
+		"GITHUB_SHA": r.job.SHA, "GITHUB_REF": r.job.Ref, "GITHUB_REF_NAME": path.Base(r.job.Ref),
+		"GITHUB_EVENT_NAME": "workflow_dispatch", "GITHUB_ACTOR": owner,
+		"GITHUB_SERVER_URL": r.job.ServerURL, "GITHUB_API_URL": r.job.APIURL, "GITHUB_WORKSPACE": r.workspace,
+		"RUNNER_NAME": r.conn.registration.RunnerName, "RUNNER_OS": "Linux", "RUNNER_ARCH": arch,
+		"RUNNER_ENVIRONMENT": "self-hosted", "RUNNER_TEMP": r.temp,
+	}
+	maps.Copy(r.env, r.job.Env)
+	return nil
+}
+
+// steps runs them in order. After a cancellation by GitHub the steps with
+// always() still run; after the end of the runner none does.
+func (r *jobRun) steps(alive, running, reporting context.Context) string {
+	conclusion := protocol.Success
+	for i, step := range r.job.Steps {
+		in := running
+		if step.If == "always()" {
+			in = alive
+		}
+		result := protocol.Skipped
+		if in.Err() == nil && wanted(step.If, conclusion) {
+			r.report(reporting, protocol.StepResult{Index: i})
+			result = r.step(in, i, step)
+		}
+		r.report(reporting, protocol.StepResult{Index: i, Conclusion: result})
+		if result == protocol.Failure {
+			conclusion = protocol.Failure
+		}
+	}
+	if running.Err() != nil {
+		return protocol.Cancelled
+	}
+	return conclusion
+}
+
+func wanted(condition, soFar string) bool {
+	switch condition {
+	case "always()":
+		return true
+	case "failure()":
+		return soFar == protocol.Failure
+	}
+	return soFar == protocol.Success
+}
+
+// report tells GitHub about a step. That it did not hear is not the job's
+// fault.
+func (r *jobRun) report(ctx context.Context, result protocol.StepResult) {
+	if err := r.conn.step(ctx, r.job.ID, result); err != nil && ctx.Err() == nil {
+		r.log.printf("report step %d: %v", result.Index+1, err)
+	}
+}
+
+// step runs one step and returns its conclusion.
+func (r *jobRun) step(ctx context.Context, i int, step protocol.Step) string {
+	r.log.printf("##[group]%s", step.Title())
+	for line := range strings.Lines(strings.TrimSuffix(step.Run, "\n")) {
+		r.log.printf("%s", strings.TrimSuffix(line, "\n"))
+	}
+	r.log.printf("##[endgroup]")
+
+	limited, cancel := ctx, context.CancelFunc(func() {})
+	if step.Timeout > 0 {
+		limited, cancel = context.WithTimeout(ctx, step.Timeout)
+	}
+	defer cancel()
+	err := r.shell(limited, i, step)
+	switch {
+	case err == nil:
+		return protocol.Success
+	case ctx.Err() != nil:
+		r.log.printf("##[error]The operation was canceled.")
+		return protocol.Cancelled
+	case limited.Err() != nil:
+		r.log.printf("##[error]The step was stopped after %s.", step.Timeout)
+	default:
+		r.log.printf("##[error]%v", err)
+	}
+	if step.ContinueOnError {
+		return protocol.Success
+	}
+	return protocol.Failure
+}
+
+// environ is what a step's process gets: inherited, GitHub's and the job's, the
+// step's own, in that order of weight.
+func (r *jobRun) environ(step protocol.Step, files map[string]string) []string {
+	env := slices.DeleteFunc(slices.Clone(r.cfg.Environ), func(variable string) bool {
+		return strings.HasPrefix(variable, inputPrefix)
+	})
+	for _, layer := range []map[string]string{r.env, step.Env, files} {
+		for _, name := range slices.Sorted(maps.Keys(layer)) {
+			env = append(env, name+"="+layer[name])
+		}
+	}
+	if len(r.path) > 0 {
+		was := r.cfg.Getenv("PATH")
+		for _, variable := range env {
+			if value, ok := strings.CutPrefix(variable, "PATH="); ok {
+				was = value
+			}
+		}
+		env = append(env, "PATH="+strings.Join(append(slices.Clone(r.path), was), string(os.PathListSeparator)))
+	}
+	return env
+}

@@ -1,0 +1,59 @@
+package entrypoint_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// childVariable makes the test binary the runner that the entrypoint starts.
+const childVariable = "ENTRYPOINT_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if does := os.Getenv(childVariable); does != "" {
+		os.Exit(child(does))
+	}
+	os.Exit(m.Run())
+}
+
+func child(does string) int {
+	signals := make(chan os.Signal, 4)
+	what, argument, _ := strings.Cut(does, " ")
+	switch what {
+	case "exit":
+		code, _ := strconv.Atoi(argument)
+		return code
+	case "print-environment":
+		for _, entry := range os.Environ() {
+			fmt.Println("child has", entry)
+		}
+	case "die":
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
+	case "obey":
+		signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+		fmt.Println("child is ready")
+		fmt.Println("child got", <-signals)
+		return 128 + int(syscall.SIGTERM)
+	case "defy":
+		signal.Ignore(syscall.SIGTERM, syscall.SIGINT)
+		helper := exec.Command(os.Args[0])
+		helper.Env = append(os.Environ(), childVariable+"=defy-too")
+		helper.Stdout = os.Stdout
+		if err := helper.Start(); err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		select {}
+	case "defy-too":
+		signal.Ignore(syscall.SIGTERM, syscall.SIGINT)
+		fmt.Println("child is ready")
+		select {}
+	}
+	return 0
+}

@@ -1,0 +1,163 @@
+package entrypoint
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+const (
+	// claimTime is how long a claim may take in all. A container that waits for
+	// longer costs more than the next one.
+	claimTime = 10 * time.Minute
+
+	// maxAnswer bounds what is read of an answer. A JIT config has some 4 KiB.
+	maxAnswer = 256 << 10
+
+	nonceBytes = 24
+)
+
+// claim asks for the credential until it gets an answer or the time is up. It
+// returns the credential, or "" and the exit code. The nonce stays the same, so
+// asking again after a lost answer is safe.
+func (e entrypoint) claim(ctx context.Context, s settings) (credential string, code int) {
+	body, err := e.claimBody()
+	if err != nil {
+		e.say("%v", err)
+		return "", fleet.ExitClaimUnavailable
+	}
+	e.say("claiming as %s", s.runnerID)
+	deadline := e.Now().Add(claimTime)
+	for attempt := 0; ; attempt++ {
+		a := e.ask(ctx, s, body)
+		switch {
+		case ctx.Err() != nil:
+			return "", fleet.ExitClaimUnavailable
+		case a.credential != "":
+			e.say("claimed as %s", a.runnerName)
+			return a.credential, 0
+		case a.exitCode != 0:
+			e.say("%s", a.text)
+			return "", a.exitCode
+		}
+
+		wait := e.waitBefore(attempt, a.retryAfter)
+		if e.Now().Add(wait).After(deadline) {
+			e.say("%s; giving up after %s", a.text, claimTime)
+			return "", fleet.ExitClaimUnavailable
+		}
+		if a.retryAfter > 0 {
+			e.say("told to wait %s: %s", wait, a.text)
+		} else {
+			e.say("%s; asking again in %s", a.text, wait.Round(time.Millisecond))
+		}
+		select {
+		case <-e.After(wait):
+		case <-ctx.Done():
+			return "", fleet.ExitClaimUnavailable
+		}
+	}
+}
+
+func (e entrypoint) claimBody() ([]byte, error) {
+	random := make([]byte, nonceBytes)
+	if _, err := io.ReadFull(e.Rand, random); err != nil {
+		return nil, fmt.Errorf("make a nonce: %w", err)
+	}
+	return json.Marshal(fleet.ClaimRequest{Nonce: base64.RawURLEncoding.EncodeToString(random)})
+}
+
+// answer is what came of one request: the credential, or an exit code, or else
+// a reason to ask again, after retryAfter if the answer named a time.
+type answer struct {
+	credential string
+	runnerName string
+	exitCode   int
+	retryAfter time.Duration
+	text       string
+}
+
+func (e entrypoint) ask(ctx context.Context, s settings, body []byte) answer {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.claimURL, bytes.NewReader(body))
+	if err != nil {
+		return answer{exitCode: fleet.ExitUsage, text: "CLAIM_URL is not a URL that can be asked"}
+	}
+	req.Header.Set("Authorization", "Bearer "+s.claimToken)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "ecs-runner-fleet-entrypoint")
+
+	// The token is for this URL alone: no redirect is followed.
+	client := *e.HTTP
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	res, err := client.Do(req)
+	if err != nil {
+		return answer{text: "the claim got no answer: " + withoutURL(err).Error()}
+	}
+	defer res.Body.Close()
+	content, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	return readAnswer(res, content, err, e.Now())
+}
+
+func readAnswer(res *http.Response, content []byte, readErr error, now time.Time) answer {
+	var claim fleet.ClaimResponse
+	unreadable := readErr
+	if unreadable == nil && len(content) > maxAnswer {
+		unreadable = fmt.Errorf("it has more than %d bytes", maxAnswer)
+	}
+	if unreadable == nil && json.Unmarshal(content, &claim) != nil {
+		// Not the decoder's words, which may quote the answer.
+		unreadable = errors.New("it is not the JSON of a claim")
+	}
+	text := describe(res.StatusCode, claim)
+	code, refused := fleet.ExitForClaim(res.StatusCode)
+	switch {
+	case res.StatusCode == http.StatusOK && unreadable != nil:
+		return answer{text: fmt.Sprintf("the claim's answer was lost: %v", withoutURL(unreadable))}
+	case res.StatusCode == http.StatusOK && claim.EncodedJITConfig == "":
+		return answer{text: "the claim's answer had no credential in it"}
+	case res.StatusCode == http.StatusOK:
+		return answer{credential: claim.EncodedJITConfig, runnerName: claim.RunnerName}
+	case refused:
+		return answer{exitCode: code, text: text}
+	case res.StatusCode == http.StatusTooManyRequests || res.StatusCode >= 500:
+		return answer{retryAfter: retryAfter(res.Header, now), text: text}
+	}
+	return answer{exitCode: fleet.ExitUsage, text: text + "; does CLAIM_URL lead to the fleet's claim?"}
+}
+
+func describe(status int, claim fleet.ClaimResponse) string {
+	text := fmt.Sprintf("the claim was answered with %d %s", status, http.StatusText(status))
+	if claim.Error != "" {
+		text += ", " + shorten(claim.Error)
+	}
+	if claim.Message != "" {
+		text += ": " + shorten(claim.Message)
+	}
+	return text
+}
+
+func shorten(text string) string {
+	const most = 500
+	if len(text) > most {
+		return text[:most] + "…"
+	}
+	return text
+}
+
+// withoutURL takes the URL out of a client's error: it may hold a password.
+func withoutURL(err error) error {
+	var failed *url.Error
+	if errors.As(err, &failed) {
+		return failed.Err
+	}
+	return err
+}

@@ -1,0 +1,190 @@
+package entrypoint_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+func TestClaimAnswers(t *testing.T) {
+	refusal := func(status int) answer {
+		return answer{status: status, body: fleet.ClaimResponse{Error: "Some.Name", Message: "because of\nthis"}}
+	}
+	tests := map[string]struct {
+		answers  []answer
+		wantExit int
+		wantSaid string
+		wantAsks int
+	}{
+		"a credential starts the runner": {
+			[]answer{claimed}, 0, "ecsrunner: claimed as demo-7-1.1\n", 1},
+		"a wrong token": {
+			[]answer{refusal(401)}, fleet.ExitClaimUnauthorized, "401 Unauthorized, Some.Name: because of this\n", 1},
+		"claimed by another": {
+			[]answer{refusal(409)}, fleet.ExitClaimConflict, "409 Conflict, Some.Name: because of this\n", 1},
+		"no longer wanted": {
+			[]answer{refusal(410)}, fleet.ExitClaimGone, "410 Gone, Some.Name: because of this\n", 1},
+		"GitHub refuses": {
+			[]answer{refusal(424)}, fleet.ExitClaimRefused, "424 Failed Dependency, Some.Name: because of this\n", 1},
+		"something that is no claim": {
+			[]answer{{status: 404, raw: "<html>nothing here"}}, fleet.ExitUsage, "404 Not Found; does CLAIM_URL lead to", 1},
+		"a redirect is not followed": {
+			[]answer{{status: 307, header: map[string]string{"Location": "/elsewhere"}}}, fleet.ExitUsage, "307 Temporary Redirect", 1},
+		"told to wait, then a credential": {
+			[]answer{unavailable("7"), claimed}, 0, "told to wait 7s: the claim was answered with 503", 2},
+		"too many requests": {
+			[]answer{{status: 429}, claimed}, 0, "429 Too Many Requests; asking again", 2},
+		"an error of API Gateway": {
+			[]answer{{status: 500, raw: `{"message":"Internal Server Error"}`}, claimed}, 0, "500 Internal Server Error", 2},
+		"a lost connection": {
+			[]answer{{}, claimed}, 0, "the claim got no answer: EOF; asking again", 2},
+		"a cut answer": {
+			[]answer{{status: 200, raw: `{"encoded_jit_`}, claimed}, 0, "it is not the JSON of a claim; asking again", 2},
+		"an answer without a credential": {
+			[]answer{{status: 200, raw: `{}`}, claimed}, 0, "had no credential in it; asking again", 2},
+		"an answer without end": {
+			[]answer{{status: 200, raw: strings.Repeat(" ", 1<<20)}, claimed}, 0, "it has more than 262144 bytes; asking again", 2},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := serve(t, test.answers...)
+			code, output := newWorld(server.URL, "exit 0").run(t)
+			if code != test.wantExit || len(server.nonces) != test.wantAsks {
+				t.Errorf("exit code %d after %d requests, want %d after %d", code, len(server.nonces), test.wantExit, test.wantAsks)
+			}
+			wantOutput(t, output, test.wantSaid)
+			wantNoSecret(t, output, server)
+		})
+	}
+}
+
+// wantNoSecret also checks how the token and the nonce were sent.
+func wantNoSecret(t *testing.T, output string, server *claimServer) {
+	t.Helper()
+	for _, nonce := range server.nonces {
+		if len(nonce) < 20 || len(nonce) > fleet.MaxNonce || nonce != server.nonces[0] {
+			t.Errorf("nonces %q", server.nonces)
+		}
+	}
+	for _, token := range server.tokens {
+		if token != "Bearer "+claimToken {
+			t.Errorf("Authorization: %s", token)
+		}
+	}
+	for _, secret := range append([]string{claimToken, jitConfig}, server.nonces...) {
+		if strings.Contains(output, secret) {
+			t.Errorf("the output has a secret in it:\n%s", output)
+		}
+	}
+}
+
+func TestEachRunMakesItsOwnNonce(t *testing.T) {
+	server := serve(t, answer{status: http.StatusGone})
+	newWorld(server.URL, "exit 0").run(t)
+	newWorld(server.URL, "exit 0").run(t)
+	if server.nonces[0] == server.nonces[1] {
+		t.Errorf("two runs claimed with the nonce %s", server.nonces[0])
+	}
+}
+
+func TestWaits(t *testing.T) {
+	dated := unavailable("Sat, 01 Aug 2026 12:00:40 GMT")
+	skewed := unavailable("Wed, 01 Jan 2020 00:01:00 GMT")
+	skewed.header["Date"] = "Wed, 01 Jan 2020 00:00:00 GMT"
+	tests := map[string]struct {
+		answer answer
+		want   time.Duration
+	}{
+		"seconds":                          {unavailable("33"), 33 * time.Second},
+		"a date":                           {dated, 40 * time.Second},
+		"a date on the answerer's clock":   {skewed, time.Minute},
+		"a date that has passed":           {unavailable("Sat, 01 Aug 2026 11:00:00 GMT"), time.Second},
+		"no time at all":                   {unavailable("0"), time.Second},
+		"an hour is cut to the idle limit": {unavailable("3600"), 2 * time.Minute},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(serve(t, test.answer, claimed).URL, "exit 0")
+			if code, output := w.run(t); code != 0 {
+				t.Fatalf("exit code %d:\n%s", code, output)
+			}
+			if !slices.Equal(w.clock.waits, []time.Duration{test.want}) {
+				t.Errorf("waited %v, want %s", w.clock.waits, test.want)
+			}
+		})
+	}
+}
+
+// highest is the randomness that makes jitter longest.
+type highest struct{}
+
+func (highest) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 0xff
+	}
+	return len(p), nil
+}
+
+func TestBackoffGrowsAndTheClaimGivesUp(t *testing.T) {
+	w := newWorld(serve(t, answer{status: http.StatusBadGateway}).URL, "exit 0")
+	w.Rand = highest{}
+	began := w.clock.now
+	code, output := w.run(t)
+	if code != fleet.ExitClaimUnavailable {
+		t.Errorf("exit code %d, want %d", code, fleet.ExitClaimUnavailable)
+	}
+	wantOutput(t, output, "502 Bad Gateway; giving up after 10m0s")
+	if took := w.clock.now.Sub(began); took > 10*time.Minute || took < 9*time.Minute {
+		t.Errorf("gave up after %s", took)
+	}
+	for i, most := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
+		if wait := w.clock.waits[i].Round(time.Millisecond); wait != most*time.Second {
+			t.Errorf("wait %d was %s, want %ds", i, wait, most)
+		}
+	}
+}
+
+func TestSignalWhileClaiming(t *testing.T) {
+	for sig, want := range map[syscall.Signal]int{syscall.SIGTERM: 143, syscall.SIGINT: 130} {
+		w := newWorld(serve(t, unavailable("60")).URL, "exit 0")
+		w.clock.frozen = true
+		w.onLine = func(line string) {
+			if strings.Contains(line, "told to wait") {
+				w.signals <- sig
+			}
+		}
+		code, output := w.run(t)
+		if code != want {
+			t.Errorf("exit code %d after %v, want %d", code, sig, want)
+		}
+		wantOutput(t, output, "before the runner started")
+	}
+}
+
+func TestUsage(t *testing.T) {
+	tests := map[string]struct {
+		environ []string
+		want    string
+	}{
+		"nothing is there": {nil, "ecsrunner: the environment lacks RUNNER_ID, CLAIM_URL, CLAIM_TOKEN: "},
+		"no token":         {[]string{"RUNNER_ID=a", "CLAIM_URL=https://x/y"}, "ecsrunner: the environment lacks CLAIM_TOKEN: "},
+		"no URL":           {[]string{"RUNNER_ID=a", "CLAIM_URL=x", "CLAIM_TOKEN=t"}, "ecsrunner: CLAIM_URL is not an http or https URL\n"},
+		"no number":        {[]string{"RUNNER_ID=a", "CLAIM_URL=https://x/y", "CLAIM_TOKEN=t", "STOP_TIMEOUT=2m"}, `ecsrunner: STOP_TIMEOUT is "2m"`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld("", "exit 0")
+			w.Environ = test.environ
+			code, output := w.run(t)
+			if code != fleet.ExitUsage || strings.Count(output, "\n") != 1 || !strings.HasPrefix(output, test.want) {
+				t.Errorf("exit code %d and output %q, want %d and one line %q", code, output, fleet.ExitUsage, test.want)
+			}
+		})
+	}
+}

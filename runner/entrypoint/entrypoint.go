@@ -1,0 +1,143 @@
+// Package entrypoint is the first process of a runner container: it claims the
+// runner's GitHub credential and starts GitHub's runner with it.
+//
+// A container starts with no credential, only with a claim token that is good
+// for one claimant. The nonce made up here says which: the same nonce may ask
+// again when an answer is lost, and nobody else may.
+//
+// What surprises: run.sh must be told to stop exactly once. A second SIGTERM
+// cuts short its wait for the job to be cancelled (actions/runner
+// src/Misc/layoutroot/run.sh), so it runs in a process group of its own, where
+// only this process signals it.
+package entrypoint
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+	"unicode"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// requestTimeout bounds one claim request. A claim calls GitHub twice.
+const requestTimeout = 30 * time.Second
+
+// Config is what the entrypoint takes from the world around it.
+type Config struct {
+	// Environ is the process's own environment; see Run for what is read from it.
+	Environ []string
+	// Args are the runner's command and its arguments, after an optional "--".
+	Args []string
+
+	// Stdout and Stderr are handed to the runner too. Anything but an *os.File
+	// must be safe for concurrent use.
+	Stdout, Stderr io.Writer
+
+	// Signals delivers the SIGTERM and SIGINT that this process receives.
+	Signals <-chan os.Signal
+
+	HTTP  *http.Client                         // by default one whose requests end after 30 s
+	Now   func() time.Time                     // by default time.Now
+	After func(time.Duration) <-chan time.Time // by default time.After
+	Rand  io.Reader                            // for the nonce and for jitter; by default crypto/rand.Reader
+}
+
+// Run claims the runner's credential, runs the runner to its end, and returns
+// the status to exit with: the runner's own (128+n if signal n ended it), or one
+// that fleet.ExplainExit explains. It reads from the environment
+//
+//	RUNNER_ID        the runner id
+//	CLAIM_URL        the full URL of POST /runners/{id}/claim
+//	CLAIM_TOKEN      the bearer token of that request
+//	RUNNER_COMMAND   path of the runner if Args names none (default ./run.sh); never split into words
+//	STOP_TIMEOUT     seconds from a forwarded signal to SIGKILL (default 110: Fargate allows 120)
+//
+// A signal, or the end of ctx in place of SIGTERM, ends a claim at once and is
+// forwarded to the runner once. What Run says goes to Stdout, a line at a time,
+// and has neither token, nonce nor credential in it.
+func Run(ctx context.Context, cfg Config) (exitCode int) {
+	e := entrypoint{Config: cfg.withDefaults()}
+	s, err := readSettings(e.Environ, e.Args)
+	if err != nil {
+		e.say("%v", err)
+		return fleet.ExitUsage
+	}
+	credential, code := e.claimUnlessStopped(ctx, s)
+	if credential == "" {
+		return code
+	}
+	return e.runRunner(ctx, s, credential)
+}
+
+func (c Config) withDefaults() Config {
+	if c.Stdout == nil {
+		c.Stdout = io.Discard
+	}
+	if c.Stderr == nil {
+		c.Stderr = io.Discard
+	}
+	if c.HTTP == nil {
+		c.HTTP = &http.Client{Timeout: requestTimeout}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.After == nil {
+		c.After = time.After
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Reader
+	}
+	return c
+}
+
+type entrypoint struct{ Config }
+
+// claimUnlessStopped returns the credential, or "" and the exit code.
+func (e entrypoint) claimUnlessStopped(ctx context.Context, s settings) (credential string, code int) {
+	claiming, abandon := context.WithCancel(ctx)
+	defer abandon()
+	type result struct {
+		credential string
+		code       int
+	}
+	claimed := make(chan result, 1)
+	go func() {
+		credential, code := e.claim(claiming, s)
+		claimed <- result{credential, code}
+	}()
+
+	stopped := func(sig os.Signal) (string, int) {
+		abandon()
+		<-claimed
+		e.say("stopped by %s before the runner started", signalName(sig))
+		return "", exitCodeOf(sig)
+	}
+	select {
+	case sig := <-e.Signals:
+		return stopped(sig)
+	case <-ctx.Done():
+		return stopped(syscall.SIGTERM)
+	case r := <-claimed:
+		return r.credential, r.code
+	}
+}
+
+// say prints one line. What strangers may have written into it stays on that
+// line.
+func (e entrypoint) say(format string, args ...any) {
+	text := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, fmt.Sprintf(format, args...))
+	fmt.Fprintf(e.Stdout, "ecsrunner: %s\n", text)
+}

@@ -1,0 +1,103 @@
+package entrypoint
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// outputDelay is how long to wait for output that an orphan of the runner may
+// still hold open. It matters only where Stdout is not a file.
+const outputDelay = 5 * time.Second
+
+// runRunner starts the runner with its credential and returns its exit code.
+func (e entrypoint) runRunner(ctx context.Context, s settings, credential string) int {
+	cmd := exec.Command(s.command[0], s.command[1:]...)
+	cmd.Env = runnerEnvironment(e.Environ, credential)
+	cmd.Stdout, cmd.Stderr = e.Stdout, e.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.WaitDelay = outputDelay
+
+	e.say("starting %s", strings.Join(s.command, " "))
+	started := e.Now()
+	if err := cmd.Start(); err != nil {
+		e.say("%s", cannotStart(s.command[0], err))
+		return fleet.ExitRunnerNotFound
+	}
+	exited := make(chan struct{})
+	go func() {
+		defer close(exited)
+		_ = cmd.Wait() // ProcessState says it all
+	}()
+	e.supervise(ctx, s, cmd.Process, exited)
+
+	status := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	code := status.ExitStatus()
+	if status.Signaled() {
+		code = exitCodeOf(status.Signal())
+	}
+	e.say("the runner exited with status %d after %s", code, e.Now().Sub(started).Round(time.Millisecond))
+	return code
+}
+
+// supervise returns when the runner has exited. It forwards one signal, and
+// kills the runner's process group if that is not obeyed in time. What run.sh
+// starts is in further groups (it runs with job control); that ends with the
+// container, or with the task of the one-machine platform.
+func (e entrypoint) supervise(ctx context.Context, s settings, runner *os.Process, exited <-chan struct{}) {
+	signals, cancelled := e.Signals, ctx.Done()
+	var overdue <-chan time.Time
+	forward := func(sig os.Signal) {
+		signals, cancelled = nil, nil
+		e.say("forwarded %s to the runner, which has %s to end", signalName(sig), s.stopTimeout)
+		_ = runner.Signal(sig) // fails only if it has exited
+		overdue = e.After(s.stopTimeout)
+	}
+	for {
+		select {
+		case <-exited:
+			return
+		case sig := <-signals:
+			forward(sig)
+		case <-cancelled:
+			forward(syscall.SIGTERM)
+		case <-overdue:
+			e.say("the runner did not end in %s: killing it", s.stopTimeout)
+			_ = syscall.Kill(-runner.Pid, syscall.SIGKILL) // fails only if it has exited
+			<-exited
+			return
+		}
+	}
+}
+
+func cannotStart(command string, err error) string {
+	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+		return "there is no " + command + " in this image: set its path as the container's command or in RUNNER_COMMAND"
+	}
+	return "start " + command + ": " + err.Error()
+}
+
+// exitCodeOf is the exit code of what a signal ended, as shells count it.
+func exitCodeOf(sig os.Signal) int {
+	if n, ok := sig.(syscall.Signal); ok {
+		return 128 + int(n)
+	}
+	return 128 + int(syscall.SIGTERM)
+}
+
+func signalName(sig os.Signal) string {
+	switch sig {
+	case syscall.SIGTERM:
+		return "SIGTERM"
+	case syscall.SIGINT:
+		return "SIGINT"
+	}
+	return sig.String()
+}

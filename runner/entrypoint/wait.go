@@ -1,0 +1,58 @@
+package entrypoint
+
+import (
+	"encoding/binary"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+const (
+	firstBackoff = time.Second
+	maxBackoff   = 30 * time.Second
+
+	// maxRetryAfter bounds a wait that the fleet asks for. It is shorter than the
+	// state machine's idle limit (300 s), which each claim starts anew.
+	maxRetryAfter = 2 * time.Minute
+)
+
+// waitBefore is how long to wait after the given attempt, counted from 0: what
+// the answer asked for, else exponential backoff with full jitter.
+func (e entrypoint) waitBefore(attempt int, retryAfter time.Duration) time.Duration {
+	if retryAfter > 0 {
+		return min(retryAfter, maxRetryAfter)
+	}
+	most := maxBackoff
+	if attempt < 5 {
+		most = min(most, firstBackoff<<attempt)
+	}
+	return time.Duration(e.fraction() * float64(most))
+}
+
+// fraction is a random number in [0, 1), or 1 if there is no randomness.
+func (e entrypoint) fraction() float64 {
+	var random [8]byte
+	if _, err := io.ReadFull(e.Rand, random[:]); err != nil {
+		return 1
+	}
+	return float64(binary.BigEndian.Uint64(random[:])>>11) / (1 << 53)
+}
+
+// retryAfter reads a Retry-After of either form, seconds or a date
+// (RFC 9110, section 10.2.3). It is 0 if there is none, and at least a second if
+// there is one. A date is measured on the answerer's clock if its Date says it.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	text := h.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
+		return max(time.Duration(seconds)*time.Second, time.Second)
+	}
+	until, err := http.ParseTime(text)
+	if err != nil {
+		return 0
+	}
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date
+	}
+	return max(until.Sub(now), time.Second)
+}

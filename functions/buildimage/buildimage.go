@@ -1,0 +1,74 @@
+// Package buildimage has an image built, once, however many jobs wait for it.
+//
+// The step only joins the build and returns. Its state ends when dispatch hears
+// of the build's end and signals every runner that joined.
+package buildimage
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
+)
+
+// images are the image records and the lock on a build.
+type images interface {
+	Image(ctx context.Context, tag string) (digest string, ok bool, err error)
+	// JoinBuild notes that the runner waits for the image, and makes it the
+	// owner of the build if nobody is, or if the owner's lease ran out.
+	JoinBuild(ctx context.Context, tag, runnerID string, now time.Time, lease time.Duration) (owner bool, err error)
+}
+
+// builder starts builds. Starting one for the same tag and owner again is the
+// same build.
+type builder interface {
+	Build(ctx context.Context, spec fleet.ImageSpec, tag, owner string) error
+}
+
+// Step serves the state BuildImage.
+type Step struct {
+	Fleet   lifecycle.Fleet
+	Images  images
+	Builder builder
+}
+
+// Run joins the build, and starts it if this runner is the first. It fails with
+// Image.BuildFailed if the build cannot start. It may be repeated.
+func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
+	spec, tag := *call.Document.Plan.ImageSpec, call.Document.Image.Tag
+	runner, err := s.Fleet.StoreToken(ctx, call.RunnerID, call.TaskToken, fleet.WaitForImage, fleet.RunnerImageCreating)
+	if err != nil || runner.Phase != fleet.Open {
+		return fleet.Image{}, err
+	}
+	lease := time.Duration(call.Document.Plan.BuildLeaseSeconds) * time.Second
+	owner, err := s.Images.JoinBuild(ctx, tag, call.RunnerID, s.Fleet.Now(), lease)
+	if err != nil {
+		return fleet.Image{}, err
+	}
+	// It may have been finished between ResolveImage's look and our joining.
+	digest, ready, err := s.Images.Image(ctx, tag)
+	if err != nil {
+		return fleet.Image{}, err
+	}
+	image := fleet.Image{Outcome: fleet.ImageReady, Tag: tag, Digest: digest}
+	if ready {
+		return image, s.succeed(ctx, call.TaskToken, image)
+	}
+	if owner {
+		if err := s.Builder.Build(ctx, spec, tag, call.RunnerID); err != nil {
+			return fleet.Image{}, fleet.Errorf(fleet.ImageBuildFailed, "start the build of %s: %w", spec, err)
+		}
+	}
+	return fleet.Image{Outcome: fleet.ImageMissing, Tag: tag}, nil
+}
+
+func (s Step) succeed(ctx context.Context, token string, image fleet.Image) error {
+	output, err := json.Marshal(image)
+	if err != nil {
+		return fmt.Errorf("encode image %s: %w", image.Tag, err)
+	}
+	return s.Fleet.Executions.Succeed(ctx, token, output)
+}

@@ -1,0 +1,40 @@
+package claim
+
+import (
+	"encoding/json"
+	"io"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// maxBody is the most bytes of a claim's body: a nonce in JSON.
+const maxBody = 4 << 10
+
+// ServeHTTP serves POST /runners/{id}/claim, with {id} from the pattern.
+func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var body fleet.ClaimRequest
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err == nil {
+		err = json.Unmarshal(raw, &body)
+	}
+	if err != nil {
+		write(w, refuse(http.StatusBadRequest, "", "the body of a claim is a JSON object with a nonce"))
+		return
+	}
+	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	write(w, h.Handle(r.Context(), Request{RunnerID: r.PathValue("id"), Token: token, Nonce: body.Nonce}))
+}
+
+func write(w http.ResponseWriter, reply Reply) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if reply.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(reply.RetryAfter.Seconds()))))
+	}
+	w.WriteHeader(reply.Status)
+	_ = json.NewEncoder(w).Encode(reply.Body) // the client is gone: nobody to tell
+}

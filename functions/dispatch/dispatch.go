@@ -1,0 +1,187 @@
+// Package dispatch hears every event on the bus and turns it into facts,
+// launches and signals.
+//
+// Events come late, twice, out of order or not at all, and dispatch may die at
+// any line. So it holds no state, handles every event as if it might be a
+// repetition, and writes a fact before it signals it.
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
+)
+
+// images are the image records and the waiters of a build.
+type images interface {
+	PutImage(ctx context.Context, tag, digest string, at time.Time) error
+	// RenewBuild extends the lease of the build's owner.
+	RenewBuild(ctx context.Context, tag string, at time.Time) error
+	// EndBuild gives the lock up and forgets who joined.
+	EndBuild(ctx context.Context, tag string) error
+	// Waiters lists the runners that joined.
+	Waiters(ctx context.Context, tag string) ([]string, error)
+}
+
+// Handler handles the events of the bus.
+type Handler struct {
+	Fleet  lifecycle.Fleet
+	Images images
+}
+
+// Handle acts on one event. Events that are not the fleet's are no error. An
+// error means that the same event is to be handled again.
+func (h Handler) Handle(ctx context.Context, event fleet.Event) error {
+	switch event.DetailType {
+	case fleet.WorkflowJobEvent:
+		return decodeAnd(event, func(e fleet.WorkflowJob) error { return h.workflowJob(ctx, e) })
+	case fleet.TaskEvent:
+		return decodeAnd(event, func(t fleet.Task) error { return h.task(ctx, t) })
+	case fleet.BuildEvent:
+		return decodeAnd(event, func(b fleet.Build) error { return h.build(ctx, b) })
+	case fleet.ExecutionEvent:
+		return decodeAnd(event, func(e fleet.ExecutionEnded) error { return h.executionEnded(ctx, e) })
+	}
+	return nil
+}
+
+func decodeAnd[T any](event fleet.Event, handle func(T) error) error {
+	var detail T
+	if err := json.Unmarshal(event.Detail, &detail); err != nil {
+		return fmt.Errorf("read event %s (%s): %w", event.ID, event.DetailType, err)
+	}
+	return handle(detail)
+}
+
+func (h Handler) workflowJob(ctx context.Context, e fleet.WorkflowJob) error {
+	if e.Action == fleet.JobQueued {
+		if e.Job.Status != fleet.JobQueued {
+			return nil // an environment's gate: the queued event that counts comes later
+		}
+		return h.Fleet.Queued(ctx, e.Job, e.ReceivedAt)
+	}
+	_, err := h.Fleet.LearnJob(ctx, e.Job)
+	return err
+}
+
+func (h Handler) task(ctx context.Context, task fleet.Task) error {
+	if _, _, ours := fleet.ParseRunnerID(h.Fleet.Name, task.StartedBy); !ours {
+		return nil
+	}
+	if _, known, err := h.Fleet.Records.Runner(ctx, task.StartedBy); err != nil || !known {
+		return err
+	}
+	runner, changed, err := h.Fleet.ChangeRunner(ctx, task.StartedBy, func(r fleet.Runner) (fleet.Runner, bool) {
+		return r.ApplyTask(task, h.Fleet.Now())
+	})
+	if err != nil {
+		return err
+	}
+	if !runner.Stopped() {
+		if changed {
+			return h.Fleet.Heartbeat(ctx, runner)
+		}
+		return nil
+	}
+	if runner.Claims > 0 && runner.Took == 0 && runner.For != "" {
+		if runner, err = h.mayHaveRun(ctx, runner); err != nil {
+			return err
+		}
+	}
+	return h.Fleet.Signal(ctx, runner)
+}
+
+// mayHaveRun asks GitHub whether a runner that stopped without a job, as far as
+// we know, ran the one it was meant for: its webhook may be late or lost.
+func (h Handler) mayHaveRun(ctx context.Context, runner fleet.Runner) (fleet.Runner, error) {
+	run, ok, err := h.Fleet.Records.Run(ctx, runner.For)
+	if err != nil || !ok {
+		return runner, err
+	}
+	job, err := h.Fleet.GitHub.Job(ctx, runner.Repository, run.Job.JobID)
+	if err != nil {
+		h.Fleet.Log.WarnContext(ctx, "taking the runner to have had no job: GitHub did not say", "runner_id", runner.RunnerID, "error", err.Error())
+		return runner, nil
+	}
+	if _, err := h.Fleet.LearnJob(ctx, job); err != nil {
+		return runner, err
+	}
+	return h.Fleet.ReadRunner(ctx, runner.RunnerID)
+}
+
+func (h Handler) build(ctx context.Context, b fleet.Build) error {
+	if b.Status == fleet.BuildInProgress {
+		return h.buildGoesOn(ctx, b)
+	}
+	if b.Status == fleet.BuildSucceeded {
+		if err := h.Images.PutImage(ctx, b.Tag, b.Digest, h.Fleet.Now()); err != nil {
+			return err
+		}
+	}
+	waiters, err := h.Images.Waiters(ctx, b.Tag)
+	if err != nil {
+		return err
+	}
+	for _, runnerID := range waiters {
+		if err := h.tellBuilt(ctx, runnerID, b); err != nil {
+			return err
+		}
+	}
+	return h.Images.EndBuild(ctx, b.Tag)
+}
+
+func (h Handler) tellBuilt(ctx context.Context, runnerID string, b fleet.Build) error {
+	runner, ok, err := h.Fleet.Records.Runner(ctx, runnerID)
+	if err != nil || !ok || runner.WaitingFor != fleet.WaitForImage || runner.TaskToken == "" {
+		return err
+	}
+	if b.Status != fleet.BuildSucceeded {
+		return h.Fleet.Executions.Fail(ctx, runner.TaskToken, fleet.ImageBuildFailed, b.Reason)
+	}
+	output, err := json.Marshal(fleet.Image{Outcome: fleet.ImageReady, Tag: b.Tag, Digest: b.Digest})
+	if err != nil {
+		return fmt.Errorf("encode image %s: %w", b.Tag, err)
+	}
+	return h.Fleet.Executions.Succeed(ctx, runner.TaskToken, output)
+}
+
+func (h Handler) buildGoesOn(ctx context.Context, b fleet.Build) error {
+	if err := h.Images.RenewBuild(ctx, b.Tag, h.Fleet.Now()); err != nil {
+		return err
+	}
+	waiters, err := h.Images.Waiters(ctx, b.Tag)
+	if err != nil {
+		return err
+	}
+	for _, runnerID := range waiters {
+		runner, ok, err := h.Fleet.Records.Runner(ctx, runnerID)
+		if err != nil {
+			return err
+		}
+		if ok && runner.WaitingFor == fleet.WaitForImage && runner.TaskToken != "" {
+			if err := h.Fleet.Executions.Heartbeat(ctx, runner.TaskToken); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// executionEnded closes what an execution left open that ended without
+// RecordStatus or RecordFailure: stopped by a person, timed out, or by a bug.
+func (h Handler) executionEnded(ctx context.Context, e fleet.ExecutionEnded) error {
+	runner, ok, err := h.Fleet.Records.Runner(ctx, e.Name)
+	if err != nil || !ok || runner.Phase == fleet.Closed {
+		return err
+	}
+	name, cause := e.Error, e.Cause
+	if name == "" {
+		name, cause = "Execution."+e.Status, "the execution ended as "+e.Status
+	}
+	_, _, err = h.Fleet.Finish(ctx, e.Name, nil, name, cause)
+	return err
+}

@@ -1,0 +1,180 @@
+// Package inspectrunner finds out what is true of a runner after silence, and
+// acts on it.
+//
+// It serves two waits: for a job, and for the end of one. It must never stop a
+// runner that has a job, and GitHub's API may say busy: false of such a one. So
+// it stops only what let itself be deregistered, and asks for the job as well.
+// When GitHub gives no answer it waits on.
+package inspectrunner
+
+import (
+	"context"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
+)
+
+// platform is the part of a container platform that this step needs.
+type platform interface {
+	// Describe returns a task's state; ok is false for a task that the platform
+	// does not know, or knows no longer.
+	Describe(ctx context.Context, arn string) (task fleet.Task, ok bool, err error)
+}
+
+// unsure is how long to wait when GitHub did not answer.
+const unsure = time.Minute
+
+// gone is how long after RunTask a platform may still not know a task: ECS is
+// eventually consistent.
+const gone = 2 * time.Minute
+
+// Step serves the state InspectRunner.
+type Step struct {
+	Fleet    lifecycle.Fleet
+	Platform platform
+}
+
+// Run says what the runner is doing and how long to wait next. It may be
+// repeated.
+func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
+	runner, err := s.lookAtTask(ctx, call.RunnerID)
+	if err != nil {
+		return fleet.Wait{}, err
+	}
+	if runner.Claims > 0 && runner.Took == 0 {
+		if err := s.askGitHub(ctx, &runner); err != nil {
+			return s.unsure(ctx, runner, err), nil
+		}
+	}
+	switch {
+	case runner.Stopped() && (runner.Took != 0 || runner.Phase != fleet.Open):
+		return wait(fleet.OutcomeStopped, 0), nil
+	case runner.Stopped():
+		name, cause := lifecycle.StoppedBeforeJob(runner)
+		return fleet.Wait{Outcome: fleet.OutcomeReaped, Seconds: 1, Error: name, Cause: cause}, nil
+	case runner.Took != 0:
+		return s.busy(ctx, runner)
+	}
+	return s.waiting(ctx, call, runner)
+}
+
+// lookAtTask records what the platform says of the task: an event was lost.
+func (s Step) lookAtTask(ctx context.Context, runnerID string) (fleet.Runner, error) {
+	runner, err := s.Fleet.ReadRunner(ctx, runnerID)
+	if err != nil || runner.TaskARN == "" || runner.Stopped() {
+		return runner, err
+	}
+	task, known, err := s.Platform.Describe(ctx, runner.TaskARN)
+	if err != nil {
+		return runner, err
+	}
+	if !known {
+		if s.Fleet.Now().Sub(runner.At(fleet.StageTaskStarted)) < gone {
+			return runner, nil
+		}
+		task = fleet.Task{ARN: runner.TaskARN, LastStatus: fleet.TaskStopped, StoppedReason: "the platform does not know the task any more"}
+	}
+	runner, _, err = s.Fleet.ChangeRunner(ctx, runnerID, func(r fleet.Runner) (fleet.Runner, bool) {
+		return r.ApplyTask(task, s.Fleet.Now())
+	})
+	return runner, err
+}
+
+// askGitHub looks for a job that the runner took although no webhook said so:
+// that of the run that expects it.
+func (s Step) askGitHub(ctx context.Context, runner *fleet.Runner) error {
+	runID := runner.For
+	if runID == "" {
+		runID = runner.RunID
+	}
+	run, err := s.Fleet.ReadRun(ctx, runID)
+	if err != nil {
+		return err
+	}
+	job, err := s.Fleet.GitHub.Job(ctx, runner.Repository, run.Job.JobID)
+	if err != nil {
+		return err
+	}
+	if _, err := s.Fleet.LearnJob(ctx, job); err != nil {
+		return err
+	}
+	*runner, err = s.Fleet.ReadRunner(ctx, runner.RunnerID)
+	return err
+}
+
+func (s Step) unsure(ctx context.Context, runner fleet.Runner, err error) fleet.Wait {
+	s.Fleet.Log.WarnContext(ctx, "leaving the runner as it is: GitHub did not say", "runner_id", runner.RunnerID, "error", err.Error())
+	switch {
+	case runner.Stopped():
+		return wait(fleet.OutcomeStopped, 0)
+	case runner.Status == fleet.RunnerRunning:
+		return wait(fleet.OutcomeBusy, unsure)
+	}
+	return wait(fleet.OutcomeWaiting, unsure)
+}
+
+// busy waits for the end of the job, never past the longest time a job may take.
+func (s Step) busy(ctx context.Context, runner fleet.Runner) (fleet.Wait, error) {
+	limits := s.Fleet.Limits
+	left := limits.MaxRuntime - s.Fleet.Now().Sub(runner.At(fleet.StageJobStarted))
+	if left > 0 {
+		return wait(fleet.OutcomeBusy, min(left, limits.Inspect)), nil
+	}
+	reason := "the job ran longer than max_runtime (" + limits.MaxRuntime.String() + ")"
+	if err := s.Fleet.Tasks.Stop(ctx, runner.TaskARN, reason); err != nil {
+		return fleet.Wait{}, err
+	}
+	return wait(fleet.OutcomeBusy, unsure), nil
+}
+
+// waiting decides about a runner without a job: it may wait on, or it is ended.
+func (s Step) waiting(ctx context.Context, call fleet.Call, runner fleet.Runner) (fleet.Wait, error) {
+	now, limits := s.Fleet.Now(), s.Fleet.Limits
+	unfit := ""
+	name := fleet.RunnerIdleTimeout
+	switch {
+	case runner.Phase != fleet.Open, runner.For == "":
+		unfit = orNobody(runner.Reason)
+	case runner.Claims == 0 && since(now, runner, fleet.StageTaskStarted) < limits.Start:
+		return wait(fleet.OutcomeWaiting, 0), nil
+	case runner.Claims == 0:
+		name = fleet.RunnerStartTimeout
+		unfit = "the container did not claim its credential within " + limits.Start.String()
+	case since(now, runner, fleet.StageRegistered) < limits.Idle:
+		return wait(fleet.OutcomeWaiting, 0), nil
+	default:
+		unfit = "the runner got no job for " + limits.Idle.String()
+	}
+	wanted := runner.Phase == fleet.Open && runner.For != ""
+	ended, err := s.Fleet.End(ctx, runner.RunnerID, unfit)
+	switch {
+	case err != nil:
+		return s.unsure(ctx, runner, err), nil
+	case ended == lifecycle.EndBusy:
+		return wait(fleet.OutcomeBusy, limits.Inspect), nil
+	case !wanted:
+		return wait(fleet.OutcomeStopped, 0), nil
+	}
+	return fleet.Wait{Outcome: fleet.OutcomeReaped, Seconds: 1, Error: name, Cause: unfit}, nil
+}
+
+func since(now time.Time, r fleet.Runner, stage fleet.Stage) time.Duration {
+	at := r.At(stage)
+	if at.IsZero() {
+		at = r.At(fleet.StageLaunched)
+	}
+	return now.Sub(at)
+}
+
+func orNobody(reason string) string {
+	if reason == "" {
+		return "no job expects this runner any more"
+	}
+	return reason
+}
+
+// wait rounds up to a whole second: Step Functions refuses a time-out of 0.
+func wait(outcome string, d time.Duration) fleet.Wait {
+	return fleet.Wait{Outcome: outcome, Seconds: max(1, int((d+time.Second-1)/time.Second))}
+}

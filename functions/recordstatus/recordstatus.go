@@ -1,0 +1,104 @@
+// Package recordstatus records how a runner's life goes on and ends. It serves
+// three states: AwaitCompletion (it has a job; wait for the end), RecordStatus
+// (it ended) and RecordFailure (the fleet could not do its part).
+//
+// A runner's end is not its run's end. The run closes with what GitHub says of
+// the job, or with a failure that another runner would meet as well; else it
+// gets its next runner here.
+package recordstatus
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
+)
+
+// The states that this function serves.
+const (
+	AwaitCompletion = "AwaitCompletion"
+	RecordStatus    = "RecordStatus"
+	RecordFailure   = "RecordFailure"
+)
+
+// bus takes one event for whoever wants to listen.
+type bus interface {
+	Put(ctx context.Context, event fleet.Event) error
+}
+
+// Step serves AwaitCompletion, RecordStatus and RecordFailure.
+type Step struct {
+	Fleet lifecycle.Fleet
+	Bus   bus
+	NewID func() string
+}
+
+// Run does what the call's state asks for. It may be repeated, and called late.
+func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Result, error) {
+	switch call.State {
+	case AwaitCompletion:
+		_, err := s.Fleet.StoreToken(ctx, call.RunnerID, call.TaskToken, fleet.WaitForStopped, fleet.RunnerRunning)
+		return fleet.Result{}, err
+	case RecordStatus:
+		return s.close(ctx, call, "", "")
+	case RecordFailure:
+		name, cause := failure(call.Document)
+		return s.close(ctx, call, name, cause)
+	}
+	return fleet.Result{}, fmt.Errorf("state %q is not one of recordstatus's", call.State)
+}
+
+func (s Step) close(ctx context.Context, call fleet.Call, name, cause string) (fleet.Result, error) {
+	closed, next, err := s.Fleet.Finish(ctx, call.RunnerID, call.Document.Plan, name, cause)
+	if err != nil {
+		return fleet.Result{}, err
+	}
+	result := fleet.Result{RunnerStatus: closed.Runner.Status, Next: next, Error: name, Cause: cause}
+	if closed.Run != nil {
+		result.RunStatus, result.Conclusion = closed.Run.Status, closed.Run.Conclusion
+	}
+	return result, s.tell(ctx, closed)
+}
+
+// tell puts the runner.status event on the bus.
+func (s Step) tell(ctx context.Context, closed fleet.CloseResult) error {
+	runner := closed.Runner
+	runner.TaskToken = ""
+	detail, err := json.Marshal(struct {
+		Runner fleet.Runner `json:"runner"`
+		Run    *fleet.Run   `json:"run,omitempty"`
+	}{runner, closed.Run})
+	if err != nil {
+		return fmt.Errorf("encode the status of %s: %w", runner.RunnerID, err)
+	}
+	return s.Bus.Put(ctx, fleet.Event{
+		ID: s.NewID(), Source: fleet.StatusSource, DetailType: fleet.RunnerStatusEvent,
+		Time: s.Fleet.Now(), Detail: detail,
+	})
+}
+
+// failure is what the execution ends with: what InspectRunner found, or what a
+// Catch put into the document.
+func failure(doc fleet.Document) (name, cause string) {
+	if w := doc.Wait; w != nil && w.Outcome == fleet.OutcomeReaped && w.Error != "" {
+		return w.Error, w.Cause
+	}
+	if doc.Error == nil {
+		return "States.Runtime", "the state machine came to RecordFailure without an error"
+	}
+	return doc.Error.Error, plainCause(doc.Error.Cause)
+}
+
+// plainCause takes the sentence out of what the Lambda runtime reports: its
+// causes are JSON with errorMessage and errorType.
+func plainCause(cause string) string {
+	var reported struct {
+		Message string `json:"errorMessage"`
+	}
+	if json.Unmarshal([]byte(cause), &reported) == nil && reported.Message != "" {
+		return reported.Message
+	}
+	return cause
+}

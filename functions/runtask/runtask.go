@@ -1,0 +1,123 @@
+// Package runtask starts the runner's task.
+//
+// Its state completes when the runner takes a job, not when the step returns.
+// The step may be called again for the same runner, with a new token: it then
+// finds the task by the record, or by the client token, and starts no second one.
+package runtask
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
+)
+
+// launcher is the part of a container platform that this step needs.
+type launcher interface {
+	// Launch starts one task. The same client token gets the same task. It fails
+	// with Runner.NoCapacity, Runner.LaunchFailed or Runner.LaunchUnclear.
+	Launch(ctx context.Context, launch fleet.TaskLaunch) (fleet.Task, error)
+}
+
+// Step serves the state RunTask.
+type Step struct {
+	Fleet    lifecycle.Fleet
+	Launcher launcher
+	ClaimURL string // of the fleet's API; /runners/{id}/claim follows
+	ClaimKey []byte
+}
+
+// Run stores the token and starts the task if there is none. It fails with
+// Runner.NotWanted if the job needs no runner any more, with
+// Runner.DeadlineExceeded once GitHub has given the job up, and with what the
+// platform says.
+func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
+	none := fleet.Wait{}
+	runner, err := s.Fleet.StoreToken(ctx, call.RunnerID, call.TaskToken, fleet.WaitForJob, fleet.RunnerStarting)
+	if err != nil {
+		return none, err
+	}
+	if runner.Phase != fleet.Open && runner.Took == 0 {
+		return none, fleet.Errorf(fleet.RunnerNotWanted, "%s", orNotNeeded(runner.Reason))
+	}
+	if runner.TaskARN != "" {
+		return none, nil
+	}
+	if queued := call.Document.Job.CreatedAt; queued != nil && s.Fleet.Now().Sub(*queued) > s.Fleet.Limits.Queue {
+		return none, fleet.Errorf(fleet.RunnerDeadlineExceeded, "the job has waited for %s, after which GitHub gives it up", s.Fleet.Limits.Queue)
+	}
+	task, err := s.Launcher.Launch(ctx, s.launch(call, runner.Rung))
+	if fleet.IsNamed(err, fleet.RunnerNoCapacity) {
+		return none, s.nextRung(ctx, runner, err)
+	}
+	if err != nil {
+		return none, fmt.Errorf("start the task of %s: %w", runner.RunnerID, err)
+	}
+	return none, s.started(ctx, runner.RunnerID, task)
+}
+
+// launch is a pure function of the call and the rung: a repeated RunTask has
+// identical parameters, as ECS's client tokens demand.
+func (s Step) launch(call fleet.Call, rung int) fleet.TaskLaunch {
+	doc := call.Document
+	size := *doc.Plan.Size
+	return fleet.TaskLaunch{
+		RunnerID:         call.RunnerID,
+		ClientToken:      fmt.Sprintf("%s.%d", call.RunnerID, rung),
+		TaskDefinition:   doc.TaskDefinition.ARN,
+		CPU:              size.CPU,
+		Memory:           size.Memory,
+		EphemeralStorage: size.EphemeralStorage,
+		Spot:             size.Spot && rung == 0,
+		Env: map[string]string{
+			fleet.EnvRunnerID:   call.RunnerID,
+			fleet.EnvClaimURL:   s.ClaimURL + "/runners/" + call.RunnerID + "/claim",
+			fleet.EnvClaimToken: fleet.ClaimToken(s.ClaimKey, call.RunnerID),
+		},
+	}
+}
+
+// nextRung records that this rung of the capacity ladder had no room, so that
+// the retry asks under a new client token: the old one would be remembered.
+func (s Step) nextRung(ctx context.Context, was fleet.Runner, cause error) error {
+	_, _, err := s.Fleet.ChangeBoth(ctx, was.RunnerID, func(r fleet.Runner) (fleet.Runner, bool) {
+		if r.Rung != was.Rung {
+			return r, false
+		}
+		r.Rung++
+		r.Reason = cause.Error()
+		return r, true
+	})
+	if err != nil {
+		return err
+	}
+	return cause
+}
+
+// started records the task. If the runner was let go meanwhile, whoever did so
+// saw no task to stop: we stop it.
+func (s Step) started(ctx context.Context, runnerID string, task fleet.Task) error {
+	runner, _, err := s.Fleet.ChangeRunner(ctx, runnerID, func(r fleet.Runner) (fleet.Runner, bool) {
+		r.TaskARN = task.ARN
+		r.Reason = ""
+		return r.Mark(fleet.StageTaskStarted, s.Fleet.Now()), r.Phase == fleet.Open
+	})
+	if err != nil {
+		return err
+	}
+	if runner.Phase == fleet.Open || runner.Took != 0 {
+		return nil
+	}
+	if err := s.Fleet.Tasks.Stop(ctx, task.ARN, orNotNeeded(runner.Reason)); err != nil {
+		return err
+	}
+	return fleet.Errorf(fleet.RunnerNotWanted, "%s", orNotNeeded(runner.Reason))
+}
+
+func orNotNeeded(reason string) string {
+	if reason == "" {
+		return "the job needs this runner no longer"
+	}
+	return reason
+}

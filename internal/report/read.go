@@ -1,0 +1,195 @@
+package report
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// MostListed bounds every list.
+const MostListed = 1000
+
+// NotFound says that there is no record of a name.
+type NotFound struct{ What, ID string }
+
+func (e NotFound) Error() string { return fmt.Sprintf("there is no %s %s", e.What, e.ID) }
+
+// Runs lists runs, the newest first.
+func Runs(ctx context.Context, src Source) ([]Run, error) {
+	runs, err := src.Runs(ctx, MostListed)
+	if err != nil {
+		return nil, err
+	}
+	runners, err := runnersByID(ctx, src)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]Run, 0, len(runs))
+	for _, run := range runs {
+		var runner *fleet.Runner
+		if r, ok := runners[RunnerOf(run)]; ok {
+			runner = &r
+		}
+		views = append(views, OfRun(run, runner))
+	}
+	return views, nil
+}
+
+func runnersByID(ctx context.Context, src Source) (map[string]fleet.Runner, error) {
+	runners, err := src.Runners(ctx, 2*MostListed)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[string]fleet.Runner, len(runners))
+	for _, r := range runners {
+		byID[r.RunnerID] = r
+	}
+	return byID, nil
+}
+
+// RunDetails is one run with the runners launched for it, the one that took its
+// job, and their executions.
+type RunDetails struct {
+	Run        Run         `json:"run"`
+	Runners    []Runner    `json:"runners"`
+	Executions []Execution `json:"executions"`
+}
+
+// ShowRun reads one run with all its executions. It fails with NotFound.
+func ShowRun(ctx context.Context, src Source, runID string) (RunDetails, error) {
+	run, ok, err := src.Run(ctx, runID)
+	if err != nil {
+		return RunDetails{}, err
+	}
+	if !ok {
+		return RunDetails{}, NotFound{"run", runID}
+	}
+	runners, err := src.RunnersOf(ctx, runID)
+	if err != nil {
+		return RunDetails{}, err
+	}
+	runners, err = withThief(ctx, src, run, runners)
+	if err != nil {
+		return RunDetails{}, err
+	}
+	details := RunDetails{Runners: []Runner{}, Executions: []Execution{}}
+	var shown *fleet.Runner
+	for i, runner := range runners {
+		if runner.RunnerID == RunnerOf(run) {
+			shown = &runners[i]
+		}
+		details.Runners = append(details.Runners, OfRunner(runner))
+		execution, err := ShowExecution(ctx, src, runner.RunnerID)
+		if _, missing := err.(NotFound); missing {
+			continue
+		}
+		if err != nil {
+			return RunDetails{}, err
+		}
+		details.Executions = append(details.Executions, execution)
+	}
+	details.Run = OfRun(run, shown)
+	return details, nil
+}
+
+// withThief adds the runner that took the job, if it was launched for another run.
+func withThief(ctx context.Context, src Source, run fleet.Run, runners []fleet.Runner) ([]fleet.Runner, error) {
+	if run.RanOn == "" {
+		return runners, nil
+	}
+	for _, r := range runners {
+		if r.RunnerID == run.RanOn {
+			return runners, nil
+		}
+	}
+	runner, ok, err := src.Runner(ctx, run.RanOn)
+	if ok {
+		runners = append(runners, runner)
+	}
+	return runners, err
+}
+
+// Runners lists runners, the newest first.
+func Runners(ctx context.Context, src Source) ([]Runner, error) {
+	runners, err := src.Runners(ctx, MostListed)
+	views := make([]Runner, 0, len(runners))
+	for _, r := range runners {
+		views = append(views, OfRunner(r))
+	}
+	return views, err
+}
+
+// ShowRunner reads one runner. It fails with NotFound.
+func ShowRunner(ctx context.Context, src Source, runnerID string) (Runner, error) {
+	runner, ok, err := src.Runner(ctx, runnerID)
+	if err == nil && !ok {
+		err = NotFound{"runner", runnerID}
+	}
+	return OfRunner(runner), err
+}
+
+// Executions lists executions, the latest started first.
+func Executions(ctx context.Context, src Source) ([]engine.Execution, error) {
+	list, err := src.ExecutionList(ctx, MostListed)
+	if list == nil {
+		list = []engine.Execution{}
+	}
+	return list, err
+}
+
+// ShowExecution reads one execution with its history. It fails with NotFound.
+func ShowExecution(ctx context.Context, src Source, name string) (Execution, error) {
+	execution, ok, err := src.Execution(ctx, name)
+	if err != nil {
+		return Execution{}, err
+	}
+	if !ok {
+		return Execution{}, NotFound{"execution", name}
+	}
+	events, err := src.History(ctx, name)
+	return Execution{Execution: execution, Events: events}, err
+}
+
+// Cluster is the fleet at a glance.
+type Cluster struct {
+	Settings
+	Running        bool                       `json:"running"` // a fleet process serves it
+	OpenRunners    int                        `json:"open_runners"`
+	RunnersBy      map[fleet.RunnerStatus]int `json:"runners_by_status"`
+	RunsBy         map[fleet.RunStatus]int    `json:"runs_by_status"`
+	WaitingForRoom int                        `json:"waiting_for_room"`
+}
+
+// ClusterStatus counts what the fleet has.
+func ClusterStatus(ctx context.Context, src Source) (Cluster, error) {
+	settings, err := src.Settings(ctx)
+	if err != nil {
+		return Cluster{}, err
+	}
+	cluster := Cluster{Settings: settings, RunnersBy: map[fleet.RunnerStatus]int{}, RunsBy: map[fleet.RunStatus]int{}}
+	capacity, err := src.Capacity(ctx)
+	if err != nil {
+		return Cluster{}, err
+	}
+	cluster.OpenRunners = capacity.Open
+	runs, err := src.Runs(ctx, MostListed)
+	if err != nil {
+		return Cluster{}, err
+	}
+	for _, run := range runs {
+		cluster.RunsBy[run.Status]++
+		if run.WaitsForRoom {
+			cluster.WaitingForRoom++
+		}
+	}
+	runners, err := src.Runners(ctx, MostListed)
+	if err != nil {
+		return Cluster{}, err
+	}
+	for _, r := range runners {
+		cluster.RunnersBy[r.Status]++
+	}
+	return cluster, nil
+}

@@ -1,0 +1,175 @@
+// Package report is what people and programs are shown of the fleet: stable
+// field names for JSON, and nothing that could be used as a credential.
+//
+// The records have their own shape and secrets (task tokens); they are never
+// shown as they are.
+package report
+
+import (
+	"context"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// Source is where the fleet's records are read: a data directory now, a
+// DynamoDB table later.
+type Source interface {
+	Run(ctx context.Context, runID string) (fleet.Run, bool, error)
+	Runs(ctx context.Context, limit int) ([]fleet.Run, error)
+	Runner(ctx context.Context, runnerID string) (fleet.Runner, bool, error)
+	Runners(ctx context.Context, limit int) ([]fleet.Runner, error)
+	RunnersOf(ctx context.Context, runID string) ([]fleet.Runner, error)
+	Capacity(ctx context.Context) (fleet.Capacity, error)
+	Execution(ctx context.Context, name string) (engine.Execution, bool, error)
+	ExecutionList(ctx context.Context, limit int) ([]engine.Execution, error)
+	History(ctx context.Context, name string) ([]engine.Event, error)
+	Settings(ctx context.Context) (Settings, error)
+}
+
+// Settings are what a fleet tells about itself.
+type Settings struct {
+	FleetName    string                 `json:"fleet_name"`
+	Repositories []string               `json:"repositories"`
+	MaxRunners   int                    `json:"max_runners"`
+	DefaultClass string                 `json:"default_class"`
+	ClassSizes   map[string]fleet.Class `json:"class_sizes"`
+	Listen       string                 `json:"listen,omitempty"`
+	Engine       string                 `json:"engine"` // how runners are run: "process"
+	StartedAt    time.Time              `json:"started_at"`
+}
+
+// Run is a run as it is shown. RunnerID is the runner that has its job, else the
+// one that is expected to, else the last one that was.
+type Run struct {
+	RunID         string          `json:"run_id"`
+	Repository    string          `json:"repository"`
+	JobID         int64           `json:"job_id"`
+	JobName       string          `json:"job_name"`
+	WorkflowName  string          `json:"workflow_name,omitempty"`
+	WorkflowRunID int64           `json:"workflow_run_id"`
+	RunAttempt    int             `json:"run_attempt,omitempty"`
+	HTMLURL       string          `json:"html_url,omitempty"`
+	Labels        []string        `json:"labels"`
+	Status        fleet.RunStatus `json:"status"`
+	Reason        string          `json:"reason,omitempty"`
+	Rule          string          `json:"rule,omitempty"`
+	Conclusion    string          `json:"conclusion"`
+	RunnerID      string          `json:"runner_id"`
+	Launched      int             `json:"runners_launched"`
+	ClassName     string          `json:"class_name"`
+	Image         string          `json:"image"`
+	Times         fleet.Times     `json:"times"`
+	Stages        Stages          `json:"stages"`
+}
+
+// Stages are how long the parts of a run took, in milliseconds; a part that has
+// not ended is absent.
+type Stages struct {
+	Queue *int64 `json:"queue_ms,omitempty"` // GitHub queued it until a runner took it
+	Admit *int64 `json:"admit_ms,omitempty"` // webhook accepted until admitted
+	Image *int64 `json:"image_ms,omitempty"` // admitted until the image was ready
+	Start *int64 `json:"start_ms,omitempty"` // image ready until the container ran
+	Claim *int64 `json:"claim_ms,omitempty"` // container up until registered on GitHub
+	Job   *int64 `json:"job_ms,omitempty"`   // the job itself
+	Total *int64 `json:"total_ms,omitempty"` // webhook accepted until closed
+}
+
+// OfRun shows a run with the times of the runner that has, or is to have, its job.
+func OfRun(run fleet.Run, runner *fleet.Runner) Run {
+	times := fleet.Times{}
+	if runner != nil {
+		for stage, at := range runner.Times {
+			times[stage] = at
+		}
+	}
+	for stage, at := range run.Times {
+		times[stage] = at
+	}
+	view := Run{
+		RunID: run.RunID, Repository: run.Job.Repository, JobID: run.Job.JobID, JobName: run.Job.Name,
+		WorkflowName: run.Job.WorkflowName, WorkflowRunID: run.Job.WorkflowRunID, RunAttempt: run.Job.RunAttempt,
+		HTMLURL: run.Job.HTMLURL, Labels: run.Job.Labels, Status: run.Status, Reason: run.Reason, Rule: run.Rule,
+		Conclusion: run.Conclusion, RunnerID: RunnerOf(run), Launched: run.Launched,
+		ClassName: run.ClassName, Image: run.Image, Times: times, Stages: stagesOf(times),
+	}
+	if view.Labels == nil {
+		view.Labels = []string{}
+	}
+	return view
+}
+
+// RunnerOf is the runner to name beside a run.
+func RunnerOf(run fleet.Run) string {
+	for _, id := range []string{run.RanOn, run.RunnerID} {
+		if id != "" {
+			return id
+		}
+	}
+	return run.LastRunner
+}
+
+func stagesOf(t fleet.Times) Stages {
+	return Stages{
+		Queue: between(t, fleet.StageQueued, fleet.StageJobStarted),
+		Admit: between(t, fleet.StageReceived, fleet.StageAdmitted),
+		Image: between(t, fleet.StageAdmitted, fleet.StageImageReady),
+		Start: between(t, fleet.StageImageReady, fleet.StageContainerUp),
+		Claim: between(t, fleet.StageContainerUp, fleet.StageRegistered),
+		Job:   between(t, fleet.StageJobStarted, fleet.StageJobCompleted),
+		Total: between(t, fleet.StageReceived, fleet.StageClosed),
+	}
+}
+
+// between is never negative: GitHub's times have whole seconds, ours more.
+func between(t fleet.Times, from, to fleet.Stage) *int64 {
+	a, b := t[from], t[to]
+	if a.IsZero() || b.IsZero() {
+		return nil
+	}
+	ms := max(0, b.Sub(a).Milliseconds())
+	return &ms
+}
+
+// Runner is a runner as it is shown.
+type Runner struct {
+	RunnerID       string             `json:"runner_id"`
+	RunID          string             `json:"run_id"`
+	For            string             `json:"for,omitempty"`
+	Took           int64              `json:"took_job_id,omitempty"`
+	Status         fleet.RunnerStatus `json:"status"`
+	Phase          fleet.Phase        `json:"phase"`
+	Reason         string             `json:"reason,omitempty"`
+	Repository     string             `json:"repository"`
+	Labels         []string           `json:"labels"`
+	ClassName      string             `json:"class_name"`
+	Image          string             `json:"image"`
+	TaskARN        string             `json:"task_arn,omitempty"`
+	TaskStatus     string             `json:"task_status,omitempty"`
+	StopCode       string             `json:"stop_code,omitempty"`
+	StoppedReason  string             `json:"stopped_reason,omitempty"`
+	ExitCode       *int               `json:"exit_code,omitempty"`
+	Claims         int                `json:"claims"`
+	RegistrationID int64              `json:"github_runner_id,omitempty"`
+	FailureName    string             `json:"failure_name,omitempty"`
+	Failure        string             `json:"failure,omitempty"`
+	Times          fleet.Times        `json:"times"`
+}
+
+// OfRunner shows a runner, without its task token and nonce.
+func OfRunner(r fleet.Runner) Runner {
+	return Runner{
+		RunnerID: r.RunnerID, RunID: r.RunID, For: r.For, Took: r.Took, Status: r.Status, Phase: r.Phase,
+		Reason: r.Reason, Repository: r.Repository, Labels: r.Labels, ClassName: r.ClassName, Image: r.Image,
+		TaskARN: r.TaskARN, TaskStatus: r.TaskStatus, StopCode: r.StopCode, StoppedReason: r.StoppedReason,
+		ExitCode: r.ExitCode, Claims: r.Claims, RegistrationID: r.RegistrationID,
+		FailureName: r.FailureName, Failure: r.Failure, Times: r.Times,
+	}
+}
+
+// Execution is an execution as it is shown, with its history if that was asked for.
+type Execution struct {
+	engine.Execution
+	Events []engine.Event `json:"events,omitempty"`
+}

@@ -1,0 +1,309 @@
+// Package local is a whole fleet in one process, with nothing but Go installed:
+// the state machine that is deployed to AWS, with the same steps, on a local
+// engine, a SQLite file, an in-process bus, one HTTP server, and runners that are
+// plain processes.
+//
+// Plain processes are not isolated from each other or from the machine: this is
+// for repositories whose workflows one would run on the machine oneself.
+package local
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/buildimage"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/claim"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/dispatch"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/inspectrunner"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/recordstatus"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/registertaskdefinition"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/resolveimage"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/runtask"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/validate"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/webhook"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/process"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/sqlite"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
+)
+
+// Config is what a fleet on one machine is made of.
+type Config struct {
+	Policy         fleet.Policy
+	GitHubURL      string
+	Token          func(context.Context) (string, error)
+	WebhookSecrets func(context.Context) ([]string, error)
+
+	DataDir string
+	Listen  string // host:port; port 0 takes a free one
+
+	Entrypoint    []string // command that claims and then runs RunnerCommand
+	RunnerCommand []string
+	RunnerDir     string   // optional: laid into each runner's work directory
+	RunnerEnv     []string // NAME=value for the runners, beside PATH and the like
+	StopGrace     time.Duration
+
+	// ImagesByName lets image: labels through although processes have no images.
+	// Only demonstrations want that.
+	ImagesByName bool
+
+	Log *slog.Logger
+	// Observe hears of all changes to records after they were written; nil if
+	// nobody listens. It must not block.
+	Observe func(fleet.Changes)
+}
+
+// noImages is why a fleet of plain processes refuses image: labels.
+const noImages = "this one-machine fleet runs jobs as plain processes, which have no images; use the base image, or a fleet on AWS"
+
+// Fleet is a running fleet.
+type Fleet struct {
+	cfg       Config
+	lock      *os.File
+	store     *sqlite.Store
+	engine    *engine.Engine
+	bus       *bus
+	launcher  *process.Launcher
+	lifecycle lifecycle.Fleet
+	claim     claim.Handler
+	listener  net.Listener
+	server    *http.Server
+	control   *control
+	stopping  atomic.Bool
+	stopped   chan struct{} // tells that a task has stopped
+	ended     chan struct{} // tells that an execution has ended
+}
+
+// Start starts a fleet and takes up what an earlier process left open in the
+// data directory. It fails with InUse if another process serves that.
+func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
+	f := &Fleet{cfg: cfg, stopped: make(chan struct{}, 1), ended: make(chan struct{}, 1)}
+	defer func() {
+		if err != nil {
+			f.release()
+		}
+	}()
+	if !cfg.ImagesByName {
+		f.cfg.Policy.NoImages = noImages
+	}
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("make data directory: %w", err)
+	}
+	if f.lock, err = lockDir(cfg.DataDir); err != nil {
+		return nil, err
+	}
+	if f.listener, err = net.Listen("tcp", cfg.Listen); err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", cfg.Listen, err)
+	}
+	if f.store, err = sqlite.Open(ctx, filepath.Join(cfg.DataDir, sqlite.FileName)); err != nil {
+		return nil, err
+	}
+	if err := f.wire(); err != nil {
+		return nil, err
+	}
+	if f.control, err = listenControl(cfg.DataDir, f); err != nil {
+		return nil, err
+	}
+	if err := f.store.PutSettings(ctx, f.settings()); err != nil {
+		return nil, err
+	}
+	if err := f.takeUp(ctx); err != nil {
+		return nil, err
+	}
+	f.server = &http.Server{Handler: f.routes(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn)}
+	go f.serve()
+	return f, nil
+}
+
+func (f *Fleet) serve() {
+	if err := f.server.Serve(f.listener); !errors.Is(err, http.ErrServerClosed) {
+		f.cfg.Log.Error("the HTTP server ended", "error", err.Error())
+	}
+}
+
+// wire connects the parts: everything below is the same code as on AWS but for
+// what this package puts in AWS's place.
+func (f *Fleet) wire() error {
+	key, err := claimKey(f.cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	base, err := github.APIBase(f.cfg.GitHubURL)
+	if err != nil {
+		return err
+	}
+	gh := github.ForFleet{Client: github.New(base, f.cfg.Token, &http.Client{Timeout: 20 * time.Second})}
+	f.launcher, err = process.New(process.Config{
+		Dir:      f.cfg.DataDir,
+		Command:  append(append([]string{}, f.cfg.Entrypoint...), f.cfg.RunnerCommand...),
+		Env:      f.cfg.RunnerEnv,
+		Template: f.cfg.RunnerDir,
+		Grace:    f.cfg.StopGrace,
+		Notify:   f.taskChanged,
+	})
+	if err != nil {
+		return err
+	}
+	machine, err := loadMachine()
+	if err != nil {
+		return err
+	}
+	f.lifecycle = lifecycle.Fleet{
+		Name: f.cfg.Policy.FleetName, MaxRunners: f.cfg.Policy.MaxRunners, Limits: f.cfg.Policy.Limits,
+		Records: f.records(), Executions: gate{fleet: f}, GitHub: gh, Tasks: tasks{f.launcher},
+		Now: time.Now, Log: f.cfg.Log,
+	}
+	f.claim = claim.Handler{Fleet: f.lifecycle, GitHub: gh, Keys: [][]byte{key}, Log: f.cfg.Log}
+	dispatcher := dispatch.Handler{Fleet: f.lifecycle, Images: f.store}
+	f.bus = newBus(dispatcher.Handle, f.cfg.Log)
+	functions := f.steps(key)
+	f.engine, err = engine.New(engine.Config{
+		Machine: machine,
+		Name:    f.cfg.Policy.FleetName,
+		Store:   f.store.Executions(),
+		Logger:  f.cfg.Log,
+		OnEnd:   f.executionEnded,
+		Invoke: func(ctx context.Context, arn string, payload json.RawMessage) (json.RawMessage, error) {
+			return functions[arn](ctx, payload)
+		},
+	})
+	return err
+}
+
+// steps are the functions that the state machine calls, by their names in it.
+func (f *Fleet) steps(key []byte) map[string]function {
+	build := byName{put: f.bus.Put, now: time.Now, newID: rand.Text}
+	platform := tasks{f.launcher}
+	return map[string]function{
+		arnPrefix + "Validate":               step(validate.Step{Fleet: f.lifecycle, Policy: f.cfg.Policy}.Run),
+		arnPrefix + "ResolveImage":           step(resolveimage.Step{Images: f.store}.Run),
+		arnPrefix + "BuildImage":             step(buildimage.Step{Fleet: f.lifecycle, Images: f.store, Builder: build}.Run),
+		arnPrefix + "RegisterTaskDefinition": step(registertaskdefinition.Step{Fleet: f.lifecycle, Definitions: f.store}.Run),
+		arnPrefix + "RunTask":                step(runtask.Step{Fleet: f.lifecycle, Launcher: platform, ClaimURL: f.URL(), ClaimKey: key}.Run),
+		arnPrefix + "InspectRunner":          step(inspectrunner.Step{Fleet: f.lifecycle, Platform: platform}.Run),
+		arnPrefix + "RecordStatus":           step(recordstatus.Step{Fleet: f.lifecycle, Bus: f.bus, NewID: rand.Text}.Run),
+	}
+}
+
+// observed tells of what was written.
+type observed struct {
+	*sqlite.Store
+	tell func(fleet.Changes)
+}
+
+func (o observed) Write(ctx context.Context, changes fleet.Changes) error {
+	err := o.Store.Write(ctx, changes)
+	if err == nil {
+		o.tell(changes)
+	}
+	return err
+}
+
+func (f *Fleet) records() lifecycle.Records {
+	if f.cfg.Observe == nil {
+		return f.store
+	}
+	return observed{f.store, f.cfg.Observe}
+}
+
+// gate starts executions but for when the fleet is stopping: then the next
+// process does, which finds the open runner without an execution.
+type gate struct{ fleet *Fleet }
+
+func (g gate) Start(ctx context.Context, name string, input []byte) error {
+	if g.fleet.stopping.Load() {
+		return nil
+	}
+	return executions{g.fleet.engine}.Start(ctx, name, input)
+}
+
+func (g gate) Succeed(ctx context.Context, token string, output []byte) error {
+	return executions{g.fleet.engine}.Succeed(ctx, token, output)
+}
+
+func (g gate) Fail(ctx context.Context, token, name, cause string) error {
+	return executions{g.fleet.engine}.Fail(ctx, token, name, cause)
+}
+
+func (g gate) Heartbeat(ctx context.Context, token string) error {
+	return executions{g.fleet.engine}.Heartbeat(ctx, token)
+}
+
+// taskChanged puts a change of a runner's process on the bus.
+func (f *Fleet) taskChanged(task fleet.Task) {
+	f.put(fleet.TaskEvent, task)
+	if task.LastStatus == fleet.TaskStopped {
+		ping(f.stopped)
+	}
+}
+
+// ping leaves a note for whoever waits, unless one is there.
+func ping(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// executionEnded tells dispatch of an execution that ended badly.
+func (f *Fleet) executionEnded(e engine.Execution) {
+	ping(f.ended)
+	if e.Status != engine.Succeeded {
+		f.put(fleet.ExecutionEvent, fleet.ExecutionEnded{Name: e.Name, Status: string(e.Status), Error: e.Error, Cause: e.Cause})
+	}
+}
+
+func (f *Fleet) put(detailType string, detail any) {
+	raw, err := json.Marshal(detail)
+	if err == nil {
+		err = f.bus.Put(context.Background(), fleet.Event{ID: rand.Text(), Source: fleet.LocalSource, DetailType: detailType, Time: time.Now(), Detail: raw})
+	}
+	if err != nil {
+		f.cfg.Log.Error("event lost", "detail_type", detailType, "error", err.Error())
+	}
+}
+
+func (f *Fleet) settings() report.Settings {
+	p := f.cfg.Policy
+	return report.Settings{
+		FleetName: p.FleetName, Repositories: p.Repositories, MaxRunners: p.MaxRunners, DefaultClass: p.DefaultClass,
+		ClassSizes: p.Classes, Listen: f.Addr(), Engine: "process", StartedAt: time.Now().UTC(),
+	}
+}
+
+// Addr is the address that the fleet listens on.
+func (f *Fleet) Addr() string { return f.listener.Addr().String() }
+
+// URL is where a process on this machine reaches the fleet.
+func (f *Fleet) URL() string {
+	host, port, err := net.SplitHostPort(f.Addr())
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// Source is where the fleet's records are read.
+func (f *Fleet) Source() report.Source { return f.store }
+
+// webhook is the webhook function behind this fleet's server.
+func (f *Fleet) webhook() webhook.Handler {
+	return webhook.Handler{Secrets: secrets(f.cfg.WebhookSecrets), Bus: f.bus, Policy: f.cfg.Policy, Now: time.Now, NewID: rand.Text, Log: f.cfg.Log}
+}
+
+type secrets func(context.Context) ([]string, error)
+
+func (s secrets) WebhookSecrets(ctx context.Context) ([]string, error) { return s(ctx) }

@@ -1,0 +1,69 @@
+package local
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// lockName is the file whose lock says that a fleet serves the data directory.
+const lockName = "lock"
+
+// InUse says that another process serves the data directory.
+type InUse struct {
+	Dir string
+	PID int
+}
+
+func (e InUse) Error() string {
+	return fmt.Sprintf("data directory %s is in use by another fleet (process %d): stop that one, or name another directory", e.Dir, e.PID)
+}
+
+// lockDir takes the data directory for this process, until the file is closed.
+// The operating system lets go of it however the process ends.
+func lockDir(dir string) (*os.File, error) {
+	file, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock data directory: %w", err)
+	}
+	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		defer file.Close()
+		return nil, InUse{Dir: dir, PID: readPID(file)}
+	}
+	if err == nil {
+		err = file.Truncate(0)
+	}
+	if err == nil {
+		_, err = file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	}
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("lock data directory %s: %w", dir, err)
+	}
+	return file, nil
+}
+
+// IsServed tells whether a fleet process serves the data directory just now.
+func IsServed(dir string) bool {
+	file, err := os.Open(filepath.Join(dir, lockName))
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	return errors.Is(syscall.Flock(int(file.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
+}
+
+func readPID(file *os.File) int {
+	text := make([]byte, 20)
+	n, _ := file.ReadAt(text, 0) // a short read is the normal case
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text[:n])))
+	if err != nil {
+		return 0
+	}
+	return pid
+}

@@ -1,0 +1,90 @@
+package process
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// The environment of a test child: what it does and where it reports.
+const (
+	doesVariable   = "PROCESS_TEST_CHILD"
+	reportVariable = "PROCESS_TEST_REPORTS"
+)
+
+func TestMain(m *testing.M) {
+	if does := os.Getenv(doesVariable); does != "" {
+		os.Exit(beChild(does))
+	}
+	os.Exit(m.Run())
+}
+
+func beChild(does string) int {
+	what, argument, _ := strings.Cut(does, " ")
+	if what == "exit" {
+		code, _ := strconv.Atoi(argument)
+		return code
+	}
+	if what == "defy" {
+		signal.Ignore(syscall.SIGTERM)
+	}
+	conn, err := net.Dial("unix", os.Getenv(reportVariable))
+	if err != nil {
+		fmt.Println(err)
+		return 99
+	}
+	awaitGo := func() { _, _ = bufio.NewReader(conn).ReadString('\n') }
+	fmt.Fprintln(conn, does)
+
+	switch what {
+	case "wait": // to be let go on, or to be killed
+		awaitGo()
+	case "defy": // SIGTERM
+		select {}
+	case "report-environment":
+		for _, entry := range os.Environ() {
+			fmt.Fprintln(conn, entry)
+		}
+		fmt.Fprintln(conn, "end")
+	case "print": // many bytes, in lines
+		n, _ := strconv.Atoi(argument)
+		fmt.Print(strings.Repeat("all work and no play\n", n/21+1)[:n])
+		fmt.Fprintln(conn, "printed")
+		awaitGo()
+		fmt.Print("more")
+	case "leave": // children behind: a good one, and three that defy
+		for name, attributes := range map[string]*syscall.SysProcAttr{
+			"wait in-group":  nil,
+			"defy in-group":  nil,
+			"defy own-group": {Setpgid: true},
+			"defy daemon":    {Setsid: true},
+		} {
+			if name == "defy daemon" && !findsDaemons {
+				continue
+			}
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), doesVariable+"="+name)
+			cmd.SysProcAttr = attributes
+			if err := cmd.Start(); err != nil {
+				fmt.Println(err)
+				return 99
+			}
+		}
+		awaitGo()
+		return 3
+	case "protect": // a directory from removal, as Go's module cache does
+		if err := os.MkdirAll("cache/module", 0o700); err != nil {
+			return 99
+		}
+		_ = os.WriteFile("cache/module/file", nil, 0o400)
+		_ = os.Chmod("cache/module", 0o500)
+	}
+	return 0
+}

@@ -1,0 +1,214 @@
+package process
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// clock leaves the launcher's short polls to real time. Every longer wait ends
+// when the test says so.
+type clock struct {
+	mu      sync.Mutex
+	changed *sync.Cond
+	waiting map[time.Duration][]chan time.Time
+	offset  time.Duration
+}
+
+func newClock() *clock {
+	c := &clock{waiting: map[time.Duration][]chan time.Time{}}
+	c.changed = sync.NewCond(&c.mu)
+	return c
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC).Add(c.offset)
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.offset += d
+}
+
+func (c *clock) After(d time.Duration) <-chan time.Time {
+	if d <= leftoverPoll {
+		return time.After(d)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fired := make(chan time.Time, 1)
+	c.waiting[d] = append(c.waiting[d], fired)
+	c.changed.Broadcast()
+	return fired
+}
+
+// expire ends all waits of length d, once there is one.
+func (c *clock) expire(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.waiting[d]) == 0 {
+		c.changed.Wait()
+	}
+	for _, fired := range c.waiting[d] {
+		fired <- time.Time{}
+	}
+	delete(c.waiting, d)
+}
+
+// rig is a launcher of test children and what can be seen of it.
+type rig struct {
+	*Launcher
+	t        *testing.T
+	clock    *clock
+	notes    chan fleet.Task
+	reports  net.Listener
+	children map[string]child
+}
+
+// child is one living process that has reported: what it says comes in order,
+// its end is the end of the connection.
+type child struct {
+	net.Conn
+	in *bufio.Reader
+}
+
+// newRig has the test binary as every task's command.
+func newRig(t *testing.T, adapt func(*Config)) *rig {
+	t.Helper()
+	// Not t.TempDir, whose path may be too long for a socket's.
+	sockets, err := os.MkdirTemp("", "process")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(sockets) })
+	reports, err := net.Listen("unix", filepath.Join(sockets, "reports"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{t: t, clock: newClock(), notes: make(chan fleet.Task, 1000), reports: reports, children: map[string]child{}}
+	cfg := Config{
+		Dir:     t.TempDir(),
+		Command: []string{self},
+		Env:     []string{reportVariable + "=" + reports.Addr().String(), "GORACE=atexit_sleep_ms=0"},
+		Grace:   time.Minute,
+		Notify:  func(task fleet.Task) { r.notes <- task },
+		Now:     r.clock.Now,
+		After:   r.clock.After,
+	}
+	if adapt != nil {
+		adapt(&cfg)
+	}
+	if r.Launcher, err = New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = r.Close(ctx)
+		reports.Close()
+	})
+	return r
+}
+
+func spec(id, does string) Spec {
+	return Spec{RunnerID: id, ClientToken: id + ".0", Env: map[string]string{doesVariable: does}}
+}
+
+func (r *rig) launch(id, does string) fleet.Task {
+	r.t.Helper()
+	task, err := r.Launch(context.Background(), spec(id, does))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return task
+}
+
+// await drops notifications up to one of the status.
+func (r *rig) await(status string) fleet.Task {
+	r.t.Helper()
+	for task := range r.notes {
+		if task.LastStatus == status {
+			return task
+		}
+		if task.LastStatus == fleet.TaskStopped {
+			break
+		}
+	}
+	r.t.Fatalf("no %s before the task stopped", status)
+	return fleet.Task{}
+}
+
+// meet waits for a child that reports under the name.
+func (r *rig) meet(name string) child {
+	r.t.Helper()
+	for {
+		if c, ok := r.children[name]; ok {
+			return c
+		}
+		conn, err := r.reports.Accept()
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		c := child{conn, bufio.NewReader(conn)}
+		r.children[c.line(r.t)] = c
+		r.t.Cleanup(func() { conn.Close() })
+	}
+}
+
+func (c child) line(t *testing.T) string {
+	t.Helper()
+	line, err := c.in.ReadString('\n')
+	if err != nil {
+		t.Fatalf("the child's report: %v", err)
+	}
+	return strings.TrimSuffix(line, "\n")
+}
+
+func (c child) letGoOn() { _, _ = c.Write([]byte("\n")) }
+
+// awaitDeath returns when the process is dead: only that closes its connection.
+func (c child) awaitDeath(t *testing.T) {
+	t.Helper()
+	if rest, err := io.ReadAll(c.in); err != nil && !strings.Contains(err.Error(), "reset") {
+		t.Errorf("the child's connection ended with %q, %v", rest, err)
+	}
+}
+
+func (r *rig) log(id string) string {
+	r.t.Helper()
+	path, err := LogPath(r.cfg.Dir, id)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return string(content)
+}
+
+// wantCleared checks that nothing of a runner is left but its log.
+func (r *rig) wantCleared(id string) {
+	r.t.Helper()
+	for _, path := range []string{r.workDir(id), r.recordPath(id)} {
+		if _, err := os.Lstat(path); !os.IsNotExist(err) {
+			r.t.Errorf("%s is still there (%v)", path, err)
+		}
+	}
+}

@@ -1,0 +1,113 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
+)
+
+// Executions keeps the engine's executions and their history.
+type Executions struct{ store *Store }
+
+// Executions is the part of the database that the engine uses.
+func (s *Store) Executions() Executions { return Executions{s} }
+
+var _ engine.Store = Executions{}
+
+// Create adds an execution with its first events.
+func (e Executions) Create(ctx context.Context, r engine.Record, events []engine.Event) error {
+	return e.store.transact(ctx, func(tx *sql.Tx) error {
+		record, err := json.Marshal(r)
+		if err != nil {
+			return fmt.Errorf("encode execution %s: %w", r.Name, err)
+		}
+		_, err = tx.ExecContext(ctx, "INSERT INTO executions (name, revision, status, started_at, record) VALUES (?, ?, ?, ?, ?)",
+			r.Name, r.Revision, r.Status, sortable(r.StartedAt), string(record))
+		if isDuplicate(err) {
+			return engine.ErrExecutionAlreadyExists
+		}
+		if err != nil {
+			return err
+		}
+		return addEvents(ctx, tx, r.Name, events)
+	})
+}
+
+// Save replaces an execution of the revision before and adds events to it.
+func (e Executions) Save(ctx context.Context, r engine.Record, events []engine.Event) error {
+	return e.store.transact(ctx, func(tx *sql.Tx) error {
+		record, err := json.Marshal(r)
+		if err != nil {
+			return fmt.Errorf("encode execution %s: %w", r.Name, err)
+		}
+		res, err := tx.ExecContext(ctx, "UPDATE executions SET revision = ?, status = ?, record = ? WHERE name = ? AND revision = ?",
+			r.Revision, r.Status, string(record), r.Name, r.Revision-1)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return fmt.Errorf("save execution %s: %w", r.Name, engine.ErrConflict)
+		}
+		return addEvents(ctx, tx, r.Name, events)
+	})
+}
+
+func addEvents(ctx context.Context, tx *sql.Tx, name string, events []engine.Event) error {
+	for _, event := range events {
+		text, err := json.Marshal(event)
+		if err != nil {
+			return fmt.Errorf("encode event %d of %s: %w", event.ID, name, err)
+		}
+		if _, err := tx.ExecContext(ctx, "INSERT INTO execution_events (name, id, event) VALUES (?, ?, ?)", name, event.ID, string(text)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Load reads one execution.
+func (e Executions) Load(ctx context.Context, name string) (engine.Record, error) {
+	record, ok, err := one[engine.Record](ctx, e.store, "execution "+name, "SELECT record FROM executions WHERE name = ?", name)
+	if err == nil && !ok {
+		err = fmt.Errorf("execution %s: %w", name, engine.ErrExecutionDoesNotExist)
+	}
+	return record, err
+}
+
+// List reads executions of a status, or of any, the latest started first.
+func (e Executions) List(ctx context.Context, status engine.Status, limit int) ([]engine.Record, error) {
+	if limit <= 0 {
+		limit = -1 // SQLite's "all"
+	}
+	if status == "" {
+		return list[engine.Record](ctx, e.store, "executions", "SELECT record FROM executions ORDER BY started_at DESC, name DESC LIMIT ?", limit)
+	}
+	return list[engine.Record](ctx, e.store, "executions", "SELECT record FROM executions WHERE status = ? ORDER BY started_at DESC, name DESC LIMIT ?", status, limit)
+}
+
+// History reads the events of one execution in their order.
+func (e Executions) History(ctx context.Context, name string) ([]engine.Event, error) {
+	events, err := e.store.History(ctx, name)
+	if err == nil && len(events) == 0 {
+		err = fmt.Errorf("execution %s: %w", name, engine.ErrExecutionDoesNotExist)
+	}
+	return events, err
+}
+
+// Execution reads one execution as everybody may see it.
+func (s *Store) Execution(ctx context.Context, name string) (engine.Execution, bool, error) {
+	return one[engine.Execution](ctx, s, "execution "+name, "SELECT record FROM executions WHERE name = ?", name)
+}
+
+// ExecutionList lists executions, the latest started first.
+func (s *Store) ExecutionList(ctx context.Context, limit int) ([]engine.Execution, error) {
+	return list[engine.Execution](ctx, s, "executions", "SELECT record FROM executions ORDER BY started_at DESC, name DESC LIMIT ?", limit)
+}
+
+// History reads the events of one execution, none if there is no such one.
+func (s *Store) History(ctx context.Context, name string) ([]engine.Event, error) {
+	return list[engine.Event](ctx, s, "history of "+name, "SELECT event FROM execution_events WHERE name = ? ORDER BY id", name)
+}

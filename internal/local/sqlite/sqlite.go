@@ -1,0 +1,135 @@
+// Package sqlite keeps the fleet's records in one SQLite file, in place of the
+// DynamoDB table.
+//
+// It offers no more than that table will: records by key, conditional writes on
+// versions, small transactions, and one indexed list per question that is asked.
+// Whoever needs a join has found a missing record.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// FileName is the database's name in a data directory.
+const FileName = "fleet.db"
+
+// layout is the version of the tables. A file of another layout is refused.
+const layout = 1
+
+const tables = `
+CREATE TABLE runs (
+  run_id TEXT PRIMARY KEY, version INTEGER NOT NULL, status TEXT NOT NULL,
+  waits_for_room INTEGER NOT NULL, received_at TEXT NOT NULL, record TEXT NOT NULL) STRICT;
+CREATE INDEX runs_by_time ON runs (received_at, run_id);
+CREATE INDEX runs_waiting ON runs (received_at, run_id) WHERE waits_for_room = 1;
+CREATE TABLE runners (
+  runner_id TEXT PRIMARY KEY, version INTEGER NOT NULL, run_id TEXT NOT NULL,
+  phase TEXT NOT NULL, launched_at TEXT NOT NULL, record TEXT NOT NULL) STRICT;
+CREATE INDEX runners_by_time ON runners (launched_at, runner_id);
+CREATE INDEX runners_by_run ON runners (run_id, launched_at);
+CREATE INDEX runners_open ON runners (runner_id) WHERE phase <> 'CLOSED';
+CREATE TABLE capacity (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL, record TEXT NOT NULL) STRICT;
+CREATE TABLE settings (id INTEGER PRIMARY KEY CHECK (id = 1), record TEXT NOT NULL) STRICT;
+CREATE TABLE images (tag TEXT PRIMARY KEY, digest TEXT NOT NULL, built_at TEXT NOT NULL) STRICT;
+CREATE TABLE builds (tag TEXT PRIMARY KEY, owner TEXT NOT NULL, lease_ms INTEGER NOT NULL, lease_until TEXT NOT NULL) STRICT;
+CREATE TABLE build_waiters (tag TEXT NOT NULL, runner_id TEXT NOT NULL, PRIMARY KEY (tag, runner_id)) STRICT;
+CREATE TABLE task_definitions (family TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;
+CREATE TABLE executions (
+  name TEXT PRIMARY KEY, revision INTEGER NOT NULL, status TEXT NOT NULL,
+  started_at TEXT NOT NULL, record TEXT NOT NULL) STRICT;
+CREATE INDEX executions_by_time ON executions (started_at, name);
+CREATE INDEX executions_by_status ON executions (status, started_at);
+CREATE TABLE execution_events (name TEXT NOT NULL, id INTEGER NOT NULL, event TEXT NOT NULL, PRIMARY KEY (name, id)) STRICT;
+`
+
+// Store is an open database. It is safe for concurrent use.
+type Store struct {
+	db *sql.DB
+}
+
+// Open opens the database of a fleet and makes it if it is not there. The
+// caller sees to it that one process at a time writes.
+func Open(ctx context.Context, file string) (*Store, error) {
+	return open(ctx, file, url.Values{
+		"_txlock": {"immediate"},
+		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)"},
+	}, true)
+}
+
+// OpenReadOnly opens the database for looking, beside the fleet that writes it
+// or after it.
+func OpenReadOnly(ctx context.Context, file string) (*Store, error) {
+	return open(ctx, file, url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(10000)"}}, false)
+}
+
+func open(ctx context.Context, file string, options url.Values, create bool) (*Store, error) {
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: file}).EscapedPath()+"?"+options.Encode())
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", file, err)
+	}
+	s := &Store{db: db}
+	if err := s.prepare(ctx, create); err != nil {
+		_ = db.Close() // the first error is the one to tell
+		return nil, fmt.Errorf("open %s: %w", file, err)
+	}
+	return s, nil
+}
+
+func (s *Store) prepare(ctx context.Context, create bool) error {
+	var found int
+	if err := s.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&found); err != nil {
+		return err
+	}
+	if found == layout {
+		return nil
+	}
+	if found != 0 || !create {
+		return fmt.Errorf("the file has layout %d, and this program reads layout %d", found, layout)
+	}
+	return s.transact(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, tables); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", layout))
+		return err
+	})
+}
+
+// Close closes the database.
+func (s *Store) Close() error { return s.db.Close() }
+
+// transact runs f in one transaction. Errors without a name become
+// Records.Unavailable, so that the state machine tries again.
+func (s *Store) transact(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return named(err)
+	}
+	defer tx.Rollback() // after Commit it does nothing
+	if err := f(tx); err != nil {
+		return named(err)
+	}
+	return named(tx.Commit())
+}
+
+func named(err error) error {
+	if err == nil || fleet.ErrorName(err) != "" || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fleet.Errorf(fleet.RecordsUnavailable, "records: %w", err)
+}
+
+// isDuplicate tells whether an insert met a record of the same key.
+func isDuplicate(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && (e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY || e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE)
+}

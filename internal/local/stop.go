@@ -1,0 +1,112 @@
+package local
+
+import (
+	"context"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
+)
+
+// settle is how long what is under way may take to end once nothing new comes.
+const settle = 10 * time.Second
+
+// Stop ends the fleet: webhooks are refused, so that GitHub shows them as failed
+// and they can be redelivered; runners without a job are let go; jobs may finish
+// until ctx ends, and are then told to stop. What still wants a runner gets it
+// from the next process on the data directory.
+func (f *Fleet) Stop(ctx context.Context) error {
+	f.stopping.Store(true)
+	f.letIdleGo(ctx)
+	f.awaitJobs(ctx)
+
+	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.cfg.StopGrace+settle)
+	defer cancel()
+	err := f.launcher.Close(rest)
+	f.awaitExecutions(rest)
+	f.release()
+	return err
+}
+
+func (f *Fleet) letIdleGo(ctx context.Context) {
+	runners, err := f.store.OpenRunners(ctx)
+	if err != nil {
+		f.cfg.Log.Warn("leaving idle runners to the next process", "error", err.Error())
+		return
+	}
+	for _, r := range runners {
+		if r.Took != 0 {
+			continue
+		}
+		if ended, err := f.lifecycle.End(ctx, r.RunnerID, "the fleet is stopping"); err != nil {
+			f.cfg.Log.Warn("leaving an idle runner to the next process", "runner_id", r.RunnerID, "error", err.Error())
+		} else if ended == lifecycle.EndBusy {
+			f.cfg.Log.Info("a runner has a job: it may finish", "runner_id", r.RunnerID)
+		}
+	}
+}
+
+// awaitJobs waits until no process runs any more.
+func (f *Fleet) awaitJobs(ctx context.Context) {
+	for (tasks{f.launcher}).live(ctx) > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.stopped:
+		}
+	}
+}
+
+// awaitExecutions lets the ends of the processes go through the bus and the
+// state machine, so that records are closed where they can be.
+func (f *Fleet) awaitExecutions(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, settle)
+	defer cancel()
+	for {
+		runners, err := f.store.OpenRunners(ctx)
+		open := 0
+		for _, r := range runners {
+			if r.TaskARN != "" {
+				open++
+			}
+		}
+		if err != nil || open == 0 {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.ended:
+		}
+	}
+}
+
+// release lets go of everything that Start took, as far as it came.
+func (f *Fleet) release() {
+	ctx, cancel := context.WithTimeout(context.Background(), settle)
+	defer cancel()
+	if f.server != nil {
+		_ = f.server.Shutdown(ctx) // after the limit, connections are cut
+		_ = f.server.Close()
+	}
+	if f.control != nil {
+		f.control.Close()
+	}
+	if f.launcher != nil {
+		_ = f.launcher.Close(ctx)
+	}
+	if f.bus != nil {
+		f.bus.Close(ctx)
+	}
+	if f.engine != nil {
+		_ = f.engine.Close(ctx)
+	}
+	if f.store != nil {
+		_ = f.store.Close()
+	}
+	if f.server == nil && f.listener != nil {
+		_ = f.listener.Close()
+	}
+	if f.lock != nil {
+		_ = f.lock.Close()
+	}
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/sqlite"
+)
+
+// dataDirVar names the data directory where no flag does.
+const dataDirVar = "ECSRUNNER_DATA_DIR"
+
+// source are the flags of commands that look at a fleet.
+type source struct {
+	dir  string
+	json bool
+}
+
+func (s *source) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&s.dir, "data-dir", "", "data directory of the fleet (default $"+dataDirVar+")")
+	cmd.Flags().BoolVar(&s.json, "json", false, "print JSON with stable field names")
+}
+
+// directory is the data directory that was named.
+func (s *source) directory() (string, error) {
+	dir := s.dir
+	if dir == "" {
+		dir = os.Getenv(dataDirVar)
+	}
+	if dir == "" {
+		return "", usagef("no data directory is named: use --data-dir or set %s", dataDirVar)
+	}
+	if _, err := os.Stat(filepath.Join(dir, sqlite.FileName)); errors.Is(err, os.ErrNotExist) {
+		return "", usagef("%s is no data directory of a fleet: it has no %s", dir, sqlite.FileName)
+	}
+	return dir, nil
+}
+
+// read opens the fleet's records and hands them to look.
+func (s *source) read(ctx context.Context, look func(*sqlite.Store) error) error {
+	dir, err := s.directory()
+	if err != nil {
+		return err
+	}
+	store, err := sqlite.OpenReadOnly(ctx, filepath.Join(dir, sqlite.FileName))
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	return look(store)
+}

@@ -1,0 +1,272 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/examples"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim/workflow"
+)
+
+const (
+	demoRepository = "octo-org/demo"
+	demoFleet      = "demo"
+	maxDemoJobs    = 1000
+	demoLimit      = 10 * time.Minute
+)
+
+func newDemo() *cobra.Command {
+	var jobs int
+	var keep, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Run jobs on a fleet on this machine against a simulated GitHub",
+		Long: `Run jobs on a fleet on this machine against a simulated GitHub: signed webhooks
+come in, the state machine launches a runner for each job, the runner claims its
+credential, takes a job and really runs its shell steps.
+
+Simulated are GitHub and its runner program; images are known by name only. The
+webhook, the state machine, its steps, the claim and the entrypoint are the real
+code. Nothing leaves this machine. The jobs come from examples/workflows; one of
+them fails on purpose. The exit status is 0 if every job was completed.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if jobs < 1 || jobs > maxDemoJobs {
+				return usagef("--jobs %d: use 1 to %d", jobs, maxDemoJobs)
+			}
+			return demo(cmd, jobs, keep, asJSON)
+		},
+	}
+	cmd.Flags().IntVar(&jobs, "jobs", 8, "how many jobs to queue")
+	cmd.Flags().BoolVar(&keep, "keep", false, "keep the data directory, to look at with the other commands")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the runs as JSON")
+	return cmd
+}
+
+func demo(cmd *cobra.Command, jobs int, keep, asJSON bool) (err error) {
+	ctx, cancel := context.WithTimeout(cmd.Context(), demoLimit)
+	defer cancel()
+	dir, err := os.MkdirTemp("", "ecsrunner-demo-")
+	if err != nil {
+		return fmt.Errorf("make a data directory: %w", err)
+	}
+	if keep {
+		defer cmd.PrintErrf("\ndata directory: %s\ntry: ecsrunner runs list --data-dir %s\n", dir, dir)
+	} else {
+		defer os.RemoveAll(dir)
+	}
+	talk := newProgress(cmd.ErrOrStderr())
+	world, err := startDemo(ctx, dir, talk)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, world.stop(ctx)) }()
+
+	talk.say("simulated GitHub at %s, fleet at %s; %d jobs from examples/workflows", world.githubURL, world.fleet.URL(), jobs)
+	ids, err := queueJobs(world.github, jobs)
+	if err != nil {
+		return err
+	}
+	waitErr := world.await(ctx, ids)
+	talk.close()
+	runs, err := report.Runs(context.WithoutCancel(ctx), world.fleet.Source())
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		err = printJSON(cmd.OutOrStdout(), runs)
+	} else {
+		err = printRuns(cmd.OutOrStdout(), runs)
+	}
+	if err != nil {
+		return err
+	}
+	return verdict(cmd, runs, jobs, waitErr)
+}
+
+// verdict is success only if every job has ended as GitHub wanted it.
+func verdict(cmd *cobra.Command, runs []report.Run, jobs int, waitErr error) error {
+	completed, failed := 0, 0
+	for _, run := range runs {
+		if run.Status == fleet.RunCompleted {
+			completed++
+		}
+		if run.Conclusion == "failure" {
+			failed++
+		}
+	}
+	cmd.PrintErrf("%d of %d jobs COMPLETED, %d of them with a failing step (failing.yml does so on purpose). GitHub and its runner were simulated; the fleet was not.\n", completed, jobs, failed)
+	switch {
+	case errors.Is(waitErr, context.Canceled):
+		return errors.New("interrupted before all jobs were completed")
+	case waitErr != nil:
+		return fmt.Errorf("not all jobs were completed within %s", demoLimit)
+	case completed != jobs:
+		return fmt.Errorf("%d jobs were not completed", jobs-completed)
+	}
+	return nil
+}
+
+// queueJobs queues the jobs of the example workflows, over and over until there
+// are n. Each round of a file is a workflow run of its own.
+func queueJobs(gh *sim.Server, n int) ([]int64, error) {
+	files, err := exampleWorkflows()
+	if err != nil {
+		return nil, err
+	}
+	var ids []int64
+	for {
+		for _, file := range files {
+			run := workflow.Run{ID: gh.NewRun(), Attempt: 1, Repository: demoRepository}
+			for _, job := range file.Jobs(run) {
+				if len(ids) == n {
+					return ids, nil
+				}
+				ids = append(ids, gh.Queue(job))
+			}
+		}
+	}
+}
+
+func exampleWorkflows() ([]*workflow.Workflow, error) {
+	names, err := fs.Glob(examples.Workflows, "workflows/*.yml")
+	if err != nil {
+		return nil, err
+	}
+	var files []*workflow.Workflow
+	for _, name := range names {
+		text, err := examples.Workflows.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		file, err := workflow.Parse("examples/"+name, text)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, file)
+	}
+	return files, nil
+}
+
+// demoWorld is a simulated GitHub and a fleet that serves it.
+type demoWorld struct {
+	github    *sim.Server
+	githubURL string
+	server    *http.Server
+	fleet     *local.Fleet
+	changed   chan struct{}
+}
+
+func startDemo(ctx context.Context, dir string, talk *progress) (_ *demoWorld, err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listen for the simulated GitHub: %w", err)
+	}
+	w := &demoWorld{githubURL: "http://" + listener.Addr().String(), changed: make(chan struct{}, 1)}
+	token, secret := rand.Text(), rand.Text()
+	cfg, err := demoConfig(w, dir, token, secret)
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	cfg.Observe = func(c fleet.Changes) {
+		talk.show(c.Runs)
+		select {
+		case w.changed <- struct{}{}:
+		default:
+		}
+	}
+	if w.fleet, err = local.Start(ctx, cfg); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	w.github, err = sim.New(sim.Config{
+		Repository: demoRepository, Private: true, Token: token, URL: w.githubURL,
+		WebhookURL: w.fleet.URL() + "/webhook", WebhookSecret: secret,
+	})
+	if err != nil {
+		return nil, errors.Join(err, listener.Close(), w.fleet.Stop(ctx))
+	}
+	w.server = &http.Server{Handler: w.github, ReadHeaderTimeout: 10 * time.Second}
+	go w.server.Serve(listener) // ends with Close
+	return w, nil
+}
+
+func demoConfig(w *demoWorld, dir, token, secret string) (local.Config, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return local.Config{}, err
+	}
+	log, err := os.OpenFile(filepath.Join(dir, "fleet.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return local.Config{}, err
+	}
+	arch := hostArch()
+	return local.Config{
+		Policy: fleet.Policy{
+			FleetName: demoFleet, Repositories: []string{demoRepository}, DefaultClass: "small", BaseImage: "base",
+			Classes: map[string]fleet.Class{
+				"small":  {CPU: 512, Memory: 1024, Arch: arch},
+				"medium": {CPU: 1024, Memory: 2048, Arch: arch},
+				"large":  {CPU: 4096, Memory: 8192, Arch: arch},
+			},
+			Registries: fleet.DefaultRegistries, MaxRunners: 20, Limits: fleet.DefaultLimits(),
+		},
+		GitHubURL:      w.githubURL,
+		Token:          func(context.Context) (string, error) { return token, nil },
+		WebhookSecrets: func(context.Context) ([]string, error) { return []string{secret}, nil },
+		DataDir:        dir,
+		Listen:         "127.0.0.1:0",
+		Entrypoint:     []string{self, "entrypoint", "--"},
+		RunnerCommand:  []string{self, "simulated-runner"},
+		RunnerEnv:      []string{"PATH=" + os.Getenv("PATH")},
+		StopGrace:      10 * time.Second,
+		ImagesByName:   true,
+		Log:            slog.New(slog.NewTextHandler(log, nil)),
+	}, nil
+}
+
+// await waits until the fleet has recorded the end of every job.
+func (w *demoWorld) await(ctx context.Context, jobs []int64) error {
+	for {
+		open := 0
+		for _, id := range jobs {
+			run, known, err := w.fleet.Source().Run(ctx, fleet.RunID(id))
+			if err != nil {
+				return errors.Join(ctx.Err(), err)
+			}
+			if !known || !run.Status.Terminal() {
+				open++
+			}
+		}
+		if open == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-w.changed:
+		}
+	}
+}
+
+func (w *demoWorld) stop(ctx context.Context) error {
+	now, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	err := w.fleet.Stop(now)
+	w.github.Close()
+	return errors.Join(err, w.server.Close())
+}

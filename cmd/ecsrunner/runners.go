@@ -1,0 +1,192 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/process"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/sqlite"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
+)
+
+const runnerArg = "runner id, as `ecsrunner runners list` prints it"
+
+func newRunners() *cobra.Command {
+	return group("runners", "The fleet's runners", newRunnersList(), newRunnersDetails(), newRunnersTerminate(), newRunnersLogs())
+}
+
+func newRunnersList() *cobra.Command {
+	var src source
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List runners, the newest first",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return src.read(cmd.Context(), func(store *sqlite.Store) error {
+				runners, err := report.Runners(cmd.Context(), store)
+				if err != nil {
+					return err
+				}
+				if src.json {
+					return printJSON(cmd.OutOrStdout(), runners)
+				}
+				if len(runners) == 0 {
+					cmd.PrintErrln("no runners yet: one is launched for each job that is admitted")
+					return nil
+				}
+				t := newTable(cmd.OutOrStdout(), "RUNNER", "STATUS", "PHASE", "CLASS", "IMAGE", "JOB", "TASK", "LAUNCHED", "REASON")
+				for _, r := range runners {
+					t.row(r.RunnerID, r.Status, r.Phase, r.ClassName, r.Image, jobOf(r), r.TaskStatus, clock(r.Times[fleet.StageLaunched]), r.Reason)
+				}
+				return t.flush()
+			})
+		},
+	}
+	src.flags(cmd)
+	return cmd
+}
+
+func jobOf(r report.Runner) string {
+	if r.Took == 0 {
+		return ""
+	}
+	return fmt.Sprint(r.Took)
+}
+
+func newRunnersDetails() *cobra.Command {
+	var src source
+	cmd := &cobra.Command{
+		Use:   "details <runner_id>",
+		Short: "Show one runner",
+		Args:  oneArg(runnerArg),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return src.read(cmd.Context(), func(store *sqlite.Store) error {
+				r, err := report.ShowRunner(cmd.Context(), store, args[0])
+				if err != nil {
+					return err
+				}
+				if src.json {
+					return printJSON(cmd.OutOrStdout(), r)
+				}
+				printRunner(cmd.OutOrStdout(), r)
+				return nil
+			})
+		},
+	}
+	src.flags(cmd)
+	return cmd
+}
+
+func printRunner(w io.Writer, r report.Runner) {
+	exit := ""
+	if r.ExitCode != nil {
+		exit = fmt.Sprintf("%d: %s", *r.ExitCode, fleet.ExplainExit(*r.ExitCode))
+	}
+	failure := r.FailureName
+	if r.Failure != "" {
+		failure += ": " + r.Failure
+	}
+	printFields(w, [][2]string{
+		{"runner", r.RunnerID}, {"run", r.RunID}, {"expected for", r.For}, {"took job", jobOf(r)},
+		{"status", string(r.Status)}, {"phase", string(r.Phase)}, {"reason", r.Reason}, {"failure", failure},
+		{"repository", r.Repository}, {"labels", strings.Join(r.Labels, ", ")}, {"class", r.ClassName}, {"image", r.Image},
+		{"task", r.TaskARN}, {"task status", r.TaskStatus}, {"stop code", r.StopCode}, {"stopped", r.StoppedReason}, {"exit", exit},
+	})
+	for _, stage := range []fleet.Stage{
+		fleet.StageLaunched, fleet.StageAdmitted, fleet.StageImageReady, fleet.StageTaskStarted, fleet.StageContainerUp, fleet.StageClaimed,
+		fleet.StageRegistered, fleet.StageJobStarted, fleet.StageClosing, fleet.StageTaskStopped, fleet.StageClosed,
+	} {
+		if at, ok := r.Times[stage]; ok {
+			fmt.Fprintf(w, "%-16s %s\n", stage, at.Local().Format("2006-01-02 15:04:05.000"))
+		}
+	}
+}
+
+func newRunnersTerminate() *cobra.Command {
+	var src source
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "terminate <runner_id>",
+		Short: "End one runner",
+		Long: `End one runner: it is deregistered on GitHub and its process is stopped. If its
+job still waits, the next runner is launched for it.
+
+A runner that has a job is left alone unless --force is given: then the job is
+stopped too, and GitHub shows it as cancelled or failed.`,
+		Args: oneArg(runnerArg),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir, err := src.directory()
+			if err != nil {
+				return err
+			}
+			t, err := local.Terminate(cmd.Context(), dir, args[0], force)
+			if err != nil {
+				return err
+			}
+			if src.json {
+				return printJSON(cmd.OutOrStdout(), t)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", t.RunnerID, t.Message)
+			return nil
+		},
+	}
+	src.flags(cmd)
+	cmd.Flags().BoolVar(&force, "force", false, "stop it even if it has a job")
+	return cmd
+}
+
+func newRunnersLogs() *cobra.Command {
+	var src source
+	cmd := &cobra.Command{
+		Use:   "logs <runner_id>",
+		Short: "Print what one runner wrote",
+		Args:  oneArg(runnerArg),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir, err := src.directory()
+			if err != nil {
+				return err
+			}
+			path, err := process.LogPath(dir, args[0])
+			if err != nil {
+				return usageError{err}
+			}
+			log, err := os.Open(path)
+			if errors.Is(err, os.ErrNotExist) {
+				return fmt.Errorf("runner %s has no log: its process was never started, or it is not of this fleet", args[0])
+			}
+			if err != nil {
+				return err
+			}
+			defer log.Close()
+			if src.json {
+				return printLogJSON(cmd.OutOrStdout(), args[0], log)
+			}
+			_, err = io.Copy(cmd.OutOrStdout(), log)
+			return err
+		},
+	}
+	src.flags(cmd)
+	return cmd
+}
+
+func printLogJSON(w io.Writer, runnerID string, log io.Reader) error {
+	text, err := io.ReadAll(log)
+	if err != nil {
+		return err
+	}
+	lines := []string{}
+	if len(text) > 0 {
+		lines = strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	}
+	return printJSON(w, struct {
+		RunnerID string   `json:"runner_id"`
+		Lines    []string `json:"lines"`
+	}{runnerID, lines})
+}

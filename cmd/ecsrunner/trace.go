@@ -1,0 +1,135 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
+)
+
+// printRunDetails shows a run and the trace of each of its executions.
+func printRunDetails(w io.Writer, d report.RunDetails) error {
+	r := d.Run
+	fields := [][2]string{
+		{"run", r.RunID}, {"repository", r.Repository}, {"job", r.JobName}, {"workflow", r.WorkflowName}, {"url", r.HTMLURL},
+		{"labels", strings.Join(r.Labels, ", ")}, {"status", string(r.Status)}, {"conclusion", r.Conclusion},
+		{"reason", r.Reason}, {"rule", r.Rule}, {"class", r.ClassName}, {"image", r.Image}, {"runner", r.RunnerID},
+	}
+	printFields(w, fields)
+	s := r.Stages
+	fmt.Fprintf(w, "%-12s admit %s, image %s, start %s, claim %s, queue %s, job %s, total %s\n", "stages",
+		orDash(took(s.Admit)), orDash(took(s.Image)), orDash(took(s.Start)), orDash(took(s.Claim)), orDash(took(s.Queue)), orDash(took(s.Job)), orDash(took(s.Total)))
+	for _, e := range d.Executions {
+		fmt.Fprintln(w)
+		if err := printTrace(w, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func printFields(w io.Writer, fields [][2]string) {
+	for _, f := range fields {
+		if f[1] != "" {
+			fmt.Fprintf(w, "%-12s %s\n", f[0], plain(f[1]))
+		}
+	}
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// printTrace shows an execution as one line per state that it went through.
+func printTrace(w io.Writer, e report.Execution) error {
+	fmt.Fprintf(w, "execution %s: %s", e.Name, e.Status)
+	if e.Error != "" {
+		fmt.Fprintf(w, " with %s: %s", e.Error, plain(e.Cause))
+	}
+	fmt.Fprintln(w)
+	t := newTable(w, "  AT", "STATE", "TOOK", "WHAT")
+	for _, v := range visits(e) {
+		took := ""
+		if !v.left.IsZero() {
+			took = v.left.Sub(v.entered).Round(time.Millisecond).String()
+		}
+		t.row("  "+clock(v.entered), v.state, took, strings.Join(v.notes, "; "))
+	}
+	return t.flush()
+}
+
+// visit is one stay in one state.
+type visit struct {
+	state         string
+	entered, left time.Time
+	notes         []string
+}
+
+// visits reads an execution's history as the states that it went through, with
+// what happened there.
+func visits(e report.Execution) []visit {
+	var all []visit
+	for _, event := range e.Events {
+		switch {
+		case strings.HasSuffix(event.Type, "StateEntered"):
+			all = append(all, visit{state: event.State, entered: event.Timestamp})
+		case len(all) == 0:
+		case strings.HasSuffix(event.Type, "StateExited"):
+			all[len(all)-1].left = event.Timestamp
+		case strings.HasPrefix(event.Type, "Execution"):
+			if v := &all[len(all)-1]; v.left.IsZero() {
+				v.left = event.Timestamp
+			}
+		default:
+			v := &all[len(all)-1]
+			if note := noteOf(event); note != "" {
+				v.notes = append(v.notes, note)
+			}
+		}
+	}
+	return all
+}
+
+// noteOf says what an event of a task means, "" for those that say nothing new.
+func noteOf(event engine.Event) string {
+	switch {
+	case event.Error != "":
+		return event.Error + ": " + sentence(event.Cause)
+	case strings.HasSuffix(event.Type, "Succeeded"):
+		return outcome(event.Output)
+	}
+	return ""
+}
+
+// sentence takes the message out of a Lambda function's cause, which is JSON.
+func sentence(cause string) string {
+	var reported struct {
+		Message string `json:"errorMessage"`
+	}
+	if json.Unmarshal([]byte(cause), &reported) == nil && reported.Message != "" {
+		return reported.Message
+	}
+	return cause
+}
+
+// outcome shows the fields of a step's answer that tell a person something.
+func outcome(output json.RawMessage) string {
+	var fields map[string]any
+	if json.Unmarshal(output, &fields) != nil {
+		return ""
+	}
+	var said []string
+	for _, key := range []string{"decision", "outcome", "class_name", "digest", "arn", "reason", "seconds", "runner_status", "run_status", "conclusion", "next_runner_id"} {
+		if v, ok := fields[key]; ok && v != "" {
+			said = append(said, fmt.Sprintf("%s %v", key, v))
+		}
+	}
+	return strings.Join(said, ", ")
+}

@@ -6,17 +6,19 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 // The names that ErrorName returns.
 const (
-	Unauthorized = "GitHub.Unauthorized" // the credential is missing, wrong or lacks a permission
-	NotFound     = "GitHub.NotFound"     // no such thing, or the credential may not see it
-	Conflict     = "GitHub.Conflict"     // the name is taken
-	RunnerBusy   = "GitHub.RunnerBusy"   // the runner has a job, so it was not deleted
-	Invalid      = "GitHub.Invalid"      // GitHub understood the request and will never accept it
-	RateLimited  = "GitHub.RateLimited"  // not done; ask again after Error.RetryAfter
-	Unavailable  = "GitHub.Unavailable"  // no usable answer; whether it was done is not known
+	Unauthorized = fleet.GitHubUnauthorized // the credential is missing, wrong or lacks a permission
+	NotFound     = fleet.GitHubNotFound     // no such thing, or the credential may not see it
+	Conflict     = fleet.GitHubConflict     // the name is taken
+	RunnerBusy   = fleet.GitHubRunnerBusy   // the runner has a job, so it was not deleted
+	Invalid      = fleet.GitHubInvalid      // GitHub understood the request and will never accept it
+	RateLimited  = fleet.GitHubRateLimited  // not done; ask again after Error.RetryAfter
+	Unavailable  = fleet.GitHubUnavailable  // no usable answer; whether it was done is not known
 )
 
 var errNoToken = errors.New("the token is empty; store it again")

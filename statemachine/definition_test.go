@@ -1,0 +1,172 @@
+package statemachine_test
+
+import (
+	"encoding/json"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/statemachine"
+)
+
+// definition is the part of runner.asl.json that these tests look at.
+type definition struct {
+	StartAt string
+	States  map[string]state
+}
+
+type state struct {
+	Type, Resource, Next, Default string
+	End                           bool
+	Parameters                    map[string]any
+	TimeoutSeconds                int
+	TimeoutSecondsPath            string
+	HeartbeatSecondsPath          string
+	ResultPath                    string
+	Retry                         []struct{ ErrorEquals []string }
+	Catch                         []struct {
+		ErrorEquals      []string
+		Next, ResultPath string
+	}
+}
+
+func load(t *testing.T) definition {
+	t.Helper()
+	var d definition
+	if err := json.Unmarshal(statemachine.Definition, &d); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func (d definition) tasks() map[string]state {
+	tasks := maps.Clone(d.States)
+	maps.DeleteFunc(tasks, func(_ string, s state) bool { return s.Type != "Task" })
+	return tasks
+}
+
+// function is the step that a task calls, from its placeholder.
+func (s state) function() string {
+	arn := s.Resource
+	if name, ok := s.Parameters["FunctionName"].(string); ok {
+		arn = name
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(arn, "${"), "FunctionArn}")
+}
+
+func (s state) payload() map[string]any {
+	if payload, ok := s.Parameters["Payload"].(map[string]any); ok {
+		return payload
+	}
+	return s.Parameters
+}
+
+func TestStatesOfTheDesignAreThere(t *testing.T) {
+	d := load(t)
+	for _, name := range []string{
+		"Validate", "ResolveImage", "BuildImage", "RegisterTaskDefinition", "RunTask",
+		"AwaitCompletion", "InspectRunner", "RecordStatus", "RecordFailure",
+	} {
+		if d.States[name].Type != "Task" {
+			t.Errorf("state %s: type %q, want a Task", name, d.States[name].Type)
+		}
+	}
+}
+
+func TestEveryTaskNamesItsOwnFunction(t *testing.T) {
+	shared := map[string]string{"AwaitCompletion": "RecordStatus", "RecordFailure": "RecordStatus"} // see functions/recordstatus
+	for name, s := range load(t).tasks() {
+		want := name
+		if other, ok := shared[name]; ok {
+			want = other
+		}
+		if s.function() != want {
+			t.Errorf("state %s calls %s, want %s", name, s.function(), want)
+		}
+	}
+}
+
+func TestPlaceholdersAreTheFunctions(t *testing.T) {
+	found := map[string]bool{}
+	for _, m := range regexp.MustCompile(`\$\{([^}]*)\}`).FindAllStringSubmatch(string(statemachine.Definition), -1) {
+		found[m[1]] = true
+	}
+	want := map[string]bool{}
+	for _, name := range statemachine.Functions {
+		want[name+"FunctionArn"] = true
+	}
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Errorf("placeholders (-want +found):\n%s", diff)
+	}
+}
+
+func TestEveryTaskHasATimeout(t *testing.T) {
+	for name, s := range load(t).tasks() {
+		if s.TimeoutSeconds == 0 && s.TimeoutSecondsPath == "" {
+			t.Errorf("state %s has no time-out: Step Functions would wait for a year", name)
+		}
+	}
+}
+
+func TestEveryTaskSendsTheSameCall(t *testing.T) {
+	for name, s := range load(t).tasks() {
+		want := []string{"document.$", "runner_id.$", "state.$"}
+		if strings.HasSuffix(s.Resource, ".waitForTaskToken") {
+			want = append(want, "task_token.$")
+		}
+		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(s.payload()))); diff != "" {
+			t.Errorf("state %s (-want +sent):\n%s", name, diff)
+		}
+	}
+}
+
+func TestFailuresAreRecorded(t *testing.T) {
+	for name, s := range load(t).tasks() {
+		if name == "RecordStatus" || name == "RecordFailure" {
+			if len(s.Catch) > 0 {
+				t.Errorf("state %s catches errors: nobody would be left to record them", name)
+			}
+			continue
+		}
+		last := s.Catch[len(s.Catch)-1]
+		if !slices.Equal(last.ErrorEquals, []string{"States.ALL"}) || last.Next != "RecordFailure" || last.ResultPath != "$.error" {
+			t.Errorf("state %s: its last Catch is %v to %s at %s, want States.ALL to RecordFailure at $.error", name, last.ErrorEquals, last.Next, last.ResultPath)
+		}
+	}
+}
+
+func TestTimeoutsAreRetriedByNobody(t *testing.T) {
+	for name, s := range load(t).tasks() {
+		for _, retrier := range s.Retry {
+			for _, e := range retrier.ErrorEquals {
+				if strings.HasPrefix(e, "States.") {
+					t.Errorf("state %s retries %s: Retry runs before Catch, and would swallow the time-outs", name, e)
+				}
+			}
+		}
+	}
+}
+
+// TestHappyPathHasEightTransitions follows the design's promise about cost: the
+// price of an execution is its transitions.
+func TestHappyPathHasEightTransitions(t *testing.T) {
+	d := load(t)
+	choices := map[string]string{"IsAdmitted": "ResolveImage", "IsImageReady": "RegisterTaskDefinition"}
+	var path []string
+	for name := d.StartAt; name != ""; {
+		path = append(path, name)
+		next := d.States[name].Next
+		if d.States[name].Type == "Choice" {
+			next = choices[name]
+		}
+		name = next
+	}
+	want := []string{"Validate", "IsAdmitted", "ResolveImage", "IsImageReady", "RegisterTaskDefinition", "RunTask", "AwaitCompletion", "RecordStatus"}
+	if diff := cmp.Diff(want, path); diff != "" {
+		t.Errorf("happy path (-want +walked):\n%s", diff)
+	}
+}

@@ -61,8 +61,8 @@ type Config struct {
 	ImagesByName bool
 
 	Log *slog.Logger
-	// Observe hears of all changes to records after they were written; nil if
-	// nobody listens. It must not block.
+	// Observe hears of all changes to records after they were written, and of the
+	// end of an execution as no change; nil if nobody listens. It must not block.
 	Observe func(fleet.Changes)
 }
 
@@ -261,6 +261,9 @@ func ping(c chan struct{}) {
 // executionEnded tells dispatch of an execution that ended badly.
 func (f *Fleet) executionEnded(e engine.Execution) {
 	ping(f.ended)
+	if f.cfg.Observe != nil {
+		f.cfg.Observe(fleet.Changes{})
+	}
 	if e.Status != engine.Succeeded {
 		f.put(fleet.ExecutionEvent, fleet.ExecutionEnded{Name: e.Name, Status: string(e.Status), Error: e.Error, Cause: e.Cause})
 	}

@@ -1,0 +1,160 @@
+package sqlite_test
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/sqlite"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/storetest"
+)
+
+func open(t *testing.T, file string) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Store { return open(t, filepath.Join(t.TempDir(), "fleet.db")) })
+}
+
+func TestFileNames(t *testing.T) {
+	for _, name := range []string{"plain.db", "with space.db", "what?.db", "a#b%20c.db"} {
+		file := filepath.Join(t.TempDir(), name)
+		s := open(t, file)
+		if err := s.PutImage(t.Context(), "tag", "digest", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		reader, err := sqlite.OpenReadOnly(t.Context(), file)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if digest, _, err := reader.Image(t.Context(), "tag"); digest != "digest" || err != nil {
+			t.Errorf("%s: read %q, %v", name, digest, err)
+		}
+		reader.Close()
+	}
+}
+
+func TestReadOnlyWritesNothing(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "fleet.db")
+	if _, err := sqlite.OpenReadOnly(t.Context(), file); err == nil {
+		t.Error("a file that there is not was opened for reading")
+	}
+	open(t, file)
+	reader, err := sqlite.OpenReadOnly(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	err = reader.Write(t.Context(), fleet.Changes{Capacity: &fleet.Capacity{Open: 1}})
+	if !fleet.IsNamed(err, fleet.RecordsUnavailable) {
+		t.Errorf("write through a reader: %v, want %s", err, fleet.RecordsUnavailable)
+	}
+}
+
+func TestOtherLayoutIsRefused(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "fleet.db")
+	db, err := sql.Open("sqlite", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("PRAGMA user_version = 99"); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	if _, err := sqlite.Open(t.Context(), file); err == nil || !strings.Contains(err.Error(), "layout 99") {
+		t.Errorf("open a file of another layout: %v", err)
+	}
+}
+
+func TestLists(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "fleet.db"))
+	start := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	for i := range 3 {
+		run := fleet.NewRun(fleet.Job{JobID: int64(i)}, start.Add(time.Duration(i)*time.Second))
+		runner := fleet.Runner{RunnerID: fmt.Sprintf("f-1-%d", i), RunID: "job-1", Phase: fleet.Open, Times: fleet.Times{fleet.StageLaunched: start.Add(time.Duration(i) * time.Second)}}
+		if i == 1 {
+			runner.Phase = fleet.Closed
+		}
+		if err := s.Write(t.Context(), fleet.Changes{Runs: []fleet.Run{run}, Runners: []fleet.Runner{runner}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ids := func(runners []fleet.Runner, err error) []string {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ids []string
+		for _, r := range runners {
+			ids = append(ids, r.RunnerID)
+		}
+		return ids
+	}
+	for what, c := range map[string]struct{ got, want []string }{
+		"the newest first":    {ids(s.Runners(t.Context(), 2)), []string{"f-1-2", "f-1-1"}},
+		"those that are open": {ids(s.OpenRunners(t.Context())), []string{"f-1-0", "f-1-2"}},
+		"those of a run":      {ids(s.RunnersOf(t.Context(), "job-1")), []string{"f-1-0", "f-1-1", "f-1-2"}},
+		"those of no run":     {ids(s.RunnersOf(t.Context(), "job-9")), nil},
+	} {
+		if diff := cmp.Diff(c.want, c.got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", what, diff)
+		}
+	}
+	runs, err := s.Runs(t.Context(), 1)
+	if err != nil || len(runs) != 1 || runs[0].RunID != "job-2" {
+		t.Errorf("the newest run: %+v, %v", runs, err)
+	}
+}
+
+func TestExecutions(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "fleet.db")).Executions()
+	first := engine.Record{Execution: engine.Execution{Name: "a", Status: engine.Running, StartedAt: time.Unix(1, 0).UTC(), Input: []byte("{}")}, Revision: 1, LastEventID: 1}
+	if err := s.Create(t.Context(), first, []engine.Event{{ID: 1, Type: "ExecutionStarted"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Create(t.Context(), first, nil); !errors.Is(err, engine.ErrExecutionAlreadyExists) {
+		t.Errorf("created twice: %v", err)
+	}
+	second := first
+	second.Revision, second.Status, second.Token = 2, engine.Succeeded, "a.secret"
+	if err := s.Save(t.Context(), second, []engine.Event{{ID: 2, PreviousEventID: 1, Type: "ExecutionSucceeded"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Save(t.Context(), second, []engine.Event{{ID: 3}}); !errors.Is(err, engine.ErrConflict) {
+		t.Errorf("saved the same revision twice: %v", err)
+	}
+	got, err := s.Load(t.Context(), "a")
+	if diff := cmp.Diff(second, got); diff != "" || err != nil {
+		t.Errorf("loaded, %v (-saved +loaded):\n%s", err, diff)
+	}
+	if events, err := s.History(t.Context(), "a"); err != nil || len(events) != 2 || events[1].Type != "ExecutionSucceeded" {
+		t.Errorf("history %+v, %v", events, err)
+	}
+	if running, err := s.List(t.Context(), engine.Running, 0); err != nil || len(running) != 0 {
+		t.Errorf("running executions %+v, %v; want none", running, err)
+	}
+	if all, err := s.List(t.Context(), "", 0); err != nil || len(all) != 1 {
+		t.Errorf("all executions %+v, %v; want one", all, err)
+	}
+	if _, err := s.Load(t.Context(), "b"); !errors.Is(err, engine.ErrExecutionDoesNotExist) {
+		t.Errorf("load what there is not: %v", err)
+	}
+	if _, err := s.History(t.Context(), "b"); !errors.Is(err, engine.ErrExecutionDoesNotExist) {
+		t.Errorf("history of what there is not: %v", err)
+	}
+}

@@ -1,0 +1,267 @@
+// Package storetest holds every store of the fleet to the same contract: SQLite
+// on one machine, and whatever replaces it.
+//
+// The contract is no more than a DynamoDB table can promise. A suite that a
+// store passes by being stronger has a test missing.
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
+)
+
+// Store is what the fleet's functions need of a store.
+type Store interface {
+	lifecycle.Records
+	Image(ctx context.Context, tag string) (digest string, ok bool, err error)
+	PutImage(ctx context.Context, tag, digest string, at time.Time) error
+	JoinBuild(ctx context.Context, tag, runnerID string, now time.Time, lease time.Duration) (owner bool, err error)
+	RenewBuild(ctx context.Context, tag string, at time.Time) error
+	Waiters(ctx context.Context, tag string) ([]string, error)
+	EndBuild(ctx context.Context, tag string) error
+}
+
+var now = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+// Run runs the suite, each test on a new, empty store.
+func Run(t *testing.T, open func(*testing.T) Store) {
+	for name, test := range map[string]func(*testing.T, Store){
+		"a record that there is not is no error":                     absent,
+		"a record comes back as it was written, one version on":      roundTrip,
+		"a record is made once":                                      madeOnce,
+		"an old version writes nothing":                              oldVersion,
+		"changes are written together or not at all":                 together,
+		"of many writers of one version one wins":                    oneWins,
+		"runs that wait for room come oldest first":                  waitingForRoom,
+		"an image has the digest that was put last":                  images,
+		"a build has one owner until the lease ends":                 buildLock,
+		"waiters of a build are kept until it ends":                  waiters,
+		"the owner that joins again still owns the build":            ownerAgain,
+		"renewing the lease of a build that nobody owns is harmless": renewNothing,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+	}
+}
+
+func run(id int64) fleet.Run {
+	return fleet.NewRun(fleet.Job{JobID: id, Repository: "o/r", Labels: []string{"self-hosted"}}, now)
+}
+
+func runner(id string) fleet.Runner {
+	return fleet.Runner{Schema: fleet.Schema, RunnerID: id, RunID: "job-1", For: "job-1", Status: fleet.RunnerStarting, Phase: fleet.Open, Times: fleet.Times{fleet.StageLaunched: now}}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mustConflict(t *testing.T, err error) {
+	t.Helper()
+	if !fleet.IsNamed(err, fleet.RecordsConflict) {
+		t.Fatalf("got %v, want %s", err, fleet.RecordsConflict)
+	}
+}
+
+func absent(t *testing.T, s Store) {
+	_, foundRun, err := s.Run(t.Context(), "job-1")
+	must(t, err)
+	_, foundRunner, err := s.Runner(t.Context(), "f-1-1")
+	must(t, err)
+	capacity, err := s.Capacity(t.Context())
+	must(t, err)
+	if foundRun || foundRunner || capacity != (fleet.Capacity{}) {
+		t.Errorf("an empty store has a run (%t), a runner (%t) or capacity %+v", foundRun, foundRunner, capacity)
+	}
+}
+
+func roundTrip(t *testing.T, s Store) {
+	exit := 7
+	r, n := run(1), runner("f-1-1")
+	r.Reason, r.WaitsForRoom, r.RanOn = "weird \"text\" \u2028 ü", true, "f-1-1"
+	n.TaskToken, n.ExitCode, n.Took = "token", &exit, 1<<62
+	must(t, s.Write(t.Context(), fleet.Changes{Runs: []fleet.Run{r}, Runners: []fleet.Runner{n}, Capacity: &fleet.Capacity{Open: 1}}))
+	r.Version, n.Version = 1, 1
+
+	gotRun, _, err := s.Run(t.Context(), "job-1")
+	must(t, err)
+	gotRunner, _, err := s.Runner(t.Context(), "f-1-1")
+	must(t, err)
+	capacity, err := s.Capacity(t.Context())
+	must(t, err)
+	if diff := cmp.Diff(r, gotRun); diff != "" {
+		t.Errorf("run (-written +read):\n%s", diff)
+	}
+	if diff := cmp.Diff(n, gotRunner); diff != "" {
+		t.Errorf("runner (-written +read):\n%s", diff)
+	}
+	if want := (fleet.Capacity{Open: 1, Version: 1}); capacity != want {
+		t.Errorf("capacity %+v, want %+v", capacity, want)
+	}
+}
+
+func madeOnce(t *testing.T, s Store) {
+	for _, changes := range []fleet.Changes{{Runs: []fleet.Run{run(1)}}, {Runners: []fleet.Runner{runner("f-1-1")}}, {Capacity: &fleet.Capacity{Open: 1}}} {
+		must(t, s.Write(t.Context(), changes))
+		mustConflict(t, s.Write(t.Context(), changes))
+	}
+}
+
+func oldVersion(t *testing.T, s Store) {
+	must(t, s.Write(t.Context(), fleet.Changes{Runs: []fleet.Run{run(1)}}))
+	read, _, err := s.Run(t.Context(), "job-1")
+	must(t, err)
+	read.Reason = "first"
+	must(t, s.Write(t.Context(), fleet.Changes{Runs: []fleet.Run{read}}))
+	read.Reason = "second"
+	mustConflict(t, s.Write(t.Context(), fleet.Changes{Runs: []fleet.Run{read}}))
+	if got, _, err := s.Run(t.Context(), "job-1"); err != nil || got.Reason != "first" {
+		t.Errorf("reason %q, %v; want the first writer's", got.Reason, err)
+	}
+}
+
+func together(t *testing.T, s Store) {
+	must(t, s.Write(t.Context(), fleet.Changes{Runners: []fleet.Runner{runner("f-1-1")}}))
+	mustConflict(t, s.Write(t.Context(), fleet.Changes{
+		Runs: []fleet.Run{run(1)}, Runners: []fleet.Runner{runner("f-1-1")}, Capacity: &fleet.Capacity{Open: 1},
+	}))
+	if _, found, err := s.Run(t.Context(), "job-1"); err != nil || found {
+		t.Errorf("half of the changes were written (%v)", err)
+	}
+	if capacity, err := s.Capacity(t.Context()); err != nil || capacity.Open != 0 {
+		t.Errorf("capacity %+v, %v; want none", capacity, err)
+	}
+}
+
+func oneWins(t *testing.T, s Store) {
+	must(t, s.Write(t.Context(), fleet.Changes{Runs: []fleet.Run{run(1)}}))
+	read, _, err := s.Run(t.Context(), "job-1")
+	must(t, err)
+	const writers = 8
+	results := make([]error, writers)
+	var wg sync.WaitGroup
+	for i := range writers {
+		wg.Go(func() {
+			mine := read
+			mine.Reason = fmt.Sprint(i)
+			results[i] = s.Write(t.Context(), fleet.Changes{Runs: []fleet.Run{mine}})
+		})
+	}
+	wg.Wait()
+	won := 0
+	for _, err := range results {
+		if err == nil {
+			won++
+			continue
+		}
+		mustConflict(t, err)
+	}
+	if won != 1 {
+		t.Errorf("%d of %d writers of one version won", won, writers)
+	}
+}
+
+func waitingForRoom(t *testing.T, s Store) {
+	for i, waits := range []bool{true, false, true, true} {
+		r := fleet.NewRun(fleet.Job{JobID: int64(i + 1)}, now.Add(time.Duration(-i)*time.Minute))
+		r.WaitsForRoom = waits
+		must(t, s.Write(t.Context(), fleet.Changes{Runs: []fleet.Run{r}}))
+	}
+	got, err := s.WaitingForRoom(t.Context(), 2)
+	must(t, err)
+	if diff := cmp.Diff([]string{"job-4", "job-3"}, got); diff != "" {
+		t.Errorf("waiting (-want +got):\n%s", diff)
+	}
+	// One that waits no longer is not listed.
+	r, _, err := s.Run(t.Context(), "job-4")
+	must(t, err)
+	r.WaitsForRoom = false
+	must(t, s.Write(t.Context(), fleet.Changes{Runs: []fleet.Run{r}}))
+	got, err = s.WaitingForRoom(t.Context(), 9)
+	must(t, err)
+	if diff := cmp.Diff([]string{"job-3", "job-1"}, got); diff != "" {
+		t.Errorf("waiting afterwards (-want +got):\n%s", diff)
+	}
+}
+
+func images(t *testing.T, s Store) {
+	_, ok, err := s.Image(t.Context(), "tag")
+	must(t, err)
+	if ok {
+		t.Fatal("an empty store has an image")
+	}
+	must(t, s.PutImage(t.Context(), "tag", "sha256:1", now))
+	must(t, s.PutImage(t.Context(), "tag", "sha256:2", now))
+	if digest, ok, err := s.Image(t.Context(), "tag"); err != nil || !ok || digest != "sha256:2" {
+		t.Errorf("image %q, %t, %v; want sha256:2", digest, ok, err)
+	}
+}
+
+func join(t *testing.T, s Store, runnerID string, at time.Time) bool {
+	t.Helper()
+	owner, err := s.JoinBuild(t.Context(), "tag", runnerID, at, time.Minute)
+	must(t, err)
+	return owner
+}
+
+func buildLock(t *testing.T, s Store) {
+	if !join(t, s, "f-1-1", now) {
+		t.Fatal("the first to join does not own the build")
+	}
+	if join(t, s, "f-2-1", now.Add(59*time.Second)) {
+		t.Fatal("the build has two owners")
+	}
+	must(t, s.RenewBuild(t.Context(), "tag", now.Add(30*time.Second)))
+	if join(t, s, "f-2-1", now.Add(89*time.Second)) {
+		t.Fatal("the build has two owners after its lease was renewed")
+	}
+	if !join(t, s, "f-2-1", now.Add(91*time.Second)) {
+		t.Fatal("nobody can own a build whose lease has ended")
+	}
+	if join(t, s, "f-1-1", now.Add(92*time.Second)) {
+		t.Fatal("the owner whose lease ended owns the build again")
+	}
+}
+
+func waiters(t *testing.T, s Store) {
+	for _, id := range []string{"f-2-1", "f-1-1", "f-1-1"} {
+		join(t, s, id, now)
+	}
+	got, err := s.Waiters(t.Context(), "tag")
+	must(t, err)
+	if diff := cmp.Diff([]string{"f-1-1", "f-2-1"}, got); diff != "" {
+		t.Errorf("waiters (-want +got):\n%s", diff)
+	}
+	must(t, s.EndBuild(t.Context(), "tag"))
+	must(t, s.EndBuild(t.Context(), "tag"))
+	if got, err := s.Waiters(t.Context(), "tag"); err != nil || len(got) != 0 {
+		t.Errorf("waiters of a build that has ended: %v, %v", got, err)
+	}
+	if !join(t, s, "f-3-1", now) {
+		t.Error("a build that has ended is still owned")
+	}
+}
+
+func ownerAgain(t *testing.T, s Store) {
+	join(t, s, "f-1-1", now)
+	if !join(t, s, "f-1-1", now.Add(time.Second)) {
+		t.Error("the owner joined again and owns the build no longer")
+	}
+}
+
+func renewNothing(t *testing.T, s Store) {
+	must(t, s.RenewBuild(t.Context(), "tag", now))
+	if !join(t, s, "f-1-1", now) {
+		t.Error("renewing made a lock")
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -145,15 +144,12 @@ func slimLabels(labels []string) []string {
 	return out
 }
 
-// clip cuts text to n bytes, between characters.
+// clip cuts text, which JSON made valid UTF-8, to n bytes between characters.
 func clip(text string, n int) string {
 	if len(text) <= n {
 		return text
 	}
-	for n > 0 && !utf8.RuneStart(text[n]) {
-		n--
-	}
-	return strings.Clone(text[:n])
+	return strings.Clone(strings.ToValidUTF8(text[:n], ""))
 }
 
 // hook is the part of a ping that tells how the webhook is set up.

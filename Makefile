@@ -1,0 +1,51 @@
+# One name per thing that CI does. Go is all that `make test` needs.
+
+GO        ?= go
+BIN       := build/ecsrunner
+FUZZTIME  ?= 20s
+# Programs of this repository's own tools, at the versions of tools/go.mod.
+TOOL      := $(GO) tool -modfile=tools/go.mod
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: test
+test: ## Run all Go tests with the race detector (Go is all it needs)
+	$(GO) test -race ./...
+
+.PHONY: check
+check: ## Check format, vet, staticcheck and go.mod
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt'ed: $$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	$(GO) mod tidy -diff
+
+.PHONY: bench
+bench: ## Run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME (default 20s)
+	@scripts/fuzz $(FUZZTIME)
+
+.PHONY: build
+build: ## Build the programs into build/
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/ecsrunner
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o build/entrypoint ./runner/cmd/entrypoint
+	@ls -l build | awk 'NR > 1 { printf "  %-12s %.1f MB\n", $$9, $$5 / 1e6 }'
+
+.PHONY: test-asl
+test-asl: ## Check the state machine with asl-validator (needs Node 20 or later)
+	@scripts/with-node statemachine/validator npm test --silent
+
+.PHONY: test-octokit
+test-octokit: ## Send every recorded payload, signed by octokit (needs Node 20 or later)
+	@scripts/with-node functions/webhook/testdata/oracle true
+	$(GO) test -tags octokit -count=1 -run '^TestOctokitSigns$$' -v ./functions/webhook
+
+.PHONY: demo
+demo: ## Run eight jobs on a fleet on this machine
+	$(GO) run ./cmd/ecsrunner demo

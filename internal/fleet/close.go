@@ -84,8 +84,9 @@ func closeRun(run Run, runner Runner, f CloseFacts) (_ Run, relaunch bool) {
 	case !run.Wanted():
 		return run, false
 	case f.Plan != nil && f.Plan.Decision == Refused:
+		run = run.Move(RunRefused, f.Plan.Reason).Mark(StageClosed, f.Now)
 		run.Rule = f.Plan.Rule
-		return run.Move(RunRefused, f.Plan.Reason).Mark(StageClosed, f.Now), false
+		return run, false
 	case f.Error == "":
 		return run.Move(RunQueued, "its runner was let go before it took a job"), true
 	case endsRun[f.Error]:

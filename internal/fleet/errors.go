@@ -43,10 +43,10 @@ type Error struct {
 	Err     error
 }
 
-// Errorf makes a named error; like fmt.Errorf it wraps what %w names.
+// Errorf makes a named error; like fmt.Errorf it wraps what each %w names.
 func Errorf(name, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
-	return &Error{Name: name, Message: err.Error(), Err: errors.Unwrap(err)}
+	return &Error{Name: name, Message: err.Error(), Err: err}
 }
 
 func (e *Error) Error() string     { return e.Message }

@@ -3,8 +3,9 @@ package fleet
 import "strconv"
 
 // Exit codes of the runner container. GitHub's own runner uses 0 to 7, 130 and
-// 143 (actions/runner src/Runner.Common/Constants.cs, run.sh). The entrypoint's
-// own are the claim's HTTP status minus 330, so that they stay clear of those.
+// 143 (actions/runner src/Runner.Common/Constants.cs, run.sh). Where a claim's
+// answer ends the entrypoint, the code is its HTTP status minus 330, so that it
+// stays clear of those.
 const (
 	ExitVersionDeprecated = 7   // GitHub gives no jobs to this runner version
 	ExitUsage             = 64  // the entrypoint was started without what it needs

@@ -31,16 +31,33 @@ func ParseImage(text string, registries []string) (string, error) {
 	if reference.IsNameOnly(named) {
 		return "", fmt.Errorf("image %q names no tag: write %s:<tag> or %s@sha256:<digest>", text, text, text)
 	}
-	registry := strings.ToLower(reference.Domain(named))
+	domain := reference.Domain(named)
+	registry := strings.ToLower(domain)
 	if !slices.Contains(registries, registry) {
-		return "", fmt.Errorf("image %q comes from registry %s, which is not allowed: %s", text, registry, strings.Join(registries, ", "))
+		return "", fmt.Errorf("image %q comes from registry %s, which is not allowed; allowed are %s", text, registry, strings.Join(registries, ", "))
 	}
-	return named.String(), nil
+	if registry != domain { // distribution/reference keeps a registry's case, and only knows docker.io in lower case
+		if named, err = reference.ParseNormalizedNamed(registry + strings.TrimPrefix(named.String(), domain)); err != nil {
+			return "", fmt.Errorf("%q is no image reference: %s", text, plainReason(err))
+		}
+	}
+	name := named.String()
+	if len(name) > MaxImageReference {
+		return "", fmt.Errorf("image reference of %d characters (in full, with registry): at most %d are allowed", len(name), MaxImageReference)
+	}
+	return name, nil
 }
 
+// plainReason never repeats the text, which distribution/reference quotes as it
+// is, control characters and all.
 func plainReason(err error) string {
-	if errors.Is(err, reference.ErrNameContainsUppercase) {
+	switch {
+	case errors.Is(err, reference.ErrNameContainsUppercase), strings.HasSuffix(err.Error(), "must be lowercase"):
 		return "the name must be lower case"
+	case strings.Contains(err.Error(), "64-byte hexadecimal"):
+		return "64 hexadecimal digits are an image id, not a name"
+	case errors.Is(err, reference.ErrReferenceInvalidFormat):
+		return "write [registry/]name:tag or [registry/]name@sha256:digest"
 	}
 	return strings.TrimPrefix(err.Error(), "invalid reference format: ")
 }

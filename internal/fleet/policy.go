@@ -89,8 +89,8 @@ func (p Policy) Admit(job Job) Decision {
 	if len(labels) == 0 {
 		return ignored("labels.none", "the job has no labels")
 	}
-	if len(labels) > MaxLabels {
-		return ignored("labels.too_many", "the job has %d labels; a runner can have at most %d", len(labels), MaxLabels)
+	if len(RunnerLabels(job)) > MaxLabels {
+		return ignored("labels.too_many", "the job has %d labels; a runner can have at most %d, self-hosted among them", len(labels), MaxLabels)
 	}
 	if p.RequiredLabel != "" && !slices.Contains(labels, strings.ToLower(p.RequiredLabel)) {
 		return ignored("labels.required", "the job lacks the label %q that this fleet requires", p.RequiredLabel)
@@ -109,7 +109,7 @@ func (p Policy) Admit(job Job) Decision {
 		}
 	}
 	if !p.AllowPublic && !job.Private {
-		return refused("repository.public", "%s is public, so anybody who opens a pull request could run code here; set allow_public_repositories: true if you want that", job.Repository)
+		return refused("repository.public", "%s is public, so anybody who opens a pull request could run code here; set allow_public_repositories: true if you want that", printable(job.Repository))
 	}
 	return p.plan(labels)
 }
@@ -244,7 +244,8 @@ func RunnerLabels(job Job) []string {
 	return labels
 }
 
-// CanRun tells whether a runner with these labels may get the job.
+// CanRun tells whether a runner with these labels, as RunnerLabels makes them,
+// may get the job.
 func CanRun(runnerLabels []string, job Job) bool {
 	for _, l := range NormalLabels(job.Labels) {
 		if !slices.Contains(runnerLabels, l) {
@@ -260,6 +261,15 @@ func ignored(rule, format string, args ...any) Decision {
 
 func refused(rule, format string, args ...any) Decision {
 	return Decision{Verdict: Refused, Rule: rule, Reason: fmt.Sprintf(format, args...)}
+}
+
+// printable is a stranger's text as it is, or quoted if it could break a line or
+// a terminal.
+func printable(s string) string {
+	if q := fmt.Sprintf("%q", s); q != `"`+s+`"` {
+		return q
+	}
+	return s
 }
 
 // quoteShort quotes a stranger's text so that it fits a sentence and cannot

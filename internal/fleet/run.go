@@ -146,11 +146,13 @@ func (r Run) Mark(s Stage, at time.Time) Run {
 }
 
 // Move changes the status, or leaves the run as it is if the move is not legal.
+// The reason is the new status's, and so is the rule: there is none until the
+// caller says which.
 func (r Run) Move(to RunStatus, reason string) Run {
 	if !r.Status.CanMove(to) {
 		return r
 	}
-	r.Status, r.Reason = to, reason
+	r.Status, r.Reason, r.Rule = to, reason, ""
 	return r
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim/contract"
 )
 
 const secret = "ghp_do_not_show_this"
@@ -23,10 +24,11 @@ var repo = github.Repository{Owner: "octo", Name: "widgets"}
 
 func token(context.Context) (string, error) { return secret, nil }
 
-// serve returns a client of a GitHub that answers with h.
+// serve returns a client of a GitHub that answers with h. The requests have to
+// keep GitHub's contract; the answers are as short and wrong as the test wants.
 func serve(t *testing.T, h http.HandlerFunc) *github.Client {
 	t.Helper()
-	server := httptest.NewServer(h)
+	server := httptest.NewServer(contract.New(t).Requests(h))
 	t.Cleanup(server.Close)
 	return github.New(server.URL+"/api/v3", token, server.Client())
 }
@@ -51,7 +53,7 @@ func TestErrorNames(t *testing.T) {
 	}
 	remove := func(c *github.Client) error { return c.DeleteRunner(t.Context(), repo, 7) }
 	register := func(c *github.Client) error {
-		_, err := c.GenerateJITConfig(t.Context(), repo, github.JITRequest{Name: "r"})
+		_, err := c.GenerateJITConfig(t.Context(), repo, github.JITRequest{Name: "r", RunnerGroupID: 1, Labels: []string{"x"}})
 		return err
 	}
 
@@ -218,7 +220,7 @@ func TestRedirects(t *testing.T) {
 	if _, err := client.GetJob(t.Context(), repo, 2); err == nil || stolen != "" {
 		t.Errorf("a redirect to another host gives %v and shows it %q", err, stolen)
 	}
-	if _, err := client.GenerateJITConfig(t.Context(), repo, github.JITRequest{Name: "r"}); err == nil {
+	if _, err := client.GenerateJITConfig(t.Context(), repo, github.JITRequest{Name: "r", RunnerGroupID: 1, Labels: []string{"x"}}); err == nil {
 		t.Error("a redirect that changes the method gives no error")
 	}
 }

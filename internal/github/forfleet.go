@@ -2,6 +2,8 @@ package github
 
 import (
 	"context"
+	"errors"
+	"iter"
 	"strings"
 	"time"
 
@@ -19,25 +21,73 @@ type ForFleet struct{ Client *Client }
 // Wait is how long GitHub wants to be left alone, 0 if it did not say.
 func (e *Error) Wait() time.Duration { return e.RetryAfter }
 
-// Job asks for a job. What only webhooks tell is left empty.
+// Job asks for a job. What only webhooks tell is left empty, and so is whether
+// the repository is private.
 func (f ForFleet) Job(ctx context.Context, repository string, jobID int64) (fleet.Job, error) {
 	job, err := f.Client.GetJob(ctx, parse(repository), jobID)
 	if err != nil {
 		return fleet.Job{}, err
 	}
+	return fleetJob(repository, job), nil
+}
+
+// ActiveJobs yields the jobs of all workflow runs that have not ended, whatever
+// their own status. Each run is looked at once, even if its status changes
+// meanwhile. An error is the last thing it yields.
+func (f ForFleet) ActiveJobs(ctx context.Context, repository string) iter.Seq2[fleet.Job, error] {
+	repo := parse(repository)
+	return func(yield func(fleet.Job, error) bool) {
+		for run, err := range f.activeRuns(ctx, repo) {
+			if err != nil {
+				yield(fleet.Job{}, err)
+				return
+			}
+			for job, err := range f.Client.RunJobs(ctx, repo, run.ID) {
+				if failure, ok := errors.AsType[*Error](err); ok && failure.ErrorName() == NotFound {
+					break // the run was deleted since it was listed
+				}
+				active := fleetJob(repository, job)
+				active.Private = run.Repository.Private
+				if !yield(active, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (f ForFleet) activeRuns(ctx context.Context, repo Repository) iter.Seq2[WorkflowRun, error] {
+	return func(yield func(WorkflowRun, error) bool) {
+		seen := map[int64]bool{}
+		for _, status := range []string{"queued", "in_progress", "waiting", "pending"} {
+			for run, err := range f.Client.WorkflowRuns(ctx, repo, status) {
+				if err == nil && seen[run.ID] {
+					continue
+				}
+				seen[run.ID] = true
+				if !yield(run, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+func fleetJob(repository string, job Job) fleet.Job {
 	return fleet.Job{
 		JobID: job.ID, WorkflowRunID: job.RunID, RunAttempt: job.RunAttempt, Repository: repository,
 		Name: job.Name, WorkflowName: job.WorkflowName, HeadBranch: job.HeadBranch, HTMLURL: job.HTMLURL,
 		Labels: job.Labels, Status: restStatus(job.Status), Conclusion: job.Conclusion,
 		RunnerID: job.RunnerID, RunnerName: job.RunnerName,
 		CreatedAt: moment(job.CreatedAt), StartedAt: moment(job.StartedAt), CompletedAt: moment(job.CompletedAt),
-	}, nil
+	}
 }
 
-// restStatus turns the two statuses that only the REST API has into the
-// webhook's: such a job still waits for its runner.
+// restStatus turns a status that only the REST API has into the webhook's: a job
+// that is requested waits for its runner. One that is pending does not: it is
+// held back by its concurrency group, and is queued later.
 func restStatus(status string) string {
-	if status == "requested" || status == "pending" {
+	if status == "requested" {
 		return fleet.JobQueued
 	}
 	return status
@@ -54,6 +104,35 @@ func moment(t time.Time) *time.Time {
 func (f ForFleet) Registration(ctx context.Context, repository, name string) (fleet.Registration, bool, error) {
 	runner, found, err := f.Client.FindRunner(ctx, parse(repository), name)
 	return registration(runner), found, err
+}
+
+// Registrations yields all runners of the repository, also those of others. An
+// error is the last thing it yields.
+func (f ForFleet) Registrations(ctx context.Context, repository string) iter.Seq2[fleet.Registration, error] {
+	return func(yield func(fleet.Registration, error) bool) {
+		for runner, err := range f.Client.Runners(ctx, parse(repository)) {
+			if !yield(registration(runner), err) {
+				return
+			}
+		}
+	}
+}
+
+// Deliveries yields the deliveries of a repository's webhook, newest first. An
+// error is the last thing it yields.
+func (f ForFleet) Deliveries(ctx context.Context, repository string, hookID int64) iter.Seq2[fleet.Delivery, error] {
+	return func(yield func(fleet.Delivery, error) bool) {
+		for d, err := range f.Client.HookDeliveries(ctx, parse(repository), hookID) {
+			if !yield(fleet.Delivery{ID: d.ID, GUID: d.GUID, Event: d.Event, Status: d.StatusCode}, err) {
+				return
+			}
+		}
+	}
+}
+
+// Redeliver asks for one more attempt of a delivery; see Client.Redeliver.
+func (f ForFleet) Redeliver(ctx context.Context, repository string, hookID, deliveryID int64) error {
+	return f.Client.Redeliver(ctx, parse(repository), hookID, deliveryID)
 }
 
 // Delete removes a runner. A busy one is refused with GitHub.RunnerBusy.

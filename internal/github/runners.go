@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"regexp"
-	"strings"
 )
 
 // Runner is a self-hosted runner as GitHub sees it.
@@ -114,45 +112,10 @@ func (c *Client) Runners(ctx context.Context, repo Repository) iter.Seq2[Runner,
 
 func (c *Client) runners(ctx context.Context, repo Repository, query url.Values) iter.Seq2[Runner, error] {
 	query.Set("per_page", "100")
-	first := repoPath(repo, "/actions/runners") + "?" + query.Encode()
-	return func(yield func(Runner, error) bool) {
-		for next := first; next != ""; {
-			var page struct {
-				Runners []Runner `json:"runners"`
-			}
-			header, err := c.do(ctx, http.MethodGet, next, nil, &page)
-			if err != nil {
-				yield(Runner{}, err)
-				return
-			}
-			for _, runner := range page.Runners {
-				if !yield(runner, nil) {
-					return
-				}
-			}
-			if next, err = c.nextPage(header); err != nil {
-				yield(Runner{}, err)
-				return
-			}
-		}
+	type page struct {
+		Runners []Runner `json:"runners"`
 	}
-}
-
-var linkNext = regexp.MustCompile(`<([^>]*)>;\s*rel="next"`)
-
-// nextPage returns the path of the following page, or "" after the last. The
-// Link header holds whole addresses; one outside this API is refused, because
-// the credential would follow it.
-func (c *Client) nextPage(h http.Header) (string, error) {
-	match := linkNext.FindStringSubmatch(h.Get("Link"))
-	if match == nil {
-		return "", nil
-	}
-	next, ok := strings.CutPrefix(match[1], c.base+"/")
-	if !ok {
-		return "", fmt.Errorf("list runners: the next page is %q, outside of %s", match[1], c.base)
-	}
-	return "/" + next, nil
+	return list(ctx, c, repoPath(repo, "/actions/runners")+"?"+query.Encode(), func(p page) []Runner { return p.Runners })
 }
 
 // DeleteRunner removes a registration. GitHub.RunnerBusy means that the runner

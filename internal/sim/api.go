@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -13,7 +14,10 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim/protocol"
 )
 
-const docsURL = "https://docs.github.com/rest"
+const (
+	docsURL          = "https://docs.github.com/rest"
+	secondaryDocsURL = "https://docs.github.com/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits"
+)
 
 // routes serves the REST API at the root, as api.github.com does; ServeHTTP
 // also serves it under /api/v3, as GitHub Enterprise Server does.
@@ -21,16 +25,20 @@ func (s *Server) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	const repo = "/repos/{owner}/{repo}"
 	for pattern, h := range map[string]apiHandler{
-		"POST " + repo + "/actions/runners/generate-jitconfig":           s.postJITConfig,
-		"GET " + repo + "/actions/runners":                               s.listRunners,
-		"GET " + repo + "/actions/runners/downloads":                     s.listDownloads,
-		"GET " + repo + "/actions/runners/{runner_id}":                   s.getRunner,
-		"DELETE " + repo + "/actions/runners/{runner_id}":                s.deleteRunnerByID,
-		"GET " + repo + "/actions/jobs/{job_id}":                         s.getJob,
-		"GET " + repo + "/actions/runs":                                  s.listRuns,
-		"GET " + repo + "/actions/runs/{run_id}/jobs":                    s.listRunJobs,
-		"GET " + repo + "/actions/runs/{run_id}/attempts/{attempt}/jobs": s.listRunJobs,
-		"POST " + repo + "/actions/runs/{run_id}/cancel":                 s.cancelRun,
+		"POST " + repo + "/actions/runners/generate-jitconfig":                s.postJITConfig,
+		"GET " + repo + "/actions/runners":                                    s.listRunners,
+		"GET " + repo + "/actions/runners/downloads":                          s.listDownloads,
+		"GET " + repo + "/actions/runners/{runner_id}":                        s.getRunner,
+		"DELETE " + repo + "/actions/runners/{runner_id}":                     s.deleteRunnerByID,
+		"GET " + repo + "/actions/jobs/{job_id}":                              s.getJob,
+		"GET " + repo + "/actions/runs":                                       s.listRuns,
+		"GET " + repo + "/actions/runs/{run_id}/jobs":                         s.listRunJobs,
+		"GET " + repo + "/actions/runs/{run_id}/attempts/{attempt}/jobs":      s.listRunJobs,
+		"POST " + repo + "/actions/runs/{run_id}/cancel":                      s.cancelRun,
+		"GET " + repo + "/hooks/{hook_id}/deliveries":                         s.listDeliveries,
+		"GET " + repo + "/hooks/{hook_id}/deliveries/{delivery_id}":           s.getDelivery,
+		"POST " + repo + "/hooks/{hook_id}/deliveries/{delivery_id}/attempts": s.postAttempt,
+		"POST " + repo + "/hooks/{hook_id}/pings":                             s.postPing,
 		"GET /rate_limit": s.getRateLimit,
 		"/":               func(http.ResponseWriter, *http.Request) (int, any) { return notFound() },
 	} {
@@ -100,6 +108,12 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) (int, any) {
 		return refuse(http.StatusForbidden, "API rate limit exceeded for the simulated user.")
 	}
 	s.budget.describe(w.Header(), s.cfg.RateLimit)
+	if wait := s.points.spend(s.now(), r.Method, s.cfg.PointsPerMinute, free); wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+		status, body := refuse(http.StatusForbidden, "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.")
+		body["documentation_url"] = secondaryDocsURL
+		return status, body
+	}
 	if owner := r.PathValue("owner"); owner != "" && !strings.EqualFold(owner+"/"+r.PathValue("repo"), s.cfg.Repository) {
 		return notFound()
 	}
@@ -112,7 +126,7 @@ func bearer(r *http.Request) (string, bool) {
 	return strings.TrimSpace(token), known && token != ""
 }
 
-func refuse(status int, message string) (int, any) {
+func refuse(status int, message string) (int, map[string]string) {
 	return status, map[string]string{
 		"message": message, "documentation_url": docsURL, "status": strconv.Itoa(status),
 	}
@@ -199,6 +213,32 @@ func (b *budget) describe(h http.Header, limit int) {
 		h.Set(name, strconv.FormatInt(value, 10))
 	}
 	h.Set("X-RateLimit-Resource", "core")
+}
+
+// points is the secondary rate limit.
+type points struct {
+	used  int
+	reset time.Time
+}
+
+// spend counts a request and returns 0, or how long to wait before the next.
+// https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#calculating-points-for-the-secondary-rate-limit
+func (p *points) spend(now time.Time, method string, limit int, free bool) time.Duration {
+	if !now.Before(p.reset) {
+		*p = points{reset: now.Add(time.Minute)}
+	}
+	cost := 5
+	if method == http.MethodGet {
+		cost = 1
+	}
+	switch {
+	case limit == 0 || free:
+		return 0
+	case p.used+cost > limit:
+		return p.reset.Sub(now)
+	}
+	p.used += cost
+	return 0
 }
 
 func (s *Server) getRateLimit(http.ResponseWriter, *http.Request) (int, any) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim/contract"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim/protocol"
 )
 
@@ -94,12 +95,14 @@ func (c *virtualClock) Await(d time.Duration) {
 	}
 }
 
-// world is a simulated GitHub with what a test needs around it.
+// world is a simulated GitHub with what a test needs around it. GitHub's
+// contract is checked between it and whoever calls it.
 type world struct {
 	*sim.Server
-	t     *testing.T
-	clock *virtualClock
-	url   string
+	t        *testing.T
+	clock    *virtualClock
+	url      string
+	contract *contract.Contract
 }
 
 func newWorld(t *testing.T, cfg sim.Config) *world {
@@ -111,12 +114,13 @@ func newWorld(t *testing.T, cfg sim.Config) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(s)
+	contract := contract.New(t)
+	server := httptest.NewServer(contract.Handler(s))
 	t.Cleanup(func() {
 		s.Close()
 		server.Close()
 	})
-	return &world{Server: s, t: t, clock: clock, url: server.URL}
+	return &world{Server: s, t: t, clock: clock, url: server.URL, contract: contract}
 }
 
 // answer is what a server said.
@@ -127,11 +131,19 @@ type answer struct {
 	raw    []byte
 }
 
+// onPurpose is the body of a request that violates GitHub's contract so that
+// the test sees it refused.
+type onPurpose struct{ body any }
+
 // ask sends a request with a credential and a body, which is JSON unless it is
 // a string.
 func (w *world) ask(ctx context.Context, credential, method, path string, body any) answer {
 	w.t.Helper()
 	var content []byte
+	wrong, isWrong := body.(onPurpose)
+	if isWrong {
+		body = wrong.body
+	}
 	switch b := body.(type) {
 	case nil:
 	case string:
@@ -142,6 +154,12 @@ func (w *world) ask(ctx context.Context, credential, method, path string, body a
 	req, err := http.NewRequestWithContext(ctx, method, w.url+path, bytes.NewReader(content))
 	if err != nil {
 		w.t.Fatal(err)
+	}
+	if content != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if isWrong {
+		req.Header.Set(contract.OnPurpose, "true")
 	}
 	if credential != "" {
 		req.Header.Set("Authorization", "Bearer "+credential)

@@ -61,11 +61,14 @@ type Config struct {
 	// Transport carries the webhooks; nil is http.DefaultTransport.
 	Transport http.RoundTripper
 
-	FirstID       int64         // default 20000000001, beyond 32 bits
-	LostAfter     time.Duration // silence that ends a session, default 60 s
-	PollFor       time.Duration // how long a runner's question waits, default 25 s
-	RateLimit     int           // requests per hour, default 5000
-	RunnerVersion string        // the newest runner, default 2.336.0
+	FirstID   int64         // default 20000000001, beyond 32 bits
+	LostAfter time.Duration // silence that ends a session, default 60 s
+	PollFor   time.Duration // how long a runner's question waits, default 25 s
+	RateLimit int           // requests per hour, default 5000
+	// PointsPerMinute is the secondary limit: a GET costs 1, anything else 5. On
+	// GitHub it is 900; 0 is no limit.
+	PointsPerMinute int
+	RunnerVersion   string // the newest runner, default 2.336.0
 
 	Clock Clock     // nil is the wall clock
 	Rand  io.Reader // of secrets and unique ids; nil is crypto/rand
@@ -96,6 +99,7 @@ type Server struct {
 	unsent     int // deliveries in the outbox or on their way
 	deliveries []Delivery
 	budget     budget
+	points     points
 	changed    chan struct{}
 }
 

@@ -38,7 +38,10 @@ type Delivery struct {
 // OK tells whether the receiver answered with a 2xx.
 func (d Delivery) OK() bool { return d.StatusCode/100 == 2 }
 
-const maxResponse = 64 << 10
+const (
+	maxResponse = 64 << 10
+	timedOut    = "timed out"
+)
 
 // Signature returns the value of X-Hub-Signature-256 for a body.
 func Signature(secret string, body []byte) string { return "sha256=" + sign(sha256.New, secret, body) }
@@ -65,15 +68,22 @@ func (s *Server) Redeliver(id int64) error {
 	if i < 0 {
 		return fmt.Errorf("redeliver %d: %w", id, errors.New("simulated GitHub: no such delivery"))
 	}
-	d := s.deliveries[i]
-	s.post(Delivery{GUID: d.GUID, Event: d.Event, Action: d.Action, JobID: d.JobID, Body: d.Body, Redelivery: true})
+	s.redeliver(s.deliveries[i])
 	return nil
+}
+
+func (s *Server) redeliver(d Delivery) {
+	s.post(Delivery{GUID: d.GUID, Event: d.Event, Action: d.Action, JobID: d.JobID, Body: d.Body, Redelivery: true})
 }
 
 // Ping sends the webhook that GitHub sends when a hook is made.
 func (s *Server) Ping() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.ping()
+}
+
+func (s *Server) ping() {
 	self := fmt.Sprintf("%s/hooks/%d", s.repo.apiURL(s.cfg.URL), s.hook.id)
 	config := map[string]string{"content_type": "json", "url": s.cfg.WebhookURL, "insecure_ssl": "0"}
 	if s.cfg.WebhookSecret != "" {
@@ -92,6 +102,10 @@ func (s *Server) Ping() {
 		"sender":     s.repo.user(s.cfg.URL),
 	})
 }
+
+// HookID returns the id of the webhook, which is also in the X-GitHub-Hook-ID
+// header of its deliveries.
+func (s *Server) HookID() int64 { return s.hook.id }
 
 type hook struct {
 	id      int64
@@ -194,7 +208,7 @@ func (s *Server) deliver(ctx context.Context, client *http.Client, d Delivery) D
 	timer := s.clock.AfterFunc(deliveryLimit, cancel)
 	d.Status, d.StatusCode, d.Response = s.request(ctx, client, d)
 	if inTime := timer.Stop(); !inTime && d.StatusCode == 0 {
-		d.Status = "timed out"
+		d.Status = timedOut
 	}
 	d.Duration = s.clock.Now().Sub(d.DeliveredAt)
 	return d
@@ -205,23 +219,7 @@ func (s *Server) request(ctx context.Context, client *http.Client, d Delivery) (
 	if err != nil {
 		return err.Error(), 0, ""
 	}
-	for name, value := range map[string]string{
-		"Accept":                                 "*/*",
-		"Content-Type":                           "application/json",
-		"User-Agent":                             "GitHub-Hookshot/simulated",
-		"X-GitHub-Delivery":                      d.GUID,
-		"X-GitHub-Event":                         d.Event,
-		"X-GitHub-Hook-ID":                       strconv.FormatInt(s.hook.id, 10),
-		"X-GitHub-Hook-Installation-Target-ID":   strconv.FormatInt(s.repo.id, 10),
-		"X-GitHub-Hook-Installation-Target-Type": "repository",
-		"X-Simulated":                            "true",
-	} {
-		req.Header.Set(name, value)
-	}
-	if secret := s.cfg.WebhookSecret; secret != "" {
-		req.Header.Set("X-Hub-Signature", "sha1="+sign(sha1.New, secret, d.Body))
-		req.Header.Set("X-Hub-Signature-256", Signature(secret, d.Body))
-	}
+	req.Header = s.hookHeader(d)
 	resp, err := client.Do(req)
 	if err != nil {
 		return err.Error(), 0, ""
@@ -235,4 +233,27 @@ func (s *Server) request(ctx context.Context, client *http.Client, d Delivery) (
 		return "OK", resp.StatusCode, string(answer)
 	}
 	return resp.Status, resp.StatusCode, string(answer)
+}
+
+// hookHeader needs no lock: what it reads does not change.
+func (s *Server) hookHeader(d Delivery) http.Header {
+	h := http.Header{}
+	for name, value := range map[string]string{
+		"Accept":                                 "*/*",
+		"Content-Type":                           "application/json",
+		"User-Agent":                             "GitHub-Hookshot/simulated",
+		"X-GitHub-Delivery":                      d.GUID,
+		"X-GitHub-Event":                         d.Event,
+		"X-GitHub-Hook-ID":                       strconv.FormatInt(s.hook.id, 10),
+		"X-GitHub-Hook-Installation-Target-ID":   strconv.FormatInt(s.repo.id, 10),
+		"X-GitHub-Hook-Installation-Target-Type": "repository",
+		"X-Simulated":                            "true",
+	} {
+		h.Set(name, value)
+	}
+	if secret := s.cfg.WebhookSecret; secret != "" {
+		h.Set("X-Hub-Signature", "sha1="+sign(sha1.New, secret, d.Body))
+		h.Set("X-Hub-Signature-256", Signature(secret, d.Body))
+	}
+	return h
 }

@@ -7,6 +7,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -85,17 +89,51 @@ simulated runner: Job build completed with result: Succeeded
 	}
 }
 
-func TestTheFailingExample(t *testing.T) {
-	w := newWorld(t, sim.Config{})
-	file, err := workflow.Load("../../../examples/workflows/failing.yml")
-	if err != nil {
-		t.Fatal(err)
+// onAnySystem leaves a PATH with what Linux and macOS both have.
+func onAnySystem(t *testing.T) func(*standin.Config) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"bash", "sh", "cat", "cksum", "df", "diff", "getconf", "head", "mkdir", "sleep", "tail", "tr", "uname", "wc"} {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(path, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	specs := file.Jobs(workflow.Run{ID: w.NewRun(), Attempt: 1, Repository: "octo/widgets"})
-	id := w.Queue(specs[0])
-	w.run(t.Context(), w.register("r", "self-hosted", "class:small").EncodedJITConfig)
-	job, _ := w.Job(id)
-	if got, want := conclusions(job), "failure: success failure skipped success success"; got != want {
-		t.Errorf("conclusions are %q, want %q", got, want)
+	return func(c *standin.Config) { c.Environ = []string{"PATH=" + dir} }
+}
+
+func TestTheExamples(t *testing.T) {
+	for name, want := range map[string][]string{
+		"build.yml":   {"success: success success", "success: success success", "success: success success", "success: success success success"},
+		"images.yml":  {"success: success success", "success: success success"},
+		"failing.yml": {"failure: success failure skipped success success"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // they take their time, to be watched
+			w := newWorld(t, sim.Config{})
+			file, err := workflow.Load("../../../examples/workflows/" + name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			anySystem := onAnySystem(t)
+			var got []string
+			for _, spec := range file.Jobs(workflow.Run{ID: w.NewRun(), Attempt: 1, Repository: "octo/widgets"}) {
+				id := w.Queue(spec)
+				w.run(t.Context(), w.register("r", spec.Labels...).EncodedJITConfig, anySystem)
+				job, _ := w.Job(id)
+				got = append(got, conclusions(job))
+				for _, line := range w.JobLog(id) {
+					if strings.Contains(line, "command not found") || strings.HasSuffix(line, ": not found") {
+						t.Errorf("job %s: %s", job.Name, line)
+					}
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim/contract"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim/standin"
 )
 
@@ -34,7 +35,7 @@ func newWorld(t *testing.T, cfg sim.Config) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server.Config.Handler = s
+	server.Config.Handler = contract.New(t).Handler(s)
 	server.Start()
 	t.Cleanup(func() {
 		s.Close()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 )
 
@@ -38,25 +39,35 @@ func (r *reader) problem(n node, format string, args ...any) {
 
 // document returns the root of a file with one YAML document.
 func (r *reader) document(content []byte) (node, bool) {
-	file, err := parser.ParseBytes(content, 0)
+	if len(content) > maxFile {
+		return r.refuse(1, fmt.Sprintf("the file is longer than %d bytes", maxFile))
+	}
+	tokens := lexer.Tokenize(string(content))
+	if reason, line := refusal(tokens); reason != "" {
+		return r.refuse(line, reason)
+	}
+	file, err := parser.Parse(tokens, 0)
 	if err != nil {
-		problem := Problem{File: r.file, Line: 1, Text: "not YAML: " + err.Error()}
+		text, line := err.Error(), 1
 		if syntax, ok := errors.AsType[yaml.Error](err); ok {
-			problem.Text = "not YAML: " + syntax.GetMessage()
+			text = syntax.GetMessage()
 			if token := syntax.GetToken(); token != nil && token.Position != nil {
-				problem.Line = token.Position.Line
+				line = token.Position.Line
 			}
 		}
-		r.problems = append(r.problems, problem)
-		return nil, false
+		return r.refuse(line, "not YAML: "+text)
 	}
 	docs := slices.DeleteFunc(file.Docs, func(d *ast.DocumentNode) bool { return d.Body == nil })
 	if len(docs) != 1 {
-		text := fmt.Sprintf("the file has %d YAML documents instead of one workflow", len(docs))
-		r.problems = append(r.problems, Problem{r.file, 1, text})
-		return nil, false
+		return r.refuse(1, fmt.Sprintf("the file has %d YAML documents instead of one workflow", len(docs)))
 	}
 	return docs[0].Body, true
+}
+
+// refuse is a problem with the file as a whole.
+func (r *reader) refuse(line int, text string) (node, bool) {
+	r.problems = append(r.problems, Problem{r.file, line, text})
+	return nil, false
 }
 
 // entries returns the keys of a mapping in the order of the file.

@@ -182,6 +182,37 @@ func TestProblems(t *testing.T) {
 	}
 }
 
+func TestLimits(t *testing.T) {
+	const good = "jobs: {j: {runs-on: x, steps: [{run: a}]}}\n"
+	indented := ""
+	for i := range 65 {
+		indented += strings.Repeat(" ", i) + "a:\n"
+	}
+	for name, tc := range map[string]struct{ content, want string }{
+		"a long comment is read":             {good + "#" + strings.Repeat("x", 1<<20-len(good)-1), ""},
+		"a longer file is not":               {good + "#" + strings.Repeat("x", 1<<20-len(good)), "w.yml:1: the file is longer than 1048576 bytes"},
+		"brackets in a text are text":        {"jobs: {j: {runs-on: x, steps: [{run: '" + strings.Repeat("[", 1000) + "'}]}}", ""},
+		"brackets one after the other":       {"on: [" + strings.Repeat("[a], ", 1000) + "]\n" + good, ""},
+		"brackets in each other":             {"on:\n  " + strings.Repeat("[", 65), "w.yml:2: the file is nested deeper than 64 levels"},
+		"brackets on lines of their own":     {strings.Repeat("- [\n", 5000), "w.yml:32: the file is nested deeper than 64 levels"},
+		"dashes on one line":                 {strings.Repeat("- ", 65) + "a", "w.yml:1: the file is nested deeper than 64 levels"},
+		"keys on one line":                   {strings.Repeat("a: ", 65), "w.yml:1: the file is nested deeper than 64 levels"},
+		"indented keys":                      {indented, "w.yml:64: the file is nested deeper than 64 levels"},
+		"keys below each other are not deep": {"on:\n" + strings.Repeat("  - a\n", 1000) + good, ""},
+		"a list without an end":              {"on: [" + strings.Repeat("a,", 100_000), "w.yml:1: the file has more than 20000 keys, values and punctuation marks"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := ""
+			if _, err := workflow.Parse("w.yml", []byte(tc.content)); err != nil {
+				got = err.Error()
+			}
+			if got != tc.want {
+				t.Errorf("error is %.200q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
 func TestWhatIsNotYAMLNamesTheLine(t *testing.T) {
 	for name, content := range map[string]string{
 		"a key that comes twice": "jobs: {}\nname: a\nname: b\n",
@@ -232,6 +263,11 @@ func TestExamples(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add("jobs: {j: {runs-on: x, steps: [{run: '${{ github.run_id }}'}]}}")
 	f.Add("jobs:\n  j:\n    runs-on: [a, b]\n    strategy: {matrix: {x: [1, 2]}}\n    steps:\n      - run: |\n          a\n")
+	// Beginnings of what is slow to parse when it is long; TestLimits has the rest.
+	for _, slow := range []string{"- [\n", "a, ", "- - ", "? - ", "\"", "]", "- &a !b\n", "- #\n"} {
+		f.Add("on: [" + strings.Repeat(slow, 70))
+		f.Add(strings.Repeat(slow, 30))
+	}
 	f.Fuzz(func(t *testing.T, content string) {
 		w, err := workflow.Parse("w.yml", []byte(content))
 		if err != nil {

@@ -1,0 +1,52 @@
+package github
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"time"
+)
+
+// Delivery is one attempt to deliver a webhook. What GitHub gives as null is the
+// zero value here.
+type Delivery struct {
+	ID             int64     `json:"id"`   // of this attempt
+	GUID           string    `json:"guid"` // X-GitHub-Delivery; a redelivery has the same
+	DeliveredAt    time.Time `json:"delivered_at"`
+	Redelivery     bool      `json:"redelivery"`
+	Duration       float64   `json:"duration"` // seconds
+	Status         string    `json:"status"`   // "OK", or why it failed
+	StatusCode     int       `json:"status_code"`
+	Event          string    `json:"event"`
+	Action         string    `json:"action"`
+	InstallationID int64     `json:"installation_id"` // 0 unless the hook is an App's
+	RepositoryID   int64     `json:"repository_id"`
+	ThrottledAt    time.Time `json:"throttled_at"` // zero unless GitHub held it back
+}
+
+// OK tells whether the receiver answered with a 2xx. A failed delivery may have
+// been received all the same.
+func (d Delivery) OK() bool { return d.StatusCode/100 == 2 }
+
+// HookDeliveries yields the deliveries of a repository's webhook, newest first,
+// page by page as they are asked for. GitHub keeps them for three days (seven on
+// an Enterprise Server). An error is the last thing it yields; GitHub.NotFound
+// means that there is no such hook or that the credential may not see it.
+//
+// The hook's id is in the X-GitHub-Hook-ID header of whatever it delivers.
+//
+// GitHub's own filter for failures is not used: it goes by a status code of 400
+// to 599, and what code a delivery has that nothing answered is not documented.
+func (c *Client) HookDeliveries(ctx context.Context, repo Repository, hookID int64) iter.Seq2[Delivery, error] {
+	first := repoPath(repo, "/hooks/%d/deliveries?per_page=100", hookID)
+	return list(ctx, c, first, func(page []Delivery) []Delivery { return page })
+}
+
+// Redeliver asks for one more attempt, under the same GUID. It returns before
+// that is made; look for its outcome among the later deliveries. To repeat it is
+// safe and costs the receiver a duplicate. GitHub.NotFound means that GitHub
+// does not keep the delivery any more.
+func (c *Client) Redeliver(ctx context.Context, repo Repository, hookID, deliveryID int64) error {
+	_, err := c.do(ctx, http.MethodPost, repoPath(repo, "/hooks/%d/deliveries/%d/attempts", hookID, deliveryID), nil, nil)
+	return err
+}

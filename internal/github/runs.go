@@ -1,0 +1,52 @@
+package github
+
+import (
+	"context"
+	"iter"
+	"net/url"
+	"time"
+)
+
+// WorkflowRun is one run of a workflow: the jobs that one event started.
+type WorkflowRun struct {
+	ID         int64     `json:"id"`
+	Name       string    `json:"name"` // of the workflow
+	RunAttempt int       `json:"run_attempt"`
+	Status     string    `json:"status"`
+	Conclusion string    `json:"conclusion"` // "" until completed
+	Event      string    `json:"event"`
+	HeadBranch string    `json:"head_branch"`
+	HTMLURL    string    `json:"html_url"`
+	CreatedAt  time.Time `json:"created_at"`
+	UpdatedAt  time.Time `json:"updated_at"`
+	Repository struct {
+		Private bool `json:"private"`
+	} `json:"repository"`
+}
+
+// WorkflowRuns yields the runs with that status, newest first: queued,
+// in_progress, waiting, pending, requested, completed or a conclusion; "" is all
+// of them. Pages are asked for as they are needed, so a run whose status changes
+// meanwhile may come twice or not at all. An error is the last thing it yields.
+//
+// A queued job can be in a run of any status but completed: the run is
+// in_progress as soon as one of its jobs is.
+func (c *Client) WorkflowRuns(ctx context.Context, repo Repository, status string) iter.Seq2[WorkflowRun, error] {
+	query := url.Values{"per_page": {"100"}}
+	if status != "" {
+		query.Set("status", status)
+	}
+	type page struct {
+		Runs []WorkflowRun `json:"workflow_runs"`
+	}
+	return list(ctx, c, repoPath(repo, "/actions/runs")+"?"+query.Encode(), func(p page) []WorkflowRun { return p.Runs })
+}
+
+// RunJobs yields the jobs of a run's latest attempt. GitHub.NotFound means that
+// there is no such run. An error is the last thing it yields.
+func (c *Client) RunJobs(ctx context.Context, repo Repository, runID int64) iter.Seq2[Job, error] {
+	type page struct {
+		Jobs []Job `json:"jobs"`
+	}
+	return list(ctx, c, repoPath(repo, "/actions/runs/%d/jobs?filter=latest&per_page=100", runID), func(p page) []Job { return p.Jobs })
+}

@@ -1,0 +1,150 @@
+package github_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
+)
+
+// all returns what an iterator yields before its end or its error.
+func all[T any](seq iter.Seq2[T, error]) (got []T, err error) {
+	for one, err := range seq {
+		if err != nil {
+			return got, err
+		}
+		got = append(got, one)
+	}
+	return got, nil
+}
+
+func TestHookDeliveries(t *testing.T) {
+	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.FormValue("cursor") != "" {
+			io.WriteString(w, `[{"id": 1, "guid": "g", "status": "timed out", "status_code": 0, "redelivery": false, "action": null,
+				"installation_id": null, "repository_id": null, "throttled_at": null, "event": "ping"}]`)
+			return
+		}
+		w.Header().Set("Link", fmt.Sprintf(`<http://%s/api/v3/repositories/9/hooks/7/deliveries?per_page=100&cursor=v1_1>; rel="next"`, r.Host))
+		io.WriteString(w, `[{"id": 20000000002, "guid": "g", "delivered_at": "2021-05-12T20:33:44Z", "redelivery": true, "duration": 0.03,
+			"status": "OK", "status_code": 204, "event": "workflow_job", "action": "queued", "installation_id": 5, "repository_id": 6,
+			"throttled_at": "2021-05-12T20:33:40Z"}]`)
+	})
+	got, err := all(client.HookDeliveries(t.Context(), repo, 7))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []github.Delivery{
+		{
+			ID: 20000000002, GUID: "g", DeliveredAt: time.Date(2021, 5, 12, 20, 33, 44, 0, time.UTC), Redelivery: true, Duration: 0.03,
+			Status: "OK", StatusCode: 204, Event: "workflow_job", Action: "queued", InstallationID: 5, RepositoryID: 6,
+			ThrottledAt: time.Date(2021, 5, 12, 20, 33, 40, 0, time.UTC),
+		},
+		{ID: 1, GUID: "g", Status: "timed out", Event: "ping"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if !got[0].OK() || got[1].OK() {
+		t.Errorf("OK is %v and %v, want true and false", got[0].OK(), got[1].OK())
+	}
+}
+
+func TestRedeliver(t *testing.T) {
+	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if got := r.Method + " " + r.URL.Path; got != "POST /api/v3/repos/octo/widgets/hooks/7/deliveries/12/attempts" {
+			t.Errorf("request is %s", got)
+		}
+		w.WriteHeader(http.StatusAccepted)
+		io.WriteString(w, "{}")
+	})
+	if err := client.Redeliver(t.Context(), repo, 7, 12); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAPageElsewhereIsNotAskedFor(t *testing.T) {
+	client := serve(t, answer(200, `{"workflow_runs": [{"id": 1}]}`, "Link", `<https://elsewhere.example/api/v3/page2>; rel="next"`))
+	runs, err := all(client.WorkflowRuns(t.Context(), repo, "queued"))
+	if len(runs) != 1 || err == nil || !strings.HasPrefix(err.Error(), "list /repos/octo/widgets/actions/runs: the next page is ") {
+		t.Errorf("runs are %v, error is %v", runs, err)
+	}
+}
+
+func TestVersionOfADownload(t *testing.T) {
+	for file, want := range map[string]string{
+		"actions-runner-linux-x64-2.336.0.tar.gz":    "2.336.0",
+		"actions-runner-linux-arm64-2.400.10.tar.gz": "2.400.10",
+		"actions-runner-win-x64-2.336.0.zip":         "2.336.0",
+		"actions-runner-linux-x64.tar.gz":            "",
+		"":                                           "",
+	} {
+		if got := (github.RunnerDownload{Filename: file}).Version(); got != want {
+			t.Errorf("the version of %q is %q, want %q", file, got, want)
+		}
+	}
+}
+
+// TestActiveJobs plays a GitHub whose runs change while they are listed.
+func TestActiveJobs(t *testing.T) {
+	const runs = "/api/v3/repos/octo/widgets/actions/runs"
+	for name, tc := range map[string]struct {
+		answers map[string]http.HandlerFunc // by path and status; anything else is an empty list
+		want    []int64
+		fails   string
+	}{
+		"a run that starts meanwhile is listed twice and looked at once": {
+			map[string]http.HandlerFunc{
+				runs + " queued":      answer(200, `{"workflow_runs": [{"id": 1}]}`),
+				runs + " in_progress": answer(200, `{"workflow_runs": [{"id": 1}]}`),
+				runs + "/1/jobs ":     answer(200, `{"jobs": [{"id": 10, "status": "queued"}, {"id": 11, "status": "in_progress"}]}`),
+			}, []int64{10, 11}, ""},
+		"a run that is deleted meanwhile has no jobs": {
+			map[string]http.HandlerFunc{
+				runs + " queued":  answer(200, `{"workflow_runs": [{"id": 1}]}`),
+				runs + " waiting": answer(200, `{"workflow_runs": [{"id": 2}]}`),
+				runs + "/1/jobs ": answer(404, refusal("Not Found")),
+				runs + "/2/jobs ": answer(200, `{"jobs": [{"id": 20, "status": "waiting"}, {"id": 21, "status": "queued"}]}`),
+			}, []int64{20, 21}, ""},
+		"any other error ends it": {
+			map[string]http.HandlerFunc{
+				runs + " pending": answer(200, `{"workflow_runs": [{"id": 1}, {"id": 2}]}`),
+				runs + "/1/jobs ": answer(502, ""),
+			}, nil, github.Unavailable},
+		"runs that cannot be listed end it": {
+			map[string]http.HandlerFunc{runs + " in_progress": answer(401, "")}, nil, github.Unauthorized},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				h, ok := tc.answers[r.URL.Path+" "+r.FormValue("status")]
+				if !ok {
+					h = answer(200, `{"workflow_runs": []}`)
+				}
+				h(w, r)
+			})
+			jobs, err := all(github.ForFleet{Client: client}.ActiveJobs(t.Context(), "octo/widgets"))
+			var got []int64
+			for _, job := range jobs {
+				got = append(got, job.JobID)
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Error(diff)
+			}
+			name := ""
+			if failure, ok := errors.AsType[*github.Error](err); ok {
+				name = failure.ErrorName()
+			}
+			if name != tc.fails {
+				t.Errorf("error is %v, want %q", err, tc.fails)
+			}
+		})
+	}
+}

@@ -1,0 +1,163 @@
+package contract
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+)
+
+// description is api.github.com.json of npm @octokit/openapi 23.0.2, cut to 47
+// paths; see testdata/LICENSE-octokit.txt.
+//
+//go:embed testdata/openapi-actions.json
+var description []byte
+
+const apiHost = "https://api.github.com"
+
+// spec is GitHub's description, ready to look things up.
+type spec struct {
+	doc    *openapi3.T
+	router routers.Router
+}
+
+// github reads the description once for all tests of a package.
+var github = sync.OnceValue(func() *spec {
+	doc, err := openapi3.NewLoader().LoadFromData(description)
+	if err == nil {
+		// One of its examples does not fit its own schema.
+		err = doc.Validate(context.Background(), openapi3.DisableExamplesValidation())
+	}
+	if err != nil {
+		panic("contract: read GitHub's description: " + err.Error())
+	}
+	doc.Servers = openapi3.Servers{{URL: apiHost}}
+	// GitHub sends a status in these as well, but describes it for other errors
+	// only.
+	for _, name := range []string{"validation-error", "validation-error-simple"} {
+		doc.Components.Schemas[name].Value.WithProperty("status", openapi3.NewStringSchema())
+	}
+	closeObjects(doc)
+	router, err := gorillamux.NewRouter(doc)
+	if err != nil {
+		panic("contract: route GitHub's description: " + err.Error())
+	}
+	return &spec{doc: doc, router: router}
+})
+
+// closeObjects refuses fields that are not described.
+func closeObjects(doc *openapi3.T) {
+	done := map[*openapi3.Schema]bool{}
+	var closeObject func(*openapi3.SchemaRef)
+	closeAll := func(refs openapi3.SchemaRefs) {
+		for _, ref := range refs {
+			closeObject(ref)
+		}
+	}
+	closeObject = func(ref *openapi3.SchemaRef) {
+		if ref == nil || done[ref.Value] {
+			return
+		}
+		s := ref.Value
+		done[s] = true
+		if len(s.Properties) > 0 && s.AdditionalProperties.Has == nil && s.AdditionalProperties.Schema == nil {
+			s.WithoutAdditionalProperties()
+		}
+		for _, property := range s.Properties {
+			closeObject(property)
+		}
+		closeObject(s.Items)
+		closeAll(s.OneOf)
+		closeAll(s.AnyOf)
+	}
+	closeContent := func(content openapi3.Content) {
+		for _, media := range content {
+			closeObject(media.Schema)
+		}
+	}
+	for _, schema := range doc.Components.Schemas {
+		closeObject(schema)
+	}
+	for _, path := range doc.Paths.Map() {
+		for _, operation := range path.Operations() {
+			if operation.RequestBody != nil {
+				closeContent(operation.RequestBody.Value.Content)
+			}
+			for _, response := range operation.Responses.Map() {
+				closeContent(response.Value.Content)
+			}
+		}
+	}
+}
+
+// byID is how GitHub writes the address of a repository in Link headers and
+// redirects. The description has only the address by name.
+var byID = regexp.MustCompile(`^/repositories/([0-9]+)/`)
+
+// apiPath returns the path as on api.github.com.
+func apiPath(path string) string {
+	path = strings.TrimPrefix(path, "/api/v3") // of a GitHub Enterprise Server
+	return byID.ReplaceAllString(path, "/repos/by-id/$1/")
+}
+
+// isAPI tells the REST API from pages for people and whatever else a simulated
+// GitHub serves at the same host.
+func isAPI(path string) bool {
+	first, _, _ := strings.Cut(strings.TrimPrefix(apiPath(path), "/"), "/")
+	return strings.HasPrefix(path, "/api/v3/") || slices.Contains([]string{"app", "meta", "orgs", "rate_limit", "repos"}, first)
+}
+
+// operation is one method at one path, like "GET /meta".
+type operation struct {
+	name      string
+	responses *openapi3.Responses
+}
+
+// answers returns the operation with each status that is described.
+func (o operation) answers() []string {
+	var all []string
+	for status := range o.responses.Map() {
+		all = append(all, o.name+" "+status)
+	}
+	return all
+}
+
+// operations returns those of which an answer was seen.
+func (s *spec) operations(seen []string) []operation {
+	var all []operation
+	for path, item := range s.doc.Paths.Map() {
+		for method, described := range item.Operations() {
+			name := method + " " + path
+			if slices.ContainsFunc(seen, func(one string) bool { return strings.HasPrefix(one, name+" ") }) {
+				all = append(all, operation{name, described.Responses})
+			}
+		}
+	}
+	return all
+}
+
+// route finds the description of a request. The request may have reached a
+// server at any address.
+func (s *spec) route(r *http.Request) (*routers.Route, map[string]string, *http.Request, error) {
+	canonical := r.Clone(r.Context())
+	address, err := url.Parse(apiHost + apiPath(r.URL.EscapedPath()))
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	address.RawQuery = r.URL.RawQuery
+	canonical.URL, canonical.Host = address, address.Host
+	route, params, err := s.router.FindRoute(canonical)
+	if err != nil {
+		return nil, nil, canonical, fmt.Errorf("GitHub describes no %s %s: %w", r.Method, address.Path, err)
+	}
+	return route, params, canonical, nil
+}

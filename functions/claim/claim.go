@@ -7,6 +7,7 @@
 package claim
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -89,14 +90,18 @@ func (h Handler) handle(ctx context.Context, req Request) Reply {
 }
 
 // clearOld prepares for a claim that is asked again: a registration whose answer
-// was lost is deleted, but only if it has never been online. ok is false with
-// the reply if there is nothing to be had any more.
+// was lost is deleted, but only if it is not online. ok is false with the reply
+// if there is nothing to be had any more.
 func (h Handler) clearOld(ctx context.Context, runner fleet.Runner, nonce string) (Reply, bool) {
-	if runner.NonceHash != fleet.NonceHash(nonce) || runner.RegistrationID == 0 {
+	if runner.NonceHash != fleet.NonceHash(nonce) {
 		return Reply{}, true
 	}
 	if gone, reason := unwanted(runner); gone {
 		return refuse(http.StatusGone, fleet.RunnerNotWanted, reason), false
+	}
+	if runner.RegistrationID == 0 { // no credential was given out: the first answer was never written
+		h.clearUnused(ctx, runner, fleet.RunnerName(runner.RunnerID, runner.Claims))
+		return Reply{}, true
 	}
 	if runner.Repeats >= maxRepeats || h.Fleet.Now().Sub(runner.At(fleet.StageClaimed)) > askAgainFor {
 		return refuse(http.StatusGone, fleet.RunnerNotWanted, "the credential was given out before"), false
@@ -165,16 +170,16 @@ func (h Handler) registered(ctx context.Context, claimed fleet.Runner, name stri
 		r.RegistrationID = reg.ID
 		return r.Progress(fleet.RunnerWaitingForJob).Mark(fleet.StageRegistered, h.Fleet.Now()), true
 	})
-	if err != nil || !written {
-		clean := context.WithoutCancel(ctx)
-		if err := h.Fleet.GitHub.Delete(clean, claimed.Repository, reg.ID); err != nil {
-			h.Log.WarnContext(ctx, "a registration without a runner is left for the sweep", "runner_name", name, "error", err.Error())
-		}
-	}
 	if err != nil {
+		// It may be written: whoever asks again, or ends the runner, deletes it.
 		return later(time.Second, fleet.RecordsUnavailable, "the records did not answer")
 	}
 	if !written {
+		clean := context.WithoutCancel(ctx)
+		err := h.Fleet.GitHub.Delete(clean, claimed.Repository, reg.ID)
+		if err != nil && !fleet.IsNamed(err, fleet.GitHubNotFound) {
+			h.Log.WarnContext(ctx, "a registration without a runner is left for the sweep", "runner_name", name, "error", err.Error())
+		}
 		return refuse(http.StatusGone, fleet.RunnerNotWanted, "the job needs this runner no longer")
 	}
 	h.progress(ctx, runner)
@@ -202,15 +207,21 @@ func (h Handler) registerFailed(ctx context.Context, runner fleet.Runner, name s
 	}
 	// A conflict or an unclear answer: it may have registered after all. Whatever
 	// is there is deleted, and the next ask comes under the next name.
-	reg, found, ferr := h.Fleet.GitHub.Registration(ctx, runner.Repository, name)
-	if ferr == nil && found && !reg.Online && !reg.Busy {
-		ferr = h.Fleet.GitHub.Delete(ctx, runner.Repository, reg.ID)
-	}
-	if ferr != nil {
-		h.Log.WarnContext(ctx, "a registration may be left for the end of the runner", "runner_name", name, "error", ferr.Error())
-	}
+	h.clearUnused(ctx, runner, name)
 	h.progress(ctx, runner)
 	return later(2*time.Second, errorName, "GitHub gave no clear answer")
+}
+
+// clearUnused deletes a registration whose credential nobody got. What it cannot
+// delete is left for the end of the runner.
+func (h Handler) clearUnused(ctx context.Context, runner fleet.Runner, name string) {
+	reg, found, err := h.Fleet.GitHub.Registration(ctx, runner.Repository, name)
+	if err == nil && found && !reg.Online && !reg.Busy {
+		err = h.Fleet.GitHub.Delete(ctx, runner.Repository, reg.ID)
+	}
+	if err != nil {
+		h.Log.WarnContext(ctx, "a registration may be left for the end of the runner", "runner_name", name, "error", err.Error())
+	}
 }
 
 // progress tells the execution that its runner is alive. A lost heartbeat only
@@ -226,7 +237,7 @@ func unwanted(r fleet.Runner) (bool, string) {
 	case r.Took != 0:
 		return true, "the runner has had its job"
 	case r.Phase != fleet.Open:
-		return true, r.Reason
+		return true, cmp.Or(r.Reason, "the job needs this runner no longer")
 	case r.Stopped():
 		return true, "the runner's task has stopped"
 	}

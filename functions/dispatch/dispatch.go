@@ -76,12 +76,18 @@ func (h Handler) task(ctx context.Context, task fleet.Task) error {
 		return err
 	}
 	runner, changed, err := h.Fleet.ChangeRunner(ctx, task.StartedBy, func(r fleet.Runner) (fleet.Runner, bool) {
-		return r.ApplyTask(task, h.Fleet.Now())
+		next, changed := r.ApplyTask(task, h.Fleet.Now())
+		return next.Mark(fleet.StageTaskStarted, h.startOf(task)), changed
 	})
 	if err != nil {
 		return err
 	}
 	if !runner.Stopped() {
+		if unclaimed := runner.Claims == 0 && runner.Took == 0; runner.Phase != fleet.Open && unclaimed {
+			// It was let go while RunTask started it, and RunTask died before it
+			// stopped it. Without a claim it cannot have a job.
+			return h.Fleet.Tasks.Stop(ctx, runner.TaskARN, "the job needs this runner no longer")
+		}
 		if changed {
 			return h.Fleet.Heartbeat(ctx, runner)
 		}
@@ -93,6 +99,15 @@ func (h Handler) task(ctx context.Context, task fleet.Task) error {
 		}
 	}
 	return h.Fleet.Signal(ctx, runner)
+}
+
+// startOf is when the platform accepted the task: RunTask may have died before it
+// noted that.
+func (h Handler) startOf(task fleet.Task) time.Time {
+	if task.CreatedAt != nil {
+		return *task.CreatedAt
+	}
+	return h.Fleet.Now()
 }
 
 // mayHaveRun asks GitHub whether a runner that stopped without a job, as far as
@@ -174,14 +189,15 @@ func (h Handler) buildGoesOn(ctx context.Context, b fleet.Build) error {
 // executionEnded closes what an execution left open that ended without
 // RecordStatus or RecordFailure: stopped by a person, timed out, or by a bug.
 func (h Handler) executionEnded(ctx context.Context, e fleet.ExecutionEnded) error {
-	runner, ok, err := h.Fleet.Records.Runner(ctx, e.Name)
-	if err != nil || !ok || runner.Phase == fleet.Closed {
+	// One that is closed is finished again: whoever closed it may have died
+	// before it launched the next.
+	if _, ok, err := h.Fleet.Records.Runner(ctx, e.Name); err != nil || !ok {
 		return err
 	}
 	name, cause := e.Error, e.Cause
 	if name == "" {
 		name, cause = "Execution."+e.Status, "the execution ended as "+e.Status
 	}
-	_, _, err = h.Fleet.Finish(ctx, e.Name, nil, name, cause)
+	_, _, err := h.Fleet.Finish(ctx, e.Name, nil, name, cause)
 	return err
 }

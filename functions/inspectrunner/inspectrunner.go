@@ -70,7 +70,7 @@ func (s Step) lookAtTask(ctx context.Context, runnerID string) (fleet.Runner, er
 		return runner, err
 	}
 	if !known {
-		if s.Fleet.Now().Sub(runner.At(fleet.StageTaskStarted)) < gone {
+		if since(s.Fleet.Now(), runner, fleet.StageTaskStarted) < gone {
 			return runner, nil
 		}
 		task = fleet.Task{ARN: runner.TaskARN, LastStatus: fleet.TaskStopped, StoppedReason: "the platform does not know the task any more"}
@@ -131,16 +131,18 @@ func (s Step) busy(ctx context.Context, runner fleet.Runner) (fleet.Wait, error)
 // waiting decides about a runner without a job: it may wait on, or it is ended.
 func (s Step) waiting(ctx context.Context, call fleet.Call, runner fleet.Runner) (fleet.Wait, error) {
 	now, limits := s.Fleet.Now(), s.Fleet.Limits
+	// GitHub may have told a claim to wait: that is not idling yet.
+	registered := !runner.At(fleet.StageRegistered).IsZero()
 	unfit := ""
 	name := fleet.RunnerIdleTimeout
 	switch {
 	case runner.Phase != fleet.Open, runner.For == "":
 		unfit = orNobody(runner.Reason)
-	case runner.Claims == 0 && since(now, runner, fleet.StageTaskStarted) < limits.Start:
+	case !registered && since(now, runner, fleet.StageTaskStarted) < limits.Start:
 		return wait(fleet.OutcomeWaiting, 0), nil
-	case runner.Claims == 0:
+	case !registered:
 		name = fleet.RunnerStartTimeout
-		unfit = "the container did not claim its credential within " + limits.Start.String()
+		unfit = "the container did not get its credential within " + limits.Start.String()
 	case since(now, runner, fleet.StageRegistered) < limits.Idle:
 		return wait(fleet.OutcomeWaiting, 0), nil
 	default:

@@ -88,6 +88,10 @@ func failure(doc fleet.Document) (name, cause string) {
 	if doc.Error == nil {
 		return "States.Runtime", "the state machine came to RecordFailure without an error"
 	}
+	if doc.Error.Cause == "" {
+		// A time-out has none. The Fail state fails differently without one.
+		return doc.Error.Error, doc.Error.Error + ", without a cause"
+	}
 	return doc.Error.Error, plainCause(doc.Error.Cause)
 }
 

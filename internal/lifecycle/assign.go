@@ -37,12 +37,32 @@ func (f Fleet) Took(ctx context.Context, job fleet.Job, runnerID string, at time
 			return err
 		}
 	}
-	for _, id := range res.End {
+	end := res.End
+	if res.Known {
+		if end, err = f.leftover(ctx, job, runnerID); err != nil {
+			return err
+		}
+	}
+	for _, id := range end {
 		if _, err := f.End(ctx, id, "its job ran on "+runnerID); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// leftover is the job's own runner if nobody expects it any more: whoever gave
+// it up died before it was ended.
+func (f Fleet) leftover(ctx context.Context, job fleet.Job, runnerID string) ([]string, error) {
+	run, ok, err := f.Records.Run(ctx, fleet.RunID(job.JobID))
+	if err != nil || !ok || run.LastRunner == "" || run.LastRunner == runnerID {
+		return nil, err
+	}
+	last, ok, err := f.Records.Runner(ctx, run.LastRunner)
+	if err != nil || !ok || last.For != "" || last.Took != 0 || last.Phase == fleet.Closed {
+		return nil, err
+	}
+	return []string{last.RunnerID}, nil
 }
 
 func (f Fleet) tookFacts(ctx context.Context, job fleet.Job, runnerID string, at time.Time) (_ fleet.TookFacts, ok bool, err error) {
@@ -81,17 +101,15 @@ func (f Fleet) tookFacts(ctx context.Context, job fleet.Job, runnerID string, at
 // waits for its job go. Jobs that were never queued (skipped ones) or whose
 // queued event is late get their record now.
 func (f Fleet) Completed(ctx context.Context, job fleet.Job) error {
-	var expected string
+	var run fleet.Run
 	err := f.change(ctx, func() (fleet.Changes, error) {
-		run, ok, err := f.Records.Run(ctx, fleet.RunID(job.JobID))
-		if err != nil {
+		var ok bool
+		var err error
+		if run, ok, err = f.Records.Run(ctx, fleet.RunID(job.JobID)); err != nil {
 			return fleet.Changes{}, err
 		}
 		if !ok {
 			run = fleet.NewRun(job, f.Now()) // a late queued event must find it closed
-		}
-		if expected = run.RunnerID; run.RanOn != "" {
-			expected = ""
 		}
 		closed := run.Complete(job, f.Now())
 		if closed.Status == run.Status && closed.Conclusion == run.Conclusion {
@@ -99,11 +117,10 @@ func (f Fleet) Completed(ctx context.Context, job fleet.Job) error {
 		}
 		return fleet.Changes{Runs: []fleet.Run{closed}}, nil
 	})
-	if err != nil || expected == "" {
+	if err != nil || run.RanOn != "" {
 		return err
 	}
-	_, err = f.End(ctx, expected, "its job was "+orCompleted(job.Conclusion)+" on GitHub before it took it")
-	return err
+	return f.endFor(ctx, run, "its job was "+orCompleted(job.Conclusion)+" on GitHub before it took it")
 }
 
 func orCompleted(conclusion string) string {
@@ -116,30 +133,24 @@ func orCompleted(conclusion string) string {
 // Waiting puts a run aside until its environment is approved, and lets its
 // runner go.
 func (f Fleet) Waiting(ctx context.Context, job fleet.Job, receivedAt time.Time) error {
-	var expected string
+	var run fleet.Run
 	err := f.change(ctx, func() (fleet.Changes, error) {
-		run, ok, err := f.Records.Run(ctx, fleet.RunID(job.JobID))
+		was, ok, err := f.Records.Run(ctx, fleet.RunID(job.JobID))
 		if err != nil {
 			return fleet.Changes{}, err
 		}
 		if !ok {
-			run = fleet.NewRun(job, receivedAt)
+			was = fleet.NewRun(job, receivedAt)
 		}
-		if expected = run.RunnerID; run.Status == fleet.RunWaiting {
+		if run = was.Wait(); run.Status == was.Status {
 			return fleet.Changes{}, nil
 		}
-		waiting := run.Wait()
-		if waiting.Status != fleet.RunWaiting {
-			expected = ""
-			return fleet.Changes{}, nil
-		}
-		return fleet.Changes{Runs: []fleet.Run{waiting}}, nil
+		return fleet.Changes{Runs: []fleet.Run{run}}, nil
 	})
-	if err != nil || expected == "" {
+	if err != nil || run.Status != fleet.RunWaiting {
 		return err
 	}
-	_, err = f.End(ctx, expected, "its job waits for the approval of its environment")
-	return err
+	return f.endFor(ctx, run, "its job waits for the approval of its environment")
 }
 
 // Queued makes the run of a queued job, if it is new or waited for approval,
@@ -165,9 +176,12 @@ func (f Fleet) Queued(ctx context.Context, job fleet.Job, receivedAt time.Time) 
 }
 
 // LearnJob acts on what GitHub's API says of a job, as the webhooks would have
-// told. It returns whether the job still waits for a runner.
+// told. It returns whether the job still waits for a runner. A job that waits
+// may name a runner all the same (there is one in GitHub's examples): that means
+// nothing.
 func (f Fleet) LearnJob(ctx context.Context, job fleet.Job) (queued bool, err error) {
-	if runnerID, _, ours := fleet.ParseRunnerID(f.Name, job.RunnerName); ours {
+	began := job.Status == fleet.JobInProgress || job.Status == fleet.JobCompleted
+	if runnerID, _, ours := fleet.ParseRunnerID(f.Name, job.RunnerName); ours && began {
 		at := f.Now()
 		if job.StartedAt != nil {
 			at = *job.StartedAt
@@ -187,14 +201,22 @@ func (f Fleet) LearnJob(ctx context.Context, job fleet.Job) (queued bool, err er
 	return true, nil
 }
 
-// runsElsewhere notes that somebody else's runner has the job of a run.
+// runsElsewhere notes that somebody else's runner has the job of a run, and lets
+// the runner go that waits for it.
 func (f Fleet) runsElsewhere(ctx context.Context, job fleet.Job) error {
-	return f.change(ctx, func() (fleet.Changes, error) {
-		run, ok, err := f.Records.Run(ctx, fleet.RunID(job.JobID))
-		if err != nil || !ok || !run.Wanted() {
+	var run fleet.Run
+	err := f.change(ctx, func() (fleet.Changes, error) {
+		was, ok, err := f.Records.Run(ctx, fleet.RunID(job.JobID))
+		run = was
+		if err != nil || !ok || !was.Wanted() {
 			return fleet.Changes{}, err
 		}
-		run = run.Move(fleet.RunRunning, "GitHub gave the job to runner "+job.RunnerName+", which is not this fleet's")
+		run = was.Move(fleet.RunRunning, "GitHub gave the job to runner "+job.RunnerName+", which is not this fleet's")
+		run.WaitsForRoom = false
 		return fleet.Changes{Runs: []fleet.Run{run}}, nil
 	})
+	if err != nil || run.Status != fleet.RunRunning || run.RanOn != "" {
+		return err
+	}
+	return f.endFor(ctx, run, "its job runs on "+job.RunnerName)
 }

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -61,18 +62,19 @@ func (f Fleet) Finish(ctx context.Context, runnerID string, plan *fleet.Plan, na
 	return closed, next, f.LaunchWaiting(ctx)
 }
 
-// letGo ends what a failed runner may have left: a task that could still take a
-// job, and registrations. One that GitHub calls busy keeps its task; its record
-// closes all the same, and the run stays RUNNING for what GitHub reports.
+// letGo ends what a runner may have left that failed, or whose end was cut short:
+// a task that could still take a job, and registrations. One that GitHub calls
+// busy keeps its task; its record closes all the same, and the run stays RUNNING
+// for what GitHub reports.
 func (f Fleet) letGo(ctx context.Context, runnerID, name, cause string) error {
 	runner, err := f.ReadRunner(ctx, runnerID)
 	if err != nil || runner.Phase == fleet.Closed {
 		return err
 	}
 	switch {
-	case name != "" && runner.Took == 0:
-		_, err = f.End(ctx, runnerID, cause)
-	case runner.ExitCode == nil || *runner.ExitCode != 0 || runner.Took == 0:
+	case (name != "" || runner.Phase == fleet.Closing) && runner.Took == 0:
+		_, err = f.End(ctx, runnerID, cmp.Or(cause, runner.Reason))
+	case runner.ExitCode == nil || *runner.ExitCode != 0 || runner.Took == 0 || runner.Claims > 1:
 		_, err = f.Deregister(ctx, runner)
 	}
 	if fleet.IsNamed(err, fleet.GitHubUnauthorized, fleet.GitHubNotFound, fleet.GitHubInvalid) {

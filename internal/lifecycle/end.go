@@ -37,10 +37,7 @@ func (f Fleet) End(ctx context.Context, runnerID, reason string) (Ended, error) 
 		return "", err
 	}
 	if busy {
-		_, _, err := f.ChangeRunner(ctx, runnerID, func(r fleet.Runner) (fleet.Runner, bool) {
-			return r.Reopen(), r.Phase == fleet.Closing
-		})
-		return EndBusy, err
+		return EndBusy, f.reopen(ctx, runnerID)
 	}
 	if runner.TaskARN != "" && !runner.Stopped() {
 		if err := f.Tasks.Stop(ctx, runner.TaskARN, reason); err != nil {
@@ -50,8 +47,10 @@ func (f Fleet) End(ctx context.Context, runnerID, reason string) (Ended, error) 
 	return EndDone, f.Signal(ctx, runner)
 }
 
-// beginEnd sets CLOSING and clears the expectation in one transaction, so that
-// the run, if it is wanted again, can have its next runner at once.
+// beginEnd sets CLOSING. If the run that expects the runner is not wanted, the
+// expectation is cleared in the same transaction, so that the run can have its
+// next runner at once when it is wanted again. A run that is wanted goes on
+// expecting it until Close has counted how it ended.
 func (f Fleet) beginEnd(ctx context.Context, runnerID, reason string) (fleet.Runner, bool, error) {
 	var ending bool
 	runner, _, err := f.changeBoth(ctx, runnerID, func(r fleet.Runner, run *fleet.Run) (fleet.Runner, *fleet.Run, bool) {
@@ -59,14 +58,52 @@ func (f Fleet) beginEnd(ctx context.Context, runnerID, reason string) (fleet.Run
 		if ending = ok; !ok || r.Phase == fleet.Closing {
 			return r, nil, false
 		}
-		if run != nil {
-			cleared := *run
-			cleared.RunnerID = ""
-			run, next.For = &cleared, ""
+		if run != nil && !run.Wanted() {
+			run, next.For = unexpecting(*run), ""
 		}
 		return next, run, true
 	})
 	return runner, ending, err
+}
+
+// reopen takes beginEnd back for a runner that is busy. A run that expected it
+// does so no longer: no webhook has told whose job the runner has.
+func (f Fleet) reopen(ctx context.Context, runnerID string) error {
+	_, _, err := f.changeBoth(ctx, runnerID, func(r fleet.Runner, run *fleet.Run) (fleet.Runner, *fleet.Run, bool) {
+		if r.Phase != fleet.Closing {
+			return r, nil, false
+		}
+		next := r.Reopen()
+		if run != nil && r.Took == 0 {
+			run, next.For = unexpecting(*run), ""
+		}
+		return next, run, true
+	})
+	return err
+}
+
+func unexpecting(run fleet.Run) *fleet.Run {
+	run.RunnerID = ""
+	return &run
+}
+
+// endFor ends the runner that waits for the job of a run which needs none any
+// more. The end of one that the run expects no longer was cut short: it is gone
+// on with.
+func (f Fleet) endFor(ctx context.Context, run fleet.Run, reason string) error {
+	runnerID := run.RunnerID
+	if runnerID == "" {
+		if run.LastRunner == "" {
+			return nil
+		}
+		last, ok, err := f.Records.Runner(ctx, run.LastRunner)
+		if err != nil || !ok || last.Phase != fleet.Closing {
+			return err
+		}
+		runnerID = last.RunnerID
+	}
+	_, err := f.End(ctx, runnerID, reason)
+	return err
 }
 
 // Deregister deletes every registration that the runner may have on GitHub,

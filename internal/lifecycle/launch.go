@@ -21,28 +21,45 @@ func (f Fleet) Launch(ctx context.Context, runID string) (runnerID string, err e
 		if err != nil {
 			return fleet.Changes{}, err
 		}
+		if run.WaitsForRoom && !run.Wanted() { // or it would stand in others' way
+			run.WaitsForRoom = false
+			res = fleet.LaunchResult{}
+			return fleet.Changes{Runs: []fleet.Run{run}}, nil
+		}
 		res = fleet.Launch(f.Name, f.MaxRunners, run, capacity, f.Now())
+		for i := range res.Changes.Runs {
+			// Until its execution is started LaunchWaiting must find it again.
+			res.Changes.Runs[i].WaitsForRoom = res.Changes.Runs[i].WaitsForRoom || run.WaitsForRoom
+		}
 		return res.Changes, nil
 	})
 	if err != nil || res.RunnerID == "" {
 		return "", err
 	}
 	input := encode(fleet.Document{Schema: fleet.Schema, RunID: run.RunID, Job: run.Job})
-	return res.RunnerID, f.Executions.Start(ctx, res.RunnerID, input)
+	if err := f.Executions.Start(ctx, res.RunnerID, input); err != nil || !run.WaitsForRoom {
+		return res.RunnerID, err
+	}
+	return res.RunnerID, f.change(ctx, func() (fleet.Changes, error) {
+		run, err := f.ReadRun(ctx, runID)
+		if err != nil || !run.WaitsForRoom || run.RunnerID != res.RunnerID {
+			return fleet.Changes{}, err
+		}
+		run.WaitsForRoom = false
+		return fleet.Changes{Runs: []fleet.Run{run}}, nil
+	})
 }
 
 // LaunchWaiting launches the oldest runs that wait for room, as far as there is
-// room.
+// room. It looks at one more: a run may have got its room from somebody who died
+// before its execution was started.
 func (f Fleet) LaunchWaiting(ctx context.Context) error {
 	capacity, err := f.Records.Capacity(ctx)
 	if err != nil {
 		return err
 	}
-	room := f.MaxRunners - capacity.Open
-	if room <= 0 {
-		return nil
-	}
-	waiting, err := f.Records.WaitingForRoom(ctx, room)
+	room := max(0, f.MaxRunners-capacity.Open)
+	waiting, err := f.Records.WaitingForRoom(ctx, room+1)
 	if err != nil {
 		return err
 	}

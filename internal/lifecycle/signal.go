@@ -86,14 +86,16 @@ func (f Fleet) Heartbeat(ctx context.Context, runner fleet.Runner) error {
 }
 
 // StoreToken notes what the runner's execution waits for, and completes it at
-// once if that has happened already.
+// once if that has happened already. A closed runner keeps no token, but a late
+// call for it is answered in the same way.
 func (f Fleet) StoreToken(ctx context.Context, runnerID, token, waitingFor string, status fleet.RunnerStatus) (fleet.Runner, error) {
 	runner, _, err := f.ChangeBoth(ctx, runnerID, func(r fleet.Runner) (fleet.Runner, bool) {
 		r.TaskToken, r.WaitingFor = token, waitingFor
-		return r.Progress(status), true
+		return r.Progress(status), r.Phase != fleet.Closed
 	})
 	if err != nil {
 		return runner, err
 	}
+	runner.TaskToken, runner.WaitingFor = token, waitingFor
 	return runner, f.Signal(ctx, runner)
 }

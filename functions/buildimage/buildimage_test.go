@@ -1,0 +1,130 @@
+package buildimage_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/buildimage"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
+)
+
+type world = lifecycletest.World
+
+var spec = fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: "docker.io/library/node:22", Arch: fleet.X64}
+
+func run(t *testing.T, w *world, id string) (fleet.Image, error) {
+	step := buildimage.Step{Fleet: w.Fleet(), Images: w.Images, Builder: w.Images}
+	return step.Run(t.Context(), fleet.Call{
+		RunnerID: id, State: "BuildImage", TaskToken: w.Executions.Token(id),
+		Document: fleet.Document{
+			Plan:  &fleet.Plan{ImageSpec: &spec, BuildLeaseSeconds: 900},
+			Image: &fleet.Image{Outcome: fleet.ImageMissing, Tag: spec.Tag()},
+		},
+	})
+}
+
+func TestTheFirstBuildsAndTheOthersWait(t *testing.T) {
+	w := lifecycletest.New(t)
+	first, second := w.Launch(w.Job(1)), w.Launch(w.Job(2))
+	for _, id := range []string{first, second, first} {
+		if got, err := run(t, w, id); err != nil || got.Outcome != fleet.ImageMissing {
+			t.Fatalf("%s: %+v, %v", id, got, err)
+		}
+	}
+	if want := spec.Tag() + " for " + first; slices.Compact(w.Images.Builds)[0] != want || slices.Contains(w.Images.Builds, spec.Tag()+" for "+second) {
+		t.Errorf("builds %q", w.Images.Builds)
+	}
+	for _, id := range []string{first, second} {
+		r := w.Runner(id)
+		if r.WaitingFor != fleet.WaitForImage || r.Status != fleet.RunnerImageCreating || w.Run(r.RunID).Status != fleet.RunImageCreating || !w.Executions.Open(id) {
+			t.Errorf("%s waits for %q as %s", id, r.WaitingFor, r.Status)
+		}
+	}
+}
+
+func TestTheNextOwnsTheBuildAfterItsLease(t *testing.T) {
+	w := lifecycletest.New(t)
+	first, second := w.Launch(w.Job(1)), w.Launch(w.Job(2))
+	for _, id := range []string{first, second} {
+		if _, err := run(t, w, id); err != nil {
+			t.Fatal(err)
+		}
+		w.Pass(16 * time.Minute)
+	}
+	if want := []string{spec.Tag() + " for " + first, spec.Tag() + " for " + second}; !slices.Equal(w.Images.Builds, want) {
+		t.Errorf("builds %q", w.Images.Builds)
+	}
+}
+
+func TestFinishedMeanwhile(t *testing.T) {
+	w := lifecycletest.New(t)
+	id := w.Launch(w.Job(1))
+	w.After("Images.JoinBuild", func() { _ = w.Images.PutImage(t.Context(), spec.Tag(), "sha256:1", w.Now()) })
+	got, err := run(t, w, id)
+	if err != nil || got.Outcome != fleet.ImageReady || got.Digest != "sha256:1" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if len(w.Executions.Signals) != 1 || !strings.Contains(w.Executions.Signals[0], "sha256:1") || len(w.Images.Builds) != 0 {
+		t.Errorf("signals %q, builds %q", w.Executions.Signals, w.Images.Builds)
+	}
+}
+
+func TestLetGo(t *testing.T) {
+	w := lifecycletest.New(t)
+	job := w.Job(1)
+	id := w.Launch(job)
+	if err := w.Fleet().Completed(t.Context(), lifecycletest.Completed(job, "cancelled")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run(t, w, id); err != nil || len(w.Images.Builds) != 0 {
+		t.Errorf("%v, builds %q", err, w.Images.Builds)
+	}
+	if len(w.Executions.Signals) != 1 || !strings.Contains(w.Executions.Signals[0], "failed Runner.NotWanted") {
+		t.Errorf("signals %q", w.Executions.Signals)
+	}
+}
+
+func TestBuildFailed(t *testing.T) {
+	w := lifecycletest.New(t)
+	w.Images.Fails = errors.New("no such project")
+	_, err := run(t, w, w.Launch(w.Job(1)))
+	if fleet.ErrorName(err) != fleet.ImageBuildFailed || !errors.Is(err, w.Images.Fails) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestKilled(t *testing.T) {
+	cases := map[string]func(*world){
+		"the first": func(w *world) { w.Launch(w.Job(1)) },
+		"another": func(w *world) {
+			w.Launch(w.Job(1))
+			_, _ = w.Images.JoinBuild(t.Context(), spec.Tag(), "fleet-2-1", w.Now(), time.Hour)
+		},
+		"finished meanwhile": func(w *world) {
+			w.Launch(w.Job(1))
+			_ = w.Images.PutImage(t.Context(), spec.Tag(), "sha256:1", w.Now())
+		},
+		"let go": func(w *world) {
+			job := w.Job(1)
+			w.Launch(job)
+			_ = w.Fleet().Completed(t.Context(), lifecycletest.Completed(job, "cancelled"))
+		},
+	}
+	for name, before := range cases {
+		t.Run(name, func(t *testing.T) {
+			lifecycletest.KillEverywhere(t,
+				func(t *testing.T) *world { w := lifecycletest.New(t); before(w); return w },
+				func(w *world) error {
+					_, err := run(t, w, "fleet-1-1")
+					if fleet.IsNamed(err, fleet.ImageBuildFailed) {
+						return fleet.Errorf(fleet.RecordsUnavailable, "%w", err) // the fault was in Build
+					}
+					return err
+				}, nil)
+		})
+	}
+}

@@ -1,0 +1,283 @@
+package runtask_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/dispatch"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/runtask"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
+)
+
+type world = lifecycletest.World
+
+func run(t *testing.T, w *world, id string) error {
+	step := runtask.Step{Fleet: w.Fleet(), Launcher: w.Tasks, ClaimURL: "https://fleet.example", ClaimKey: []byte("key")}
+	wait, err := step.Run(t.Context(), fleet.Call{
+		RunnerID: id, State: "RunTask", TaskToken: w.Executions.Token(id),
+		Document: fleet.Document{
+			Job:            w.GitHub.Has(7),
+			Plan:           &fleet.Plan{Size: &fleet.Class{CPU: 1024, Memory: 2048, Spot: true}},
+			TaskDefinition: &fleet.TaskDefinitionPart{ARN: "definition"},
+		},
+	})
+	if wait != (fleet.Wait{}) {
+		t.Errorf("the step returned %+v; the signaller's word counts", wait)
+	}
+	return err
+}
+
+func hear(t *testing.T, w *world, task fleet.Task) {
+	t.Helper()
+	if err := (dispatch.Handler{Fleet: w.Fleet(), Images: w.Images}).Handle(t.Context(), w.Event(fleet.TaskEvent, task)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func cancel(t *testing.T, w *world) {
+	t.Helper()
+	if err := w.Fleet().Completed(t.Context(), lifecycletest.Completed(w.GitHub.Has(7), "cancelled")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestStarts(t *testing.T) {
+	w := lifecycletest.New(t)
+	id := w.Launch(w.Job(7))
+	if err := run(t, w, id); err != nil {
+		t.Fatal(err)
+	}
+	r := w.Runner(id)
+	if r.TaskARN != w.Tasks.Of(id).ARN || r.WaitingFor != fleet.WaitForJob || r.At(fleet.StageTaskStarted).IsZero() {
+		t.Errorf("the runner has task %q and waits for %q", r.TaskARN, r.WaitingFor)
+	}
+	var launch fleet.TaskLaunch
+	if err := json.Unmarshal([]byte(w.Tasks.Launches[0]), &launch); err != nil {
+		t.Fatal(err)
+	}
+	if launch.ClientToken != "fleet-7-1.0" || launch.RunnerID != id || launch.TaskDefinition != "definition" || !launch.Spot || launch.CPU != 1024 {
+		t.Errorf("launched %+v", launch)
+	}
+	if !fleet.CheckClaimToken([][]byte{[]byte("key")}, id, launch.Env["CLAIM_TOKEN"]) || launch.Env["CLAIM_URL"] != "https://fleet.example/runners/fleet-7-1/claim" || launch.Env["RUNNER_ID"] != id {
+		t.Errorf("environment %q", launch.Env)
+	}
+	if strings.Contains(w.Tasks.Launches[0], w.Runner(id).TaskToken) {
+		t.Error("the task token is in the task")
+	}
+}
+
+func TestAgain(t *testing.T) {
+	cases := map[string]struct {
+		setup   func(t *testing.T, w *world) string
+		err     string
+		signal  string
+		tasks   int
+		launchs int
+	}{
+		"its task is recorded: only the new token is stored": {
+			setup: func(_ *testing.T, w *world) string { return w.Up(w.Job(7)) }, tasks: 1, launchs: 1,
+		},
+		"it has taken its job meanwhile": {
+			setup:  func(_ *testing.T, w *world) string { return w.Busy(w.Job(7)) },
+			signal: `fleet-7-1 succeeded {"outcome":"took","seconds":1800}`, tasks: 1, launchs: 1,
+		},
+		"late, after its task stopped": {
+			setup: func(t *testing.T, w *world) string {
+				id := w.Up(w.Job(7))
+				hear(t, w, w.Tasks.Ends(id, 64))
+				w.Executions.Signals = nil
+				return id
+			},
+			signal: "fleet-7-1 failed Runner.StoppedEarly: the task stopped before the runner took a job: the entrypoint was started without what it needs",
+			tasks:  1, launchs: 1,
+		},
+		"let go before it was started": {
+			setup: func(t *testing.T, w *world) string { id := w.Launch(w.Job(7)); cancel(t, w); return id },
+			err:   fleet.RunnerNotWanted,
+		},
+		"closed": {
+			setup: func(t *testing.T, w *world) string {
+				id := w.Launch(w.Job(7))
+				cancel(t, w)
+				if _, _, err := w.Fleet().Finish(t.Context(), id, nil, "", ""); err != nil {
+					t.Fatal(err)
+				}
+				return id
+			},
+			err: fleet.RunnerNotWanted,
+		},
+		"GitHub has given the job up": {
+			setup: func(_ *testing.T, w *world) string {
+				id := w.Launch(w.Job(7))
+				w.Pass(24*time.Hour + time.Second)
+				return id
+			},
+			err: fleet.RunnerDeadlineExceeded,
+		},
+		"the platform refuses the task": {
+			setup: func(_ *testing.T, w *world) string {
+				w.Tasks.Fails["Launch"] = fleet.Errorf(fleet.RunnerLaunchFailed, "no such role")
+				return w.Launch(w.Job(7))
+			},
+			err: fleet.RunnerLaunchFailed, launchs: 1,
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := lifecycletest.New(t)
+			id := c.setup(t, w)
+			w.Executions.Signals = nil
+			if err := run(t, w, id); fleet.ErrorName(err) != c.err {
+				t.Errorf("error %v, want %s", err, c.err)
+			}
+			var want []string
+			if c.signal != "" {
+				want = []string{c.signal}
+			}
+			if !slices.Equal(w.Executions.Signals, want) {
+				t.Errorf("signals %q, want %q", w.Executions.Signals, want)
+			}
+			if w.Tasks.Count() != c.tasks || len(w.Tasks.Launches) != c.launchs {
+				t.Errorf("%d tasks by %q", w.Tasks.Count(), w.Tasks.Launches)
+			}
+			if r := w.Runner(id); r.Phase == fleet.Closed && r.TaskToken != "" {
+				t.Error("a closed runner keeps a token")
+			}
+		})
+	}
+}
+
+func TestNoCapacityAdvancesTheRung(t *testing.T) {
+	w := lifecycletest.New(t)
+	id := w.Launch(w.Job(7))
+	w.Tasks.Fails["Launch"] = fleet.Errorf(fleet.RunnerNoCapacity, "no Spot capacity")
+	for range 2 {
+		if err := run(t, w, id); fleet.ErrorName(err) != fleet.RunnerNoCapacity {
+			t.Fatal(err)
+		}
+	}
+	delete(w.Tasks.Fails, "Launch")
+	if err := run(t, w, id); err != nil {
+		t.Fatal(err)
+	}
+	if w.Runner(id).Rung != 2 || w.Tasks.Count() != 1 {
+		t.Errorf("rung %d and %d tasks", w.Runner(id).Rung, w.Tasks.Count())
+	}
+	for rung, text := range w.Tasks.Launches {
+		var l fleet.TaskLaunch
+		if err := json.Unmarshal([]byte(text), &l); err != nil {
+			t.Fatal(err)
+		}
+		if want := id + "." + string(rune('0'+rung)); l.ClientToken != want || l.Spot != (rung == 0) {
+			t.Errorf("rung %d: token %s, Spot %t", rung, l.ClientToken, l.Spot)
+		}
+	}
+}
+
+// Two tries of one rung that both hear of no room are one failure.
+func TestOneFailureOneRung(t *testing.T) {
+	w := lifecycletest.New(t)
+	id := w.Launch(w.Job(7))
+	w.Tasks.Fails["Launch"] = fleet.Errorf(fleet.RunnerNoCapacity, "no room")
+	w.After("Tasks.Launch", func() {
+		if err := run(t, w, id); fleet.ErrorName(err) != fleet.RunnerNoCapacity {
+			t.Error(err)
+		}
+	})
+	if err := run(t, w, id); fleet.ErrorName(err) != fleet.RunnerNoCapacity {
+		t.Fatal(err)
+	}
+	if r := w.Runner(id); r.Rung != 1 || r.Reason != "no room" {
+		t.Errorf("rung %d: %s", r.Rung, r.Reason)
+	}
+}
+
+func TestAnUnclearAnswerRepeatsTheSame(t *testing.T) {
+	w := lifecycletest.New(t)
+	id := w.Launch(w.Job(7))
+	w.Tasks.Fails["Launch"] = fleet.Errorf(fleet.RunnerLaunchUnclear, "time-out")
+	if err := run(t, w, id); fleet.ErrorName(err) != fleet.RunnerLaunchUnclear {
+		t.Fatal(err)
+	}
+	delete(w.Tasks.Fails, "Launch")
+	w.Pass(time.Minute)
+	if err := run(t, w, id); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.Tasks.Launches) != 2 || w.Tasks.Launches[0] != w.Tasks.Launches[1] {
+		t.Errorf("launched\n%s", strings.Join(w.Tasks.Launches, "\n"))
+	}
+}
+
+func TestLetGoWhileLaunching(t *testing.T) {
+	w := lifecycletest.New(t)
+	id := w.Launch(w.Job(7))
+	w.After("Tasks.Launch", func() { cancel(t, w) })
+	if err := run(t, w, id); fleet.ErrorName(err) != fleet.RunnerNotWanted {
+		t.Errorf("error %v", err)
+	}
+	if !w.Tasks.Asked(w.Tasks.Of(id).ARN) {
+		t.Error("the task goes on")
+	}
+}
+
+func TestTheTaskStopsBeforeRunTaskHasNotedIt(t *testing.T) {
+	w := lifecycletest.New(t)
+	id := w.Launch(w.Job(7))
+	w.After("Tasks.Launch", func() { hear(t, w, w.Tasks.Ends(id, 1)) })
+	if err := run(t, w, id); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.Executions.Signals) != 1 || !strings.Contains(w.Executions.Signals[0], "failed Runner.StoppedEarly") {
+		t.Errorf("signals %q", w.Executions.Signals)
+	}
+}
+
+func TestKilled(t *testing.T) {
+	cases := map[string]struct {
+		setup  func(w *world)
+		settle func(w *world)
+	}{
+		"it starts":               {setup: func(w *world) { w.Launch(w.Job(7)) }},
+		"its task is recorded":    {setup: func(w *world) { w.Up(w.Job(7)) }},
+		"it has taken its job":    {setup: func(w *world) { w.Busy(w.Job(7)) }},
+		"let go before":           {setup: func(w *world) { w.Launch(w.Job(7)); cancel(t, w) }},
+		"its task stopped before": {setup: func(w *world) { hear(t, w, w.Tasks.Ends(w.Up(w.Job(7)), 1)) }},
+		"let go while launching": {
+			setup: func(w *world) {
+				w.Launch(w.Job(7))
+				w.After("Tasks.Launch", func() { cancel(t, w) })
+			},
+			settle: func(w *world) { hear(t, w, w.Tasks.Runs("fleet-7-1")) },
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			lifecycletest.KillEverywhere(t,
+				func(t *testing.T) *world { w := lifecycletest.New(t); c.setup(w); return w },
+				func(w *world) error { return run(t, w, "fleet-7-1") }, c.settle)
+		})
+	}
+}
+
+// A run of no capacity may be killed as well: the rung never skips one.
+func TestKilledWithoutCapacity(t *testing.T) {
+	lifecycletest.KillEverywhere(t,
+		func(t *testing.T) *world { w := lifecycletest.New(t); w.Launch(w.Job(7)); return w },
+		func(w *world) error {
+			w.Tasks.Fails["Launch"] = nil
+			if w.Runner("fleet-7-1").Rung == 0 {
+				w.Tasks.Fails["Launch"] = fleet.Errorf(fleet.RunnerNoCapacity, "no room")
+			}
+			err := run(t, w, "fleet-7-1")
+			if fleet.IsNamed(err, fleet.RunnerNoCapacity) {
+				delete(w.Tasks.Fails, "Launch")
+				err = run(t, w, "fleet-7-1")
+			}
+			return err
+		}, nil)
+}

@@ -1,0 +1,149 @@
+package validate_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/validate"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
+)
+
+type world = lifecycletest.World
+
+func run(t *testing.T, w *world, id string, job fleet.Job) (fleet.Plan, error) {
+	step := validate.Step{Fleet: w.Fleet(), Policy: w.Policy()}
+	return step.Run(t.Context(), fleet.Call{RunnerID: id, State: "Validate", Document: fleet.Document{Schema: fleet.Schema, RunID: w.Runner(id).RunID, Job: job}})
+}
+
+func TestPlan(t *testing.T) {
+	cases := map[string]struct {
+		labels   []string
+		before   func(w *world, job fleet.Job)
+		decision fleet.Verdict
+		reason   string
+		rule     string
+		err      string
+	}{
+		"a queued job is admitted": {decision: fleet.Admitted},
+		"a job of an unknown class is refused": {
+			labels:   []string{"self-hosted", "class:huge"},
+			decision: fleet.Refused, rule: "class.unknown", reason: `class "huge" is not one of large, small`,
+		},
+		"a label that is not ours is refused here": {
+			labels:   []string{"self-hosted", "gpu"},
+			decision: fleet.Refused, rule: "labels.unknown", reason: `label "gpu" is not one of this fleet's`,
+		},
+		"GitHub is down: admitted": {
+			before:   func(w *world, _ fleet.Job) { w.GitHub.Fails["Job"] = fleet.Errorf(fleet.GitHubUnavailable, "502") },
+			decision: fleet.Admitted,
+		},
+		"GitHub limits our rate: admitted": {
+			before:   func(w *world, _ fleet.Job) { w.GitHub.Fails["Job"] = lifecycletest.Limited(time.Minute) },
+			decision: fleet.Admitted,
+		},
+		"GitHub refuses the credential": {
+			before: func(w *world, _ fleet.Job) { w.GitHub.Fails["Job"] = fleet.Errorf(fleet.GitHubUnauthorized, "401") },
+			err:    fleet.GitHubUnauthorized,
+		},
+		"GitHub does not show the job": {
+			before: func(w *world, _ fleet.Job) { w.GitHub.Fails["Job"] = fleet.Errorf(fleet.GitHubNotFound, "404") },
+			err:    fleet.GitHubNotFound,
+		},
+		"the job was cancelled and no webhook told": {
+			before:   func(w *world, job fleet.Job) { w.GitHub.Set(lifecycletest.Completed(job, "cancelled")) },
+			decision: fleet.NotWanted, reason: "the job is completed on GitHub and needs no runner",
+		},
+		"the job waits for an approval": {
+			before:   func(w *world, job fleet.Job) { w.GitHub.Set(lifecycletest.Waiting(job)) },
+			decision: fleet.NotWanted, reason: "the job is waiting on GitHub and needs no runner",
+		},
+		"somebody else's runner has the job": {
+			before:   func(w *world, job fleet.Job) { w.GitHub.Set(lifecycletest.InProgress(job, "theirs")) },
+			decision: fleet.NotWanted, reason: "the job is in_progress on GitHub and needs no runner",
+		},
+		"the runner was let go": {
+			before: func(w *world, job fleet.Job) {
+				if err := w.Fleet().Completed(t.Context(), lifecycletest.Completed(job, "cancelled")); err != nil {
+					t.Fatal(err)
+				}
+			},
+			decision: fleet.NotWanted, reason: "its job was cancelled on GitHub before it took it",
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := lifecycletest.New(t)
+			job := w.Job(7, c.labels...)
+			id := w.Launch(job)
+			if c.before != nil {
+				c.before(w, job)
+			}
+			plan, err := run(t, w, id, job)
+			if fleet.ErrorName(err) != c.err {
+				t.Fatalf("error %v, want %s", err, c.err)
+			}
+			if plan.Decision != c.decision || plan.Reason != c.reason || plan.Rule != c.rule {
+				t.Errorf("%s by %q: %s", plan.Decision, plan.Rule, plan.Reason)
+			}
+			if admitted := plan.Decision == fleet.Admitted; admitted != !w.Run("job-7").At(fleet.StageAdmitted).IsZero() {
+				t.Error("the record does not say whether it was admitted")
+			}
+			if w.Tasks.Count() != 0 || len(w.GitHub.Names()) != 0 {
+				t.Error("something was spent")
+			}
+		})
+	}
+}
+
+func TestPlanHasLimitsAndSize(t *testing.T) {
+	w := lifecycletest.New(t)
+	job := w.Job(7, "self-hosted", "class:large", "image:node:22")
+	id := w.Launch(job)
+	plan, err := run(t, w, id, job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plan.ClassName != "large" || plan.Size.CPU != 4096 || plan.ImageSpec.String() != "image:docker.io/library/node:22" {
+		t.Errorf("class %s, size %+v, image %s", plan.ClassName, plan.Size, plan.ImageSpec)
+	}
+	if plan.StartSeconds != 900 || plan.IdleSeconds != 300 || plan.BuildSeconds != 3600 || plan.BuildLeaseSeconds != 900 {
+		t.Errorf("limits %+v", plan)
+	}
+	if r := w.Runner(id); r.ClassName != "large" || w.Run("job-7").Image != "image:docker.io/library/node:22" {
+		t.Error("the records do not show class and image")
+	}
+}
+
+func TestRefusedAsksNobody(t *testing.T) {
+	w := lifecycletest.New(t)
+	job := w.Job(7, "self-hosted", "class:huge")
+	if _, err := run(t, w, w.Launch(job), job); err != nil || len(w.GitHub.Calls) != 0 {
+		t.Errorf("%v; calls of GitHub: %q", err, w.GitHub.Calls)
+	}
+}
+
+func TestKilled(t *testing.T) {
+	cases := map[string]func(job fleet.Job) fleet.Job{
+		"queued":    func(job fleet.Job) fleet.Job { return job },
+		"cancelled": func(job fleet.Job) fleet.Job { return lifecycletest.Completed(job, "cancelled") },
+		"waiting":   lifecycletest.Waiting,
+		"elsewhere": func(job fleet.Job) fleet.Job { return lifecycletest.InProgress(job, "theirs") },
+	}
+	for name, onGitHub := range cases {
+		t.Run(name, func(t *testing.T) {
+			var job fleet.Job
+			setup := func(t *testing.T) *world {
+				w := lifecycletest.New(t)
+				job = w.Job(7)
+				w.Launch(job)
+				w.GitHub.Set(onGitHub(job))
+				return w
+			}
+			lifecycletest.KillEverywhere(t, setup, func(w *world) error {
+				_, err := run(t, w, "fleet-7-1", job)
+				return err
+			}, nil)
+		})
+	}
+}

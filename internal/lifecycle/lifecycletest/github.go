@@ -1,0 +1,129 @@
+package lifecycletest
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// Runner is a runner as GitHub has it. Working is the truth, and may contradict
+// Busy, which is only what the API says.
+type Runner struct {
+	fleet.Registration
+	Labels  []string
+	Working bool
+}
+
+// GitHub is GitHub's API. Fails and Loses script errors by method name (Job,
+// Registration, Delete, Register): a call that Fails has no effect, of one that
+// Loses only the answer is lost.
+type GitHub struct {
+	w       *World
+	jobs    map[int64]fleet.Job
+	runners map[string]*Runner
+	lastID  int64
+
+	Fails map[string]error
+	Loses map[string]error
+	Calls []string
+}
+
+// Limited is a rate limit with the wait that GitHub asks for.
+type Limited time.Duration
+
+func (l Limited) Error() string       { return "GitHub limits our rate" }
+func (l Limited) ErrorName() string   { return fleet.GitHubRateLimited }
+func (l Limited) Wait() time.Duration { return time.Duration(l) }
+
+// Set puts a job as GitHub has it now.
+func (g *GitHub) Set(job fleet.Job) { g.jobs[job.JobID] = job }
+
+// Runner is the runner of a name, nil if there is none.
+func (g *GitHub) Runner(name string) *Runner { return g.runners[name] }
+
+// Names are the names of all runners, sorted.
+func (g *GitHub) Names() (names []string) {
+	for name := range g.runners {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Remove takes a runner away as GitHub does after its job.
+func (g *GitHub) Remove(name string) { delete(g.runners, name) }
+
+func (g *GitHub) call(method string, effect func() error) error {
+	return g.w.point("GitHub."+method, func() error {
+		g.Calls = append(g.Calls, method)
+		if err := g.Fails[method]; err != nil {
+			return err
+		}
+		if err := effect(); err != nil {
+			return err
+		}
+		return g.Loses[method]
+	})
+}
+
+// Job reads a job.
+func (g *GitHub) Job(_ context.Context, _ string, id int64) (job fleet.Job, err error) {
+	err = g.call("Job", func() error {
+		var ok bool
+		if job, ok = g.jobs[id]; !ok {
+			return fleet.Errorf(fleet.GitHubNotFound, "GitHub has no job %d", id)
+		}
+		return nil
+	})
+	return job, err
+}
+
+// Registration finds a runner by its name.
+func (g *GitHub) Registration(_ context.Context, _, name string) (reg fleet.Registration, ok bool, err error) {
+	err = g.call("Registration", func() error {
+		if r := g.runners[name]; r != nil {
+			reg, ok = r.Registration, true
+		}
+		return nil
+	})
+	return reg, ok, err
+}
+
+// Delete removes a runner, unless it works.
+func (g *GitHub) Delete(_ context.Context, _ string, id int64) error {
+	return g.call("Delete", func() error {
+		for name, r := range g.runners {
+			if r.ID != id {
+				continue
+			}
+			if r.Working {
+				return fleet.Errorf(fleet.GitHubRunnerBusy, "runner %s is still running a job", name)
+			}
+			delete(g.runners, name)
+			return nil
+		}
+		return fleet.Errorf(fleet.GitHubNotFound, "GitHub has no runner %d", id)
+	})
+}
+
+// Register makes a runner. A name that is taken is a conflict.
+func (g *GitHub) Register(_ context.Context, _, name string, labels []string) (reg fleet.Registration, config string, err error) {
+	err = g.call("Register", func() error {
+		if g.runners[name] != nil {
+			return fleet.Errorf(fleet.GitHubConflict, "a runner with the name %s already exists", name)
+		}
+		g.lastID++
+		reg = fleet.Registration{ID: g.lastID, Name: name}
+		g.runners[name] = &Runner{Registration: reg, Labels: labels}
+		return nil
+	})
+	if err != nil {
+		return fleet.Registration{}, "", err
+	}
+	return reg, "config of " + name, nil
+}
+
+// Has is the job as GitHub has it.
+func (g *GitHub) Has(id int64) fleet.Job { return g.jobs[id] }

@@ -1,0 +1,249 @@
+package lifecycletest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// Tasks is the container platform. As ECS does, it refuses a client token that
+// comes with other parameters. Fails scripts errors by method name (Launch, Stop,
+// Describe).
+type Tasks struct {
+	w       *World
+	tasks   map[string]*fleet.Task
+	byToken map[string]string
+	params  map[string]string
+
+	Fails    map[string]error
+	Launches []string // the parameters of every call, in JSON
+}
+
+// Launch starts a task, the same one for the same client token.
+func (p *Tasks) Launch(_ context.Context, l fleet.TaskLaunch) (task fleet.Task, err error) {
+	err = p.w.point("Tasks.Launch", func() error {
+		text, err := json.Marshal(l)
+		if err != nil {
+			return err
+		}
+		p.Launches = append(p.Launches, string(text))
+		if was, known := p.params[l.ClientToken]; known && was != string(text) {
+			return fleet.Errorf(fleet.RunnerLaunchFailed, "client token %s came with other parameters", l.ClientToken)
+		}
+		p.params[l.ClientToken] = string(text)
+		if err := p.Fails["Launch"]; err != nil {
+			return err
+		}
+		arn, known := p.byToken[l.ClientToken]
+		if !known {
+			arn = fmt.Sprintf("task-%d", len(p.tasks)+1)
+			p.byToken[l.ClientToken] = arn
+			p.tasks[arn] = &fleet.Task{ARN: arn, StartedBy: l.RunnerID, LastStatus: fleet.TaskPending, Version: 1}
+		}
+		task = *p.tasks[arn]
+		return nil
+	})
+	return task, err
+}
+
+// Stop asks a task to stop. One that is not known is no error.
+func (p *Tasks) Stop(_ context.Context, arn, reason string) error {
+	return p.w.point("Tasks.Stop", func() error {
+		if err := p.Fails["Stop"]; err != nil {
+			return err
+		}
+		if task := p.tasks[arn]; task != nil && task.LastStatus != fleet.TaskStopped {
+			task.DesiredStatus, task.StoppedReason = fleet.TaskStopped, reason
+		}
+		return nil
+	})
+}
+
+// Describe reads a task.
+func (p *Tasks) Describe(_ context.Context, arn string) (task fleet.Task, ok bool, err error) {
+	err = p.w.point("Tasks.Describe", func() error {
+		if err := p.Fails["Describe"]; err != nil {
+			return err
+		}
+		if t := p.tasks[arn]; t != nil {
+			task, ok = *t, true
+		}
+		return nil
+	})
+	return task, ok, err
+}
+
+// Count is how many tasks were ever started.
+func (p *Tasks) Count() int { return len(p.byToken) }
+
+// Asked tells whether a task was asked to stop.
+func (p *Tasks) Asked(arn string) bool {
+	return p.tasks[arn] != nil && p.tasks[arn].DesiredStatus == fleet.TaskStopped
+}
+
+// Forget lets the platform not know a task any more.
+func (p *Tasks) Forget(arn string) { delete(p.tasks, arn) }
+
+// Of is the task that was started for a runner, the newest one.
+func (p *Tasks) Of(runnerID string) fleet.Task {
+	var arns []string
+	for arn, task := range p.tasks {
+		if task.StartedBy == runnerID {
+			arns = append(arns, arn)
+		}
+	}
+	if len(arns) == 0 {
+		p.w.t.Helper()
+		p.w.t.Fatalf("no task was started for %s", runnerID)
+	}
+	return *p.tasks[slices.Max(arns)]
+}
+
+// Runs lets a runner's container run and returns the task as an event tells it.
+func (p *Tasks) Runs(runnerID string) fleet.Task {
+	task := p.tasks[p.Of(runnerID).ARN]
+	task.LastStatus = fleet.TaskRunning
+	task.Version++
+	return *task
+}
+
+// Ends lets a runner's container end and returns the task as an event tells it.
+func (p *Tasks) Ends(runnerID string, exit int) fleet.Task {
+	task := p.tasks[p.Of(runnerID).ARN]
+	task.LastStatus, task.StopCode = fleet.TaskStopped, fleet.StopEssentialContainerExited
+	task.Containers = []fleet.Container{{Name: "runner", ExitCode: &exit}}
+	task.Version++
+	return *task
+}
+
+// Images are the image records, the locks on builds, and the builder.
+type Images struct {
+	w       *World
+	digests map[string]string
+	owners  map[string]string
+	until   map[string]time.Time
+	lease   map[string]time.Duration
+	waiters map[string][]string
+
+	Builds []string // every call of Build: "<tag> for <owner>"
+	Fails  error    // of Build
+}
+
+// Image returns the digest of a built image.
+func (i *Images) Image(_ context.Context, tag string) (digest string, ok bool, err error) {
+	err = i.w.point("Images.Image", func() error {
+		digest, ok = i.digests[tag]
+		return nil
+	})
+	return digest, ok, err
+}
+
+// PutImage records a built image.
+func (i *Images) PutImage(_ context.Context, tag, digest string, _ time.Time) error {
+	return i.w.point("Images.PutImage", func() error {
+		i.digests[tag] = digest
+		return nil
+	})
+}
+
+// JoinBuild notes a waiter and may make it the owner.
+func (i *Images) JoinBuild(_ context.Context, tag, runnerID string, now time.Time, lease time.Duration) (owner bool, err error) {
+	err = i.w.point("Images.JoinBuild", func() error {
+		if !slices.Contains(i.waiters[tag], runnerID) {
+			i.waiters[tag] = append(i.waiters[tag], runnerID)
+			slices.Sort(i.waiters[tag])
+		}
+		if was := i.owners[tag]; was == "" || was == runnerID || i.until[tag].Before(now) {
+			i.owners[tag], i.until[tag], i.lease[tag] = runnerID, now.Add(lease), lease
+			owner = true
+		}
+		return nil
+	})
+	return owner, err
+}
+
+// RenewBuild extends the lease of a build.
+func (i *Images) RenewBuild(_ context.Context, tag string, at time.Time) error {
+	return i.w.point("Images.RenewBuild", func() error {
+		if i.owners[tag] != "" {
+			i.until[tag] = at.Add(i.lease[tag])
+		}
+		return nil
+	})
+}
+
+// EndBuild gives the lock up and forgets who waited.
+func (i *Images) EndBuild(_ context.Context, tag string) error {
+	return i.w.point("Images.EndBuild", func() error {
+		delete(i.owners, tag)
+		delete(i.waiters, tag)
+		return nil
+	})
+}
+
+// Waiters lists who waits.
+func (i *Images) Waiters(_ context.Context, tag string) (ids []string, err error) {
+	err = i.w.point("Images.Waiters", func() error {
+		ids = slices.Clone(i.waiters[tag])
+		return nil
+	})
+	return ids, err
+}
+
+// Build starts a build.
+func (i *Images) Build(_ context.Context, _ fleet.ImageSpec, tag, owner string) error {
+	return i.w.point("Images.Build", func() error {
+		if i.Fails != nil {
+			return i.Fails
+		}
+		i.Builds = append(i.Builds, tag+" for "+owner)
+		return nil
+	})
+}
+
+// Until is when the lease of a build ends.
+func (i *Images) Until(tag string) time.Time { return i.until[tag] }
+
+// Definitions are the task definitions.
+type Definitions struct {
+	w     *World
+	arns  map[string]string
+	Fails error
+}
+
+// Register finds or makes the definition of a content.
+func (d *Definitions) Register(_ context.Context, definition fleet.TaskDefinition) (arn string, err error) {
+	err = d.w.point("Definitions.Register", func() error {
+		if d.Fails != nil {
+			return d.Fails
+		}
+		family := definition.Family()
+		if d.arns[family] == "" {
+			d.arns[family] = fmt.Sprintf("definition/%s:%d", family, 1)
+		}
+		arn = d.arns[family]
+		return nil
+	})
+	return arn, err
+}
+
+// Count is how many definitions there are.
+func (d *Definitions) Count() int { return len(d.arns) }
+
+// Bus keeps what was put on it.
+type Bus struct {
+	w      *World
+	Events []fleet.Event
+}
+
+// Put takes an event.
+func (b *Bus) Put(_ context.Context, e fleet.Event) error {
+	return b.w.point("Bus.Put", func() error {
+		b.Events = append(b.Events, e)
+		return nil
+	})
+}

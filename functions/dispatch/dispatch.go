@@ -64,7 +64,16 @@ func (h Handler) workflowJob(ctx context.Context, e fleet.WorkflowJob) error {
 		}
 		return h.Fleet.Queued(ctx, e.Job, e.ReceivedAt)
 	}
-	_, err := h.Fleet.LearnJob(ctx, e.Job)
+	job := e.Job
+	if e.Action == fleet.JobWaiting {
+		// This one may be late, and the job queued since: only GitHub knows. If it
+		// does not say, the event is believed.
+		if now, err := h.Fleet.GitHub.Job(ctx, job.Repository, job.JobID); err == nil {
+			job.Status, job.RunnerName, job.Conclusion = now.Status, now.RunnerName, now.Conclusion
+			job.StartedAt, job.CompletedAt = now.StartedAt, now.CompletedAt
+		}
+	}
+	_, err := h.Fleet.LearnJob(ctx, job)
 	return err
 }
 

@@ -52,6 +52,9 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 		return wait(fleet.OutcomeStopped, 0), nil
 	case runner.Stopped():
 		name, cause := lifecycle.StoppedBeforeJob(runner)
+		if name == fleet.RunnerNotWanted {
+			return wait(fleet.OutcomeStopped, 0), nil
+		}
 		return fleet.Wait{Outcome: fleet.OutcomeReaped, Seconds: 1, Error: name, Cause: cause}, nil
 	case runner.Took != 0:
 		return s.busy(ctx, runner)
@@ -115,9 +118,14 @@ func (s Step) unsure(ctx context.Context, runner fleet.Runner, err error) fleet.
 }
 
 // busy waits for the end of the job, never past the longest time a job may take.
+// Of a job that no webhook told of, the registration is the earliest start.
 func (s Step) busy(ctx context.Context, runner fleet.Runner) (fleet.Wait, error) {
 	limits := s.Fleet.Limits
-	left := limits.MaxRuntime - s.Fleet.Now().Sub(runner.At(fleet.StageJobStarted))
+	start := runner.At(fleet.StageJobStarted)
+	if start.IsZero() {
+		start = runner.At(fleet.StageRegistered)
+	}
+	left := limits.MaxRuntime - s.Fleet.Now().Sub(start)
 	if left > 0 {
 		return wait(fleet.OutcomeBusy, min(left, limits.Inspect)), nil
 	}
@@ -154,7 +162,7 @@ func (s Step) waiting(ctx context.Context, call fleet.Call, runner fleet.Runner)
 	case err != nil:
 		return s.unsure(ctx, runner, err), nil
 	case ended == lifecycle.EndBusy:
-		return wait(fleet.OutcomeBusy, limits.Inspect), nil
+		return s.busy(ctx, runner)
 	case !wanted:
 		return wait(fleet.OutcomeStopped, 0), nil
 	}

@@ -49,7 +49,7 @@ func (h Handler) workflowJob(ctx context.Context, doc json.RawMessage, d *delive
 	case fleet.Refused:
 		outcome = Refused
 	}
-	job.Labels = slimLabels(job.Labels)
+	job.Labels, job.HookID = slimLabels(job.Labels), d.hookID
 	if err := h.put(ctx, job, d); err != nil {
 		d.cause = err.Error()
 		return unavailable("the event could not be stored just now")

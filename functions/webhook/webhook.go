@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -90,6 +91,7 @@ const (
 // delivery is what becomes known of a request on its way, for its log line.
 type delivery struct {
 	id, event, action string
+	hookID            int64 // 0 if GitHub did not say; it is not signed
 	job               fleet.Job
 	cause             string // of a failure; not for the sender
 }
@@ -98,6 +100,7 @@ type delivery struct {
 // the bus again: whoever acts on it must know the job already.
 func (h Handler) Handle(ctx context.Context, r Request) (resp Response) {
 	d := &delivery{id: clip(r.header("X-GitHub-Delivery"), maxShort), event: clip(r.header("X-GitHub-Event"), maxShort)}
+	d.hookID, _ = strconv.ParseInt(r.header("X-GitHub-Hook-ID"), 10, 64) // absent or nonsense: 0
 	defer func() {
 		if p := recover(); p != nil {
 			d.cause = describePanic(p)

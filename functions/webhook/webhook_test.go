@@ -211,7 +211,7 @@ func TestNoPanicEscapes(t *testing.T) {
 
 func TestEventsStaySmall(t *testing.T) {
 	wild := strings.Repeat("\x01<", 4000)
-	long := make([]string, 100)
+	long := make([]string, fleet.MaxLabels-1) // and self-hosted
 	for i := range long {
 		long[i] = "run:" + strings.Repeat("\x02", i) + wild
 	}

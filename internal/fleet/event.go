@@ -29,6 +29,7 @@ const (
 	WebhookSource = "ecsrunner.webhook"
 	LocalSource   = "ecsrunner.local" // the one-machine platform, in place of aws.ecs and aws.codebuild
 	StatusSource  = "ecsrunner.status"
+	SweepSource   = "ecsrunner.sweep"
 )
 
 // WorkflowJob is the detail of a workflow_job event: slim, because Step

@@ -33,6 +33,7 @@ type Job struct {
 	RunnerID       int64      `json:"github_runner_id,omitempty"`
 	RunnerName     string     `json:"github_runner_name,omitempty"`
 	InstallationID int64      `json:"installation_id,omitempty"`
+	HookID         int64      `json:"hook_id,omitempty"` // of the webhook that told of it
 	CreatedAt      *time.Time `json:"created_at,omitempty"`
 	StartedAt      *time.Time `json:"started_at,omitempty"` // set even while queued: only good once in progress
 	CompletedAt    *time.Time `json:"completed_at,omitempty"`
@@ -51,4 +52,12 @@ type Registration struct {
 	Name   string
 	Online bool
 	Busy   bool
+}
+
+// Delivery is one attempt of GitHub's to deliver a webhook.
+type Delivery struct {
+	ID     int64
+	GUID   string // the same for every attempt
+	Event  string
+	Status int // of the answer, 0 if there was none in time
 }

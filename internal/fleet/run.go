@@ -93,6 +93,10 @@ func (t Times) set(s Stage, at time.Time) Times {
 // MaxFruitless is how many runners may end without a job before their run fails.
 const MaxFruitless = 5
 
+// MaxDisplaced is how often a run whose runner took another job is launched again
+// at once. After that the sweep does it, at its own pace.
+const MaxDisplaced = 3
+
 // Run is the fleet's record of one job. It ends in exactly one terminal status.
 type Run struct {
 	Schema     int       `json:"schema"`
@@ -113,8 +117,9 @@ type Run struct {
 
 	// LastRunner is the newest runner launched for it, whatever became of that.
 	LastRunner   string `json:"last_runner_id,omitempty"`
-	Launched     int    `json:"launched"`  // runners launched so far
-	Fruitless    int    `json:"fruitless"` // of them, ended without any job
+	Launched     int    `json:"launched"`            // runners launched so far
+	Displaced    int    `json:"displaced,omitempty"` // how often another job took its runner
+	Fruitless    int    `json:"fruitless"`           // of them, ended without any job
 	WaitsForRoom bool   `json:"waits_for_room,omitempty"`
 	Times        Times  `json:"times"`
 	Version      int64  `json:"version"`

@@ -18,6 +18,7 @@ type TookResult struct {
 	Relaunch []string // runs that lost their runner
 	End      []string // idle runners that nobody expects any more
 	Known    bool     // the fact was recorded already
+	Stop     bool     // policy had refused the job: the runner must not run it
 }
 
 // Took records that a runner took a job, and mends the expectations: GitHub gives
@@ -38,7 +39,7 @@ func Took(f TookFacts) TookResult {
 	run.WaitsForRoom = false
 	runner = runner.Progress(RunnerRunning).Mark(StageJobStarted, f.At)
 
-	var res TookResult
+	res := TookResult{Stop: f.Run.Status == RunRefused}
 	expected := run.RunnerID
 	if expected != runner.RunnerID {
 		run.RunnerID, runner.For = runner.RunnerID, run.RunID
@@ -62,6 +63,7 @@ func Took(f TookFacts) TookResult {
 			m.RunnerID = ""
 			if m.Wanted() {
 				m = m.Move(RunQueued, "its runner "+runner.RunnerID+" took another job")
+				m.Displaced++
 				res.Relaunch = append(res.Relaunch, m.RunID)
 			}
 			res.Changes.Runs = append(res.Changes.Runs, m)

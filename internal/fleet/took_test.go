@@ -103,6 +103,7 @@ func TestNoSwap(t *testing.T) {
 			run1.RunnerID, run1.Status, runner2.For = "", tc.displaced, ""
 			if tc.displaced == fleet.RunQueued {
 				run1.Reason = "its runner fleet-1-1 took another job"
+				run1.Displaced = 1
 			}
 			equal(t, got, fleet.TookResult{
 				Changes:  fleet.Changes{Runs: []fleet.Run{run1, wantRun}, Runners: []fleet.Runner{runner2, wantRunner}},
@@ -121,6 +122,7 @@ func TestAJobWithoutARunnerDisplacesAnother(t *testing.T) {
 	wantRun, wantRunner := taken(foreign, runner1)
 	wantRun.WaitsForRoom = false
 	run1.RunnerID, run1.Status, run1.Reason = "", fleet.RunQueued, "its runner fleet-1-1 took another job"
+	run1.Displaced = 1
 	equal(t, got, fleet.TookResult{
 		Changes:  fleet.Changes{Runs: []fleet.Run{run1, wantRun}, Runners: []fleet.Runner{wantRunner}},
 		Relaunch: []string{"job-1"},
@@ -185,4 +187,12 @@ func TestAClosingRunnerMayHaveTakenAJob(t *testing.T) {
 	equal(t, got.Took, int64(1))
 	equal(t, got.Phase, fleet.Closing) // who ends it learns from GitHub that it is busy
 	equal(t, got.Status, fleet.RunnerRunning)
+}
+
+func TestARefusedJobIsStopped(t *testing.T) {
+	run, runner := launched(t, jobOf(1))
+	run = run.Move(fleet.RunRefused, "no")
+	if res := fleet.Took(fleet.TookFacts{Run: run, Runner: runner, At: now}); !res.Stop || res.Changes.Runs[0].Status != fleet.RunRunning {
+		t.Errorf("a job that policy refused: stop %t, run %s; want it stopped and RUNNING until then", res.Stop, res.Changes.Runs[0].Status)
+	}
 }

@@ -30,10 +30,15 @@ func (f Fleet) Took(ctx context.Context, job fleet.Job, runnerID string, at time
 	if err := f.Signal(ctx, runner); err != nil {
 		return err
 	}
+	if res.Stop {
+		if err := f.Tasks.Stop(ctx, runner.TaskARN, "policy refused the job that the runner took"); err != nil {
+			return err
+		}
+	}
 	// The run it was launched for is among them even if the fact was known and
 	// whoever wrote it died before this line.
 	for _, runID := range append(res.Relaunch, runner.RunID) {
-		if _, err := f.Launch(ctx, runID); err != nil {
+		if err := f.launchDisplaced(ctx, runID); err != nil {
 			return err
 		}
 	}
@@ -49,6 +54,17 @@ func (f Fleet) Took(ctx context.Context, job fleet.Job, runnerID string, at time
 		}
 	}
 	return nil
+}
+
+// launchDisplaced launches a run that lost its runner, unless that happens so
+// often that it is left to the sweep.
+func (f Fleet) launchDisplaced(ctx context.Context, runID string) error {
+	run, ok, err := f.Records.Run(ctx, runID)
+	if err != nil || !ok || run.Displaced > fleet.MaxDisplaced {
+		return err
+	}
+	_, err = f.Launch(ctx, runID)
+	return err
 }
 
 // leftover is the job's own runner if nobody expects it any more: whoever gave

@@ -36,7 +36,7 @@ func (f Fleet) Launch(ctx context.Context, runID string) (runnerID string, err e
 	if err != nil || res.RunnerID == "" {
 		return "", err
 	}
-	input := encode(fleet.Document{Schema: fleet.Schema, RunID: run.RunID, Job: run.Job})
+	input := inputOf(run)
 	if err := f.Executions.Start(ctx, res.RunnerID, input); err != nil || !run.WaitsForRoom {
 		return res.RunnerID, err
 	}

@@ -32,7 +32,9 @@ func hear(t *testing.T, w *world, action string, job fleet.Job) {
 	}
 }
 
+// webhook is what GitHub sends about a job, and GitHub's API agrees with it.
 func webhook(w *world, action string, job fleet.Job) fleet.Event {
+	w.GitHub.Set(job)
 	return w.Event(fleet.WorkflowJobEvent, fleet.WorkflowJob{Action: action, Delivery: w.NewID(), ReceivedAt: w.Now(), Job: job})
 }
 
@@ -106,6 +108,22 @@ func TestQueuedWaitingQueued(t *testing.T) {
 	second := w.Run("job-7").RunnerID
 	if second == first || w.Runner(second).Phase != fleet.Open || w.Run("job-7").Launched != 2 {
 		t.Errorf("no second runner:\n%s", w.State())
+	}
+}
+
+// A waiting event that comes after the second queued one must not take the runner
+// away from the job: GitHub says that it is queued.
+func TestLateWaiting(t *testing.T) {
+	w := lifecycletest.New(t)
+	job := w.Job(7)
+	late := webhook(w, "waiting", waiting(job))
+	id := w.Idle(job)
+	w.GitHub.Set(job)
+	if err := handle(w, late); err != nil {
+		t.Fatal(err)
+	}
+	if w.Runner(id).Phase != fleet.Open || w.Run("job-7").Status != fleet.RunWaitingForJob {
+		t.Errorf("a late event took the runner away:\n%s", w.State())
 	}
 }
 

@@ -228,7 +228,7 @@ func TestARegistrationWhoseAnswerWasLostIsTakenAway(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Busy(w.Job(7))
 	_, _, _ = w.GitHub.Register(t.Context(), lifecycletest.Repository, id+".2", nil)
-	w.EditRunner(id, func(r *fleet.Runner) { r.Claims, r.ExitCode = 2, new(int) })
+	w.EditRunner(id, func(r *fleet.Runner) { r.Claims, r.RegistrationID, r.ExitCode = 2, 0, new(int) })
 	w.GitHub.Remove(id + ".1")
 	if _, err := run(t, w, recordstatus.RecordStatus, id, fleet.Document{}); err != nil || len(w.GitHub.Names()) != 0 {
 		t.Errorf("%v; GitHub still has %q", err, w.GitHub.Names())
@@ -238,7 +238,7 @@ func TestARegistrationWhoseAnswerWasLostIsTakenAway(t *testing.T) {
 func TestGitHubIsAskedAgain(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Idle(w.Job(7))
-	w.GitHub.Fails["Registration"] = fleet.Errorf(fleet.GitHubUnavailable, "down")
+	w.GitHub.Fails["Delete"] = fleet.Errorf(fleet.GitHubUnavailable, "down")
 	if _, err := run(t, w, recordstatus.RecordFailure, id, caught(fleet.RunnerIdleTimeout, "idle")); fleet.ErrorName(err) != fleet.GitHubUnavailable {
 		t.Errorf("error %v: Step Functions retries GitHub.Unavailable", err)
 	}

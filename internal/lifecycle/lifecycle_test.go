@@ -198,7 +198,7 @@ func TestEnd(t *testing.T) {
 			setup: func(w *world) string {
 				id := w.Idle(w.Job(7))
 				_, _, _ = w.GitHub.Register(t.Context(), lifecycletest.Repository, id+".3", nil)
-				w.EditRunner(id, func(r *fleet.Runner) { r.Claims = 3 })
+				w.EditRunner(id, func(r *fleet.Runner) { r.Claims, r.RegistrationID = 3, 0 })
 				return id
 			},
 			want: lifecycle.EndDone, phase: fleet.Closing, asked: true, expects: "fleet-7-1",
@@ -236,6 +236,7 @@ func TestWithoutGitHubNoTaskIsStopped(t *testing.T) {
 	for _, method := range []string{"Registration", "Delete"} {
 		w := lifecycletest.New(t)
 		id := w.Idle(w.Job(7))
+		w.EditRunner(id, func(r *fleet.Runner) { r.RegistrationID = 0 }) // its answer was lost: looked up by name
 		w.GitHub.Fails[method] = fleet.Errorf(fleet.GitHubUnavailable, "down")
 		if _, err := w.Fleet().End(t.Context(), id, "because"); fleet.ErrorName(err) != fleet.GitHubUnavailable || w.Tasks.Asked(w.Runner(id).TaskARN) {
 			t.Errorf("%s: %v\n%s", method, err, w.State())

@@ -42,6 +42,7 @@ func Close(f CloseFacts) CloseResult {
 		} else if f.Plan != nil && f.Plan.Decision != Admitted {
 			runner.Reason = f.Plan.Reason
 		}
+		runner.Unresolved = runner.Took == 0 && runner.RegistrationID != 0 && (runner.ExitCode == nil || *runner.ExitCode == 0)
 		runner = runner.Forget().Mark(StageClosed, f.Now)
 		capacity := f.Capacity
 		capacity.Open = max(0, capacity.Open-1)

@@ -75,6 +75,10 @@ type Runner struct {
 	FailureName string `json:"failure_name,omitempty"`
 	Failure     string `json:"failure,omitempty"`
 
+	// Unresolved says that it was registered and ended well, and that nobody told
+	// which job it took. The sweep looks for that job.
+	Unresolved bool `json:"unresolved,omitempty"`
+
 	Times   Times `json:"times"`
 	Version int64 `json:"version"`
 }

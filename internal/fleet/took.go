@@ -35,6 +35,7 @@ func Took(f TookFacts) TookResult {
 		return TookResult{Known: true} // facts are written once: the first stands
 	}
 	run.RanOn, runner.Took = runner.RunnerID, run.Job.JobID
+	runner.Unresolved = false
 	run = run.Move(RunRunning, "").Mark(StageJobStarted, f.At)
 	run.WaitsForRoom = false
 	runner = runner.Progress(RunnerRunning).Mark(StageJobStarted, f.At)

@@ -38,8 +38,8 @@ build: ## Build the programs into build/
 	@ls -l build | awk 'NR > 1 { printf "  %-12s %.1f MB\n", $$9, $$5 / 1e6 }'
 
 .PHONY: test-asl
-test-asl: ## Check the state machine with asl-validator (needs Node 20 or later)
-	@scripts/with-node statemachine/validator npm test --silent
+test-asl: ## Second opinions on the state machine (needs Node 20 and Python 3.11 or later)
+	@GO="$(GO)" scripts/test-asl
 
 .PHONY: test-octokit
 test-octokit: ## Send every recorded payload, signed by octokit (needs Node 20 or later)

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import asl from 'asl-validator';
 
-const [file] = process.argv.slice(2);
+const file = '../runner.asl.json';
 const text = readFileSync(file, 'utf8');
 
 const { isValid, errorsText } = asl(JSON.parse(text));

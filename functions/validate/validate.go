@@ -21,7 +21,8 @@ type Step struct {
 }
 
 // Run returns the plan for the job, or why it gets none. It fails with
-// GitHub.Unauthorized or GitHub.NotFound if GitHub does not show us the job.
+// GitHub.Unauthorized or GitHub.NotFound if GitHub does not show us the job, and
+// with Image.BreakerOpen while runners of its image end without a job.
 // It may be repeated.
 func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 	job := call.Document.Job
@@ -38,6 +39,13 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 	}
 	if err := s.record(ctx, call.RunnerID, decision); err != nil {
 		return fleet.Plan{}, err
+	}
+	health, err := s.Fleet.Records.Health(ctx, decision.Image.String())
+	if err != nil {
+		return fleet.Plan{}, err
+	}
+	if why := health.Broken(s.Fleet.Now()); why != "" {
+		return fleet.Plan{}, fleet.Errorf(fleet.ImageBreakerOpen, "%s", why)
 	}
 	limits := s.Policy.Limits
 	return fleet.Plan{

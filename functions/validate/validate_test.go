@@ -50,6 +50,15 @@ func TestPlan(t *testing.T) {
 			before: func(w *world, _ fleet.Job) { w.GitHub.Fails["Job"] = fleet.Errorf(fleet.GitHubNotFound, "404") },
 			err:    fleet.GitHubNotFound,
 		},
+		"runners of its image end without a job": {
+			before: func(w *world, _ fleet.Job) {
+				health := fleet.ImageHealth{Image: "v1", InARow: 3, OpenUntil: w.Now().Add(time.Minute), Reason: "why"}
+				if err := w.Records.Write(t.Context(), fleet.Changes{Health: &health}); err != nil {
+					t.Fatal(err)
+				}
+			},
+			err: fleet.ImageBreakerOpen,
+		},
 		"the job was cancelled and no webhook told": {
 			before:   func(w *world, job fleet.Job) { w.GitHub.Set(lifecycletest.Completed(job, "cancelled")) },
 			decision: fleet.NotWanted, reason: "the job is completed on GitHub and needs no runner",
@@ -86,7 +95,7 @@ func TestPlan(t *testing.T) {
 			if plan.Decision != c.decision || plan.Reason != c.reason || plan.Rule != c.rule {
 				t.Errorf("%s by %q: %s", plan.Decision, plan.Rule, plan.Reason)
 			}
-			if admitted := plan.Decision == fleet.Admitted; admitted != !w.Run("job-7").At(fleet.StageAdmitted).IsZero() {
+			if admitted := plan.Decision == fleet.Admitted || c.err == fleet.ImageBreakerOpen; admitted != !w.Run("job-7").At(fleet.StageAdmitted).IsZero() {
 				t.Error("the record does not say whether it was admitted")
 			}
 			if w.Tasks.Count() != 0 || len(w.GitHub.Names()) != 0 {

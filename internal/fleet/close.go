@@ -10,9 +10,10 @@ type CloseFacts struct {
 	Runner   Runner
 	Run      *Run // whose runner it is: of the job it took, else of the run that expects it
 	Capacity Capacity
-	Plan     *Plan  // Validate's decision, nil if it made none
-	Job      *Job   // what GitHub says of that run's job, nil if it was not asked
-	Error    string // the name of what the fleet could not do, "" if nothing
+	Health   ImageHealth // of the runner's image
+	Plan     *Plan       // Validate's decision, nil if it made none
+	Job      *Job        // what GitHub says of that run's job, nil if it was not asked
+	Error    string      // the name of what the fleet could not do, "" if nothing
 	Cause    string
 	Now      time.Time
 }
@@ -21,6 +22,7 @@ type CloseFacts struct {
 type CloseResult struct {
 	Changes  Changes
 	Relaunch string // the run that still wants a runner
+	Opened   bool   // the breaker of the runner's image opened
 	Runner   Runner
 	Run      *Run
 }
@@ -47,6 +49,10 @@ func Close(f CloseFacts) CloseResult {
 		capacity := f.Capacity
 		capacity.Open = max(0, capacity.Open-1)
 		res.Changes.Capacity = &capacity
+		health, changed, opened := f.Health.after(runner, f.Error, f.Cause, f.Now)
+		if res.Opened = opened; changed {
+			res.Changes.Health = &health
+		}
 	}
 	if f.Run != nil {
 		run, relaunch := closeRun(*f.Run, runner, f)
@@ -90,6 +96,10 @@ func closeRun(run Run, runner Runner, f CloseFacts) (_ Run, relaunch bool) {
 		return run, false
 	case f.Error == "":
 		return run.Move(RunQueued, "its runner was let go before it took a job"), true
+	case f.Error == ImageBreakerOpen:
+		run.NotBefore = f.Health.OpenUntil
+		run.WaitsForRoom = false
+		return run.Move(RunQueued, f.Error+": "+f.Cause), false
 	case endsRun[f.Error]:
 		return run.Move(RunFailed, f.Error+": "+f.Cause).Mark(StageClosed, f.Now), false
 	}

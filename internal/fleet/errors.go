@@ -17,6 +17,7 @@ const (
 	GitHubRateLimited  = "GitHub.RateLimited"  // primary or secondary rate limit
 	GitHubUnavailable  = "GitHub.Unavailable"  // 5xx, no answer, or one that cannot be read
 
+	ImageBreakerOpen = "Image.BreakerOpen" // its runners end without a job: tried again later
 	ImageBuildFailed = "Image.BuildFailed"
 
 	RecordsConflict    = "Records.Conflict"    // somebody else changed the record first: read again

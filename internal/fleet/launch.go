@@ -19,11 +19,12 @@ type Changes struct {
 	Runs     []Run
 	Runners  []Runner
 	Capacity *Capacity
+	Health   *ImageHealth
 }
 
 // Empty tells whether there is nothing to write.
 func (c Changes) Empty() bool {
-	return len(c.Runs) == 0 && len(c.Runners) == 0 && c.Capacity == nil
+	return len(c.Runs) == 0 && len(c.Runners) == 0 && c.Capacity == nil && c.Health == nil
 }
 
 // LaunchResult says what Launch decided.
@@ -42,6 +43,8 @@ func Launch(fleetName string, maxRunners int, run Run, capacity Capacity, now ti
 		return LaunchResult{Reason: "the run needs no runner"}
 	case run.RunnerID != "":
 		return LaunchResult{RunnerID: run.RunnerID}
+	case run.NotBefore.After(now):
+		return LaunchResult{Reason: run.Reason}
 	case run.Fruitless >= MaxFruitless:
 		return LaunchResult{Reason: "too many runners ended without a job"}
 	case capacity.Open >= maxRunners:

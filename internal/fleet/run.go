@@ -121,8 +121,10 @@ type Run struct {
 	Displaced    int    `json:"displaced,omitempty"` // how often another job took its runner
 	Fruitless    int    `json:"fruitless"`           // of them, ended without any job
 	WaitsForRoom bool   `json:"waits_for_room,omitempty"`
-	Times        Times  `json:"times"`
-	Version      int64  `json:"version"`
+	// NotBefore is when the next runner may be launched, if that has to wait.
+	NotBefore time.Time `json:"not_before,omitzero"`
+	Times     Times     `json:"times"`
+	Version   int64     `json:"version"`
 }
 
 // NewRun makes the record of a job that was just heard of.

@@ -42,13 +42,8 @@ func (f ForFleet) ActiveJobs(ctx context.Context, repository string) iter.Seq2[f
 				yield(fleet.Job{}, err)
 				return
 			}
-			for job, err := range f.Client.RunJobs(ctx, repo, run.ID) {
-				if failure, ok := errors.AsType[*Error](err); ok && failure.ErrorName() == NotFound {
-					break // the run was deleted since it was listed
-				}
-				active := fleetJob(repository, job)
-				active.Private = run.Repository.Private
-				if !yield(active, err) || err != nil {
+			for job, err := range f.jobsOf(ctx, repository, run) {
+				if !yield(job, err) || err != nil {
 					return
 				}
 			}
@@ -68,6 +63,50 @@ func (f ForFleet) activeRuns(ctx context.Context, repo Repository) iter.Seq2[Wor
 				if !yield(run, err) || err != nil {
 					return
 				}
+			}
+		}
+	}
+}
+
+// queueLimit is how long before its end a workflow run may have begun that
+// EndedJobs still finds: GitHub gives a queued job up after 24 h.
+const queueLimit = 36 * time.Hour
+
+// EndedJobs yields the jobs of workflow runs that have ended since a time. An
+// error is the last thing it yields.
+func (f ForFleet) EndedJobs(ctx context.Context, repository string, since time.Time) iter.Seq2[fleet.Job, error] {
+	repo := parse(repository)
+	return func(yield func(fleet.Job, error) bool) {
+		for run, err := range f.Client.WorkflowRuns(ctx, repo, "completed") {
+			switch {
+			case err != nil:
+				yield(fleet.Job{}, err)
+				return
+			case run.CreatedAt.Before(since.Add(-queueLimit)):
+				return // the newest come first
+			case run.UpdatedAt.Before(since.Truncate(time.Second)): // GitHub's times have whole seconds
+				continue
+			}
+			for job, err := range f.jobsOf(ctx, repository, run) {
+				if !yield(job, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// jobsOf yields the jobs of a run, none if it was deleted since it was listed.
+func (f ForFleet) jobsOf(ctx context.Context, repository string, run WorkflowRun) iter.Seq2[fleet.Job, error] {
+	return func(yield func(fleet.Job, error) bool) {
+		for job, err := range f.Client.RunJobs(ctx, parse(repository), run.ID) {
+			if failure, ok := errors.AsType[*Error](err); ok && failure.ErrorName() == NotFound {
+				return
+			}
+			found := fleetJob(repository, job)
+			found.Private = run.Repository.Private
+			if !yield(found, err) || err != nil {
+				return
 			}
 		}
 	}

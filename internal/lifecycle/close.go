@@ -29,9 +29,15 @@ func (f Fleet) Close(ctx context.Context, runnerID string, plan *fleet.Plan, nam
 		if facts.Capacity, err = f.Records.Capacity(ctx); err != nil {
 			return fleet.Changes{}, err
 		}
+		if facts.Health, err = f.Records.Health(ctx, facts.Runner.Image); err != nil {
+			return fleet.Changes{}, err
+		}
 		res = fleet.Close(facts)
 		return res.Changes, nil
 	})
+	if err == nil && res.Opened {
+		f.Log.ErrorContext(ctx, "breaker opened: runners of an image end without a job", "image", res.Runner.Image, "reason", res.Changes.Health.Reason, "until", res.Changes.Health.OpenUntil)
+	}
 	return res, err
 }
 

@@ -26,6 +26,11 @@ func (f Fleet) Launch(ctx context.Context, runID string) (runnerID string, err e
 			res = fleet.LaunchResult{}
 			return fleet.Changes{Runs: []fleet.Run{run}}, nil
 		}
+		if older, err := f.olderWaits(ctx, runID); err != nil {
+			return fleet.Changes{}, err
+		} else if older {
+			capacity.Open = max(capacity.Open, f.MaxRunners) // what room there is, is that one's
+		}
 		res = fleet.Launch(f.Name, f.MaxRunners, run, capacity, f.Now())
 		for i := range res.Changes.Runs {
 			// Until its execution is started LaunchWaiting must find it again.
@@ -48,6 +53,16 @@ func (f Fleet) Launch(ctx context.Context, runID string) (runnerID string, err e
 		run.WaitsForRoom = false
 		return fleet.Changes{Runs: []fleet.Run{run}}, nil
 	})
+}
+
+// olderWaits tells whether another run has waited for room for longer.
+func (f Fleet) olderWaits(ctx context.Context, runID string) (bool, error) {
+	waiting, err := f.Records.WaitingForRoom(ctx, 1)
+	if err != nil || len(waiting) == 0 || waiting[0] == runID {
+		return false, err
+	}
+	oldest, ok, err := f.Records.Run(ctx, waiting[0])
+	return ok && oldest.RunnerID == "" && oldest.Wanted(), err
 }
 
 // LaunchWaiting launches the oldest runs that wait for room, as far as there is

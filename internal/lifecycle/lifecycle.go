@@ -24,6 +24,7 @@ type Records interface {
 	Run(ctx context.Context, runID string) (fleet.Run, bool, error)
 	Runner(ctx context.Context, runnerID string) (fleet.Runner, bool, error)
 	Capacity(ctx context.Context) (fleet.Capacity, error)
+	Health(ctx context.Context, image string) (fleet.ImageHealth, error)
 	Write(ctx context.Context, changes fleet.Changes) error
 	// WaitingForRoom lists up to limit runs that wait for room, oldest first.
 	WaitingForRoom(ctx context.Context, limit int) ([]string, error)

@@ -336,3 +336,22 @@ func TestOneOpenRunnerAtATime(t *testing.T) {
 		t.Errorf("%q, %v; %d fruitless", next, err, w.Run("job-7").Fruitless)
 	}
 }
+
+// A job that comes when a place has just become free does not overtake one that
+// has waited for it.
+func TestNobodyOvertakes(t *testing.T) {
+	w := lifecycletest.New(t)
+	w.MaxRunners = 1
+	first := w.Idle(w.Job(1))
+	w.Launch(w.Job(2)) // waits
+	if _, err := w.Fleet().Close(t.Context(), first, nil, "", ""); err != nil {
+		t.Fatal(err)
+	}
+	w.Launch(w.Job(3))
+	if w.Run("job-3").Launched != 0 || !w.Run("job-3").WaitsForRoom {
+		t.Errorf("job 3 took the place of job 2:\n%s", w.State())
+	}
+	if err := w.Fleet().LaunchWaiting(t.Context()); err != nil || w.Run("job-2").Launched != 1 {
+		t.Errorf("job 2 was not launched (%v):\n%s", err, w.State())
+	}
+}

@@ -80,8 +80,10 @@ func absent(t *testing.T, s Store) {
 	must(t, err)
 	capacity, err := s.Capacity(t.Context())
 	must(t, err)
-	if foundRun || foundRunner || capacity != (fleet.Capacity{}) {
-		t.Errorf("an empty store has a run (%t), a runner (%t) or capacity %+v", foundRun, foundRunner, capacity)
+	health, err := s.Health(t.Context(), "image")
+	must(t, err)
+	if foundRun || foundRunner || capacity != (fleet.Capacity{}) || health != (fleet.ImageHealth{}) {
+		t.Errorf("an empty store has a run (%t), a runner (%t), capacity %+v or health %+v", foundRun, foundRunner, capacity, health)
 	}
 }
 
@@ -90,8 +92,14 @@ func roundTrip(t *testing.T, s Store) {
 	r, n := run(1), runner("f-1-1")
 	r.Reason, r.WaitsForRoom, r.RanOn = "weird \"text\" \u2028 ü", true, "f-1-1"
 	n.TaskToken, n.ExitCode, n.Took = "token", &exit, 1<<62
-	must(t, s.Write(t.Context(), fleet.Changes{Runs: []fleet.Run{r}, Runners: []fleet.Runner{n}, Capacity: &fleet.Capacity{Open: 1}}))
+	must(t, s.Write(t.Context(), fleet.Changes{Runs: []fleet.Run{r}, Runners: []fleet.Runner{n}, Capacity: &fleet.Capacity{Open: 1}, Health: &fleet.ImageHealth{Image: "image", InARow: 2, Reason: "why"}}))
 	r.Version, n.Version = 1, 1
+
+	health, err := s.Health(t.Context(), "image")
+	must(t, err)
+	if want := (fleet.ImageHealth{Image: "image", InARow: 2, Reason: "why", Version: 1}); health != want {
+		t.Errorf("health %+v, want %+v", health, want)
+	}
 
 	gotRun, _, err := s.Run(t.Context(), "job-1")
 	must(t, err)
@@ -111,7 +119,7 @@ func roundTrip(t *testing.T, s Store) {
 }
 
 func madeOnce(t *testing.T, s Store) {
-	for _, changes := range []fleet.Changes{{Runs: []fleet.Run{run(1)}}, {Runners: []fleet.Runner{runner("f-1-1")}}, {Capacity: &fleet.Capacity{Open: 1}}} {
+	for _, changes := range []fleet.Changes{{Runs: []fleet.Run{run(1)}}, {Runners: []fleet.Runner{runner("f-1-1")}}, {Capacity: &fleet.Capacity{Open: 1}}, {Health: &fleet.ImageHealth{Image: "image"}}} {
 		must(t, s.Write(t.Context(), changes))
 		mustConflict(t, s.Write(t.Context(), changes))
 	}

@@ -10,6 +10,7 @@ type Executions struct {
 	w      *World
 	inputs map[string]string
 	open   map[string]string // token → execution
+	ended  map[string]bool
 	tokens int
 
 	Starts     []string // every call of Start
@@ -47,6 +48,25 @@ func (e *Executions) Open(execution string) bool {
 
 // Input is the document that an execution was started with.
 func (e *Executions) Input(name string) string { return e.inputs[name] }
+
+// End ends an execution without a word.
+func (e *Executions) End(name string) {
+	e.TimeOut(name)
+	e.ended[name] = true
+}
+
+// Forget lets an execution never have been started.
+func (e *Executions) Forget(name string) { delete(e.inputs, name) }
+
+// Running tells how an execution stands.
+func (e *Executions) Running(_ context.Context, name string) (running, known bool, err error) {
+	err = e.w.point("Executions.Running", func() error {
+		_, known = e.inputs[name]
+		running = known && !e.ended[name]
+		return nil
+	})
+	return running, known, err
+}
 
 // Count is how many executions there are.
 func (e *Executions) Count() int { return len(e.inputs) }

@@ -1,6 +1,7 @@
 package lifecycletest
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -30,18 +31,24 @@ func (w *World) point(call string, effect func() error) error {
 		}
 	}
 	err := effect()
-	if meddle := w.meddle[call]; meddle != nil {
-		delete(w.meddle, call)
-		w.meddling = true
-		meddle()
-		w.meddling = false
-	}
+	w.letMeddle(call)
 	if due && w.fault.After {
 		if err := w.strike(call); err != nil {
 			return err
 		}
 	}
 	return err
+}
+
+func (w *World) letMeddle(call string) {
+	for _, at := range []string{call, fmt.Sprint(w.points)} {
+		if meddle := w.meddle[at]; meddle != nil {
+			delete(w.meddle, at)
+			w.meddling = true
+			meddle()
+			w.meddling = false
+		}
+	}
 }
 
 func (w *World) strike(call string) error {
@@ -61,6 +68,9 @@ func (w *World) strike(call string) error {
 // After lets somebody else act, once and without faults, right after a call such
 // as "GitHub.Register" has had its effect.
 func (w *World) After(call string, act func()) { w.meddle[call] = act }
+
+// AfterPoint is After for the n-th call of Suffer's, whichever that is.
+func (w *World) AfterPoint(n int, act func()) { w.meddle[fmt.Sprint(n)] = act }
 
 // Points is how many calls were made so far.
 func (w *World) Points() int { return w.points }

@@ -2,7 +2,10 @@ package lifecycletest
 
 import (
 	"context"
+	"iter"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -16,8 +19,7 @@ type Runner struct {
 	Working bool
 }
 
-// GitHub is GitHub's API. Fails and Loses script errors by method name (Job,
-// Registration, Delete, Register): a call that Fails has no effect, of one that
+// GitHub is GitHub's API. Fails and Loses script errors by method name: a call that Fails has no effect, of one that
 // Loses only the answer is lost.
 type GitHub struct {
 	w       *World
@@ -28,6 +30,11 @@ type GitHub struct {
 	Fails map[string]error
 	Loses map[string]error
 	Calls []string
+
+	Unlisted    map[int64]bool   // jobs of workflow runs that have ended
+	HookID      int64            // of the webhook
+	Delivered   []fleet.Delivery // the webhook's deliveries, the oldest first
+	Redelivered []int64          // the deliveries that were asked for again
 }
 
 // Limited is a rate limit with the wait that GitHub asks for.
@@ -127,3 +134,82 @@ func (g *GitHub) Register(_ context.Context, _, name string, labels []string) (r
 
 // Has is the job as GitHub has it.
 func (g *GitHub) Has(id int64) fleet.Job { return g.jobs[id] }
+
+// Gone lets GitHub not know a job.
+func (g *GitHub) Gone(id int64) { delete(g.jobs, id) }
+
+// ActiveJobs yields the jobs of workflow runs that have not ended.
+func (g *GitHub) ActiveJobs(_ context.Context, repository string) iter.Seq2[fleet.Job, error] {
+	return list(g, "ActiveJobs", func() (jobs []fleet.Job, _ error) {
+		for _, id := range slices.Sorted(maps.Keys(g.jobs)) {
+			if job := g.jobs[id]; !g.Unlisted[id] && strings.EqualFold(job.Repository, repository) {
+				jobs = append(jobs, job)
+			}
+		}
+		return jobs, nil
+	})
+}
+
+// EndedJobs yields the jobs that are Unlisted since their workflow runs have
+// ended.
+func (g *GitHub) EndedJobs(_ context.Context, repository string, _ time.Time) iter.Seq2[fleet.Job, error] {
+	return list(g, "EndedJobs", func() (jobs []fleet.Job, _ error) {
+		for _, id := range slices.Sorted(maps.Keys(g.jobs)) {
+			if job := g.jobs[id]; g.Unlisted[id] && job.Status == fleet.JobCompleted && strings.EqualFold(job.Repository, repository) {
+				jobs = append(jobs, job)
+			}
+		}
+		return jobs, nil
+	})
+}
+
+// Registrations yields all runners of a repository, whichever they say.
+func (g *GitHub) Registrations(context.Context, string) iter.Seq2[fleet.Registration, error] {
+	return list(g, "Registrations", func() (regs []fleet.Registration, _ error) {
+		for _, name := range g.Names() {
+			regs = append(regs, g.runners[name].Registration)
+		}
+		return regs, nil
+	})
+}
+
+// Deliveries yields what the webhook delivered, the newest first.
+func (g *GitHub) Deliveries(_ context.Context, _ string, hookID int64) iter.Seq2[fleet.Delivery, error] {
+	return list(g, "Deliveries", func() ([]fleet.Delivery, error) {
+		if hookID != g.HookID {
+			return nil, fleet.Errorf(fleet.GitHubNotFound, "GitHub has no webhook %d", hookID)
+		}
+		newest := slices.Clone(g.Delivered)
+		slices.Reverse(newest)
+		return newest, nil
+	})
+}
+
+// Redeliver asks for one more attempt.
+func (g *GitHub) Redeliver(_ context.Context, _ string, _, deliveryID int64) error {
+	return g.call("Redeliver", func() error {
+		g.Redelivered = append(g.Redelivered, deliveryID)
+		return nil
+	})
+}
+
+// list is one call that yields what it finds.
+func list[T any](g *GitHub, method string, find func() ([]T, error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var found []T
+		err := g.call(method, func() (err error) {
+			found, err = find()
+			return err
+		})
+		if err != nil {
+			var none T
+			yield(none, err)
+			return
+		}
+		for _, one := range found {
+			if !yield(one, nil) {
+				return
+			}
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -42,7 +43,7 @@ func (p *Tasks) Launch(_ context.Context, l fleet.TaskLaunch) (task fleet.Task, 
 		if !known {
 			arn = fmt.Sprintf("task-%d", len(p.tasks)+1)
 			p.byToken[l.ClientToken] = arn
-			p.tasks[arn] = &fleet.Task{ARN: arn, StartedBy: l.RunnerID, LastStatus: fleet.TaskPending, Version: 1}
+			p.tasks[arn] = &fleet.Task{ARN: arn, StartedBy: l.RunnerID, LastStatus: fleet.TaskPending, Version: 1, CreatedAt: new(p.w.now)}
 		}
 		task = *p.tasks[arn]
 		return nil
@@ -75,6 +76,28 @@ func (p *Tasks) Describe(_ context.Context, arn string) (task fleet.Task, ok boo
 		return nil
 	})
 	return task, ok, err
+}
+
+// Tasks lists all tasks that the platform knows.
+func (p *Tasks) Tasks(context.Context) (tasks []fleet.Task, err error) {
+	err = p.w.point("Tasks.Tasks", func() error {
+		if err := p.Fails["Tasks"]; err != nil {
+			return err
+		}
+		for _, arn := range slices.Sorted(maps.Keys(p.tasks)) {
+			tasks = append(tasks, *p.tasks[arn])
+		}
+		return nil
+	})
+	return tasks, err
+}
+
+// Edit changes a task past the platform.
+func (p *Tasks) Edit(arn string, edit func(*fleet.Task)) { edit(p.tasks[arn]) }
+
+// Add puts a live task there that nobody launched through the fleet.
+func (p *Tasks) Add(arn, startedBy string) {
+	p.tasks[arn] = &fleet.Task{ARN: arn, StartedBy: startedBy, LastStatus: fleet.TaskRunning, Version: 1, CreatedAt: new(p.w.now)}
 }
 
 // Count is how many tasks were ever started.
@@ -114,7 +137,7 @@ func (p *Tasks) Runs(runnerID string) fleet.Task {
 // Ends lets a runner's container end and returns the task as an event tells it.
 func (p *Tasks) Ends(runnerID string, exit int) fleet.Task {
 	task := p.tasks[p.Of(runnerID).ARN]
-	task.LastStatus, task.StopCode = fleet.TaskStopped, fleet.StopEssentialContainerExited
+	task.LastStatus, task.StopCode, task.StoppedAt = fleet.TaskStopped, fleet.StopEssentialContainerExited, new(p.w.now)
 	task.Containers = []fleet.Container{{Name: "runner", ExitCode: &exit}}
 	task.Version++
 	return *task

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -15,7 +16,10 @@ type Records struct {
 	runs     map[string]fleet.Run
 	runners  map[string]fleet.Runner
 	capacity fleet.Capacity
+	health   map[string]fleet.ImageHealth
+	cursors  map[string]string
 	Reads    int
+	Repairs  map[string]int
 }
 
 // Run reads one run.
@@ -70,6 +74,85 @@ func (r *Records) WaitingForRoom(_ context.Context, limit int) (ids []string, er
 	return ids, err
 }
 
+// OpenRunners lists the runners that are not closed.
+func (r *Records) OpenRunners(context.Context) (open []fleet.Runner, err error) {
+	err = r.w.point("Records.OpenRunners", func() error {
+		for _, id := range slices.Sorted(maps.Keys(r.runners)) {
+			if runner := r.runners[id]; runner.Phase != fleet.Closed {
+				open = append(open, clone(runner))
+			}
+		}
+		return nil
+	})
+	return open, err
+}
+
+// UnresolvedRunners lists up to limit runners of which nobody knows the job.
+func (r *Records) UnresolvedRunners(_ context.Context, limit int) (found []fleet.Runner, err error) {
+	err = r.w.point("Records.UnresolvedRunners", func() error {
+		for _, id := range slices.Sorted(maps.Keys(r.runners)) {
+			if runner := r.runners[id]; runner.Unresolved && len(found) < limit {
+				found = append(found, clone(runner))
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
+// OpenRuns lists up to limit runs that have not ended, the oldest first.
+func (r *Records) OpenRuns(_ context.Context, limit int) (open []fleet.Run, err error) {
+	err = r.w.point("Records.OpenRuns", func() error {
+		for _, run := range r.runs {
+			if !run.Status.Terminal() {
+				open = append(open, clone(run))
+			}
+		}
+		slices.SortFunc(open, func(a, b fleet.Run) int {
+			return cmp.Or(a.At(fleet.StageReceived).Compare(b.At(fleet.StageReceived)), cmp.Compare(a.RunID, b.RunID))
+		})
+		open = open[:min(limit, len(open))]
+		return nil
+	})
+	return open, err
+}
+
+// Cursor reads a place that the sweep has come to.
+func (r *Records) Cursor(_ context.Context, name string) (value string, err error) {
+	err = r.w.point("Records.Cursor", func() error {
+		value = r.cursors[name]
+		return nil
+	})
+	return value, err
+}
+
+// PutCursor keeps a place that the sweep has come to.
+func (r *Records) PutCursor(_ context.Context, name, value string) error {
+	return r.w.point("Records.PutCursor", func() error {
+		r.cursors[name] = value
+		return nil
+	})
+}
+
+// AddRepairs counts repairs.
+func (r *Records) AddRepairs(_ context.Context, repairs map[string]int) error {
+	return r.w.point("Records.AddRepairs", func() error {
+		for cause, n := range repairs {
+			r.Repairs[cause] += n
+		}
+		return nil
+	})
+}
+
+// Miscount sets the count of open runners to what it is not.
+func (r *Records) Miscount(open int) {
+	r.capacity.Open = open
+	r.capacity.Version++
+}
+
+// Lose takes a runner's record away.
+func (r *Records) Lose(runnerID string) { delete(r.runners, runnerID) }
+
 // Write writes all changes or none.
 func (r *Records) Write(_ context.Context, c fleet.Changes) error {
 	return r.w.point("Records.Write", func() error {
@@ -84,6 +167,9 @@ func (r *Records) Write(_ context.Context, c fleet.Changes) error {
 			}
 		}
 		if c.Capacity != nil && c.Capacity.Version != r.capacity.Version {
+			return conflict()
+		}
+		if c.Health != nil && c.Health.Version != r.health[c.Health.Image].Version {
 			return conflict()
 		}
 		if err := once(c); err != nil {
@@ -101,8 +187,22 @@ func (r *Records) Write(_ context.Context, c fleet.Changes) error {
 			r.capacity = *c.Capacity
 			r.capacity.Version++
 		}
+		if c.Health != nil {
+			health := *c.Health
+			health.Version++
+			r.health[health.Image] = health
+		}
 		return nil
 	})
+}
+
+// Health reads how an image's runners have ended.
+func (r *Records) Health(_ context.Context, image string) (health fleet.ImageHealth, err error) {
+	err = r.w.point("Records.Health", func() error {
+		health = r.health[image]
+		return nil
+	})
+	return health, err
 }
 
 // once refuses a transaction that writes a record twice, as DynamoDB does and as

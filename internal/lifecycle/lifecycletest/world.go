@@ -54,9 +54,9 @@ func New(t *testing.T) *World {
 		t: t, now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC), MaxRunners: 20,
 		Log: new(strings.Builder), meddle: map[string]func(){},
 	}
-	w.Records = &Records{w: w, runs: map[string]fleet.Run{}, runners: map[string]fleet.Runner{}}
-	w.Executions = &Executions{w: w, inputs: map[string]string{}, open: map[string]string{}}
-	w.GitHub = &GitHub{w: w, jobs: map[int64]fleet.Job{}, runners: map[string]*Runner{}, Fails: map[string]error{}, Loses: map[string]error{}}
+	w.Records = &Records{w: w, runs: map[string]fleet.Run{}, runners: map[string]fleet.Runner{}, cursors: map[string]string{}, health: map[string]fleet.ImageHealth{}, Repairs: map[string]int{}}
+	w.Executions = &Executions{w: w, inputs: map[string]string{}, open: map[string]string{}, ended: map[string]bool{}}
+	w.GitHub = &GitHub{w: w, jobs: map[int64]fleet.Job{}, runners: map[string]*Runner{}, Fails: map[string]error{}, Loses: map[string]error{}, Unlisted: map[int64]bool{}}
 	w.Tasks = &Tasks{w: w, tasks: map[string]*fleet.Task{}, byToken: map[string]string{}, params: map[string]string{}, Fails: map[string]error{}}
 	w.Images = &Images{w: w, digests: map[string]string{}, owners: map[string]string{}, until: map[string]time.Time{}, lease: map[string]time.Duration{}, waiters: map[string][]string{}}
 	w.Definitions = &Definitions{w: w, arns: map[string]string{}}

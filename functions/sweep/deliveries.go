@@ -1,0 +1,185 @@
+package sweep
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// A failed delivery is asked for at most mostAttempts times, after 0, 2, 6, 14, 30
+// and 62 minutes. Of a receiver that is down for longer, the part that looks at
+// jobs makes good what counts.
+const mostAttempts = 6
+
+func nextAttempt(attempts int) time.Duration { return time.Minute << attempts }
+
+// hookCursor keeps the id of a repository's webhook, which only a delivery tells.
+func hookCursor(repository string) string { return "hook/" + strings.ToLower(repository) }
+
+// deliveryCursor keeps how far the deliveries of a webhook were looked at.
+func deliveryCursor(repository string) string { return "delivery/" + strings.ToLower(repository) }
+
+// delivered is what deliveryCursor keeps.
+type delivered struct {
+	Until  int64             `json:"until"`            // the newest delivery that was looked at
+	Failed map[string]missed `json:"failed,omitempty"` // by GUID, of those up to it
+}
+
+// missed is a webhook that did not arrive.
+type missed struct {
+	ID       int64     `json:"id"` // of the newest attempt that we know
+	Attempts int       `json:"attempts"`
+	Asked    time.Time `json:"asked,omitzero"` // when the last one was asked for
+}
+
+// noteHooks keeps the first id that a delivery told. The header is not signed, so
+// a later one does not replace it; only GitHub can, by not knowing the webhook.
+func (s *sweep) noteHooks(ctx context.Context, hooks map[string]int64) error {
+	return each(s.Policy.Repositories, func(repository string) error {
+		id := hooks[strings.ToLower(repository)]
+		if id == 0 {
+			return nil
+		}
+		if known, err := s.number(ctx, hookCursor(repository)); err != nil || known != 0 {
+			return err
+		}
+		return s.Records.PutCursor(ctx, hookCursor(repository), strconv.FormatInt(id, 10))
+	})
+}
+
+// deliveries asks GitHub once more for the webhooks that it could not deliver:
+// GitHub does not try again by itself.
+func (s *sweep) deliveries(ctx context.Context) error {
+	return each(s.Policy.Repositories, func(repository string) error {
+		hookID, err := s.number(ctx, hookCursor(repository))
+		if err != nil || hookID == 0 {
+			return err // no webhook has come yet, or not with its id
+		}
+		return s.redeliver(ctx, repository, hookID)
+	})
+}
+
+func (s *sweep) redeliver(ctx context.Context, repository string, hookID int64) error {
+	text, err := s.Records.Cursor(ctx, deliveryCursor(repository))
+	if err != nil {
+		return err
+	}
+	var was delivered
+	if json.Unmarshal([]byte(text), &was) != nil {
+		was = delivered{} // none yet
+	}
+	now, err := s.lookAtDeliveries(ctx, repository, hookID, was)
+	if fleet.IsNamed(err, fleet.GitHubNotFound) {
+		return s.Records.PutCursor(ctx, hookCursor(repository), "")
+	}
+	if err != nil {
+		return err
+	}
+	due := s.due(now.Failed)
+	encoded, err := json.Marshal(now)
+	if err != nil {
+		return fmt.Errorf("encode the cursor of %s: %w", repository, err)
+	}
+	if string(encoded) != text {
+		// First, so that whatever happens next each is asked for so often only.
+		if err := s.Records.PutCursor(ctx, deliveryCursor(repository), string(encoded)); err != nil {
+			return err
+		}
+	}
+	return each(due, func(deliveryID int64) error {
+		err := s.GitHub.Redeliver(ctx, repository, hookID, deliveryID)
+		if fleet.IsNamed(err, fleet.GitHubNotFound, fleet.GitHubInvalid) {
+			return nil // it is not kept any more
+		}
+		return s.counted(DeliveryFailed, err)
+	})
+}
+
+// lookAtDeliveries adds the deliveries since the last look. A webhook has arrived
+// if any attempt succeeded; else its newest attempt counts.
+func (s *sweep) lookAtDeliveries(ctx context.Context, repository string, hookID int64, was delivered) (delivered, error) {
+	now := delivered{Until: was.Until, Failed: map[string]missed{}}
+	maps.Copy(now.Failed, was.Failed)
+	arrived, newest := map[string]bool{}, map[string]fleet.Delivery{}
+	looked := 0
+	for d, err := range s.GitHub.Deliveries(ctx, repository, hookID) {
+		if err != nil {
+			return delivered{}, err
+		}
+		if looked++; d.ID <= was.Until || looked > mostDeliveries {
+			break
+		}
+		now.Until = max(now.Until, d.ID)
+		if d.Status/100 == 2 {
+			arrived[d.GUID] = true
+		}
+		if _, known := newest[d.GUID]; !known {
+			newest[d.GUID] = d
+		}
+	}
+	for guid, d := range newest {
+		if d.Event != fleet.WorkflowJobEvent || arrived[guid] || !worthAgain(d.Status) {
+			delete(now.Failed, guid)
+			continue
+		}
+		f := now.Failed[guid]
+		f.ID = d.ID
+		now.Failed[guid] = f
+	}
+	byAge := oldestFirst(now.Failed)
+	for _, guid := range byAge[:max(0, len(byAge)-mostFailed)] {
+		delete(now.Failed, guid)
+	}
+	return now, nil
+}
+
+// due lists the deliveries to ask for now, the oldest first, and notes that. What
+// was asked for often enough is forgotten.
+func (s *sweep) due(webhooks map[string]missed) (ids []int64) {
+	for _, guid := range oldestFirst(webhooks) {
+		f := webhooks[guid]
+		if s.now.Sub(f.Asked) < nextAttempt(f.Attempts) {
+			continue
+		}
+		if f.Attempts == mostAttempts {
+			delete(webhooks, guid)
+			continue
+		}
+		if len(ids) == mostRedelivered {
+			continue
+		}
+		f.Attempts, f.Asked = f.Attempts+1, s.now
+		webhooks[guid] = f
+		ids = append(ids, f.ID)
+	}
+	return ids
+}
+
+func oldestFirst(webhooks map[string]missed) (guids []string) {
+	return slices.SortedFunc(maps.Keys(webhooks), func(a, b string) int { return cmp.Compare(webhooks[a].ID, webhooks[b].ID) })
+}
+
+// worthAgain tells whether a delivery may succeed later: nothing answered in
+// time (0), or the answer was 5xx.
+func worthAgain(status int) bool { return status == 0 || status >= 500 }
+
+// number reads a cursor that is a number, 0 if there is none.
+func (s *sweep) number(ctx context.Context, cursor string) (int64, error) {
+	text, err := s.Records.Cursor(ctx, cursor)
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, nil
+	}
+	return n, nil
+}

@@ -1,0 +1,182 @@
+package sweep
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// jobs compares the jobs that wait or run on GitHub with the records.
+func (s *sweep) jobs(ctx context.Context) error {
+	return each(s.Policy.Repositories, func(repository string) error { return s.jobsOf(ctx, repository) })
+}
+
+func (s *sweep) jobsOf(ctx context.Context, repository string) error {
+	var failed []error
+	workflowRuns := map[int64]bool{}
+	for job, err := range s.GitHub.ActiveJobs(ctx, repository) {
+		if err != nil {
+			return errors.Join(append(failed, err)...)
+		}
+		if workflowRuns[job.WorkflowRunID] = true; len(workflowRuns) > mostWorkflowRuns {
+			break
+		}
+		s.seen[job.JobID] = true
+		if err := s.job(ctx, job); err != nil {
+			if failed = append(failed, err); hopeless(err) {
+				return errors.Join(failed...)
+			}
+		}
+	}
+	s.listed[strings.ToLower(repository)] = true
+	return errors.Join(failed...)
+}
+
+func (s *sweep) job(ctx context.Context, job fleet.Job) error {
+	run, known, err := s.Fleet.Records.Run(ctx, fleet.RunID(job.JobID))
+	if err != nil {
+		return err
+	}
+	return s.compare(ctx, job, run, known)
+}
+
+// compare looks whether our record of a job, if there is one, is behind GitHub. A
+// run that we gave up is left alone until GitHub runs or ends its job after all.
+func (s *sweep) compare(ctx context.Context, job fleet.Job, run fleet.Run, known bool) error {
+	_, _, onOurs := fleet.ParseRunnerID(s.Fleet.Name, job.RunnerName)
+	unnoticed := onOurs && run.RanOn == ""
+	switch job.Status {
+	case fleet.JobQueued:
+		return s.queued(ctx, job, run, known)
+	case fleet.JobWaiting:
+		if known && run.Wanted() && s.old(run.At(fleet.StageReceived)) {
+			return s.learn(ctx, job, run, WaitingLost)
+		}
+	case fleet.JobInProgress:
+		if !s.fresh(job.StartedAt) && (unnoticed || known && run.Wanted()) {
+			return s.learn(ctx, job, run, InProgressLost)
+		}
+	case fleet.JobCompleted:
+		closed := run.Status == fleet.RunCompleted || run.Status == fleet.RunCancelled
+		if !s.fresh(job.CompletedAt) && (unnoticed || known && !closed) {
+			return s.learn(ctx, job, run, CompletedLost)
+		}
+	}
+	return nil
+}
+
+// queued launches a job that waits on GitHub and has no runner of ours. What
+// waits for room is known and fine, and a runner that is expected is the business
+// of the part that looks at runners.
+func (s *sweep) queued(ctx context.Context, job fleet.Job, run fleet.Run, known bool) error {
+	cause := QueuedLost
+	switch {
+	case !known:
+		if s.fresh(job.CreatedAt) || s.Policy.Admit(job).Verdict == fleet.Ignored {
+			return nil
+		}
+	case run.Status == fleet.RunWaiting: // it was approved
+	case !run.Wanted() || run.NotBefore.After(s.now) || run.WaitsForRoom || run.RunnerID != "" || !s.old(run.At(fleet.StageReceived)):
+		return nil
+	default:
+		cause = RunnerMissing
+	}
+	return s.counted(cause, s.Fleet.Queued(ctx, job, s.now))
+}
+
+// learn does what the lost webhook would have done, and counts it if that
+// changed the run.
+func (s *sweep) learn(ctx context.Context, job fleet.Job, was fleet.Run, cause Cause) error {
+	if _, err := s.Fleet.LearnJob(ctx, job); err != nil {
+		return err
+	}
+	run, _, err := s.Fleet.Records.Run(ctx, fleet.RunID(job.JobID))
+	s.told[run.RanOn] = true
+	if err != nil || run.Version == was.Version {
+		return err
+	}
+	return s.counted(cause, nil)
+}
+
+// openRunsCursor keeps how many of the open runs, from the oldest on, were looked
+// at; the next sweep looks at those after them.
+const openRunsCursor = "open_runs"
+
+// openRuns asks GitHub for the jobs of open runs that it did not list: their
+// workflow runs have ended. It does not ask where it got no list.
+func (s *sweep) openRuns(ctx context.Context) error {
+	cursor, err := s.number(ctx, openRunsCursor)
+	if err != nil {
+		return err
+	}
+	from := max(0, int(cursor))
+	runs, err := s.Records.OpenRuns(ctx, from+mostRuns)
+	if err != nil {
+		return err
+	}
+	if from >= len(runs) {
+		from = 0
+	}
+	to := min(len(runs), from+mostRuns)
+	var unlisted []fleet.Run
+	hooks := map[string]int64{}
+	for i, run := range runs[from:to] {
+		if run.Job.HookID != 0 {
+			hooks[strings.ToLower(run.Job.Repository)] = run.Job.HookID
+		}
+		if s.seen[run.Job.JobID] || !s.listed[strings.ToLower(run.Job.Repository)] || !s.old(run.At(fleet.StageReceived)) {
+			continue
+		}
+		if len(unlisted) == mostAsked {
+			to = from + i
+			break
+		}
+		unlisted = append(unlisted, run)
+	}
+	next := int64(to)
+	if to == len(runs) {
+		next = 0
+	}
+	if next != cursor {
+		if err := s.Records.PutCursor(ctx, openRunsCursor, strconv.FormatInt(next, 10)); err != nil {
+			return err
+		}
+	}
+	if err := s.noteHooks(ctx, hooks); err != nil {
+		return err
+	}
+	return each(unlisted, func(run fleet.Run) error { return s.openRun(ctx, run) })
+}
+
+func (s *sweep) openRun(ctx context.Context, run fleet.Run) error {
+	job, err := s.Fleet.GitHub.Job(ctx, run.Job.Repository, run.Job.JobID)
+	if fleet.IsNamed(err, fleet.GitHubNotFound) {
+		return s.gone(ctx, run)
+	}
+	if err != nil {
+		return err
+	}
+	// What only webhooks tell is not lost if the run takes the job over.
+	job.Private, job.HookID, job.InstallationID = run.Job.Private, run.Job.HookID, run.Job.InstallationID
+	return s.compare(ctx, job, run, true)
+}
+
+// gone closes the run of a job that GitHub does not know. It may only be hidden
+// from our credential for a while, so the run is given the time that a job could
+// take at most.
+func (s *sweep) gone(ctx context.Context, run fleet.Run) error {
+	limits := s.Fleet.Limits
+	if s.now.Sub(run.At(fleet.StageReceived)) < limits.Queue+limits.MaxRuntime {
+		return nil
+	}
+	run = run.Move(fleet.RunFailed, "GitHub does not know the job any more").Mark(fleet.StageClosed, s.now)
+	run.WaitsForRoom = false
+	err := s.counted(JobGone, s.Fleet.Records.Write(ctx, fleet.Changes{Runs: []fleet.Run{run}}))
+	if fleet.IsNamed(err, fleet.RecordsConflict) {
+		return nil // somebody knows more: the next sweep looks again
+	}
+	return err
+}

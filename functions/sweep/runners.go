@@ -1,0 +1,241 @@
+package sweep
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// forgotten is how long after RunTask a task that the platform does not know is
+// taken to be gone: ECS is eventually consistent.
+const forgotten = 2 * time.Minute
+
+// runners sees to it that every open runner has an execution that runs, and that
+// knows what it waits for.
+func (s *sweep) runners(ctx context.Context) error {
+	open, err := s.Records.OpenRunners(ctx)
+	if err != nil {
+		return err
+	}
+	var endings []func() error // ask GitHub, so they come last: it may not answer
+	failed := each(open, func(r fleet.Runner) error {
+		if !s.old(r.At(fleet.StageLaunched)) {
+			return nil
+		}
+		running, known, err := s.Executions.Running(ctx, r.RunnerID)
+		switch {
+		case err != nil:
+			return err
+		case !known:
+			return s.counted(ExecutionMissing, s.Fleet.StartAgain(ctx, r))
+		case !running:
+			endings = append(endings, func() error {
+				_, _, err := s.Fleet.Finish(ctx, r.RunnerID, nil, "Execution.Ended", "the execution ended without closing its runner")
+				return s.counted(ExecutionEnded, err)
+			})
+		case s.unsignalled(r) && !s.told[r.RunnerID]:
+			return s.counted(SignalLost, s.Fleet.Signal(ctx, r))
+		case r.Phase == fleet.Closing && s.old(r.At(fleet.StageClosing)) && !s.stopping[r.TaskARN]:
+			endings = append(endings, func() error {
+				_, err := s.Fleet.End(ctx, r.RunnerID, r.Reason)
+				return s.counted(EndingUnfinished, err)
+			})
+		}
+		return nil
+	})
+	return errors.Join(failed, each(endings, func(end func() error) error { return end() }))
+}
+
+// unsignalled tells whether the execution still waits for what was recorded: who
+// did so died before it told.
+func (s *sweep) unsignalled(r fleet.Runner) bool {
+	took := r.Took != 0 && s.old(r.At(fleet.StageJobStarted))
+	stopped := r.Stopped() && s.old(r.At(fleet.StageTaskStopped))
+	switch r.WaitingFor {
+	case fleet.WaitForJob:
+		return took || stopped
+	case fleet.WaitForStopped:
+		return stopped
+	}
+	return false
+}
+
+// tasks compares the platform's tasks with the runners: events that were lost
+// are sent again, and tasks that nobody waits for are stopped.
+func (s *sweep) tasks(ctx context.Context) error {
+	tasks, err := s.Platform.Tasks(ctx)
+	if err != nil {
+		return err
+	}
+	known := map[string]fleet.Task{}
+	for _, task := range tasks {
+		known[task.ARN] = task
+		s.stopping[task.ARN] = task.LastStatus != fleet.TaskStopped && task.DesiredStatus == fleet.TaskStopped
+	}
+	failed := each(tasks, func(task fleet.Task) error { return s.task(ctx, task) })
+	open, err := s.Records.OpenRunners(ctx)
+	if err != nil {
+		return errors.Join(failed, err)
+	}
+	return errors.Join(failed, each(open, func(r fleet.Runner) error {
+		task, ok := known[r.TaskARN]
+		return s.taskOf(ctx, r, task, ok)
+	}))
+}
+
+// taskOf sends the event again that an open runner's task has stopped.
+func (s *sweep) taskOf(ctx context.Context, r fleet.Runner, task fleet.Task, known bool) error {
+	switch {
+	case r.TaskARN == "" || r.Stopped():
+		return nil
+	case known && (task.LastStatus != fleet.TaskStopped || s.fresh(task.StoppedAt)):
+		return nil
+	case !known && s.now.Sub(r.At(fleet.StageTaskStarted)) < forgotten:
+		return nil
+	case !known:
+		task = fleet.Task{
+			ARN: r.TaskARN, StartedBy: r.RunnerID, LastStatus: fleet.TaskStopped, Version: r.TaskVersion + 1,
+			StoppedReason: "the platform does not know the task any more",
+		}
+	}
+	return s.counted(TaskEventLost, s.announce(ctx, task))
+}
+
+// task stops a live task of ours that nobody waits for. One that may have a job
+// is left alone, but no longer than a job may take.
+func (s *sweep) task(ctx context.Context, task fleet.Task) error {
+	_, _, ours := fleet.ParseRunnerID(s.Fleet.Name, task.StartedBy)
+	if !ours || task.LastStatus == fleet.TaskStopped || s.stopping[task.ARN] || task.CreatedAt == nil || !s.old(*task.CreatedAt) {
+		return nil
+	}
+	r, known, err := s.Fleet.Records.Runner(ctx, task.StartedBy)
+	if err != nil || known && r.Phase != fleet.Closed && (r.TaskARN == "" || r.TaskARN == task.ARN) {
+		return err
+	}
+	limits := s.Fleet.Limits
+	if s.now.Sub(*task.CreatedAt) < limits.Start+limits.Idle+limits.MaxRuntime {
+		if works, err := s.mayWork(ctx, task, r, known); err != nil || works {
+			return err
+		}
+	}
+	return s.counted(TaskOfClosedRunner, s.Fleet.Tasks.Stop(ctx, task.ARN, "no open runner of the fleet has this task"))
+}
+
+// mayWork tells whether a task that nobody waits for may have a job. No webhook
+// need have told of it, so its registrations are deleted as those of every runner
+// that is ended: GitHub refuses if it has one.
+func (s *sweep) mayWork(ctx context.Context, task fleet.Task, r fleet.Runner, known bool) (bool, error) {
+	switch {
+	case !known:
+		return s.registered == nil || s.registered[task.StartedBy], nil
+	case r.Took == 0 && r.Claims == 0:
+		return false, nil // without a claim it cannot have one
+	case r.Took != 0:
+		return s.hasOpenJob(ctx, r)
+	case r.Phase != fleet.Closed:
+		return true, nil // a second task: it may be the one that claimed
+	}
+	if err := s.askForJob(ctx, r); err != nil {
+		return true, err
+	}
+	r, err := s.Fleet.ReadRunner(ctx, r.RunnerID)
+	switch {
+	case err != nil:
+		return true, err
+	case r.Took != 0:
+		return s.hasOpenJob(ctx, r)
+	}
+	return s.Fleet.Deregister(ctx, r)
+}
+
+// askForJob learns of the job that the runner was meant for. It may be the one
+// that it has.
+func (s *sweep) askForJob(ctx context.Context, r fleet.Runner) error {
+	run, known, err := s.Fleet.Records.Run(ctx, cmp.Or(r.For, r.RunID))
+	if err != nil || !known {
+		return err
+	}
+	job, err := s.Fleet.GitHub.Job(ctx, r.Repository, run.Job.JobID)
+	if err != nil {
+		if fleet.IsNamed(err, fleet.GitHubNotFound) {
+			return nil
+		}
+		return err
+	}
+	_, err = s.Fleet.LearnJob(ctx, job)
+	return err
+}
+
+func (s *sweep) hasOpenJob(ctx context.Context, r fleet.Runner) (bool, error) {
+	run, known, err := s.Fleet.Records.Run(ctx, fleet.RunID(r.Took))
+	return known && !run.Status.Terminal(), err
+}
+
+func (s *sweep) announce(ctx context.Context, task fleet.Task) error {
+	detail, err := json.Marshal(task)
+	if err != nil {
+		return fmt.Errorf("encode task %s: %w", task.ARN, err)
+	}
+	return s.Bus.Put(ctx, fleet.Event{ID: s.NewID(), Source: fleet.SweepSource, DetailType: fleet.TaskEvent, Time: s.now, Detail: detail})
+}
+
+// registrations deletes what ended runners left on GitHub. Only offline ones,
+// and only those with the name of this fleet, are touched.
+func (s *sweep) registrations(ctx context.Context) error {
+	err := each(s.Policy.Repositories, func(repository string) error { return s.registrationsOf(ctx, repository) })
+	if err != nil {
+		s.registered = nil
+	}
+	return err
+}
+
+func (s *sweep) registrationsOf(ctx context.Context, repository string) error {
+	var failed []error
+	for reg, err := range s.GitHub.Registrations(ctx, repository) {
+		if err != nil {
+			return errors.Join(append(failed, err)...)
+		}
+		runnerID, _, ours := fleet.ParseRunnerID(s.Fleet.Name, reg.Name)
+		if !ours {
+			continue
+		}
+		deleted, err := s.registration(ctx, repository, runnerID, reg)
+		if !deleted {
+			s.registered[runnerID] = true
+		}
+		if failed = append(failed, err); hopeless(err) {
+			break
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// registration deletes one that no open runner needs. GitHub may call a runner
+// offline that has a job, and refuses then.
+func (s *sweep) registration(ctx context.Context, repository, runnerID string, reg fleet.Registration) (deleted bool, err error) {
+	if reg.Online || reg.Busy {
+		return false, nil
+	}
+	r, known, err := s.Fleet.Records.Runner(ctx, runnerID)
+	if err != nil || known && (r.Phase != fleet.Closed || !s.old(r.At(fleet.StageClosed))) {
+		return false, err
+	}
+	if r.Took != 0 {
+		if works, err := s.hasOpenJob(ctx, r); err != nil || works {
+			return false, err
+		}
+	}
+	err = s.Fleet.GitHub.Delete(ctx, repository, reg.ID)
+	switch {
+	case fleet.IsNamed(err, fleet.GitHubNotFound):
+		return true, nil
+	case fleet.IsNamed(err, fleet.GitHubRunnerBusy):
+		return false, nil
+	}
+	return err == nil, s.counted(RegistrationLeft, err)
+}

@@ -1,0 +1,64 @@
+package sweep_test
+
+import (
+	"testing"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/sweep"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
+)
+
+// unresolved is a world in which the runner of job 7 ran job 8, and no webhook
+// about job 8 ever came.
+func unresolved(t *testing.T) *world {
+	w := lifecycletest.New(t)
+	id := w.Idle(w.Job(7))
+	w.GitHub.Set(completed(inProgress(w.Job(8), id+".1"), "success"))
+	w.GitHub.Unlisted[8] = true
+	w.GitHub.Remove(id + ".1")
+	w.EditRunner(id, func(r *fleet.Runner) { r.ExitCode = new(int) })
+	if _, _, err := w.Fleet().Finish(t.Context(), id, nil, fleet.RunnerStoppedEarly, "exit 0"); err != nil {
+		t.Fatal(err)
+	}
+	w.Pass(grace)
+	return w
+}
+
+func TestAJobOfWhichNoWebhookCame(t *testing.T) {
+	w := unresolved(t)
+	repairs := mustSweep(t, w)
+	if run := w.Run("job-8"); run.Status != fleet.RunCompleted || run.RanOn != "fleet-7-1" || repairs[sweep.CompletedLost] != 1 {
+		t.Errorf("repairs %v:\n%s", repairs, w.State())
+	}
+	if w.Runner("fleet-7-1").Took != 8 || w.Runner("fleet-7-1").Unresolved {
+		t.Errorf("the runner's job is not known:\n%s", w.State())
+	}
+}
+
+// TestUnresolvedIsLookedForOnce: listing workflow runs that have ended costs
+// requests, so a runner that ran nothing is not looked for again.
+func TestUnresolvedIsLookedForOnce(t *testing.T) {
+	w := unresolved(t)
+	w.GitHub.Set(w.Job(8)) // GitHub gave it nothing after all
+	w.GitHub.Calls = nil
+	mustSweep(t, w)
+	mustSweep(t, w)
+	asked := 0
+	for _, call := range w.GitHub.Calls {
+		if call == "EndedJobs" {
+			asked++
+		}
+	}
+	if asked != 1 || w.Runner("fleet-7-1").Unresolved {
+		t.Errorf("ended jobs were listed %d times; unresolved: %t", asked, w.Runner("fleet-7-1").Unresolved)
+	}
+}
+
+func TestUnresolvedWaitsForItsWebhook(t *testing.T) {
+	w := unresolved(t)
+	w.Pass(-grace)
+	mustSweep(t, w)
+	if !w.Runner("fleet-7-1").Unresolved {
+		t.Error("given up before its webhook could come")
+	}
+}

@@ -25,9 +25,11 @@ func newClusterStatus() *cobra.Command {
 		Short: "Show the fleet at a glance",
 		Long: `Show the fleet at a glance. On one machine a data directory has one fleet; its
 name may be given as <cluster> to be sure that it is the one meant.`,
+		Example: `  ecsrunner cluster status
+  ecsrunner cluster status fleet --json`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usagef("%s takes at most one cluster", cmd.CommandPath())
+				return usagef("%s takes at most one cluster; see `%s --help`", cmd.CommandPath(), cmd.CommandPath())
 			}
 			return nil
 		},
@@ -38,7 +40,7 @@ name may be given as <cluster> to be sure that it is the one meant.`,
 					return err
 				}
 				if len(args) == 1 && args[0] != cluster.FleetName {
-					return usagef("the data directory belongs to fleet %q, not %q", cluster.FleetName, args[0])
+					return usagef("cluster %q is not here: the data directory belongs to fleet %q; name that, or another --data-dir", args[0], cluster.FleetName)
 				}
 				dir, err := src.directory()
 				if err != nil {
@@ -66,7 +68,7 @@ func printCluster(w io.Writer, c report.Cluster) {
 		{"fleet", c.FleetName}, {"state", state}, {"engine", c.Engine}, {"repositories", strings.Join(c.Repositories, ", ")},
 		{"open runners", fmt.Sprintf("%d of at most %d", c.OpenRunners, c.MaxRunners)},
 		{"waiting", fmt.Sprintf("%d runs wait for room", c.WaitingForRoom)},
-		{"runners", counts(c.RunnersBy)}, {"runs", counts(c.RunsBy)},
+		{"runners", counts(c.RunnersBy)}, {"runs", counts(c.RunsBy)}, {"repairs", counts(c.Repairs)},
 	})
 }
 
@@ -87,7 +89,10 @@ func newListClassSizes() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list-class-sizes",
 		Short: "List the classes that jobs may ask for by class:<name>",
-		Args:  noArgs,
+		Long: `List the classes that jobs may ask for by class:<name>, the smallest first, as
+the fleet last served them.`,
+		Example: `  ecsrunner list-class-sizes`,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return src.read(cmd.Context(), func(store *sqlite.Store) error {
 				settings, err := store.Settings(cmd.Context())

@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +24,7 @@ type source struct {
 }
 
 func (s *source) flags(cmd *cobra.Command) {
+	cmd.Annotations = environment(dataDirVar)
 	cmd.Flags().StringVar(&s.dir, "data-dir", "", "data directory of the fleet (default $"+dataDirVar+")")
 	cmd.Flags().BoolVar(&s.json, "json", false, "print JSON with stable field names")
 }
@@ -34,8 +38,11 @@ func (s *source) directory() (string, error) {
 	if dir == "" {
 		return "", usagef("no data directory is named: use --data-dir or set %s", dataDirVar)
 	}
-	if _, err := os.Stat(filepath.Join(dir, sqlite.FileName)); errors.Is(err, os.ErrNotExist) {
-		return "", usagef("%s is no data directory of a fleet: it has no %s", dir, sqlite.FileName)
+	switch _, err := os.Stat(filepath.Join(dir, sqlite.FileName)); {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return "", usagef("%s is no data directory of a fleet: it has no %s; name the --data-dir of `ecsrunner local`, or what `ecsrunner demo --keep` has kept", dir, sqlite.FileName)
+	case err != nil:
+		return "", fmt.Errorf("look into the data directory: %w", err)
 	}
 	return dir, nil
 }

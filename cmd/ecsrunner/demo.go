@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -10,7 +11,10 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"slices"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,7 +32,12 @@ const (
 	demoFleet      = "demo"
 	maxDemoJobs    = 1000
 	demoLimit      = 10 * time.Minute
+	demoPatience   = 2 * time.Second // with jobs that run when it is interrupted
 )
+
+// keepWriting makes a pipe that nobody reads any more an error of the write,
+// where it would end the program and leave runners behind.
+func keepWriting() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 func newDemo() *cobra.Command {
 	var jobs int
@@ -43,8 +52,14 @@ credential, takes a job and really runs its shell steps.
 Simulated are GitHub and its runner program; images are known by name only. The
 webhook, the state machine, its steps, the claim and the entrypoint are the real
 code. Nothing leaves this machine. The jobs come from examples/workflows; one of
-them fails on purpose. The exit status is 0 if every job was completed.`,
-		Args: noArgs,
+them fails on purpose. The exit status is 0 if every job was completed, even
+with a failing step.`,
+		Example: `  ecsrunner demo
+  ecsrunner demo --jobs 40
+  ecsrunner demo --json | jq -r '.[] | [.run_id, .conclusion] | @tsv'
+  ecsrunner demo --keep`,
+		Annotations: environment(noColorVar, tempDirVar),
+		Args:        noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if jobs < 1 || jobs > maxDemoJobs {
 				return usagef("--jobs %d: use 1 to %d", jobs, maxDemoJobs)
@@ -61,14 +76,15 @@ them fails on purpose. The exit status is 0 if every job was completed.`,
 func demo(cmd *cobra.Command, jobs int, keep, asJSON bool) (err error) {
 	ctx, cancel := context.WithTimeout(cmd.Context(), demoLimit)
 	defer cancel()
+	keepWriting()
 	dir, err := os.MkdirTemp("", "ecsrunner-demo-")
 	if err != nil {
-		return fmt.Errorf("make a data directory: %w", err)
+		return fmt.Errorf("make a data directory: %w: set TMPDIR to a directory that can be written", err)
 	}
 	if keep {
 		defer cmd.PrintErrf("\ndata directory: %s\ntry: ecsrunner runs list --data-dir %s\n", dir, dir)
 	} else {
-		defer os.RemoveAll(dir)
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
 	talk := newProgress(cmd.ErrOrStderr())
 	world, err := startDemo(ctx, dir, talk)
@@ -84,10 +100,14 @@ func demo(cmd *cobra.Command, jobs int, keep, asJSON bool) (err error) {
 	}
 	waitErr := world.await(ctx, ids)
 	talk.close()
+	if ctx.Err() != nil {
+		talk.say("stopping: jobs that run may finish for %s; once more to stop them now", demoPatience)
+	}
 	runs, err := report.Runs(context.WithoutCancel(ctx), world.fleet.Source())
 	if err != nil {
 		return err
 	}
+	slices.SortFunc(runs, func(a, b report.Run) int { return cmp.Compare(a.JobID, b.JobID) }) // as they were queued
 	if asJSON {
 		err = printJSON(cmd.OutOrStdout(), runs)
 	} else {
@@ -113,11 +133,11 @@ func verdict(cmd *cobra.Command, runs []report.Run, jobs int, waitErr error) err
 	cmd.PrintErrf("%d of %d jobs COMPLETED, %d of them with a failing step (failing.yml does so on purpose). GitHub and its runner were simulated; the fleet was not.\n", completed, jobs, failed)
 	switch {
 	case errors.Is(waitErr, context.Canceled):
-		return errors.New("interrupted before all jobs were completed")
+		return errors.New("interrupted before all jobs were completed: run it again")
 	case waitErr != nil:
-		return fmt.Errorf("not all jobs were completed within %s", demoLimit)
+		return fmt.Errorf("not all jobs were completed: %w: run it again with --keep and see fleet.log in the data directory", waitErr)
 	case completed != jobs:
-		return fmt.Errorf("%d jobs were not completed", jobs-completed)
+		return fmt.Errorf("%d jobs were not completed: run it again with --keep, and see why with `ecsrunner runs show`", jobs-completed)
 	}
 	return nil
 }
@@ -233,7 +253,7 @@ func demoConfig(w *demoWorld, dir, token, secret string) (local.Config, error) {
 		Entrypoint:     []string{self, "entrypoint", "--"},
 		RunnerCommand:  []string{self, "simulated-runner"},
 		RunnerEnv:      []string{"PATH=" + os.Getenv("PATH")},
-		StopGrace:      10 * time.Second,
+		StopGrace:      2 * time.Second,
 		ImagesByName:   true,
 		Log:            slog.New(slog.NewTextHandler(log, nil)),
 	}, nil
@@ -263,10 +283,14 @@ func (w *demoWorld) await(ctx context.Context, jobs []int64) error {
 	}
 }
 
+// stop ends everything. Jobs are only left when the demo was interrupted; being
+// interrupted again, it stops them at once.
 func (w *demoWorld) stop(ctx context.Context) error {
-	now, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), demoPatience)
 	defer cancel()
-	err := w.fleet.Stop(now)
+	again, stop := signal.NotifyContext(limited, stopSignals()...)
+	defer stop()
+	err := w.fleet.Stop(again)
 	w.github.Close()
 	return errors.Join(err, w.server.Close())
 }

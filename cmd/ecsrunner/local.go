@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/config"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
 )
 
@@ -47,8 +47,11 @@ from files that fleet.yaml names (github_pat: file:/path), never from flags.
 
 Ctrl-C or SIGTERM stops it: webhooks are refused, idle runners let go, and jobs
 may finish for --stop-timeout. A second one stops the jobs at once.`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return serveLocal(cmd, flags) },
+		Example: `  ecsrunner local --config fleet.yaml --data-dir ./data --runner-dir /opt/actions-runner
+  ecsrunner local --data-dir ./data --runner-command /opt/actions-runner/run.sh --listen 127.0.0.1:9000`,
+		Annotations: environment(configVar, dataDirVar, patVar, secretVar),
+		Args:        noArgs,
+		RunE:        func(cmd *cobra.Command, _ []string) error { return serveLocal(cmd, flags) },
 	}
 	cmd.Flags().StringVar(&flags.config, "config", "", "configuration (default $ECSRUNNER_CONFIG, else fleet.yaml)")
 	cmd.Flags().StringVar(&flags.listen, "listen", "127.0.0.1:8080", "address to serve on")
@@ -68,15 +71,13 @@ func serveLocal(cmd *cobra.Command, flags localFlags) error {
 	}
 	// Its own handling of signals: the first stops the fleet, the second the jobs.
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, stopSignals()...)
 	defer signal.Stop(signals)
+	keepWriting()
 
 	f, err := local.Start(context.WithoutCancel(cmd.Context()), cfg)
 	if err != nil {
-		if bad := new(net.OpError); errors.As(err, &bad) {
-			return usagef("--listen: %w: is another program using the port?", err)
-		}
-		return err
+		return startError(err, flags.listen)
 	}
 	cmd.PrintErrf("fleet %q serves %s on %s; data in %s\n", cfg.Policy.FleetName, strings.Join(cfg.Policy.Repositories, ", "), f.URL(), cfg.DataDir)
 	cmd.PrintErrf("webhook URL: %s/webhook (content type application/json, event \"Workflow jobs\")\n", f.URL())
@@ -94,37 +95,31 @@ func serveLocal(cmd *cobra.Command, flags localFlags) error {
 	return f.Stop(ctx)
 }
 
+// startError says what to do about a fleet that did not start.
+func startError(err error, listen string) error {
+	if !errors.As(err, new(local.ListenError)) {
+		return err
+	}
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return usagef("--listen %s: another program has the port: stop that one, or name another port", listen)
+	}
+	return usagef("--listen: %w: name an address of this machine as host:port", err)
+}
+
+// localConfig reads flags, configuration and secrets, and reports all that is
+// wrong with them at once.
 func localConfig(cmd *cobra.Command, flags localFlags) (local.Config, error) {
-	dir := flags.dataDir
-	if dir == "" {
-		dir = os.Getenv(dataDirVar)
-	}
-	if dir == "" {
-		return local.Config{}, usagef("no data directory is named: use --data-dir or set %s", dataDirVar)
-	}
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return local.Config{}, usagef("--data-dir: %w", err)
-	}
-	file, err := loadConfig(flags)
-	if err != nil {
+	dir, dirErr := namedDir(flags.dataDir)
+	file, fileErr := loadConfig(flags)
+	command := strings.Fields(flags.runnerCommand)
+	runnerDir, runnerErr := runnerDirectory(flags, command)
+	policy := file.Policy()
+	if err := errors.Join(dirErr, fileErr, runnerErr, onThisMachine(&policy)); err != nil {
 		return local.Config{}, usageError{err}
 	}
 	self, err := os.Executable()
 	if err != nil {
 		return local.Config{}, err
-	}
-	command := strings.Fields(flags.runnerCommand)
-	if len(command) == 0 {
-		return local.Config{}, usagef("--runner-command is empty")
-	}
-	runnerDir, err := runnerDirectory(flags, command[0])
-	if err != nil {
-		return local.Config{}, err
-	}
-	policy := file.Policy()
-	if err := onThisMachine(&policy); err != nil {
-		return local.Config{}, usageError{err}
 	}
 	return local.Config{
 		Policy:         policy,
@@ -142,12 +137,22 @@ func localConfig(cmd *cobra.Command, flags localFlags) (local.Config, error) {
 	}, nil
 }
 
+func namedDir(dir string) (string, error) {
+	if dir == "" {
+		dir = os.Getenv(dataDirVar)
+	}
+	if dir == "" {
+		return "", fmt.Errorf("no data directory is named: use --data-dir or set %s", dataDirVar)
+	}
+	return filepath.Abs(dir)
+}
+
 // loadConfig reads the configuration and both secrets, so that what is wrong
 // with any of them is said before anything starts.
 func loadConfig(flags localFlags) (config.Config, error) {
 	path := flags.config
 	if path == "" {
-		path = os.Getenv("ECSRUNNER_CONFIG")
+		path = os.Getenv(configVar)
 	}
 	if path == "" {
 		path = "fleet.yaml"
@@ -156,32 +161,40 @@ func loadConfig(flags localFlags) (config.Config, error) {
 	if err != nil {
 		return file, err
 	}
+	var urlErr error
 	if flags.githubURL != "" {
 		file.GitHubURL = flags.githubURL
+		if _, urlErr = github.APIBase(file.GitHubURL); urlErr != nil {
+			urlErr = fmt.Errorf("--github-url: %w", urlErr)
+		}
 	}
 	_, tokenErr := file.Token(os.Getenv, os.ReadFile)
 	_, secretErr := file.WebhookSecrets(os.Getenv, os.ReadFile)
-	return file, errors.Join(tokenErr, secretErr)
+	return file, errors.Join(urlErr, tokenErr, secretErr)
 }
 
 // runnerDirectory checks that the runner's command can be there when it is started.
-func runnerDirectory(flags localFlags, command string) (string, error) {
+func runnerDirectory(flags localFlags, words []string) (string, error) {
+	if len(words) == 0 {
+		return "", errors.New("--runner-command is empty: name what starts the runner, as ./run.sh")
+	}
+	command := words[0]
 	if flags.runnerDir == "" {
 		if strings.HasPrefix(command, "./") {
-			return "", usagef("--runner-command %s is in the runner's work directory, which is empty: name GitHub's unpacked runner with --runner-dir, or give a command with its full path", command)
+			return "", fmt.Errorf("--runner-command %s is in the runner's work directory, which is empty: name GitHub's unpacked runner with --runner-dir, or give a command with its full path", command)
 		}
 		return "", nil
 	}
 	dir, err := filepath.Abs(flags.runnerDir)
 	if err != nil {
-		return "", usagef("--runner-dir: %w", err)
+		return "", fmt.Errorf("--runner-dir: %w", err)
 	}
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return "", usagef("--runner-dir %s is no directory", dir)
+		return "", fmt.Errorf("--runner-dir %s is no directory: unpack GitHub's runner there (see README.md)", dir)
 	}
 	if strings.HasPrefix(command, "./") {
 		if _, err := os.Stat(filepath.Join(dir, command)); err != nil {
-			return "", usagef("--runner-dir %s has no %s: unpack GitHub's runner there (see README.md)", dir, command)
+			return "", fmt.Errorf("--runner-dir %s has no %s: unpack GitHub's runner there (see README.md)", dir, command)
 		}
 	}
 	return dir, nil

@@ -8,8 +8,10 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/mattn/go-isatty"
+	"golang.org/x/sys/unix"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -51,15 +53,35 @@ func toAny(texts []string) []any {
 	return cells
 }
 
-// plain takes control characters out of a stranger's text, so that it can
-// neither break a table nor speak to a terminal.
+// plain takes out of a stranger's text what does not print, so that it can
+// neither break a table nor speak to a terminal nor turn its line around.
 func plain(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+		if !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r
 	}, s)
+}
+
+// widest is the most letters of a stranger's text in a column, so that a table
+// fits 160 of them.
+const widest = 20
+
+func clip(s string) string {
+	if r := []rune(s); len(r) > widest {
+		return string(r[:widest-1]) + "…"
+	}
+	return s
+}
+
+// shortImage leaves out of an image's name what goes without saying.
+func shortImage(image string) string {
+	name, ok := strings.CutPrefix(image, "image:")
+	if !ok {
+		return image
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(name, "docker.io/"), "library/")
 }
 
 // isTerminal tells whether w is one that may be written over.
@@ -68,11 +90,24 @@ func isTerminal(w io.Writer) bool {
 	return ok && isatty.IsTerminal(f.Fd()) && os.Getenv("TERM") != "dumb"
 }
 
+// heightOf is the number of lines of a terminal, 0 if that cannot be told.
+func heightOf(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return 0
+	}
+	return int(size.Row)
+}
+
 // paint colours text for a terminal, unless NO_COLOR says not to
 // (https://no-color.org).
 type paint bool
 
-func colours(w io.Writer) paint { return paint(isTerminal(w) && os.Getenv("NO_COLOR") == "") }
+func colours(w io.Writer) paint { return paint(isTerminal(w) && os.Getenv(noColorVar) == "") }
 
 func (p paint) status(s fleet.RunStatus, conclusion string) string {
 	code := ""
@@ -105,6 +140,13 @@ func took(ms *int64) string {
 		return d.Round(time.Second).String()
 	}
 	return d.Round(time.Minute).String()
+}
+
+func day(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.Local().Format("2006-01-02 15:04:05")
 }
 
 func clock(at time.Time) string {

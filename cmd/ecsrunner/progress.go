@@ -20,14 +20,20 @@ type progress struct {
 	started time.Time
 
 	mu     sync.Mutex
-	known  map[string]fleet.Run
+	known  map[string]seen
 	order  []string
 	drawn  int // lines of the block on the screen
 	closed bool
 }
 
+// seen is a run as it last changed.
+type seen struct {
+	fleet.Run
+	at time.Duration // since the start
+}
+
 func newProgress(w io.Writer) *progress {
-	return &progress{w: w, live: isTerminal(w), paint: colours(w), started: time.Now(), known: map[string]fleet.Run{}}
+	return &progress{w: w, live: isTerminal(w), paint: colours(w), started: time.Now(), known: map[string]seen{}}
 }
 
 func (p *progress) say(format string, args ...any) {
@@ -52,9 +58,10 @@ func (p *progress) show(runs []fleet.Run) {
 			p.order = append(p.order, run.RunID)
 			slices.Sort(p.order)
 		}
-		p.known[run.RunID] = run
+		now := seen{run, time.Since(p.started)}
+		p.known[run.RunID] = now
 		if !p.live {
-			fmt.Fprintln(p.w, p.line(run))
+			fmt.Fprintln(p.w, p.line(now))
 		}
 	}
 	if p.live {
@@ -62,12 +69,12 @@ func (p *progress) show(runs []fleet.Run) {
 	}
 }
 
-func (p *progress) line(run fleet.Run) string {
-	text := fmt.Sprintf("%6.1fs  %-16s %-28s %s", time.Since(p.started).Seconds(), run.RunID, plain(run.Job.Name), p.paint.status(run.Status, run.Conclusion))
+func (p *progress) line(run seen) string {
+	text := fmt.Sprintf("%6.1fs  %-16s %-*s %s", run.at.Seconds(), run.RunID, widest, clip(plain(run.Job.Name)), p.paint.status(run.Status, run.Conclusion))
 	if run.Status == fleet.RunCompleted {
 		text += " " + run.Conclusion
 	}
-	if id := report.RunnerOf(run); id != "" {
+	if id := report.RunnerOf(run.Run); id != "" {
 		text += "  on " + id
 	}
 	if run.Reason != "" {
@@ -76,28 +83,38 @@ func (p *progress) line(run fleet.Run) string {
 	return text
 }
 
-// mostDrawn bounds the block, so that it fits a screen: of more runs, those that
-// have not ended are shown, the first ones.
+// mostDrawn bounds the block: of more runs, those that have not ended are shown,
+// the first ones.
 const mostDrawn = 20
+
+// room is how many runs fit the screen below its first line, beside the line that
+// counts them and the one that the cursor is on. What has scrolled off a screen
+// cannot be drawn over, and some terminals keep a screen that is cleared whole.
+func (p *progress) room() int {
+	if height := heightOf(p.w); height > 0 {
+		return max(1, min(mostDrawn, height-3))
+	}
+	return mostDrawn
+}
 
 func (p *progress) draw() {
 	if p.drawn > 0 {
 		fmt.Fprintf(p.w, "\x1b[%dA\x1b[J", p.drawn)
 	}
 	p.drawn = 0
-	ended := 0
+	ended, room := 0, p.room()
 	for _, id := range p.order {
 		run := p.known[id]
 		if run.Status.Terminal() {
 			ended++
 		}
-		if len(p.order) > mostDrawn && run.Status.Terminal() || p.drawn == mostDrawn {
+		if len(p.order) > room && run.Status.Terminal() || p.drawn == room {
 			continue
 		}
 		fmt.Fprintf(p.w, "\x1b[?7l%s\x1b[?7h\n", p.line(run)) // no line wraps: the block has as many lines as we count
 		p.drawn++
 	}
-	fmt.Fprintf(p.w, "%d of %d runs have ended\n", ended, len(p.order))
+	fmt.Fprintf(p.w, "%6.1fs  %d of %d runs have ended\n", time.Since(p.started).Seconds(), ended, len(p.order))
 	p.drawn++
 }
 

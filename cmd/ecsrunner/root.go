@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
 // Exit statuses.
@@ -36,13 +37,23 @@ type exitCode int
 func (c exitCode) Error() string { return fmt.Sprintf("exit status %d", int(c)) }
 
 func run(args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
 	defer stop()
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	return status(root.ExecuteContext(ctx), stderr)
+}
+
+// stopSignals are the signals that ask a command to end: Ctrl-C, a service manager
+// and a terminal that closes, unless nohup said that it may.
+func stopSignals() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
 }
 
 // status says what went wrong and returns the exit status for it.
@@ -54,22 +65,22 @@ func status(err error, stderr io.Writer) int {
 		return exitOK
 	case errors.As(err, &code):
 		return int(code)
-	case errors.As(err, &usage), errors.As(err, new(local.InUse)), isCobraUsage(err):
-		fmt.Fprintln(stderr, "ecsrunner:", err)
+	case errors.As(err, &usage), errors.As(err, new(local.InUse)):
+		complain(stderr, err)
 		return exitUsage
 	}
-	fmt.Fprintln(stderr, "ecsrunner:", err)
+	complain(stderr, err)
 	return exitFailure
 }
 
-// isCobraUsage knows cobra's own complaints, which have no type.
-func isCobraUsage(err error) bool {
-	for _, begin := range []string{"unknown command", "unknown flag", "unknown shorthand", "accepts ", "requires ", "invalid argument", "flag needs", "required flag"} {
-		if strings.HasPrefix(err.Error(), begin) {
-			return true
-		}
+// complain prints an error, which may be several in as many lines.
+func complain(stderr io.Writer, err error) {
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintln(stderr, "ecsrunner:", strings.TrimSuffix(line, "\n"))
 	}
-	return false
+	if missing := new(report.NotFound); errors.As(err, missing) && (missing.What == "run" || missing.What == "runner") {
+		fmt.Fprintf(stderr, "ecsrunner: `ecsrunner %ss list` lists those there are\n", missing.What)
+	}
 }
 
 func newRoot() *cobra.Command {
@@ -79,27 +90,28 @@ func newRoot() *cobra.Command {
 		Long: `Ephemeral GitHub Actions runners on your own AWS account, or on one machine.
 
 Start with "ecsrunner demo": a simulated GitHub and a fleet on this machine, no
-set-up, no network. Then "ecsrunner local" is the same fleet for your repository.`,
+set-up, no network. Then "ecsrunner local" is the same fleet for your repository.
+
+Standard output is data, and --json makes it JSON with stable field names;
+standard error is talk.`,
+		Example: `  ecsrunner demo
+  ecsrunner local --config fleet.yaml --data-dir /var/lib/ecsrunner --runner-dir /opt/actions-runner
+  ecsrunner runs list --data-dir /var/lib/ecsrunner`,
+		Annotations:   environment(configVar, dataDirVar, patVar, secretVar, noColorVar),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(flagError)
+	root.SetUsageTemplate(root.UsageTemplate() + helpFooter)
+	root.SetHelpCommand(newHelp())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		newDemo(), newLocal(), newWebhook(), newRuns(), newRunners(), newCluster(), newListClassSizes(),
 		newEntrypoint(), newSimulatedRunner(),
 	)
 	return root
-}
-
-// noArgs refuses arguments by naming the first, which cobra.NoArgs takes for a command.
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usagef("unknown command or argument %q; see `%s --help`", args[0], cmd.CommandPath())
-	}
-	return nil
 }
 
 // group is a command that only holds others.

@@ -27,7 +27,11 @@ func newRunnersList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List runners, the newest first",
-		Args:  noArgs,
+		Long: `List runners, the newest first. JOB is the id of the job that a runner took,
+which need not be the one that it was launched for: GitHub gives a queued job to
+any idle runner with its labels.`,
+		Example: `  ecsrunner runners list --json`,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return src.read(cmd.Context(), func(store *sqlite.Store) error {
 				runners, err := report.Runners(cmd.Context(), store)
@@ -43,7 +47,7 @@ func newRunnersList() *cobra.Command {
 				}
 				t := newTable(cmd.OutOrStdout(), "RUNNER", "STATUS", "PHASE", "CLASS", "IMAGE", "JOB", "TASK", "LAUNCHED", "REASON")
 				for _, r := range runners {
-					t.row(r.RunnerID, r.Status, r.Phase, r.ClassName, r.Image, jobOf(r), r.TaskStatus, clock(r.Times[fleet.StageLaunched]), r.Reason)
+					t.row(r.RunnerID, r.Status, r.Phase, r.ClassName, clip(shortImage(r.Image)), jobOf(r), r.TaskStatus, day(r.Times[fleet.StageLaunched]), r.Reason)
 				}
 				return t.flush()
 			})
@@ -63,9 +67,11 @@ func jobOf(r report.Runner) string {
 func newRunnersDetails() *cobra.Command {
 	var src source
 	cmd := &cobra.Command{
-		Use:   "details <runner_id>",
-		Short: "Show one runner",
-		Args:  oneArg(runnerArg),
+		Use:     "details <runner_id>",
+		Short:   "Show one runner",
+		Long:    `Show one runner: its record, how its task ended, and the time of every stage.`,
+		Example: `  ecsrunner runners details fleet-20000000005-1`,
+		Args:    oneArg(runnerArg),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return src.read(cmd.Context(), func(store *sqlite.Store) error {
 				r, err := report.ShowRunner(cmd.Context(), store, args[0])
@@ -104,7 +110,7 @@ func printRunner(w io.Writer, r report.Runner) {
 		fleet.StageRegistered, fleet.StageJobStarted, fleet.StageClosing, fleet.StageTaskStopped, fleet.StageClosed,
 	} {
 		if at, ok := r.Times[stage]; ok {
-			fmt.Fprintf(w, "%-16s %s\n", stage, at.Local().Format("2006-01-02 15:04:05.000"))
+			fmt.Fprintf(w, fieldFormat, stage, at.Local().Format("2006-01-02 15:04:05.000"))
 		}
 	}
 }
@@ -119,7 +125,9 @@ func newRunnersTerminate() *cobra.Command {
 job still waits, the next runner is launched for it.
 
 A runner that has a job is left alone unless --force is given: then the job is
-stopped too, and GitHub shows it as cancelled or failed.`,
+stopped too, and GitHub shows it as cancelled or failed. The fleet must be running.`,
+		Example: `  ecsrunner runners terminate fleet-20000000005-1
+  ecsrunner runners terminate fleet-20000000005-1 --force`,
 		Args: oneArg(runnerArg),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, err := src.directory()
@@ -147,7 +155,11 @@ func newRunnersLogs() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logs <runner_id>",
 		Short: "Print what one runner wrote",
-		Args:  oneArg(runnerArg),
+		Long: `Print what one runner wrote, from its log file: the claim, the runner program,
+and on a simulated GitHub the job's steps. A log that was cut at its limit says so
+in its last line.`,
+		Example: `  ecsrunner runners logs fleet-20000000005-1`,
+		Args:    oneArg(runnerArg),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, err := src.directory()
 			if err != nil {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -19,34 +21,51 @@ func newRunsList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List runs, the newest first",
-		Args:  noArgs,
+		Long: `List runs, the newest first. The last columns are how long each stage took:
+
+  ADMIT  from the webhook until the job was admitted
+  IMAGE  until its image was ready
+  START  until the runner's container was up
+  CLAIM  until the runner was registered on GitHub
+  QUEUE  from GitHub queueing the job until a runner took it
+  JOB    the job itself
+  TOTAL  from the webhook until the run was closed
+
+GitHub's clock, which QUEUE and JOB go by, has whole seconds.`,
+		Example: `  ecsrunner runs list
+  ecsrunner runs list --runner-id fleet-20000000005-1 --json`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return src.read(cmd.Context(), func(store *sqlite.Store) error {
 				runs, err := report.Runs(cmd.Context(), store)
 				if err != nil {
 					return err
 				}
-				runs = ofRunner(runs, runnerID)
-				if src.json {
-					return printJSON(cmd.OutOrStdout(), runs)
+				none := "no runs yet: a run is made when a workflow_job webhook arrives"
+				if runnerID != "" {
+					runner, err := report.ShowRunner(cmd.Context(), store, runnerID)
+					if err != nil {
+						return err
+					}
+					runs = ofRunner(runs, runnerID)
+					none = fmt.Sprintf("runner %s has no run now; it was launched for %s", runnerID, runner.RunID)
 				}
 				if len(runs) == 0 {
-					cmd.PrintErrln("no runs yet: a run is made when a workflow_job webhook arrives")
-					return nil
+					cmd.PrintErrln(none)
+				}
+				if src.json {
+					return printJSON(cmd.OutOrStdout(), runs)
 				}
 				return printRuns(cmd.OutOrStdout(), runs)
 			})
 		},
 	}
 	src.flags(cmd)
-	cmd.Flags().StringVar(&runnerID, "runner-id", "", "only the run of this runner")
+	cmd.Flags().StringVar(&runnerID, "runner-id", "", "only the run that this runner has, or had")
 	return cmd
 }
 
 func ofRunner(runs []report.Run, runnerID string) []report.Run {
-	if runnerID == "" {
-		return runs
-	}
 	found := []report.Run{}
 	for _, run := range runs {
 		if run.RunnerID == runnerID {
@@ -56,13 +75,27 @@ func ofRunner(runs []report.Run, runnerID string) []report.Run {
 	return found
 }
 
-// printRuns shows runs with the times of their stages.
+// printRuns shows runs with the times of their stages, and nothing of none.
 func printRuns(w io.Writer, runs []report.Run) error {
-	t := newTable(w, "RUN", "JOB", "STATUS", "CONCLUSION", "CLASS", "IMAGE", "RUNNER", "ADMIT", "IMAGE", "START", "CLAIM", "QUEUE", "JOB", "TOTAL", "REASON")
+	if len(runs) == 0 {
+		return nil
+	}
+	columns := []string{"RUN", "JOB NAME", "STATUS", "CONCLUSION", "CLASS", "RUNS IN", "RUNNER", "ADMIT", "IMAGE", "START", "CLAIM", "QUEUE", "JOB", "TOTAL"}
+	reasons := slices.ContainsFunc(runs, func(r report.Run) bool { return r.Reason != "" })
+	if reasons {
+		columns = append(columns, "REASON")
+	}
+	t := newTable(w, columns...)
 	for _, r := range runs {
 		s := r.Stages
-		t.row(r.RunID, r.JobName, r.Status, r.Conclusion, r.ClassName, r.Image, r.RunnerID,
-			took(s.Admit), took(s.Image), took(s.Start), took(s.Claim), took(s.Queue), took(s.Job), took(s.Total), r.Reason)
+		cells := []any{
+			r.RunID, clip(r.JobName), r.Status, r.Conclusion, r.ClassName, clip(shortImage(r.Image)), r.RunnerID,
+			took(s.Admit), took(s.Image), took(s.Start), took(s.Claim), took(s.Queue), took(s.Job), took(s.Total),
+		}
+		if reasons {
+			cells = append(cells, r.Reason)
+		}
+		t.row(cells...)
 	}
 	return t.flush()
 }
@@ -72,7 +105,10 @@ func newRunsShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show <run_id>",
 		Short: "Show one run with all its executions as a readable trace",
-		Args:  oneArg("run id, as `ecsrunner runs list` prints it"),
+		Long: `Show one run with all its executions as a readable trace: the states that each
+runner went through, how long it stayed, and what was decided there.`,
+		Example: `  ecsrunner runs show job-20000000005`,
+		Args:    oneArg("run id, as `ecsrunner runs list` prints it"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return src.read(cmd.Context(), func(store *sqlite.Store) error {
 				details, err := report.ShowRun(cmd.Context(), store, args[0])
@@ -88,14 +124,4 @@ func newRunsShow() *cobra.Command {
 	}
 	src.flags(cmd)
 	return cmd
-}
-
-// oneArg wants exactly one argument and says which.
-func oneArg(what string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != 1 || args[0] == "" {
-			return usagef("%s takes one %s; see `%s --help`", cmd.CommandPath(), what, cmd.CommandPath())
-		}
-		return nil
-	}
 }

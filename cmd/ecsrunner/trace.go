@@ -21,8 +21,8 @@ func printRunDetails(w io.Writer, d report.RunDetails) error {
 	}
 	printFields(w, fields)
 	s := r.Stages
-	fmt.Fprintf(w, "%-12s admit %s, image %s, start %s, claim %s, queue %s, job %s, total %s\n", "stages",
-		orDash(took(s.Admit)), orDash(took(s.Image)), orDash(took(s.Start)), orDash(took(s.Claim)), orDash(took(s.Queue)), orDash(took(s.Job)), orDash(took(s.Total)))
+	printFields(w, [][2]string{{"stages", fmt.Sprintf("admit %s, image %s, start %s, claim %s, queue %s, job %s, total %s",
+		orDash(took(s.Admit)), orDash(took(s.Image)), orDash(took(s.Start)), orDash(took(s.Claim)), orDash(took(s.Queue)), orDash(took(s.Job)), orDash(took(s.Total)))}})
 	for _, e := range d.Executions {
 		fmt.Fprintln(w)
 		if err := printTrace(w, e); err != nil {
@@ -32,10 +32,13 @@ func printRunDetails(w io.Writer, d report.RunDetails) error {
 	return nil
 }
 
+// fieldFormat is a name and its value; the longest name is that of a stage.
+const fieldFormat = "%-15s  %s\n"
+
 func printFields(w io.Writer, fields [][2]string) {
 	for _, f := range fields {
 		if f[1] != "" {
-			fmt.Fprintf(w, "%-12s %s\n", f[0], plain(f[1]))
+			fmt.Fprintf(w, fieldFormat, f[0], plain(f[1]))
 		}
 	}
 }
@@ -51,7 +54,7 @@ func orDash(s string) string {
 func printTrace(w io.Writer, e report.Execution) error {
 	fmt.Fprintf(w, "execution %s: %s", e.Name, e.Status)
 	if e.Error != "" {
-		fmt.Fprintf(w, " with %s: %s", e.Error, plain(e.Cause))
+		fmt.Fprintf(w, " with %s: %s", e.Error, plain(sentence(e.Cause)))
 	}
 	fmt.Fprintln(w)
 	t := newTable(w, "  AT", "STATE", "TOOK", "WHAT")
@@ -101,7 +104,7 @@ func visits(e report.Execution) []visit {
 func noteOf(event engine.Event) string {
 	switch {
 	case event.Error != "":
-		return event.Error + ": " + sentence(event.Cause)
+		return strings.TrimSuffix(event.Error+": "+sentence(event.Cause), ": ")
 	case strings.HasSuffix(event.Type, "Succeeded"):
 		return outcome(event.Output)
 	}
@@ -126,7 +129,7 @@ func outcome(output json.RawMessage) string {
 		return ""
 	}
 	var said []string
-	for _, key := range []string{"decision", "outcome", "class_name", "digest", "arn", "reason", "seconds", "runner_status", "run_status", "conclusion", "next_runner_id"} {
+	for _, key := range []string{"decision", "outcome", "class_name", "digest", "arn", "reason", "runner_status", "run_status", "conclusion", "next_runner_id"} {
 		if v, ok := fields[key]; ok && v != "" {
 			said = append(said, fmt.Sprintf("%s %v", key, v))
 		}

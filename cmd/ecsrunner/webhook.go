@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	neturl "net/url"
 	"os"
 	"strings"
 	"time"
@@ -32,19 +33,26 @@ over the bytes of the file. The answer is printed; the exit status is 1 unless
 it is 2xx.
 
 The secret comes from --secret, a reference as in fleet.yaml: env:NAME or
-file:/path.`,
-		Args: noArgs,
+file:/path. On GitHub, a payload is in the webhook's settings under "Recent
+Deliveries".`,
+		Example: `  ecsrunner webhook send --event queued.json --url http://127.0.0.1:8080/webhook
+  ecsrunner webhook send --event queued.json --url http://127.0.0.1:8080/webhook --secret file:/etc/ecsrunner/secret`,
+		Annotations: environment(secretVar),
+		Args:        noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" || url == "" {
 				return usagef("--event and --url are needed: a file with the payload, and the address to send it to")
 			}
+			if u, err := neturl.Parse(url); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+				return usagef("--url %s is no address: write it as http://127.0.0.1:8080/webhook", url)
+			}
 			body, err := os.ReadFile(file)
 			if err != nil {
-				return usagef("--event: %w", err)
+				return usagef("--event: %w: name a readable file with a payload", err)
 			}
 			key, err := config.SecretRef(secret).Resolve(os.Getenv, os.ReadFile)
 			if err != nil {
-				return usagef("--secret: %w", err)
+				return usagef("--secret: %w; it must be the one that the fleet has", err)
 			}
 			if name == "" {
 				name = eventOf(body)
@@ -76,9 +84,11 @@ func sendWebhook(cmd *cobra.Command, url string, body []byte, header map[string]
 	for k, v := range header {
 		req.Header.Set(k, v)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	// Like GitHub, it follows no redirects.
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("send delivery %s: %w", header["X-GitHub-Delivery"], err)
+		return fmt.Errorf("send delivery %s: %w: does the fleet serve that address?", header["X-GitHub-Delivery"], err)
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
@@ -87,9 +97,24 @@ func sendWebhook(cmd *cobra.Command, url string, body []byte, header map[string]
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", resp.Status, strings.TrimSpace(plain(string(answer))))
 	if resp.StatusCode/100 != 2 {
-		return exitCode(exitFailure)
+		return fmt.Errorf("delivery %s was not accepted: %s", header["X-GitHub-Delivery"], nextStep(resp.StatusCode))
 	}
 	return nil
+}
+
+// nextStep is what to do about an answer that is not 2xx.
+func nextStep(status int) string {
+	switch status {
+	case http.StatusUnauthorized:
+		return "the fleet has another webhook secret; compare --secret with its webhook_secret"
+	case http.StatusForbidden:
+		return "the fleet does not serve the payload's repository; see github_repo in its configuration"
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		return "--url must end in the webhook's path, on one machine /webhook"
+	case http.StatusServiceUnavailable:
+		return "send it again later, as GitHub can redeliver"
+	}
+	return "the answer above says why"
 }
 
 // eventOf tells the event from the payload, as far as the fleet's events go.

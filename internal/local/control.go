@@ -158,7 +158,7 @@ func Terminate(ctx context.Context, dir, runnerID string, force bool) (Terminati
 		return t, fmt.Errorf("read the fleet's answer: %w", err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return t, errors.New(t.Message)
+		return t, fmt.Errorf("terminate runner %s: %s", runnerID, t.Message)
 	}
 	return t, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -38,8 +39,13 @@ func TestMain(m *testing.M) {
 			signal.Ignore(syscall.SIGTERM) // a container takes its time to stop
 			awaitGate()
 			os.Exit(playEntrypoint(os.Args[2:]))
+		case "hanging-entrypoint":
+			hangOnce()
+			os.Exit(playEntrypoint(os.Args[2:]))
 		case "simulated-runner":
 			os.Exit(playRunner())
+		case "fleet":
+			os.Exit(playFleet())
 		}
 	}
 	os.Exit(m.Run())
@@ -59,13 +65,16 @@ func playRunner() int {
 	return standin.Run(ctx, standin.Config{Getenv: os.Getenv, Unsetenv: os.Unsetenv, Environ: os.Environ(), Stdout: os.Stdout, Dir: dir})
 }
 
-// awaitGate blocks until somebody opens the named pipe for writing.
+// awaitGate blocks until the gate is opened.
 func awaitGate() {
 	pipe, err := os.Open(os.Getenv("GATE"))
 	if err != nil {
 		os.Exit(99)
 	}
-	pipe.Close()
+	defer pipe.Close()
+	if _, err := pipe.Read(make([]byte, 1)); err != nil {
+		os.Exit(99)
+	}
 }
 
 const repository = "octo-org/demo"
@@ -205,11 +214,32 @@ func (w *world) await(what string, holds func() bool) {
 		select {
 		case <-changed:
 		case <-limit:
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.t.Fatalf("%s: not within 30 s; the fleet's log:\n%s", what, w.log.String())
+			w.t.Fatalf("%s: not within 30 s\n%s", what, w.state())
 		}
 	}
+}
+
+// state is what is open, and the end of the fleet's log.
+func (w *world) state() string {
+	var b strings.Builder
+	runs, _ := w.fleet.Source().Runs(context.Background(), 1000)
+	for _, run := range runs {
+		if !run.Status.Terminal() {
+			fmt.Fprintf(&b, "%s %s runner %q ran on %q (%s)\n", run.RunID, run.Status, run.RunnerID, run.RanOn, run.Reason)
+		}
+	}
+	runners, _ := w.fleet.Source().Runners(context.Background(), 1000)
+	for _, r := range runners {
+		e, _, _ := w.fleet.Source().Execution(context.Background(), r.RunnerID)
+		if r.Phase != fleet.Closed || e.Status == engine.Running {
+			fmt.Fprintf(&b, "%s %s %s for %q took %d task %s waits for %q, execution %s in %s\n", r.RunnerID, r.Phase, r.Status, r.For, r.Took, r.TaskStatus, r.WaitingFor, e.Status, e.State)
+		}
+	}
+	fmt.Fprintf(&b, "on GitHub: %+v\n", w.github.Runners())
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	lines := strings.Split(strings.TrimSpace(w.log.String()), "\n")
+	return b.String() + strings.Join(lines[max(0, len(lines)-10):], "\n")
 }
 
 func (w *world) run(jobID int64) fleet.Run {
@@ -265,22 +295,28 @@ func jobThat(script string, labels ...string) sim.JobSpec {
 	return sim.JobSpec{Workflow: "test", Name: "job", Labels: append([]string{"self-hosted"}, labels...), Steps: []sim.StepSpec{{Name: "step", Run: script}}}
 }
 
-// gate makes a named pipe that a step or an entrypoint waits at until it is opened.
+// gate makes a named pipe that a step (with atGate) or an entrypoint waits at
+// until it is opened, whether it comes there before or after.
 func gate(t *testing.T) (path string, open func()) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "gate")
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	pipe, err := os.OpenFile(path, os.O_RDWR, 0) // waits for nobody
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { pipe.Close() })
 	return path, func() {
-		f, err := os.OpenFile(path, os.O_WRONLY, 0) // waits for the other side
-		if err != nil {
+		if _, err := pipe.Write([]byte("x")); err != nil {
 			t.Error(err)
-			return
 		}
-		f.Close()
 	}
 }
+
+// atGate is the script of a step that waits at a gate.
+func atGate(path string) string { return "head -c 1 " + path }
 
 func TestJobRunsFromWebhookToRecord(t *testing.T) {
 	w := newWorld(t)
@@ -352,6 +388,7 @@ func TestCancelledBeforeTheClaim(t *testing.T) {
 	w := newWorld(t, func(c *local.Config, _ *sim.Config) {
 		c.Entrypoint[1] = "late-entrypoint"
 		c.RunnerEnv = append(c.RunnerEnv, "GATE="+path)
+		c.StopGrace = time.Minute
 	})
 	id := w.github.Queue(job())
 	w.await("container", func() bool {
@@ -448,7 +485,7 @@ func TestBadWebhooksTakeNothingDown(t *testing.T) {
 func TestStopLeavesTheRestToTheNextProcess(t *testing.T) {
 	path, _ := gate(t)
 	w := newWorld(t, func(c *local.Config, _ *sim.Config) { c.Policy.MaxRunners = 1 })
-	running := w.github.Queue(jobThat("cat " + path)) // for ever
+	running := w.github.Queue(jobThat(atGate(path))) // for ever
 	w.await("job under way", func() bool { return w.run(running).Status == fleet.RunRunning })
 	waiting := w.github.Queue(job())
 	w.await("run that waits", func() bool { return w.run(waiting).WaitsForRoom })
@@ -467,7 +504,7 @@ func TestStopLeavesTheRestToTheNextProcess(t *testing.T) {
 func TestTerminate(t *testing.T) {
 	path, _ := gate(t)
 	w := newWorld(t)
-	id := w.github.Queue(jobThat("cat " + path))
+	id := w.github.Queue(jobThat(atGate(path)))
 	w.await("job under way", func() bool { return w.run(id).Status == fleet.RunRunning })
 	runner := w.run(id).RanOn
 

@@ -60,9 +60,12 @@ type Config struct {
 	// Only demonstrations want that.
 	ImagesByName bool
 
+	SweepEvery time.Duration // by default a minute
+	SweepGrace time.Duration // what the ordinary way may take; by default a minute
+
 	Log *slog.Logger
 	// Observe hears of all changes to records after they were written, and of the
-	// end of an execution as no change; nil if nobody listens. It must not block.
+	// end of an execution or sweep as no change; nil if nobody listens. It must not block.
 	Observe func(fleet.Changes)
 }
 
@@ -77,7 +80,10 @@ type Fleet struct {
 	engine    *engine.Engine
 	bus       *bus
 	launcher  *process.Launcher
+	sweeper   *sweeper
+	sweeps    atomic.Int64
 	lifecycle lifecycle.Fleet
+	github    github.ForFleet
 	claim     claim.Handler
 	listener  net.Listener
 	server    *http.Server
@@ -87,8 +93,15 @@ type Fleet struct {
 	ended     chan struct{} // tells that an execution has ended
 }
 
+// ListenError says that the address cannot be served, which is most often in use.
+type ListenError struct{ Err error }
+
+func (e ListenError) Error() string { return e.Err.Error() } // names the address
+func (e ListenError) Unwrap() error { return e.Err }
+
 // Start starts a fleet and takes up what an earlier process left open in the
-// data directory. It fails with InUse if another process serves that.
+// data directory. It fails with InUse if another process serves that, and with
+// ListenError if the address cannot be served.
 func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
 	f := &Fleet{cfg: cfg, stopped: make(chan struct{}, 1), ended: make(chan struct{}, 1)}
 	defer func() {
@@ -106,7 +119,7 @@ func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
 		return nil, err
 	}
 	if f.listener, err = net.Listen("tcp", cfg.Listen); err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", cfg.Listen, err)
+		return nil, ListenError{err}
 	}
 	if f.store, err = sqlite.Open(ctx, filepath.Join(cfg.DataDir, sqlite.FileName)); err != nil {
 		return nil, err
@@ -125,6 +138,7 @@ func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
 	}
 	f.server = &http.Server{Handler: f.routes(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn)}
 	go f.serve()
+	f.sweeper = f.startSweeper()
 	return f, nil
 }
 
@@ -161,6 +175,7 @@ func (f *Fleet) wire() error {
 	if err != nil {
 		return err
 	}
+	f.github = gh
 	f.lifecycle = lifecycle.Fleet{
 		Name: f.cfg.Policy.FleetName, MaxRunners: f.cfg.Policy.MaxRunners, Limits: f.cfg.Policy.Limits,
 		Records: f.records(), Executions: gate{fleet: f}, GitHub: gh, Tasks: tasks{f.launcher},
@@ -250,6 +265,13 @@ func (f *Fleet) taskChanged(task fleet.Task) {
 	}
 }
 
+// observe tells of something that is no change of a record.
+func (f *Fleet) observe() {
+	if f.cfg.Observe != nil {
+		f.cfg.Observe(fleet.Changes{})
+	}
+}
+
 // ping leaves a note for whoever waits, unless one is there.
 func ping(c chan struct{}) {
 	select {
@@ -261,9 +283,7 @@ func ping(c chan struct{}) {
 // executionEnded tells dispatch of an execution that ended badly.
 func (f *Fleet) executionEnded(e engine.Execution) {
 	ping(f.ended)
-	if f.cfg.Observe != nil {
-		f.cfg.Observe(fleet.Changes{})
-	}
+	f.observe()
 	if e.Status != engine.Succeeded {
 		f.put(fleet.ExecutionEvent, fleet.ExecutionEnded{Name: e.Name, Status: string(e.Status), Error: e.Error, Cause: e.Cause})
 	}

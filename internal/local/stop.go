@@ -8,7 +8,7 @@ import (
 )
 
 // settle is how long what is under way may take to end once nothing new comes.
-const settle = 10 * time.Second
+const settle = 5 * time.Second
 
 // Stop ends the fleet: webhooks are refused, so that GitHub shows them as failed
 // and they can be redelivered; runners without a job are let go; jobs may finish
@@ -16,6 +16,7 @@ const settle = 10 * time.Second
 // from the next process on the data directory.
 func (f *Fleet) Stop(ctx context.Context) error {
 	f.stopping.Store(true)
+	f.sweeper.Close()
 	f.letIdleGo(ctx)
 	f.awaitJobs(ctx)
 
@@ -87,6 +88,9 @@ func (f *Fleet) release() {
 	if f.server != nil {
 		_ = f.server.Shutdown(ctx) // after the limit, connections are cut
 		_ = f.server.Close()
+	}
+	if f.sweeper != nil {
+		f.sweeper.Close()
 	}
 	if f.control != nil {
 		f.control.Close()

@@ -8,9 +8,9 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// takeUp goes on with what an earlier process left open: executions resume, and
-// runners whose process is gone are told to have stopped. A runner that has no
-// execution yet gets it.
+// takeUp goes on with what an earlier process left open. The launcher knows that
+// one's tasks already, so an execution that resumes starts no second one; it
+// speaks of them last, when every execution can hear it.
 func (f *Fleet) takeUp(ctx context.Context) error {
 	if err := f.engine.Resume(ctx); err != nil {
 		return err
@@ -20,23 +20,41 @@ func (f *Fleet) takeUp(ctx context.Context) error {
 		return err
 	}
 	for _, r := range runners {
-		if r.RunID != "" && r.TaskARN == "" {
-			if err := f.startAgain(ctx, r); err != nil {
-				return err
-			}
-		}
-		if r.TaskARN == "" || r.Stopped() {
-			continue
-		}
-		if _, known := f.launcher.Describe(ctx, r.TaskARN); !known {
-			now := time.Now()
-			f.put(fleet.TaskEvent, fleet.Task{
-				ARN: r.TaskARN, StartedBy: r.RunnerID, LastStatus: fleet.TaskStopped, Version: r.TaskVersion + 1,
-				StoppedReason: "its process ended with the fleet's own", StoppedAt: &now,
-			})
+		if err := f.takeUpRunner(ctx, r); err != nil {
+			return err
 		}
 	}
-	return f.lifecycle.LaunchWaiting(ctx)
+	if err := f.lifecycle.LaunchWaiting(ctx); err != nil {
+		return err
+	}
+	if err := f.launcher.Resume(); err != nil {
+		f.cfg.Log.Warn("an earlier process left what cannot be used", "error", err.Error())
+	}
+	return nil
+}
+
+// takeUpRunner starts the execution of a runner that has none yet, and tells
+// again that its task has stopped: the bus forgot what it held. A task that the
+// launcher does not know is not there any more.
+func (f *Fleet) takeUpRunner(ctx context.Context, r fleet.Runner) error {
+	if r.RunID != "" && r.TaskARN == "" {
+		if err := f.startAgain(ctx, r); err != nil {
+			return err
+		}
+	}
+	for _, task := range f.launcher.List(ctx, r.RunnerID) {
+		if task.LastStatus == fleet.TaskStopped {
+			f.put(fleet.TaskEvent, task)
+		}
+	}
+	if _, known := f.launcher.Describe(ctx, r.TaskARN); !known && r.TaskARN != "" {
+		now := time.Now()
+		f.put(fleet.TaskEvent, fleet.Task{
+			ARN: r.TaskARN, StartedBy: r.RunnerID, LastStatus: fleet.TaskStopped, Version: r.TaskVersion + 1,
+			StoppedReason: "no process of it is known any more", StoppedAt: &now,
+		})
+	}
+	return nil
 }
 
 func (f *Fleet) startAgain(ctx context.Context, r fleet.Runner) error {

@@ -160,6 +160,7 @@ type Cluster struct {
 	RunnersBy      map[fleet.RunnerStatus]int `json:"runners_by_status"`
 	RunsBy         map[fleet.RunStatus]int    `json:"runs_by_status"`
 	WaitingForRoom int                        `json:"waiting_for_room"`
+	Repairs        map[string]int             `json:"repairs_by_cause"` // by the sweep, since the first start
 }
 
 // ClusterStatus counts what the fleet has.
@@ -174,6 +175,9 @@ func ClusterStatus(ctx context.Context, src Source) (Cluster, error) {
 		return Cluster{}, err
 	}
 	cluster.OpenRunners = capacity.Open
+	if cluster.Repairs, err = src.Repairs(ctx); err != nil {
+		return Cluster{}, err
+	}
 	runs, err := src.Runs(ctx, MostListed)
 	if err != nil {
 		return Cluster{}, err

@@ -26,6 +26,7 @@ type Source interface {
 	ExecutionList(ctx context.Context, limit int) ([]engine.Execution, error)
 	History(ctx context.Context, name string) ([]engine.Event, error)
 	Settings(ctx context.Context) (Settings, error)
+	Repairs(ctx context.Context) (map[string]int, error)
 }
 
 // Settings are what a fleet tells about itself.
@@ -97,6 +98,11 @@ func OfRun(run fleet.Run, runner *fleet.Runner) Run {
 	if view.Labels == nil {
 		view.Labels = []string{}
 	}
+	if runner != nil && view.ClassName == "" {
+		// Another run's runner took the job before it was admitted: what it ran
+		// on is what that runner is.
+		view.ClassName, view.Image = runner.ClassName, runner.Image
+	}
 	return view
 }
 
@@ -159,13 +165,17 @@ type Runner struct {
 
 // OfRunner shows a runner, without its task token and nonce.
 func OfRunner(r fleet.Runner) Runner {
-	return Runner{
+	view := Runner{
 		RunnerID: r.RunnerID, RunID: r.RunID, For: r.For, Took: r.Took, Status: r.Status, Phase: r.Phase,
 		Reason: r.Reason, Repository: r.Repository, Labels: r.Labels, ClassName: r.ClassName, Image: r.Image,
 		TaskARN: r.TaskARN, TaskStatus: r.TaskStatus, StopCode: r.StopCode, StoppedReason: r.StoppedReason,
 		ExitCode: r.ExitCode, Claims: r.Claims, RegistrationID: r.RegistrationID,
 		FailureName: r.FailureName, Failure: r.Failure, Times: r.Times,
 	}
+	if view.Labels == nil {
+		view.Labels = []string{}
+	}
+	return view
 }
 
 // Execution is an execution as it is shown, with its history if that was asked for.

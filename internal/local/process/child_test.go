@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -47,7 +48,9 @@ func beChild(does string) int {
 	case "wait": // to be let go on, or to be killed
 		awaitGo()
 	case "defy": // SIGTERM
-		select {}
+		awaitGo()
+	case "fleet": // to be killed
+		return beFleet(argument, conn)
 	case "report-environment":
 		for _, entry := range os.Environ() {
 			fmt.Fprintln(conn, entry)
@@ -79,6 +82,18 @@ func beChild(does string) int {
 		}
 		awaitGo()
 		return 3
+	case "leave-two": // children behind, in its session, one of them without the task's mark
+		for name, marked := range map[string]bool{"wait marked": true, "wait unmarked": false} {
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(slices.DeleteFunc(os.Environ(), func(entry string) bool {
+				return !marked && strings.HasPrefix(entry, taskVariable+"=")
+			}), doesVariable+"="+name)
+			if err := cmd.Start(); err != nil {
+				fmt.Println(err)
+				return 99
+			}
+		}
+		awaitGo()
 	case "protect": // a directory from removal, as Go's module cache does
 		if err := os.MkdirAll("cache/module", 0o700); err != nil {
 			return 99

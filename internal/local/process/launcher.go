@@ -4,8 +4,9 @@
 //
 // What surprises: a task inherits nothing from the fleet's process, which has
 // the GitHub credential, and does not depend on it either. It writes its log
-// itself and outlives a crash of the fleet; tasks/<runner id>.json says which
-// process to find again.
+// itself and outlives a fleet that is killed; the next launcher on the directory
+// knows it by tasks/<runner id>.json and takes it over. Only its exit code is
+// lost, which the operating system tells nobody but the parent.
 //
 // It is no sandbox: a task has the rights of the user that the fleet runs as.
 package process
@@ -14,7 +15,9 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -43,7 +46,8 @@ var ErrClosed = errors.New("the launcher is closed")
 // Config says where and how tasks run.
 type Config struct {
 	// Dir holds runners/<id> (work directories, removed when their task ends),
-	// logs/<id>.log and tasks/<id>.json.
+	// logs/<id>.log and tasks/<id>.json (records, removed a day after). Only one
+	// launcher at a time may use it.
 	Dir string
 
 	// Command is what runs in the container's place. A name with a slash in it is
@@ -64,7 +68,8 @@ type Config struct {
 	MaxLog int64         // bytes of one log file, by default 16 MiB
 
 	// Notify is called for each change of a task's LastStatus, in order for one
-	// task. The task waits for it. It may call the launcher, except Close.
+	// task. The task waits for it. It may call the launcher, except Close. After a
+	// restart, the last change of a task may be notified again.
 	Notify func(fleet.Task)
 
 	Now   func() time.Time                     // by default time.Now
@@ -82,22 +87,33 @@ type Spec struct {
 	Image, CPU, Memory string
 }
 
-func (s Spec) equal(other Spec) bool {
-	return s.RunnerID == other.RunnerID && s.ClientToken == other.ClientToken && maps.Equal(s.Env, other.Env) &&
-		s.Image == other.Image && s.CPU == other.CPU && s.Memory == other.Memory
+// parameters identifies what is launched without telling it: the environment
+// holds a credential.
+func (s Spec) parameters() string {
+	content, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // strings can always be encoded
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(content))
 }
 
 // Launcher starts and stops tasks. It is safe for concurrent use.
 type Launcher struct {
 	cfg Config
 
-	mu     sync.Mutex
-	closed bool
-	tasks  map[string]*task // by ARN
-	tokens map[string]*task // by client token
+	afterFork func() // where tests kill the fleet
+
+	mu       sync.Mutex
+	closed   bool
+	tasks    map[string]*task // by ARN
+	tokens   map[string]*task // by client token
+	latest   map[string]*task // by runner id
+	problems []error          // with what an earlier launcher left
 }
 
-// New returns a launcher and makes its directories.
+// New returns a launcher and makes its directories. It knows the tasks of an
+// earlier launcher as they were last recorded; Resume takes them over. What that
+// one left of tasks which nobody knows is removed.
 func New(cfg Config) (*Launcher, error) {
 	if len(cfg.Command) == 0 {
 		return nil, errors.New("a launcher of processes needs a command")
@@ -130,11 +146,16 @@ func New(cfg Config) (*Launcher, error) {
 	if cfg.Rand == nil {
 		cfg.Rand = rand.Reader
 	}
-	return &Launcher{cfg: cfg, tasks: map[string]*task{}, tokens: map[string]*task{}}, nil
+	l := &Launcher{cfg: cfg, afterFork: func() {}, tasks: map[string]*task{}, tokens: map[string]*task{}, latest: map[string]*task{}}
+	if err := l.recall(); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 // Launch starts a task and returns it as PENDING. The same client token gives
-// the same task, as it is now, for a day after it has stopped. A command that
+// the same task, as it is now, for a day after it has stopped; over a restart,
+// that of the runner's last task does. A command that
 // cannot be started stops the task with TaskFailedToStart. Launch fails with
 // fleet.RunnerLaunchFailed for an invalid runner id, for a client token used
 // with other parameters, and for a runner id whose task has not stopped; else
@@ -155,7 +176,7 @@ func (l *Launcher) Launch(ctx context.Context, spec Spec) (fleet.Task, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if t, ok := l.tokens[spec.ClientToken]; ok && spec.ClientToken != "" {
-		if !t.spec.equal(spec) {
+		if t.parameters != spec.parameters() {
 			return fleet.Task{}, fleet.Errorf(fleet.RunnerLaunchFailed,
 				"launch a task for %s: client token %s was used with other parameters", spec.RunnerID, spec.ClientToken)
 		}
@@ -165,39 +186,57 @@ func (l *Launcher) Launch(ctx context.Context, spec Spec) (fleet.Task, error) {
 		return fleet.Task{}, fmt.Errorf("launch a task for %s: %w", spec.RunnerID, ErrClosed)
 	}
 	l.forget()
-	for arn, t := range l.tasks {
-		if t.spec.RunnerID == spec.RunnerID && t.state.LastStatus != fleet.TaskStopped {
-			return fleet.Task{}, fleet.Errorf(fleet.RunnerLaunchFailed,
-				"launch a task for %s: its task %s has not stopped", spec.RunnerID, arn)
-		}
+	last := l.latest[spec.RunnerID]
+	if last != nil && last.state.LastStatus != fleet.TaskStopped {
+		return fleet.Task{}, fleet.Errorf(fleet.RunnerLaunchFailed,
+			"launch a task for %s: its task %s has not stopped", spec.RunnerID, last.arn)
 	}
-	t := newTask(spec, fmt.Sprintf("local:task/%s/%s", spec.RunnerID, hex.EncodeToString(random)), l.cfg.Now())
-	l.tasks[t.arn] = t
-	if spec.ClientToken != "" {
-		l.tokens[spec.ClientToken] = t
+	t := newTask(spec, pending(arnPrefix(spec.RunnerID)+hex.EncodeToString(random), spec.RunnerID, l.cfg.Now()))
+	if last != nil {
+		t.saving = last.saving
 	}
+	t.lives = true
+	l.know(t)
 	go l.live(t)
 	return t.snapshot(), nil
 }
 
+// know makes the task its runner's last one.
+func (l *Launcher) know(t *task) {
+	l.tasks[t.arn], l.latest[t.spec.RunnerID] = t, t
+	if t.spec.ClientToken != "" {
+		l.tokens[t.spec.ClientToken] = t
+	}
+}
+
 // forget drops what stopped long ago.
 func (l *Launcher) forget() {
-	before := l.cfg.Now().Add(-remembered)
-	old := func(_ string, t *task) bool { return t.state.StoppedAt != nil && t.state.StoppedAt.Before(before) }
+	now := l.cfg.Now()
+	old := func(_ string, t *task) bool { return outdated(t.state, now) }
+	for id, t := range l.latest {
+		if old(id, t) {
+			_ = os.Remove(l.recordPath(id)) // or the next launcher does
+		}
+	}
 	maps.DeleteFunc(l.tasks, old)
 	maps.DeleteFunc(l.tokens, old)
+	maps.DeleteFunc(l.latest, old)
 }
 
 // Stop asks the task to end and returns at once: SIGTERM to its process group,
 // after the grace SIGKILL to all of it. The first reason is kept. Stopping a
-// task that has stopped, or that is not known, does nothing.
+// task that has stopped, or that is not known, does nothing. Stop fails only if
+// it could not be recorded, for the next launcher; the task is stopped all the
+// same.
 func (l *Launcher) Stop(_ context.Context, arn, reason string) error {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if t, ok := l.tasks[arn]; ok {
-		t.wantStopped(reason)
+	t, ok := l.tasks[arn]
+	asked := ok && t.wantStopped(reason)
+	l.mu.Unlock()
+	if !asked {
+		return nil
 	}
-	return nil
+	return l.save(t)
 }
 
 // Describe returns the task as it is now. A task that stopped more than a day
@@ -229,15 +268,19 @@ func (l *Launcher) List(_ context.Context, startedBy string) []fleet.Task {
 	return list
 }
 
-// Close stops all tasks and returns when nothing of them is left. It launches
-// no more. When ctx ends before their grace does, it kills the rest, and says
-// so.
+// Close stops all tasks and returns when nothing of them is left but logs and
+// records. It launches no more. When ctx ends before their grace does, it kills
+// the rest, and says so. Tasks of an earlier launcher that were not taken over
+// are left to the next one.
 func (l *Launcher) Close(ctx context.Context) error {
 	l.mu.Lock()
 	l.closed = true
-	tasks := slices.Collect(maps.Values(l.tasks))
-	for _, t := range tasks {
-		t.wantStopped("the fleet on this machine stops")
+	var tasks []*task
+	for _, t := range l.tasks {
+		if t.lives {
+			t.wantStopped("the fleet on this machine stops")
+			tasks = append(tasks, t)
+		}
 	}
 	l.mu.Unlock()
 

@@ -2,7 +2,6 @@ package process
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -81,10 +80,14 @@ func TestStoppedTasksAreForgottenAfterADay(t *testing.T) {
 	r := newRig(t, nil)
 	first := r.launch("demo-7-1", "exit 0")
 	r.await(fleet.TaskStopped)
+	<-r.tasks[first.ARN].done
 	r.clock.advance(remembered + time.Second)
 	r.launch("demo-8-1", "exit 0")
 	if task, ok := r.Describe(context.Background(), first.ARN); ok {
 		t.Errorf("still knows %+v", task)
+	}
+	if _, err := os.Stat(r.recordPath("demo-7-1")); !os.IsNotExist(err) {
+		t.Errorf("still has its record (%v)", err)
 	}
 }
 
@@ -158,24 +161,30 @@ func TestRecordFindsTheProcessAgain(t *testing.T) {
 	task := r.launch("demo-7-1", "wait")
 	child := r.meet("wait")
 	r.await(fleet.TaskRunning)
-	content, err := os.ReadFile(r.recordPath("demo-7-1"))
-	if err != nil {
-		t.Fatal(err)
+	found := r.record("demo-7-1")
+	if !alive(found.PID, found.StartTime) || found.Task.ARN != task.ARN || found.ClientToken != "demo-7-1.0" || found.Task.LastStatus != fleet.TaskRunning {
+		t.Errorf("recorded %+v", found)
 	}
-	var found record
-	if err := json.Unmarshal(content, &found); err != nil {
-		t.Fatal(err)
-	}
-	started, err := startTime(found.PID)
-	if err != nil || started == "" || started != found.StartTime || found.TaskARN != task.ARN || found.ClientToken != "demo-7-1.0" {
-		t.Errorf("recorded %+v; the process started at %q, %v", found, started, err)
-	}
-	if !belongs(found.PID, found.PID, "") {
+	if within, _ := belongs(found.PID, found.PID, ""); !within {
 		t.Errorf("process %d is not the leader of a session", found.PID)
 	}
 	child.letGoOn()
 	r.await(fleet.TaskStopped)
 	r.wantCleared("demo-7-1")
+}
+
+func TestRecordHasNoSecret(t *testing.T) {
+	r := newRig(t, nil)
+	s := spec("demo-7-1", "wait")
+	s.Env["CLAIM_TOKEN"] = "a-very-secret-value"
+	if _, err := r.Launch(context.Background(), s); err != nil {
+		t.Fatal(err)
+	}
+	r.await(fleet.TaskRunning)
+	content, err := os.ReadFile(r.recordPath("demo-7-1"))
+	if err != nil || strings.Contains(string(content), "secret") {
+		t.Errorf("the record is %s, %v", content, err)
+	}
 }
 
 func TestCommandThatCannotBeStarted(t *testing.T) {

@@ -20,15 +20,15 @@ const (
 const taskVariable = "ECSRUNNER_TASK"
 
 // endLeftovers ends what the task's leader, which has exited, left behind.
-func (l *Launcher) endLeftovers(t *task, leader int, log *logFile) {
-	if l.signalSession(t, leader, syscall.SIGTERM) == 0 {
+func (l *Launcher) endLeftovers(t *task, lead leader, log *logFile) {
+	if signalSession(t, lead, syscall.SIGTERM) == 0 {
 		return
 	}
-	if l.gone(t, leader, look, t.killing.Done()) {
+	if l.gone(t, lead, look, t.killing.Done()) {
 		return
 	}
 	log.say("processes of the task outlived it: killed")
-	if !l.gone(t, leader, syscall.SIGKILL, nil) {
+	if !l.gone(t, lead, syscall.SIGKILL, nil) {
 		log.say("processes of the task outlived even that")
 	}
 }
@@ -38,9 +38,9 @@ const look = syscall.Signal(0)
 
 // gone sends a signal to what is left of a task until nothing is. It gives up
 // after leftoverGrace, or when impatient is closed.
-func (l *Launcher) gone(t *task, leader int, sig syscall.Signal, impatient <-chan struct{}) bool {
+func (l *Launcher) gone(t *task, lead leader, sig syscall.Signal, impatient <-chan struct{}) bool {
 	overdue := l.cfg.After(leftoverGrace)
-	for l.signalSession(t, leader, sig) > 0 {
+	for signalSession(t, lead, sig) > 0 {
 		select {
 		case <-l.cfg.After(leftoverPoll):
 		case <-overdue:
@@ -52,34 +52,51 @@ func (l *Launcher) gone(t *task, leader int, sig syscall.Signal, impatient <-cha
 	return true
 }
 
-// session lists the living processes of the task apart from its leader.
-func (l *Launcher) session(t *task, leader int) []int {
-	var pids []int
-	for _, pid := range processes() {
-		if pid != leader && pid != os.Getpid() && belongs(pid, leader, t.mark()) {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
-}
-
 // signalSession signals every process of the task and returns how many there
 // were besides the leader. A process is looked at again once it is held (by a
 // pidfd on Linux), because its number may have become another's since it was
 // listed.
-func (l *Launcher) signalSession(t *task, leader int, sig syscall.Signal) (found int) {
-	_ = syscall.Kill(-leader, sig) // fails only if nothing but a zombie is left
-	for _, pid := range l.session(t, leader) {
+func signalSession(t *task, lead leader, sig syscall.Signal) (found int) {
+	lead.signalGroup(sig)
+	pids, whole := session(lead, t.mark())
+	for _, pid := range pids {
 		held, err := os.FindProcess(pid)
 		if err != nil {
 			continue
 		}
-		if belongs(pid, leader, t.mark()) && !errors.Is(held.Signal(sig), os.ErrProcessDone) {
+		within, marked := belongs(pid, lead.pid, t.mark())
+		if (marked || whole && within) && !errors.Is(held.Signal(sig), os.ErrProcessDone) {
 			found++
 		}
 		_ = held.Release()
 	}
 	return found
+}
+
+// session lists the living processes of the task apart from its leader: those
+// that carry its mark and, if whole is true, those in the leader's session. The
+// session is the task's if the leader's id still names it; or else if one with
+// the mark lives in it, because then its number was never free.
+func session(lead leader, mark string) (pids []int, whole bool) {
+	var unmarked []int
+	whole = lead.namesSession()
+	for _, pid := range processes() {
+		if pid == lead.pid || pid == os.Getpid() {
+			continue
+		}
+		within, marked := belongs(pid, lead.pid, mark)
+		switch {
+		case marked:
+			pids = append(pids, pid)
+			whole = whole || within
+		case within:
+			unmarked = append(unmarked, pid)
+		}
+	}
+	if whole {
+		pids = append(pids, unmarked...)
+	}
+	return pids, whole
 }
 
 func (t *task) mark() string { return taskVariable + "=" + t.arn }

@@ -18,13 +18,14 @@ type logFile struct {
 	cut   bool
 }
 
-// openLog continues the runner's log, if there is one.
+// openLog continues the runner's log, if there is one. A log that could not be
+// opened takes everything and keeps nothing.
 func openLog(path string, limit int64) (*logFile, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("open the log: %w", err)
+		err = fmt.Errorf("open the log: %w", err)
 	}
-	return &logFile{file: file, limit: limit}, nil
+	return &logFile{file: file, limit: limit}, err
 }
 
 func (f *logFile) Close() error { return f.file.Close() }
@@ -32,6 +33,12 @@ func (f *logFile) Close() error { return f.file.Close() }
 // say writes one line of the launcher's own.
 func (f *logFile) say(format string, args ...any) {
 	fmt.Fprintf(f.file, "ecsrunner: "+format+"\n", args...)
+}
+
+func (f *logFile) sayIf(err error) {
+	if err != nil {
+		f.say("%v", err)
+	}
 }
 
 // trim drops what goes beyond the limit and says so in one line, the last one.

@@ -42,4 +42,7 @@ func (l *Launcher) recordPath(id string) string {
 	return filepath.Join(l.cfg.Dir, tasksDir, id+".json")
 }
 
+// arnPrefix is what the ARNs of a runner's tasks have in common.
+func arnPrefix(runnerID string) string { return "local:task/" + runnerID + "/" }
+
 func tempDir(work string) string { return filepath.Join(work, "tmp") }

@@ -29,15 +29,42 @@ func processes() []int {
 
 // belongs tells whether a process is in the leader's session. The mark is not
 // looked for here, so a daemon with a session of its own is missed.
-func belongs(pid, leader int, _ string) bool {
+func belongs(pid, leader int, _ string) (within, marked bool) {
 	session, err := syscall.Getsid(pid)
-	return err == nil && session == leader
+	return err == nil && leader != 0 && session == leader, false
 }
+
+// findLeader finds nothing: marks are not looked for here. So a process that was
+// started just before the fleet was killed, and not recorded any more, is missed.
+func findLeader(string) (pid int, start string, ok bool) { return 0, "", false }
+
+// findTask finds nothing, as findLeader.
+func findTask(string, string) (arn string, ok bool) { return "", false }
+
+// awaitHandle is not called: there are no handles of processes here.
+func awaitHandle(uintptr) {}
 
 // startTime tells processes apart that had the same id one after the other. Its
 // text has no further meaning.
 func startTime(pid int) (string, error) {
-	out, err := exec.Command("/bin/ps", "-o", "lstart=", "-p", strconv.Itoa(pid)).Output()
+	return ask(pid, "lstart=")
+}
+
+// alive tells whether the process of this id and start time lives.
+func alive(pid int, start string) bool {
+	state, err := ask(pid, "stat=")
+	if err != nil || strings.HasPrefix(state, "Z") {
+		return false
+	}
+	now, err := startTime(pid)
+	return err == nil && now == start
+}
+
+// ask has ps say the same in every language and time zone.
+func ask(pid int, what string) (string, error) {
+	cmd := exec.Command("/bin/ps", "-o", what, "-p", strconv.Itoa(pid))
+	cmd.Env = []string{"LC_ALL=C", "TZ=UTC0"}
+	out, err := cmd.Output()
 	if err != nil {
 		return "", fmt.Errorf("ask ps for process %d: %w", pid, err)
 	}

@@ -2,10 +2,13 @@ package process
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
+	"unsafe"
 )
 
 // processes lists the ids of the processes that this one can see.
@@ -23,31 +26,90 @@ func processes() []int {
 	return pids
 }
 
-// belongs tells whether a process lives in the leader's session or carries the
-// task's mark. A zombie does not live.
-func belongs(pid, leader int, mark string) bool {
+// belongs tells whether a process lives in the leader's session, and whether it
+// carries the task's mark. A zombie does not live.
+func belongs(pid, leader int, mark string) (within, marked bool) {
 	s, err := readStat(pid)
-	if err != nil || s.state == "Z" || s.state == "X" {
-		return false
+	if err != nil || !s.lives() {
+		return false, false
 	}
-	if s.session == leader {
-		return true
+	// Session 0 is that of the kernel's own threads.
+	return leader != 0 && s.session == leader, hasEntry(environ(pid), mark)
+}
+
+// findLeader finds the leader of a task whose process was not recorded, by its
+// mark. Of those with a session of their own it was the first. Only a process
+// that has not become another program yet lacks its mark, and as long it holds
+// the data directory's lock open.
+func findLeader(mark string) (pid int, start string, ok bool) {
+	var first stat
+	for _, candidate := range processes() {
+		s, err := readStat(candidate)
+		if err != nil || !s.lives() || s.session != candidate || !hasEntry(environ(candidate), mark) {
+			continue
+		}
+		if pid == 0 || s.ticks < first.ticks || s.ticks == first.ticks && candidate < pid {
+			pid, first = candidate, s
+		}
 	}
-	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-	return err == nil && hasEntry(string(environ), mark)
+	return pid, first.start(), pid != 0
+}
+
+// findTask finds the task of a runner that has no record, by the mark of a
+// process which calls that work directory its home.
+func findTask(runnerID, work string) (arn string, ok bool) {
+	for _, pid := range processes() {
+		entries := environ(pid)
+		_, rest, marked := strings.Cut(entries, "\x00"+taskVariable+"="+arnPrefix(runnerID))
+		if random, _, ended := strings.Cut(rest, "\x00"); marked && ended && hasEntry(entries, "HOME="+work) {
+			return arnPrefix(runnerID) + random, true
+		}
+	}
+	return "", false
+}
+
+// awaitHandle returns when the process has exited that a pidfd stands for, or
+// when that cannot be waited for (pidfd_open(2), ppoll(2)).
+func awaitHandle(pidfd uintptr) {
+	const readable = 1 // POLLIN
+	wait := struct {
+		fd      int32
+		events  int16
+		revents int16
+	}{fd: int32(pidfd), events: readable}
+	for {
+		_, _, errno := syscall.Syscall6(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(&wait)), 1, 0, 0, 0, 0)
+		if errno != syscall.EINTR {
+			return
+		}
+	}
 }
 
 // startTime tells processes apart that had the same id one after the other. Its
 // text has no further meaning.
 func startTime(pid int) (string, error) {
 	s, err := readStat(pid)
-	return s.start, err
+	return s.start(), err
+}
+
+// alive tells whether the process of this id and start time lives.
+func alive(pid int, start string) bool {
+	s, err := readStat(pid)
+	return err == nil && s.lives() && s.start() == start
 }
 
 type stat struct {
 	state   string
 	session int
-	start   string // in clock ticks since the machine started
+	ticks   uint64 // from the start of the machine to that of the process
+}
+
+func (s stat) lives() bool { return s.state != "Z" && s.state != "X" }
+
+// start names the machine's start too: each counts its ticks anew.
+func (s stat) start() string {
+	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return fmt.Sprintf("%d after %s", s.ticks, bytes.TrimSpace(boot))
 }
 
 // readStat reads /proc/<pid>/stat. The command's name, in parentheses, may hold
@@ -61,11 +123,21 @@ func readStat(pid int) (stat, error) {
 	if len(fields) < 20 {
 		return stat{}, fmt.Errorf("/proc/%d/stat has %d fields after the name, not 20", pid, len(fields))
 	}
-	session, err := strconv.Atoi(fields[3])
-	return stat{state: fields[0], session: session, start: fields[19]}, err
+	session, err1 := strconv.Atoi(fields[3])
+	ticks, err2 := strconv.ParseUint(fields[19], 10, 64)
+	return stat{state: fields[0], session: session, ticks: ticks}, errors.Join(err1, err2)
 }
 
-// hasEntry tells whether a NUL-separated environment has the entry.
+// environ is a process's environment, each entry between two NULs; "" if that
+// cannot be read.
+func environ(pid int) string {
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	if err != nil {
+		return ""
+	}
+	return "\x00" + string(content)
+}
+
 func hasEntry(environ, entry string) bool {
-	return strings.Contains("\x00"+environ, "\x00"+entry+"\x00")
+	return strings.Contains(environ, "\x00"+entry+"\x00")
 }

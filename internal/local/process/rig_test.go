@@ -67,6 +67,15 @@ func (c *clock) expire(d time.Duration) {
 	delete(c.waiting, d)
 }
 
+// awaitWait returns when there is a wait of length d.
+func (c *clock) awaitWait(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.waiting[d]) == 0 {
+		c.changed.Wait()
+	}
+}
+
 // rig is a launcher of test children and what can be seen of it.
 type rig struct {
 	*Launcher
@@ -203,12 +212,23 @@ func (r *rig) log(id string) string {
 	return string(content)
 }
 
-// wantCleared checks that nothing of a runner is left but its log.
+// wantCleared checks that nothing of a runner is left but its log and the record
+// of how its task stopped.
 func (r *rig) wantCleared(id string) {
 	r.t.Helper()
-	for _, path := range []string{r.workDir(id), r.recordPath(id)} {
-		if _, err := os.Lstat(path); !os.IsNotExist(err) {
-			r.t.Errorf("%s is still there (%v)", path, err)
-		}
+	if _, err := os.Lstat(r.workDir(id)); !os.IsNotExist(err) {
+		r.t.Errorf("the work directory of %s is still there (%v)", id, err)
 	}
+	if got := r.record(id).Task.LastStatus; got != fleet.TaskStopped {
+		r.t.Errorf("the task of %s is recorded as %s", id, got)
+	}
+}
+
+func (r *rig) record(id string) record {
+	r.t.Helper()
+	found, err := readRecord(r.recordPath(id), id)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return found
 }

@@ -2,9 +2,10 @@ package process
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"os"
 	"os/exec"
+	"sync"
 	"syscall"
 	"time"
 
@@ -16,10 +17,15 @@ const containerName = "runner"
 
 // task is one task's state, under the launcher's mutex, and the ways to end it.
 type task struct {
-	arn  string
-	spec Spec
+	arn        string
+	spec       Spec // of a task that was taken over, only the runner id and the client token
+	parameters string
 
-	state fleet.Task
+	state    fleet.Task
+	leader   leader
+	stopTold bool        // Notify has returned from STOPPED
+	lives    bool        // a goroutine looks after it, or it has stopped
+	saving   *sync.Mutex // held to write the runner's record
 
 	stopping context.Context // ends when the task is to stop
 	stop     context.CancelFunc
@@ -28,20 +34,23 @@ type task struct {
 	done     chan struct{} // closed when nothing of the task is left
 }
 
-func newTask(spec Spec, arn string, now time.Time) *task {
-	t := &task{arn: arn, spec: spec, done: make(chan struct{})}
+func newTask(spec Spec, state fleet.Task) *task {
+	t := &task{arn: state.ARN, spec: spec, parameters: spec.parameters(), state: state, saving: new(sync.Mutex), done: make(chan struct{})}
 	t.stopping, t.stop = context.WithCancel(context.Background())
 	t.killing, t.hurry = context.WithCancel(context.Background())
-	t.state = fleet.Task{
+	return t
+}
+
+func pending(arn, runnerID string, now time.Time) fleet.Task {
+	return fleet.Task{
 		ARN:           arn,
-		StartedBy:     spec.RunnerID,
+		StartedBy:     runnerID,
 		LastStatus:    fleet.TaskPending,
 		DesiredStatus: fleet.TaskRunning,
 		Containers:    []fleet.Container{{Name: containerName}},
 		CreatedAt:     &now,
 		Version:       1,
 	}
-	return t
 }
 
 // snapshot is a copy that nobody changes. Only containers are ever changed in
@@ -52,46 +61,82 @@ func (t *task) snapshot() fleet.Task {
 	return s
 }
 
-func (t *task) wantStopped(reason string) {
+// wantStopped tells whether that is new.
+func (t *task) wantStopped(reason string) bool {
 	if t.state.DesiredStatus == fleet.TaskStopped {
-		return
+		return false
 	}
 	t.state.DesiredStatus = fleet.TaskStopped
 	t.state.StopCode, t.state.StoppedReason = fleet.StopUserInitiated, reason
 	t.state.Version++
 	t.stop()
+	return true
+}
+
+// end says that nothing of the task is left.
+func (t *task) end() {
+	t.stop()
+	t.hurry()
+	close(t.done)
 }
 
 // live is a task's life. Each task has one goroutine for it, so its changes are
 // notified in order.
 func (l *Launcher) live(t *task) {
-	defer close(t.done)
-	defer t.stop()
-	defer t.hurry()
-	l.change(t, func(*fleet.Task) {})
-
-	end := l.runToEnd(t)
-	l.change(t, func(s *fleet.Task) {
-		now := l.cfg.Now()
-		s.LastStatus, s.StoppedAt = fleet.TaskStopped, &now
-		s.Containers[0].ExitCode = end.exitCode
-		if s.DesiredStatus != fleet.TaskStopped {
-			s.DesiredStatus, s.StopCode, s.StoppedReason = fleet.TaskStopped, end.stopCode, end.reason
-			if end.exitCode == nil {
-				s.Containers[0].Reason = end.reason
-			}
-		}
-		s.Version++
-	})
+	defer t.end()
+	log, err := openLog(l.logPath(t.spec.RunnerID), l.cfg.MaxLog)
+	defer log.Close()
+	// There is a record before there is a process.
+	if err = errors.Join(err, l.change(t, nothing)); err != nil {
+		l.stopped(t, notStarted("ResourceInitializationError", err), log)
+		return
+	}
+	l.stopped(t, l.runToEnd(t, log), log)
 }
 
-// change applies one change of LastStatus and tells of it.
-func (l *Launcher) change(t *task, apply func(*fleet.Task)) {
+// change applies one change of LastStatus, records it and tells of it. It fails
+// if it could not be recorded.
+func (l *Launcher) change(t *task, apply func(*fleet.Task)) error {
 	l.mu.Lock()
 	apply(&t.state)
 	s := t.snapshot()
 	l.mu.Unlock()
+	err := l.save(t)
 	l.cfg.Notify(s)
+	return err
+}
+
+func nothing(*fleet.Task) {}
+
+func (l *Launcher) running(s *fleet.Task) {
+	now := l.cfg.Now()
+	s.LastStatus, s.StartedAt = fleet.TaskRunning, &now
+	s.Version++
+}
+
+// stopped is the last change of a task.
+func (l *Launcher) stopped(t *task, end ending, log *logFile) {
+	log.sayIf(l.change(t, func(s *fleet.Task) {
+		now := l.cfg.Now()
+		s.LastStatus, s.StoppedAt = fleet.TaskStopped, &now
+		s.Containers[0].ExitCode = end.exitCode
+		if end.exitCode == nil {
+			s.Containers[0].Reason = end.reason
+		}
+		if s.DesiredStatus != fleet.TaskStopped {
+			s.DesiredStatus, s.StopCode, s.StoppedReason = fleet.TaskStopped, end.stopCode, end.reason
+		}
+		s.Version++
+	}))
+	l.told(t, log)
+}
+
+// told records that STOPPED was notified, so that it is not again.
+func (l *Launcher) told(t *task, log *logFile) {
+	l.mu.Lock()
+	t.stopTold = true
+	l.mu.Unlock()
+	log.sayIf(l.save(t))
 }
 
 // ending is how a task ended of itself; one that was told to stop says so.
@@ -107,19 +152,9 @@ func notStarted(what string, err error) ending {
 
 // runToEnd prepares, runs and clears up one task. Nothing of it but the log is
 // left when it returns.
-func (l *Launcher) runToEnd(t *task) ending {
-	log, err := openLog(l.logPath(t.spec.RunnerID), l.cfg.MaxLog)
-	if err != nil {
-		return notStarted("ResourceInitializationError", err)
-	}
-	defer log.Close()
-
+func (l *Launcher) runToEnd(t *task, log *logFile) ending {
 	work := l.workDir(t.spec.RunnerID)
-	defer func() {
-		if err := removeTree(work); err != nil {
-			log.say("remove the work directory: %v", err)
-		}
-	}()
+	defer removeWorkDir(work, log)
 	if err := prepareWorkDir(t.stopping, work, l.cfg.Template); err != nil {
 		return notStarted("ResourceInitializationError", err)
 	}
@@ -137,41 +172,36 @@ func (l *Launcher) runToEnd(t *task) ending {
 	if err := cmd.Start(); err != nil {
 		return notStarted("CannotStartContainerError", err)
 	}
-
-	record := l.recordPath(t.spec.RunnerID)
-	if err := writeRecord(record, t, cmd.Process.Pid); err != nil {
-		log.say("record the process: %v", err)
+	l.afterFork()
+	lead := leader{pid: cmd.Process.Pid, child: cmd, seen: true}
+	var err error
+	if lead.start, err = startTime(lead.pid); err != nil {
+		log.say("read the start time of process %d: %v", lead.pid, err)
 	}
-	defer os.Remove(record)
-	l.change(t, func(s *fleet.Task) {
-		now := l.cfg.Now()
-		s.LastStatus, s.StartedAt = fleet.TaskRunning, &now
-		s.Version++
-	})
-
-	code := l.awaitEnd(t, cmd, log)
+	l.supervise(t, lead, log)
 	return ending{
-		exitCode: &code,
+		exitCode: lead.exitCode(),
 		stopCode: fleet.StopEssentialContainerExited,
 		reason:   "Essential container in task exited",
 	}
 }
 
-// awaitEnd supervises a started command until all of its session is gone, and
-// returns its exit code, 128+n for signal n.
-func (l *Launcher) awaitEnd(t *task, cmd *exec.Cmd, log *logFile) int {
-	pid := cmd.Process.Pid
-	exited := make(chan struct{})
-	go func() {
-		defer close(exited)
-		awaitExit(pid)
-	}()
+// supervise notes that the task runs, and returns when its leader has exited and
+// the rest of its session is gone.
+func (l *Launcher) supervise(t *task, lead leader, log *logFile) {
+	log.sayIf(l.change(t, func(s *fleet.Task) {
+		t.leader = lead
+		if s.LastStatus == fleet.TaskPending {
+			l.running(s)
+		}
+	}))
 
+	exited := lead.exited(l.cfg.After)
 	stopping, killing := t.stopping.Done(), t.killing.Done()
 	var overdue <-chan time.Time
 	kill := func() {
 		stopping, killing, overdue = nil, nil, nil
-		l.signalSession(t, pid, syscall.SIGKILL)
+		signalSession(t, lead, syscall.SIGKILL)
 	}
 	for running := true; running; {
 		select {
@@ -179,7 +209,7 @@ func (l *Launcher) awaitEnd(t *task, cmd *exec.Cmd, log *logFile) int {
 			running = false
 		case <-stopping:
 			stopping = nil
-			_ = syscall.Kill(-pid, syscall.SIGTERM) // fails only if it has exited
+			lead.signalGroup(syscall.SIGTERM)
 			overdue = l.cfg.After(l.cfg.Grace)
 		case <-overdue:
 			log.say("the task did not end within %s of SIGTERM: killed", l.cfg.Grace)
@@ -191,15 +221,6 @@ func (l *Launcher) awaitEnd(t *task, cmd *exec.Cmd, log *logFile) int {
 			log.trim()
 		}
 	}
-	// The leader is a zombie until Wait: as long, its number names this session
-	// and no other.
-	l.endLeftovers(t, pid, log)
+	l.endLeftovers(t, lead, log)
 	log.trim()
-	_ = cmd.Wait() // ProcessState says it all
-
-	status := cmd.ProcessState.Sys().(syscall.WaitStatus)
-	if status.Signaled() {
-		return 128 + int(status.Signal())
-	}
-	return status.ExitStatus()
 }

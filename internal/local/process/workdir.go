@@ -89,6 +89,12 @@ func copyFile(from, to string) (err error) {
 	return err
 }
 
+func removeWorkDir(work string, log *logFile) {
+	if err := removeTree(work); err != nil {
+		log.say("remove the work directory: %v", err)
+	}
+}
+
 // removeTree removes a directory with all that is in it. Jobs leave directories
 // that nothing can be removed from, such as Go's module cache: those are made
 // writable first.

@@ -27,6 +27,13 @@ func (s *Store) Capacity(ctx context.Context) (fleet.Capacity, error) {
 	return capacity, err
 }
 
+// Health reads how an image's runners have ended; of an image that nothing is
+// known of it is zero.
+func (s *Store) Health(ctx context.Context, image string) (fleet.ImageHealth, error) {
+	health, _, err := one[fleet.ImageHealth](ctx, s, "health of "+image, "SELECT record FROM image_health WHERE image = ?", image)
+	return health, err
+}
+
 // Runs lists runs, the newest first, at most limit.
 func (s *Store) Runs(ctx context.Context, limit int) ([]fleet.Run, error) {
 	return list[fleet.Run](ctx, s, "runs", "SELECT record FROM runs ORDER BY received_at DESC, run_id DESC LIMIT ?", limit)
@@ -45,6 +52,18 @@ func (s *Store) RunnersOf(ctx context.Context, runID string) ([]fleet.Runner, er
 // OpenRunners lists the runners that are not closed.
 func (s *Store) OpenRunners(ctx context.Context) ([]fleet.Runner, error) {
 	return list[fleet.Runner](ctx, s, "open runners", "SELECT record FROM runners WHERE phase <> 'CLOSED' ORDER BY runner_id")
+}
+
+// OpenRuns lists up to limit runs that have not ended, the oldest first.
+func (s *Store) OpenRuns(ctx context.Context, limit int) ([]fleet.Run, error) {
+	return list[fleet.Run](ctx, s, "open runs", `SELECT record FROM runs
+		WHERE status NOT IN ('COMPLETED', 'CANCELLED', 'FAILED', 'REFUSED') ORDER BY received_at, run_id LIMIT ?`, limit)
+}
+
+// UnresolvedRunners lists up to limit runners of which nobody knows the job that
+// they took, the newest first.
+func (s *Store) UnresolvedRunners(ctx context.Context, limit int) ([]fleet.Runner, error) {
+	return list[fleet.Runner](ctx, s, "unresolved runners", "SELECT record FROM runners WHERE unresolved = 1 ORDER BY launched_at DESC LIMIT ?", limit)
 }
 
 // WaitingForRoom lists up to limit runs that wait for room, the oldest first.
@@ -67,7 +86,12 @@ func (s *Store) Write(ctx context.Context, changes fleet.Changes) error {
 			}
 		}
 		if changes.Capacity != nil {
-			return writeCapacity(ctx, tx, *changes.Capacity)
+			if err := writeCapacity(ctx, tx, *changes.Capacity); err != nil {
+				return err
+			}
+		}
+		if changes.Health != nil {
+			return writeHealth(ctx, tx, *changes.Health)
 		}
 		return nil
 	})
@@ -99,12 +123,12 @@ func writeRunner(ctx context.Context, tx *sql.Tx, runner fleet.Runner) error {
 	}
 	if was == 0 {
 		return created(tx.ExecContext(ctx,
-			"INSERT INTO runners (runner_id, version, run_id, phase, launched_at, record) VALUES (?, ?, ?, ?, ?, ?)",
-			runner.RunnerID, runner.Version, runner.RunID, runner.Phase, sortable(runner.At(fleet.StageLaunched)), string(record)))
+			"INSERT INTO runners (runner_id, version, run_id, phase, unresolved, launched_at, record) VALUES (?, ?, ?, ?, ?, ?, ?)",
+			runner.RunnerID, runner.Version, runner.RunID, runner.Phase, runner.Unresolved, sortable(runner.At(fleet.StageLaunched)), string(record)))
 	}
 	return updated(tx.ExecContext(ctx,
-		"UPDATE runners SET version = ?, phase = ?, record = ? WHERE runner_id = ? AND version = ?",
-		runner.Version, runner.Phase, string(record), runner.RunnerID, was))
+		"UPDATE runners SET version = ?, phase = ?, unresolved = ?, record = ? WHERE runner_id = ? AND version = ?",
+		runner.Version, runner.Phase, runner.Unresolved, string(record), runner.RunnerID, was))
 }
 
 func writeCapacity(ctx context.Context, tx *sql.Tx, capacity fleet.Capacity) error {
@@ -118,6 +142,19 @@ func writeCapacity(ctx context.Context, tx *sql.Tx, capacity fleet.Capacity) err
 		return created(tx.ExecContext(ctx, "INSERT INTO capacity (id, version, record) VALUES (1, ?, ?)", capacity.Version, string(record)))
 	}
 	return updated(tx.ExecContext(ctx, "UPDATE capacity SET version = ?, record = ? WHERE id = 1 AND version = ?", capacity.Version, string(record), was))
+}
+
+func writeHealth(ctx context.Context, tx *sql.Tx, health fleet.ImageHealth) error {
+	was := health.Version
+	health.Version++
+	record, err := json.Marshal(health)
+	if err != nil {
+		return fmt.Errorf("encode health of %s: %w", health.Image, err)
+	}
+	if was == 0 {
+		return created(tx.ExecContext(ctx, "INSERT INTO image_health (image, version, record) VALUES (?, ?, ?)", health.Image, health.Version, string(record)))
+	}
+	return updated(tx.ExecContext(ctx, "UPDATE image_health SET version = ?, record = ? WHERE image = ? AND version = ?", health.Version, string(record), health.Image, was))
 }
 
 func conflict() error {

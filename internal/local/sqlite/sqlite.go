@@ -33,12 +33,17 @@ CREATE INDEX runs_by_time ON runs (received_at, run_id);
 CREATE INDEX runs_waiting ON runs (received_at, run_id) WHERE waits_for_room = 1;
 CREATE TABLE runners (
   runner_id TEXT PRIMARY KEY, version INTEGER NOT NULL, run_id TEXT NOT NULL,
-  phase TEXT NOT NULL, launched_at TEXT NOT NULL, record TEXT NOT NULL) STRICT;
+  phase TEXT NOT NULL, unresolved INTEGER NOT NULL, launched_at TEXT NOT NULL, record TEXT NOT NULL) STRICT;
 CREATE INDEX runners_by_time ON runners (launched_at, runner_id);
 CREATE INDEX runners_by_run ON runners (run_id, launched_at);
+CREATE INDEX runners_unresolved ON runners (launched_at) WHERE unresolved = 1;
 CREATE INDEX runners_open ON runners (runner_id) WHERE phase <> 'CLOSED';
 CREATE TABLE capacity (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL, record TEXT NOT NULL) STRICT;
+CREATE TABLE image_health (image TEXT PRIMARY KEY, version INTEGER NOT NULL, record TEXT NOT NULL) STRICT;
 CREATE TABLE settings (id INTEGER PRIMARY KEY CHECK (id = 1), record TEXT NOT NULL) STRICT;
+CREATE INDEX runs_open ON runs (received_at, run_id) WHERE status NOT IN ('COMPLETED', 'CANCELLED', 'FAILED', 'REFUSED');
+CREATE TABLE cursors (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE repairs (cause TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT;
 CREATE TABLE images (tag TEXT PRIMARY KEY, digest TEXT NOT NULL, built_at TEXT NOT NULL) STRICT;
 CREATE TABLE builds (tag TEXT PRIMARY KEY, owner TEXT NOT NULL, lease_ms INTEGER NOT NULL, lease_until TEXT NOT NULL) STRICT;
 CREATE TABLE build_waiters (tag TEXT NOT NULL, runner_id TEXT NOT NULL, PRIMARY KEY (tag, runner_id)) STRICT;

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
+)
+
+var noon = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+
+// history makes events a second apart.
+func history(events ...engine.Event) []engine.Event {
+	for i := range events {
+		events[i].Timestamp = noon.Add(time.Duration(i) * time.Second)
+	}
+	return events
+}
+
+func TestVisits(t *testing.T) {
+	type stay struct {
+		State string
+		Took  time.Duration // -1: not left
+		Notes []string
+	}
+	for name, c := range map[string]struct {
+		events []engine.Event
+		want   []stay
+	}{
+		"an execution that has only begun": {
+			history(engine.Event{Type: "ExecutionStarted"}), nil,
+		},
+		"a state with a task that was tried again": {
+			history(
+				engine.Event{Type: "ExecutionStarted"},
+				engine.Event{Type: "TaskStateEntered", State: "Validate"},
+				engine.Event{Type: "TaskFailed", Error: "GitHub.RateLimited", Cause: `{"errorMessage":"no calls left","errorType":"GitHub.RateLimited"}`},
+				engine.Event{Type: "TaskScheduled"},
+				engine.Event{Type: "TaskSucceeded", Output: json.RawMessage(`{"decision":"admitted","class_name":"small","secret_of_theirs":"x"}`)},
+				engine.Event{Type: "TaskStateExited"},
+				engine.Event{Type: "ChoiceStateEntered", State: "IsAdmitted"},
+			),
+			[]stay{
+				{"Validate", 4 * time.Second, []string{"GitHub.RateLimited: no calls left", "decision admitted, class_name small"}},
+				{"IsAdmitted", -1, nil},
+			},
+		},
+		"an execution that fails leaves its last state": {
+			history(
+				engine.Event{Type: "FailStateEntered", State: "Failed"},
+				engine.Event{Type: "ExecutionFailed", Error: "Runner.NoCapacity", Cause: "no room"},
+			),
+			[]stay{{"Failed", time.Second, nil}},
+		},
+		"a state that is entered twice": {
+			history(
+				engine.Event{Type: "TaskStateEntered", State: "RunTask"}, engine.Event{Type: "TaskTimedOut", Error: "States.HeartbeatTimeout"}, engine.Event{Type: "TaskStateExited"},
+				engine.Event{Type: "TaskStateEntered", State: "RunTask"}, engine.Event{Type: "TaskSucceeded", Output: json.RawMessage(`no JSON`)}, engine.Event{Type: "TaskStateExited"},
+			),
+			[]stay{{"RunTask", 2 * time.Second, []string{"States.HeartbeatTimeout"}}, {"RunTask", 2 * time.Second, nil}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []stay
+			for _, v := range visits(report.Execution{Events: c.events}) {
+				took := time.Duration(-1)
+				if !v.left.IsZero() {
+					took = v.left.Sub(v.entered)
+				}
+				got = append(got, stay{v.state, took, v.notes})
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestTraceOfAFailure(t *testing.T) {
+	var out bytes.Buffer
+	err := printTrace(&out, report.Execution{
+		Execution: engine.Execution{Name: "fleet-1-1", Status: engine.Failed, Error: "Image.BuildFailed", Cause: "the build\x1b[31m failed"},
+		Events:    history(engine.Event{Type: "FailStateEntered", State: "Failed"}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(out.String(), "\n")
+	if want := "execution fleet-1-1: FAILED with Image.BuildFailed: the build [31m failed"; first != want {
+		t.Errorf("got  %s\nwant %s", first, want)
+	}
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// The environment variables that commands look at.
+const (
+	configVar  = "ECSRUNNER_CONFIG"
+	patVar     = "GITHUB_PAT"
+	secretVar  = "WEBHOOK_SECRET"
+	noColorVar = "NO_COLOR"
+	tempDirVar = "TMPDIR"
+)
+
+var meaning = map[string]string{
+	configVar:  "configuration file, where --config is not given",
+	dataDirVar: "data directory, where --data-dir is not given",
+	patVar:     "GitHub personal access token, unless github_pat says otherwise",
+	secretVar:  "the webhook's secret, unless the configuration or --secret says otherwise",
+	noColorVar: "if set, nothing is coloured",
+	tempDirVar: "where the demo's data directory is made",
+}
+
+// helpFooter ends every help text.
+const helpFooter = `{{with .Annotations.environment}}
+Environment:
+{{.}}{{end}}
+Exit status: 0 success, 1 failure, 2 usage or configuration
+`
+
+// environment is the annotation from which a command's help lists the variables
+// that it looks at.
+func environment(names ...string) map[string]string {
+	var b strings.Builder
+	for _, name := range names {
+		b.WriteString("  " + name + strings.Repeat(" ", max(1, 20-len(name))) + meaning[name] + "\n")
+	}
+	return map[string]string{"environment": b.String()}
+}
+
+// noArgs refuses arguments by naming the first, which cobra.NoArgs takes for a command.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if !cmd.HasSubCommands() {
+		return usagef("%s takes no argument such as %q; see `%s --help`", cmd.CommandPath(), args[0], cmd.CommandPath())
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return usagef("unknown command %q: did you mean `%s %s`?", args[0], cmd.CommandPath(), near[0])
+	}
+	return usagef("unknown command %q; see `%s --help`", args[0], cmd.CommandPath())
+}
+
+// oneArg wants exactly one argument and says which.
+func oneArg(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 || args[0] == "" {
+			return usagef("%s takes one %s; see `%s --help`", cmd.CommandPath(), what, cmd.CommandPath())
+		}
+		return nil
+	}
+}
+
+// flagError says what is wrong with a flag, without what the parser of its
+// value thinks of it.
+func flagError(cmd *cobra.Command, err error) error {
+	var value *pflag.InvalidValueError
+	if errors.As(err, &value) {
+		wanted := map[string]string{"int": "a whole number", "duration": "a time with its unit, such as 90s or 5m", "bool": "true or false"}
+		if want := wanted[value.GetFlag().Value.Type()]; want != "" {
+			return usagef("--%s %s: use %s", value.GetFlag().Name, value.GetValue(), want)
+		}
+	}
+	return usagef("%w; see `%s --help`", err, cmd.CommandPath())
+}
+
+// newHelp is cobra's help command, but for a command that there is not it fails.
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [command]",
+		Short: "Help about any command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err != nil {
+				return usageError{err}
+			}
+			if len(rest) > 0 {
+				return noArgs(about, rest)
+			}
+			return about.Help()
+		},
+	}
+}

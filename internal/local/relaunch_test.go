@@ -1,0 +1,81 @@
+package local_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim"
+)
+
+// hangOnce makes the first of all entrypoints hang, and lets the others run.
+func hangOnce() {
+	mark, err := os.OpenFile(os.Getenv("HANG_ONCE"), os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return
+	}
+	mark.Close()
+	select {}
+}
+
+// TestReapedRunnerIsReplaced: a container that never claims is reaped, its
+// execution ends red, and its job gets the next runner.
+func TestReapedRunnerIsReplaced(t *testing.T) {
+	w := newWorld(t, func(c *local.Config, _ *sim.Config) {
+		c.Entrypoint[1] = "hanging-entrypoint"
+		c.RunnerEnv = append(c.RunnerEnv, "HANG_ONCE="+filepath.Join(t.TempDir(), "hung"))
+		c.Policy.Limits.Start, c.Policy.Limits.Idle = 3*time.Second, time.Second
+	})
+	id := w.github.Queue(job())
+	w.awaitEnd(id)
+	d := w.details(id)
+	if d.Run.Conclusion != "success" || len(d.Executions) != 2 {
+		t.Fatalf("run %s %s, executions %s", d.Run.Status, d.Run.Conclusion, statuses(d))
+	}
+	if first := d.Executions[0]; first.Status != engine.Failed || first.Error != fleet.RunnerStartTimeout || first.Cause == "" {
+		t.Errorf("the first execution: %s %s %q", first.Status, first.Error, first.Cause)
+	}
+	if d.Executions[1].Status != engine.Succeeded {
+		t.Errorf("the second execution: %s", d.Executions[1].Status)
+	}
+}
+
+func TestApprovalOfAnEnvironment(t *testing.T) {
+	w := newWorld(t)
+	spec := job()
+	spec.Environment = "production"
+	id := w.github.Queue(spec)
+	w.await("run that waits for approval", func() bool { return w.run(id).Status == fleet.RunWaiting })
+	if run := w.run(id); run.Launched != 0 {
+		t.Errorf("a runner was launched before the approval: %+v", run)
+	}
+	if err := w.github.Approve(id); err != nil {
+		t.Fatal(err)
+	}
+	w.awaitEnd(id)
+	if run := w.run(id); run.Conclusion != "success" || run.Launched != 1 {
+		t.Errorf("%s %s, %d runners", run.Status, run.Conclusion, run.Launched)
+	}
+}
+
+// TestForeignThief: a job that is not the fleet's, since it lacks the required
+// label, may still be given to one of its runners. The job that lost its runner
+// gets another.
+func TestForeignThief(t *testing.T) {
+	w := newWorld(t, func(c *local.Config, _ *sim.Config) { c.Policy.RequiredLabel = "mine" })
+	thief := w.github.Queue(job())
+	own := w.github.Queue(job("mine"))
+	w.awaitEnd(own)
+	if run := w.run(own); run.Conclusion != "success" || run.Launched != 2 {
+		t.Errorf("the fleet's job: %s %s, %d runners (%s)", run.Status, run.Conclusion, run.Launched, run.Reason)
+	}
+	w.await("record of the thief", func() bool { return w.run(thief).Status == fleet.RunCompleted })
+	if run := w.run(thief); !strings.HasPrefix(run.RanOn, "test-") || run.Launched != 0 {
+		t.Errorf("the thief ran on %q, and %d runners were launched for it", run.RanOn, run.Launched)
+	}
+}

@@ -1,0 +1,82 @@
+package local
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/sweep"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// How often the sweep runs, and what it gives the ordinary way, unless the
+// configuration says otherwise.
+const (
+	defaultSweepEvery = time.Minute
+	defaultSweepGrace = time.Minute
+)
+
+// sweeper runs the sweep until it is stopped.
+type sweeper struct {
+	stop context.CancelFunc
+	done chan struct{}
+}
+
+func (f *Fleet) startSweeper() *sweeper {
+	every, grace := f.cfg.SweepEvery, f.cfg.SweepGrace
+	if every == 0 {
+		every = defaultSweepEvery
+	}
+	if grace == 0 {
+		grace = defaultSweepGrace
+	}
+	handler := sweep.Handler{
+		Fleet: f.lifecycle, Policy: f.cfg.Policy, Records: f.store, GitHub: f.github, Executions: executions{f.engine},
+		Platform: tasks{f.launcher}, Bus: f.bus, NewID: rand.Text, Grace: grace,
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s := &sweeper{stop: stop, done: make(chan struct{})}
+	go func() {
+		defer close(s.done)
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				if _, err := handler.Run(ctx); err != nil && ctx.Err() == nil {
+					f.cfg.Log.Warn("part of a sweep was left", "error", err.Error())
+				}
+				f.sweeps.Add(1)
+				f.observe()
+			}
+		}
+	}()
+	return s
+}
+
+// Close waits for a sweep that is under way.
+func (s *sweeper) Close() {
+	s.stop()
+	<-s.done
+}
+
+// Sweeps counts the sweeps since the start.
+func (f *Fleet) Sweeps() int64 { return f.sweeps.Load() }
+
+// Running tells the sweep how an execution stands.
+func (e executions) Running(ctx context.Context, name string) (running, known bool, err error) {
+	execution, err := e.engine.Describe(ctx, name)
+	if errors.Is(err, engine.ErrExecutionDoesNotExist) {
+		return false, false, nil
+	}
+	return execution.Status == engine.Running, err == nil, err
+}
+
+// Tasks lists the processes of this fleet for the sweep.
+func (t tasks) Tasks(ctx context.Context) ([]fleet.Task, error) {
+	return t.launcher.List(ctx, ""), nil
+}

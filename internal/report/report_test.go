@@ -1,0 +1,89 @@
+package report
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+var noon = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+
+func after(ms int) time.Time { return noon.Add(time.Duration(ms) * time.Millisecond) }
+
+func TestRunnerBesideARun(t *testing.T) {
+	for name, c := range map[string]struct {
+		run  fleet.Run
+		want string
+	}{
+		"the runner that has the job":      {fleet.Run{RanOn: "f-2-1", RunnerID: "f-1-1", LastRunner: "f-1-1"}, "f-2-1"},
+		"the runner that is expected":      {fleet.Run{RunnerID: "f-1-2", LastRunner: "f-1-1"}, "f-1-2"},
+		"the last one that was":            {fleet.Run{LastRunner: "f-1-1"}, "f-1-1"},
+		"none, when none was launched yet": {fleet.Run{}, ""},
+	} {
+		if got := RunnerOf(c.run); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func TestStages(t *testing.T) {
+	ms := func(n int64) *int64 { return &n }
+	run := fleet.Run{Times: fleet.Times{
+		fleet.StageQueued: after(900), fleet.StageReceived: after(1000), fleet.StageClosed: after(9000),
+		// GitHub's whole seconds can be before our own time of the same moment.
+		fleet.StageJobStarted: after(800), fleet.StageJobCompleted: after(7800),
+	}}
+	runner := fleet.Runner{Times: fleet.Times{
+		fleet.StageAdmitted: after(1200), fleet.StageImageReady: after(1500), fleet.StageContainerUp: after(3500),
+		fleet.StageClosed: after(9999), // the run's own time is stronger
+	}}
+	want := Stages{Queue: ms(0), Admit: ms(200), Image: ms(300), Start: ms(2000), Job: ms(7000), Total: ms(8000)}
+	if diff := cmp.Diff(want, OfRun(run, &runner).Stages); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if diff := cmp.Diff(Stages{Queue: ms(0), Job: ms(7000), Total: ms(8000)}, OfRun(run, nil).Stages); diff != "" {
+		t.Errorf("without a runner: -want +got:\n%s", diff)
+	}
+}
+
+// A runner of another run can take a job before that job was admitted.
+func TestRunThatWasNeverAdmittedShowsWhereItRan(t *testing.T) {
+	runner := fleet.Runner{RunnerID: "f-2-1", ClassName: "medium", Image: "base"}
+	if got := OfRun(fleet.Run{RunID: "job-1", RanOn: "f-2-1"}, &runner); got.ClassName != "medium" || got.Image != "base" {
+		t.Errorf("class %q, image %q; want those of the runner", got.ClassName, got.Image)
+	}
+	admitted := fleet.Run{RunID: "job-1", RanOn: "f-2-1", ClassName: "small", Image: "tools"}
+	if got := OfRun(admitted, &runner); got.ClassName != "small" || got.Image != "tools" {
+		t.Errorf("class %q, image %q; want those of the run", got.ClassName, got.Image)
+	}
+}
+
+// Programs rely on these names, and on their being there when they are empty.
+func TestRunFieldsAreStable(t *testing.T) {
+	text, err := json.Marshal(OfRun(fleet.Run{}, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, field := range []string{
+		`"run_id":""`, `"repository":""`, `"status":""`, `"conclusion":""`, `"runner_id":""`, `"class_name":""`, `"image":""`, `"labels":[]`, `"times":{}`, `"stages":{}`,
+	} {
+		if !strings.Contains(string(text), field) {
+			t.Errorf("%s is not in %s", field, text)
+		}
+	}
+}
+
+func TestRunnerIsShownWithoutSecrets(t *testing.T) {
+	text, err := json.Marshal(OfRunner(fleet.Runner{RunnerID: "f-1-1", TaskToken: "the-task-token", NonceHash: "the-nonce-hash"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text), "the-") {
+		t.Errorf("a secret is shown: %s", text)
+	}
+}

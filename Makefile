@@ -23,6 +23,10 @@ check: ## Check format, vet, staticcheck and go.mod
 	$(TOOL) staticcheck ./...
 	$(GO) mod tidy -diff
 
+.PHONY: crash-test
+crash-test: ## Kill a fleet 20 times at random moments while 20 jobs run (some minutes)
+	$(GO) test -count=3 -timeout 10m -v -run '^TestCrash$$' ./internal/local -args -crashes 20 -crash-jobs 20
+
 .PHONY: bench
 bench: ## Run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...

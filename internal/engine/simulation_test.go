@@ -90,7 +90,7 @@ func TestASimulationIsRepeatable(t *testing.T) {
 		}
 		return string(text)
 	}
-	if play() != play() {
+	if first, second := play(), play(); first != second {
 		t.Error("two runs have two histories")
 	}
 }

@@ -63,7 +63,7 @@ func playFleet() int {
 		DataDir:        c.DataDir, Listen: c.Listen,
 		Entrypoint:    []string{self, "entrypoint", "--"},
 		RunnerCommand: []string{self, "simulated-runner"},
-		RunnerEnv:     []string{"PATH=" + os.Getenv("PATH")},
+		RunnerEnv:     []string{"PATH=" + os.Getenv("PATH"), noSleep},
 		StopGrace:     5 * time.Second,
 		SweepEvery:    300 * time.Millisecond,
 		SweepGrace:    time.Second,

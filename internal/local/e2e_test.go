@@ -79,6 +79,9 @@ func awaitGate() {
 
 const repository = "octo-org/demo"
 
+// noSleep keeps programs with the race detector from waiting a second at exit.
+const noSleep = "GORACE=atexit_sleep_ms=0"
+
 // world is a fleet on this machine and a simulated GitHub that it serves.
 type world struct {
 	t      *testing.T
@@ -120,7 +123,7 @@ func newWorld(t *testing.T, options ...option) *world {
 		DataDir:        w.dir, Listen: "127.0.0.1:0",
 		Entrypoint:    []string{self, "entrypoint", "--"},
 		RunnerCommand: []string{self, "simulated-runner"},
-		RunnerEnv:     []string{"PATH=" + os.Getenv("PATH")},
+		RunnerEnv:     []string{"PATH=" + os.Getenv("PATH"), noSleep},
 		StopGrace:     5 * time.Second,
 		ImagesByName:  true,
 		Log:           slog.New(slog.NewTextHandler(w, nil)),

@@ -114,6 +114,7 @@ func (s *Server) remove(r *runner) {
 // job, given or accepted: that is what makes DELETE a safe test for busy.
 func (s *Server) deleteRunner(r *runner) error {
 	if r.busy() {
+		//lint:ignore ST1005 these are GitHub's words
 		return fmt.Errorf("Bad request - Runner %q is still running a job", r.Name)
 	}
 	s.remove(r)

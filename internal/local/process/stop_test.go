@@ -63,6 +63,7 @@ func TestStopKillsAfterTheGrace(t *testing.T) {
 
 func TestStopBeforeTheStart(t *testing.T) {
 	started := make(chan struct{})
+	//lint:ignore S1021 the function below uses r
 	var r *rig
 	r = newRig(t, func(c *Config) {
 		note := c.Notify

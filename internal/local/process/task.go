@@ -85,7 +85,7 @@ func (t *task) end() {
 func (l *Launcher) live(t *task) {
 	defer t.end()
 	log, err := openLog(l.logPath(t.spec.RunnerID), l.cfg.MaxLog)
-	defer log.Close()
+	defer func() { _ = log.Close() }() // also of one that could not be opened, which does nothing
 	// There is a record before there is a process.
 	if err = errors.Join(err, l.change(t, nothing)); err != nil {
 		l.stopped(t, notStarted("ResourceInitializationError", err), log)

@@ -107,6 +107,7 @@ func (r *jobRun) process(ctx context.Context, cmd *exec.Cmd) error {
 		left.end()
 	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		//lint:ignore ST1005 these are the words of GitHub's runner
 		return fmt.Errorf("Process completed with exit code %d.", exit.ExitCode())
 	}
 	return err

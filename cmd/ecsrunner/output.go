@@ -125,6 +125,14 @@ func (p paint) status(s fleet.RunStatus, conclusion string) string {
 	return "\x1b[" + code + "m" + string(s) + "\x1b[0m"
 }
 
+// byGitHub shows what GitHub has timed, which it does in whole seconds.
+func byGitHub(ms *int64) string {
+	if ms != nil && *ms < 1000 {
+		return "<1s"
+	}
+	return took(ms)
+}
+
 // took shows milliseconds for people.
 func took(ms *int64) string {
 	if ms == nil {

@@ -90,7 +90,7 @@ func printRuns(w io.Writer, runs []report.Run) error {
 		s := r.Stages
 		cells := []any{
 			r.RunID, clip(r.JobName), r.Status, r.Conclusion, r.ClassName, clip(shortImage(r.Image)), r.RunnerID,
-			took(s.Admit), took(s.Image), took(s.Start), took(s.Claim), took(s.Queue), took(s.Job), took(s.Total),
+			took(s.Admit), took(s.Image), took(s.Start), took(s.Claim), byGitHub(s.Queue), byGitHub(s.Job), took(s.Total),
 		}
 		if reasons {
 			cells = append(cells, r.Reason)

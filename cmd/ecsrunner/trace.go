@@ -22,7 +22,7 @@ func printRunDetails(w io.Writer, d report.RunDetails) error {
 	printFields(w, fields)
 	s := r.Stages
 	printFields(w, [][2]string{{"stages", fmt.Sprintf("admit %s, image %s, start %s, claim %s, queue %s, job %s, total %s",
-		orDash(took(s.Admit)), orDash(took(s.Image)), orDash(took(s.Start)), orDash(took(s.Claim)), orDash(took(s.Queue)), orDash(took(s.Job)), orDash(took(s.Total)))}})
+		orDash(took(s.Admit)), orDash(took(s.Image)), orDash(took(s.Start)), orDash(took(s.Claim)), orDash(byGitHub(s.Queue)), orDash(byGitHub(s.Job)), orDash(took(s.Total)))}})
 	for _, e := range d.Executions {
 		fmt.Fprintln(w)
 		if err := printTrace(w, e); err != nil {

@@ -39,7 +39,7 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 		return none, err
 	}
 	if runner.Phase != fleet.Open && runner.Took == 0 {
-		return none, fleet.Errorf(fleet.RunnerNotWanted, "%s", orNotNeeded(runner.Reason))
+		return none, fleet.Errorf(fleet.RunnerNotWanted, "%s", lifecycle.NotWanted(runner))
 	}
 	if runner.TaskARN != "" {
 		return none, nil
@@ -109,15 +109,8 @@ func (s Step) started(ctx context.Context, runnerID string, task fleet.Task) err
 	if runner.Phase == fleet.Open || runner.Took != 0 {
 		return nil
 	}
-	if err := s.Fleet.Tasks.Stop(ctx, task.ARN, orNotNeeded(runner.Reason)); err != nil {
+	if err := s.Fleet.Tasks.Stop(ctx, task.ARN, lifecycle.NotWanted(runner)); err != nil {
 		return err
 	}
-	return fleet.Errorf(fleet.RunnerNotWanted, "%s", orNotNeeded(runner.Reason))
-}
-
-func orNotNeeded(reason string) string {
-	if reason == "" {
-		return "the job needs this runner no longer"
-	}
-	return reason
+	return fleet.Errorf(fleet.RunnerNotWanted, "%s", lifecycle.NotWanted(runner))
 }

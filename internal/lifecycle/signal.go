@@ -22,7 +22,7 @@ func (f Fleet) Signal(ctx context.Context, runner fleet.Runner) error {
 		}
 	case fleet.WaitForImage:
 		if runner.Phase != fleet.Open {
-			return f.fail(ctx, runner, fleet.RunnerNotWanted, notWanted(runner))
+			return f.fail(ctx, runner, fleet.RunnerNotWanted, NotWanted(runner))
 		}
 	}
 	return nil
@@ -33,7 +33,7 @@ func (f Fleet) signalJob(ctx context.Context, runner fleet.Runner) error {
 	case runner.Took != 0:
 		return f.succeed(ctx, runner, fleet.Wait{Outcome: fleet.OutcomeTook, Seconds: seconds(f.Limits.Inspect)})
 	case runner.Stopped() && runner.Phase != fleet.Open:
-		return f.fail(ctx, runner, fleet.RunnerNotWanted, notWanted(runner))
+		return f.fail(ctx, runner, fleet.RunnerNotWanted, NotWanted(runner))
 	case runner.Stopped():
 		name, cause := StoppedBeforeJob(runner)
 		return f.fail(ctx, runner, name, cause)
@@ -47,7 +47,7 @@ func StoppedBeforeJob(r fleet.Runner) (name, cause string) {
 	case r.FailureName != "":
 		return r.FailureName, r.Failure
 	case r.ExitCode != nil && *r.ExitCode == fleet.ExitClaimGone:
-		return fleet.RunnerNotWanted, notWanted(r)
+		return fleet.RunnerNotWanted, NotWanted(r)
 	case r.ExitCode != nil && *r.ExitCode == fleet.ExitVersionDeprecated:
 		return fleet.RunnerVersionDeprecated, "GitHub gives no jobs to the runner version in image " + r.Image + ": build it with a newer runner"
 	case r.StopCode == fleet.StopSpotInterruption:
@@ -62,7 +62,8 @@ func StoppedBeforeJob(r fleet.Runner) (name, cause string) {
 	return fleet.RunnerStoppedEarly, cause
 }
 
-func notWanted(r fleet.Runner) string {
+// NotWanted says why a runner is needed no longer.
+func NotWanted(r fleet.Runner) string {
 	if r.Reason != "" {
 		return r.Reason
 	}

@@ -2,7 +2,6 @@ package local
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -38,7 +37,7 @@ func (f *Fleet) takeUp(ctx context.Context) error {
 // launcher does not know is not there any more.
 func (f *Fleet) takeUpRunner(ctx context.Context, r fleet.Runner) error {
 	if r.RunID != "" && r.TaskARN == "" {
-		if err := f.startAgain(ctx, r); err != nil {
+		if err := f.lifecycle.StartAgain(ctx, r); err != nil {
 			return err
 		}
 	}
@@ -55,16 +54,4 @@ func (f *Fleet) takeUpRunner(ctx context.Context, r fleet.Runner) error {
 		})
 	}
 	return nil
-}
-
-func (f *Fleet) startAgain(ctx context.Context, r fleet.Runner) error {
-	run, known, err := f.store.Run(ctx, r.RunID)
-	if err != nil || !known {
-		return err
-	}
-	input, err := json.Marshal(fleet.Document{Schema: fleet.Schema, RunID: run.RunID, Job: run.Job})
-	if err != nil {
-		return err
-	}
-	return f.lifecycle.Executions.Start(ctx, r.RunnerID, input)
 }

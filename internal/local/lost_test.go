@@ -102,7 +102,14 @@ func TestTwoFleetsOnOneRepository(t *testing.T) {
 	path, open := gate(t)
 	id := w.github.Queue(jobThat(atGate(path)))
 	w.await("job under way", func() bool { return w.run(id).Status == fleet.RunRunning })
-	// Both fleets sweep a few times meanwhile.
+	// GitHub sends its webhooks to the first fleet alone: the other one sweeps its
+	// job in.
+	theirs := w.github.Queue(job("second"))
+	w.awaitSweeps(3)
+	w.await("the other fleet's job", func() bool {
+		run, _, err := other.Source().Run(t.Context(), fleet.RunID(theirs))
+		return err == nil && run.Conclusion == "success"
+	})
 	w.awaitSweeps(3)
 	open()
 	w.awaitEnd(id)
@@ -110,8 +117,11 @@ func TestTwoFleetsOnOneRepository(t *testing.T) {
 		t.Errorf("%s %s (%s)", run.Status, run.Conclusion, run.Reason)
 	}
 	runs, err := other.Source().Runs(t.Context(), 10)
-	if err != nil || len(runs) != 0 {
-		t.Errorf("the other fleet has records of it: %+v, %v", runs, err)
+	if err != nil || len(runs) != 1 || runs[0].Launched != 1 {
+		t.Errorf("the other fleet has %+v, %v; want its own job alone, and one runner", runs, err)
+	}
+	if _, known, err := w.fleet.Source().Run(t.Context(), fleet.RunID(theirs)); err != nil || known {
+		t.Errorf("the first fleet has a record of the other's job (%v)", err)
 	}
 }
 

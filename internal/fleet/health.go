@@ -50,7 +50,7 @@ func (h ImageHealth) after(runner Runner, failure, cause string, now time.Time) 
 		changed = h.InARow != 0
 		h.InARow, h.Reason, h.OpenUntil = 0, "", time.Time{}
 		return h, changed, false
-	case !blamesImage[failure]:
+	case !blamesImage[failure], failure == RunnerStoppedEarly && !saysWhy(runner):
 		return h, false, false
 	}
 	h.Image, h.Reason = runner.Image, fmt.Sprintf("%s: %s", failure, cause)
@@ -60,3 +60,7 @@ func (h ImageHealth) after(runner Runner, failure, cause string, now time.Time) 
 	}
 	return h, true, opened
 }
+
+// saysWhy tells whether a stopped task tells something about its image: its
+// container exited, or could not be started. One that was lost does not.
+func saysWhy(r Runner) bool { return r.ExitCode != nil || r.StopCode == StopTaskFailedToStart }

@@ -11,7 +11,7 @@ import (
 func fail(t *testing.T, id int64, health fleet.ImageHealth, failure string) (fleet.ImageHealth, fleet.CloseResult) {
 	t.Helper()
 	run, runner := launched(t, jobOf(id))
-	runner.Image = "base"
+	runner.Image, runner.ExitCode = "base", new(int)
 	res := fleet.Close(fleet.CloseFacts{Runner: runner, Run: &run, Health: health, Error: failure, Cause: "why", Now: now})
 	if res.Changes.Health != nil {
 		health = *res.Changes.Health
@@ -81,5 +81,22 @@ func TestARunWaitsForTheBreaker(t *testing.T) {
 	}
 	if got := fleet.Launch("fleet", 9, waits, fleet.Capacity{}, until); got.RunnerID == "" {
 		t.Errorf("not launched when its time has come: %s", got.Reason)
+	}
+}
+
+func TestALostTaskSaysNothingAboutItsImage(t *testing.T) {
+	for name, c := range map[string]struct {
+		stopCode string
+		counts   bool
+	}{
+		"its exit status went to another process": {},
+		"its image could not be pulled":           {fleet.StopTaskFailedToStart, true},
+	} {
+		run, runner := launched(t, jobOf(1))
+		runner.Image, runner.StopCode = "base", c.stopCode
+		res := fleet.Close(fleet.CloseFacts{Runner: runner, Run: &run, Error: fleet.RunnerStoppedEarly, Now: now})
+		if (res.Changes.Health != nil) != c.counts {
+			t.Errorf("%s: health %+v", name, res.Changes.Health)
+		}
 	}
 }

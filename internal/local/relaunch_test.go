@@ -79,3 +79,33 @@ func TestForeignThief(t *testing.T) {
 		t.Errorf("the thief ran on %q, and %d runners were launched for it", run.RanOn, run.Launched)
 	}
 }
+
+// TestBrokenImageDoesNotLoop: a runner program that ends at once is tried three
+// times; then its image's breaker is open, and the job waits instead of costing
+// one task after the other.
+func TestBrokenImageDoesNotLoop(t *testing.T) {
+	w := newWorld(t, func(c *local.Config, _ *sim.Config) { c.RunnerCommand = []string{"/bin/false"} })
+	id := w.github.Queue(job())
+	w.await("open breaker", func() bool { return !w.run(id).NotBefore.IsZero() })
+	run := w.run(id)
+	if run.Status != fleet.RunQueued || !strings.Contains(run.Reason, fleet.ImageBreakerOpen) || !strings.Contains(run.Reason, "3 runners in a row") {
+		t.Errorf("the run is %s: %s", run.Status, run.Reason)
+	}
+	w.await("end of the last execution", func() bool { return !strings.Contains(statuses(w.details(id)), "RUNNING") })
+	tasks := 0
+	for _, r := range w.details(id).Runners {
+		if r.TaskARN != "" {
+			tasks++
+		}
+	}
+	if tasks != fleet.MaxFruitlessImage {
+		t.Errorf("%d tasks were started, want %d", tasks, fleet.MaxFruitlessImage)
+	}
+	if !strings.Contains(w.log.String(), "breaker opened") {
+		t.Error("the log does not tell of the breaker")
+	}
+	if err := w.github.Cancel(id); err != nil {
+		t.Fatal(err)
+	}
+	w.await("cancellation", func() bool { return w.run(id).Status == fleet.RunCancelled })
+}

@@ -96,6 +96,7 @@ type world struct {
 	changed chan struct{}
 	log     strings.Builder
 	answers strings.Builder // bodies of the JIT answers
+	asked   []string        // of GitHub's REST API
 	mostUp  int
 }
 
@@ -177,6 +178,11 @@ func (w *world) Write(p []byte) (int, error) {
 
 // serveGitHub keeps what must never be seen elsewhere.
 func (w *world) serveGitHub(rw http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/api/v3/") {
+		w.mu.Lock()
+		w.asked = append(w.asked, r.Method+" "+strings.TrimPrefix(r.URL.Path, "/api/v3/repos/"+repository))
+		w.mu.Unlock()
+	}
 	if !strings.HasSuffix(r.URL.Path, "/generate-jitconfig") {
 		w.github.ServeHTTP(rw, r)
 		return
@@ -349,6 +355,21 @@ func TestJobRunsFromWebhookToRecord(t *testing.T) {
 	}
 	if got := strings.Join(w.github.JobLog(id), "\n"); !strings.Contains(got, "hello") {
 		t.Errorf("the job's log on GitHub lacks what its step said:\n%s", got)
+	}
+}
+
+// TestRequestsPerJob holds docs/cost.md: what one job asks of GitHub's REST API.
+func TestRequestsPerJob(t *testing.T) {
+	w := newWorld(t)
+	id := w.github.Queue(job())
+	w.awaitEnd(id)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	look := fmt.Sprintf("GET /actions/jobs/%d", id)
+	// RecordStatus asks too if the process ends before the completed webhook comes.
+	withoutLast := strings.TrimSuffix(strings.Join(w.asked, ", "), ", "+look)
+	if want := look + ", POST /actions/runners/generate-jitconfig"; withoutLast != want {
+		t.Errorf("asked %v", w.asked)
 	}
 }
 

@@ -20,6 +20,7 @@ test: ## Run all Go tests with the race detector (Go is all it needs)
 check: ## Check format, vet, staticcheck and go.mod
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt'ed: $$unformatted"; exit 1; fi
 	$(GO) vet ./...
+	$(GO) vet -tags aws,moto,octokit ./...
 	$(TOOL) staticcheck ./...
 	$(GO) mod tidy -diff
 
@@ -49,6 +50,10 @@ test-asl: ## Second opinions on the state machine (needs Node 20 and Python 3.11
 test-octokit: ## Send every recorded payload, signed by octokit (needs Node 20 or later)
 	@scripts/with-node functions/webhook/testdata/oracle true
 	$(GO) test -tags octokit -count=1 -run '^TestOctokitSigns$$' -v ./functions/webhook
+
+.PHONY: test-aws
+test-aws: ## The AWS adapters on moto, over the wire (needs Python 3.11 or later; with Java 17 and Maven on DynamoDB Local too)
+	@GO="$(GO)" scripts/test-aws
 
 .PHONY: demo
 demo: ## Run eight jobs on a fleet on this machine

@@ -16,11 +16,24 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
-// Store is what the fleet's functions need of a store.
+// Store is what the fleet's functions, and who looks at the fleet, need of a store.
 type Store interface {
 	lifecycle.Records
+	Runs(ctx context.Context, limit int) ([]fleet.Run, error)
+	Runners(ctx context.Context, limit int) ([]fleet.Runner, error)
+	RunnersOf(ctx context.Context, runID string) ([]fleet.Runner, error)
+	OpenRunners(ctx context.Context) ([]fleet.Runner, error)
+	OpenRuns(ctx context.Context, limit int) ([]fleet.Run, error)
+	UnresolvedRunners(ctx context.Context, limit int) ([]fleet.Runner, error)
+	Cursor(ctx context.Context, name string) (string, error)
+	PutCursor(ctx context.Context, name, value string) error
+	AddRepairs(ctx context.Context, repairs map[string]int) error
+	Repairs(ctx context.Context) (map[string]int, error)
+	PutSettings(ctx context.Context, settings report.Settings) error
+	Settings(ctx context.Context) (report.Settings, error)
 	Image(ctx context.Context, tag string) (digest string, ok bool, err error)
 	PutImage(ctx context.Context, tag, digest string, at time.Time) error
 	JoinBuild(ctx context.Context, tag, runnerID string, now time.Time, lease time.Duration) (owner bool, err error)
@@ -46,6 +59,18 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"waiters of a build are kept until it ends":                  waiters,
 		"the owner that joins again still owns the build":            ownerAgain,
 		"renewing the lease of a build that nobody owns is harmless": renewNothing,
+		"of many that join a build at once one owns it":              oneOwner,
+		"a write of nothing is no error":                             nothing,
+		"runs and runners are listed the newest first":               newestFirst,
+		"runners of a run are listed as they were launched":          runnersOf,
+		"open runners are those that are not closed":                 openRunners,
+		"open runners are all there, however many":                   manyOpenRunners,
+		"open runs are those that have not ended, oldest first":      openRuns,
+		"unresolved runners are listed until they are resolved":      unresolvedRunners,
+		"a count of open runners is refused if one was opened since": recount,
+		"a cursor has the value that was put last":                   cursors,
+		"repairs add up":                        repairs,
+		"settings are those that were put last": settings,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -273,3 +298,30 @@ func renewNothing(t *testing.T, s Store) {
 		t.Error("renewing made a lock")
 	}
 }
+
+func oneOwner(t *testing.T, s Store) {
+	const runners = 8
+	owns := make([]bool, runners)
+	results := make([]error, runners)
+	var wg sync.WaitGroup
+	for i := range runners {
+		wg.Go(func() {
+			owns[i], results[i] = s.JoinBuild(t.Context(), "tag", fmt.Sprintf("f-%d-1", i), now, time.Minute)
+		})
+	}
+	wg.Wait()
+	owners := 0
+	for i := range runners {
+		must(t, results[i])
+		if owns[i] {
+			owners++
+		}
+	}
+	waiting, err := s.Waiters(t.Context(), "tag")
+	must(t, err)
+	if owners != 1 || len(waiting) != runners {
+		t.Errorf("%d of %d runners own the build, and %d wait for it", owners, runners, len(waiting))
+	}
+}
+
+func nothing(t *testing.T, s Store) { must(t, s.Write(t.Context(), fleet.Changes{})) }

@@ -3,7 +3,6 @@ package sqlite_test
 import (
 	"database/sql"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -78,46 +77,6 @@ func TestOtherLayoutIsRefused(t *testing.T) {
 	db.Close()
 	if _, err := sqlite.Open(t.Context(), file); err == nil || !strings.Contains(err.Error(), "layout 99") {
 		t.Errorf("open a file of another layout: %v", err)
-	}
-}
-
-func TestLists(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "fleet.db"))
-	start := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
-	for i := range 3 {
-		run := fleet.NewRun(fleet.Job{JobID: int64(i)}, start.Add(time.Duration(i)*time.Second))
-		runner := fleet.Runner{RunnerID: fmt.Sprintf("f-1-%d", i), RunID: "job-1", Phase: fleet.Open, Times: fleet.Times{fleet.StageLaunched: start.Add(time.Duration(i) * time.Second)}}
-		if i == 1 {
-			runner.Phase = fleet.Closed
-		}
-		if err := s.Write(t.Context(), fleet.Changes{Runs: []fleet.Run{run}, Runners: []fleet.Runner{runner}}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	ids := func(runners []fleet.Runner, err error) []string {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		var ids []string
-		for _, r := range runners {
-			ids = append(ids, r.RunnerID)
-		}
-		return ids
-	}
-	for what, c := range map[string]struct{ got, want []string }{
-		"the newest first":    {ids(s.Runners(t.Context(), 2)), []string{"f-1-2", "f-1-1"}},
-		"those that are open": {ids(s.OpenRunners(t.Context())), []string{"f-1-0", "f-1-2"}},
-		"those of a run":      {ids(s.RunnersOf(t.Context(), "job-1")), []string{"f-1-0", "f-1-1", "f-1-2"}},
-		"those of no run":     {ids(s.RunnersOf(t.Context(), "job-9")), nil},
-	} {
-		if diff := cmp.Diff(c.want, c.got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", what, diff)
-		}
-	}
-	runs, err := s.Runs(t.Context(), 1)
-	if err != nil || len(runs) != 1 || runs[0].RunID != "job-2" {
-		t.Errorf("the newest run: %+v, %v", runs, err)
 	}
 }
 

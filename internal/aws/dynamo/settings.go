@@ -1,0 +1,18 @@
+package dynamo
+
+import (
+	"context"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
+)
+
+// PutSettings keeps what the fleet tells about itself.
+func (s *Store) PutSettings(ctx context.Context, settings report.Settings) error {
+	return s.replace(ctx, fleetKey("settings"), settings)
+}
+
+// Settings reads what the fleet told about itself.
+func (s *Store) Settings(ctx context.Context) (report.Settings, error) {
+	settings, _, err := one[report.Settings](ctx, s, fleetKey("settings"), eventual)
+	return settings, err
+}

@@ -1,0 +1,141 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// Write writes all changes or none. It fails with Records.Conflict if a record is
+// not at the version that was read. A runner that was closed stays closed.
+//
+// Answers get lost. The SDK then sends the same request again, with the same write
+// id: DynamoDB answers a transaction that it knows, for ten minutes, and a record
+// that stands there with our id is ours. So a conflict always means somebody else,
+// and whoever reads again decides on new facts. After the last attempt the error is
+// Records.Unavailable, and the change may have been made: every caller has to read
+// before it goes on, and none may take it for refused.
+func (s *Store) Write(ctx context.Context, changes fleet.Changes) error {
+	id := s.options.NewID()
+	items, err := s.writes(changes, id)
+	switch {
+	case err != nil || len(items) == 0:
+		return err
+	case len(items) == 1:
+		return s.put(ctx, items[0].Put, id)
+	}
+	return s.transact(ctx, items, id)
+}
+
+// writes lists what changes mean for the table.
+func (s *Store) writes(changes fleet.Changes, id string) (items []types.TransactWriteItem, err error) {
+	put := func(i item, was int64) {
+		i[attrWriteID] = text(id)
+		items = append(items, types.TransactWriteItem{Put: s.versioned(i, was)})
+	}
+	for _, run := range changes.Runs {
+		i, err := s.runItem(run)
+		if err != nil {
+			return nil, err
+		}
+		put(i, run.Version)
+	}
+	for _, runner := range changes.Runners {
+		i, err := s.runnerItem(runner)
+		if err != nil {
+			return nil, err
+		}
+		put(i, runner.Version)
+		entry := openRunnerKey(runner.RunnerID).attributes()
+		switch {
+		case runner.Phase == fleet.Closed && runner.Version != 0:
+			items = append(items, types.TransactWriteItem{Delete: &types.Delete{TableName: &s.table, Key: entry}})
+		case runner.Phase != fleet.Closed && runner.Version == 0:
+			items = append(items, types.TransactWriteItem{Put: &types.Put{TableName: &s.table, Item: entry}})
+		}
+	}
+	if c := changes.Capacity; c != nil {
+		was, next := c.Version, *c
+		next.Version++
+		i, err := encode(fleetKey("capacity"), next)
+		if err != nil {
+			return nil, err
+		}
+		i[attrVersion] = number(next.Version)
+		put(i, was)
+	}
+	if h := changes.Health; h != nil {
+		was, next := h.Version, *h
+		next.Version++
+		i, err := encode(healthKey(next.Image), next)
+		if err != nil {
+			return nil, err
+		}
+		i[attrVersion] = number(next.Version)
+		put(i, was)
+	}
+	return items, nil
+}
+
+// versioned puts an item in place of the version that was read; 0 makes it. One
+// that has expired is as good as none.
+func (s *Store) versioned(i item, was int64) *types.Put {
+	put := &types.Put{TableName: &s.table, Item: i, ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld}
+	if was == 0 {
+		put.ConditionExpression = aws.String("attribute_not_exists(#pk) OR #expires <= :now")
+		put.ExpressionAttributeNames = map[string]string{"#pk": attrPK, "#expires": attrExpires}
+		put.ExpressionAttributeValues = item{":now": number(s.options.Now().Unix())}
+		return put
+	}
+	put.ConditionExpression = aws.String("#version = :was")
+	put.ExpressionAttributeNames = map[string]string{"#version": attrVersion}
+	put.ExpressionAttributeValues = item{":was": number(was)}
+	return put
+}
+
+// put is a transaction of one item, at half the price.
+func (s *Store) put(ctx context.Context, p *types.Put, id string) error {
+	_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: p.TableName, Item: p.Item,
+		ConditionExpression: p.ConditionExpression, ExpressionAttributeNames: p.ExpressionAttributeNames, ExpressionAttributeValues: p.ExpressionAttributeValues,
+		ReturnValuesOnConditionCheckFailure: p.ReturnValuesOnConditionCheckFailure,
+	})
+	var failed *types.ConditionalCheckFailedException
+	if errors.As(err, &failed) && textOf(failed.Item, attrWriteID) == id {
+		return nil
+	}
+	return named(err, "write %s", keyOf(p.Item))
+}
+
+func (s *Store) transact(ctx context.Context, items []types.TransactWriteItem, id string) error {
+	_, err := s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: items, ClientRequestToken: &id})
+	var cancelled *types.TransactionCanceledException
+	if errors.As(err, &cancelled) {
+		for _, reason := range cancelled.CancellationReasons {
+			if textOf(reason.Item, attrWriteID) == id {
+				return nil
+			}
+		}
+	}
+	return named(err, "write %s", keysOf(items))
+}
+
+// keysOf names the records that a transaction changes.
+func keysOf(items []types.TransactWriteItem) string {
+	var names []string
+	for _, i := range items {
+		switch {
+		case i.Put != nil && i.Put.ConditionExpression != nil:
+			names = append(names, keyOf(i.Put.Item).String())
+		case i.Update != nil:
+			names = append(names, keyOf(i.Update.Key).String())
+		}
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,89 @@
+package storetest
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
+)
+
+// recount is what the sweep does, while a runner is launched.
+func recount(t *testing.T, s Store) {
+	write(t, s, fleet.Changes{Runners: []fleet.Runner{runner("f-1-1")}, Capacity: &fleet.Capacity{Open: 7}})
+	capacity, err := s.Capacity(t.Context())
+	must(t, err)
+	launched := capacity
+	launched.Open++
+	write(t, s, fleet.Changes{Runners: []fleet.Runner{runner("f-2-1")}, Capacity: &launched})
+
+	open, err := s.OpenRunners(t.Context())
+	mustList(t, "open runners", open, err, "f-1-1", "f-2-1")
+	capacity.Open = len(open)
+	mustConflict(t, s.Write(t.Context(), fleet.Changes{Capacity: &capacity}))
+
+	capacity, err = s.Capacity(t.Context())
+	must(t, err)
+	capacity.Open = len(open)
+	write(t, s, fleet.Changes{Capacity: &capacity})
+	if got, err := s.Capacity(t.Context()); err != nil || got.Open != 2 {
+		t.Errorf("capacity %+v, %v; want 2 open", got, err)
+	}
+}
+
+func cursors(t *testing.T, s Store) {
+	value, err := s.Cursor(t.Context(), "place")
+	if must(t, err); value != "" {
+		t.Errorf("an empty store has the cursor %q", value)
+	}
+	for _, value := range []string{"1", `{"a": "weird \"text\""}`, ""} {
+		must(t, s.PutCursor(t.Context(), "place", value))
+		must(t, s.PutCursor(t.Context(), "other place/of o/r", "2"))
+		if got, err := s.Cursor(t.Context(), "place"); err != nil || got != value {
+			t.Errorf("cursor %q, %v; want %q", got, err, value)
+		}
+	}
+}
+
+func repairs(t *testing.T, s Store) {
+	must(t, s.AddRepairs(t.Context(), nil))
+	if got, err := s.Repairs(t.Context()); err != nil || len(got) != 0 {
+		t.Errorf("repairs of an empty store: %v, %v", got, err)
+	}
+	var wg sync.WaitGroup
+	results := make([]error, 3)
+	for i := range results {
+		wg.Go(func() {
+			results[i] = s.AddRepairs(t.Context(), map[string]int{"queued_webhook_lost": 2, "job_gone": 1})
+		})
+	}
+	wg.Wait()
+	for _, err := range results {
+		must(t, err)
+	}
+	must(t, s.AddRepairs(t.Context(), map[string]int{"signal_lost": 5}))
+	got, err := s.Repairs(t.Context())
+	must(t, err)
+	if diff := cmp.Diff(map[string]int{"queued_webhook_lost": 6, "job_gone": 3, "signal_lost": 5}, got); diff != "" {
+		t.Errorf("repairs (-want +got):\n%s", diff)
+	}
+}
+
+func settings(t *testing.T, s Store) {
+	got, err := s.Settings(t.Context())
+	must(t, err)
+	if diff := cmp.Diff(report.Settings{}, got); diff != "" {
+		t.Errorf("settings of an empty store (-want +got):\n%s", diff)
+	}
+	want := report.Settings{FleetName: "f", Repositories: []string{"o/r"}, MaxRunners: 3, StartedAt: now.Add(time.Nanosecond)}
+	must(t, s.PutSettings(t.Context(), report.Settings{FleetName: "before"}))
+	must(t, s.PutSettings(t.Context(), want))
+	got, err = s.Settings(t.Context())
+	must(t, err)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("settings (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,65 @@
+// Package ecsfleet runs the fleet's tasks on ECS Fargate.
+//
+// ECS says no in three ways: with an exception, with a 200 that has failures and no
+// task, and with an exception that stands for another one. Which of them is which
+// is told by their texts alone, so classify.go is tables of sentences.
+package ecsfleet
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+)
+
+// client is the part of ECS's API that the platform needs.
+type client interface {
+	DescribeTaskDefinition(context.Context, *ecs.DescribeTaskDefinitionInput, ...func(*ecs.Options)) (*ecs.DescribeTaskDefinitionOutput, error)
+	RegisterTaskDefinition(context.Context, *ecs.RegisterTaskDefinitionInput, ...func(*ecs.Options)) (*ecs.RegisterTaskDefinitionOutput, error)
+	RunTask(context.Context, *ecs.RunTaskInput, ...func(*ecs.Options)) (*ecs.RunTaskOutput, error)
+	StopTask(context.Context, *ecs.StopTaskInput, ...func(*ecs.Options)) (*ecs.StopTaskOutput, error)
+	DescribeTasks(context.Context, *ecs.DescribeTasksInput, ...func(*ecs.Options)) (*ecs.DescribeTasksOutput, error)
+	ListTasks(context.Context, *ecs.ListTasksInput, ...func(*ecs.Options)) (*ecs.ListTasksOutput, error)
+}
+
+// Platform is one cluster, as one fleet uses it. Each function sets what its calls
+// need: all need ECS and Cluster.
+type Platform struct {
+	ECS     client
+	Cluster string // name or ARN
+
+	FleetName  string     // of Register, Launch and Tasks
+	Definition Definition // of Register
+	Network    Network    // of Launch
+}
+
+// Definition is what all task definitions of a fleet have in common.
+type Definition struct {
+	Repository    string // URI of the runner images, put in front of a bare digest
+	ExecutionRole string // ARN: pulls the image and writes the log
+	TaskRole      string // ARN of a role without permissions: job code has it
+	LogGroup      string
+	Region        string // of the log group
+}
+
+// Network is where tasks run.
+type Network struct {
+	Subnets        []string // at most 16
+	SecurityGroups []string // at most 5
+	AssignPublicIP bool     // in a public subnet the only way to the registry and to GitHub
+}
+
+// Container is the name of the one container of every task. Its log stream is
+// LogPrefix/Container/<last part of the task's ARN>.
+const (
+	Container = "runner"
+	LogPrefix = "runner"
+)
+
+// Keys of the tags on tasks and task definitions.
+const (
+	FleetTag  = "ecsrunner:fleet"
+	RunnerTag = "ecsrunner:runner"
+)
+
+// page is the most that ListTasks returns and DescribeTasks takes.
+const page = 100

@@ -1,0 +1,96 @@
+package ecsfleet
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// Launch starts one task. The same client token gets the same task, also if the
+// other parameters are not the same any more: ECS then names the task in its
+// refusal. It fails with Runner.NoCapacity if there is certainly no task, with
+// Runner.LaunchFailed if there never will be one, and with Runner.LaunchUnclear if
+// it is to be asked again with the same parameters.
+//
+// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html
+func (p Platform) Launch(ctx context.Context, launch fleet.TaskLaunch) (fleet.Task, error) {
+	out, err := p.ECS.RunTask(ctx, p.runTask(launch))
+	var conflict *types.ConflictException
+	switch {
+	case errors.As(err, &conflict):
+		return sameTask(conflict, launch)
+	case err != nil:
+		return fleet.Task{}, launchError(err)
+	case len(out.Tasks) > 0:
+		return taskOf(out.Tasks[0]), nil
+	}
+	return fleet.Task{}, launchFailure(out.Failures)
+}
+
+// sameTask is the task that an earlier request with this token started.
+func sameTask(conflict *types.ConflictException, launch fleet.TaskLaunch) (fleet.Task, error) {
+	for _, id := range conflict.ResourceIds {
+		if strings.Contains(id, ":task/") {
+			return fleet.Task{ARN: id, StartedBy: launch.RunnerID}, nil
+		}
+	}
+	return fleet.Task{}, unclear.error("the client token was used before, for a task that ECS does not name", conflict)
+}
+
+// runTask is a pure function of the launch, byte for byte: what is a map there is
+// sorted here.
+func (p Platform) runTask(launch fleet.TaskLaunch) *ecs.RunTaskInput {
+	provider := "FARGATE"
+	if launch.Spot {
+		provider = "FARGATE_SPOT"
+	}
+	overrides := &types.TaskOverride{
+		Cpu:                aws.String(strconv.Itoa(launch.CPU)),
+		Memory:             aws.String(strconv.Itoa(launch.Memory)),
+		ContainerOverrides: []types.ContainerOverride{{Name: aws.String(Container), Environment: environment(launch.Env)}},
+	}
+	if launch.EphemeralStorage != 0 { // Fargate's own 20 GiB must not be asked for
+		overrides.EphemeralStorage = &types.EphemeralStorage{SizeInGiB: int32(launch.EphemeralStorage)} // 21 to 200
+	}
+	return &ecs.RunTaskInput{
+		Cluster:                  aws.String(p.Cluster),
+		ClientToken:              aws.String(launch.ClientToken),
+		StartedBy:                aws.String(launch.RunnerID),
+		Count:                    aws.Int32(1),
+		TaskDefinition:           aws.String(launch.TaskDefinition),
+		CapacityProviderStrategy: []types.CapacityProviderStrategyItem{{CapacityProvider: aws.String(provider), Weight: 1}},
+		EnableExecuteCommand:     false,
+		NetworkConfiguration:     &types.NetworkConfiguration{AwsvpcConfiguration: p.Network.config()},
+		Overrides:                overrides,
+		PropagateTags:            types.PropagateTagsTaskDefinition,
+		Tags: []types.Tag{
+			{Key: aws.String(FleetTag), Value: aws.String(p.FleetName)},
+			{Key: aws.String(RunnerTag), Value: aws.String(launch.RunnerID)},
+		},
+	}
+}
+
+func (n Network) config() *types.AwsVpcConfiguration {
+	ip := types.AssignPublicIpDisabled
+	if n.AssignPublicIP {
+		ip = types.AssignPublicIpEnabled
+	}
+	return &types.AwsVpcConfiguration{Subnets: n.Subnets, SecurityGroups: n.SecurityGroups, AssignPublicIp: ip}
+}
+
+func environment(env map[string]string) []types.KeyValuePair {
+	var pairs []types.KeyValuePair
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		pairs = append(pairs, types.KeyValuePair{Name: aws.String(name), Value: aws.String(env[name])})
+	}
+	return pairs
+}

@@ -1,0 +1,77 @@
+// Package events is the fleet's bus on EventBridge: what it puts there, and what it
+// hears from there, from ECS, CodeBuild and Step Functions.
+//
+// PutEvents answers 200 for an entry that it did not take, and for a bus that there
+// is not. The first is looked for in every answer; the second cannot be seen.
+package events
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// client is the part of EventBridge's API that the bus needs.
+type client interface {
+	PutEvents(context.Context, *eventbridge.PutEventsInput, ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error)
+}
+
+// Bus is one event bus.
+type Bus struct {
+	EventBridge client
+	Name        string // or ARN
+}
+
+// maxEntry is how many bytes an entry may have, less than 1 MiB
+// (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html).
+const maxEntry = 1<<20 - 1
+
+// Put returns nil only when EventBridge has the event. EventBridge gives it an id
+// of its own, so one that is put again is another event. Errors that may pass have
+// the name stepfn.Unavailable; an event that is too large has none.
+func (b Bus) Put(ctx context.Context, event fleet.Event) error {
+	what := fmt.Sprintf("put event %s (%s) on bus %s", event.ID, event.DetailType, b.Name)
+	if size := entrySize(event); size > maxEntry {
+		return fmt.Errorf("%s: it has %d bytes and EventBridge takes %d", what, size, maxEntry)
+	}
+	out, err := b.EventBridge.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{{
+		EventBusName: aws.String(b.Name),
+		Source:       aws.String(event.Source),
+		DetailType:   aws.String(event.DetailType),
+		Detail:       aws.String(string(event.Detail)),
+		Time:         aws.Time(event.Time),
+	}}})
+	if err != nil {
+		return stepfn.CallError(err, "%s", what)
+	}
+	return entryError(out, what)
+}
+
+// entrySize counts as EventBridge does: a time is 14 bytes.
+func entrySize(e fleet.Event) int {
+	return len(e.Source) + len(e.DetailType) + len(e.Detail) + 14
+}
+
+func entryError(out *eventbridge.PutEventsOutput, what string) error {
+	if len(out.Entries) != 1 {
+		return fleet.Errorf(stepfn.Unavailable, "%s: EventBridge answered for %d entries", what, len(out.Entries))
+	}
+	entry := out.Entries[0]
+	code, message := aws.ToString(entry.ErrorCode), aws.ToString(entry.ErrorMessage)
+	switch code {
+	case "":
+		if out.FailedEntryCount > 0 || aws.ToString(entry.EventId) == "" {
+			return fleet.Errorf(stepfn.Unavailable, "%s: EventBridge did not take it and does not say why", what)
+		}
+		return nil
+	case "InternalFailure", "InternalException", "ThrottlingException":
+		return fleet.Errorf(stepfn.Unavailable, "%s: %s: %s", what, code, message)
+	}
+	return fmt.Errorf("%s: %s: %s", what, code, message)
+}

@@ -1,0 +1,84 @@
+package params
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// parameters is the part of Systems Manager's API that class sizes need.
+type parameters interface {
+	GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
+}
+
+// Classes are the class sizes in a parameter: the JSON of runner_class_sizes.
+type Classes struct {
+	SSM  parameters
+	Name string
+	Now  func() time.Time
+
+	cache cache[map[string]fleet.Class]
+}
+
+// Get returns the classes by name, at most five minutes old. The map is the
+// caller's. A parameter that holds anything but classes that Fargate has is an
+// error that says which and why.
+func (c *Classes) Get(ctx context.Context) (map[string]fleet.Class, error) {
+	classes, err := c.cache.get(ctx, c.Now(), c.read)
+	return maps.Clone(classes), err
+}
+
+func (c *Classes) read(ctx context.Context) (map[string]fleet.Class, error) {
+	out, err := c.SSM.GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String(c.Name)})
+	if err != nil {
+		return nil, stepfn.CallError(err, "read parameter %s", c.Name)
+	}
+	if out.Parameter == nil {
+		return nil, fleet.Errorf(stepfn.Unavailable, "read parameter %s: the answer has none", c.Name)
+	}
+	classes, err := parseClasses([]byte(aws.ToString(out.Parameter.Value)))
+	if err != nil {
+		return nil, fmt.Errorf("parameter %s: %w; write runner_class_sizes as JSON, like {\"small\":{\"cpu\":1024,\"memory\":2048}}", c.Name, err)
+	}
+	return classes, nil
+}
+
+// parseClasses reads what the configuration's check let through, and checks it
+// again: people edit parameters.
+func parseClasses(text []byte) (map[string]fleet.Class, error) {
+	var classes map[string]fleet.Class
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&classes); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("something follows the object")
+	}
+	if len(classes) == 0 {
+		return nil, errors.New("it names no class")
+	}
+	for _, name := range slices.Sorted(maps.Keys(classes)) {
+		class := classes[name]
+		if err := class.Check(); err != nil {
+			return nil, fmt.Errorf("class %s: %w", name, err)
+		}
+		if class.Arch == "" {
+			class.Arch = fleet.X64
+			classes[name] = class
+		}
+	}
+	return classes, nil
+}

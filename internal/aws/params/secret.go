@@ -1,0 +1,143 @@
+package params
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+)
+
+// vault is the part of Secrets Manager's API that secrets need.
+type vault interface {
+	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
+}
+
+// Stages of a secret's versions. When a value is replaced, Secrets Manager moves
+// the labels by itself.
+const (
+	current  = "AWSCURRENT"
+	previous = "AWSPREVIOUS"
+)
+
+// rotation is how long after its replacement the previous value is still good: time
+// to change it at GitHub, and no more, for it may have been replaced because it got
+// into wrong hands.
+const rotation = 24 * time.Hour
+
+// refreshEvery is the least time between two looks that bad signatures cause.
+const refreshEvery = time.Minute
+
+// Secret is one secret of Secrets Manager, a plain text. No error and no log has
+// its value.
+type Secret struct {
+	SecretsManager vault
+	ID             string // name or ARN
+	Now            func() time.Time
+
+	cache cache[versions]
+}
+
+type versions struct {
+	values   []string // the current one first
+	replaced time.Time
+}
+
+// Values returns the current value and, until a day after its replacement, the
+// previous one. They are at most five minutes old.
+func (s *Secret) Values(ctx context.Context) ([]string, error) {
+	now := s.Now()
+	v, err := s.cache.get(ctx, now, s.read)
+	if err != nil {
+		return nil, err
+	}
+	return v.at(now), nil
+}
+
+// at leaves out the previous value when its time is over.
+func (v versions) at(now time.Time) []string {
+	values := v.values
+	if len(values) > 1 && now.Sub(v.replaced) >= rotation {
+		values = values[:1]
+	}
+	return slices.Clone(values)
+}
+
+// Value returns the current value, at most five minutes old.
+func (s *Secret) Value(ctx context.Context) (string, error) {
+	values, err := s.Values(ctx)
+	if err != nil {
+		return "", err
+	}
+	return values[0], nil
+}
+
+// WebhookSecrets is Values by the name that the webhook knows.
+func (s *Secret) WebhookSecrets(ctx context.Context) ([]string, error) { return s.Values(ctx) }
+
+// Refresh looks at the secret although it is known, because a signature fits none
+// of its values. It returns true if there are others now, so that the signature is
+// worth another try. It does not look, and returns false, if the last look, of
+// whatever kind, was less than a minute ago.
+func (s *Secret) Refresh(ctx context.Context) (changed bool, err error) {
+	now := s.Now()
+	c := &s.cache
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.asked.IsZero() && now.Sub(c.asked) < refreshEvery {
+		return false, nil
+	}
+	was := c.value.at(now)
+	v, err := c.again(ctx, now, s.read)
+	if err != nil {
+		return false, err
+	}
+	return !slices.Equal(was, v.at(now)), nil
+}
+
+func (s *Secret) read(ctx context.Context) (versions, error) {
+	now, replaced, err := s.version(ctx, current)
+	if isMissing(err) {
+		return versions{}, fmt.Errorf("read secret %s: it has no value; store one with: aws secretsmanager put-secret-value --secret-id %s --secret-string file:///dev/stdin: %w", s.ID, s.ID, err)
+	}
+	if err != nil {
+		return versions{}, err
+	}
+	before, _, err := s.version(ctx, previous)
+	switch {
+	case isMissing(err): // it was never replaced
+		return versions{values: []string{now}}, nil
+	case err != nil:
+		return versions{}, err
+	}
+	return versions{values: []string{now, before}, replaced: replaced}, nil
+}
+
+// version returns a version's value and when it was made. Line ends at its end do
+// not count: files have them, secrets do not.
+func (s *Secret) version(ctx context.Context, stage string) (string, time.Time, error) {
+	out, err := s.SecretsManager.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(s.ID), VersionStage: aws.String(stage)})
+	if isMissing(err) {
+		return "", time.Time{}, err
+	}
+	if err != nil {
+		return "", time.Time{}, stepfn.CallError(err, "read secret %s (%s)", s.ID, stage)
+	}
+	value := strings.TrimRight(aws.ToString(out.SecretString), "\r\n")
+	if value == "" {
+		return "", time.Time{}, fmt.Errorf("secret %s (%s) is empty, or binary: store it as text", s.ID, stage)
+	}
+	return value, aws.ToTime(out.CreatedDate), nil
+}
+
+func isMissing(err error) bool {
+	var missing *types.ResourceNotFoundException
+	return errors.As(err, &missing)
+}

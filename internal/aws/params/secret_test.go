@@ -1,0 +1,200 @@
+package params
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/webhook"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+var _ = webhook.Handler{Secrets: &Secret{}}
+
+// safe is Secrets Manager with one secret.
+type safe struct {
+	mu       sync.Mutex
+	now      func() time.Time
+	values   map[string]string // by stage
+	replaced time.Time
+	err      error
+	errOf    string // the stage that fails; every one if empty
+	read     int    // of the current value
+}
+
+func newSafe(at *clock) *safe { return &safe{now: at.now, values: map[string]string{current: "one"}} }
+
+// put replaces the value, as put-secret-value does.
+func (s *safe) put(value string) {
+	s.values[previous], s.values[current] = s.values[current], value
+	s.replaced = s.now()
+}
+
+func (s *safe) GetSecretValue(_ context.Context, in *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stage := *in.VersionStage
+	if stage == current {
+		s.read++
+	}
+	if s.err != nil && (s.errOf == "" || s.errOf == stage) {
+		return nil, s.err
+	}
+	value, ok := s.values[stage]
+	if !ok {
+		return nil, &types.ResourceNotFoundException{Message: aws.String("Secrets Manager can't find the specified secret value for staging label: " + stage)}
+	}
+	return &secretsmanager.GetSecretValueOutput{SecretString: aws.String(value), CreatedDate: aws.Time(s.replaced)}, nil
+}
+
+func TestValues(t *testing.T) {
+	tests := map[string]struct {
+		prepare func(*safe, *clock)
+		want    string // the values, in order
+	}{
+		"a secret that was never replaced":    {func(*safe, *clock) {}, "one"},
+		"one that was":                        {func(s *safe, _ *clock) { s.put("two") }, "two one"},
+		"one that was twice":                  {func(s *safe, _ *clock) { s.put("two"); s.put("three") }, "three two"},
+		"almost a day after it was":           {func(s *safe, at *clock) { s.put("two"); at.advance(rotation - time.Second) }, "two one"},
+		"a day after it was":                  {func(s *safe, at *clock) { s.put("two"); at.advance(rotation) }, "two"},
+		"one that was stored with a line end": {func(s *safe, _ *clock) { s.values[current] = "one\r\n" }, "one"},
+	}
+	for sentence, test := range tests {
+		t.Run(sentence, func(t *testing.T) {
+			at := newClock()
+			s := newSafe(at)
+			test.prepare(s, at)
+			secret := &Secret{SecretsManager: s, ID: "ci/webhook", Now: at.now}
+			values, err := secret.WebhookSecrets(t.Context())
+			if err != nil || strings.Join(values, " ") != test.want {
+				t.Errorf("got %q, %v", values, err)
+			}
+			if value, err := secret.Value(t.Context()); err != nil || value != values[0] || s.read != 1 {
+				t.Errorf("got %q, %v after %d reads", value, err, s.read)
+			}
+		})
+	}
+}
+
+func TestThePreviousValueEndsWhileItIsKept(t *testing.T) {
+	at := newClock()
+	s := newSafe(at)
+	s.put("two")
+	at.advance(rotation - time.Second)
+	secret := &Secret{SecretsManager: s, ID: "ci/webhook", Now: at.now}
+	for _, want := range []int{2, 1} {
+		if values, err := secret.Values(t.Context()); err != nil || len(values) != want {
+			t.Errorf("got %q, %v", values, err)
+		}
+		at.advance(time.Second)
+	}
+}
+
+func TestASecretThatCannotBeRead(t *testing.T) {
+	tests := map[string]struct {
+		prepare func(*safe)
+		name    string
+		says    string
+	}{
+		"there is none":                {func(s *safe) { delete(s.values, current) }, "", "put-secret-value --secret-id ci/webhook"},
+		"it is empty":                  {func(s *safe) { s.values[current] = "\n" }, "", "is empty"},
+		"its previous value is empty":  {func(s *safe) { s.values[previous] = "" }, "", "is empty"},
+		"a throttle":                   {func(s *safe) { s.err = &smithy.GenericAPIError{Code: "ThrottlingException"} }, stepfn.Unavailable, "ci/webhook"},
+		"a throttle at the second one": {func(s *safe) { s.errOf, s.err = previous, &smithy.GenericAPIError{Code: "ThrottlingException"} }, stepfn.Unavailable, "ci/webhook"},
+		"a mistake of AWS":             {func(s *safe) { s.err = &types.InternalServiceError{} }, stepfn.Unavailable, "ci/webhook"},
+		"a permission that lacks":      {func(s *safe) { s.err = &smithy.GenericAPIError{Code: "AccessDeniedException"} }, "", "AccessDenied"},
+		"a key that cannot be used":    {func(s *safe) { s.err = &types.DecryptionFailure{} }, "", "DecryptionFailure"},
+	}
+	for sentence, test := range tests {
+		t.Run(sentence, func(t *testing.T) {
+			at := newClock()
+			s := newSafe(at)
+			s.values[current] = "hunter2"
+			test.prepare(s)
+			secret := &Secret{SecretsManager: s, ID: "ci/webhook", Now: at.now}
+			values, err := secret.Values(t.Context())
+			if err == nil || values != nil || fleet.ErrorName(err) != test.name || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("got %q, %v", values, err)
+			}
+			if err != nil && strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the error has the secret: %v", err)
+			}
+		})
+	}
+}
+
+// What bad signatures can make the fleet do.
+func TestRefresh(t *testing.T) {
+	at := newClock()
+	s := newSafe(at)
+	secret := &Secret{SecretsManager: s, ID: "ci/webhook", Now: at.now}
+	throttled := &smithy.GenericAPIError{Code: "ThrottlingException"}
+	steps := []struct {
+		sentence string
+		do       func()
+		refresh  bool
+		reads    int
+		changed  bool
+		fails    bool
+		want     string
+	}{
+		{"the first look", func() {}, false, 1, false, false, "one"},
+		{"a bad signature at once", func() {}, true, 1, false, false, "one"},
+		{"the secret is replaced", func() { s.put("two") }, false, 1, false, false, "one"},
+		{"a new signature, a second later", func() { at.advance(time.Second) }, true, 1, false, false, "one"},
+		{"a new signature, a minute later", func() { at.advance(time.Minute) }, true, 2, true, false, "two one"},
+		{"a hundred bad ones", func() {
+			for range 100 {
+				_, _ = secret.Refresh(t.Context())
+			}
+		}, true, 2, false, false, "two one"},
+		{"a bad one, a minute later", func() { at.advance(time.Minute) }, true, 3, false, false, "two one"},
+		{"Secrets Manager is away", func() { at.advance(time.Minute); s.err = throttled }, true, 4, false, true, "two one"},
+		{"and a bad one at once after that", func() {}, true, 4, false, false, "two one"},
+		{"it is back, and the value is too old", func() { at.advance(5 * time.Minute); s.err = nil }, false, 5, false, false, "two one"},
+		{"a bad one after an ordinary look", func() {}, true, 5, false, false, "two one"},
+	}
+	for _, step := range steps {
+		step.do()
+		if step.refresh {
+			changed, err := secret.Refresh(t.Context())
+			if changed != step.changed || (err != nil) != step.fails {
+				t.Errorf("%s: changed %v, %v", step.sentence, changed, err)
+			}
+		}
+		values, err := secret.Values(t.Context())
+		if err != nil || strings.Join(values, " ") != step.want || s.read != step.reads {
+			t.Errorf("%s: %q, %v after %d reads; want %q after %d", step.sentence, values, err, s.read, step.want, step.reads)
+		}
+	}
+}
+
+func TestManyAtOnce(t *testing.T) {
+	at := newClock()
+	s := newSafe(at)
+	secret := &Secret{SecretsManager: s, ID: "ci/webhook", Now: at.now}
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			values, err := secret.Values(context.Background())
+			if err != nil || !slices.Equal(values, []string{"one"}) {
+				t.Errorf("got %q, %v", values, err)
+			}
+			values[0] = "it is ours"
+			_, _ = secret.Refresh(context.Background())
+		})
+	}
+	all.Wait()
+	if s.read != 1 {
+		t.Errorf("%d reads", s.read)
+	}
+}

@@ -1,0 +1,63 @@
+package stepfn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/smithy-go"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// Unavailable is the name of an AWS call that may succeed when it is repeated.
+// Every state retries it.
+const Unavailable = fleet.RecordsUnavailable
+
+// CallError says which call of AWS's API err came from; nil stays nil. If the call
+// may succeed when it is repeated the error has the name Unavailable, so the state
+// machine does so, and otherwise it has none.
+func CallError(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	what := fmt.Sprintf(format, args...)
+	if MayPass(err) {
+		return fleet.Errorf(Unavailable, "%s: AWS did not answer, or asked to slow down: %w", what, err)
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// passing are error codes of AWS's services that pass and that the SDK does not
+// count as throttles: its own list is added.
+var passing = retry.RetryableErrorCode{Codes: map[string]struct{}{
+	"ExecutionLimitExceeded":      {}, // Step Functions: too many open executions
+	"ExpiredTokenException":       {}, // credentials of a process that was frozen
+	"InternalException":           {}, // EventBridge
+	"InternalFailure":             {},
+	"InternalServerError":         {}, // SSM
+	"InternalServiceError":        {}, // Secrets Manager
+	"KmsThrottlingException":      {}, // Step Functions
+	"RequestExpired":              {},
+	"ServerException":             {}, // ECS
+	"ServiceUnavailable":          {},
+	"ServiceUnavailableException": {},
+	"TooManyUpdates":              {}, // SSM
+}}
+
+// MayPass tells whether an SDK call failed for a reason that may be gone when it is
+// repeated: a throttle, a 5xx, no answer, or no time left to wait for one. A caller that gave up
+// is no such reason.
+func MayPass(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return true
+	}
+	var api smithy.APIError
+	if errors.As(err, &api) && api.ErrorFault() == smithy.FaultServer {
+		return true
+	}
+	checks := append(retry.IsErrorRetryables{passing}, retry.DefaultRetryables...)
+	return checks.IsErrorRetryable(err) == aws.TrueTernary
+}

@@ -37,6 +37,9 @@ func TestMain(m *testing.M) {
 			os.Exit(playEntrypoint(os.Args[2:]))
 		case "late-entrypoint":
 			signal.Ignore(syscall.SIGTERM) // a container takes its time to stop
+			if err := os.WriteFile(os.Getenv("READY"), []byte("x"), 0); err != nil {
+				os.Exit(99)
+			}
 			awaitGate()
 			os.Exit(playEntrypoint(os.Args[2:]))
 		case "hanging-entrypoint":
@@ -409,12 +412,21 @@ func TestRepeatedDeliveriesMakeOneRunner(t *testing.T) {
 
 func TestCancelledBeforeTheClaim(t *testing.T) {
 	path, open := gate(t)
+	ready, _ := gate(t)
 	w := newWorld(t, func(c *local.Config, _ *sim.Config) {
 		c.Entrypoint[1] = "late-entrypoint"
-		c.RunnerEnv = append(c.RunnerEnv, "GATE="+path)
+		c.RunnerEnv = append(c.RunnerEnv, "GATE="+path, "READY="+ready)
 		c.StopGrace = time.Minute
 	})
 	id := w.github.Queue(job())
+	pipe, err := os.Open(ready)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pipe.Close()
+	if _, err := pipe.Read(make([]byte, 1)); err != nil { // it ignores SIGTERM from now on
+		t.Fatal(err)
+	}
 	w.await("container", func() bool {
 		runner := w.run(id).RunnerID
 		return runner != "" && !w.runner(runner).At(fleet.StageContainerUp).IsZero()
@@ -429,7 +441,7 @@ func TestCancelledBeforeTheClaim(t *testing.T) {
 
 	runner := w.runner(runnerID)
 	if runner.ExitCode == nil || *runner.ExitCode != fleet.ExitClaimGone {
-		t.Errorf("the runner exited with %v, want %d (410 at the claim)", runner.ExitCode, fleet.ExitClaimGone)
+		t.Errorf("the runner's end: %s (%s); want exit status %d (410 at the claim)", runner.StoppedReason, runner.Reason, fleet.ExitClaimGone)
 	}
 	d := w.details(id)
 	if d.Run.Status != fleet.RunCancelled || len(d.Executions) != 1 || d.Executions[0].Status != "SUCCEEDED" {

@@ -14,11 +14,7 @@ import (
 
 // reporters are the packages whose errors reach the state machine: the functions
 // and what they call.
-var reporters = []string{"../functions", "../internal/lifecycle", "../internal/github", "../internal/local"}
-
-// platformErrors come from the container platform that runtask's launcher is:
-// only ECS has them, and its adapter comes with the deployment.
-var platformErrors = map[string]bool{"Runner.NoCapacity": true, "Runner.LaunchUnclear": true}
+var reporters = []string{"../functions", "../internal/lifecycle", "../internal/github", "../internal/local", "../internal/aws"}
 
 // awsErrors are names that Step Functions and Lambda report by themselves.
 func awsErrors(name string) bool {
@@ -41,7 +37,7 @@ func TestEveryErrorThatIsCaughtIsReported(t *testing.T) {
 			named = append(named, catcher.ErrorEquals...)
 		}
 		for _, e := range named {
-			if !awsErrors(e) && !reported[e] && !platformErrors[e] {
+			if !awsErrors(e) && !reported[e] {
 				t.Errorf("state %s names %s, which no function reports", name, e)
 			}
 		}
@@ -83,7 +79,7 @@ func retries(s state, name string) bool {
 func TestNoErrorNameIsDead(t *testing.T) {
 	reported := reportedErrors(t)
 	for name := range errorConstants(t) {
-		if !reported[name] && !platformErrors[name] {
+		if !reported[name] {
 			t.Errorf("%s is a name of package fleet that nobody reports", name)
 		}
 	}

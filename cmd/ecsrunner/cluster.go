@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -34,32 +35,25 @@ name may be given as <cluster> to be sure that it is the one meant.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return src.read(cmd.Context(), func(store *sqlite.Store) error {
-				cluster, err := report.ClusterStatus(cmd.Context(), store)
+			return show(cmd, &src, func(ctx context.Context, store *sqlite.Store) (report.Cluster, error) {
+				cluster, err := report.ClusterStatus(ctx, store)
 				if err != nil {
-					return err
+					return cluster, err
 				}
 				if len(args) == 1 && args[0] != cluster.FleetName {
-					return usagef("cluster %q is not here: the data directory belongs to fleet %q; name that, or another --data-dir", args[0], cluster.FleetName)
+					return cluster, usagef("cluster %q is not here: the data directory belongs to fleet %q; name that, or another --data-dir", args[0], cluster.FleetName)
 				}
 				dir, err := src.directory()
-				if err != nil {
-					return err
-				}
-				cluster.Running = local.IsServed(dir)
-				if src.json {
-					return printJSON(cmd.OutOrStdout(), cluster)
-				}
-				printCluster(cmd.OutOrStdout(), cluster)
-				return nil
-			})
+				cluster.Running = err == nil && local.IsServed(dir)
+				return cluster, err
+			}, printCluster)
 		},
 	}
 	src.flags(cmd)
 	return cmd
 }
 
-func printCluster(w io.Writer, c report.Cluster) {
+func printCluster(w io.Writer, c report.Cluster) error {
 	state := "not running"
 	if c.Running {
 		state = "running, listening on " + c.Listen
@@ -70,6 +64,7 @@ func printCluster(w io.Writer, c report.Cluster) {
 		{"waiting", fmt.Sprintf("%d runs wait for room", c.WaitingForRoom)},
 		{"runners", counts(c.RunnersBy)}, {"runs", counts(c.RunsBy)}, {"repairs", counts(c.Repairs)},
 	})
+	return nil
 }
 
 func counts[K ~string](by map[K]int) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -59,4 +60,18 @@ func (s *source) read(ctx context.Context, look func(*sqlite.Store) error) error
 	}
 	defer store.Close()
 	return look(store)
+}
+
+// show reads something of the fleet and prints it, for programs or for people.
+func show[T any](cmd *cobra.Command, src *source, read func(context.Context, *sqlite.Store) (T, error), print func(io.Writer, T) error) error {
+	return src.read(cmd.Context(), func(store *sqlite.Store) error {
+		v, err := read(cmd.Context(), store)
+		if err != nil {
+			return err
+		}
+		if src.json {
+			return printJSON(cmd.OutOrStdout(), v)
+		}
+		return print(cmd.OutOrStdout(), v)
+	})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -73,24 +74,16 @@ func newRunnersDetails() *cobra.Command {
 		Example: `  ecsrunner runners details fleet-20000000005-1`,
 		Args:    oneArg(runnerArg),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return src.read(cmd.Context(), func(store *sqlite.Store) error {
-				r, err := report.ShowRunner(cmd.Context(), store, args[0])
-				if err != nil {
-					return err
-				}
-				if src.json {
-					return printJSON(cmd.OutOrStdout(), r)
-				}
-				printRunner(cmd.OutOrStdout(), r)
-				return nil
-			})
+			return show(cmd, &src, func(ctx context.Context, store *sqlite.Store) (report.Runner, error) {
+				return report.ShowRunner(ctx, store, args[0])
+			}, printRunner)
 		},
 	}
 	src.flags(cmd)
 	return cmd
 }
 
-func printRunner(w io.Writer, r report.Runner) {
+func printRunner(w io.Writer, r report.Runner) error {
 	exit := ""
 	if r.ExitCode != nil {
 		exit = fmt.Sprintf("%d: %s", *r.ExitCode, fleet.ExplainExit(*r.ExitCode))
@@ -113,6 +106,7 @@ func printRunner(w io.Writer, r report.Runner) {
 			fmt.Fprintf(w, fieldFormat, stage, at.Local().Format("2006-01-02 15:04:05.000"))
 		}
 	}
+	return nil
 }
 
 func newRunnersTerminate() *cobra.Command {

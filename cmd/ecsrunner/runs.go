@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -110,16 +111,9 @@ runner went through, how long it stayed, and what was decided there.`,
 		Example: `  ecsrunner runs show job-20000000005`,
 		Args:    oneArg("run id, as `ecsrunner runs list` prints it"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return src.read(cmd.Context(), func(store *sqlite.Store) error {
-				details, err := report.ShowRun(cmd.Context(), store, args[0])
-				if err != nil {
-					return err
-				}
-				if src.json {
-					return printJSON(cmd.OutOrStdout(), details)
-				}
-				return printRunDetails(cmd.OutOrStdout(), details)
-			})
+			return show(cmd, &src, func(ctx context.Context, store *sqlite.Store) (report.RunDetails, error) {
+				return report.ShowRun(ctx, store, args[0])
+			}, printRunDetails)
 		},
 	}
 	src.flags(cmd)

@@ -55,14 +55,26 @@ func (f Fleet) Launch(ctx context.Context, runID string) (runnerID string, err e
 	})
 }
 
+// lookedAt is how many of the oldest waiting runs are looked at for one that has
+// no runner yet: the others are launched already and about to leave the list.
+const lookedAt = 20
+
 // olderWaits tells whether another run has waited for room for longer.
 func (f Fleet) olderWaits(ctx context.Context, runID string) (bool, error) {
-	waiting, err := f.Records.WaitingForRoom(ctx, 1)
-	if err != nil || len(waiting) == 0 || waiting[0] == runID {
+	waiting, err := f.Records.WaitingForRoom(ctx, lookedAt)
+	if err != nil {
 		return false, err
 	}
-	oldest, ok, err := f.Records.Run(ctx, waiting[0])
-	return ok && oldest.RunnerID == "" && oldest.Wanted(), err
+	for _, id := range waiting {
+		if id == runID {
+			return false, nil
+		}
+		older, ok, err := f.Records.Run(ctx, id)
+		if err != nil || ok && older.RunnerID == "" && older.Wanted() {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // LaunchWaiting launches the oldest runs that wait for room, as far as there is

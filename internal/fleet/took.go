@@ -9,7 +9,6 @@ type TookFacts struct {
 	Meant    *Run    // the run that R was meant for, if that is another one
 	Expected *Runner // the runner that J's run expected, if that is another one
 	At       time.Time
-	Now      time.Time
 }
 
 // TookResult says what follows from it.

@@ -106,7 +106,7 @@ func (w *world) launch(runID string) {
 }
 
 func (w *world) took(run fleet.Run, runner fleet.Runner) {
-	facts := fleet.TookFacts{Run: run, Runner: runner, At: now, Now: now}
+	facts := fleet.TookFacts{Run: run, Runner: runner, At: now}
 	if meant, ok := w.runs[runner.For]; ok && meant.RunID != run.RunID {
 		facts.Meant = &meant
 	}
@@ -257,7 +257,7 @@ func TestAnySequenceOfDecisions(t *testing.T) {
 func TestDecisionsChangeNoRecordInPlace(t *testing.T) {
 	run1, run2, runner1, runner2 := two(t)
 	again1, again2, copy1, copy2 := two(t)
-	facts := fleet.TookFacts{Run: run2, Runner: runner1, Meant: &run1, Expected: &runner2, At: started, Now: now}
+	facts := fleet.TookFacts{Run: run2, Runner: runner1, Meant: &run1, Expected: &runner2, At: started}
 	fleet.Took(facts)
 	fleet.Close(fleet.CloseFacts{Runner: runner1, Run: &run1, Error: fleet.RunnerIdleTimeout, Now: later})
 	fleet.Launch("fleet", 9, run1, fleet.Capacity{}, later)

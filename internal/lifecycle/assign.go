@@ -82,7 +82,7 @@ func (f Fleet) leftover(ctx context.Context, job fleet.Job, runnerID string) ([]
 }
 
 func (f Fleet) tookFacts(ctx context.Context, job fleet.Job, runnerID string, at time.Time) (_ fleet.TookFacts, ok bool, err error) {
-	facts := fleet.TookFacts{At: at, Now: f.Now()}
+	facts := fleet.TookFacts{At: at}
 	if facts.Runner, ok, err = f.Records.Runner(ctx, runnerID); err != nil || !ok {
 		return facts, false, err // a runner of another fleet with our name, or long gone
 	}
@@ -90,7 +90,7 @@ func (f Fleet) tookFacts(ctx context.Context, job fleet.Job, runnerID string, at
 		return facts, false, err
 	}
 	if !ok {
-		facts.Run = fleet.NewRun(job, facts.Now)
+		facts.Run = fleet.NewRun(job, f.Now())
 	}
 	if facts.Runner.For != "" && facts.Runner.For != facts.Run.RunID {
 		meant, ok, err := f.Records.Run(ctx, facts.Runner.For)

@@ -62,9 +62,21 @@ func printCluster(w io.Writer, c report.Cluster) error {
 		{"fleet", c.FleetName}, {"state", state}, {"engine", c.Engine}, {"repositories", strings.Join(c.Repositories, ", ")},
 		{"open runners", fmt.Sprintf("%d of at most %d", c.OpenRunners, c.MaxRunners)},
 		{"waiting", fmt.Sprintf("%d runs wait for room", c.WaitingForRoom)},
-		{"runners", counts(c.RunnersBy)}, {"runs", counts(c.RunsBy)}, {"repairs", counts(c.Repairs)},
+		{"runners", newest(c.RunnersBy)}, {"runs", newest(c.RunsBy)}, {"repairs", counts(c.Repairs)},
 	})
 	return nil
+}
+
+// newest is counts of what a bounded list had, and says so if that was full.
+func newest[K ~string](by map[K]int) string {
+	total := 0
+	for _, n := range by {
+		total += n
+	}
+	if total < report.MostListed {
+		return counts(by)
+	}
+	return fmt.Sprintf("%s (of the newest %d)", counts(by), report.MostListed)
 }
 
 func counts[K ~string](by map[K]int) string {

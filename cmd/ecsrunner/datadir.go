@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/sqlite"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
 // dataDirVar names the data directory where no flag does.
@@ -60,6 +61,13 @@ func (s *source) read(ctx context.Context, look func(*sqlite.Store) error) error
 	}
 	defer store.Close()
 	return look(store)
+}
+
+// tellIfCut says that a list may go on, since every list is bounded.
+func tellIfCut(cmd *cobra.Command, listed int) {
+	if listed >= report.MostListed {
+		cmd.PrintErrf("only the newest %d are listed\n", report.MostListed)
+	}
 }
 
 // show reads something of the fleet and prints it, for programs or for people.

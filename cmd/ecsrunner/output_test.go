@@ -109,3 +109,15 @@ func TestClockOfNoTimeIsEmpty(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestNewestSaysThatItIsBounded(t *testing.T) {
+	for want, by := range map[string]map[string]int{
+		"none yet":      {},
+		"COMPLETED 999": {"COMPLETED": 999},
+		"COMPLETED 999, FAILED 1 (of the newest 1000)": {"COMPLETED": 999, "FAILED": 1},
+	} {
+		if got := newest(by); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

@@ -39,6 +39,7 @@ any idle runner with its labels.`,
 				if err != nil {
 					return err
 				}
+				tellIfCut(cmd, len(runners))
 				if src.json {
 					return printJSON(cmd.OutOrStdout(), runners)
 				}

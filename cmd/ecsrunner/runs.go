@@ -42,6 +42,7 @@ GitHub's clock, which QUEUE and JOB go by, has whole seconds.`,
 				if err != nil {
 					return err
 				}
+				tellIfCut(cmd, len(runs))
 				none := "no runs yet: a run is made when a workflow_job webhook arrives"
 				if runnerID != "" {
 					runner, err := report.ShowRunner(cmd.Context(), store, runnerID)

@@ -157,8 +157,8 @@ type Cluster struct {
 	Settings
 	Running        bool                       `json:"running"` // a fleet process serves it
 	OpenRunners    int                        `json:"open_runners"`
-	RunnersBy      map[fleet.RunnerStatus]int `json:"runners_by_status"`
-	RunsBy         map[fleet.RunStatus]int    `json:"runs_by_status"`
+	RunnersBy      map[fleet.RunnerStatus]int `json:"runners_by_status"` // of the newest MostListed
+	RunsBy         map[fleet.RunStatus]int    `json:"runs_by_status"`    // of the newest MostListed
 	WaitingForRoom int                        `json:"waiting_for_room"`
 	Repairs        map[string]int             `json:"repairs_by_cause"` // by the sweep, since the first start
 }

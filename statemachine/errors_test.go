@@ -51,7 +51,7 @@ func TestEveryErrorThatIsCaughtIsReported(t *testing.T) {
 func TestEveryErrorThatIsReportedIsCaught(t *testing.T) {
 	d := load(t)
 	for _, name := range []string{"RecordStatus", "RecordFailure"} {
-		for _, e := range []string{"Records.Unavailable", "GitHub.RateLimited", "GitHub.Unavailable"} {
+		for _, e := range []string{"Records.Unavailable", "AWS.Unavailable", "GitHub.RateLimited", "GitHub.Unavailable"} {
 			if !retries(d.States[name], e) {
 				t.Errorf("state %s does not retry %s", name, e)
 			}

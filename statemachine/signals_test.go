@@ -32,7 +32,11 @@ func limits(start, idle int) map[string]answer {
 func catching(names ...any) func(document) {
 	return func(definition document) {
 		clauses := definition["States"].(map[string]any)["RunTask"].(map[string]any)["Catch"].([]any)
-		clauses[1].(map[string]any)["ErrorEquals"] = names
+		for _, c := range clauses {
+			if clause := c.(map[string]any); clause["Next"] == "InspectRunner" {
+				clause["ErrorEquals"] = names
+			}
+		}
 	}
 }
 

@@ -356,12 +356,12 @@ func TestTask(t *testing.T) {
 		"it stopped before the claim": {
 			setup:  func(w *world) string { return w.Up(w.Job(7)) },
 			event:  func(w *world, id string) fleet.Task { return w.Tasks.Ends(id, 64) },
-			signal: " failed Runner.StoppedEarly: the task stopped before the runner took a job: the entrypoint was started without what it needs",
+			signal: " failed Runner.StoppedEarly: the task stopped before the runner took a job: the entrypoint was started without what it needs; `ecsrunner runners logs fleet-7-1` shows what it said",
 		},
 		"its version is deprecated": {
 			setup:  func(w *world) string { return w.Idle(w.Job(7)) },
 			event:  func(w *world, id string) fleet.Task { return w.Tasks.Ends(id, 7) },
-			signal: " failed Runner.VersionDeprecated: GitHub gives no jobs to the runner version in image : build it with a newer runner",
+			signal: " failed Runner.VersionDeprecated: GitHub gives no jobs to the runner version in image : set runner_version to latest or to a newer one, and have the image built again",
 			github: 1,
 		},
 		"Spot took its capacity back": {
@@ -390,7 +390,7 @@ func TestTask(t *testing.T) {
 				return w.Idle(w.Job(7))
 			},
 			event:  func(w *world, id string) fleet.Task { return w.Tasks.Ends(id, 0) },
-			signal: " failed Runner.StoppedEarly: the task stopped before the runner took a job: the runner ended",
+			signal: " failed Runner.StoppedEarly: the task stopped before the runner took a job: the runner ended; `ecsrunner runners logs fleet-7-1` shows what it said",
 			github: 1,
 		},
 		"it stopped after its job": {

@@ -140,7 +140,7 @@ func TestRun(t *testing.T) {
 		"its task stopped before the claim": {
 			setup: func(w *world) string { id := w.Up(w.Job(7)); w.Tasks.Ends(id, 64); return id },
 			want:  fleet.Wait{Outcome: fleet.OutcomeReaped, Seconds: 1, Error: fleet.RunnerStoppedEarly},
-			cause: "the task stopped before the runner took a job: the entrypoint was started without what it needs", phase: fleet.Open,
+			cause: "the task stopped before the runner took a job: the entrypoint was started without what it needs; `ecsrunner runners logs fleet-7-1` shows what it said", phase: fleet.Open,
 		},
 		"a task that the platform does not know yet": {
 			setup: func(w *world) string {

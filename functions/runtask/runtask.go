@@ -16,7 +16,8 @@ import (
 // launcher is the part of a container platform that this step needs.
 type launcher interface {
 	// Launch starts one task. The same client token gets the same task. It fails
-	// with Runner.NoCapacity, Runner.LaunchFailed or Runner.LaunchUnclear.
+	// with Runner.NoCapacity or Runner.QuotaExceeded if there is certainly no task,
+	// and with Runner.LaunchFailed or Runner.LaunchUnclear.
 	Launch(ctx context.Context, launch fleet.TaskLaunch) (fleet.Task, error)
 }
 
@@ -45,16 +46,24 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 		return none, nil
 	}
 	if queued := call.Document.Job.CreatedAt; queued != nil && s.Fleet.Now().Sub(*queued) > s.Fleet.Limits.Queue {
-		return none, fleet.Errorf(fleet.RunnerDeadlineExceeded, "the job has waited for %s, after which GitHub gives it up", s.Fleet.Limits.Queue)
+		return none, fleet.Errorf(fleet.RunnerDeadlineExceeded, "the job has waited for %s, after which GitHub gives it up%s", s.Fleet.Limits.Queue, lastTry(runner))
 	}
 	task, err := s.Launcher.Launch(ctx, s.launch(call, runner.Rung))
-	if fleet.IsNamed(err, fleet.RunnerNoCapacity) {
+	if fleet.IsNamed(err, fleet.RunnerNoCapacity, fleet.RunnerQuotaExceeded) {
 		return none, s.nextRung(ctx, runner, err)
 	}
 	if err != nil {
 		return none, fmt.Errorf("start the task of %s: %w", runner.RunnerID, err)
 	}
-	return none, s.started(ctx, runner.RunnerID, task)
+	return none, s.started(ctx, runner, task)
+}
+
+// lastTry says why the platform did not start the task, if it was ever asked.
+func lastTry(runner fleet.Runner) string {
+	if runner.Reason == "" {
+		return ""
+	}
+	return "; the last try: " + runner.Reason
 }
 
 // launch is a pure function of the call and the rung: a repeated RunTask has
@@ -86,7 +95,7 @@ func (s Step) nextRung(ctx context.Context, was fleet.Runner, cause error) error
 			return r, false
 		}
 		r.Rung++
-		r.Reason = cause.Error()
+		r.Reason = fleet.ErrorName(cause) + ": " + cause.Error()
 		return r, true
 	})
 	if err != nil {
@@ -96,9 +105,14 @@ func (s Step) nextRung(ctx context.Context, was fleet.Runner, cause error) error
 }
 
 // started records the task. If the runner was let go meanwhile, whoever did so
-// saw no task to stop: we stop it.
-func (s Step) started(ctx context.Context, runnerID string, task fleet.Task) error {
-	runner, _, err := s.Fleet.ChangeRunner(ctx, runnerID, func(r fleet.Runner) (fleet.Runner, bool) {
+// saw no task to stop: we stop it. The run is only written if it shows what kept
+// the task from being started.
+func (s Step) started(ctx context.Context, was fleet.Runner, task fleet.Task) error {
+	change := s.Fleet.ChangeRunner
+	if was.Reason != "" {
+		change = s.Fleet.ChangeBoth
+	}
+	runner, _, err := change(ctx, was.RunnerID, func(r fleet.Runner) (fleet.Runner, bool) {
 		r.TaskARN = task.ARN
 		r.Reason = ""
 		return r.Mark(fleet.StageTaskStarted, s.Fleet.Now()), r.Phase == fleet.Open

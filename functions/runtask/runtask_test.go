@@ -92,7 +92,7 @@ func TestAgain(t *testing.T) {
 				w.Executions.Signals = nil
 				return id
 			},
-			signal: "fleet-7-1 failed Runner.StoppedEarly: the task stopped before the runner took a job: the entrypoint was started without what it needs",
+			signal: "fleet-7-1 failed Runner.StoppedEarly: the task stopped before the runner took a job: the entrypoint was started without what it needs; `ecsrunner runners logs fleet-7-1` shows what it said",
 			tasks:  1, launchs: 1,
 		},
 		"let go before it was started": {
@@ -191,7 +191,7 @@ func TestOneFailureOneRung(t *testing.T) {
 	if err := run(t, w, id); fleet.ErrorName(err) != fleet.RunnerNoCapacity {
 		t.Fatal(err)
 	}
-	if r := w.Runner(id); r.Rung != 1 || r.Reason != "no room" {
+	if r := w.Runner(id); r.Rung != 1 || r.Reason != "Runner.NoCapacity: no room" {
 		t.Errorf("rung %d: %s", r.Rung, r.Reason)
 	}
 }

@@ -192,7 +192,7 @@ func each[T any](items []T, do func(T) error) error {
 // hopeless tells whether whoever did not answer is better left alone until the
 // next sweep.
 func hopeless(err error) bool {
-	return fleet.IsNamed(err, fleet.GitHubRateLimited, fleet.GitHubUnavailable, fleet.RecordsUnavailable) ||
+	return fleet.IsNamed(err, fleet.GitHubRateLimited, fleet.GitHubUnavailable, fleet.RecordsUnavailable, fleet.AWSUnavailable) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 

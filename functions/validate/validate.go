@@ -8,6 +8,7 @@ package validate
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -21,8 +22,8 @@ type Step struct {
 }
 
 // Run returns the plan for the job, or why it gets none. It fails with
-// GitHub.Unauthorized or GitHub.NotFound if GitHub does not show us the job, and
-// with Image.BreakerOpen while runners of its image end without a job.
+// GitHub.Unauthorized or GitHub.NotFound if GitHub does not show us the job, with
+// Secret.Missing if there is no credential to ask it with, and with Image.BreakerOpen while runners of its image end without a job.
 // It may be repeated.
 func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 	job := call.Document.Job
@@ -72,8 +73,12 @@ func (s Step) unwanted(ctx context.Context, call fleet.Call) (string, error) {
 	}
 	job, err := s.Fleet.GitHub.Job(ctx, runner.Repository, call.Document.Job.JobID)
 	switch {
-	case fleet.IsNamed(err, fleet.GitHubUnauthorized, fleet.GitHubNotFound):
-		return "", err
+	case fleet.IsNamed(err, fleet.GitHubUnauthorized):
+		return "", fmt.Errorf("%w; give the token of github_pat Administration (read and write) and Actions (read) on %s, then run the job again", err, runner.Repository)
+	case fleet.IsNamed(err, fleet.GitHubNotFound):
+		return "", fmt.Errorf("%w; let the token of github_pat see %s, then run the job again", err, runner.Repository)
+	case fleet.IsNamed(err, fleet.SecretMissing):
+		return "", fmt.Errorf("%w, then run the job again", err)
 	case err != nil:
 		s.Fleet.Log.WarnContext(ctx, "taking the job to be queued: GitHub did not say", "runner_id", call.RunnerID, "error", err.Error())
 		return "", nil

@@ -9,6 +9,8 @@ import (
 // The names that errors have at a border: in the Retry and Catch clauses of the
 // state machine, in records and in what people read.
 const (
+	AWSUnavailable = "AWS.Unavailable" // an AWS service did not answer, or asked to slow down
+
 	GitHubUnauthorized = "GitHub.Unauthorized" // the credential is wrong or lacks a permission (401, 403)
 	GitHubNotFound     = "GitHub.NotFound"     // GitHub does not show the thing to this credential (404)
 	GitHubConflict     = "GitHub.Conflict"     // a runner of that name exists (409)
@@ -17,22 +19,29 @@ const (
 	GitHubRateLimited  = "GitHub.RateLimited"  // primary or secondary rate limit
 	GitHubUnavailable  = "GitHub.Unavailable"  // 5xx, no answer, or one that cannot be read
 
-	ImageBreakerOpen = "Image.BreakerOpen" // its runners end without a job: tried again later
-	ImageBuildFailed = "Image.BuildFailed"
+	ImageBreakerOpen    = "Image.BreakerOpen" // its runners end without a job: tried again later
+	ImageBuildFailed    = "Image.BuildFailed"
+	ImageBuildQueueFull = "Image.BuildQueueFull" // CodeBuild takes no further build just now
 
 	RecordsConflict    = "Records.Conflict"    // somebody else changed the record first: read again
 	RecordsUnavailable = "Records.Unavailable" // the table did not answer
 
-	RunnerDeadlineExceeded  = "Runner.DeadlineExceeded"  // GitHub gives a queued job up after 24 h
-	RunnerIdleTimeout       = "Runner.IdleTimeout"       // registered, and got no job for the idle limit
-	RunnerLaunchFailed      = "Runner.LaunchFailed"      // the platform refuses the task; trying again is no use
-	RunnerLaunchUnclear     = "Runner.LaunchUnclear"     // no clear answer: the task may have started
-	RunnerNoCapacity        = "Runner.NoCapacity"        // the platform has no room just now
-	RunnerNotWanted         = "Runner.NotWanted"         // the job needs this runner no longer
-	RunnerSpotInterrupted   = "Runner.SpotInterrupted"   // Fargate Spot took its capacity back
-	RunnerStartTimeout      = "Runner.StartTimeout"      // the container did not claim within the start limit
-	RunnerStoppedEarly      = "Runner.StoppedEarly"      // the task stopped before it took a job
-	RunnerVersionDeprecated = "Runner.VersionDeprecated" // GitHub gives no jobs to this runner version
+	RunnerCannotPullContainer    = "Runner.CannotPullContainer"    // the task started and its image could not be pulled
+	RunnerDeadlineExceeded       = "Runner.DeadlineExceeded"       // GitHub gives a queued job up after 24 h
+	RunnerDefinitionGone         = "Runner.DefinitionGone"         // its task definition was deregistered: register it again
+	RunnerIdleTimeout            = "Runner.IdleTimeout"            // registered, and got no job for the idle limit
+	RunnerLaunchFailed           = "Runner.LaunchFailed"           // the platform refuses the task; trying again is no use
+	RunnerLaunchUnclear          = "Runner.LaunchUnclear"          // no clear answer: the task may have started
+	RunnerNoCapacity             = "Runner.NoCapacity"             // the platform has no room just now
+	RunnerNotWanted              = "Runner.NotWanted"              // the job needs this runner no longer
+	RunnerQuotaExceeded          = "Runner.QuotaExceeded"          // a quota of the AWS account is used up just now
+	RunnerResourceInitialization = "Runner.ResourceInitialization" // the task started and its network, log or secrets could not be set up
+	RunnerSpotInterrupted        = "Runner.SpotInterrupted"        // Fargate Spot took its capacity back
+	RunnerStartTimeout           = "Runner.StartTimeout"           // the container did not claim within the start limit
+	RunnerStoppedEarly           = "Runner.StoppedEarly"           // the task stopped before it took a job
+	RunnerVersionDeprecated      = "Runner.VersionDeprecated"      // GitHub gives no jobs to this runner version
+
+	SecretMissing = "Secret.Missing" // a secret is not there, is empty, or may not be read
 )
 
 // Error is an error with a name at the border and its cause inside. Wrap it
@@ -88,6 +97,7 @@ var endsRun = map[string]bool{
 	RunnerDeadlineExceeded:  true,
 	RunnerLaunchFailed:      true,
 	RunnerVersionDeprecated: true,
+	SecretMissing:           true,
 }
 
 // RetryAfter is how long the first error in err's chain that knows says to wait,

@@ -22,12 +22,15 @@ type ImageHealth struct {
 	Version   int64     `json:"version"`
 }
 
-// blamesImage lists the failures that the image may be the cause of.
+// blamesImage lists the failures that the image may be the cause of, or that its
+// next runner would meet as well.
 var blamesImage = map[string]bool{
-	RunnerIdleTimeout:       true,
-	RunnerStartTimeout:      true,
-	RunnerStoppedEarly:      true,
-	RunnerVersionDeprecated: true,
+	RunnerCannotPullContainer:    true,
+	RunnerResourceInitialization: true,
+	RunnerIdleTimeout:            true,
+	RunnerStartTimeout:           true,
+	RunnerStoppedEarly:           true,
+	RunnerVersionDeprecated:      true,
 }
 
 // Broken says why the image must not be used just now, "" unless the breaker is

@@ -57,6 +57,10 @@ type Runner struct {
 	TaskToken  string `json:"task_token,omitempty"`
 	WaitingFor string `json:"waiting_for,omitempty"`
 
+	// TaskDefinition is the ARN of the definition that its task is started from.
+	// Records of the release before have none.
+	TaskDefinition string `json:"task_definition,omitempty"`
+
 	Rung          int    `json:"rung,omitempty"` // of the capacity ladder
 	TaskARN       string `json:"task_arn,omitempty"`
 	TaskStatus    string `json:"task_status,omitempty"` // ECS's word
@@ -124,13 +128,13 @@ var runStatusOf = map[RunnerStatus]RunStatus{
 	RunnerWaitingForJob: RunWaitingForJob,
 }
 
-// Follow shows on the run how far its expected runner has come.
+// Follow shows on the run how far its expected runner has come, and what keeps it.
 func (r Run) Follow(runner Runner) Run {
 	to, ok := runStatusOf[runner.Status]
 	if !ok || !r.Wanted() || r.RunnerID != runner.RunnerID {
 		return r
 	}
-	return r.Move(to, "")
+	return r.Move(to, runner.Reason)
 }
 
 // ApplyTask notes a change of the runner's task. changed is false for what was

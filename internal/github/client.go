@@ -75,7 +75,7 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) (http
 
 	token, err := c.token(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("get the token for %s %s: %w", method, bare, err)
+		return nil, fmt.Errorf("read the token: %w", err)
 	}
 	if token = strings.TrimSpace(token); token == "" {
 		fail.cause = errNoToken

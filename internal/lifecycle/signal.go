@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"strings"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -41,7 +42,8 @@ func (f Fleet) signalJob(ctx context.Context, runner fleet.Runner) error {
 	return nil
 }
 
-// StoppedBeforeJob names why a runner's task ended without a job.
+// StoppedBeforeJob names why a runner's task ended without a job, and says what to
+// do about it.
 func StoppedBeforeJob(r fleet.Runner) (name, cause string) {
 	switch {
 	case r.FailureName != "":
@@ -49,17 +51,58 @@ func StoppedBeforeJob(r fleet.Runner) (name, cause string) {
 	case r.ExitCode != nil && *r.ExitCode == fleet.ExitClaimGone:
 		return fleet.RunnerNotWanted, NotWanted(r)
 	case r.ExitCode != nil && *r.ExitCode == fleet.ExitVersionDeprecated:
-		return fleet.RunnerVersionDeprecated, "GitHub gives no jobs to the runner version in image " + r.Image + ": build it with a newer runner"
+		return fleet.RunnerVersionDeprecated, "GitHub gives no jobs to the runner version in image " + r.Image + ": set runner_version to latest or to a newer one, and have the image built again"
 	case r.StopCode == fleet.StopSpotInterruption:
 		return fleet.RunnerSpotInterrupted, "Fargate Spot took its capacity back before the runner had a job"
 	}
+	if name, cause, known := neverStarted(r); known {
+		return name, cause
+	}
 	cause = "the task stopped before the runner took a job"
 	if r.ExitCode != nil {
-		cause += ": " + fleet.ExplainExit(*r.ExitCode)
+		cause += ": " + fleet.ExplainExit(*r.ExitCode) + "; `ecsrunner runners logs " + r.RunnerID + "` shows what it said"
 	} else if r.StoppedReason != "" {
-		cause += ": " + r.StoppedReason
+		cause += ": " + clip(r.StoppedReason, mostWords)
 	}
 	return fleet.RunnerStoppedEarly, cause
+}
+
+// mostWords is how many characters of another's words a cause repeats. With ours
+// around them it has at most 300.
+const mostWords = 120
+
+// neverStarted names what kept a task's container from being started. ECS tells it
+// apart by the beginning of stoppedReason only
+// (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html).
+func neverStarted(r fleet.Runner) (name, cause string, known bool) {
+	if r.StopCode != fleet.StopTaskFailedToStart {
+		return "", "", false
+	}
+	words := clip(r.StoppedReason, mostWords)
+	switch {
+	case strings.Contains(r.StoppedReason, "CannotPullContainerError"):
+		return fleet.RunnerCannotPullContainer, "ECS could not pull image " + clip(r.Image, mostName) + ": " + words +
+			"; do subnet_ids have a way out (NAT, or assign_public_ip)?", true
+	case strings.Contains(r.StoppedReason, "ResourceInitializationError"):
+		return fleet.RunnerResourceInitialization, "ECS could not set the task up: " + words +
+			"; do subnet_ids have a way out (NAT, or assign_public_ip), and security_groups let traffic out?", true
+	}
+	return "", "", false
+}
+
+// mostName is how many characters of an image's name a cause repeats.
+const mostName = 60
+
+// clip takes the middle out of a text that is too long: ECS begins with the kind of
+// an error and ends with its cause.
+func clip(text string, most int) string {
+	text = strings.Join(strings.Fields(text), " ")
+	runes := []rune(text)
+	if len(runes) <= most {
+		return text
+	}
+	head := most / 2
+	return string(runes[:head]) + "…" + string(runes[len(runes)-(most-head-1):])
 }
 
 // NotWanted says why a runner is needed no longer.

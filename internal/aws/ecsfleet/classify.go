@@ -22,9 +22,10 @@ const (
 
 var (
 	noRoom   = verdict{fleet.RunnerNoCapacity, "the fleet tries again; more subnet_ids in other zones help"}
-	noQuota  = verdict{fleet.RunnerNoCapacity, "the fleet tries again; raise the account's Fargate quota or lower max_runners"}
+	noQuota  = verdict{fleet.RunnerQuotaExceeded, "the fleet tries again; raise the account's Fargate quota or lower max_runners"}
 	throttle = verdict{fleet.RunnerLaunchUnclear, again}
 	unclear  = verdict{fleet.RunnerLaunchUnclear, again}
+	gone     = verdict{fleet.RunnerDefinitionGone, "the fleet registers it anew"} // deregistered since RegisterTaskDefinition
 	refused  = verdict{fleet.RunnerLaunchFailed, "correct the configuration and deploy again"}
 )
 
@@ -42,9 +43,8 @@ var sentences = []struct {
 	{"reached the limit on the number of vcpus", noQuota},
 	{"reached the limit on the number of tasks", noQuota},
 	{"unable to assume the service linked role", verdict{fleet.RunnerLaunchUnclear, "the fleet asks again; ECS makes that role at the first task of an account"}},
-	// Deregistered since RegisterTaskDefinition: the next runner gets another one.
-	{"taskdefinition is inactive", verdict{fleet.RunnerLaunchUnclear, "the next runner registers it anew"}},
-	{"taskdefinition not found", verdict{fleet.RunnerLaunchUnclear, "the next runner registers it anew"}},
+	{"taskdefinition is inactive", gone},
+	{"taskdefinition not found", gone},
 	{"no fargate configuration exists", verdict{fleet.RunnerLaunchFailed, "correct cpu and memory of the class in runner_class_sizes"}},
 	{"security group", verdict{fleet.RunnerLaunchFailed, "correct security_groups and deploy again"}},
 	{"subnet", verdict{fleet.RunnerLaunchFailed, "correct subnet_ids and deploy again"}},
@@ -131,9 +131,11 @@ func bySentence(words string) (verdict, bool) {
 
 // means says in a few words what a verdict is.
 var means = map[string]string{
-	fleet.RunnerNoCapacity:    "ECS has no room for the task",
-	fleet.RunnerLaunchFailed:  "ECS refuses the task",
-	fleet.RunnerLaunchUnclear: "ECS did not say clearly whether it starts the task",
+	fleet.RunnerNoCapacity:     "ECS has no room for the task",
+	fleet.RunnerLaunchFailed:   "ECS refuses the task",
+	fleet.RunnerDefinitionGone: "ECS has no such task definition any more",
+	fleet.RunnerQuotaExceeded:  "ECS has used the account's Fargate quota up",
+	fleet.RunnerLaunchUnclear:  "ECS did not say clearly whether it starts the task",
 }
 
 // most is how many characters a text for people has. The step that passes it on

@@ -17,8 +17,8 @@ import (
 
 // Launch starts one task. The same client token gets the same task, also if the
 // other parameters are not the same any more: ECS then names the task in its
-// refusal. It fails with Runner.NoCapacity if there is certainly no task, with
-// Runner.LaunchFailed if there never will be one, and with Runner.LaunchUnclear if
+// refusal. It fails with Runner.NoCapacity or Runner.QuotaExceeded if there is
+// certainly no task, with Runner.LaunchFailed if there never will be one, and with Runner.LaunchUnclear if
 // it is to be asked again with the same parameters.
 //
 // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html

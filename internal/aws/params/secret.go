@@ -11,8 +11,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 // vault is the part of Secrets Manager's API that secrets need.
@@ -36,7 +38,8 @@ const rotation = 24 * time.Hour
 const refreshEvery = time.Minute
 
 // Secret is one secret of Secrets Manager, a plain text. No error and no log has
-// its value.
+// its value. Reading fails with Secret.Missing if there is none, if it is empty or
+// may not be read, and with AWS.Unavailable if Secrets Manager does not answer.
 type Secret struct {
 	SecretsManager vault
 	ID             string // name or ARN
@@ -105,7 +108,7 @@ func (s *Secret) Refresh(ctx context.Context) (changed bool, err error) {
 func (s *Secret) read(ctx context.Context) (versions, error) {
 	now, replaced, err := s.version(ctx, current)
 	if isMissing(err) {
-		return versions{}, fmt.Errorf("read secret %s: it has no value; store one with: aws secretsmanager put-secret-value --secret-id %s --secret-string file:///dev/stdin: %w", s.ID, s.ID, err)
+		return versions{}, missing(err, "secret %s has no value; store one with `aws secretsmanager put-secret-value --secret-id %s --secret-string file:///dev/stdin`", s.ID, s.ID)
 	}
 	if err != nil {
 		return versions{}, err
@@ -127,14 +130,29 @@ func (s *Secret) version(ctx context.Context, stage string) (string, time.Time, 
 	if isMissing(err) {
 		return "", time.Time{}, err
 	}
+	if isForbidden(err) {
+		return "", time.Time{}, missing(err, "secret %s may not be read by the function; if it has a key of its own in KMS, let the function's role use that", s.ID)
+	}
 	if err != nil {
 		return "", time.Time{}, stepfn.CallError(err, "read secret %s (%s)", s.ID, stage)
 	}
 	value := strings.TrimRight(aws.ToString(out.SecretString), "\r\n")
 	if value == "" {
-		return "", time.Time{}, fmt.Errorf("secret %s (%s) is empty, or binary: store it as text", s.ID, stage)
+		return "", time.Time{}, missing(nil, "secret %s (%s) is empty, or binary: store it as text", s.ID, stage)
 	}
 	return value, aws.ToTime(out.CreatedDate), nil
+}
+
+// missing says in few words what is to be done; why the SDK failed is only kept.
+func missing(cause error, format string, args ...any) error {
+	return &fleet.Error{Name: fleet.SecretMissing, Message: fmt.Sprintf(format, args...), Err: cause}
+}
+
+// isForbidden tells whether a policy denied the secret, or the key that it is
+// encrypted with.
+func isForbidden(err error) bool {
+	var refused smithy.APIError
+	return errors.As(err, &refused) && (refused.ErrorCode() == "AccessDeniedException" || refused.ErrorCode() == "DecryptionFailure")
 }
 
 func isMissing(err error) bool {

@@ -105,14 +105,14 @@ func TestASecretThatCannotBeRead(t *testing.T) {
 		name    string
 		says    string
 	}{
-		"there is none":                {func(s *safe) { delete(s.values, current) }, "", "put-secret-value --secret-id ci/webhook"},
-		"it is empty":                  {func(s *safe) { s.values[current] = "\n" }, "", "is empty"},
-		"its previous value is empty":  {func(s *safe) { s.values[previous] = "" }, "", "is empty"},
+		"there is none":                {func(s *safe) { delete(s.values, current) }, fleet.SecretMissing, "put-secret-value --secret-id ci/webhook"},
+		"it is empty":                  {func(s *safe) { s.values[current] = "\n" }, fleet.SecretMissing, "is empty"},
+		"its previous value is empty":  {func(s *safe) { s.values[previous] = "" }, fleet.SecretMissing, "is empty"},
 		"a throttle":                   {func(s *safe) { s.err = &smithy.GenericAPIError{Code: "ThrottlingException"} }, stepfn.Unavailable, "ci/webhook"},
 		"a throttle at the second one": {func(s *safe) { s.errOf, s.err = previous, &smithy.GenericAPIError{Code: "ThrottlingException"} }, stepfn.Unavailable, "ci/webhook"},
 		"a mistake of AWS":             {func(s *safe) { s.err = &types.InternalServiceError{} }, stepfn.Unavailable, "ci/webhook"},
-		"a permission that lacks":      {func(s *safe) { s.err = &smithy.GenericAPIError{Code: "AccessDeniedException"} }, "", "AccessDenied"},
-		"a key that cannot be used":    {func(s *safe) { s.err = &types.DecryptionFailure{} }, "", "DecryptionFailure"},
+		"a permission that lacks":      {func(s *safe) { s.err = &smithy.GenericAPIError{Code: "AccessDeniedException"} }, fleet.SecretMissing, "may not be read"},
+		"a key that cannot be used":    {func(s *safe) { s.err = &types.DecryptionFailure{} }, fleet.SecretMissing, "may not be read"},
 	}
 	for sentence, test := range tests {
 		t.Run(sentence, func(t *testing.T) {

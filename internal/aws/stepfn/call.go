@@ -14,7 +14,7 @@ import (
 
 // Unavailable is the name of an AWS call that may succeed when it is repeated.
 // Every state retries it.
-const Unavailable = fleet.RecordsUnavailable
+const Unavailable = fleet.AWSUnavailable
 
 // CallError says which call of AWS's API err came from; nil stays nil. If the call
 // may succeed when it is repeated the error has the name Unavailable, so the state

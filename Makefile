@@ -38,10 +38,11 @@ fuzz: ## Run each fuzz target for FUZZTIME (default 100000x; 60s works too)
 	@scripts/fuzz $(FUZZTIME)
 
 .PHONY: build
-build: ## Build the programs into build/
+build: ## Build the programs and the Lambda functions into build/
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/ecsrunner
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o build/entrypoint ./runner/cmd/entrypoint
-	@ls -l build | awk 'NR > 1 { printf "  %-12s %.1f MB\n", $$9, $$5 / 1e6 }'
+	@ls -l $(BIN) build/entrypoint | awk '{ printf "  %-24s %.1f MB\n", $$9, $$5 / 1e6 }'
+	@GO="$(GO)" scripts/build-functions
 
 .PHONY: test-asl
 test-asl: ## Second opinions on the state machine (needs Node 20 and Python 3.11 or later)

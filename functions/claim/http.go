@@ -14,6 +14,8 @@ import (
 // maxBody is the most bytes of a claim's body: a nonce in JSON.
 const maxBody = 4 << 10
 
+const notANonce = "the body of a claim is a JSON object with a nonce"
+
 // ServeHTTP serves POST /runners/{id}/claim, with {id} from the pattern.
 func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var body fleet.ClaimRequest
@@ -22,7 +24,7 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = json.Unmarshal(raw, &body)
 	}
 	if err != nil {
-		write(w, refuse(http.StatusBadRequest, "", "the body of a claim is a JSON object with a nonce"))
+		write(w, refuse(http.StatusBadRequest, "", notANonce))
 		return
 	}
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -30,11 +32,17 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func write(w http.ResponseWriter, reply Reply) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	if reply.RetryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(reply.RetryAfter.Seconds()))))
+	for name, value := range reply.header() {
+		w.Header().Set(name, value)
 	}
 	w.WriteHeader(reply.Status)
 	_ = json.NewEncoder(w).Encode(reply.Body) // the client is gone: nobody to tell
+}
+
+func (r Reply) header() map[string]string {
+	header := map[string]string{"Content-Type": "application/json", "Cache-Control": "no-store"}
+	if r.RetryAfter > 0 {
+		header["Retry-After"] = strconv.Itoa(int(math.Ceil(r.RetryAfter.Seconds())))
+	}
+	return header
 }

@@ -17,33 +17,33 @@ const (
 )
 
 // Policy decides what jobs get. It is the part of the configuration that the
-// decisions need.
+// decisions need. In JSON a time is a number of nanoseconds.
 type Policy struct {
-	FleetName        string
-	Repositories     []string         // owner/name, compared ignoring case
-	AllowPublic      bool             // jobs of public repositories too
-	Classes          map[string]Class // by lower-case name
-	DefaultClass     string
-	BaseImage        string            // runner_image_tag
-	ExtraImages      map[string]string // label → Dockerfile path
-	FleetLabels      []string          // further labels of this fleet's runners
-	RequiredLabel    string            // if set, only jobs with it are ours
-	NoImages         string            // why there is no image but the base image; "" if there are
-	NoOnDemandImages string            // why image: labels are refused; "" if they work
-	Registries       []string          // that image: labels may name
-	MaxRunners       int
-	Limits           Limits
+	FleetName        string            `json:"fleet_name"`
+	Repositories     []string          `json:"repositories"`           // owner/name, compared ignoring case
+	AllowPublic      bool              `json:"allow_public,omitempty"` // jobs of public repositories too
+	Classes          map[string]Class  `json:"classes,omitempty"`      // by lower-case name
+	DefaultClass     string            `json:"default_class,omitempty"`
+	BaseImage        string            `json:"base_image"`                    // runner_image_tag
+	ExtraImages      map[string]string `json:"extra_images,omitempty"`        // label → Dockerfile path
+	FleetLabels      []string          `json:"fleet_labels,omitempty"`        // further labels of this fleet's runners
+	RequiredLabel    string            `json:"required_label,omitempty"`      // if set, only jobs with it are ours
+	NoImages         string            `json:"no_images,omitempty"`           // why there is no image but the base image; "" if there are
+	NoOnDemandImages string            `json:"no_on_demand_images,omitempty"` // why image: labels are refused; "" if they work
+	Registries       []string          `json:"registries,omitempty"`          // that image: labels may name
+	MaxRunners       int               `json:"max_runners"`
+	Limits           Limits            `json:"limits"`
 }
 
 // Limits are the times that bound a runner's life.
 type Limits struct {
-	Start      time.Duration // from RunTask until the runner has claimed
-	Idle       time.Duration // the longest silence before a job
-	Inspect    time.Duration // how often a running job is looked at
-	MaxRuntime time.Duration // of a job
-	Queue      time.Duration // GitHub gives a queued job up after 24 h
-	Build      time.Duration // of an image build
-	BuildLease time.Duration // the longest silence of a build
+	Start      time.Duration `json:"start"`       // from RunTask until the runner has claimed
+	Idle       time.Duration `json:"idle"`        // the longest silence before a job
+	Inspect    time.Duration `json:"inspect"`     // how often a running job is looked at
+	MaxRuntime time.Duration `json:"max_runtime"` // of a job
+	Queue      time.Duration `json:"queue"`       // GitHub gives a queued job up after 24 h
+	Build      time.Duration `json:"build"`       // of an image build
+	BuildLease time.Duration `json:"build_lease"` // the longest silence of a build
 }
 
 // DefaultLimits are the limits unless the configuration says otherwise.

@@ -1,0 +1,23 @@
+// Command lambda is the function runtask on AWS.
+package main
+
+import (
+	"context"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/runtask"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/deployed"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+func main() {
+	f := deployed.New()
+	home, launcher, url, keys := f.Fleet(), f.Launcher(), f.APIURL(), f.ClaimKeys()
+	home.Executions, home.Tasks = f.Signals(), launcher
+	deployed.Start(f, func(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
+		current, err := keys(ctx)
+		if err != nil {
+			return fleet.Wait{}, err
+		}
+		return runtask.Step{Fleet: home, Launcher: launcher, ClaimURL: url, ClaimKey: current[0]}.Run(ctx, call)
+	})
+}

@@ -1,0 +1,58 @@
+// Package deployment is what the deployment and the deployed code agree on: the
+// functions, the environment variables that each of them gets, and the outputs
+// of the stack.
+//
+// The CDK app sets the variables, the functions read them, and the command line
+// finds a fleet by the outputs. It has no other code, so that all of them can
+// import it.
+package deployment
+
+// Environment variables of the functions. Which function reads which is in the
+// function's main; the tests of the whole flow start each one without each of
+// its variables.
+const (
+	// EnvPolicy is fleet.Policy as JSON, without its classes.
+	EnvPolicy = "FLEET_POLICY"
+	// EnvTable is the name of the table with the records.
+	EnvTable = "RUNNER_STATE_TABLE"
+	// EnvClassSizes is the name of the parameter with the JSON of runner_class_sizes.
+	EnvClassSizes = "CLASS_SIZES_PARAM"
+	// EnvStateMachine is the state machine's ARN.
+	EnvStateMachine = "STATE_MACHINE_ARN"
+	// EnvCluster is the ECS cluster's ARN.
+	EnvCluster = "CLUSTER_ARN"
+	// EnvBus is the name of the event bus.
+	EnvBus = "EVENT_BUS_NAME"
+	// EnvGitHubURL is github_url: GitHub itself, or a server of one's own.
+	EnvGitHubURL = "GITHUB_URL"
+	// EnvGitHubPAT, EnvWebhookSecret and EnvClaimKey are ARNs or names of secrets,
+	// never the secrets. EnvWebhookSecretPrevious is only there while one is replaced.
+	EnvGitHubPAT             = "GITHUB_PAT_SECRET"
+	EnvWebhookSecret         = "WEBHOOK_SECRET"
+	EnvWebhookSecretPrevious = "WEBHOOK_SECRET_PREVIOUS"
+	EnvClaimKey              = "CLAIM_KEY_SECRET"
+	// EnvAPIURL is where runners reach the claim route, without a slash at the end.
+	EnvAPIURL = "API_URL"
+	// EnvRepository is the URI of the ECR repository of the runner images.
+	EnvRepository = "IMAGE_REPOSITORY"
+	// EnvBuildProject is the name of the CodeBuild project.
+	EnvBuildProject = "IMAGE_BUILD_PROJECT"
+	// EnvExecutionRole and EnvTaskRole are the ARNs of a task's two roles.
+	EnvExecutionRole = "EXECUTION_ROLE_ARN"
+	EnvTaskRole      = "TASK_ROLE_ARN"
+	// EnvRunnerLogs is the log group of the tasks.
+	EnvRunnerLogs = "RUNNER_LOG_GROUP"
+	// EnvSubnets and EnvSecurityGroups are lists of ids with commas between them.
+	EnvSubnets        = "SUBNET_IDS"
+	EnvSecurityGroups = "SECURITY_GROUP_IDS"
+	// EnvAssignPublicIP is true or false.
+	EnvAssignPublicIP = "ASSIGN_PUBLIC_IP"
+	// EnvFailedEvents is the URL of the queue with events that dispatch could not handle.
+	EnvFailedEvents = "FAILED_EVENTS_QUEUE_URL"
+)
+
+// Functions are the fleet's Lambda functions: the folders below functions/.
+var Functions = []string{
+	"webhook", "dispatch", "claim", "sweep",
+	"validate", "resolveimage", "buildimage", "registertaskdefinition", "runtask", "inspectrunner", "recordstatus",
+}

@@ -1,0 +1,23 @@
+package deployment
+
+// Outputs of the stack, by which `ecsrunner --stack` finds a fleet.
+const (
+	OutputFleetName     = "FleetName"
+	OutputWebhookURL    = "WebhookUrl"
+	OutputTable         = "RunnerStateTable"
+	OutputCluster       = "ClusterName"
+	OutputStateMachine  = "StateMachineArn"
+	OutputRepository    = "ImageRepositoryUri"
+	OutputBus           = "EventBusName"
+	OutputClassSizes    = "ClassSizesParameter"
+	OutputGitHubPAT     = "GitHubPatSecret"
+	OutputWebhookSecret = "WebhookSecret"
+	OutputRunnerLogs    = "RunnerLogGroup"
+	OutputBuildProject  = "ImageBuildProject"
+)
+
+// Outputs are the keys of all of them.
+var Outputs = []string{
+	OutputFleetName, OutputWebhookURL, OutputTable, OutputCluster, OutputStateMachine, OutputRepository, OutputBus,
+	OutputClassSizes, OutputGitHubPAT, OutputWebhookSecret, OutputRunnerLogs, OutputBuildProject,
+}

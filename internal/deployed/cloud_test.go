@@ -1,0 +1,168 @@
+package deployed
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+)
+
+// cloud answers for AWS and GitHub, in bytes and without a network. It is a
+// stand-in that knows as much as one job needs; tests script its answers.
+type cloud struct {
+	t *testing.T
+
+	mu       sync.Mutex
+	answers  map[string]reply // by operation, in place of the usual one
+	gitHub   func(*http.Request) (int, string)
+	taskEnds stopped
+	calls    map[string]int
+	tasks    int
+	hear     func(events.EventBridgeEvent)
+}
+
+type reply struct {
+	status int
+	body   string
+}
+
+// stopped is how every task ends, a minute after its start.
+type stopped struct {
+	code, reason string
+	exit         *int
+}
+
+const (
+	theToken   = "ghp_0123456789abcdefghijklmnopqrstuvwxyz"
+	theCluster = "arn:aws:ecs:us-east-1:123456789012:cluster/ci"
+	theJob     = `{"id":7,"run_id":70,"status":"queued","conclusion":null,"name":"build","labels":["self-hosted"],"created_at":"2000-01-01T00:00:00Z","started_at":"2000-01-01T00:00:00Z","completed_at":null,"runner_id":0,"runner_name":"","workflow_name":"ci","run_attempt":1,"html_url":"https://github.com/octo-org/app/actions/runs/70/job/7","head_branch":"main"}`
+)
+
+func newCloud(t *testing.T) *cloud {
+	return &cloud{t: t, answers: map[string]reply{}, calls: map[string]int{}}
+}
+
+// config is the SDK's configuration for it. It tries a call once: what is retried
+// here is retried by the state machine.
+func (c *cloud) config() aws.Config {
+	return aws.Config{
+		Region: "us-east-1", HTTPClient: &http.Client{Transport: c},
+		Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", "test", ""),
+		Retryer:     func() aws.Retryer { return retry.AddWithMaxAttempts(retry.NewStandard(), 1) },
+	}
+}
+
+// RoundTrip answers one request.
+func (c *cloud) RoundTrip(r *http.Request) (*http.Response, error) {
+	var body []byte
+	if r.Body != nil {
+		var err error
+		if body, err = io.ReadAll(r.Body); err != nil {
+			return nil, err
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	operation := r.Header.Get("X-Amz-Target")
+	operation = operation[strings.LastIndex(operation, ".")+1:]
+	var got reply
+	switch scripted, ok := c.answers[operation]; {
+	case operation == "":
+		got.status, got.body = c.forGitHub(r)
+	case ok:
+		c.calls[operation]++
+		got = scripted
+	default:
+		c.calls[operation]++
+		got = reply{http.StatusOK, c.usual(operation, body)}
+	}
+	return &http.Response{
+		StatusCode: got.status, Request: r, Body: io.NopCloser(strings.NewReader(got.body)),
+		Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}},
+	}, nil
+}
+
+func (c *cloud) forGitHub(r *http.Request) (int, string) {
+	if c.gitHub != nil {
+		return c.gitHub(r)
+	}
+	switch path := r.URL.Path; {
+	case strings.HasSuffix(path, "/actions/jobs/7"):
+		return 200, theJob
+	case strings.HasSuffix(path, "/actions/runs"):
+		if r.URL.Query().Get("status") != "queued" {
+			return 200, `{"total_count":0,"workflow_runs":[]}`
+		}
+		return 200, `{"total_count":1,"workflow_runs":[{"id":70,"status":"queued","created_at":"2000-01-01T00:00:00Z"}]}`
+	case strings.HasSuffix(path, "/actions/runs/70/jobs"):
+		return 200, `{"total_count":1,"jobs":[` + theJob + `]}`
+	case strings.HasSuffix(path, "/actions/runners"):
+		return 200, `{"total_count":0,"runners":[]}`
+	}
+	c.t.Errorf("GitHub is asked for %s %s", r.Method, r.URL)
+	return 404, `{"message":"Not Found"}`
+}
+
+func (c *cloud) usual(operation string, body []byte) string {
+	switch operation {
+	case "GetSecretValue":
+		if bytes.Contains(body, []byte("AWSPREVIOUS")) {
+			return `{"SecretString":"before","CreatedDate":0}`
+		}
+		return `{"SecretString":"` + theToken + `","CreatedDate":0}`
+	case "DescribeTaskDefinition":
+		return `{"taskDefinition":{}}`
+	case "RegisterTaskDefinition":
+		return `{"taskDefinition":{"taskDefinitionArn":"arn:aws:ecs:us-east-1:123456789012:task-definition/ci-0a1b:1"}}`
+	case "RunTask":
+		return c.start(body)
+	case "ListTasks":
+		return `{"taskArns":[]}`
+	case "StopTask":
+		return `{}`
+	case "DescribeTasks":
+		return `{"tasks":[],"failures":[{"reason":"MISSING"}]}`
+	}
+	c.t.Errorf("AWS is asked for %s", operation)
+	return `{}`
+}
+
+// start starts a task, which will end as the test says.
+func (c *cloud) start(body []byte) string {
+	var asked struct {
+		StartedBy string `json:"startedBy"`
+	}
+	if err := json.Unmarshal(body, &asked); err != nil {
+		c.t.Error(err)
+	}
+	c.tasks++
+	arn := fmt.Sprintf("arn:aws:ecs:us-east-1:123456789012:task/ci/%032d", c.tasks)
+	time.AfterFunc(time.Minute, func() { c.ends(arn, asked.StartedBy) })
+	return fmt.Sprintf(`{"tasks":[{"taskArn":%q,"startedBy":%q,"lastStatus":"PROVISIONING"}],"failures":[]}`, arn, asked.StartedBy)
+}
+
+func (c *cloud) ends(arn, startedBy string) {
+	container := map[string]any{"name": "runner", "lastStatus": "STOPPED"}
+	if c.taskEnds.exit != nil {
+		container["exitCode"] = *c.taskEnds.exit
+	}
+	detail, err := json.Marshal(map[string]any{
+		"taskArn": arn, "clusterArn": theCluster, "startedBy": startedBy, "lastStatus": "STOPPED", "desiredStatus": "STOPPED", "version": 4,
+		"stopCode": c.taskEnds.code, "stoppedReason": c.taskEnds.reason, "containers": []any{container},
+		"createdAt": time.Now(), "stoppedAt": time.Now(),
+	})
+	if err != nil {
+		c.t.Error(err)
+	}
+	c.hear(events.EventBridgeEvent{ID: "1", Source: "aws.ecs", DetailType: "ECS Task State Change", Time: time.Now(), Detail: detail})
+}

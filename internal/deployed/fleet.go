@@ -1,0 +1,124 @@
+package deployed
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
+)
+
+// retention is how long records of what has ended are kept: as long as Step
+// Functions keeps an execution's history.
+const retention = 90 * 24 * time.Hour
+
+// Fleet is what all operations need, with the records. Executions, GitHub and
+// Tasks are set by the functions that use them, and by no other.
+func (f *Function) Fleet() lifecycle.Fleet {
+	policy := f.policy()
+	return lifecycle.Fleet{
+		Name: policy.FleetName, MaxRunners: policy.MaxRunners, Limits: policy.Limits,
+		Records: f.Records(), Now: time.Now, Log: f.Log,
+	}
+}
+
+// Records is the fleet's table.
+func (f *Function) Records() *dynamo.Store {
+	store := dynamo.New(dynamodb.NewFromConfig(f.aws), f.env(deployment.EnvTable), dynamo.Options{
+		Retention: retention, Now: time.Now, NewID: rand.Text,
+	})
+	if len(f.warm) == 0 {
+		f.warm = append(f.warm, func(ctx context.Context) error {
+			_, err := store.Capacity(ctx)
+			return err
+		})
+	}
+	return store
+}
+
+// Executions starts executions, signals and looks at them.
+func (f *Function) Executions() stepfn.Executions {
+	executions := f.Signals()
+	executions.StateMachineARN = f.env(deployment.EnvStateMachine)
+	return executions
+}
+
+// Signals is Executions for functions that start none.
+func (f *Function) Signals() stepfn.Executions {
+	return stepfn.Executions{SFN: sfn.NewFromConfig(f.aws)}
+}
+
+// Tasks is the ECS cluster, for looking at tasks and stopping them.
+func (f *Function) Tasks() ecsfleet.Platform {
+	return ecsfleet.Platform{ECS: ecs.NewFromConfig(f.aws), Cluster: f.env(deployment.EnvCluster)}
+}
+
+// Launcher is Tasks that can be started too.
+func (f *Function) Launcher() ecsfleet.Platform {
+	platform := f.Tasks()
+	platform.FleetName = f.policy().FleetName
+	platform.Network = ecsfleet.Network{
+		Subnets:        f.list(deployment.EnvSubnets),
+		SecurityGroups: f.list(deployment.EnvSecurityGroups),
+		AssignPublicIP: f.env(deployment.EnvAssignPublicIP) == "true",
+	}
+	return platform
+}
+
+// Definitions registers task definitions.
+func (f *Function) Definitions() ecsfleet.Platform {
+	return ecsfleet.Platform{
+		ECS: ecs.NewFromConfig(f.aws), FleetName: f.policy().FleetName,
+		Definition: ecsfleet.Definition{
+			Repository:    f.env(deployment.EnvRepository),
+			ExecutionRole: f.env(deployment.EnvExecutionRole),
+			TaskRole:      f.env(deployment.EnvTaskRole),
+			LogGroup:      f.env(deployment.EnvRunnerLogs),
+			Region:        f.aws.Region,
+		},
+	}
+}
+
+// APIURL is where runners reach the claim route.
+func (f *Function) APIURL() string { return strings.TrimSuffix(f.env(deployment.EnvAPIURL), "/") }
+
+// Bus is the fleet's event bus.
+func (f *Function) Bus() events.Bus {
+	return events.Bus{EventBridge: eventbridge.NewFromConfig(f.aws), Name: f.env(deployment.EnvBus)}
+}
+
+// Listener knows which of AWS's events are about this fleet.
+func (f *Function) Listener() events.Listener {
+	return events.Listener{
+		ClusterARN:      f.env(deployment.EnvCluster),
+		BuildProject:    f.env(deployment.EnvBuildProject),
+		StateMachineARN: f.env(deployment.EnvStateMachine),
+	}
+}
+
+// gitHubTimeout bounds one request to GitHub. A function has time for two.
+const gitHubTimeout = 15 * time.Second
+
+// GitHub is GitHub's API, with the fleet's token.
+func (f *Function) GitHub() github.ForFleet {
+	url := f.env(deployment.EnvGitHubURL)
+	base, err := github.APIBase(url)
+	if err != nil && url != "" {
+		f.problems = append(f.problems, deployment.EnvGitHubURL+": "+err.Error())
+	}
+	token := f.secret(deployment.EnvGitHubPAT)
+	return github.ForFleet{Client: github.New(base, token.Value, &http.Client{Timeout: gitHubTimeout})}
+}

@@ -1,0 +1,62 @@
+package deployed
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/webhook"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/metrics"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
+)
+
+// Metrics writes the fleet's metrics.
+func (f *Function) Metrics() *metrics.Writer {
+	return &metrics.Writer{Out: os.Stdout, FleetName: f.policy().FleetName, Now: time.Now}
+}
+
+// MeasureWebhook counts deliveries by their outcome.
+func (f *Function) MeasureWebhook() func(webhook.Outcome) {
+	writer := f.Metrics()
+	return func(outcome webhook.Outcome) { countDelivery(writer, outcome) }
+}
+
+func countDelivery(writer *metrics.Writer, outcome webhook.Outcome) {
+	switch outcome {
+	case webhook.Accepted, webhook.Refused, webhook.Ignored, webhook.Pong:
+		writer.Put(deployment.MetricWebhookAccepted, 1, nil)
+	case webhook.Unauthorized, webhook.Forbidden:
+		writer.Put(deployment.MetricWebhookRejected, 1, nil)
+	}
+}
+
+// StatusBus is the bus for runner.status events, of which metrics are taken.
+type StatusBus struct {
+	Bus     events.Bus
+	Metrics *metrics.Writer
+}
+
+// Put puts the event and measures it. An event that is put again is measured again.
+func (b StatusBus) Put(ctx context.Context, event fleet.Event) error {
+	if err := b.Bus.Put(ctx, event); err != nil {
+		return err
+	}
+	var status struct {
+		Runner fleet.Runner `json:"runner"`
+		Run    *fleet.Run   `json:"run"`
+	}
+	if err := json.Unmarshal(event.Detail, &status); err != nil {
+		return fmt.Errorf("read event %s (%s): %w", event.ID, event.DetailType, err)
+	}
+	if run := status.Run; run != nil && run.RanOn == status.Runner.RunnerID {
+		if queued := report.OfRun(*run, &status.Runner).Stages.Queue; queued != nil {
+			b.Metrics.Put(deployment.MetricQueueTime, float64(*queued), nil)
+		}
+	}
+	return nil
+}

@@ -137,7 +137,7 @@ func TestNothingImportsUpward(t *testing.T) {
 	}
 	for dir, allowed := range may {
 		for _, path := range files(t, dir, ".go") {
-			if strings.HasSuffix(path, "_test.go") || strings.Contains(path, "lifecycletest") {
+			if strings.HasSuffix(path, "_test.go") || strings.Contains(path, "lifecycletest") || isWiring(path) {
 				continue
 			}
 			_, file := parse(t, path)
@@ -153,6 +153,44 @@ func TestNothingImportsUpward(t *testing.T) {
 				if !ok {
 					t.Errorf("%s imports %s, which %s may not", path, imported, dir)
 				}
+			}
+		}
+	}
+}
+
+// isWiring tells whether a file is the main of a Lambda function, which connects a
+// step to AWS.
+func isWiring(path string) bool { return filepath.Base(filepath.Dir(path)) == "lambda" }
+
+// TestMainsOnlyConnect: a function's main has no room for a decision, and nothing
+// but what starts it knows Lambda's runtime.
+func TestMainsOnlyConnect(t *testing.T) {
+	const most = 40
+	mains := 0
+	for _, path := range files(t, "functions", ".go") {
+		if !isWiring(path) {
+			continue
+		}
+		mains++
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(text), "\n"); n > most {
+			t.Errorf("%s has %d lines, at most %d are allowed", path, n, most)
+		}
+	}
+	if mains == 0 {
+		t.Error("no function has a main: this test holds for nothing")
+	}
+	for _, path := range files(t, ".", ".go") {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		_, file := parse(t, path)
+		for _, spec := range file.Imports {
+			if spec.Path.Value == `"github.com/aws/aws-lambda-go/lambda"` && !strings.HasPrefix(path, "internal/deployed/") {
+				t.Errorf("%s imports Lambda's runtime", path)
 			}
 		}
 	}

@@ -1,0 +1,42 @@
+package deployed
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
+)
+
+// board is where settings are put; it fails as often as it is told to.
+type board struct {
+	fails int
+	put   []report.Settings
+}
+
+func (b *board) PutSettings(_ context.Context, settings report.Settings) error {
+	if b.fails--; b.fails >= 0 {
+		return errors.New("no answer")
+	}
+	b.put = append(b.put, settings)
+	return nil
+}
+
+func TestSettingsAreToldOnce(t *testing.T) {
+	b := &board{fails: 1}
+	s := Settings{Records: b, Now: time.Now}
+	policy := fleet.Policy{FleetName: "ci", MaxRunners: 7, Classes: map[string]fleet.Class{"small": {CPU: 512, Memory: 1024}}}
+	if err := s.Tell(t.Context(), policy); err == nil {
+		t.Error("a failed write is not told")
+	}
+	for range 2 {
+		if err := s.Tell(t.Context(), policy); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(b.put) != 1 || b.put[0].FleetName != "ci" || b.put[0].ClassSizes["small"].CPU != 512 || b.put[0].Engine != "fargate" {
+		t.Errorf("told %+v", b.put)
+	}
+}

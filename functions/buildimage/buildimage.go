@@ -23,7 +23,7 @@ type images interface {
 }
 
 // builder starts builds. Starting one for the same tag and owner again is the
-// same build.
+// same build. An error with a name may pass.
 type builder interface {
 	Build(ctx context.Context, spec fleet.ImageSpec, tag, owner string) error
 }
@@ -36,7 +36,8 @@ type Step struct {
 }
 
 // Run joins the build, and starts it if this runner is the first. It fails with
-// Image.BuildFailed if the build cannot start. It may be repeated.
+// Image.BuildFailed if the build cannot start, and with Image.BuildQueueFull if it
+// cannot just now. It may be repeated.
 func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 	spec, tag := *call.Document.Plan.ImageSpec, call.Document.Image.Tag
 	runner, err := s.Fleet.StoreToken(ctx, call.RunnerID, call.TaskToken, fleet.WaitForImage, fleet.RunnerImageCreating)
@@ -58,8 +59,12 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 		return image, s.succeed(ctx, call.TaskToken, image)
 	}
 	if owner {
-		if err := s.Builder.Build(ctx, spec, tag, call.RunnerID); err != nil {
-			return fleet.Image{}, fleet.Errorf(fleet.ImageBuildFailed, "start the build of %s: %w", spec, err)
+		err := s.Builder.Build(ctx, spec, tag, call.RunnerID)
+		switch {
+		case fleet.ErrorName(err) != "": // it may pass: this runner owns the build when it comes again
+			return fleet.Image{}, fmt.Errorf("build %s: %w", spec, err)
+		case err != nil:
+			return fleet.Image{}, fleet.Errorf(fleet.ImageBuildFailed, "build %s: %w", spec, err)
 		}
 	}
 	return fleet.Image{Outcome: fleet.ImageMissing, Tag: tag}, nil

@@ -97,6 +97,25 @@ func TestBuildFailed(t *testing.T) {
 	}
 }
 
+func TestABuildThatCannotStart(t *testing.T) {
+	for fails, want := range map[error]string{
+		errors.New("no such project"):                                   fleet.ImageBuildFailed,
+		fleet.Errorf(fleet.ImageBuildQueueFull, "CodeBuild is full"):    fleet.ImageBuildQueueFull,
+		fleet.Errorf(fleet.AWSUnavailable, "CodeBuild does not answer"): fleet.AWSUnavailable,
+	} {
+		w := lifecycletest.New(t)
+		w.Launch(w.Job(1))
+		w.Images.Fails = fails
+		if _, err := run(t, w, "fleet-1-1"); fleet.ErrorName(err) != want {
+			t.Errorf("%v: got %v, want %s", fails, err, want)
+		}
+		w.Images.Fails = nil
+		if _, err := run(t, w, "fleet-1-1"); err != nil || len(w.Images.Builds) != 1 {
+			t.Errorf("%v: its owner does not start the build again: %v %v", fails, w.Images.Builds, err)
+		}
+	}
+}
+
 func TestKilled(t *testing.T) {
 	cases := map[string]func(*world){
 		"the first": func(w *world) { w.Launch(w.Job(1)) },

@@ -26,7 +26,8 @@ type Step struct {
 	Definitions definitions
 }
 
-// Run returns the definition's ARN. It may be repeated.
+// Run returns the definition's ARN and notes it on the runner: the sweep keeps
+// what an open runner refers to. It may be repeated.
 func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.TaskDefinitionPart, error) {
 	doc := call.Document
 	arn, err := s.Definitions.Register(ctx, fleet.TaskDefinition{
@@ -39,6 +40,7 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.TaskDefinitionPar
 	}
 	_, _, err = s.Fleet.ChangeBoth(ctx, call.RunnerID, func(r fleet.Runner) (fleet.Runner, bool) {
 		r = r.Forget().Mark(fleet.StageImageReady, s.Fleet.Now())
+		r.TaskDefinition = arn
 		return r.Progress(fleet.RunnerStarting), r.Phase == fleet.Open
 	})
 	return fleet.TaskDefinitionPart{ARN: arn}, err

@@ -31,6 +31,20 @@ func TestOneDefinitionPerContent(t *testing.T) {
 	if a != b || a == c || a.ARN == "" || w.Definitions.Count() != 2 {
 		t.Errorf("definitions %q, %q and %q", a, b, c)
 	}
+	if noted := w.Runner(third).TaskDefinition; noted != c.ARN {
+		t.Errorf("the runner refers to %q", noted)
+	}
+}
+
+// The sweep deregistered the definition before the task was started from it.
+func TestRegisteredAnew(t *testing.T) {
+	w := lifecycletest.New(t)
+	id := w.Launch(w.Job(1))
+	w.EditRunner(id, func(r *fleet.Runner) { r.TaskDefinition = "definition/gone:1" })
+	part, err := run(t, w, id, "sha256:1")
+	if err != nil || w.Runner(id).TaskDefinition != part.ARN {
+		t.Errorf("the runner refers to %q: %v", w.Runner(id).TaskDefinition, err)
+	}
 }
 
 func TestAfterTheBuild(t *testing.T) {

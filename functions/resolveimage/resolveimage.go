@@ -1,14 +1,14 @@
 // Package resolveimage turns an image spec into the digest of a built image.
 //
-// The answer comes from the image's record, never from the mere presence of a
-// tag in a registry: a tag does not say what was built, or when.
+// The answer comes from the image's record, not from the mere presence of a tag in
+// a registry: a tag does not say what was built, or when. Only the base image may be
+// somebody else's work.
 package resolveimage
 
 import (
 	"context"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 )
 
 // images is the part of the image records that this step needs.
@@ -16,21 +16,42 @@ type images interface {
 	Image(ctx context.Context, tag string) (digest string, ok bool, err error)
 }
 
-// Step serves the state ResolveImage.
-type Step struct {
-	Fleet  lifecycle.Fleet
-	Images images
+// registry is where the images themselves are.
+type registry interface {
+	// Digest is that of the image with a tag.
+	Digest(ctx context.Context, tag string) (digest string, ok bool, err error)
+	Has(ctx context.Context, digest string) (bool, error)
 }
 
-// Run answers ready with a digest, or missing. It may be repeated.
+// Step serves the state ResolveImage.
+type Step struct {
+	Images images
+	// Registry is nil where the records are all there is.
+	Registry registry
+}
+
+// Run answers ready with a digest, or missing. A base image that somebody else has
+// published under its tag is used as it is. It may be repeated.
 func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
-	tag := call.Document.Plan.ImageSpec.Tag()
-	digest, ok, err := s.Images.Image(ctx, tag)
-	if err != nil {
+	spec := *call.Document.Plan.ImageSpec
+	digest, ok, err := s.built(ctx, spec)
+	if err == nil && !ok && spec.Kind == fleet.BaseImage && s.Registry != nil {
+		digest, ok, err = s.Registry.Digest(ctx, spec.PublishTag())
+	}
+	switch {
+	case err != nil:
 		return fleet.Image{}, err
+	case !ok:
+		return fleet.Image{Outcome: fleet.ImageMissing, Tag: spec.Tag()}, nil
 	}
-	if !ok {
-		return fleet.Image{Outcome: fleet.ImageMissing, Tag: tag}, nil
+	return fleet.Image{Outcome: fleet.ImageReady, Tag: spec.Tag(), Digest: digest}, nil
+}
+
+// built is the digest of an image that was built and is still there.
+func (s Step) built(ctx context.Context, spec fleet.ImageSpec) (digest string, ok bool, err error) {
+	digest, ok, err = s.Images.Image(ctx, spec.Tag())
+	if err == nil && ok && s.Registry != nil {
+		ok, err = s.Registry.Has(ctx, digest)
 	}
-	return fleet.Image{Outcome: fleet.ImageReady, Tag: tag, Digest: digest}, nil
+	return digest, ok, err
 }

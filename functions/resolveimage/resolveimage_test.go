@@ -1,6 +1,7 @@
 package resolveimage_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -11,7 +12,7 @@ import (
 
 var spec = fleet.ImageSpec{Kind: fleet.BaseImage, Name: "v1", Arch: fleet.X64}
 
-func call() fleet.Call {
+func call(spec fleet.ImageSpec) fleet.Call {
 	return fleet.Call{RunnerID: "fleet-7-1", Document: fleet.Document{Plan: &fleet.Plan{ImageSpec: &spec}}}
 }
 
@@ -38,7 +39,7 @@ func TestRun(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			got, err := resolveimage.Step{Fleet: w.Fleet(), Images: w.Images}.Run(t.Context(), call())
+			got, err := resolveimage.Step{Images: w.Images}.Run(t.Context(), call(spec))
 			if err != nil || got != c.want {
 				t.Errorf("got %+v, %v; want %+v", got, err, c.want)
 			}
@@ -46,9 +47,64 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// registry has images by tag, or does not answer.
+type registry struct {
+	tags map[string]string
+	err  error
+}
+
+func (r registry) Digest(_ context.Context, tag string) (string, bool, error) {
+	return r.tags[tag], r.tags[tag] != "", r.err
+}
+
+func (r registry) Has(_ context.Context, digest string) (bool, error) {
+	for _, d := range r.tags {
+		if d == digest {
+			return true, r.err
+		}
+	}
+	return false, r.err
+}
+
+func TestRegistry(t *testing.T) {
+	onDemand := fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: "docker.io/library/node:22", Arch: fleet.X64}
+	arm := fleet.ImageSpec{Kind: fleet.BaseImage, Name: "v1", Arch: fleet.ARM64}
+	cases := map[string]struct {
+		spec   fleet.ImageSpec
+		record string
+		registry
+		want string // the digest, "" if it is missing
+		err  bool
+	}{
+		"a record whose image is there":               {spec, "sha256:1", registry{tags: map[string]string{"x": "sha256:1"}}, "sha256:1", false},
+		"a record whose image was deleted":            {onDemand, "sha256:1", registry{}, "", false},
+		"a base image that somebody published":        {spec, "", registry{tags: map[string]string{"v1": "sha256:2"}}, "sha256:2", false},
+		"the record of a base image comes first":      {spec, "sha256:1", registry{tags: map[string]string{"x": "sha256:1", "v1": "sha256:2"}}, "sha256:1", false},
+		"a base image deleted and published by hand":  {spec, "sha256:1", registry{tags: map[string]string{"v1": "sha256:2"}}, "sha256:2", false},
+		"a base image for another architecture":       {arm, "", registry{tags: map[string]string{"v1": "sha256:2"}}, "", false},
+		"the same in its own architecture":            {arm, "", registry{tags: map[string]string{"v1-arm64": "sha256:2"}}, "sha256:2", false},
+		"an image on demand is not taken by its name": {onDemand, "", registry{tags: map[string]string{onDemand.Name: "sha256:2", onDemand.Tag(): "sha256:2"}}, "", false},
+		"a registry that does not answer":             {spec, "sha256:1", registry{err: errors.New("no answer")}, "", true},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := lifecycletest.New(t)
+			if c.record != "" {
+				if err := w.Images.PutImage(t.Context(), c.spec.Tag(), c.record, w.Now()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got, err := resolveimage.Step{Images: w.Images, Registry: c.registry}.Run(t.Context(), call(c.spec))
+			if (err != nil) != c.err || got.Digest != c.want || err == nil && (got.Outcome == fleet.ImageReady) != (c.want != "") {
+				t.Errorf("got %+v, %v; want %q", got, err, c.want)
+			}
+		})
+	}
+}
+
 func TestKilled(t *testing.T) {
 	lifecycletest.KillEverywhere(t, lifecycletest.New, func(w *lifecycletest.World) error {
-		got, err := resolveimage.Step{Fleet: w.Fleet(), Images: w.Images}.Run(t.Context(), call())
+		got, err := resolveimage.Step{Images: w.Images}.Run(t.Context(), call(spec))
 		if err == nil && got.Outcome != fleet.ImageMissing {
 			return errors.New(got.Outcome)
 		}

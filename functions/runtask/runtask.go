@@ -52,6 +52,11 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 	if fleet.IsNamed(err, fleet.RunnerNoCapacity, fleet.RunnerQuotaExceeded) {
 		return none, s.nextRung(ctx, runner, err)
 	}
+	if caught := call.Document.Error; caught != nil && caught.Error == fleet.RunnerDefinitionGone && fleet.IsNamed(err, fleet.RunnerDefinitionGone) {
+		// It was registered anew and is gone all the same: from here on it is retried
+		// with pauses, and not for ever.
+		return none, fleet.Errorf(fleet.RunnerLaunchUnclear, "start the task of %s: %w", runner.RunnerID, err)
+	}
 	if err != nil {
 		return none, fmt.Errorf("start the task of %s: %w", runner.RunnerID, err)
 	}

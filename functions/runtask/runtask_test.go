@@ -15,7 +15,10 @@ import (
 
 type world = lifecycletest.World
 
-func run(t *testing.T, w *world, id string) error {
+func run(t *testing.T, w *world, id string) error { return runAfter(t, w, id, nil) }
+
+// runAfter is run in a state machine that has come from an error.
+func runAfter(t *testing.T, w *world, id string, caught *fleet.CaughtError) error {
 	step := runtask.Step{Fleet: w.Fleet(), Launcher: w.Tasks, ClaimURL: "https://fleet.example", ClaimKey: []byte("key")}
 	wait, err := step.Run(t.Context(), fleet.Call{
 		RunnerID: id, State: "RunTask", TaskToken: w.Executions.Token(id),
@@ -23,6 +26,7 @@ func run(t *testing.T, w *world, id string) error {
 			Job:            w.GitHub.Has(7),
 			Plan:           &fleet.Plan{Size: &fleet.Class{CPU: 1024, Memory: 2048, Spot: true}},
 			TaskDefinition: &fleet.TaskDefinitionPart{ARN: "definition"},
+			Error:          caught,
 		},
 	})
 	if wait != (fleet.Wait{}) {
@@ -174,6 +178,27 @@ func TestNoCapacityAdvancesTheRung(t *testing.T) {
 		}
 		if want := id + "." + string(rune('0'+rung)); l.ClientToken != want || l.Spot != (rung == 0) {
 			t.Errorf("rung %d: token %s, Spot %t", rung, l.ClientToken, l.Spot)
+		}
+	}
+}
+
+// The state machine goes back to RegisterTaskDefinition at once, so that way is only
+// good for one time.
+func TestADefinitionThatStaysAway(t *testing.T) {
+	w := lifecycletest.New(t)
+	id := w.Launch(w.Job(7))
+	w.Tasks.Fails["Launch"] = fleet.Errorf(fleet.RunnerDefinitionGone, "TaskDefinition is inactive")
+	for caught, want := range map[string]string{
+		"":                         fleet.RunnerDefinitionGone,
+		"States.Timeout":           fleet.RunnerDefinitionGone,
+		fleet.RunnerDefinitionGone: fleet.RunnerLaunchUnclear,
+	} {
+		var e *fleet.CaughtError
+		if caught != "" {
+			e = &fleet.CaughtError{Error: caught}
+		}
+		if err := runAfter(t, w, id, e); fleet.ErrorName(err) != want {
+			t.Errorf("after %q: %v, want %s", caught, err, want)
 		}
 	}
 }

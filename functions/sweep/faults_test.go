@@ -2,6 +2,7 @@ package sweep_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -43,6 +44,13 @@ func broken(t *testing.T) *world {
 	lives(w, "fleet-99-1")
 	w.Records.Miscount(1)
 	delivers(w, "a500 b200")
+	w.FailedEvents.Add(queuedEvent(w, w.Job(12)))
+	old := w.Now().Add(-48 * time.Hour)
+	w.Definitions.Add(family("fleet", 1), old)
+	w.Definitions.Retire(w.Definitions.Add(family("fleet", 2), old), old)
+	w.Definitions.Add(family("fleet-2", 1), old)
+	w.EditRunner(silent, func(r *fleet.Runner) { r.TaskDefinition = w.Definitions.Add(family("fleet", 3), old) })
+	w.EditRunner(running, func(r *fleet.Runner) { r.TaskDefinition = w.Definitions.Add(family("fleet", 4), old) })
 	w.Pass(time.Minute)
 	return w
 }
@@ -67,6 +75,7 @@ func TestEverythingAtOnce(t *testing.T) {
 		sweep.QueuedLost: 1, sweep.RunnerMissing: 1, sweep.InProgressLost: 1, sweep.CompletedLost: 1, sweep.DeliveryFailed: 1,
 		sweep.ExecutionMissing: 1, sweep.ExecutionEnded: 1, sweep.EndingUnfinished: 1, sweep.TaskEventLost: 1,
 		sweep.TaskOfClosedRunner: 2, sweep.RegistrationLeft: 1, sweep.Miscounted: 1,
+		sweep.FailedEvent: 1, sweep.DefinitionUnused: 2,
 	}
 	if got := mustSweep(t, w); !maps.Equal(got, want) {
 		t.Errorf("repaired %v\nwant     %v\n%s", got, want, w.State())
@@ -149,6 +158,16 @@ func TestWhatDoesNotAnswer(t *testing.T) {
 			left: []string{"tasks", "runners"},
 			done: []sweep.Cause{sweep.QueuedLost, sweep.TaskEventLost, sweep.Miscounted},
 		},
+		"the queue of failed events is down": {
+			fail: func(w *world) { w.FailedEvents.Fails = fleet.Errorf(fleet.AWSUnavailable, "down") },
+			left: []string{"failed events"},
+			done: []sweep.Cause{sweep.QueuedLost, sweep.TaskEventLost, sweep.Miscounted, sweep.DefinitionUnused},
+		},
+		"task definitions may not be listed": {
+			fail: func(w *world) { w.Definitions.Refuses = errors.New("no permission") },
+			left: []string{"task definitions"},
+			done: []sweep.Cause{sweep.QueuedLost, sweep.TaskEventLost, sweep.Miscounted, sweep.FailedEvent},
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -159,7 +178,7 @@ func TestWhatDoesNotAnswer(t *testing.T) {
 				t.Fatal("no error")
 			}
 			var left []string
-			for _, part := range []string{"jobs", "open runs", "registrations", "tasks", "runners", "deliveries", "room"} {
+			for _, part := range []string{"failed events", "jobs", "open runs", "registrations", "tasks", "runners", "deliveries", "room", "task definitions"} {
 				if strings.Contains(err.Error(), "sweep "+part+": ") {
 					left = append(left, part)
 				}
@@ -177,7 +196,7 @@ func TestWhatDoesNotAnswer(t *testing.T) {
 					t.Errorf("the task of %s was stopped", r.RunnerID)
 				}
 			}
-			w.GitHub.Fails, w.Tasks.Fails = map[string]error{}, map[string]error{}
+			w.GitHub.Fails, w.Tasks.Fails, w.FailedEvents.Fails, w.Definitions.Refuses = map[string]error{}, map[string]error{}, nil, nil
 			w.Pass(time.Minute)
 			settle(t)(w)
 		})

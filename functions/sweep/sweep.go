@@ -37,6 +37,8 @@ const (
 	TaskOfClosedRunner Cause = "task_of_closed_runner"    // a task that nobody waits for: stopped
 	RegistrationLeft   Cause = "registration_left"        // an offline registration of an ended runner: deleted
 	Miscounted         Cause = "capacity_miscounted"      // the count of open runners was wrong
+	FailedEvent        Cause = "failed_event"             // an event that dispatch could not handle: handled
+	DefinitionUnused   Cause = "task_definition_unused"   // a task definition that nobody uses: deregistered
 )
 
 // Repairs counts repairs by cause.
@@ -98,6 +100,16 @@ type Handler struct {
 	NewID      func() string
 	// Grace is how long the ordinary way may take before something counts as lost.
 	Grace time.Duration
+
+	// FailedEvents and Dispatch are where the bus may lose events that dispatch
+	// could not handle. Both are nil where it cannot: on one machine.
+	FailedEvents failedEvents
+	Dispatch     func(context.Context, fleet.Event) error // as dispatch.Handler handles it
+
+	// Definitions and Images are for platforms that keep task definitions until
+	// they are deleted. Both are nil where there are none: on one machine.
+	Definitions definitions
+	Images      images
 }
 
 // Most that one sweep looks at.
@@ -122,6 +134,7 @@ func (h Handler) Run(ctx context.Context) (Repairs, error) {
 		what string
 		do   func(context.Context) error
 	}{
+		{"failed events", s.failed},
 		{"jobs", s.jobs},
 		{"open runs", s.openRuns},
 		{"unresolved runners", s.unresolved},
@@ -130,6 +143,7 @@ func (h Handler) Run(ctx context.Context) (Repairs, error) {
 		{"runners", s.runners},
 		{"deliveries", s.deliveries},
 		{"room", s.room},
+		{"task definitions", s.definitions},
 	} {
 		if err := part.do(ctx); err != nil {
 			failed = append(failed, fmt.Errorf("sweep %s: %w", part.what, err))

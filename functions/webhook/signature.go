@@ -11,7 +11,8 @@ import (
 
 // authenticate checks the signature. The sender of a wrong one learns nothing
 // more than that; the log says which kind of wrong. A signature that cannot be
-// one costs no look at the secrets.
+// one costs no look at the secrets, and one that fits none at most one more look:
+// the secret may just have been replaced.
 func (h Handler) authenticate(ctx context.Context, r Request, body []byte, d *delivery) (Response, bool) {
 	unauthorized := Response{Status: http.StatusUnauthorized, Body: Reply{Status: Unauthorized}}
 	header := r.header("X-Hub-Signature-256")
@@ -28,11 +29,31 @@ func (h Handler) authenticate(ctx context.Context, r Request, body []byte, d *de
 		d.cause = err.Error()
 		return unavailable("the webhook's secret cannot be read just now"), false
 	}
+	if verify(keys, body, mac) {
+		return Response{}, true
+	}
+	d.cause = "the signature matches no secret"
+	if keys, err = h.changedSecrets(ctx); err != nil {
+		d.cause += "; looking for a newer one: " + err.Error()
+	}
 	if !verify(keys, body, mac) {
-		d.cause = "the signature matches no secret"
 		return unauthorized, false
 	}
+	d.cause = ""
 	return Response{}, true
+}
+
+// changedSecrets looks at the secrets anew, if whoever keeps them can, and returns
+// none unless they have changed: then a signature may fit that fitted nothing.
+func (h Handler) changedSecrets(ctx context.Context) ([]string, error) {
+	source, ok := h.Secrets.(refresher)
+	if !ok {
+		return nil, nil
+	}
+	if changed, err := source.Refresh(ctx); err != nil || !changed {
+		return nil, err
+	}
+	return h.Secrets.WebhookSecrets(ctx)
 }
 
 // parseSignature reads sha256=<64 hexadecimal digits>.

@@ -33,6 +33,14 @@ type secrets interface {
 	WebhookSecrets(ctx context.Context) ([]string, error)
 }
 
+// refresher is secrets that keep what they read for a while. On one machine they
+// do not.
+type refresher interface {
+	// Refresh reads them anew, though not each time that it is asked: anybody can
+	// send wrong signatures. changed says that there are others now.
+	Refresh(ctx context.Context) (changed bool, err error)
+}
+
 // bus is what takes the events.
 type bus interface {
 	// Put returns nil only when the event is stored for delivery.

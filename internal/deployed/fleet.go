@@ -11,11 +11,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/queue"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
@@ -61,15 +63,15 @@ func (f *Function) Signals() stepfn.Executions {
 	return stepfn.Executions{SFN: sfn.NewFromConfig(f.aws)}
 }
 
-// Tasks is the ECS cluster, for looking at tasks and stopping them.
+// Tasks is the ECS cluster, for looking at tasks and task definitions and for
+// stopping them.
 func (f *Function) Tasks() ecsfleet.Platform {
-	return ecsfleet.Platform{ECS: ecs.NewFromConfig(f.aws), Cluster: f.env(deployment.EnvCluster)}
+	return ecsfleet.Platform{ECS: ecs.NewFromConfig(f.aws), Cluster: f.env(deployment.EnvCluster), FleetName: f.policy().FleetName}
 }
 
 // Launcher is Tasks that can be started too.
 func (f *Function) Launcher() ecsfleet.Platform {
 	platform := f.Tasks()
-	platform.FleetName = f.policy().FleetName
 	platform.Network = ecsfleet.Network{
 		Subnets:        f.list(deployment.EnvSubnets),
 		SecurityGroups: f.list(deployment.EnvSecurityGroups),
@@ -107,6 +109,11 @@ func (f *Function) Listener() events.Listener {
 		BuildProject:    f.env(deployment.EnvBuildProject),
 		StateMachineARN: f.env(deployment.EnvStateMachine),
 	}
+}
+
+// FailedEvents are the events that dispatch could not handle.
+func (f *Function) FailedEvents() queue.FailedEvents {
+	return queue.FailedEvents{SQS: sqs.NewFromConfig(f.aws), URL: f.env(deployment.EnvFailedEvents), Hear: f.Listener().Hear, Log: f.Log}
 }
 
 // gitHubTimeout bounds one request to GitHub. A function has time for two.

@@ -3,12 +3,15 @@ package deployed
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"time"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/sweep"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/webhook"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/metrics"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -32,6 +35,31 @@ func countDelivery(writer *metrics.Writer, outcome webhook.Outcome) {
 		writer.Put(deployment.MetricWebhookAccepted, 1, nil)
 	case webhook.Unauthorized, webhook.Forbidden:
 		writer.Put(deployment.MetricWebhookRejected, 1, nil)
+	}
+}
+
+// mostWaiting bounds the count of runs that wait for room.
+const mostWaiting = 1000
+
+// MeasureSweep counts what a sweep repaired, and what it found: open runners and
+// runs that wait. It returns all errors of the sweep as one.
+func (f *Function) MeasureSweep(records *dynamo.Store) func(ctx context.Context, repairs sweep.Repairs, failed ...error) error {
+	writer := f.Metrics()
+	return func(ctx context.Context, repairs sweep.Repairs, failed ...error) error {
+		for cause, n := range repairs {
+			writer.Put(deployment.MetricRepairs, float64(n), metrics.Dimensions{deployment.DimensionCause: string(cause)})
+		}
+		capacity, err := records.Capacity(ctx)
+		if err != nil {
+			return errors.Join(append(failed, err)...)
+		}
+		waiting, err := records.WaitingForRoom(ctx, mostWaiting)
+		if err != nil {
+			return errors.Join(append(failed, err)...)
+		}
+		writer.Put(deployment.MetricOpenRunners, float64(capacity.Open), nil)
+		writer.Put(deployment.MetricWaitingRuns, float64(len(waiting)), nil)
+		return errors.Join(failed...)
 	}
 }
 

@@ -82,6 +82,15 @@ type ImageSpec struct {
 // never share one.
 func (s ImageSpec) Tag() string { return contentHash(string(s.Kind), s.Name, string(s.Arch)) }
 
+// PublishTag is the tag under which a base image is found in the repository, also
+// one that the fleet has not built: an architecture has a tag of its own.
+func (s ImageSpec) PublishTag() string {
+	if s.Arch == ARM64 {
+		return s.Name + "-arm64"
+	}
+	return s.Name
+}
+
 // String is how people are shown the image.
 func (s ImageSpec) String() string {
 	if s.Kind == OnDemandImage {

@@ -26,12 +26,13 @@ var (
 	_ = runtask.Step{Launcher: Platform{}}
 	_ = registertaskdefinition.Step{Definitions: Platform{}}
 	_ = inspectrunner.Step{Platform: Platform{}}
-	_ = sweep.Handler{Platform: Platform{}}
+	_ = sweep.Handler{Platform: Platform{}, Definitions: Platform{}}
 	_ = lifecycle.Fleet{Tasks: Platform{}}
 )
 
 // cluster is ECS: it answers as it is told and keeps what it was asked.
 type cluster struct {
+	client                                // what is about many definitions: registry has that
 	definition                            *types.TaskDefinition
 	ran                                   *ecs.RunTaskOutput
 	running, stopped                      []string

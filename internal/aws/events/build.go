@@ -16,6 +16,9 @@ const (
 	ImageDigestVariable = "IMAGE_DIGEST"
 )
 
+// ArmSuffix ends the name of the project that builds arm64 images.
+const ArmSuffix = "-arm64"
+
 var imageDigest = regexp.MustCompile(`^([^@\s]+@)?sha256:[0-9a-f]{64}$`)
 
 // build is the detail of a CodeBuild event
@@ -54,7 +57,8 @@ type phase struct {
 func (l Listener) build(b build) (fleet.Build, bool) {
 	tag := valueOf(b.More.Environment.Variables, ImageTagVariable)
 	goesOn := b.Status == fleet.BuildInProgress
-	if l.BuildProject == "" || b.Project != l.BuildProject || tag == "" || b.Phase != "" && !goesOn {
+	ours := b.Project == l.BuildProject || b.Project == l.BuildProject+ArmSuffix
+	if l.BuildProject == "" || !ours || tag == "" || b.Phase != "" && !goesOn {
 		return fleet.Build{}, false
 	}
 	out := fleet.Build{BuildID: b.BuildID, Tag: tag, Status: b.Status}

@@ -25,7 +25,7 @@ const buildPhase = "CodeBuild Build Phase Change"
 // execution of another state machine may have any name.
 type Listener struct {
 	ClusterARN      string
-	BuildProject    string // its name
+	BuildProject    string // its name; the one for arm64 has ArmSuffix behind it
 	StateMachineARN string
 }
 

@@ -2,6 +2,10 @@ package params
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -175,6 +179,39 @@ func TestRefresh(t *testing.T) {
 		if err != nil || strings.Join(values, " ") != step.want || s.read != step.reads {
 			t.Errorf("%s: %q, %v after %d reads; want %q after %d", step.sentence, values, err, s.read, step.want, step.reads)
 		}
+	}
+}
+
+// A webhook that is signed with the new secret gets in, and a thousand wrong ones
+// cost one look a minute.
+func TestTheWebhookLooksAgain(t *testing.T) {
+	at := newClock()
+	s := newSafe(at)
+	hook := webhook.Handler{Secrets: &Secret{SecretsManager: s, ID: "ci/webhook", Now: at.now}, Now: at.now, Log: slog.New(slog.DiscardHandler)}
+	ping := func(secret string) int {
+		body := []byte(`{"hook":{"events":["workflow_job"]}}`)
+		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write(body)
+		return hook.Handle(t.Context(), webhook.Request{Method: "POST", Body: body, Header: map[string]string{
+			"Content-Type": "application/json", "X-GitHub-Event": "ping", "X-Hub-Signature-256": "sha256=" + hex.EncodeToString(mac.Sum(nil)),
+		}}).Status
+	}
+	if status := ping("one"); status != 200 {
+		t.Fatalf("got %d", status)
+	}
+	s.put("two")
+	at.advance(time.Minute)
+	if status := ping("two"); status != 200 || s.read != 2 {
+		t.Errorf("the new secret: got %d after %d reads", status, s.read)
+	}
+	for range 1000 {
+		at.advance(60 * time.Millisecond)
+		if status := ping("wrong"); status != 401 {
+			t.Fatalf("a wrong secret: got %d", status)
+		}
+	}
+	if s.read != 3 {
+		t.Errorf("a minute of wrong signatures: %d reads", s.read)
 	}
 }
 

@@ -231,32 +231,6 @@ func (i *Images) Build(_ context.Context, _ fleet.ImageSpec, tag, owner string) 
 // Until is when the lease of a build ends.
 func (i *Images) Until(tag string) time.Time { return i.until[tag] }
 
-// Definitions are the task definitions.
-type Definitions struct {
-	w     *World
-	arns  map[string]string
-	Fails error
-}
-
-// Register finds or makes the definition of a content.
-func (d *Definitions) Register(_ context.Context, definition fleet.TaskDefinition) (arn string, err error) {
-	err = d.w.point("Definitions.Register", func() error {
-		if d.Fails != nil {
-			return d.Fails
-		}
-		family := definition.Family()
-		if d.arns[family] == "" {
-			d.arns[family] = fmt.Sprintf("definition/%s:%d", family, 1)
-		}
-		arn = d.arns[family]
-		return nil
-	})
-	return arn, err
-}
-
-// Count is how many definitions there are.
-func (d *Definitions) Count() int { return len(d.arns) }
-
 // Bus keeps what was put on it.
 type Bus struct {
 	w      *World

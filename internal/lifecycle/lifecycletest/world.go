@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -31,15 +30,16 @@ type World struct {
 	t   *testing.T
 	now time.Time
 
-	MaxRunners  int
-	Records     *Records
-	Executions  *Executions
-	GitHub      *GitHub
-	Tasks       *Tasks
-	Images      *Images
-	Definitions *Definitions
-	Bus         *Bus
-	Log         *strings.Builder
+	MaxRunners   int
+	Records      *Records
+	Executions   *Executions
+	GitHub       *GitHub
+	Tasks        *Tasks
+	Images       *Images
+	Definitions  *Definitions
+	Bus          *Bus
+	FailedEvents *FailedEvents
+	Log          *strings.Builder
 
 	points   int
 	fault    Fault
@@ -59,8 +59,9 @@ func New(t *testing.T) *World {
 	w.GitHub = &GitHub{w: w, jobs: map[int64]fleet.Job{}, runners: map[string]*Runner{}, Fails: map[string]error{}, Loses: map[string]error{}, Unlisted: map[int64]bool{}}
 	w.Tasks = &Tasks{w: w, tasks: map[string]*fleet.Task{}, byToken: map[string]string{}, params: map[string]string{}, Fails: map[string]error{}}
 	w.Images = &Images{w: w, digests: map[string]string{}, owners: map[string]string{}, until: map[string]time.Time{}, lease: map[string]time.Duration{}, waiters: map[string][]string{}}
-	w.Definitions = &Definitions{w: w, arns: map[string]string{}}
+	w.Definitions = &Definitions{w: w, revisions: map[string]int{}}
 	w.Bus = &Bus{w: w}
+	w.FailedEvents = &FailedEvents{w: w}
 	return w
 }
 
@@ -284,8 +285,11 @@ func (w *World) State() string {
 	for _, b := range w.Images.Builds {
 		add("started to build %s", b)
 	}
-	for family := range maps.Keys(w.Definitions.arns) {
-		add("task definition %s", family)
+	for _, d := range w.Definitions.kept {
+		add("task definition %s: active %t", d.ARN, d.Active)
+	}
+	for _, e := range w.FailedEvents.kept {
+		add("failed event %s %s", e.Event.DetailType, e.Event.Source)
 	}
 	for _, e := range w.Bus.Events {
 		add("event %s %s", e.DetailType, e.Source)

@@ -1,0 +1,202 @@
+package sweep
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// definitions is where the platform keeps the task definitions of this fleet. What
+// is gone already is no error to Deregister and DeleteDefinitions.
+type definitions interface {
+	// Families lists the families, sorted.
+	Families(ctx context.Context) ([]string, error)
+	// DefinitionsOf yields the definitions of a family. An error is the last thing
+	// that it yields.
+	DefinitionsOf(ctx context.Context, family string) iter.Seq2[fleet.RegisteredDefinition, error]
+	Deregister(ctx context.Context, arn string) error
+	// DeleteDefinitions deletes deregistered ones, ten at most.
+	DeleteDefinitions(ctx context.Context, arns []string) error
+}
+
+// images tells which image a spec stands for just now.
+type images interface {
+	Image(ctx context.Context, tag string) (digest string, ok bool, err error)
+}
+
+// When a task definition may go.
+const (
+	// unusedFor is how old a definition is at least that is deregistered: an image
+	// that is used every hour keeps its own, and one that is used now and then
+	// costs one registration a day.
+	unusedFor = 24 * time.Hour
+	// deletable is how long after that it is deleted: for ten minutes ECS may still
+	// start tasks from it.
+	deletable = 10 * time.Minute
+	// lookAgain is how long after a look at all families the next one begins.
+	lookAgain = time.Hour
+)
+
+// Most that one sweep does about task definitions. ECS allows an account twenty
+// registrations and deregistrations in a burst and one a second: runners that start
+// need them. Looking costs two lists and a request for each definition of a family.
+const (
+	mostFamilies     = 10
+	mostDeregistered = 5
+	mostDeleted      = 10 // in one request: ECS takes no more
+)
+
+// definitionsCursor keeps how far the look at all families got.
+const definitionsCursor = "task_definitions"
+
+// look is the cursor's text, in JSON: either a look is under way, and families up
+// to After are done, or the next one is due at Next.
+type look struct {
+	After string    `json:"after,omitempty"`
+	Next  time.Time `json:"next,omitzero"`
+}
+
+// definitions deregisters task definitions that are not used any more, and deletes
+// those that were deregistered. A runner that was about to be started from one is
+// told so by the platform, and registers it anew.
+func (s *sweep) definitions(ctx context.Context) error {
+	if s.Definitions == nil {
+		return nil
+	}
+	text, err := s.Records.Cursor(ctx, definitionsCursor)
+	if err != nil {
+		return err
+	}
+	var at look
+	if json.Unmarshal([]byte(text), &at) != nil {
+		at = look{} // none yet
+	}
+	if s.now.Before(at.Next) {
+		return nil
+	}
+	kept, known, err := s.familiesInUse(ctx)
+	if err != nil || !known {
+		return err
+	}
+	families, err := s.Definitions.Families(ctx)
+	if err != nil {
+		return err
+	}
+	families = slices.DeleteFunc(families, func(family string) bool { return kept[family] || family <= at.After })
+	at, failed := s.retireSome(ctx, families, at.After)
+	encoded, err := json.Marshal(at)
+	if err != nil {
+		return errors.Join(failed, fmt.Errorf("encode cursor %s: %w", definitionsCursor, err))
+	}
+	if string(encoded) == text {
+		return failed
+	}
+	return errors.Join(failed, s.Records.PutCursor(ctx, definitionsCursor, string(encoded)))
+}
+
+// familiesInUse are those of open runners and of the base and extra images as they
+// are now. The records of images on demand are not listed anywhere: their
+// definitions stay while runners use them. known is false as long as an open runner
+// of the release before is there, whose record does not say what it uses.
+func (s *sweep) familiesInUse(ctx context.Context) (kept map[string]bool, known bool, err error) {
+	kept = map[string]bool{}
+	for _, spec := range s.specs() {
+		digest, ok, err := s.Images.Image(ctx, spec.Tag())
+		if err != nil {
+			return nil, false, err
+		}
+		if ok {
+			kept[fleet.TaskDefinition{FleetName: s.Fleet.Name, Image: digest, Arch: spec.Arch}.Family()] = true
+		}
+	}
+	// Runners come last: who registered since the images were read is among them.
+	open, err := s.Records.OpenRunners(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, r := range open {
+		switch {
+		case r.TaskDefinition != "":
+			kept[fleet.DefinitionFamily(r.TaskDefinition)] = true
+		case !r.At(fleet.StageImageReady).IsZero():
+			return nil, false, nil
+		}
+	}
+	return kept, true, nil
+}
+
+// specs are the images that the configuration names, for each architecture.
+func (s *sweep) specs() (specs []fleet.ImageSpec) {
+	for _, arch := range []fleet.Arch{fleet.X64, fleet.ARM64} {
+		specs = append(specs, fleet.ImageSpec{Kind: fleet.BaseImage, Name: s.Policy.BaseImage, Arch: arch})
+		for label := range s.Policy.ExtraImages {
+			specs = append(specs, fleet.ImageSpec{Kind: fleet.ExtraImage, Name: label, Arch: arch})
+		}
+	}
+	return specs
+}
+
+// retireSome goes through families, the first ones of those that are left, and
+// tells how far it got. What fails for one family, or is too much of one, is left
+// for the next look.
+func (s *sweep) retireSome(ctx context.Context, families []string, after string) (look, error) {
+	begin := after
+	var failed []error
+	var r retirement
+	for _, family := range families[:min(mostFamilies, len(families))] {
+		err := s.retire(ctx, family, &r)
+		if failed = append(failed, err); hopeless(err) {
+			break
+		}
+		if after = family; r.full() {
+			break
+		}
+	}
+	if len(r.deletable) > 0 {
+		err := s.Definitions.DeleteDefinitions(ctx, r.deletable)
+		if failed = append(failed, err); hopeless(err) {
+			after = begin
+		}
+	}
+	if len(families) == 0 || after == families[len(families)-1] {
+		return look{Next: s.now.Add(lookAgain)}, errors.Join(failed...)
+	}
+	return look{After: after}, errors.Join(failed...)
+}
+
+// retirement is what one sweep has done about task definitions so far.
+type retirement struct {
+	deregistered int
+	deletable    []string
+}
+
+func (r retirement) full() bool {
+	return r.deregistered == mostDeregistered || len(r.deletable) == mostDeleted
+}
+
+// retire deregisters and collects what may go of one family, until r is full.
+func (s *sweep) retire(ctx context.Context, family string, r *retirement) error {
+	for d, err := range s.Definitions.DefinitionsOf(ctx, family) {
+		switch {
+		case err != nil:
+			return err
+		case d.Active && s.now.Sub(d.RegisteredAt) >= unusedFor:
+			if err := s.counted(DefinitionUnused, s.Definitions.Deregister(ctx, d.ARN)); err != nil {
+				return err
+			}
+			r.deregistered++
+		case !d.Active && s.now.Sub(d.DeregisteredAt) >= deletable:
+			r.deletable = append(r.deletable, d.ARN)
+		}
+		if r.full() {
+			return nil
+		}
+	}
+	return nil
+}

@@ -1,0 +1,187 @@
+package ecsfleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// DeletedAtOnce is the most task definitions that one call of DeleteDefinitions
+// takes. ECS allows one such call a second in an account, and five in a burst.
+const DeletedAtOnce = 10
+
+// Families lists the families of this fleet's task definitions, sorted, also those
+// that have no active one. ECS finds families by how they begin, so what begins
+// alike and is another fleet's is left out here.
+func (p Platform) Families(ctx context.Context) ([]string, error) {
+	var ours []string
+	prefix := p.FleetName + "-"
+	pages := ecs.NewListTaskDefinitionFamiliesPaginator(p.ECS, &ecs.ListTaskDefinitionFamiliesInput{
+		FamilyPrefix: aws.String(prefix), Status: types.TaskDefinitionFamilyStatusAll, MaxResults: aws.Int32(page),
+	})
+	for pages.HasMorePages() {
+		out, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, stepfn.CallError(err, "list the families of task definitions that begin with %s", prefix)
+		}
+		for _, family := range out.Families {
+			if fleet.OwnsFamily(p.FleetName, family) {
+				ours = append(ours, family)
+			}
+		}
+	}
+	slices.Sort(ours)
+	return slices.Compact(ours), nil
+}
+
+// Definitions yields this fleet's task definitions, active and deregistered ones,
+// one family after the other. It asks ECS for a family when it gets there. An
+// error is the last thing that it yields.
+func (p Platform) Definitions(ctx context.Context) iter.Seq2[fleet.RegisteredDefinition, error] {
+	return func(yield func(fleet.RegisteredDefinition, error) bool) {
+		families, err := p.Families(ctx)
+		if err != nil {
+			yield(fleet.RegisteredDefinition{}, err)
+			return
+		}
+		for _, family := range families {
+			for d, err := range p.DefinitionsOf(ctx, family) {
+				if !yield(d, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// DefinitionsOf yields the task definitions of one family, the active ones first
+// and the oldest revision of each kind first. Each costs a request, for only so
+// ECS says how old one is. An error is the last thing that it yields.
+func (p Platform) DefinitionsOf(ctx context.Context, family string) iter.Seq2[fleet.RegisteredDefinition, error] {
+	return func(yield func(fleet.RegisteredDefinition, error) bool) {
+		for _, status := range []types.TaskDefinitionStatus{types.TaskDefinitionStatusActive, types.TaskDefinitionStatusInactive} {
+			pages := ecs.NewListTaskDefinitionsPaginator(p.ECS, &ecs.ListTaskDefinitionsInput{
+				FamilyPrefix: aws.String(family), Status: status, MaxResults: aws.Int32(page),
+			})
+			for pages.HasMorePages() {
+				out, err := pages.NextPage(ctx)
+				if err != nil {
+					yield(fleet.RegisteredDefinition{}, stepfn.CallError(err, "list the %s task definitions of family %s", status, family))
+					return
+				}
+				for _, arn := range out.TaskDefinitionArns {
+					d, known, err := p.describeDefinition(ctx, arn)
+					if err == nil && !known {
+						continue
+					}
+					if !yield(d, err) || err != nil {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// describeDefinition returns a task definition. known is false for one that was
+// deleted meanwhile.
+func (p Platform) describeDefinition(ctx context.Context, arn string) (d fleet.RegisteredDefinition, known bool, err error) {
+	out, err := p.ECS.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String(arn)})
+	if isUnknownDefinition(err) {
+		return fleet.RegisteredDefinition{}, false, nil
+	}
+	if err != nil {
+		return fleet.RegisteredDefinition{}, false, stepfn.CallError(err, "describe task definition %s", arn)
+	}
+	found := out.TaskDefinition
+	if found.Status == types.TaskDefinitionStatusDeleteInProgress {
+		return fleet.RegisteredDefinition{}, false, nil
+	}
+	return fleet.RegisteredDefinition{
+		ARN: arn, Family: text(found.Family), Active: found.Status == types.TaskDefinitionStatusActive,
+		RegisteredAt: aws.ToTime(found.RegisteredAt), DeregisteredAt: aws.ToTime(found.DeregisteredAt),
+	}, true, nil
+}
+
+// Deregister makes a task definition of this fleet inactive: tasks that run go on,
+// and new ones are refused, though ECS may need ten minutes for that. One that is
+// inactive or not known is no error. ECS allows one call a second, which
+// registrations share, and twenty in a burst.
+func (p Platform) Deregister(ctx context.Context, arn string) error {
+	if err := p.own(arn); err != nil {
+		return fmt.Errorf("deregister task definition %s: %w", arn, err)
+	}
+	_, err := p.ECS.DeregisterTaskDefinition(ctx, &ecs.DeregisterTaskDefinitionInput{TaskDefinition: aws.String(arn)})
+	if isUnknownDefinition(err) {
+		return nil
+	}
+	return stepfn.CallError(err, "deregister task definition %s", arn)
+}
+
+// DeleteDefinitions deletes deregistered task definitions of this fleet,
+// DeletedAtOnce at most. Those that are gone are no error.
+func (p Platform) DeleteDefinitions(ctx context.Context, arns []string) error {
+	if len(arns) == 0 {
+		return nil
+	}
+	for _, arn := range arns {
+		if err := p.own(arn); err != nil {
+			return fmt.Errorf("delete task definition %s: %w", arn, err)
+		}
+	}
+	out, err := p.ECS.DeleteTaskDefinitions(ctx, &ecs.DeleteTaskDefinitionsInput{TaskDefinitions: arns})
+	if err != nil {
+		return stepfn.CallError(err, "delete %d task definitions from %s on", len(arns), arns[0])
+	}
+	var failed []error
+	for _, f := range out.Failures {
+		if !saysUnknown(text(f.Reason) + " " + text(f.Detail)) {
+			failed = append(failed, fmt.Errorf("delete task definition %s: %s %s", text(f.Arn), text(f.Reason), text(f.Detail)))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+var errNotOurs = errors.New("it is not of this fleet")
+
+// own keeps everything else's task definitions safe from a caller's mistake.
+func (p Platform) own(arn string) error {
+	if !fleet.OwnsFamily(p.FleetName, fleet.DefinitionFamily(arn)) {
+		return errNotOurs
+	}
+	return nil
+}
+
+// isUnknownDefinition knows ECS's answers for a task definition that is gone: it
+// was deregistered, or deleted.
+func isUnknownDefinition(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && saysUnknown(api.ErrorMessage())
+}
+
+// unknownDefinition are parts of those answers, in lower case and without spaces:
+// ECS writes both "TaskDefinition" and "task definition".
+var unknownDefinition = []string{
+	"unabletodescribetaskdefinition",
+	"taskdefinitionisinactive",
+	"taskdefinitiondoesnotexist",
+	"taskdefinitionwasnotfound",
+	"taskdefinitionnotfound",
+	"delete_in_progress",
+}
+
+func saysUnknown(words string) bool {
+	words = strings.ToLower(strings.Join(strings.Fields(words), ""))
+	return slices.ContainsFunc(unknownDefinition, func(part string) bool { return strings.Contains(words, part) })
+}

@@ -1,0 +1,98 @@
+package images
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codebuild"
+	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// starter is the part of CodeBuild's API that the builder needs.
+type starter interface {
+	StartBuild(context.Context, *codebuild.StartBuildInput, ...func(*codebuild.Options)) (*codebuild.StartBuildOutput, error)
+}
+
+// Builder starts builds.
+type Builder struct {
+	CodeBuild starter
+	// Project builds x64 images. The project of arm64 images has the same name with
+	// ArmSuffix, because a machine of the one cannot build for the other.
+	Project string
+}
+
+// ArmSuffix ends the name of the project that builds arm64 images.
+const ArmSuffix = events.ArmSuffix
+
+// Names of the variables that a build gets, beside events.ImageTagVariable.
+const (
+	KindVariable    = "IMAGE_KIND"  // base, extra or on_demand
+	ArchVariable    = "IMAGE_ARCH"  // x64 or arm64
+	BaseVariable    = "BASE_IMAGE"  // of an image that is built on demand
+	LabelVariable   = "IMAGE_LABEL" // of an extra image
+	PublishVariable = "PUBLISH_TAG" // a further tag, of the base image
+)
+
+// Build starts the build of an image. The same tag and owner within five minutes is
+// the same build; later it is another, which the lease of the lock keeps from
+// happening. It fails with Image.BuildQueueFull if CodeBuild takes no more just now,
+// and with AWS.Unavailable if it does not answer: both may be repeated. Any other
+// error will not pass.
+func (b Builder) Build(ctx context.Context, spec fleet.ImageSpec, tag, owner string) error {
+	project := b.Project
+	if spec.Arch == fleet.ARM64 {
+		project += ArmSuffix
+	}
+	_, err := b.CodeBuild.StartBuild(ctx, &codebuild.StartBuildInput{
+		ProjectName:                  aws.String(project),
+		IdempotencyToken:             aws.String(token(tag, owner)),
+		EnvironmentVariablesOverride: variables(spec, tag),
+	})
+	var full *types.AccountLimitExceededException
+	switch {
+	case errors.As(err, &full):
+		return &fleet.Error{
+			Name:    fleet.ImageBuildQueueFull,
+			Message: fmt.Sprintf("start a build in project %s: CodeBuild's queue is full; the fleet tries again; ask AWS for more concurrent builds", project),
+			Err:     err,
+		}
+	case err != nil:
+		return stepfn.CallError(err, "start a build in project %s", project)
+	}
+	return nil
+}
+
+// token is what CodeBuild knows a repeated request by.
+func token(tag, owner string) string {
+	sum := sha256.Sum256([]byte(tag + " " + owner))
+	return hex.EncodeToString(sum[:16])
+}
+
+func variables(spec fleet.ImageSpec, tag string) []types.EnvironmentVariable {
+	all := []types.EnvironmentVariable{
+		plain(events.ImageTagVariable, tag), plain(KindVariable, string(spec.Kind)), plain(ArchVariable, string(spec.Arch)),
+	}
+	switch spec.Kind {
+	case fleet.OnDemandImage:
+		all = append(all, plain(BaseVariable, spec.Name))
+	case fleet.ExtraImage:
+		all = append(all, plain(LabelVariable, spec.Name))
+	case fleet.BaseImage:
+		all = append(all, plain(PublishVariable, spec.PublishTag()))
+	}
+	return all
+}
+
+// plain is a variable whose value is taken as it is: other types would make
+// CodeBuild read a parameter or secret of that name.
+func plain(name, value string) types.EnvironmentVariable {
+	return types.EnvironmentVariable{Name: aws.String(name), Value: aws.String(value), Type: types.EnvironmentVariableTypePlaintext}
+}

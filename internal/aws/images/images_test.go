@@ -1,0 +1,152 @@
+package images
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codebuild"
+	buildtypes "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"github.com/aws/smithy-go"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/buildimage"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/resolveimage"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+var (
+	_ = resolveimage.Step{Registry: Registry{}}
+	_ = buildimage.Step{Builder: Builder{}}
+)
+
+// repository answers as ECR does.
+type repository struct {
+	out *ecr.BatchGetImageOutput
+	err error
+}
+
+func (r repository) BatchGetImage(_ context.Context, in *ecr.BatchGetImageInput, _ ...func(*ecr.Options)) (*ecr.BatchGetImageOutput, error) {
+	if aws.ToString(in.RepositoryName) != "ci" || len(in.AcceptedMediaTypes) != 4 {
+		return nil, errors.New("asked for something else")
+	}
+	return r.out, r.err
+}
+
+func failed(code types.ImageFailureCode) *ecr.BatchGetImageOutput {
+	return &ecr.BatchGetImageOutput{Failures: []types.ImageFailure{{FailureCode: code, FailureReason: aws.String("a reason")}}}
+}
+
+func TestRegistry(t *testing.T) {
+	found := &ecr.BatchGetImageOutput{Images: []types.Image{{ImageId: &types.ImageIdentifier{ImageDigest: aws.String("sha256:1")}}}}
+	tests := map[string]struct {
+		repository
+		digest string
+		name   string // of the error
+		says   string
+	}{
+		"an image":                      {repository{out: found}, "sha256:1", "", ""},
+		"none":                          {repository{out: failed(types.ImageFailureCodeImageNotFound)}, "", "", ""},
+		"neither an image nor a reason": {repository{out: &ecr.BatchGetImageOutput{}}, "", "", ""},
+		"another reason":                {repository{out: failed(types.ImageFailureCodeKmsError)}, "", "", "KmsError: a reason"},
+		"a throttle":                    {repository{err: &smithy.GenericAPIError{Code: "ThrottlingException"}}, "", stepfn.Unavailable, "repository ci"},
+		"a repository that there is not": {
+			repository{err: &types.RepositoryNotFoundException{}}, "", "", "RepositoryNotFoundException",
+		},
+	}
+	for sentence, test := range tests {
+		t.Run(sentence, func(t *testing.T) {
+			r := Registry{ECR: test.repository, Repository: "ci"}
+			digest, ok, err := r.Digest(t.Context(), "base")
+			has, err2 := r.Has(t.Context(), "sha256:1")
+			if digest != test.digest || ok != (test.digest != "") || has != ok || (err != nil) != (test.says != "") || (err2 != nil) != (err != nil) {
+				t.Fatalf("got %q %v %v, %v %v", digest, ok, err, has, err2)
+			}
+			if err != nil && (fleet.ErrorName(err) != test.name || !strings.Contains(err.Error(), test.says)) {
+				t.Errorf("error %q: %v", fleet.ErrorName(err), err)
+			}
+		})
+	}
+}
+
+// project keeps what it is asked for.
+type project struct {
+	asked []*codebuild.StartBuildInput
+	err   error
+}
+
+func (p *project) StartBuild(_ context.Context, in *codebuild.StartBuildInput, _ ...func(*codebuild.Options)) (*codebuild.StartBuildOutput, error) {
+	p.asked = append(p.asked, in)
+	return &codebuild.StartBuildOutput{}, p.err
+}
+
+func TestBuildAsksFor(t *testing.T) {
+	tests := map[string]struct {
+		spec    fleet.ImageSpec
+		project string
+		env     map[string]string
+	}{
+		"the base image": {
+			fleet.ImageSpec{Kind: fleet.BaseImage, Name: "v1", Arch: fleet.X64}, "ci-images",
+			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_KIND": "base", "IMAGE_ARCH": "x64", "PUBLISH_TAG": "v1"},
+		},
+		"an extra image for arm64": {
+			fleet.ImageSpec{Kind: fleet.ExtraImage, Name: "playwright", Arch: fleet.ARM64}, "ci-images-arm64",
+			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_KIND": "extra", "IMAGE_ARCH": "arm64", "IMAGE_LABEL": "playwright"},
+		},
+		"an image on demand": {
+			fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: "docker.io/library/node:22", Arch: fleet.X64}, "ci-images",
+			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_KIND": "on_demand", "IMAGE_ARCH": "x64", "BASE_IMAGE": "docker.io/library/node:22"},
+		},
+	}
+	for sentence, test := range tests {
+		t.Run(sentence, func(t *testing.T) {
+			p := &project{}
+			b := Builder{CodeBuild: p, Project: "ci-images"}
+			for _, owner := range []string{"ci-7-1", "ci-7-1", "ci-8-1"} {
+				if err := b.Build(t.Context(), test.spec, "0a1b", owner); err != nil {
+					t.Fatal(err)
+				}
+			}
+			first, again, other := p.asked[0], p.asked[1], p.asked[2]
+			env := map[string]string{}
+			for _, v := range first.EnvironmentVariablesOverride {
+				if env[*v.Name] = *v.Value; v.Type != buildtypes.EnvironmentVariableTypePlaintext {
+					t.Errorf("%s is of type %s: CodeBuild would look its value up", *v.Name, v.Type)
+				}
+			}
+			if diff := cmp.Diff(test.env, env); diff != "" || *first.ProjectName != test.project {
+				t.Errorf("project %s, variables (-want +got):\n%s", *first.ProjectName, diff)
+			}
+			if *first.IdempotencyToken != *again.IdempotencyToken || *first.IdempotencyToken == *other.IdempotencyToken {
+				t.Error("the same build must have the same token, and another owner's another")
+			}
+			only := codebuild.StartBuildInput{ProjectName: first.ProjectName, IdempotencyToken: first.IdempotencyToken, EnvironmentVariablesOverride: first.EnvironmentVariablesOverride}
+			if diff := cmp.Diff(only, *first, cmp.AllowUnexported(only), cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".noSmithyDocumentSerde" }, cmp.Ignore())); diff != "" {
+				t.Errorf("it overrides more than variables:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestABuildThatCannotStart(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		err  error
+		name string
+		says string
+	}{
+		"a full queue":                {&buildtypes.AccountLimitExceededException{}, fleet.ImageBuildQueueFull, "tries again"},
+		"a throttle":                  {&smithy.GenericAPIError{Code: "ThrottlingException"}, stepfn.Unavailable, "ci-images"},
+		"a project that there is not": {&buildtypes.ResourceNotFoundException{}, "", "ci-images"},
+	} {
+		err := Builder{CodeBuild: &project{err: test.err}, Project: "ci-images"}.Build(t.Context(), fleet.ImageSpec{Arch: fleet.X64}, "0a1b", "ci-7-1")
+		if fleet.ErrorName(err) != test.name || err == nil || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%s: %q: %v", sentence, fleet.ErrorName(err), err)
+		}
+	}
+}

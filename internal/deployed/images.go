@@ -1,0 +1,22 @@
+package deployed
+
+import (
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/codebuild"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/images"
+)
+
+// Registry is the repository of the runner images.
+func (f *Function) Registry() images.Registry {
+	_, name, _ := strings.Cut(f.env(deployment.EnvRepository), "/")
+	return images.Registry{ECR: ecr.NewFromConfig(f.aws), Repository: name}
+}
+
+// Builder builds runner images.
+func (f *Function) Builder() images.Builder {
+	return images.Builder{CodeBuild: codebuild.NewFromConfig(f.aws), Project: f.env(deployment.EnvBuildProject)}
+}

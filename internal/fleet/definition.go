@@ -1,0 +1,34 @@
+package fleet
+
+import (
+	"regexp"
+	"strings"
+	"time"
+)
+
+// RegisteredDefinition is one task definition as the platform keeps it.
+type RegisteredDefinition struct {
+	ARN    string
+	Family string
+	Active bool // or deregistered: it starts no new tasks, and can be deleted
+	// RegisteredAt and DeregisteredAt are zero if the platform does not say, the
+	// latter also as long as the definition is active.
+	RegisteredAt   time.Time
+	DeregisteredAt time.Time
+}
+
+var familyHash = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+// OwnsFamily tells whether a family of task definitions is of this fleet, and not
+// of one whose name only begins alike.
+func OwnsFamily(fleetName, family string) bool {
+	hash, ok := strings.CutPrefix(family, fleetName+"-")
+	return ok && familyHash.MatchString(hash)
+}
+
+// DefinitionFamily is the family in the ARN of a task definition, "" if there is
+// none.
+func DefinitionFamily(arn string) string {
+	family, _, _ := strings.Cut(arn[strings.LastIndex(arn, "/")+1:], ":")
+	return family
+}

@@ -321,13 +321,16 @@ func TestHooksAreCalledInBetween(t *testing.T) {
 func TestAClientThatIsGoneTakesNothingBack(t *testing.T) {
 	p, e, config := newProxy(t)
 	ctx, kill := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	p.Use(Rule{Match: Match{}, Act: func(r *Request, forward func() Answer) Answer {
+	gone, done := make(chan struct{}), make(chan struct{})
+	p.Use(Rule{Act: func(_ *Request, forward func() Answer) Answer {
 		defer close(done)
 		kill()
+		<-gone
 		return forward()
 	}})
-	if _, err := ecs.NewFromConfig(once(config)).RunTask(ctx, &ecs.RunTaskInput{TaskDefinition: aws.String("ci:1")}); err == nil {
+	_, err := ecs.NewFromConfig(once(config)).RunTask(ctx, &ecs.RunTaskInput{TaskDefinition: aws.String("ci:1")})
+	close(gone)
+	if err == nil {
 		t.Error("the killed client has an answer")
 	}
 	<-done

@@ -1,0 +1,312 @@
+//go:build aws
+
+package flow
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awstest"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/faultproxy"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/lambdahost"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim/standin"
+)
+
+// The test binary is also GitHub's runner program, simulated.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "simulated-runner" {
+		os.Exit(playRunner())
+	}
+	os.Exit(m.Run())
+}
+
+func playRunner() int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	dir, err := os.Getwd()
+	if err != nil {
+		return 1
+	}
+	return standin.Run(ctx, standin.Config{Getenv: os.Getenv, Unsetenv: os.Unsetenv, Environ: os.Environ(), Stdout: os.Stdout, Dir: dir})
+}
+
+// repository is the one of the fleet that scripts/test-aws synthesises.
+const repository = "octo-org/example"
+
+// world is a deployed fleet and what is around it.
+type world struct {
+	t           *testing.T
+	stack       *stack
+	proxy       *faultproxy.Proxy
+	github      *sim.Server
+	engine      *engine.Engine
+	records     *dynamo.Store
+	functions   map[string]*lambdahost.Function
+	credentials map[string]aws.Credentials // of functions, if moto checks them
+	byARN       map[string]string          // function ARN → name
+	fargate     *fargate
+	token       string
+	queueOf     map[string]string // rule → URL of the queue that stands for its target
+	events      chan struct{}     // tells the pump to look
+	done        sync.WaitGroup
+	ctx         context.Context
+
+	mu      sync.Mutex
+	changed chan struct{}
+	invoked []string
+	failed  []string // invocations
+
+	failedSent int // events on their way to the on-failure queue
+}
+
+// start deploys the template and everything around it. What can be had only once,
+// moto, is emptied before.
+func start(t *testing.T) *world {
+	t.Helper()
+	return startWith(t, false)
+}
+
+// startWith is start, with moto enforcing the policies if that is wanted.
+func startWith(t *testing.T, enforced bool) *world {
+	t.Helper()
+	moto := moto{t: t, url: *awstest.Config(t).BaseEndpoint, credentials: admin}
+	moto.reset()
+	w := &world{
+		t: t, token: "ghp_" + rand.Text() + rand.Text(), functions: map[string]*lambdahost.Function{}, credentials: map[string]aws.Credentials{}, byARN: map[string]string{},
+		queueOf: map[string]string{}, events: make(chan struct{}, 1), changed: make(chan struct{}),
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	w.ctx = ctx
+	t.Cleanup(func() { cancel(); w.done.Wait() })
+
+	api := httptest.NewServer(http.HandlerFunc(w.serveAPI))
+	t.Cleanup(api.Close)
+	secret := rand.Text()
+	w.stack = &stack{moto: moto, apiURL: api.URL, queues: map[string]string{}, secrets: map[string]string{"pat": w.token, "webhook": secret}}
+	w.stack.resolver = resolver{t: t, tpl: loadTemplate(t), make: w.stack.create, made: map[string]identity{}}
+	w.stack.deploy()
+
+	w.startGitHub(api.URL+"/webhook", secret)
+	w.startProxy(moto.url)
+	if enforced {
+		for name, id := range w.functionIDs() {
+			w.credentials[name] = w.assume(name, id)
+		}
+		w.makeAdmin()
+		w.judge("0")
+		t.Cleanup(func() { w.judge("inf") })
+	}
+	w.startFunctions()
+	w.startEngine()
+	w.startRules()
+	w.putBaseImage()
+	w.records = dynamo.New(dynamodb.NewFromConfig(w.config()), w.environment("dispatch")[deployment.EnvTable], dynamo.Options{Now: time.Now, NewID: rand.Text})
+	return w
+}
+
+// config is that of the test's own clients.
+func (w *world) config() aws.Config {
+	cfg := awstest.Config(w.t)
+	cfg.Credentials = credentials.StaticCredentialsProvider{Value: admin}
+	return cfg
+}
+
+func (w *world) startGitHub(webhook, secret string) {
+	w.t.Helper()
+	front := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.github.ServeHTTP(rw, r) }))
+	front.Start()
+	w.t.Cleanup(front.Close)
+	server, err := sim.New(sim.Config{Repository: repository, Private: true, Token: w.token, URL: front.URL, WebhookURL: webhook, WebhookSecret: secret, LostAfter: 2 * time.Second})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.github = server
+	w.t.Cleanup(server.Close)
+	pseudo["GITHUB_URL"] = front.URL
+}
+
+func (w *world) startProxy(upstream string) {
+	w.t.Helper()
+	proxy, err := faultproxy.Start(upstream)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.proxy = proxy
+	w.t.Cleanup(proxy.Close)
+	w.fargate = newFargate(w)
+	proxy.Use(faultproxy.UnknownTasks())
+	proxy.Use(faultproxy.TaskTokens())
+	proxy.Use(faultproxy.TaskChanges(w.fargate.change))
+	proxy.Use(faultproxy.Rule{Name: "builds", Match: faultproxy.Match{Service: "codebuild", Operation: "StartBuild"}, Act: w.startBuild})
+	proxy.Use(faultproxy.BuildTokens())
+	proxy.Use(faultproxy.Rule{Name: "Step Functions", Match: faultproxy.Match{Service: "states"}, Act: w.callStepFunctions})
+	proxy.Use(faultproxy.Rule{Name: "events", Match: faultproxy.Match{Service: "events", Operation: "PutEvents"}, Act: func(_ *faultproxy.Request, forward func() faultproxy.Answer) faultproxy.Answer {
+		defer w.look()
+		return forward()
+	}})
+}
+
+// program is a built function, for this machine.
+func program(t testing.TB, name string) string {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join("..", "..", "build", "functions", runtime.GOARCH, name, "bootstrap"))
+	if err == nil {
+		_, err = os.Stat(path)
+	}
+	if err != nil {
+		t.Fatalf("function %s is not built: `make test-aws` does that: %v", name, err)
+	}
+	return path
+}
+
+// environment is that of the template, but for GitHub's address, which a test
+// cannot know beforehand.
+func (w *world) environment(name string) map[string]string {
+	env := w.stack.environment(w.functionIDs()[name])
+	if env[deployment.EnvGitHubURL] != "" {
+		env[deployment.EnvGitHubURL] = pseudo["GITHUB_URL"]
+	}
+	return env
+}
+
+func (w *world) startFunctions() {
+	w.t.Helper()
+	for name, id := range w.functionIDs() {
+		env := w.environment(name)
+		w.addRuntime(name, env)
+		seconds, _ := w.stack.tpl.Resources[id].Properties["Timeout"].(float64)
+		f, err := lambdahost.New(lambdahost.Config{Name: name, Command: []string{program(w.t, name)}, Env: env, Timeout: time.Duration(seconds) * time.Second})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.functions[name] = f
+		w.t.Cleanup(f.Close)
+		w.byARN[w.stack.identity(id).attributes["Arn"]] = name
+	}
+}
+
+// functionIDs are the functions' logical ids, by name.
+func (w *world) functionIDs() map[string]string {
+	return w.stack.tpl.functions(w.t, deployment.Functions)
+}
+
+// addRuntime adds what Lambda itself gives a function: the region, and credentials,
+// which tell the proxy who calls.
+func (w *world) addRuntime(name string, env map[string]string) {
+	c, ok := w.credentials[name]
+	if !ok {
+		c = aws.Credentials{AccessKeyID: "AKIA" + strings.ToUpper(name), SecretAccessKey: "test"}
+	}
+	w.proxy.Name(c.AccessKeyID, name)
+	env["AWS_ENDPOINT_URL"], env["AWS_REGION"] = w.proxy.URL(), region
+	env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env["AWS_SESSION_TOKEN"] = c.AccessKeyID, c.SecretAccessKey, c.SessionToken
+}
+
+// invoke calls a function and notes it. Whoever waits for a change looks again.
+func (w *world) invoke(name string, payload json.RawMessage) (json.RawMessage, error) {
+	out, err := w.functions[name].Invoke(w.ctx, payload)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.invoked = append(w.invoked, name)
+	if err != nil {
+		w.failed = append(w.failed, name+": "+err.Error())
+	}
+	w.tell()
+	return out, err
+}
+
+// tell wakes whoever waits for a change. The lock is held.
+func (w *world) tell() {
+	close(w.changed)
+	w.changed = make(chan struct{})
+}
+
+// patience is how long a test waits for what takes a second or two.
+const patience = 20 * time.Second
+
+// await waits until something holds that a function's call may have changed.
+func (w *world) await(what string, holds func() bool) {
+	w.t.Helper()
+	limit := time.After(patience)
+	for {
+		w.mu.Lock()
+		changed := w.changed
+		w.mu.Unlock()
+		if holds() {
+			return
+		}
+		select {
+		case <-changed:
+		case <-limit:
+			w.t.Fatalf("%s: not within %s\n%s", what, patience, w.state())
+		}
+	}
+}
+
+// awaitEnd waits until the runs of jobs have ended and all is quiet.
+func (w *world) awaitEnd(jobs ...int64) {
+	w.t.Helper()
+	for _, id := range jobs {
+		w.await("end of "+fleet.RunID(id), func() bool { return w.run(id).Status.Terminal() })
+	}
+	w.await("quiet", func() bool {
+		running, err := w.engine.List(w.t.Context(), engine.Running, 0)
+		return err == nil && len(running) == 0
+	})
+}
+
+func (w *world) run(jobID int64) fleet.Run {
+	w.t.Helper()
+	run, _, err := w.records.Run(w.t.Context(), fleet.RunID(jobID))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return run
+}
+
+// state is what a test that gave up waiting shows.
+func (w *world) state() string {
+	var b strings.Builder
+	runs, _ := w.records.Runs(context.Background(), 100)
+	runners, _ := w.records.Runners(context.Background(), 100)
+	executions, _ := w.engine.List(context.Background(), "", 0)
+	for _, v := range []any{runs, runners, executions, w.github.Runners()} {
+		text, _ := json.Marshal(v)
+		b.Write(append(text, '\n'))
+	}
+	for _, d := range w.github.Deliveries() {
+		b.WriteString("delivery " + d.Event + " " + d.Action + ": " + d.Status + " " + d.Response + "\n")
+	}
+	w.mu.Lock()
+	b.WriteString("invoked: " + strings.Join(w.invoked, " ") + "\nfailed: " + strings.Join(w.failed, "\n") + "\n")
+	w.mu.Unlock()
+	for name, f := range w.functions {
+		for _, line := range f.Logs() {
+			if strings.Contains(line, `"ERROR"`) || strings.Contains(line, `"WARN"`) {
+				b.WriteString(name + ": " + line + "\n")
+			}
+		}
+	}
+	return b.String()
+}

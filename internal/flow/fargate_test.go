@@ -91,6 +91,13 @@ func (f *fargate) pass() {
 	}
 }
 
+// said is what all containers have written.
+func (f *fargate) said() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.output.String()
+}
+
 // count is how many tasks were started.
 func (f *fargate) count() int {
 	f.mu.Lock()

@@ -21,8 +21,8 @@ test: ## Run all Go tests with the race detector (Go is all it needs)
 check: ## Check format, vet, staticcheck and go.mod
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt'ed: $$unformatted"; exit 1; fi
 	$(GO) vet ./...
-	$(GO) vet -tags aws,moto,octokit ./...
-	$(TOOL) staticcheck ./...
+	$(GO) vet -tags aws,moto,octokit,cdk ./...
+	$(TOOL) staticcheck -tags aws,moto,octokit,cdk ./...
 	$(GO) mod tidy -diff
 
 .PHONY: crash-test
@@ -56,6 +56,15 @@ test-octokit: ## Send every recorded payload, signed by octokit (needs Node 20 o
 .PHONY: test-aws
 test-aws: ## The AWS adapters on moto, over the wire (needs Python 3.11 or later; with Java 17 and Maven on DynamoDB Local too)
 	@GO="$(GO)" scripts/test-aws
+
+.PHONY: test-cdk
+test-cdk: ## The CDK app and what it makes (needs Node 20 or later and Python 3.11 or later)
+	@GO="$(GO)" scripts/test-cdk
+
+.PHONY: synth
+synth: ## Write the cloud assembly of fleet.yaml, or of ECSRUNNER_CONFIG, to build/cdk.out (needs Node 20 or later)
+	@scripts/with-node . true
+	node_modules/.bin/cdk synth --quiet
 
 .PHONY: demo
 demo: ## Run eight jobs on a fleet on this machine

@@ -33,15 +33,18 @@ func (r *review) entries(key string, n ast.Node, fold func(string) string) ([]en
 		line := lineOf(v)
 		name, ok := keyOf(v)
 		if !ok {
-			r.list = append(r.list, Problem{key, line, "has a key that is not plain text"})
+			r.list = append(r.list, Problem{Key: key, Line: line, Message: "has a key that is not plain text"})
 			continue
 		}
 		if fold != nil {
 			name = fold(name)
 		}
 		at := joined(key, name)
+		if r.replaced(at) {
+			continue
+		}
 		if _, again := first[name]; again {
-			r.list = append(r.list, Problem{at, line, fmt.Sprintf("is given a second time; it stands in line %d already", first[name])})
+			r.list = append(r.list, Problem{Key: at, Line: line, Message: fmt.Sprintf("is given a second time; it stands in line %d already", first[name])})
 			continue
 		}
 		first[name], r.lines[at] = line, line

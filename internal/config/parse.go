@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"reflect"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -30,17 +29,7 @@ func Load(path string) (Config, error) {
 // the defaults. Its error is a *Problems with everything that is wrong; file is
 // the name that the problems are reported under.
 func Parse(data []byte, file string) (Config, error) {
-	r := &review{lines: map[string]int{}}
-	c := defaults()
-	if body := r.document(data); body != nil {
-		r.structure("", body, reflect.ValueOf(&c).Elem())
-	}
-	c.derive(r)
-	c.check(r)
-	if err := r.err(file); err != nil {
-		return Config{}, err
-	}
-	return c, nil
+	return Source{Data: data, File: file}.Parse()
 }
 
 // document returns the file's one YAML document, nil if it has none. YAML is

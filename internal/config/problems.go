@@ -12,6 +12,7 @@ type Problem struct {
 	Key     string // a path such as limits.idle or subnet_ids[1]; "" for the file as a whole
 	Line    int    // counted from 1; 0 if the key is not in the file
 	Message string
+	From    string // where the key was given, if not in the file
 }
 
 // Problems is the error of a configuration that cannot be used: all that is
@@ -21,12 +22,13 @@ type Problems struct {
 	List []Problem
 }
 
-// Error prints one problem per line: file:line: key: message.
+// Error prints one problem per line: file:line: key: message, or in place of the
+// file where the key was given.
 func (p *Problems) Error() string {
 	lines := make([]string, len(p.List))
 	for i, problem := range p.List {
 		var b strings.Builder
-		b.WriteString(p.File)
+		b.WriteString(cmp.Or(problem.From, p.File))
 		if problem.Line > 0 {
 			fmt.Fprintf(&b, ":%d", problem.Line)
 		}
@@ -43,19 +45,20 @@ type review struct {
 	list       []Problem
 	lines      map[string]int
 	unreadable []string
+	from       map[string]string // keys that replace the file's, and where they were given
 }
 
 // add notes a problem that a check found. A key whose value could not be read
 // has its problem already and gets no second one.
 func (r *review) add(key, format string, args ...any) {
 	if r.readable(key) {
-		r.list = append(r.list, Problem{key, r.line(key), fmt.Sprintf(format, args...)})
+		r.list = append(r.list, Problem{Key: key, Line: r.line(key), Message: fmt.Sprintf(format, args...)})
 	}
 }
 
 // refuse notes a problem of reading the key's value.
 func (r *review) refuse(key, format string, args ...any) {
-	r.list = append(r.list, Problem{key, r.line(key), fmt.Sprintf(format, args...)})
+	r.list = append(r.list, Problem{Key: key, Line: r.line(key), Message: fmt.Sprintf(format, args...)})
 	r.unreadable = append(r.unreadable, key)
 }
 
@@ -99,7 +102,8 @@ func (r *review) err(file string) error {
 	if len(r.list) == 0 {
 		return nil
 	}
-	// What is missing from the file comes last.
+	r.settle()
+	// What is not in the file comes last.
 	slices.SortStableFunc(r.list, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(uint(a.Line-1), uint(b.Line-1)), cmp.Compare(a.Key, b.Key))
 	})

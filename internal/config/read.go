@@ -136,12 +136,15 @@ func (r *review) structure(key string, n ast.Node, into reflect.Value) {
 			r.read(e.key, e.value, into.Field(i))
 			continue
 		}
-		hint := ""
-		if s := suggest(e.name, names); s != "" {
-			hint = "; did you mean " + s + "?"
-		}
-		r.refuse(e.key, "is no key of this configuration%s", hint)
+		r.refuse(e.key, "is no key of this configuration%s", didYouMean(e.name, names))
 	}
+}
+
+func didYouMean(name string, names []string) string {
+	if s := suggest(name, names); s != "" {
+		return "; did you mean " + s + "?"
+	}
+	return ""
 }
 
 // fieldsOf lists the fields of a struct by their keys. Types of other packages

@@ -1,0 +1,124 @@
+package runnerfleet
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+)
+
+// silentHours is after how many hours without a good webhook somebody should look.
+// There is no key for it: a fleet that rests at weekends alarms then, and the alarm
+// has no action unless one is added.
+const silentHours = 24
+
+// alarm is one thing that people should hear of.
+type alarm struct {
+	id      string
+	metric  awscloudwatch.IMetric
+	atLeast float64
+	// of periods in a row; 1 unless given
+	of int
+	// below turns it round: less than atLeast alarms, and no data does too.
+	below bool
+	says  string // what happened, what to do
+}
+
+// alarms lists them all. An alarm's text goes to whoever is called at night: what it
+// means first, then where to look.
+func alarms(c Config, made Fleet, e events) []alarm {
+	const five = 5
+	executions := func(metric string) awscloudwatch.IMetric {
+		return made.StateMachine.Metric(jsii.String(metric), sumOf(five))
+	}
+	own := func(metric string, minutes float64, statistic string) awscloudwatch.IMetric {
+		return ownMetric(c, metric, statistic, minutes)
+	}
+	return []alarm{
+		{id: "ExecutionsFailed", metric: total(five, executions("ExecutionsFailed"), executions("ExecutionsTimedOut"), executions("ExecutionsAborted")), atLeast: 3,
+			says: "Three or more runners could not be run within five minutes. Their executions are red in the Step Functions console and name the error; docs/operations.md says what to do about each."},
+		{id: "ExecutionsThrottled", metric: executions("ExecutionThrottled"), atLeast: 1,
+			says: "Step Functions throttles the fleet's executions: jobs start late. Lower max_runners, or ask AWS for a higher StateTransition quota."},
+		{id: "EventsWait", metric: e.failed.MetricApproximateAgeOfOldestMessage(&awscloudwatch.MetricOptions{Period: minutes(five), Statistic: jsii.String("Maximum")}), atLeast: 30 * 60,
+			says: "An event has waited half an hour for dispatch to handle it, in spite of the sweep's tries. Read the log of the function dispatch, and of sweep; often GitHub is down or its token is no longer good."},
+		{id: "EventsLost", metric: e.lost.MetricApproximateNumberOfMessagesVisible(&awscloudwatch.MetricOptions{Period: minutes(five), Statistic: jsii.String("Maximum")}), atLeast: 1,
+			says: "An event could not be handled for hours and was put aside. Look at it in the queue Lost; the sweep finds out by itself how its job stands, so it can be deleted when the cause is mended."},
+		{id: "EntryThrottled", metric: total(five, throttles(made, "webhook", "dispatch", "claim", "sweep")...), atLeast: 1,
+			says: "Lambda throttles webhook, dispatch, claim or sweep: webhooks are lost until the sweep finds their jobs. Raise the account's quota of concurrent executions (new accounts have 10)."},
+		{id: "StepsThrottled", metric: total(five, throttles(made, "validate", "resolveimage", "buildimage", "registertaskdefinition", "runtask", "inspectrunner", "recordstatus")...), atLeast: 1,
+			says: "Lambda throttles the steps of executions: they are tried again, and jobs start late. Raise the account's quota of concurrent executions (new accounts have 10)."},
+		{id: "WebhookFails", metric: made.Functions["webhook"].MetricErrors(sumOf(five)), atLeast: 1,
+			says: "The function webhook failed, so GitHub got an error and does not try again by itself. Its log names the cause; the sweep has the deliveries repeated."},
+		{id: "SweepFails", metric: made.Functions["sweep"].MetricErrors(sumOf(five)), atLeast: 1, of: 3,
+			says: "The sweep has failed for a quarter of an hour, so what gets lost now stays lost. Its log names the cause; often GitHub is down or its token is no longer good."},
+		{id: "ClaimedTwice", metric: own(deployment.MetricClaimConflict, five, "Sum"), atLeast: 1,
+			says: "Somebody tried to claim a runner that was claimed already. If no task was restarted by AWS, somebody has read a claim token: see who may call ecs:DescribeTasks, and replace the value of the secret ClaimKey."},
+		{id: "RunsWait", metric: own(deployment.MetricWaitingRuns, 60, "Minimum"), atLeast: 1,
+			says: "Jobs have waited for room for an hour. Raise max_runners, and with it the account's quota of Fargate vCPUs if need be."},
+		{id: "NoWebhooks", metric: own(deployment.MetricWebhookAccepted, 60, "Sum"), atLeast: 1, of: silentHours, below: true,
+			says: fmt.Sprintf("No good webhook has come for %d hours. If there should have been jobs: look at Recent Deliveries in the repository's webhook settings; 401 means that the secrets differ, no delivery that the webhook is gone or inactive.", silentHours)},
+	}
+}
+
+func newAlarms(parent constructs.Construct, c Config, made Fleet, e events) []awscloudwatch.Alarm {
+	scope := constructs.NewConstruct(parent, jsii.String("Alarms"))
+	var all []awscloudwatch.Alarm
+	for _, a := range alarms(c, made, e) {
+		props := &awscloudwatch.AlarmProps{
+			AlarmName:          jsii.String(c.FleetName + "-" + a.id),
+			AlarmDescription:   jsii.String(a.says),
+			Metric:             a.metric,
+			Threshold:          &a.atLeast,
+			EvaluationPeriods:  jsii.Number(max(1, a.of)),
+			ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+			TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
+		}
+		if a.below {
+			props.ComparisonOperator = awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD
+			props.TreatMissingData = awscloudwatch.TreatMissingData_BREACHING
+		}
+		all = append(all, awscloudwatch.NewAlarm(scope, jsii.String(a.id), props))
+	}
+	return all
+}
+
+func minutes(n float64) awscdk.Duration { return awscdk.Duration_Minutes(&n) }
+
+func sumOf(n float64) *awscloudwatch.MetricOptions {
+	return &awscloudwatch.MetricOptions{Period: minutes(n), Statistic: jsii.String("Sum")}
+}
+
+// ownMetric is one that the functions write.
+func ownMetric(c Config, name, statistic string, n float64) awscloudwatch.Metric {
+	return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
+		Namespace: jsii.String(deployment.MetricNamespace), MetricName: jsii.String(name),
+		DimensionsMap: &map[string]*string{deployment.DimensionFleet: jsii.String(c.FleetName)},
+		Statistic:     jsii.String(statistic), Period: minutes(n), Label: jsii.String(name),
+	})
+}
+
+func throttles(made Fleet, functions ...string) (metrics []awscloudwatch.IMetric) {
+	for _, name := range functions {
+		metrics = append(metrics, made.Functions[name].MetricThrottles(sumOf(5)))
+	}
+	return metrics
+}
+
+// total adds metrics up. An alarm can have ten at most.
+func total(n float64, metrics ...awscloudwatch.IMetric) awscloudwatch.IMetric {
+	using, sum := map[string]awscloudwatch.IMetric{}, ""
+	for i, metric := range metrics {
+		id := "m" + strconv.Itoa(i)
+		using[id] = metric
+		if i > 0 {
+			sum += "+"
+		}
+		sum += "FILL(" + id + ",0)"
+	}
+	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{Expression: &sum, UsingMetrics: &using, Period: minutes(n)})
+}

@@ -1,0 +1,163 @@
+package runnerfleet
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/image"
+)
+
+// module is this module. Its programs are built in its own folder, wherever that
+// is, so that they have the dependencies of this module's go.sum.
+const module = "github.com/ecs-runner-fleet/ecs-runner-fleet"
+
+// workshop builds what functions and image builds are made of.
+type workshop struct {
+	dir string // this module's source: of the checkout, of a replace directive, or of the module cache
+}
+
+func openWorkshop() (workshop, error) {
+	list := exec.Command("go", "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", module)
+	list.Stderr = os.Stderr
+	out, err := list.Output()
+	if err != nil {
+		return workshop{}, fmt.Errorf("find the source of %s with go list: %w", module, err)
+	}
+	dir := strings.TrimSpace(string(out))
+	if dir == "" {
+		return workshop{}, fmt.Errorf("the source of %s is not there; run go mod download", module)
+	}
+	return workshop{dir}, nil
+}
+
+// build compiles one of this module's programs for Linux. What comes out depends on
+// the source alone: no path, no time and no version control is in it.
+func (w workshop) build(pkg, arch, out string) error {
+	compile := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w -buildid=", "-o", out, pkg)
+	compile.Dir = w.dir
+	compile.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
+	compile.Stdout, compile.Stderr = os.Stderr, os.Stderr
+	if err := compile.Run(); err != nil {
+		return fmt.Errorf("build %s for linux/%s: %w", pkg, arch, err)
+	}
+	return nil
+}
+
+// source is a folder of this module, as assets want one to begin from.
+func (w workshop) source(folder string) *string {
+	return jsii.String(filepath.Join(w.dir, filepath.FromSlash(folder)))
+}
+
+// fillFunction builds a Lambda function.
+func (w workshop) fillFunction(name string) func(string) error {
+	return func(dir string) error {
+		return w.build("./functions/"+name+"/lambda", "arm64", filepath.Join(dir, "bootstrap"))
+	}
+}
+
+// fillBuildSource collects what image builds start from: the Dockerfile, the
+// entrypoint for both architectures, and for each extra image the folder of its
+// Dockerfile, with the Dockerfile's name in the file .dockerfile.
+func (w workshop) fillBuildSource(p Props) func(string) error {
+	return func(dir string) error {
+		if err := image.WriteContext(dir); err != nil {
+			return err
+		}
+		for _, arch := range []string{"amd64", "arm64"} {
+			if err := w.build("./runner/cmd/entrypoint", arch, filepath.Join(dir, "entrypoint-"+arch)); err != nil {
+				return err
+			}
+		}
+		for label := range p.Config.ExtraRunnerImages {
+			from, to := p.dockerfile(label), filepath.Join(dir, "extra", filepath.FromSlash(label))
+			if err := copyContext(filepath.Dir(from), to, filepath.Dir(dir)); err != nil {
+				return fmt.Errorf("copy the build context of %s: %w", label, err)
+			}
+			if err := os.WriteFile(filepath.Join(to, ".dockerfile"), []byte(filepath.Base(from)), 0o644); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// leftOut are folders that are never part of a build context.
+var leftOut = []string{".git", "node_modules", "cdk.out"}
+
+// copyContext copies the files of a folder. What is neither a file nor a folder is
+// left out, and so is the cloud assembly that it is copied to.
+func copyContext(from, to, assembly string) error {
+	outside, err := filepath.Abs(assembly)
+	if err != nil {
+		return err
+	}
+	from, err = filepath.Abs(from)
+	if err != nil {
+		return err
+	}
+	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (slices.Contains(leftOut, entry.Name()) || path == outside):
+			return fs.SkipDir
+		case entry.IsDir():
+			return os.MkdirAll(filepath.Join(to, rel), 0o755)
+		case !entry.Type().IsRegular():
+			return nil
+		}
+		return copyFile(path, filepath.Join(to, rel), entry)
+	})
+}
+
+func copyFile(from, to string, entry fs.DirEntry) error {
+	info, err := entry.Info()
+	if err != nil {
+		return err
+	}
+	content, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, content, info.Mode().Perm())
+}
+
+// bundle fills an asset's folder on this machine.
+type bundle struct {
+	fill func(dir string) error
+}
+
+// TryBundle implements awscdk.ILocalBundling. The CDK cannot be given an error, and
+// false would make it ask for Docker.
+func (b *bundle) TryBundle(dir *string, _ *awscdk.BundlingOptions) *bool {
+	if err := b.fill(*dir); err != nil {
+		panic(err)
+	}
+	return jsii.Bool(true)
+}
+
+// assetOf describes an asset that fill makes. name tells assets apart that begin
+// from the same folder.
+func assetOf(name string, fill func(dir string) error) *awss3assets.AssetOptions {
+	return &awss3assets.AssetOptions{
+		AssetHashType: awscdk.AssetHashType_OUTPUT,
+		Bundling: &awscdk.BundlingOptions{
+			Image:   awscdk.DockerImage_FromRegistry(jsii.String("unused")),
+			Command: texts(name),
+			Local:   &bundle{fill},
+		},
+	}
+}

@@ -1,0 +1,80 @@
+package runnerfleet
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// mostPolicy is how many bytes of JSON the policy may have. A function's environment
+// has at most 4 KB
+// (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html), of which
+// names, ARNs and up to 16 subnets take the rest.
+const mostPolicy = 2600
+
+// Check says everything for which a fleet cannot be made from these props, beyond
+// what was wrong with the configuration.
+func (p Props) Check() error {
+	var problems []error
+	if p.Config.FleetName == "" {
+		return errors.New("props have no configuration; FromEnvironment, Load and Parse make one")
+	}
+	if n := len(policyJSON(p.Config)); n > mostPolicy {
+		problems = append(problems, fmt.Errorf("github_repo, fleet_labels, extra_runner_images, allowed_registries: together %d bytes, and a function's environment has room for %d; list fewer or shorten them", n, mostPolicy))
+	}
+	if p.VPC == nil && p.Subnets != nil {
+		problems = append(problems, errors.New("props select subnets from a VPC, and give no VPC"))
+	}
+	if p.VPC != nil && len(p.Config.SubnetIDs) > 0 {
+		problems = append(problems, errors.New("subnet_ids: a VPC is given too; delete one of them"))
+	}
+	problems = append(problems, p.checkImages()...)
+	return errors.Join(problems...)
+}
+
+func (p Props) checkImages() (problems []error) {
+	labels := slices.Sorted(maps.Keys(p.Config.ExtraRunnerImages))
+	for i, label := range labels {
+		file := p.dockerfile(label)
+		key := "extra_runner_images." + label
+		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() {
+			problems = append(problems, fmt.Errorf("%s: there is no Dockerfile %s; paths begin from the folder of fleet.yaml", key, file))
+		}
+		if path.Join("extra", label) != "extra/"+label || strings.HasPrefix(label, ".") {
+			problems = append(problems, fmt.Errorf("%s: the label cannot name a folder; choose one without a leading dot or slash", key))
+		}
+		for _, other := range labels[:i] {
+			if strings.HasPrefix(label, other+"/") {
+				problems = append(problems, fmt.Errorf("%s: the label %s would be a folder above it; choose another", key, other))
+			}
+		}
+	}
+	return problems
+}
+
+// dockerfile is where the Dockerfile of an extra image is.
+func (p Props) dockerfile(label string) string {
+	file := p.Config.ExtraRunnerImages[label]
+	if filepath.IsAbs(file) {
+		return file
+	}
+	return filepath.Join(p.Dir, file)
+}
+
+// policyJSON is what the functions are told of the configuration. The classes are
+// in a parameter, where they can be changed without a deployment.
+func policyJSON(c Config) string {
+	policy := c.Policy()
+	policy.Classes = nil
+	encoded, err := json.Marshal(policy)
+	if err != nil {
+		panic(err) // a plain struct: it marshals or a test fails
+	}
+	return string(encoded)
+}

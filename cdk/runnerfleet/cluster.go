@@ -1,0 +1,51 @@
+package runnerfleet
+
+import (
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
+)
+
+// cluster is what tasks need. The roles are made when the repository is there.
+type cluster struct {
+	name, arn *string
+	logs      awslogs.LogGroup
+}
+
+// newCluster has no Container Insights: they are billed by the task, and a runner
+// lives for minutes. Its log and the fleet's own metrics say more.
+func newCluster(scope constructs.Construct, c Config, t things) cluster {
+	made := awsecs.NewCfnCluster(scope, jsii.String("Cluster"), &awsecs.CfnClusterProps{
+		CapacityProviders: &[]any{"FARGATE", "FARGATE_SPOT"},
+		ClusterSettings:   &[]*awsecs.CfnCluster_ClusterSettingsProperty{{Name: jsii.String("containerInsights"), Value: jsii.String("disabled")}},
+	})
+	logs := newLogGroup(scope, "RunnerLogs", logFolder+c.FleetName+"/runners", c)
+	t.add(grants.RunnerLogs, logs.LogGroupArn())
+	t.add(grants.Cluster, made.AttrArn())
+	t.add(grants.Tasks, ecsARN(scope, "task", *made.Ref()+"/*"))
+	// A family is the fleet's name and a hash of 32 digits. The length keeps a fleet
+	// out whose name only begins alike.
+	t.add(grants.TaskDefinitions, ecsARN(scope, "task-definition", c.FleetName+"-"+strings.Repeat("?", 32)+":*"))
+	return cluster{name: made.Ref(), arn: made.AttrArn(), logs: logs}
+}
+
+func ecsARN(scope constructs.Construct, resource, name string) *string {
+	return stackOf(scope).FormatArn(&awscdk.ArnComponents{Service: jsii.String("ecs"), Resource: jsii.String(resource), ResourceName: jsii.String(name)})
+}
+
+// taskRoles are the two that every task has. Job code has the second, which may do
+// nothing.
+func taskRoles(scope constructs.Construct, t things) (execution, task awsiam.IRole) {
+	execution = newRole(scope, "ExecutionRole", grants.RoleExecution, "ecs-tasks.amazonaws.com", t, nil)
+	task = newRole(scope, "TaskRole", grants.RoleTask, "ecs-tasks.amazonaws.com", t, nil)
+	t.add(grants.ExecutionRole, execution.RoleArn())
+	t.add(grants.TaskRole, task.RoleArn())
+	return execution, task
+}

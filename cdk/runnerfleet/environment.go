@@ -1,0 +1,81 @@
+package runnerfleet
+
+import (
+	"strconv"
+
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+)
+
+// variables are the environment variables that each function gets: what it reads
+// and no other. EnvWebhookSecretPrevious is only set while a secret is replaced.
+func variables() map[string][]string {
+	const (
+		policy, table, classes, gitHub, pat = deployment.EnvPolicy, deployment.EnvTable, deployment.EnvClassSizes, deployment.EnvGitHubURL, deployment.EnvGitHubPAT
+		machine, cluster, bus, project      = deployment.EnvStateMachine, deployment.EnvCluster, deployment.EnvBus, deployment.EnvBuildProject
+		repository, claimKey                = deployment.EnvRepository, deployment.EnvClaimKey
+	)
+	return map[string][]string{
+		"webhook":                {policy, classes, deployment.EnvWebhookSecret, deployment.EnvWebhookSecretPrevious, bus},
+		"dispatch":               {policy, table, machine, cluster, gitHub, pat, project},
+		"claim":                  {policy, table, gitHub, pat, claimKey},
+		"sweep":                  {policy, classes, table, machine, cluster, bus, gitHub, pat, project, deployment.EnvFailedEvents},
+		"validate":               {policy, classes, table, machine, cluster, gitHub, pat},
+		"resolveimage":           {table, repository},
+		"buildimage":             {policy, table, project},
+		"registertaskdefinition": {policy, table, repository, deployment.EnvExecutionRole, deployment.EnvTaskRole, deployment.EnvRunnerLogs},
+		"runtask": {policy, table, cluster, deployment.EnvSubnets, deployment.EnvSecurityGroups, deployment.EnvAssignPublicIP,
+			deployment.EnvAPIURL, claimKey},
+		"inspectrunner": {policy, table, machine, cluster, gitHub, pat},
+		"recordstatus":  {policy, table, machine, cluster, bus, gitHub, pat},
+	}
+}
+
+// environment is where the values of all variables come from.
+type environment struct {
+	policy                                                       string
+	classSizes, table, stateMachine, bus, failedEvents           *string
+	gitHubURL, apiURL, cluster, executionRole, taskRole, runners *string
+	secrets                                                      secrets
+	images                                                       images
+	network                                                      network
+}
+
+// values are all variables. One that is nil is not set.
+func (e environment) values() map[string]*string {
+	return map[string]*string{
+		deployment.EnvPolicy:                jsii.String(e.policy),
+		deployment.EnvTable:                 e.table,
+		deployment.EnvClassSizes:            e.classSizes,
+		deployment.EnvStateMachine:          e.stateMachine,
+		deployment.EnvCluster:               e.cluster,
+		deployment.EnvBus:                   e.bus,
+		deployment.EnvGitHubURL:             e.gitHubURL,
+		deployment.EnvGitHubPAT:             e.secrets.gitHubPAT,
+		deployment.EnvWebhookSecret:         e.secrets.webhook,
+		deployment.EnvWebhookSecretPrevious: e.secrets.webhookPrevious,
+		deployment.EnvClaimKey:              e.secrets.claimKey,
+		deployment.EnvAPIURL:                e.apiURL,
+		deployment.EnvRepository:            e.images.repository.RepositoryUri(),
+		deployment.EnvBuildProject:          jsii.String(e.images.project),
+		deployment.EnvExecutionRole:         e.executionRole,
+		deployment.EnvTaskRole:              e.taskRole,
+		deployment.EnvRunnerLogs:            e.runners,
+		deployment.EnvSubnets:               e.network.subnets,
+		deployment.EnvSecurityGroups:        e.network.securityGroups,
+		deployment.EnvAssignPublicIP:        jsii.String(strconv.FormatBool(e.network.assignPublicIP)),
+		deployment.EnvFailedEvents:          e.failedEvents,
+	}
+}
+
+// of are the variables of one function.
+func (e environment) of(function string) map[string]*string {
+	values, set := e.values(), map[string]*string{}
+	for _, name := range variables()[function] {
+		if value := values[name]; value != nil {
+			set[name] = value
+		}
+	}
+	return set
+}

@@ -1,0 +1,26 @@
+package runnerfleet_test
+
+import (
+	"log"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet"
+)
+
+// A fleet in a stack of one's own, in a VPC of one's own.
+func Example() {
+	defer jsii.Close()
+	app := awscdk.NewApp(nil)
+	stack := awscdk.NewStack(app, jsii.String("Runners"), nil)
+	vpc := awsec2.NewVpc(stack, jsii.String("Vpc"), &awsec2.VpcProps{MaxAzs: jsii.Number(2)})
+	config, err := runnerfleet.Load("fleet.yaml")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fleet := runnerfleet.New(stack, "Fleet", runnerfleet.Props{Config: config, VPC: vpc})
+	awscdk.NewCfnOutput(stack, jsii.String("Webhook"), &awscdk.CfnOutputProps{Value: fleet.WebhookURL})
+	app.Synth(nil)
+}

@@ -1,0 +1,146 @@
+package grants
+
+// runtime is what every function's environment does for it.
+func runtime() []Statement {
+	return []Statement{
+		allow("Lambda writes the function's log", OwnLogs, "logs:CreateLogStream", "logs:PutLogEvents").implied(),
+		allow("active tracing; X-Ray has no resources for segments", All, "xray:PutTraceSegments", "xray:PutTelemetryRecords").implied(),
+	}
+}
+
+// functions lists the permissions by function.
+func functions() map[string][]Statement {
+	return map[string][]Statement{
+		"webhook": {
+			allow("deliveries go to the bus", Bus, "events:PutEvents"),
+			allow("admission needs the class sizes", ClassSizes, "ssm:GetParameter"),
+			allow("signatures are verified", WebhookSecrets, "secretsmanager:GetSecretValue"),
+		},
+		"dispatch": join(
+			records("GetItem", "PutItem", "UpdateItem", "DeleteItem"), launch(), end(), signal("Success", "Failure", "Heartbeat"),
+			[]Statement{allow("AWS hands on what dispatch failed to do", FailedEvents, "sqs:SendMessage").implied()},
+		),
+		"claim": join(
+			records("GetItem", "PutItem"), gitHub(), signal("Heartbeat"),
+			[]Statement{allow("claim tokens are verified", ClaimKey, "secretsmanager:GetSecretValue")},
+		),
+		"sweep": join(
+			records("GetItem", "PutItem", "UpdateItem", "DeleteItem"), launch(), end(), signal("Success", "Failure", "Heartbeat"),
+			[]Statement{
+				allow("open runners are listed in the table itself, unfinished runs and runners by an index", Table, "dynamodb:Query").and(Table + "/index/unfinished"),
+				allow("runners whose execution has ended are closed", Executions, "states:DescribeExecution"),
+				allow("runs whose policy is asked again need the class sizes", ClassSizes, "ssm:GetParameter"),
+				allow("lost events are put again", Bus, "events:PutEvents"),
+				allow("what dispatch could not do is done again", FailedEvents, "sqs:ReceiveMessage", "sqs:DeleteMessage"),
+				allow("tasks of this cluster are compared with the records; ListTasks knows container instances only, so the cluster is a condition", All, "ecs:ListTasks").when("ArnEquals", "ecs:cluster", Cluster),
+				allow("tasks of this cluster are compared with the records", Tasks, "ecs:DescribeTasks"),
+				allow("unused task definitions are found and deregistered; ECS has no resources for these", All,
+					"ecs:ListTaskDefinitionFamilies", "ecs:ListTaskDefinitions", "ecs:DescribeTaskDefinition", "ecs:DeregisterTaskDefinition"),
+				allow("deregistered task definitions are deleted", TaskDefinitions, "ecs:DeleteTaskDefinitions"),
+				allow("AWS hands on a sweep that failed", MissedSweeps, "sqs:SendMessage").implied(),
+			},
+		),
+		"validate": join(
+			records("GetItem", "PutItem"), launch(), end(), signal("Success", "Failure"),
+			[]Statement{allow("admission needs the class sizes", ClassSizes, "ssm:GetParameter")},
+		),
+		"resolveimage": join(
+			records("GetItem"),
+			[]Statement{allow("an image that was deleted is missing", Repository, "ecr:BatchGetImage")},
+		),
+		"buildimage": join(
+			records("GetItem", "PutItem", "UpdateItem"), signal("Success", "Failure"),
+			[]Statement{allow("images are built by these projects", Projects, "codebuild:StartBuild")}, noForeignCode(),
+		),
+		"registertaskdefinition": join(
+			records("GetItem", "PutItem"),
+			[]Statement{
+				allow("one definition for each image; ECS has no resources for these", All, "ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition"),
+				allow("definitions carry the fleet's name", TaskDefinitions, "ecs:TagResource").when("StringEquals", "ecs:CreateAction", "RegisterTaskDefinition").implied(),
+				passRoles("a task definition names its two roles"),
+			},
+		),
+		"runtask": join(
+			records("GetItem", "PutItem"), signal("Success", "Failure"),
+			[]Statement{
+				allow("tasks are started in this cluster only", TaskDefinitions, "ecs:RunTask").when("ArnEquals", "ecs:cluster", Cluster),
+				allow("tasks carry the fleet's and the runner's name", Tasks, "ecs:TagResource").when("StringEquals", "ecs:CreateAction", "RunTask").implied(),
+				allow("a task that is not wanted any more is stopped", Tasks, "ecs:StopTask"),
+				allow("claim tokens are made", ClaimKey, "secretsmanager:GetSecretValue"),
+				passRoles("a task gets its definition's roles"),
+			},
+		),
+		"inspectrunner": join(
+			records("GetItem", "PutItem"), launch(), end(), signal("Success", "Failure"),
+			[]Statement{allow("ECS is asked how the task stands", Tasks, "ecs:DescribeTasks")},
+		),
+		"recordstatus": join(
+			records("GetItem", "PutItem", "DeleteItem"), launch(), end(), signal("Success", "Failure"),
+			[]Statement{allow("a run's end is announced", Bus, "events:PutEvents")},
+		),
+	}
+}
+
+func join(lists ...[]Statement) (all []Statement) {
+	for _, list := range lists {
+		all = append(all, list...)
+	}
+	return all
+}
+
+// records is what reading and changing records needs. DynamoDB has no permission
+// of its own for a transaction: it asks for those of its parts.
+func records(operations ...string) []Statement {
+	s := allow("the fleet's records", Table)
+	for _, operation := range operations {
+		s.Actions = append(s.Actions, "dynamodb:"+operation)
+	}
+	return []Statement{s}
+}
+
+// launch is what giving a run its runner needs beyond the records.
+func launch() []Statement {
+	return []Statement{
+		allow("the runs that wait for room, the oldest first", Table+"/index/waiting", "dynamodb:Query"),
+		allow("what a list names is read again", Table, "dynamodb:BatchGetItem"),
+		allow("a runner's execution is started", StateMachine, "states:StartExecution"),
+	}
+}
+
+// end is what letting a runner go needs beyond the records.
+func end() []Statement {
+	return append(gitHub(), allow("a task that is not wanted any more is stopped", Tasks, "ecs:StopTask"))
+}
+
+func gitHub() []Statement {
+	return []Statement{allow("GitHub's API", GitHubPAT, "secretsmanager:GetSecretValue")}
+}
+
+func signal(ways ...string) []Statement {
+	s := allow("executions are told what they wait for", StateMachine)
+	for _, way := range ways {
+		s.Actions = append(s.Actions, "states:SendTask"+way)
+	}
+	return []Statement{s}
+}
+
+func passRoles(why string) Statement {
+	return allow(why, ExecutionRole, "iam:PassRole").and(TaskRole).when("StringEquals", "iam:PassedToService", "ecs-tasks.amazonaws.com").implied()
+}
+
+// noForeignCode denies the overrides of StartBuild by which a build would run
+// something else, as somebody else, or with more rights. The keys exist to be
+// tested for presence
+// (https://docs.aws.amazon.com/codebuild/latest/userguide/action-context-keys.html);
+// that AWS refuses accordingly has not been tried on AWS.
+func noForeignCode() (denials []Statement) {
+	for _, key := range []string{
+		"source.buildspec", "source.location", "source.type", "secondarySources",
+		"environment.image", "environment.type", "environment.privilegedMode", "serviceRole",
+	} {
+		s := allow("a build runs what the deployment says", Projects, "codebuild:StartBuild").when("Null", "codebuild:"+key, "false")
+		s.Deny = true
+		denials = append(denials, s)
+	}
+	return denials
+}

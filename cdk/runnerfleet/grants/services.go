@@ -1,0 +1,35 @@
+package grants
+
+// services lists the permissions that AWS's services have in the fleet's name. No
+// code of the fleet's has these roles, but for builds and for job code.
+func services() map[string][]Statement {
+	return map[string][]Statement{
+		RoleTask: {},
+		RoleExecution: {
+			allow("logging in to ECR has no resource", All, "ecr:GetAuthorizationToken"),
+			allow("a task's image is pulled", Repository, "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"),
+			allow("a runner's log is written", RunnerLogs, "logs:CreateLogStream", "logs:PutLogEvents"),
+		},
+		RoleStateMachine: {
+			allow("the steps are called", Steps, "lambda:InvokeFunction"),
+			allow("failures are logged; log deliveries have no resources", All,
+				"logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", "logs:ListLogDeliveries",
+				"logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups"),
+			allow("active tracing; X-Ray has no resources for segments", All,
+				"xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"),
+		},
+		RoleBuild: {
+			allow("logging in to ECR has no resource", All, "ecr:GetAuthorizationToken"),
+			allow("images are pushed to this repository only", Repository,
+				"ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage",
+				"ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload", "ecr:PutImage"),
+			allow("the Dockerfiles and the entrypoint are read", BuildSource, "s3:GetObject", "s3:GetObjectVersion"),
+			allow("CodeBuild looks up where the bucket is", AssetBucket, "s3:GetBucketLocation"),
+			allow("a build's log is written", OwnLogs, "logs:CreateLogStream", "logs:PutLogEvents"),
+		},
+		RoleSchedule: {
+			allow("the sweep is called each minute", Sweep, "lambda:InvokeFunction"),
+			allow("a minute in which it could not be called is noted", MissedSweeps, "sqs:SendMessage"),
+		},
+	}
+}

@@ -1,0 +1,136 @@
+package runnerfleet
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscodebuild"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsecr"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/image"
+)
+
+// images are what builds and keeps the runner images.
+type images struct {
+	repository awsecr.Repository
+	project    string   // the one for x64; that for arm64, if there is one, has armSuffix
+	projects   []string // all of them
+}
+
+const armSuffix = "-arm64"
+
+// mostImages are kept in the repository. A fleet uses one revision of each image,
+// and builds one each month.
+const mostImages = 500
+
+// untaggedDays is how long an image is kept that lost its tag. No job waits so long
+// between its image's look-up and its task's start.
+const untaggedDays = 30
+
+// newRepository keeps images by count, the youngest first: an image in use may be
+// old if it was published by hand, and is among the last that go. A built one that
+// is gone all the same is missing for the next job, and built again. Tasks that run
+// have their image already.
+func newRepository(scope constructs.Construct) awsecr.Repository {
+	return awsecr.NewRepository(scope, jsii.String("Images"), &awsecr.RepositoryProps{
+		ImageScanOnPush: jsii.Bool(true),
+		EmptyOnDelete:   jsii.Bool(true),
+		RemovalPolicy:   awscdk.RemovalPolicy_DESTROY,
+		LifecycleRules: &[]*awsecr.LifecycleRule{
+			{
+				RulePriority: jsii.Number(1), TagStatus: awsecr.TagStatus_UNTAGGED, MaxImageAge: awscdk.Duration_Days(jsii.Number(untaggedDays)),
+				Description: jsii.String("Images without a tag"),
+			},
+			{
+				RulePriority: jsii.Number(2), TagStatus: awsecr.TagStatus_ANY, MaxImageCount: jsii.Number(mostImages),
+				Description: jsii.String("The oldest of very many images"),
+			},
+		},
+	})
+}
+
+func newImages(scope constructs.Construct, p Props, shop workshop, t things) images {
+	c := p.Config
+	made := images{repository: newRepository(scope), project: c.ImageBuildProject}
+	t.add(grants.Repository, made.repository.RepositoryArn())
+	if made.project == "" { // image: labels are refused then; the fleet's own images are built all the same
+		made.project = c.FleetName + "-images"
+	}
+	asset := assetOf("build source", shop.fillBuildSource(p))
+	source := awss3assets.NewAsset(scope, jsii.String("BuildSource"), &awss3assets.AssetProps{
+		Path: shop.source("runner/image"), AssetHashType: asset.AssetHashType, Bundling: asset.Bundling,
+	})
+	t.add(grants.BuildSource, source.Bucket().ArnForObjects(source.S3ObjectKey()))
+	t.add(grants.AssetBucket, source.Bucket().BucketArn())
+	logs := newLogGroup(scope, "BuildLogs", logFolder+c.FleetName+"/builds", c)
+	role := newRole(scope, "BuildRole", grants.RoleBuild, "codebuild.amazonaws.com", t, logs.LogGroupArn())
+
+	machines := []machine{{"Build", made.project, "LINUX_CONTAINER", "aws/codebuild/amazonlinux-x86_64-standard:5.0"}}
+	if hasARM(c) {
+		machines = append(machines, machine{"BuildArm64", made.project + armSuffix, "ARM_CONTAINER", "aws/codebuild/amazonlinux-aarch64-standard:3.0"})
+	}
+	var arns []*string
+	for _, m := range machines {
+		newProject(scope, c, m, source, made.repository, role.RoleArn(), logs.LogGroupName())
+		made.projects = append(made.projects, m.project)
+		arns = append(arns, stackOf(scope).FormatArn(&awscdk.ArnComponents{
+			Service: jsii.String("codebuild"), Resource: jsii.String("project"), ResourceName: jsii.String(m.project),
+		}))
+	}
+	t.add(grants.Projects, arns...)
+	return made
+}
+
+func hasARM(c Config) bool {
+	for _, class := range c.RunnerClassSizes {
+		if class.Arch == fleet.ARM64 {
+			return true
+		}
+	}
+	return false
+}
+
+// machine is what builds for one architecture.
+type machine struct{ id, project, kind, image string }
+
+// queuedMinutes is how long a build waits for its turn. CodeBuild would let it wait
+// for eight hours, and its job with it.
+const queuedMinutes = 15
+
+func newProject(scope constructs.Construct, c Config, m machine, source awss3assets.Asset, repository awsecr.Repository, roleARN, logGroup *string) {
+	variable := func(name string, value *string) *awscodebuild.CfnProject_EnvironmentVariableProperty {
+		return &awscodebuild.CfnProject_EnvironmentVariableProperty{Name: jsii.String(name), Value: value, Type: jsii.String("PLAINTEXT")}
+	}
+	project := awscodebuild.NewCfnProject(scope, jsii.String(m.id), &awscodebuild.CfnProjectProps{
+		Name:        jsii.String(m.project),
+		Description: jsii.String("Builds runner images of the fleet " + c.FleetName + ". Builds are started by the fleet, with environment variables only."),
+		ServiceRole: roleARN,
+		Source: &awscodebuild.CfnProject_SourceProperty{
+			Type:      jsii.String("S3"),
+			Location:  awscdk.Fn_Join(jsii.String("/"), &[]*string{source.S3BucketName(), source.S3ObjectKey()}),
+			BuildSpec: jsii.String(image.Buildspec),
+		},
+		Artifacts: &awscodebuild.CfnProject_ArtifactsProperty{Type: jsii.String("NO_ARTIFACTS")},
+		Environment: &awscodebuild.CfnProject_EnvironmentProperty{
+			Type: jsii.String(m.kind), Image: jsii.String(m.image), ComputeType: jsii.String("BUILD_GENERAL1_SMALL"),
+			PrivilegedMode: jsii.Bool(true), ImagePullCredentialsType: jsii.String("CODEBUILD"),
+			EnvironmentVariables: &[]*awscodebuild.CfnProject_EnvironmentVariableProperty{
+				variable("IMAGE_REPOSITORY", repository.RepositoryUri()),
+				variable("RUNNER_VERSION", jsii.String(c.RunnerVersion)),
+				variable("FLEET_NAME", jsii.String(c.FleetName)),
+			},
+		},
+		LogsConfig: &awscodebuild.CfnProject_LogsConfigProperty{
+			CloudWatchLogs: &awscodebuild.CfnProject_CloudWatchLogsConfigProperty{Status: jsii.String("ENABLED"), GroupName: logGroup},
+		},
+		TimeoutInMinutes:       jsii.Number(buildMinutes(c)),
+		QueuedTimeoutInMinutes: jsii.Number(queuedMinutes),
+	})
+	source.AddResourceMetadata(project, jsii.String("Source.Location"))
+}
+
+// buildMinutes is limits.build in whole minutes; CodeBuild knows no less than five.
+func buildMinutes(c Config) int { return max(5, int(c.Limits.Build.Minutes())) }

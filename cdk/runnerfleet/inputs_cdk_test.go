@@ -1,0 +1,341 @@
+//go:build cdk
+
+package runnerfleet_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// policyOf is what a function is told of the configuration.
+func policyOf(t *testing.T, built template, function string) fleet.Policy {
+	t.Helper()
+	var policy fleet.Policy
+	text, _ := built.function(function).variables()[deployment.EnvPolicy].(string)
+	if err := json.Unmarshal([]byte(text), &policy); err != nil {
+		t.Fatalf("function %s: %v", function, err)
+	}
+	return policy
+}
+
+// may tells which resources a function may do something to.
+func may(built template, function, action string) string {
+	role := at[string](built.function(function).Properties, "Role", "Fn::GetAtt", 0)
+	var resources []string
+	for _, s := range built.statements() {
+		if s.of == role && s.effect == "Allow" && slices.Contains(s.actions, action) {
+			resources = append(resources, s.resources...)
+		}
+	}
+	return strings.Join(resources, " ")
+}
+
+func env(built template, function, name string) any {
+	return built.function(function).variables()[name]
+}
+
+// inputs are all keys of the issue, with what each must change in the template. An
+// absent key is shown by the configuration that has none of them.
+var inputs = map[string]func(t *testing.T, without template){
+	"fleet_name": func(t *testing.T, _ template) {
+		built := of(t, "fleet_name: ci-2")
+		if name := built.function("webhook").Properties["FunctionName"]; name != "ci-2-webhook" {
+			t.Errorf("function %v", name)
+		}
+		if policyOf(t, built, "dispatch").FleetName != "ci-2" || built.Outputs["FleetName"].Value != "ci-2" {
+			t.Error("nobody is told the name")
+		}
+		if text := flat(built); strings.Contains(text, "fleet-runner") || strings.Contains(text, `"/fleet/`) || !strings.Contains(text, "stateMachine:ci-2-runner") {
+			t.Error("something has another fleet's name")
+		}
+	},
+	"max_runners": func(t *testing.T, _ template) {
+		if n := policyOf(t, of(t, "max_runners: 7"), "dispatch").MaxRunners; n != 7 {
+			t.Errorf("%d runners", n)
+		}
+	},
+	"required_label": func(t *testing.T, without template) {
+		if label := policyOf(t, of(t, "required_label: ours"), "webhook").RequiredLabel; label != "ours" || policyOf(t, without, "webhook").RequiredLabel != "" {
+			t.Errorf("label %q", label)
+		}
+	},
+	"github_repo": func(t *testing.T, without template) {
+		if diff := cmp.Diff([]string{"octo-org/example"}, policyOf(t, without, "webhook").Repositories); diff != "" {
+			t.Error(diff)
+		}
+	},
+	"github_pat": func(t *testing.T, without template) {
+		named := of(t, "github_pat: secretsmanager:ci/pat")
+		arn := "arn:aws:secretsmanager:eu-west-1:123456789012:secret:pat-AbCdEf"
+		byARN := of(t, "github_pat: "+arn)
+		for _, function := range []string{"dispatch", "claim", "sweep", "validate", "inspectrunner", "recordstatus"} {
+			if got := env(named, function, deployment.EnvGitHubPAT); got != "ci/pat" || !strings.Contains(may(named, function, "secretsmanager:GetSecretValue"), ":secret:ci/pat-??????") {
+				t.Errorf("%s reads %v and may read %s", function, got, may(named, function, "secretsmanager:GetSecretValue"))
+			}
+			if got := env(byARN, function, deployment.EnvGitHubPAT); got != arn || !strings.Contains(may(byARN, function, "secretsmanager:GetSecretValue"), arn) {
+				t.Errorf("%s reads %v", function, got)
+			}
+		}
+		if made, now := len(without.list("AWS::SecretsManager::Secret")), len(named.list("AWS::SecretsManager::Secret")); made != 3 || now != 2 {
+			t.Errorf("%d secrets are made, and %d of them if one is given", made, now)
+		}
+		if named.Outputs["GitHubPatSecret"].Value != "ci/pat" || !strings.HasSuffix(flat(named.Outputs["StoreGitHubPatCommand"].Value), `--secret-id ci/pat"]]}`) {
+			t.Errorf("outputs %v", named.Outputs)
+		}
+	},
+	"webhook_secret": func(t *testing.T, without template) {
+		built := of(t, "webhook_secret: secretsmanager:ci/hook", "webhook_secret_previous: secretsmanager:ci/old")
+		if env(built, "webhook", deployment.EnvWebhookSecret) != "ci/hook" || env(built, "webhook", deployment.EnvWebhookSecretPrevious) != "ci/old" {
+			t.Errorf("variables %v", built.function("webhook").variables())
+		}
+		for _, name := range []string{"ci/hook", "ci/old"} {
+			if !strings.Contains(may(built, "webhook", "secretsmanager:GetSecretValue"), ":secret:"+name+"-??????") {
+				t.Errorf("%s may not be read", name)
+			}
+		}
+		if env(without, "webhook", deployment.EnvWebhookSecretPrevious) != nil {
+			t.Error("there is a previous secret, and none is configured")
+		}
+		if !strings.Contains(flat(without.Outputs["ReadWebhookSecretCommand"].Value), "get-secret-value") {
+			t.Error("nothing says how the generated secret is read")
+		}
+	},
+	"subnet_ids": func(t *testing.T, without template) {
+		built := of(t, "subnet_ids: [subnet-0a1b2c3d, subnet-0b1b2c3d]", "security_groups: [sg-0a1b2c3d]")
+		if env(built, "runtask", deployment.EnvSubnets) != "subnet-0a1b2c3d,subnet-0b1b2c3d" || len(built.list("AWS::EC2::VPC")) != 0 {
+			t.Errorf("variables %v", built.function("runtask").variables())
+		}
+		if len(without.list("AWS::EC2::VPC")) != 1 || len(without.list("AWS::EC2::Subnet")) != 2 || len(without.list("AWS::EC2::NatGateway")) != 0 {
+			t.Error("no small VPC with two subnets and without NAT")
+		}
+	},
+	"security_groups": func(t *testing.T, without template) {
+		built := of(t, "subnet_ids: [subnet-0a1b2c3d]", "security_groups: [sg-0a1b2c3d, sg-0b1b2c3d]")
+		if env(built, "runtask", deployment.EnvSecurityGroups) != "sg-0a1b2c3d,sg-0b1b2c3d" || len(built.list("AWS::EC2::SecurityGroup")) != 0 {
+			t.Errorf("variables %v", built.function("runtask").variables())
+		}
+		if len(without.list("AWS::EC2::SecurityGroup")) != 1 {
+			t.Error("no group is made")
+		}
+	},
+	"vpc_id": func(t *testing.T, _ template) {
+		built := of(t, "subnet_ids: [subnet-0a1b2c3d]", "vpc_id: vpc-0a1b2c3d")
+		group := built.only("AWS::EC2::SecurityGroup")
+		if group.Properties["VpcId"] != "vpc-0a1b2c3d" || len(several(group.Properties["SecurityGroupEgress"])) != 1 {
+			t.Errorf("group %v", group.Properties)
+		}
+		if !strings.Contains(flat(env(built, "runtask", deployment.EnvSecurityGroups)), "GroupId") {
+			t.Error("tasks do not get the group")
+		}
+	},
+	"assign_public_ip": func(t *testing.T, without template) {
+		const own = "subnet_ids: [subnet-0a1b2c3d]\nsecurity_groups: [sg-0a1b2c3d]\n"
+		for want, built := range map[string]template{"true": of(t, own+"assign_public_ip: true"), "false": of(t, own)} {
+			if got := env(built, "runtask", deployment.EnvAssignPublicIP); got != want {
+				t.Errorf("got %v, want %s", got, want)
+			}
+		}
+		if env(without, "runtask", deployment.EnvAssignPublicIP) != "true" {
+			t.Error("tasks in public subnets have no address")
+		}
+	},
+	"runner_image_tag": func(t *testing.T, without template) {
+		if tag := policyOf(t, of(t, "runner_image_tag: v7"), "validate").BaseImage; tag != "v7" || policyOf(t, without, "validate").BaseImage != "base" {
+			t.Errorf("tag %q", tag)
+		}
+	},
+	"extra_runner_images": func(t *testing.T, _ template) {
+		built := synth(t, runnerfleet.Props{Config: parse(t, "extra_runner_images: {playwright: images/playwright/Dockerfile.ci}"), Dir: withExtraImage(t)})
+		if diff := cmp.Diff(map[string]string{"playwright": "images/playwright/Dockerfile.ci"}, policyOf(t, built, "validate").ExtraImages); diff != "" {
+			t.Error(diff)
+		}
+	},
+	"runner_class_sizes": func(t *testing.T, without template) {
+		built := of(t, "runner_class_sizes: {big: {cpu: 4096, memory: 8192, spot: true, ephemeral_storage: 50}}")
+		parameter := built.only("AWS::SSM::Parameter").Properties
+		var sizes map[string]fleet.Class
+		if err := json.Unmarshal([]byte(parameter["Value"].(string)), &sizes); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]fleet.Class{"big": {CPU: 4096, Memory: 8192, Arch: fleet.X64, Spot: true, EphemeralStorage: 50}}
+		if diff := cmp.Diff(want, sizes); diff != "" || parameter["Name"] != "/fleet/runner_class_sizes" || env(built, "webhook", deployment.EnvClassSizes) != parameter["Name"] {
+			t.Errorf("parameter %v: %s", parameter, diff)
+		}
+		if policyOf(t, built, "webhook").Classes != nil {
+			t.Error("the classes are in the environment too, where they would not change with the parameter")
+		}
+		arm := of(t, "runner_class_sizes: {small: {cpu: 512, memory: 1024, arch: arm64}}")
+		if len(without.list("AWS::CodeBuild::Project")) != 1 || len(arm.list("AWS::CodeBuild::Project")) != 2 {
+			t.Error("images for arm64 are built if, and only if, a class is arm64")
+		}
+	},
+	"event_bus_name": func(t *testing.T, without template) {
+		if name := of(t, "event_bus_name: jobs").only("AWS::Events::EventBus").Properties["Name"]; name != "jobs" {
+			t.Errorf("bus %v", name)
+		}
+		if name := without.only("AWS::Events::EventBus").Properties["Name"]; name != "fleet" {
+			t.Errorf("bus %v", name)
+		}
+	},
+	"image_build_project": func(t *testing.T, without template) {
+		built := of(t, "image_build_project: builder")
+		if name := built.only("AWS::CodeBuild::Project").Properties["Name"]; name != "builder" || env(built, "buildimage", deployment.EnvBuildProject) != name {
+			t.Errorf("project %v", name)
+		}
+		if name := without.only("AWS::CodeBuild::Project").Properties["Name"]; name != "fleet-images" {
+			t.Errorf("project %v", name)
+		}
+		if policyOf(t, built, "validate").NoOnDemandImages != "" || policyOf(t, without, "validate").NoOnDemandImages == "" {
+			t.Error("image: labels work with a project only")
+		}
+	},
+	"aws_region": func(t *testing.T, _ template) {
+		stack, _ := runnerfleet.NewStack(newApp(), runnerfleet.Props{Config: parse(t, "aws_region: eu-west-1")})
+		if *stack.Region() != "eu-west-1" || !strings.Contains(flat(templateOf(t, stack)), ":ecs:eu-west-1:") {
+			t.Errorf("region %s", *stack.Region())
+		}
+	},
+	"log_retention_days": func(t *testing.T, _ template) {
+		for id, group := range of(t, "log_retention_days: 7").list("AWS::Logs::LogGroup") {
+			if group.Properties["RetentionInDays"] != 7.0 {
+				t.Errorf("%s keeps for %v days", id, group.Properties["RetentionInDays"])
+			}
+		}
+	},
+	"github_url": func(t *testing.T, without template) {
+		if url := env(of(t, "github_url: https://github.example.com"), "claim", deployment.EnvGitHubURL); url != "https://github.example.com" || env(without, "claim", deployment.EnvGitHubURL) != "https://github.com" {
+			t.Errorf("url %v", url)
+		}
+	},
+	"limits": func(t *testing.T, without template) {
+		built := of(t, "limits: {build: 90m}")
+		if minutes := built.only("AWS::CodeBuild::Project").Properties["TimeoutInMinutes"]; minutes != 90.0 || without.only("AWS::CodeBuild::Project").Properties["TimeoutInMinutes"] != 60.0 {
+			t.Errorf("%v minutes", minutes)
+		}
+	},
+}
+
+// TestInputs shows what each key of the configuration changes.
+func TestInputs(t *testing.T) {
+	without := of(t)
+	for name, check := range inputs {
+		t.Run(name, func(t *testing.T) { check(t, without) })
+	}
+}
+
+// withExtraImage is a folder with an image of one's own.
+func withExtraImage(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"images/playwright/Dockerfile.ci":        "FROM scratch\n",
+		"images/playwright/files/hosts":          "127.0.0.1 localhost\n",
+		"images/playwright/node_modules/a/index": "installed\n",
+	} {
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestOutputs(t *testing.T) {
+	built := of(t)
+	var keys []string
+	for key, output := range built.Outputs {
+		keys = append(keys, key)
+		if output.Value == nil || output.Value == "" {
+			t.Errorf("output %s is empty", key)
+		}
+	}
+	want := append(slices.Clone(deployment.Outputs), "StoreGitHubPatCommand", "ReadWebhookSecretCommand")
+	slices.Sort(want)
+	slices.Sort(keys)
+	if diff := cmp.Diff(want, keys); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// names are the physical names that a template fixes.
+func names(built template) map[string]string {
+	found := map[string]string{}
+	for id, r := range built.Resources {
+		for _, property := range []string{"Name", "FunctionName", "LogGroupName", "StateMachineName", "AlarmName", "DashboardName", "RoleName", "QueueName", "TableName", "ClusterName", "RepositoryName", "EventBusName", "GroupName"} {
+			name, ok := r.Properties[property].(string)
+			if ok && (r.Type != "AWS::Logs::LogStream" && r.Type != "AWS::Events::Rule" && r.Type != "AWS::Lambda::Permission" && r.Type != "AWS::Lambda::EventInvokeConfig") {
+				found[r.Type+" "+name] = id
+			}
+		}
+	}
+	return found
+}
+
+// TestTwoFleets has two fleets in one app, and two in one stack.
+func TestTwoFleets(t *testing.T) {
+	one, two := runnerfleet.Props{Config: parse(t, "fleet_name: one")}, runnerfleet.Props{Config: parse(t, "fleet_name: two")}
+	app := newApp()
+	first, second := newStack(app, "first"), newStack(app, "second")
+	runnerfleet.New(first, "Fleet", one)
+	runnerfleet.New(second, "Fleet", two)
+	of := names(templateOf(t, first))
+	if len(of) < 30 {
+		t.Errorf("%d names: the test has missed some", len(of))
+	}
+	for name := range names(templateOf(t, second)) {
+		if id, both := of[name]; both {
+			t.Errorf("both have %s (%s)", name, id)
+		}
+	}
+
+	shared := newStack(newApp(), "shared")
+	runnerfleet.New(shared, "One", one)
+	two.OutputPrefix = "Two"
+	runnerfleet.New(shared, "Two", two)
+	both := templateOf(t, shared)
+	checkPolicies(t, both)
+	if n := len(both.list("AWS::Lambda::Function")); n != 2*len(deployment.Functions) || both.Outputs["TwoWebhookUrl"].Value == nil || both.Outputs["WebhookUrl"].Value == nil {
+		t.Errorf("%d functions, outputs %v", n, both.Outputs)
+	}
+	if strings.Contains(flat(both.function("webhook").variables()), "One") && strings.Contains(flat(both.function("webhook").variables()), "Two") {
+		t.Error("one fleet's webhook knows the other's things")
+	}
+}
+
+// TestAVPCOfOnesOwn is for apps that use the fleet as a library.
+func TestAVPCOfOnesOwn(t *testing.T) {
+	stack := newStack(newApp(), "own")
+	vpc := newVPC(stack, true)
+	runnerfleet.New(stack, "Fleet", runnerfleet.Props{Config: parse(t), VPC: vpc})
+	built := templateOf(t, stack)
+	if env(built, "runtask", deployment.EnvAssignPublicIP) != "false" || !strings.Contains(flat(env(built, "runtask", deployment.EnvSubnets)), "Private") || len(built.list("AWS::EC2::VPC")) != 1 {
+		t.Errorf("variables %v", built.function("runtask").variables())
+	}
+	public := newStack(newApp(), "public")
+	runnerfleet.New(public, "Fleet", runnerfleet.Props{Config: parse(t), VPC: newVPC(public, false)})
+	built = templateOf(t, public)
+	if env(built, "runtask", deployment.EnvAssignPublicIP) != "true" || len(built.list("AWS::EC2::SecurityGroup")) != 1 {
+		t.Errorf("variables %v", built.function("runtask").variables())
+	}
+	for name, props := range map[string]runnerfleet.Props{
+		"a VPC and subnet_ids": {Config: parse(t, "subnet_ids: [subnet-0a1b2c3d]", "security_groups: [sg-0a1b2c3d]"), VPC: vpc},
+		"no configuration":     {},
+	} {
+		if props.Check() == nil {
+			t.Errorf("%s: nothing is wrong", name)
+		}
+	}
+}

@@ -1,0 +1,378 @@
+package runnerfleet_test
+
+import (
+	"encoding/json"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/statemachine"
+)
+
+func TestThereIsAFunctionForEachFolder(t *testing.T) {
+	built := golden(t)
+	if n := len(built.list("AWS::Lambda::Function")); n != len(deployment.Functions) {
+		t.Errorf("%d functions for %d folders", n, len(deployment.Functions))
+	}
+	for _, name := range deployment.Functions {
+		p := built.function(name).Properties
+		got := []any{p["Runtime"], p["Architectures"], p["Handler"], at[string](p, "LoggingConfig", "LogFormat"), at[string](p, "TracingConfig", "Mode")}
+		if diff := cmp.Diff([]any{"provided.al2023", []any{"arm64"}, "bootstrap", "JSON", "Active"}, got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		if memory := at[float64](p, "MemorySize"); memory < 256 || memory > 512 {
+			t.Errorf("%s has %v MiB: too little for TLS at a cold start, or more than it needs", name, memory)
+		}
+	}
+}
+
+func TestNobodyWaitsForAFunctionThatGoesOn(t *testing.T) {
+	built := golden(t)
+	seconds := func(name string) float64 { return at[float64](built.function(name).Properties, "Timeout") }
+	if s := seconds("webhook"); s >= 10 {
+		t.Errorf("webhook may take %vs: GitHub gives up after ten", s)
+	}
+	if s := seconds("claim"); s >= 30 {
+		t.Errorf("claim may take %vs: the HTTP API gives up after thirty", s)
+	}
+	var definition struct {
+		States map[string]struct {
+			Resource       string
+			TimeoutSeconds float64
+		}
+	}
+	if err := json.Unmarshal(statemachine.Definition, &definition); err != nil {
+		t.Fatal(err)
+	}
+	held := 0
+	for name, state := range definition.States {
+		step, ok := strings.CutSuffix(strings.TrimPrefix(state.Resource, "${"), "FunctionArn}")
+		if !ok {
+			continue
+		}
+		held++
+		if s := seconds(strings.ToLower(step)); s >= state.TimeoutSeconds {
+			t.Errorf("state %s gives up after %vs, and its function may take %vs", name, state.TimeoutSeconds, s)
+		}
+	}
+	if held == 0 {
+		t.Error("no state was held to its function")
+	}
+}
+
+// TestPlaceholdersSubstitutionsFunctions reads all three from where they are.
+func TestPlaceholdersSubstitutionsFunctions(t *testing.T) {
+	built := golden(t)
+	machine := built.only("AWS::StepFunctions::StateMachine").Properties
+	placeholders := map[string]bool{}
+	for _, m := range regexp.MustCompile(`\$\{([^}]*)\}`).FindAllStringSubmatch(string(statemachine.Definition), -1) {
+		placeholders[m[1]] = true
+	}
+	substitutions := at[map[string]any](machine, "DefinitionSubstitutions")
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(placeholders)), slices.Sorted(maps.Keys(substitutions))); diff != "" {
+		t.Errorf("(-placeholders +substitutions)\n%s", diff)
+	}
+	invoked := ""
+	for _, s := range built.statements() {
+		if strings.Contains(s.of, "LifecycleRole") && slices.Contains(s.actions, "lambda:InvokeFunction") {
+			invoked = strings.Join(s.resources, " ")
+		}
+	}
+	for _, step := range statemachine.Functions {
+		id := at[string](substitutions[step+"FunctionArn"], "Fn::GetAtt", 0)
+		name, _ := built.Resources[id].Properties["FunctionName"].(string)
+		if name != "fleet-"+strings.ToLower(step) || !strings.Contains(invoked, `"`+id+`"`) {
+			t.Errorf("step %s is function %q (%s), and may be invoked: %s", step, name, id, invoked)
+		}
+	}
+	if strings.Count(invoked, "Fn::GetAtt") != len(statemachine.Functions) {
+		t.Errorf("the state machine may invoke %s", invoked)
+	}
+}
+
+func TestTheStateMachineIsTracedAndLogsNoData(t *testing.T) {
+	machine := golden(t).only("AWS::StepFunctions::StateMachine").Properties
+	if at[bool](machine, "LoggingConfiguration", "IncludeExecutionData") || at[string](machine, "LoggingConfiguration", "Level") != "ERROR" || !at[bool](machine, "TracingConfiguration", "Enabled") {
+		t.Errorf("logging %v, tracing %v", machine["LoggingConfiguration"], machine["TracingConfiguration"])
+	}
+	// It starts by its name: whoever starts it is made before it.
+	if machine["StateMachineName"] != "fleet-runner" || !strings.Contains(flat(golden(t).function("dispatch").variables()[deployment.EnvStateMachine]), ":stateMachine:fleet-runner") {
+		t.Errorf("state machine %v", machine["StateMachineName"])
+	}
+}
+
+func TestTheTableIsWhatTheStoreNeeds(t *testing.T) {
+	p := golden(t).only("AWS::DynamoDB::Table").Properties
+	want := dynamo.TableDefinition()
+	keys := func(schema any) (names []string) {
+		for _, key := range several(schema) {
+			names = append(names, at[string](key, "KeyType")+" "+at[string](key, "AttributeName"))
+		}
+		return names
+	}
+	if diff := cmp.Diff([]string{"HASH " + want.PartitionKey, "RANGE " + want.SortKey}, keys(p["KeySchema"])); diff != "" {
+		t.Error(diff)
+	}
+	indexes := several(p["GlobalSecondaryIndexes"])
+	if len(indexes) != len(want.Indexes) {
+		t.Fatalf("%d indexes, want %d", len(indexes), len(want.Indexes))
+	}
+	for i, index := range want.Indexes {
+		if at[string](indexes[i], "IndexName") != index.Name || at[string](indexes[i], "Projection", "ProjectionType") != "KEYS_ONLY" {
+			t.Errorf("index %v, want %s", indexes[i], index.Name)
+		}
+		if diff := cmp.Diff([]string{"HASH " + index.PartitionKey, "RANGE " + index.SortKey}, keys(at[any](indexes[i], "KeySchema"))); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if p["BillingMode"] != "PAY_PER_REQUEST" || !at[bool](p, "PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled") ||
+		at[string](p, "TimeToLiveSpecification", "AttributeName") != want.TTL || !at[bool](p, "TimeToLiveSpecification", "Enabled") || p["TableName"] != nil {
+		t.Errorf("table %v", p)
+	}
+}
+
+func TestRulesHearWhatTheFleetActsOn(t *testing.T) {
+	built := golden(t)
+	got := map[string]string{}
+	for _, r := range built.list("AWS::Events::Rule") {
+		pattern := at[map[string]any](r.Properties, "EventPattern")
+		source := at[string](pattern, "source", 0)
+		bus := "default"
+		if r.Properties["EventBusName"] != nil {
+			bus = "own"
+		}
+		got[source+" on "+bus] = flat(pattern)
+	}
+	if len(got) != 4 {
+		t.Errorf("rules %v", got)
+	}
+	for rule, parts := range map[string][]string{
+		"ecsrunner.webhook on own": {fleet.WebhookSource, fleet.SweepSource, "ecsrunner.cli"},
+		"aws.ecs on default":       {fleet.TaskEvent, `"clusterArn":[{"Fn::GetAtt"`, `"lastStatus":["PENDING","RUNNING","STOPPED"]`},
+		"aws.codebuild on default": {fleet.BuildEvent, "CodeBuild Build Phase Change", `"project-name":["fleet-images"]`},
+		"aws.states on default":    {fleet.ExecutionEvent, ":stateMachine:fleet-runner", `"status":["FAILED","TIMED_OUT","ABORTED"]`},
+	} {
+		for _, part := range parts {
+			if !strings.Contains(got[rule], part) {
+				t.Errorf("rule %s is %s, without %s", rule, got[rule], part)
+			}
+		}
+	}
+}
+
+func TestRoutesHaveLimitsOfTheirOwn(t *testing.T) {
+	built := golden(t)
+	settings := at[map[string]any](built.only("AWS::ApiGatewayV2::Stage").Properties, "RouteSettings")
+	var keys []string
+	for id, route := range built.list("AWS::ApiGatewayV2::Route") {
+		key := at[string](route.Properties, "RouteKey")
+		keys = append(keys, key)
+		if at[float64](settings, key, "ThrottlingRateLimit") == 0 || at[float64](settings, key, "ThrottlingBurstLimit") == 0 {
+			t.Errorf("%s has no limit", key)
+		}
+		if !strings.Contains(flat(built.only("AWS::ApiGatewayV2::Stage").DependsOn), id) {
+			t.Errorf("the stage may be made before route %s, which its limits name", key)
+		}
+	}
+	slices.Sort(keys)
+	if diff := cmp.Diff([]string{"POST /runners/{id}/claim", "POST /webhook"}, keys); diff != "" {
+		t.Error(diff)
+	}
+	format := at[string](built.only("AWS::ApiGatewayV2::Stage").Properties, "AccessLogSettings", "Format")
+	for _, never := range []string{"authorizer", "header", "body", "querystring"} {
+		if format == "" || strings.Contains(strings.ToLower(format), never) {
+			t.Errorf("access log %q", format)
+		}
+	}
+}
+
+func TestFailedEventsAreDrivenAgainAndThenKept(t *testing.T) {
+	built := golden(t)
+	failed := at[string](built.function("sweep").variables()[deployment.EnvFailedEvents], "Ref")
+	lost := at[string](built.Resources[failed].Properties, "RedrivePolicy", "deadLetterTargetArn", "Fn::GetAtt", 0)
+	if days := at[float64](built.Resources[lost].Properties, "MessageRetentionPeriod") / 86400; days != 14 {
+		t.Errorf("lost events are kept for %v days", days)
+	}
+	if hidden := at[float64](built.Resources[failed].Properties, "VisibilityTimeout"); hidden < at[float64](built.function("sweep").Properties, "Timeout") {
+		t.Errorf("an event is seen again after %vs, while the sweep may still handle it", hidden)
+	}
+	alarmed := false
+	for _, alarm := range built.list("AWS::CloudWatch::Alarm") {
+		alarmed = alarmed || strings.Contains(flat(alarm.Properties), lost)
+	}
+	if !alarmed {
+		t.Error("nobody hears of lost events")
+	}
+	for _, policy := range built.list("AWS::SQS::QueuePolicy") {
+		if at[string](policy.Properties, "Queues", 0, "Ref") == failed && strings.Count(flat(policy.Properties), "events.amazonaws.com") != len(built.list("AWS::Events::Rule")) {
+			t.Error("not every rule may send what it could not deliver")
+		}
+	}
+}
+
+func TestTheSweepRunsEachMinute(t *testing.T) {
+	schedule := golden(t).only("AWS::Scheduler::Schedule").Properties
+	if schedule["ScheduleExpression"] != "rate(1 minute)" || at[float64](schedule, "Target", "RetryPolicy", "MaximumRetryAttempts") != 0 {
+		t.Errorf("schedule %v", schedule)
+	}
+}
+
+func TestTheClusterHasBothCapacityProviders(t *testing.T) {
+	if diff := cmp.Diff([]any{"FARGATE", "FARGATE_SPOT"}, golden(t).only("AWS::ECS::Cluster").Properties["CapacityProviders"]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestImagesGoByAgeOnlyWithoutATag(t *testing.T) {
+	repository := golden(t).only("AWS::ECR::Repository").Properties
+	var policy struct {
+		Rules []struct {
+			Selection struct{ TagStatus, CountType string }
+		}
+	}
+	if err := json.Unmarshal([]byte(at[string](repository, "LifecyclePolicy", "LifecyclePolicyText")), &policy); err != nil {
+		t.Fatal(err)
+	}
+	for _, rule := range policy.Rules {
+		if s := rule.Selection; s.TagStatus != "untagged" && s.CountType != "imageCountMoreThan" {
+			t.Errorf("an image in use could go by its age: %+v", s)
+		}
+	}
+	if len(policy.Rules) != 2 || !at[bool](repository, "EmptyOnDelete") {
+		t.Errorf("repository %v", repository)
+	}
+}
+
+func TestBuildsAreToldWhereImagesGo(t *testing.T) {
+	built := golden(t)
+	p := built.only("AWS::CodeBuild::Project").Properties
+	if at[string](p, "Source", "Type") != "S3" || at[float64](p, "QueuedTimeoutInMinutes") != 15 || p["ConcurrentBuildLimit"] != nil {
+		t.Errorf("project %v", p)
+	}
+	set := map[string]bool{}
+	for _, variable := range several(at[any](p, "Environment", "EnvironmentVariables")) {
+		set[at[string](variable, "Name")] = true
+	}
+	if !set["IMAGE_REPOSITORY"] || !set["FLEET_NAME"] || !set["RUNNER_VERSION"] || len(set) != 3 {
+		t.Errorf("variables %v", set)
+	}
+}
+
+func TestAlarmsAreThere(t *testing.T) {
+	metrics := ""
+	silent := false
+	for _, alarm := range golden(t).list("AWS::CloudWatch::Alarm") {
+		metrics += flat(alarm.Properties)
+		if strings.Contains(flat(alarm.Properties), `"MetricName":"`+deployment.MetricWebhookAccepted+`"`) {
+			silent = alarm.Properties["TreatMissingData"] == "breaching" && alarm.Properties["ComparisonOperator"] == "LessThanThreshold"
+		}
+		if alarm.Properties["AlarmActions"] != nil {
+			t.Error("an alarm acts by itself")
+		}
+	}
+	for _, metric := range []string{"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted", "ExecutionThrottled", "ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible", "Throttles", deployment.MetricClaimConflict, deployment.MetricWaitingRuns} {
+		if !strings.Contains(metrics, `"MetricName":"`+metric+`"`) {
+			t.Errorf("no alarm looks at %s", metric)
+		}
+	}
+	if !silent {
+		t.Error("nobody hears when no webhook comes any more")
+	}
+	for _, m := range regexp.MustCompile(`"Metrics":\[(.*?)\],"Threshold"`).FindAllStringSubmatch(metrics, -1) {
+		if n := strings.Count(m[1], `"MetricStat"`); n > 10 {
+			t.Errorf("an alarm has %d metrics: CloudWatch takes ten", n)
+		}
+	}
+}
+
+func TestTheDashboardShowsTheFleetsMetrics(t *testing.T) {
+	body := flat(golden(t).only("AWS::CloudWatch::Dashboard").Properties)
+	for _, shown := range []string{
+		deployment.MetricQueueTime, "p50", "p99", "ExecutionsStarted", deployment.MetricRunnerFailed, deployment.MetricOpenRunners,
+		deployment.MetricWaitingRuns, deployment.MetricRepairs, deployment.MetricWebhookAccepted, deployment.MetricWebhookRejected, deployment.MetricClaimConflict,
+	} {
+		if !strings.Contains(body, shown) {
+			t.Errorf("the dashboard does not show %s", shown)
+		}
+	}
+}
+
+// TestRolesHaveTheirGrants holds what the template allows to package grants.
+func TestRolesHaveTheirGrants(t *testing.T) {
+	built := golden(t)
+	roles := map[string]string{grants.RoleTask: "TaskRole", grants.RoleExecution: "ExecutionRole", grants.RoleStateMachine: "LifecycleRole", grants.RoleBuild: "BuildRole", grants.RoleSchedule: "ScheduleRole"}
+	for _, name := range deployment.Functions {
+		roles[name] = at[string](built.function(name).Properties, "Role", "Fn::GetAtt", 0)
+	}
+	if n := len(built.list("AWS::IAM::Role")); n != len(roles) {
+		t.Errorf("%d roles, and %d are known", n, len(roles))
+	}
+	for name, id := range roles {
+		var got, want []string
+		for _, s := range built.statements() {
+			if s.of == id || strings.HasPrefix(s.of, "Fleet"+id) {
+				got = append(got, line(s.effect, s.actions, at[map[string]any](s.raw, "Condition")))
+			}
+		}
+		for _, s := range grants.Of(name) {
+			effect, conditions := "Allow", map[string]any{}
+			if s.Deny {
+				effect = "Deny"
+			}
+			for operator, keys := range s.Conditions {
+				conditions[operator] = keys
+			}
+			want = append(want, line(effect, s.Actions, conditions))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-granted +in the template):\n%s", name, diff)
+		}
+	}
+}
+
+// line is a statement without its resources and the values of its conditions, some
+// of which only AWS knows.
+func line(effect string, actions []string, conditions map[string]any) string {
+	var keys []string
+	for operator, values := range conditions {
+		switch values := values.(type) {
+		case map[string]any:
+			keys = append(keys, operator+" "+strings.Join(slices.Sorted(maps.Keys(values)), " "))
+		case map[string]string:
+			keys = append(keys, operator+" "+strings.Join(slices.Sorted(maps.Keys(values)), " "))
+		}
+	}
+	return effect + " " + strings.Join(actions, " ") + " " + strings.Join(keys, " ")
+}
+
+// TestFunctionsGetTheirVariables lists what each function is told.
+func TestFunctionsGetTheirVariables(t *testing.T) {
+	want := map[string]string{
+		"webhook":                "CLASS_SIZES_PARAM EVENT_BUS_NAME FLEET_POLICY WEBHOOK_SECRET",
+		"dispatch":               "CLUSTER_ARN FLEET_POLICY GITHUB_PAT_SECRET GITHUB_URL IMAGE_BUILD_PROJECT RUNNER_STATE_TABLE STATE_MACHINE_ARN",
+		"claim":                  "CLAIM_KEY_SECRET FLEET_POLICY GITHUB_PAT_SECRET GITHUB_URL RUNNER_STATE_TABLE",
+		"sweep":                  "CLASS_SIZES_PARAM CLUSTER_ARN EVENT_BUS_NAME FAILED_EVENTS_QUEUE_URL FLEET_POLICY GITHUB_PAT_SECRET GITHUB_URL IMAGE_BUILD_PROJECT RUNNER_STATE_TABLE STATE_MACHINE_ARN",
+		"validate":               "CLASS_SIZES_PARAM CLUSTER_ARN FLEET_POLICY GITHUB_PAT_SECRET GITHUB_URL RUNNER_STATE_TABLE STATE_MACHINE_ARN",
+		"resolveimage":           "IMAGE_REPOSITORY RUNNER_STATE_TABLE",
+		"buildimage":             "FLEET_POLICY IMAGE_BUILD_PROJECT RUNNER_STATE_TABLE",
+		"registertaskdefinition": "EXECUTION_ROLE_ARN FLEET_POLICY IMAGE_REPOSITORY RUNNER_LOG_GROUP RUNNER_STATE_TABLE TASK_ROLE_ARN",
+		"runtask":                "API_URL ASSIGN_PUBLIC_IP CLAIM_KEY_SECRET CLUSTER_ARN FLEET_POLICY RUNNER_STATE_TABLE SECURITY_GROUP_IDS SUBNET_IDS",
+		"inspectrunner":          "CLUSTER_ARN FLEET_POLICY GITHUB_PAT_SECRET GITHUB_URL RUNNER_STATE_TABLE STATE_MACHINE_ARN",
+		"recordstatus":           "CLUSTER_ARN EVENT_BUS_NAME FLEET_POLICY GITHUB_PAT_SECRET GITHUB_URL RUNNER_STATE_TABLE STATE_MACHINE_ARN",
+	}
+	built, got := golden(t), map[string]string{}
+	for _, name := range deployment.Functions {
+		got[name] = strings.Join(slices.Sorted(maps.Keys(built.function(name).variables())), " ")
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}

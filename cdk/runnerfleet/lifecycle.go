@@ -1,0 +1,50 @@
+package runnerfleet
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/statemachine"
+)
+
+func stateMachineName(c Config) string { return c.FleetName + "-runner" }
+
+// nameStateMachine is the state machine's ARN, put together from its name: the
+// functions that start it are made first, since it calls some of them.
+func nameStateMachine(scope constructs.Construct, c Config, t things) *string {
+	arn := func(resource, name string) *string {
+		return stackOf(scope).FormatArn(&awscdk.ArnComponents{
+			Service: jsii.String("states"), Resource: jsii.String(resource), ResourceName: jsii.String(name), ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
+		})
+	}
+	machine := arn("stateMachine", stateMachineName(c))
+	t.add(grants.StateMachine, machine)
+	t.add(grants.Executions, arn("execution", stateMachineName(c)+":*"))
+	return machine
+}
+
+// newStateMachine deploys runner.asl.json as it is. Its log has failures and no data.
+func newStateMachine(parent constructs.Construct, c Config, t things, functions map[string]awslambda.IFunction) awsstepfunctions.StateMachine {
+	scope := constructs.NewConstruct(parent, jsii.String("Lifecycle"))
+	substitutions := map[string]*string{}
+	for step, function := range stepFunctions(functions) {
+		substitutions[step+"FunctionArn"] = function.FunctionArn()
+	}
+	return awsstepfunctions.NewStateMachine(scope, jsii.String("StateMachine"), &awsstepfunctions.StateMachineProps{
+		StateMachineName:        jsii.String(stateMachineName(c)),
+		DefinitionBody:          awsstepfunctions.DefinitionBody_FromString(jsii.String(string(statemachine.Definition))),
+		DefinitionSubstitutions: &substitutions,
+		Role:                    newRole(scope, "Role", grants.RoleStateMachine, "states.amazonaws.com", t, nil),
+		TracingEnabled:          jsii.Bool(true),
+		RemovalPolicy:           awscdk.RemovalPolicy_DESTROY,
+		Logs: &awsstepfunctions.LogOptions{
+			Destination:          newLogGroup(scope, "Logs", vendedFolder+c.FleetName+"/executions", c),
+			Level:                awsstepfunctions.LogLevel_ERROR,
+			IncludeExecutionData: jsii.Bool(false),
+		},
+	})
+}

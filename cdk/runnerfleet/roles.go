@@ -1,0 +1,59 @@
+package runnerfleet
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
+)
+
+// things are the ARNs of what was made, by their names in package grants.
+type things map[string][]string
+
+func (t things) add(name string, arns ...*string) {
+	t[name] = []string{}
+	for _, arn := range arns {
+		t[name] = append(t[name], *arn)
+	}
+}
+
+// newRole makes a role with exactly the permissions of package grants. Nothing can
+// add to it: the CDK's own grants are ignored.
+func newRole(scope constructs.Construct, id, name, service string, t things, ownLogs *string) awsiam.IRole {
+	all := things{}
+	for key, arns := range t {
+		all[key] = arns
+	}
+	if ownLogs != nil {
+		all.add(grants.OwnLogs, ownLogs)
+	}
+	statements, err := grants.Resolve(grants.Of(name), all)
+	if err != nil {
+		panic(err) // a thing that is made too late: every synthesis fails
+	}
+	props := &awsiam.RoleProps{AssumedBy: awsiam.NewServicePrincipal(jsii.String(service), nil)}
+	if len(statements) > 0 {
+		props.InlinePolicies = &map[string]awsiam.PolicyDocument{"grants": document(statements)}
+	}
+	return awsiam.NewRole(scope, jsii.String(id), props).WithoutPolicyUpdates(nil)
+}
+
+func document(statements []grants.Statement) awsiam.PolicyDocument {
+	document := awsiam.NewPolicyDocument(nil)
+	for _, s := range statements {
+		props := &awsiam.PolicyStatementProps{Actions: texts(s.Actions...), Resources: texts(s.Resources...), Effect: awsiam.Effect_ALLOW}
+		if s.Deny {
+			props.Effect = awsiam.Effect_DENY
+		}
+		if len(s.Conditions) > 0 {
+			conditions := map[string]any{}
+			for operator, keys := range s.Conditions {
+				conditions[operator] = keys
+			}
+			props.Conditions = &conditions
+		}
+		document.AddStatements(awsiam.NewPolicyStatement(props))
+	}
+	return document
+}

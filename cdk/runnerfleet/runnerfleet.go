@@ -1,0 +1,124 @@
+// Package runnerfleet deploys a fleet with the CDK, from this repository's own app
+// or from anybody else's.
+//
+// The surprising fact: the functions are compiled while the app runs, with the
+// local Go toolchain, in this module's own source folder. An app in another module
+// needs no go.sum entries for them, and no Docker.
+//
+// The CDK for Go must be used from one goroutine.
+package runnerfleet
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsecr"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/config"
+)
+
+// Config is the configuration of one fleet: fleet.yaml, checked and with its
+// defaults. It comes from FromEnvironment, Load or Parse.
+type Config = config.Config
+
+// Props say what to deploy.
+type Props struct {
+	Config Config
+	// Dir is what the paths of extra_runner_images begin from: the folder of
+	// fleet.yaml. "" is the working directory.
+	Dir string
+	// VPC is where tasks run, in place of the configuration's subnet_ids: in its
+	// private subnets with a way out if it has some, else in its public ones with a
+	// public address each. A security group that lets traffic out is made there.
+	VPC awsec2.IVpc
+	// Subnets selects other subnets of VPC.
+	Subnets *awsec2.SubnetSelection
+	// OutputPrefix is put in front of the outputs' names. `ecsrunner --stack` finds
+	// a fleet by the names without one, so it is for a second fleet in a stack.
+	OutputPrefix string
+}
+
+// Fleet is what was made, for whoever wants to build on it.
+type Fleet struct {
+	WebhookURL   *string // for GitHub's webhook
+	Table        awsdynamodb.ITable
+	ClusterName  *string
+	ClusterARN   *string
+	StateMachine awsstepfunctions.IStateMachine
+	Repository   awsecr.IRepository
+	Bus          awsevents.IEventBus            // has an event runner.status for every runner that ended
+	Functions    map[string]awslambda.IFunction // by their folders below functions/
+	Alarms       []awscloudwatch.Alarm          // without actions
+}
+
+// fleetTag is on everything that can have a tag, as it is on tasks. It is the same
+// as ecsfleet.FleetTag: that package would bring the SDK along.
+const fleetTag = "ecsrunner:fleet"
+
+// New makes a fleet in the stack of scope. It panics with what Props.Check says.
+// Several fleets may share a stack if their fleet_name differs.
+func New(scope constructs.Construct, id string, props Props) Fleet {
+	if err := props.Check(); err != nil {
+		panic(err)
+	}
+	shop, err := openWorkshop()
+	if err != nil {
+		panic(err)
+	}
+	fleet := constructs.NewConstruct(scope, jsii.String(id))
+	awscdk.Tags_Of(fleet).Add(jsii.String(fleetTag), jsii.String(props.Config.FleetName), nil)
+
+	c := props.Config
+	things := things{}
+	secrets := newSecrets(fleet, c, things)
+	table := newTable(fleet, things)
+	classSizes := newClassSizes(fleet, c, things)
+	network := newNetwork(fleet, props)
+	tasks := newCluster(fleet, c, things)
+	images := newImages(fleet, props, shop, things)
+	execution, task := taskRoles(fleet, things)
+	events := newEvents(fleet, c, things)
+	api := newAPI(fleet, c)
+	stateMachineARN := nameStateMachine(fleet, c, things)
+
+	functions := newFunctions(fleet, c, shop, things, events, environment{
+		policy: policyJSON(c), classSizes: classSizes, table: table.TableName(), stateMachine: stateMachineARN,
+		bus: events.bus.EventBusName(), failedEvents: events.failed.QueueUrl(), gitHubURL: jsii.String(c.GitHubURL), apiURL: api.AttrApiEndpoint(),
+		cluster: tasks.arn, executionRole: execution.RoleArn(), taskRole: task.RoleArn(), runners: tasks.logs.LogGroupName(),
+		secrets: secrets, images: images, network: network,
+	})
+	things[grants.Steps], things[grants.Sweep] = stepARNs(functions), []string{*functions["sweep"].FunctionArn()}
+	stateMachine := newStateMachine(fleet, c, things, functions)
+	addRoutes(fleet, c, api, functions)
+	addRules(fleet, c, events, functions["dispatch"], tasks, images, stateMachineARN)
+	addSchedule(fleet, things, events, functions["sweep"])
+
+	made := Fleet{
+		WebhookURL: awscdk.Fn_Join(jsii.String(""), &[]*string{api.AttrApiEndpoint(), jsii.String(webhookPath)}),
+		Table:      table, ClusterName: tasks.name, ClusterARN: tasks.arn, StateMachine: stateMachine,
+		Repository: images.repository, Bus: events.bus, Functions: functions,
+	}
+	made.Alarms = newAlarms(fleet, c, made, events)
+	newDashboard(fleet, c, made, events)
+	addOutputs(fleet, props, made, secrets, classSizes, tasks, images)
+	explainFindings(fleet)
+	return made
+}
+
+// stackOf is the stack that a construct is in.
+func stackOf(scope constructs.Construct) awscdk.Stack { return awscdk.Stack_Of(scope) }
+
+func texts(values ...string) *[]*string {
+	out := make([]*string, len(values))
+	for i, value := range values {
+		out[i] = jsii.String(value)
+	}
+	return &out
+}

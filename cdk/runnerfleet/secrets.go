@@ -1,0 +1,73 @@
+package runnerfleet
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/config"
+)
+
+// secrets are the names or ARNs of the fleet's secrets, never what is in them.
+type secrets struct {
+	gitHubPAT, webhook, webhookPrevious, claimKey *string // webhookPrevious is nil unless configured
+}
+
+func newSecrets(scope constructs.Construct, c Config, t things) secrets {
+	made := secrets{
+		gitHubPAT: secretID(scope, "GitHubPat", c.GitHubPAT, config.DefaultGitHubPAT,
+			"GitHub personal access token of the runner fleet "+c.FleetName+". What is in it at first is a random text and no token: see the output "+outputStorePAT),
+		webhook: secretID(scope, "WebhookSecret", c.WebhookSecret, config.DefaultWebhookSecret,
+			"What GitHub signs webhooks for the runner fleet "+c.FleetName+" with"),
+		claimKey: generate(scope, "ClaimKey", "Key of the claim tokens of the runner fleet "+c.FleetName),
+	}
+	webhooks := secretARNs(scope, made.webhook)
+	if c.WebhookSecretPrevious != "" {
+		id, _ := c.WebhookSecretPrevious.AWSSecret()
+		made.webhookPrevious = jsii.String(id)
+		webhooks = append(webhooks, secretARNs(scope, made.webhookPrevious)...)
+	}
+	t.add(grants.GitHubPAT, secretARNs(scope, made.gitHubPAT)...)
+	t.add(grants.WebhookSecrets, webhooks...)
+	t.add(grants.ClaimKey, made.claimKey)
+	return made
+}
+
+// secretID is the secret that the configuration names, or one that is made.
+func secretID(scope constructs.Construct, id string, ref, byDefault config.SecretRef, description string) *string {
+	if ref == byDefault {
+		return generate(scope, id, description)
+	}
+	name, ok := ref.AWSSecret()
+	if !ok {
+		panic("a secret that is not on AWS: the configuration was not checked for AWS; use Load, Parse or FromEnvironment")
+	}
+	return jsii.String(name)
+}
+
+// generate makes a secret of 64 random letters and digits. Its name is left to
+// CloudFormation: a deleted secret's name is taken for weeks.
+func generate(scope constructs.Construct, id, description string) *string {
+	return awssecretsmanager.NewSecret(scope, jsii.String(id), &awssecretsmanager.SecretProps{
+		Description:          jsii.String(description),
+		GenerateSecretString: &awssecretsmanager.SecretStringGenerator{PasswordLength: jsii.Number(64), ExcludePunctuation: jsii.Bool(true)},
+		RemovalPolicy:        awscdk.RemovalPolicy_DESTROY,
+	}).SecretArn()
+}
+
+// secretARNs are the ARNs that a secret may have which was given by its name or
+// ARN: Secrets Manager adds a dash and six characters, which people leave out.
+func secretARNs(scope constructs.Construct, id *string) []*string {
+	const added = "-??????"
+	if *awscdk.Token_IsUnresolved(*id) {
+		return []*string{id}
+	}
+	if _, isARN := config.SecretRef(*id).AWSSecret(); isARN {
+		return []*string{id, jsii.String(*id + added)}
+	}
+	return []*string{stackOf(scope).FormatArn(&awscdk.ArnComponents{
+		Service: jsii.String("secretsmanager"), Resource: jsii.String("secret"), ResourceName: jsii.String(*id + added), ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
+	})}
+}

@@ -1,0 +1,125 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func context(pairs ...string) []Override {
+	var out []Override
+	for i := 0; i < len(pairs); i += 2 {
+		out = append(out, Override{Key: pairs[i], Text: pairs[i+1], From: "CDK context"})
+	}
+	return out
+}
+
+func TestOverridesWin(t *testing.T) {
+	tests := map[string]struct {
+		file      string
+		overrides []Override
+		check     func(Config) any
+		want      any
+	}{
+		"a text":                    {"github_repo: o/r", context("github_repo", "o/other"), func(c Config) any { return []string(c.Repositories) }, []string{"o/other"}},
+		"a number":                  {"github_repo: o/r\nmax_runners: 3", context("max_runners", "5"), func(c Config) any { return c.MaxRunners }, 5},
+		"true or false":             {"github_repo: o/r", context("allow_public_repositories", "true"), func(c Config) any { return c.AllowPublicRepositories }, true},
+		"a list as JSON":            {"github_repo: o/r", context("github_repo", `["o/a","o/b"]`), func(c Config) any { return []string(c.Repositories) }, []string{"o/a", "o/b"}},
+		"a map as JSON, all of it":  {"github_repo: o/r", context("runner_class_sizes", `{"big":{"cpu":4096,"memory":8192}}`), func(c Config) any { return len(c.RunnerClassSizes) }, 1},
+		"a map of times":            {"github_repo: o/r", context("limits", `{"idle":"2m"}`), func(c Config) any { return c.Limits.Idle.String() }, "2m0s"},
+		"no file at all":            {"", context("github_repo", "o/r"), func(c Config) any { return c.FleetName }, "fleet"},
+		"a mistake that is no more": {"github_repo: o/r\nmax_runners: many", context("max_runners", "5"), func(c Config) any { return c.MaxRunners }, 5},
+		"a key without a value":     {"github_repo: o/r\nmax_runners:", context("max_runners", "5"), func(c Config) any { return c.MaxRunners }, 5},
+		"what depends on it": {"github_repo: o/r\nsubnet_ids: [subnet-0a1b2c3d]\nsecurity_groups: [sg-0a1b2c3d]", context("subnet_ids", "[]", "security_groups", "[]"),
+			func(c Config) any { return c.AssignPublicIP }, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			c, err := Source{Data: []byte(test.file), File: "fleet.yaml", Overrides: test.overrides}.Parse()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, test.check(c)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestProblemsSayWhereTheyStand(t *testing.T) {
+	_, err := Source{
+		Data: []byte("max_runners: 0\nlimits: {idle: 5}\nrunner_image_tag: '-'"), File: "fleet.yaml",
+		Overrides: context("limits", `{"start":"never","idle":"1m"}`, "github_rep", "o/r", "runner_image_tag", "[", "aws_region", "null", "fleet_name", "UPPER"),
+	}.Parse()
+	if err == nil {
+		t.Fatal("nothing is wrong")
+	}
+	want := []string{
+		"fleet.yaml:1: max_runners: is 0",
+		"CDK context: aws_region: has no value",
+		"CDK context: fleet_name: ",
+		"CDK context: github_rep: is no key of this configuration; did you mean github_repo?",
+		"fleet.yaml: github_repo: is missing",
+		"CDK context: limits.start: ",
+		"CDK context: runner_image_tag: is no YAML",
+	}
+	got := strings.Split(err.Error(), "\n")
+	for i, line := range got {
+		if i >= len(want) || !strings.HasPrefix(line, want[i]) {
+			t.Errorf("got %q", line)
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("%d problems, want %d", len(got), len(want))
+	}
+}
+
+func TestEveryKeyCanBeOverridden(t *testing.T) {
+	for _, key := range Keys() {
+		_, err := Source{File: "fleet.yaml", Overrides: context(key, "{a: [}")}.Parse()
+		if err == nil || !strings.Contains(err.Error(), "CDK context: "+key+": is no YAML") {
+			t.Errorf("%s: got %v", key, err)
+		}
+	}
+	if !slices.Contains(Keys(), "github_repo") || Suggest("github-rep") != "github_repo" || Suggest("verbose") != "" {
+		t.Errorf("keys %v", Keys())
+	}
+}
+
+func TestSecretsOnAWS(t *testing.T) {
+	const token = "ghp_0123456789abcdefghij"
+	tests := map[string]struct{ key, text, says string }{
+		"the default token":           {"github_pat", string(DefaultGitHubPAT), ""},
+		"the default webhook secret":  {"webhook_secret", string(DefaultWebhookSecret), ""},
+		"a secret by name":            {"github_pat", "secretsmanager:pat", ""},
+		"a secret by ARN":             {"webhook_secret_previous", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:old-AbCdEf", ""},
+		"another variable":            {"github_pat", "env:TOKEN", "cannot be read on AWS"},
+		"a file":                      {"webhook_secret", "file:/etc/secret", "cannot be read on AWS"},
+		"a previous secret from here": {"webhook_secret_previous", "env:OLD", "cannot be read on AWS"},
+		"a literal token":             {"github_pat", token, "aws secretsmanager create-secret"},
+	}
+	for name, test := range tests {
+		for from, source := range map[string]Source{
+			"fleet.yaml:2": {Data: []byte("github_repo: o/r\n" + test.key + ": " + test.text), File: "fleet.yaml", OnAWS: true},
+			"CDK context":  {Data: []byte("github_repo: o/r"), File: "fleet.yaml", Overrides: context(test.key, test.text), OnAWS: true},
+		} {
+			t.Run(name+" in "+from, func(t *testing.T) {
+				_, err := source.Parse()
+				if test.says == "" {
+					if err != nil {
+						t.Error(err)
+					}
+					return
+				}
+				if err == nil || !strings.HasPrefix(err.Error(), from+": "+test.key+": ") || !strings.Contains(err.Error(), test.says) || !strings.Contains(err.Error(), "create-secret") {
+					t.Errorf("got %v", err)
+				}
+				if err != nil && (strings.Contains(err.Error(), token) || strings.Count(err.Error(), "\n") > 0) {
+					t.Errorf("got %v", err)
+				}
+			})
+		}
+	}
+}

@@ -85,22 +85,20 @@ func (tpl *template) of(kind string) []string {
 	return ids
 }
 
-// functionOf finds the fleet's function of a name by its asset, which is the built
-// package of that name; the template says so in the function's description.
+// functions are the logical ids of the fleet's functions, by the names of their
+// folders.
 func (tpl *template) functions(t testing.TB, names []string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
 	for _, id := range tpl.of("AWS::Lambda::Function") {
 		for _, name := range names {
-			if strings.HasPrefix(strings.ToLower(id), name) || strings.HasPrefix(strings.ToLower(id), "fleet"+name) || strings.Contains(strings.ToLower(id), "functions"+name) {
+			if physical, _ := tpl.Resources[id].Properties["FunctionName"].(string); strings.HasSuffix(physical, "-"+name) {
 				found[name] = id
 			}
 		}
 	}
-	for _, name := range names {
-		if found[name] == "" {
-			t.Fatalf("the template has no function %s", name)
-		}
+	if len(found) != len(names) {
+		t.Fatalf("the template has the functions %v of %v", found, names)
 	}
 	return found
 }

@@ -62,12 +62,26 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 		err := s.Builder.Build(ctx, spec, tag, call.RunnerID)
 		switch {
 		case fleet.ErrorName(err) != "": // it may pass: this runner owns the build when it comes again
-			return fleet.Image{}, fmt.Errorf("build %s: %w", spec, err)
+			return fleet.Image{}, s.mayPass(ctx, call.RunnerID, fmt.Errorf("build %s: %w", spec, err))
 		case err != nil:
 			return fleet.Image{}, fleet.Errorf(fleet.ImageBuildFailed, "build %s: %w", spec, err)
 		}
 	}
 	return fleet.Image{Outcome: fleet.ImageMissing, Tag: tag}, nil
+}
+
+// mayPass shows on the run what its job waits for.
+func (s Step) mayPass(ctx context.Context, runnerID string, cause error) error {
+	_, _, err := s.Fleet.ChangeBoth(ctx, runnerID, func(r fleet.Runner) (fleet.Runner, bool) {
+		reason := fleet.ErrorName(cause) + ": " + cause.Error()
+		changed := r.Phase == fleet.Open && r.Reason != reason
+		r.Reason = reason
+		return r, changed
+	})
+	if err != nil {
+		return err
+	}
+	return cause
 }
 
 func (s Step) succeed(ctx context.Context, token string, image fleet.Image) error {

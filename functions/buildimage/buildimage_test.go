@@ -109,6 +109,9 @@ func TestABuildThatCannotStart(t *testing.T) {
 		if _, err := run(t, w, "fleet-1-1"); fleet.ErrorName(err) != want {
 			t.Errorf("%v: got %v, want %s", fails, err, want)
 		}
+		if reason := w.Run("job-1").Reason; (want != fleet.ImageBuildFailed) != strings.HasPrefix(reason, want) {
+			t.Errorf("%v: the run shows %q", fails, reason)
+		}
 		w.Images.Fails = nil
 		if _, err := run(t, w, "fleet-1-1"); err != nil || len(w.Images.Builds) != 1 {
 			t.Errorf("%v: its owner does not start the build again: %v %v", fails, w.Images.Builds, err)

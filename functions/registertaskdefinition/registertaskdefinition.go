@@ -40,6 +40,7 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.TaskDefinitionPar
 	}
 	_, _, err = s.Fleet.ChangeBoth(ctx, call.RunnerID, func(r fleet.Runner) (fleet.Runner, bool) {
 		r = r.Forget().Mark(fleet.StageImageReady, s.Fleet.Now())
+		r.Reason = "" // what its image waited for
 		r.TaskDefinition = arn
 		return r.Progress(fleet.RunnerStarting), r.Phase == fleet.Open
 	})

@@ -26,6 +26,7 @@ type cloud struct {
 	answers  map[string]reply // by operation, in place of the usual one
 	gitHub   func(*http.Request) (int, string)
 	taskEnds stopped
+	labels   []string // of the job
 	calls    map[string]int
 	tasks    int
 	hear     func(events.EventBridgeEvent)
@@ -49,7 +50,7 @@ const (
 )
 
 func newCloud(t *testing.T) *cloud {
-	return &cloud{t: t, answers: map[string]reply{}, calls: map[string]int{}}
+	return &cloud{t: t, labels: []string{"self-hosted"}, answers: map[string]reply{}, calls: map[string]int{}}
 }
 
 // config is the SDK's configuration for it. It tries a call once: what is retried
@@ -92,20 +93,25 @@ func (c *cloud) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
+// job is the job with its labels.
+func (c *cloud) job() string {
+	return strings.Replace(theJob, `"self-hosted"`, `"`+strings.Join(c.labels, `","`)+`"`, 1)
+}
+
 func (c *cloud) forGitHub(r *http.Request) (int, string) {
 	if c.gitHub != nil {
 		return c.gitHub(r)
 	}
 	switch path := r.URL.Path; {
 	case strings.HasSuffix(path, "/actions/jobs/7"):
-		return 200, theJob
+		return 200, c.job()
 	case strings.HasSuffix(path, "/actions/runs"):
 		if r.URL.Query().Get("status") != "queued" {
 			return 200, `{"total_count":0,"workflow_runs":[]}`
 		}
 		return 200, `{"total_count":1,"workflow_runs":[{"id":70,"status":"queued","created_at":"2000-01-01T00:00:00Z"}]}`
 	case strings.HasSuffix(path, "/actions/runs/70/jobs"):
-		return 200, `{"total_count":1,"jobs":[` + theJob + `]}`
+		return 200, `{"total_count":1,"jobs":[` + c.job() + `]}`
 	case strings.HasSuffix(path, "/actions/runners"):
 		return 200, `{"total_count":0,"runners":[]}`
 	}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -63,6 +64,10 @@ var firstFailures = map[string]func(*cloud){
 	},
 	"a subnet that there is not": func(c *cloud) {
 		c.answers["RunTask"] = refuse(400, "InvalidParameterException", "Error retrieving subnet information for [subnet-0a1b2c3d]: The subnet ID 'subnet-0a1b2c3d' does not exist")
+	},
+	"a queue of builds that stays full": func(c *cloud) {
+		c.labels = append(c.labels, "image:node:22")
+		c.answers["StartBuild"] = refuse(400, "AccountLimitExceededException", "Cannot have more than 1 builds in queue for the account")
 	},
 	"a runner that GitHub no longer takes": func(c *cloud) {
 		c.taskEnds = stopped{code: "EssentialContainerExited", reason: "Essential container in task exited", exit: new(fleet.ExitVersionDeprecated)}
@@ -142,12 +147,12 @@ func play(t *testing.T, mistake func(*cloud)) failure {
 	f.queue(t)
 	for time.Since(begun) < 2*24*time.Hour {
 		if run := f.run(t); run.Status.Terminal() {
-			out.Ended = time.Since(begun).Round(time.Minute).String()
+			out.Ended = about(time.Since(begun))
 			break
 		}
 		f.pass(t, time.Since(begun))
 		if out.Meanwhile == "" && time.Since(begun) >= 10*time.Minute {
-			out.Meanwhile = f.run(t).Reason
+			out.Meanwhile = clockTime.ReplaceAllString(f.run(t).Reason, "[time]")
 		}
 	}
 	for range 60 {
@@ -160,6 +165,22 @@ func play(t *testing.T, mistake func(*cloud)) failure {
 		t.Errorf("%d runners are left open", open)
 	}
 	return out
+}
+
+// clockTime is when something is tried again, which may differ by a sweep too.
+var clockTime = regexp.MustCompile(`\d\d:\d\d:\d\d UTC`)
+
+// about rounds: which of two things comes first at one time may differ by a sweep.
+func about(d time.Duration) string {
+	switch {
+	case d > 10*time.Hour:
+		d = d.Round(time.Hour)
+	case d > 10*time.Minute:
+		d = d.Round(30 * time.Minute)
+	default:
+		d = d.Round(time.Minute)
+	}
+	return "about " + d.String()
 }
 
 // pass lets time pass until the next sweep: a minute, and after an hour fifteen, for

@@ -14,9 +14,11 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda/messages"
+	"github.com/aws/aws-sdk-go-v2/service/codebuild"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/buildimage"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/dispatch"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/inspectrunner"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/recordstatus"
@@ -27,6 +29,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/validate"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
 	awsevents "github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/images"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/params"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
@@ -88,6 +91,7 @@ func newFleet(t *testing.T, c *cloud) *world {
 	w.start(t, map[string]invoke{
 		"Validate":               step(validate.Step{Fleet: home, Policy: policy}.Run),
 		"ResolveImage":           step(resolveimage.Step{Images: store}.Run),
+		"BuildImage":             step(buildimage.Step{Fleet: home, Images: store, Builder: images.Builder{CodeBuild: codebuild.NewFromConfig(c.config()), Project: "ci-images"}}.Run),
 		"RegisterTaskDefinition": step(registertaskdefinition.Step{Fleet: home, Definitions: platform}.Run),
 		"RunTask":                step(runtask.Step{Fleet: home, Launcher: platform, ClaimURL: "https://api.example", ClaimKey: []byte("key")}.Run),
 		"InspectRunner":          step(inspectrunner.Step{Fleet: home, Platform: platform}.Run),
@@ -188,7 +192,7 @@ func (w *world) close(t *testing.T) {
 func (w *world) queue(t *testing.T) {
 	t.Helper()
 	now := time.Now()
-	job := fleet.Job{JobID: 7, WorkflowRunID: 70, Repository: "octo-org/app", Private: true, Name: "build", Labels: []string{"self-hosted"}, Status: fleet.JobQueued, CreatedAt: &now}
+	job := fleet.Job{JobID: 7, WorkflowRunID: 70, Repository: "octo-org/app", Private: true, Name: "build", Labels: w.cloud.labels, Status: fleet.JobQueued, CreatedAt: &now}
 	if err := w.dispatch.Fleet.Queued(t.Context(), job, now); err != nil {
 		t.Fatal(err)
 	}

@@ -45,6 +45,8 @@ func (h Handler) Handle(ctx context.Context, event fleet.Event) error {
 		return decodeAnd(event, func(b fleet.Build) error { return h.build(ctx, b) })
 	case fleet.ExecutionEvent:
 		return decodeAnd(event, func(e fleet.ExecutionEnded) error { return h.executionEnded(ctx, e) })
+	case fleet.FleetResumedEvent:
+		return h.Fleet.LaunchWaiting(ctx)
 	}
 	return nil
 }
@@ -204,7 +206,10 @@ func (h Handler) executionEnded(ctx context.Context, e fleet.ExecutionEnded) err
 		return err
 	}
 	name, cause := e.Error, e.Cause
-	if name == "" {
+	switch name {
+	case fleet.RunnerNotWanted: // an operator stopped it: nothing failed
+		name = ""
+	case "":
 		name, cause = "Execution."+e.Status, "the execution ended as "+e.Status
 	}
 	_, _, err := h.Fleet.Finish(ctx, e.Name, nil, name, cause)

@@ -555,6 +555,44 @@ func TestExecutionEnded(t *testing.T) {
 	}
 }
 
+// An operator who stops an execution does not make its run one fruitless runner
+// richer.
+func TestAnExecutionThatAnOperatorStopped(t *testing.T) {
+	w := lifecycletest.New(t)
+	id := w.Idle(w.Job(7))
+	if err := handle(w, w.Event(fleet.ExecutionEvent, fleet.ExecutionEnded{Name: id, Status: "ABORTED", Error: fleet.RunnerNotWanted, Cause: "drained"})); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.Runner(id); r.Phase != fleet.Closed || r.Status != fleet.RunnerOffline || r.Reason != "drained" {
+		t.Errorf("%+v", r)
+	}
+	if run := w.Run("job-7"); run.RunnerID != "fleet-7-2" || run.Fruitless != 0 {
+		t.Errorf("%+v", run)
+	}
+}
+
+func TestResumed(t *testing.T) {
+	w := lifecycletest.New(t)
+	if _, err := w.Fleet().Pause(t.Context(), "an upgrade"); err != nil {
+		t.Fatal(err)
+	}
+	resumed := w.Event(fleet.FleetResumedEvent, struct{}{})
+	for _, paused := range []bool{true, false} {
+		if err := handle(w, w.Event(fleet.WorkflowJobEvent, fleet.WorkflowJob{Action: fleet.JobQueued, Job: w.Job(7), ReceivedAt: w.Now()})); err != nil {
+			t.Fatal(err)
+		}
+		if err := handle(w, resumed); err != nil {
+			t.Fatal(err)
+		}
+		if run := w.Run("job-7"); (run.RunnerID == "") != paused {
+			t.Errorf("paused %t: %+v", paused, run)
+		}
+		if _, _, err := w.Fleet().Resume(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestUnreadableEvent(t *testing.T) {
 	w := lifecycletest.New(t)
 	if err := handle(w, w.Event(fleet.WorkflowJobEvent, "no object")); err == nil {
@@ -664,6 +702,10 @@ func TestKilled(t *testing.T) {
 			event: func(w *world) fleet.Event {
 				return w.Event(fleet.BuildEvent, fleet.Build{Tag: "tag", Status: "FAILED", Reason: "typo"})
 			},
+		},
+		"the fleet was resumed": {
+			setup: func(w *world) { w.MaxRunners = 0; w.Launch(w.Job(7)); w.MaxRunners = 1 },
+			event: func(w *world) fleet.Event { return w.Event(fleet.FleetResumedEvent, struct{}{}) },
 		},
 		"the execution ended": {
 			setup: func(w *world) { stays(w) },

@@ -83,6 +83,8 @@ func closed(w *world) func(*fleet.Runner) {
 	return func(r *fleet.Runner) { r.Phase = fleet.Closed; *r = r.Mark(fleet.StageClosed, w.Now()) }
 }
 
+func pause(w *world) { _, _ = w.Fleet().Pause(context.Background(), "an upgrade") }
+
 // closeRunner closes a runner's record while its task and registration stay.
 func closeRunner(w *world, id string) {
 	w.EditRunner(id, closed(w))
@@ -478,6 +480,28 @@ func TestRunners(t *testing.T) {
 			},
 		},
 		"a wrong count is mended": {setup: func(w *world) { w.Launch(w.Job(7)); w.Records.Miscount(5) }, want: repairs{sweep.Miscounted: 1}},
+		"a paused fleet launches nothing and stays paused": {
+			setup: func(w *world) {
+				pause(w)
+				w.Launch(w.Job(7))
+				w.Records.Miscount(5)
+			},
+			want: repairs{sweep.Miscounted: 1},
+			check: func(t *testing.T, w *world) {
+				run := w.Run("job-7")
+				if run.RunnerID != "" || run.Reason != "the fleet is paused: an upgrade" {
+					t.Errorf("%+v", run)
+				}
+			},
+		},
+		"a job of a paused fleet that nobody told of": {
+			setup: func(w *world) { pause(w); w.Job(7) }, want: repairs{sweep.QueuedLost: 1},
+			check: wantRun("job-7", fleet.RunQueued, ""),
+		},
+		"an execution of a paused fleet that was never started": {
+			setup: func(w *world) { w.Executions.Forget(w.Launch(w.Job(7))); pause(w) }, want: repairs{sweep.ExecutionMissing: 1},
+			check: wantRun("job-7", fleet.RunStarting, "fleet-7-1"),
+		},
 		"a wrong count keeps somebody waiting": {
 			setup: func(w *world) { w.MaxRunners = 1; w.Records.Miscount(1); w.Launch(w.Job(7)) }, want: repairs{sweep.Miscounted: 1},
 			check: wantRun("job-7", fleet.RunStarting, "fleet-7-1"),

@@ -119,6 +119,9 @@ func (f *Function) FailedEvents() queue.FailedEvents {
 // gitHubTimeout bounds one request to GitHub. A function has time for two.
 const gitHubTimeout = 15 * time.Second
 
+// GitHubURL is where GitHub is.
+func (f *Function) GitHubURL() string { return f.env(deployment.EnvGitHubURL) }
+
 // GitHub is GitHub's API, with the fleet's token.
 func (f *Function) GitHub() github.ForFleet {
 	url := f.env(deployment.EnvGitHubURL)

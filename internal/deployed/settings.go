@@ -15,7 +15,8 @@ type Settings struct {
 	Records interface {
 		PutSettings(ctx context.Context, settings report.Settings) error
 	}
-	Now func() time.Time
+	GitHubURL string
+	Now       func() time.Time
 
 	mu   sync.Mutex
 	told bool
@@ -29,7 +30,7 @@ func (s *Settings) Tell(ctx context.Context, p fleet.Policy) error {
 		return nil
 	}
 	err := s.Records.PutSettings(ctx, report.Settings{
-		FleetName: p.FleetName, Repositories: p.Repositories, MaxRunners: p.MaxRunners, DefaultClass: p.DefaultClass,
+		FleetName: p.FleetName, Repositories: p.Repositories, GitHubURL: s.GitHubURL, MaxRunners: p.MaxRunners, DefaultClass: p.DefaultClass,
 		ClassSizes: p.Classes, Engine: "fargate", StartedAt: s.Now().UTC(),
 	})
 	s.told = err == nil

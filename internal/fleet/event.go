@@ -22,6 +22,7 @@ const (
 	BuildEvent        = "CodeBuild Build State Change"
 	ExecutionEvent    = "Step Functions Execution Status Change"
 	RunnerStatusEvent = "runner.status"
+	FleetResumedEvent = "fleet.resumed" // runs that waited may be launched; it has no detail
 )
 
 // Sources of the fleet's own events.
@@ -30,6 +31,7 @@ const (
 	LocalSource   = "ecsrunner.local" // the one-machine platform, in place of aws.ecs and aws.codebuild
 	StatusSource  = "ecsrunner.status"
 	SweepSource   = "ecsrunner.sweep"
+	CLISource     = "ecsrunner.cli"
 )
 
 // WorkflowJob is the detail of a workflow_job event: slim, because Step

@@ -61,3 +61,9 @@ type Delivery struct {
 	Event  string
 	Status int // of the answer, 0 if there was none in time
 }
+
+// Hook is a webhook of a repository, and where it delivers to.
+type Hook struct {
+	ID  int64
+	URL string
+}

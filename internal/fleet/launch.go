@@ -5,11 +5,15 @@ import (
 	"time"
 )
 
-// Capacity counts the open runners of the fleet. It changes in the transaction
-// that opens or closes one.
+// Capacity counts the open runners of the fleet, and says whether it may have more.
+// It changes in the transaction that opens or closes one, so nothing is launched
+// after the fleet was paused: the launch would meet a conflict.
 type Capacity struct {
-	Open    int   `json:"open"`
-	Version int64 `json:"version"`
+	Open int `json:"open"`
+	// Paused is why people had the fleet launch nothing, "" unless they have.
+	Paused   string    `json:"paused,omitempty"`
+	PausedAt time.Time `json:"paused_at,omitzero"`
+	Version  int64     `json:"version"`
 }
 
 // Changes are records to write in one transaction: all of them, or none if
@@ -47,14 +51,10 @@ func Launch(fleetName string, maxRunners int, run Run, capacity Capacity, now ti
 		return LaunchResult{Reason: run.Reason}
 	case run.Fruitless >= MaxFruitless:
 		return LaunchResult{Reason: "too many runners ended without a job"}
+	case capacity.Paused != "":
+		return hold(run, capacity.pausedReason())
 	case capacity.Open >= maxRunners:
-		reason := fmt.Sprintf("waits for room: max_runners is %d", maxRunners)
-		if run.WaitsForRoom && run.Reason == reason {
-			return LaunchResult{Reason: reason}
-		}
-		run = run.Move(RunQueued, reason)
-		run.WaitsForRoom = true
-		return LaunchResult{Reason: reason, Changes: Changes{Runs: []Run{run}}}
+		return hold(run, fmt.Sprintf("waits for room: max_runners is %d", maxRunners))
 	}
 	run.Launched++
 	run.RunnerID = RunnerID(fleetName, run.Job.JobID, run.Launched)
@@ -74,4 +74,14 @@ func Launch(fleetName string, maxRunners int, run Run, capacity Capacity, now ti
 	}
 	capacity.Open++
 	return LaunchResult{RunnerID: run.RunnerID, Changes: Changes{Runs: []Run{run}, Runners: []Runner{runner}, Capacity: &capacity}}
+}
+
+// hold lets a run wait for room, with the reason.
+func hold(run Run, reason string) LaunchResult {
+	if run.WaitsForRoom && run.Reason == reason {
+		return LaunchResult{Reason: reason}
+	}
+	run = run.Move(RunQueued, reason)
+	run.WaitsForRoom = true
+	return LaunchResult{Reason: reason, Changes: Changes{Runs: []Run{run}}}
 }

@@ -157,6 +157,18 @@ func (f ForFleet) Registrations(ctx context.Context, repository string) iter.Seq
 	}
 }
 
+// Hooks yields the webhooks of a repository, also those of others. An error is the
+// last thing it yields.
+func (f ForFleet) Hooks(ctx context.Context, repository string) iter.Seq2[fleet.Hook, error] {
+	return func(yield func(fleet.Hook, error) bool) {
+		for h, err := range f.Client.Hooks(ctx, parse(repository)) {
+			if !yield(fleet.Hook{ID: h.ID, URL: h.Config.URL}, err) {
+				return
+			}
+		}
+	}
+}
+
 // Deliveries yields the deliveries of a repository's webhook, newest first. An
 // error is the last thing it yields.
 func (f ForFleet) Deliveries(ctx context.Context, repository string, hookID int64) iter.Seq2[fleet.Delivery, error] {

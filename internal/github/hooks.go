@@ -7,6 +7,21 @@ import (
 	"time"
 )
 
+// Hook is a webhook of a repository.
+type Hook struct {
+	ID     int64 `json:"id"`
+	Config struct {
+		URL string `json:"url"` // where it delivers to
+	} `json:"config"`
+}
+
+// Hooks yields the webhooks of a repository, page by page as they are asked for.
+// GitHub shows them to a credential that may read webhooks: with GitHub.NotFound or
+// GitHub.Unauthorized it may not. An error is the last thing it yields.
+func (c *Client) Hooks(ctx context.Context, repo Repository) iter.Seq2[Hook, error] {
+	return list(ctx, c, repoPath(repo, "/hooks?per_page=100"), func(page []Hook) []Hook { return page })
+}
+
 // Delivery is one attempt to deliver a webhook. What GitHub gives as null is the
 // zero value here.
 type Delivery struct {

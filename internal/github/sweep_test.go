@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 )
 
@@ -24,6 +25,29 @@ func all[T any](seq iter.Seq2[T, error]) (got []T, err error) {
 		got = append(got, one)
 	}
 	return got, nil
+}
+
+func TestHooks(t *testing.T) {
+	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.FormValue("page") == "2" {
+			io.WriteString(w, `[{"id": 8, "name": "web", "active": false, "config": {"content_type": "form"}}]`)
+			return
+		}
+		if got := r.Method + " " + r.URL.RequestURI(); got != "GET /api/v3/repos/octo/widgets/hooks?per_page=100" {
+			t.Errorf("request is %s", got)
+		}
+		w.Header().Set("Link", fmt.Sprintf(`<http://%s/api/v3/repositories/9/hooks?per_page=100&page=2>; rel="next"`, r.Host))
+		io.WriteString(w, `[{"id": 7, "name": "web", "active": true, "config": {"url": "https://fleet.example/webhook", "secret": "********"}}]`)
+	})
+	got, err := all(github.ForFleet{Client: client}.Hooks(t.Context(), "octo/widgets"))
+	want := []fleet.Hook{{ID: 7, URL: "https://fleet.example/webhook"}, {ID: 8}}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Error(err, diff)
+	}
+	refused := serve(t, answer(404, `{"message": "Not Found"}`))
+	if _, err := all(refused.Hooks(t.Context(), repo)); !fleet.IsNamed(err, fleet.GitHubNotFound) {
+		t.Errorf("a credential that may not see them: %v", err)
+	}
 }
 
 func TestHookDeliveries(t *testing.T) {

@@ -79,13 +79,16 @@ func (f Fleet) olderWaits(ctx context.Context, runID string) (bool, error) {
 
 // LaunchWaiting launches the oldest runs that wait for room, as far as there is
 // room. It looks at one more: a run may have got its room from somebody who died
-// before its execution was started.
+// before its execution was started. While the fleet is paused there is no room.
 func (f Fleet) LaunchWaiting(ctx context.Context) error {
 	capacity, err := f.Records.Capacity(ctx)
 	if err != nil {
 		return err
 	}
 	room := max(0, f.MaxRunners-capacity.Open)
+	if capacity.Paused != "" {
+		room = 0
+	}
 	waiting, err := f.Records.WaitingForRoom(ctx, room+1)
 	if err != nil {
 		return err

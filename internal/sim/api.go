@@ -35,6 +35,7 @@ func (s *Server) routes() *http.ServeMux {
 		"GET " + repo + "/actions/runs/{run_id}/jobs":                         s.listRunJobs,
 		"GET " + repo + "/actions/runs/{run_id}/attempts/{attempt}/jobs":      s.listRunJobs,
 		"POST " + repo + "/actions/runs/{run_id}/cancel":                      s.cancelRun,
+		"GET " + repo + "/hooks":                                              s.listHooks,
 		"GET " + repo + "/hooks/{hook_id}/deliveries":                         s.listDeliveries,
 		"GET " + repo + "/hooks/{hook_id}/deliveries/{delivery_id}":           s.getDelivery,
 		"POST " + repo + "/hooks/{hook_id}/deliveries/{delivery_id}/attempts": s.postAttempt,

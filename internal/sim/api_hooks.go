@@ -14,6 +14,15 @@ import (
 // https://docs.github.com/webhooks/testing-and-troubleshooting-webhooks/viewing-webhook-deliveries
 const keepDeliveries = 3 * 24 * time.Hour
 
+// listHooks shows the one webhook, if there is one.
+func (s *Server) listHooks(http.ResponseWriter, *http.Request) (int, any) {
+	hooks := []any{}
+	if s.cfg.WebhookURL != "" {
+		hooks = append(hooks, s.hookJSON())
+	}
+	return http.StatusOK, hooks
+}
+
 // listDeliveries shows the newest first. A cursor names the delivery with which
 // its page begins, so that a delivery made meanwhile moves nothing.
 func (s *Server) listDeliveries(w http.ResponseWriter, r *http.Request) (int, any) {

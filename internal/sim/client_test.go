@@ -196,6 +196,7 @@ func TestTheOtherAnswersOfTheSimulator(t *testing.T) {
 		"GET " + hook + "/deliveries?cursor=yesterday":                          422,
 		"GET " + hook + "/deliveries/" + itoa(w.Deliveries()[0].ID):             200,
 		"GET " + hook + "/deliveries/1":                                         404,
+		"GET /hooks":                                                            200,
 		"POST " + hook + "/pings":                                               204,
 		"POST /hooks/1/pings":                                                   404,
 		"GET /actions/runs/" + itoa(w.Jobs()[0].RunID) + "/attempts/2/jobs":     404,

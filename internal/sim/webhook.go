@@ -84,23 +84,28 @@ func (s *Server) Ping() {
 }
 
 func (s *Server) ping() {
+	s.notifyHook("ping", "", 0, map[string]any{
+		"zen":        "A simulation is not the thing.",
+		"hook_id":    s.hook.id,
+		"hook":       s.hookJSON(),
+		"repository": s.repo.json(s.cfg.URL, s.cfg.Private),
+		"sender":     s.repo.user(s.cfg.URL),
+	})
+}
+
+// hookJSON is the webhook as GitHub shows it.
+func (s *Server) hookJSON() map[string]any {
 	self := fmt.Sprintf("%s/hooks/%d", s.repo.apiURL(s.cfg.URL), s.hook.id)
 	config := map[string]string{"content_type": "json", "url": s.cfg.WebhookURL, "insecure_ssl": "0"}
 	if s.cfg.WebhookSecret != "" {
 		config["secret"] = "********"
 	}
-	s.notifyHook("ping", "", 0, map[string]any{
-		"zen":     "A simulation is not the thing.",
-		"hook_id": s.hook.id,
-		"hook": map[string]any{
-			"type": "Repository", "id": s.hook.id, "name": "web", "active": true, "events": []string{"workflow_job"},
-			"config": config, "created_at": stamp(s.hook.created), "updated_at": stamp(s.hook.created),
-			"url": self, "test_url": self + "/test", "ping_url": self + "/pings", "deliveries_url": self + "/deliveries",
-			"last_response": map[string]any{"code": nil, "status": "unused", "message": nil},
-		},
-		"repository": s.repo.json(s.cfg.URL, s.cfg.Private),
-		"sender":     s.repo.user(s.cfg.URL),
-	})
+	return map[string]any{
+		"type": "Repository", "id": s.hook.id, "name": "web", "active": true, "events": []string{"workflow_job"},
+		"config": config, "created_at": stamp(s.hook.created), "updated_at": stamp(s.hook.created),
+		"url": self, "test_url": self + "/test", "ping_url": self + "/pings", "deliveries_url": self + "/deliveries",
+		"last_response": map[string]any{"code": nil, "status": "unused", "message": nil},
+	}
 }
 
 // HookID returns the id of the webhook, which is also in the X-GitHub-Hook-ID

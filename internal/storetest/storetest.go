@@ -69,6 +69,7 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"unresolved runners are listed until they are resolved":      unresolvedRunners,
 		"a count of open runners is refused if one was opened since": recount,
 		"a cursor has the value that was put last":                   cursors,
+		"a fleet stays paused until it is resumed":                   paused,
 		"repairs add up":                        repairs,
 		"settings are those that were put last": settings,
 	} {

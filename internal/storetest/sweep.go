@@ -34,6 +34,32 @@ func recount(t *testing.T, s Store) {
 	}
 }
 
+// paused writes a pause beside a launch that was decided before it, and counts anew.
+func paused(t *testing.T, s Store) {
+	was, err := s.Capacity(t.Context())
+	must(t, err)
+	pause := was.Pause("an upgrade", now.Add(time.Nanosecond))
+	write(t, s, fleet.Changes{Capacity: &pause})
+	launched := was
+	launched.Open++
+	mustConflict(t, s.Write(t.Context(), fleet.Changes{Runners: []fleet.Runner{runner("f-1-1")}, Capacity: &launched}))
+
+	counted, err := s.Capacity(t.Context())
+	must(t, err)
+	counted.Open = 3
+	write(t, s, fleet.Changes{Capacity: &counted})
+	got, err := s.Capacity(t.Context())
+	must(t, err)
+	if want := (fleet.Capacity{Open: 3, Paused: "an upgrade", PausedAt: now.Add(time.Nanosecond), Version: 2}); got != want {
+		t.Errorf("capacity %+v, want %+v", got, want)
+	}
+	resumed := got.Resume()
+	write(t, s, fleet.Changes{Capacity: &resumed})
+	if got, err := s.Capacity(t.Context()); err != nil || got != (fleet.Capacity{Open: 3, Version: 3}) {
+		t.Errorf("resumed: %+v, %v", got, err)
+	}
+}
+
 func cursors(t *testing.T, s Store) {
 	value, err := s.Cursor(t.Context(), "place")
 	if must(t, err); value != "" {

@@ -18,7 +18,7 @@ func main() {
 	executions := f.Executions()
 	home.Executions, home.GitHub, home.Tasks = executions, gh, tasks
 	failed, measure := f.FailedEvents(), f.MeasureSweep(records)
-	settings := deployed.Settings{Records: records, Now: time.Now}
+	settings := deployed.Settings{Records: records, GitHubURL: f.GitHubURL(), Now: time.Now}
 	deployed.Start(f, func(ctx context.Context, _ json.RawMessage) (sweep.Repairs, error) {
 		current, err := policy(ctx)
 		if err != nil {

@@ -35,7 +35,7 @@ type Listener struct {
 func (l Listener) Hear(e events.EventBridgeEvent) (event fleet.Event, ok bool, err error) {
 	event = fleet.Event{ID: e.ID, Source: e.Source, DetailType: e.DetailType, Time: e.Time, Detail: e.Detail}
 	switch e.Source {
-	case fleet.WebhookSource, fleet.SweepSource:
+	case fleet.WebhookSource, fleet.SweepSource, fleet.CLISource:
 		return event, own[e.DetailType], nil
 	case sourceECS:
 		return translate(event, fleet.TaskEvent, e.DetailType == fleet.TaskEvent, l.task)
@@ -53,6 +53,8 @@ var own = map[string]bool{
 	fleet.TaskEvent:        true,
 	fleet.BuildEvent:       true,
 	fleet.ExecutionEvent:   true,
+
+	fleet.FleetResumedEvent: true,
 }
 
 // translate replaces the detail by the fleet's form of it, which leaves out what

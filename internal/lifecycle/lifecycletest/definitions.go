@@ -68,6 +68,24 @@ func (d *Definitions) Families(context.Context) (families []string, err error) {
 	return families, err
 }
 
+// Definitions yields all definitions of the fleet.
+func (d *Definitions) Definitions(ctx context.Context) iter.Seq2[fleet.RegisteredDefinition, error] {
+	return func(yield func(fleet.RegisteredDefinition, error) bool) {
+		families, err := d.Families(ctx)
+		if err != nil {
+			yield(fleet.RegisteredDefinition{}, err)
+			return
+		}
+		for _, family := range families {
+			for found, err := range d.DefinitionsOf(ctx, family) {
+				if !yield(found, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
 // DefinitionsOf yields the definitions of a family.
 func (d *Definitions) DefinitionsOf(_ context.Context, family string) iter.Seq2[fleet.RegisteredDefinition, error] {
 	return func(yield func(fleet.RegisteredDefinition, error) bool) {

@@ -35,6 +35,7 @@ type GitHub struct {
 	HookID      int64            // of the webhook
 	Delivered   []fleet.Delivery // the webhook's deliveries, the oldest first
 	Redelivered []int64          // the deliveries that were asked for again
+	Hooked      []fleet.Hook     // the webhooks of the repository
 }
 
 // Limited is a rate limit with the wait that GitHub asks for.
@@ -171,6 +172,11 @@ func (g *GitHub) Registrations(context.Context, string) iter.Seq2[fleet.Registra
 		}
 		return regs, nil
 	})
+}
+
+// Hooks yields the webhooks of a repository.
+func (g *GitHub) Hooks(context.Context, string) iter.Seq2[fleet.Hook, error] {
+	return list(g, "Hooks", func() ([]fleet.Hook, error) { return g.Hooked, nil })
 }
 
 // Deliveries yields what the webhook delivered, the newest first.

@@ -33,9 +33,11 @@ type World struct {
 	MaxRunners   int
 	Records      *Records
 	Executions   *Executions
+	Control      *Control
 	GitHub       *GitHub
 	Tasks        *Tasks
 	Images       *Images
+	Builds       *Builds
 	Definitions  *Definitions
 	Bus          *Bus
 	FailedEvents *FailedEvents
@@ -56,6 +58,8 @@ func New(t *testing.T) *World {
 	}
 	w.Records = &Records{w: w, runs: map[string]fleet.Run{}, runners: map[string]fleet.Runner{}, cursors: map[string]string{}, health: map[string]fleet.ImageHealth{}, Repairs: map[string]int{}}
 	w.Executions = &Executions{w: w, inputs: map[string]string{}, open: map[string]string{}, ended: map[string]bool{}}
+	w.Control = &Control{w: w, Fails: map[string]error{}}
+	w.Builds = &Builds{w: w}
 	w.GitHub = &GitHub{w: w, jobs: map[int64]fleet.Job{}, runners: map[string]*Runner{}, Fails: map[string]error{}, Loses: map[string]error{}, Unlisted: map[int64]bool{}}
 	w.Tasks = &Tasks{w: w, tasks: map[string]*fleet.Task{}, byToken: map[string]string{}, params: map[string]string{}, Fails: map[string]error{}}
 	w.Images = &Images{w: w, digests: map[string]string{}, owners: map[string]string{}, until: map[string]time.Time{}, lease: map[string]time.Duration{}, waiters: map[string][]string{}}
@@ -255,7 +259,7 @@ func (w *World) State() string {
 		add("runner %s: %s, %s, for %q, took %d, task %q %s, rung %d, waits for %q, failure %q",
 			r.RunnerID, r.Phase, r.Status, r.For, r.Took, r.TaskARN, r.TaskStatus, r.Rung, r.WaitingFor, r.FailureName)
 	}
-	add("open runners: %d", w.Records.capacity.Open)
+	add("open runners: %d, paused %q", w.Records.capacity.Open, w.Records.capacity.Paused)
 	for name := range w.Executions.inputs {
 		add("execution %s", name)
 	}

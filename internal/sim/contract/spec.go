@@ -16,7 +16,7 @@ import (
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 )
 
-// description is api.github.com.json of npm @octokit/openapi 23.0.2, cut to 47
+// description is api.github.com.json of npm @octokit/openapi 23.0.2, cut to 48
 // paths; see testdata/LICENSE-octokit.txt.
 //
 //go:embed testdata/openapi-actions.json

@@ -1,0 +1,100 @@
+// Package builds lists and stops the image builds of a fleet on CodeBuild.
+//
+// CodeBuild lists all builds that a project ever had and cannot be asked for those
+// that run. Since no build lasts longer than its limits allow, the newest ones are
+// looked at until all of a page are older than that.
+package builds
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codebuild"
+	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+)
+
+// client is the part of CodeBuild's API that operators need.
+type client interface {
+	ListBuildsForProject(context.Context, *codebuild.ListBuildsForProjectInput, ...func(*codebuild.Options)) (*codebuild.ListBuildsForProjectOutput, error)
+	BatchGetBuilds(context.Context, *codebuild.BatchGetBuildsInput, ...func(*codebuild.Options)) (*codebuild.BatchGetBuildsOutput, error)
+	StopBuild(context.Context, *codebuild.StopBuildInput, ...func(*codebuild.Options)) (*codebuild.StopBuildOutput, error)
+}
+
+// Builds are those of a fleet's projects: one for x64, and one for arm64 that may
+// not be there.
+type Builds struct {
+	CodeBuild client
+	Project   string
+	Now       func() time.Time
+}
+
+// longest is how long a build can be under way: 8 hours in the queue and 36 hours at
+// work (https://docs.aws.amazon.com/codebuild/latest/userguide/limits.html), rounded up.
+const longest = 48 * time.Hour
+
+// Running lists the ids of the builds that have not ended, whoever started them: the
+// projects are the fleet's own.
+func (b Builds) Running(ctx context.Context) ([]string, error) {
+	var running []string
+	for _, project := range []string{b.Project, b.Project + events.ArmSuffix} {
+		found, err := b.runningOf(ctx, project)
+		if err != nil {
+			return nil, err
+		}
+		running = append(running, found...)
+	}
+	return running, nil
+}
+
+func (b Builds) runningOf(ctx context.Context, project string) (running []string, err error) {
+	pages := codebuild.NewListBuildsForProjectPaginator(b.CodeBuild, &codebuild.ListBuildsForProjectInput{
+		ProjectName: aws.String(project), SortOrder: types.SortOrderTypeDescending,
+	})
+	for pages.HasMorePages() {
+		out, err := pages.NextPage(ctx)
+		if isUnknown(err) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, stepfn.CallError(err, "list the builds of project %s", project)
+		}
+		if len(out.Ids) == 0 {
+			continue
+		}
+		// A page has 100 ids at most, as many as can be asked for at once.
+		got, err := b.CodeBuild.BatchGetBuilds(ctx, &codebuild.BatchGetBuildsInput{Ids: out.Ids})
+		if err != nil {
+			return nil, stepfn.CallError(err, "read %d builds of project %s", len(out.Ids), project)
+		}
+		young := false
+		for _, build := range got.Builds {
+			if build.BuildStatus == types.StatusTypeInProgress {
+				running = append(running, aws.ToString(build.Id))
+			}
+			young = young || build.StartTime == nil || b.Now().Sub(*build.StartTime) < longest
+		}
+		if !young {
+			return running, nil
+		}
+	}
+	return running, nil
+}
+
+// Stop stops a build. One that has ended, or is not known, is no error.
+func (b Builds) Stop(ctx context.Context, buildID string) error {
+	_, err := b.CodeBuild.StopBuild(ctx, &codebuild.StopBuildInput{Id: aws.String(buildID)})
+	if isUnknown(err) {
+		return nil
+	}
+	return stepfn.CallError(err, "stop build %s", buildID)
+}
+
+func isUnknown(err error) bool {
+	var unknown *types.ResourceNotFoundException
+	return errors.As(err, &unknown)
+}

@@ -1,0 +1,48 @@
+package fleet
+
+import (
+	"strings"
+	"time"
+)
+
+// Pause has the fleet launch nothing until it is resumed. What was launched already
+// goes on. One that is paused takes the new reason and keeps the time. The reason
+// must not be empty.
+func (c Capacity) Pause(reason string, now time.Time) Capacity {
+	if c.Paused == "" {
+		c.PausedAt = now.UTC()
+	}
+	c.Paused = reason
+	return c
+}
+
+// Resume lets the fleet launch again.
+func (c Capacity) Resume() Capacity {
+	c.Paused, c.PausedAt = "", time.Time{}
+	return c
+}
+
+// pausedWords begin the reason of every run that waits because of a pause.
+const pausedWords = "the fleet is paused: "
+
+func (c Capacity) pausedReason() string { return pausedWords + c.Paused }
+
+// TellPause brings the reason of a run that waits for room in line with a pause or
+// its end. changed is false for one that tells it already, or waits for something
+// else.
+func (r Run) TellPause(c Capacity) (_ Run, changed bool) {
+	if !r.WaitsForRoom || r.RunnerID != "" || !r.Wanted() {
+		return r, false
+	}
+	reason := c.pausedReason()
+	if c.Paused == "" {
+		if !strings.HasPrefix(r.Reason, pausedWords) {
+			return r, false
+		}
+		reason = "waits for its turn: the fleet was paused"
+	}
+	if r.Reason == reason {
+		return r, false
+	}
+	return r.Move(RunQueued, reason), true
+}

@@ -1,0 +1,75 @@
+package fleet_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+func TestPauseKeepsTheFirstTimeAndTheNewReason(t *testing.T) {
+	later := now.Add(time.Hour)
+	once := fleet.Capacity{Open: 3, Version: 9}.Pause("a reason", now)
+	equal(t, once, fleet.Capacity{Open: 3, Version: 9, Paused: "a reason", PausedAt: now})
+	twice := once.Pause("another", later)
+	equal(t, twice, fleet.Capacity{Open: 3, Version: 9, Paused: "another", PausedAt: now})
+	equal(t, twice.Resume(), fleet.Capacity{Open: 3, Version: 9})
+	equal(t, twice.Resume().Pause("again", later).PausedAt, later)
+}
+
+func TestLaunchWhilePaused(t *testing.T) {
+	const reason = "the fleet is paused: an upgrade"
+	paused := fleet.Capacity{}.Pause("an upgrade", now)
+	run := fleet.NewRun(jobOf(7), now)
+	waits := run
+	waits.WaitsForRoom, waits.Reason = true, reason
+
+	equal(t, fleet.Launch("fleet", 2, run, paused, now), fleet.LaunchResult{Reason: reason, Changes: fleet.Changes{Runs: []fleet.Run{waits}}})
+	equal(t, fleet.Launch("fleet", 2, waits, paused, now), fleet.LaunchResult{Reason: reason})
+	equal(t, fleet.Launch("fleet", 2, waits, paused.Resume(), now).RunnerID, "fleet-7-1")
+
+	has := run
+	has.RunnerID = "fleet-7-1"
+	equal(t, fleet.Launch("fleet", 2, has, paused, now), fleet.LaunchResult{RunnerID: "fleet-7-1"})
+	full := paused
+	full.Open = 2
+	equal(t, fleet.Launch("fleet", 2, run, full, now).Reason, reason)
+}
+
+func TestARunTellsOfThePause(t *testing.T) {
+	paused := fleet.Capacity{}.Pause("an upgrade", now)
+	waits := func(reason string) fleet.Run {
+		r := fleet.NewRun(jobOf(7), now)
+		r.WaitsForRoom, r.Reason = true, reason
+		return r
+	}
+	with := func(r fleet.Run, change func(*fleet.Run)) fleet.Run {
+		change(&r)
+		return r
+	}
+	const full, held, turn = "waits for room: max_runners is 2", "the fleet is paused: an upgrade", "waits for its turn: the fleet was paused"
+	for name, tc := range map[string]struct {
+		run      fleet.Run
+		capacity fleet.Capacity
+		reason   string // "" for the one it has
+	}{
+		"waits for room":                      {waits(full), paused, held},
+		"waits because of a pause":            {waits(held), paused, ""},
+		"waits because of another pause":      {waits("the fleet is paused: x"), paused, held},
+		"waited for the end of the pause":     {waits(held), fleet.Capacity{}, turn},
+		"waits for room of a fleet that runs": {waits(full), fleet.Capacity{}, ""},
+		"does not wait for room":              {with(waits("x"), func(r *fleet.Run) { r.WaitsForRoom = false }), paused, ""},
+		"has a runner":                        {with(waits("x"), func(r *fleet.Run) { r.RunnerID = "fleet-7-1" }), paused, ""},
+		"is over":                             {with(waits("x"), func(r *fleet.Run) { r.Status = fleet.RunCancelled }), paused, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, changed := tc.run.TellPause(tc.capacity)
+			want := tc.run
+			if tc.reason != "" {
+				want.Reason = tc.reason
+			}
+			equal(t, got, want)
+			equal(t, changed, tc.reason != "")
+		})
+	}
+}

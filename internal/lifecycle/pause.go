@@ -1,0 +1,79 @@
+package lifecycle
+
+import (
+	"context"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// mostTold is how many waiting runs are told of a pause or its end. Those behind
+// them learn of it when they come to be looked at.
+const mostTold = 1000
+
+// Pause has the fleet launch nothing until Resume. Runners that are open go on, and
+// runs wait with the reason, in their order. It returns the capacity as it was
+// before, which tells whether the fleet was paused already: then only the reason
+// is new. It may be repeated.
+func (f Fleet) Pause(ctx context.Context, reason string) (was fleet.Capacity, err error) {
+	was, now, err := f.changeCapacity(ctx, func(c fleet.Capacity) fleet.Capacity { return c.Pause(reason, f.Now()) })
+	if err != nil {
+		return was, err
+	}
+	_, err = f.tellWaiting(ctx, now)
+	return was, err
+}
+
+// Resume takes Pause back. It launches nothing itself: whoever can is to call
+// LaunchWaiting, as the sweep does within a minute. It returns the capacity as it
+// was before, and how many runs waited for the end of the pause. It may be repeated.
+func (f Fleet) Resume(ctx context.Context) (was fleet.Capacity, waited int, err error) {
+	was, now, err := f.changeCapacity(ctx, fleet.Capacity.Resume)
+	if err != nil {
+		return was, 0, err
+	}
+	waited, err = f.tellWaiting(ctx, now)
+	return was, waited, err
+}
+
+func (f Fleet) changeCapacity(ctx context.Context, decide func(fleet.Capacity) fleet.Capacity) (was, now fleet.Capacity, err error) {
+	err = f.change(ctx, func() (fleet.Changes, error) {
+		var err error
+		if was, err = f.Records.Capacity(ctx); err != nil {
+			return fleet.Changes{}, err
+		}
+		if now = decide(was); now == was {
+			return fleet.Changes{}, nil
+		}
+		return fleet.Changes{Capacity: &now}, nil
+	})
+	return was, now, err
+}
+
+// tellWaiting writes on the runs that wait for room whether the fleet is paused, and
+// returns how many were changed.
+func (f Fleet) tellWaiting(ctx context.Context, capacity fleet.Capacity) (told int, err error) {
+	waiting, err := f.Records.WaitingForRoom(ctx, mostTold)
+	if err != nil {
+		return 0, err
+	}
+	for _, runID := range waiting {
+		var changed bool
+		err := f.change(ctx, func() (fleet.Changes, error) {
+			run, err := f.ReadRun(ctx, runID)
+			if err != nil {
+				return fleet.Changes{}, err
+			}
+			if run, changed = run.TellPause(capacity); !changed {
+				return fleet.Changes{}, nil
+			}
+			return fleet.Changes{Runs: []fleet.Run{run}}, nil
+		})
+		if err != nil {
+			return told, err
+		}
+		if changed {
+			told++
+		}
+	}
+	return told, nil
+}

@@ -74,7 +74,7 @@ func addRules(parent constructs.Construct, c Config, e events, dispatch awslambd
 		awsevents.NewRule(scope, jsii.String(id), props)
 	}
 	rule("Own", "what it tells itself", e.bus, awsevents.EventPattern{
-		Source: texts(fleet.WebhookSource, fleet.SweepSource, cliSource),
+		Source: texts(fleet.WebhookSource, fleet.SweepSource, fleet.CLISource),
 	})
 	rule("Tasks", "its tasks", nil, awsevents.EventPattern{
 		Source: texts("aws.ecs"), DetailType: texts(fleet.TaskEvent),
@@ -89,9 +89,6 @@ func addRules(parent constructs.Construct, c Config, e events, dispatch awslambd
 		Detail: &map[string]any{"stateMachineArn": []*string{stateMachineARN}, "status": []string{"FAILED", "TIMED_OUT", "ABORTED"}},
 	})
 }
-
-// cliSource is the source of the command line's events, such as fleet.resumed.
-const cliSource = "ecsrunner.cli"
 
 // addSchedule calls the sweep each minute. A call that fails is not repeated: the
 // next one is as good.

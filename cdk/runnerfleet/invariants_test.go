@@ -155,7 +155,7 @@ func TestRulesHearWhatTheFleetActsOn(t *testing.T) {
 		t.Errorf("rules %v", got)
 	}
 	for rule, parts := range map[string][]string{
-		"ecsrunner.webhook on own": {fleet.WebhookSource, fleet.SweepSource, "ecsrunner.cli"},
+		"ecsrunner.webhook on own": {fleet.WebhookSource, fleet.SweepSource, fleet.CLISource},
 		"aws.ecs on default":       {fleet.TaskEvent, `"clusterArn":[{"Fn::GetAtt"`, `"lastStatus":["PENDING","RUNNING","STOPPED"]`},
 		"aws.codebuild on default": {fleet.BuildEvent, "CodeBuild Build Phase Change", `"project-name":["fleet-images"]`},
 		"aws.states on default":    {fleet.ExecutionEvent, ":stateMachine:fleet-runner", `"status":["FAILED","TIMED_OUT","ABORTED"]`},

@@ -11,7 +11,6 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/sqlite"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
@@ -24,10 +23,12 @@ func newClusterStatus() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [<cluster>]",
 		Short: "Show the fleet at a glance",
-		Long: `Show the fleet at a glance. On one machine a data directory has one fleet; its
-name may be given as <cluster> to be sure that it is the one meant.`,
+		Long: `Show the fleet at a glance. A data directory or a stack has one fleet; its name,
+or on AWS that of its ECS cluster, may be given as <cluster> to be sure that it is
+the one meant.`,
 		Example: `  ecsrunner cluster status
-  ecsrunner cluster status fleet --json`,
+  ecsrunner cluster status fleet --json
+  ecsrunner cluster status --stack ecsrunner-fleet --region eu-central-1`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usagef("%s takes at most one cluster; see `%s --help`", cmd.CommandPath(), cmd.CommandPath())
@@ -35,17 +36,23 @@ name may be given as <cluster> to be sure that it is the one meant.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return show(cmd, &src, func(ctx context.Context, store *sqlite.Store) (report.Cluster, error) {
-				cluster, err := report.ClusterStatus(ctx, store)
+			return show(cmd, &src, func(ctx context.Context, f *opened) (report.Cluster, error) {
+				cluster, err := report.ClusterStatus(ctx, f.records)
 				if err != nil {
 					return cluster, err
 				}
-				if len(args) == 1 && args[0] != cluster.FleetName {
-					return cluster, usagef("cluster %q is not here: the data directory belongs to fleet %q; name that, or another --data-dir", args[0], cluster.FleetName)
+				if f.cloud != nil {
+					cluster.OnAWS, cluster.Running = f.cloud.place(), true
+				} else {
+					cluster.Running = local.IsServed(f.dir)
 				}
-				dir, err := src.directory()
-				cluster.Running = err == nil && local.IsServed(dir)
-				return cluster, err
+				if len(args) == 1 && args[0] != cluster.FleetName && (args[0] != cluster.ECSCluster || args[0] == "") {
+					return cluster, usagef("cluster %q is not here: %s", args[0], whoseItIs(f, cluster))
+				}
+				if f.cloud != nil && cluster.StartedAt.IsZero() {
+					cmd.PrintErrln("the fleet has not told its settings yet: it does within a minute of its deployment")
+				}
+				return cluster, nil
 			}, printCluster)
 		},
 	}
@@ -53,18 +60,48 @@ name may be given as <cluster> to be sure that it is the one meant.`,
 	return cmd
 }
 
+// whoseItIs says which fleet is in the place that was named.
+func whoseItIs(f *opened, c report.Cluster) string {
+	switch {
+	case f.cloud == nil:
+		return fmt.Sprintf("the data directory belongs to fleet %q; name that, or another --data-dir", c.FleetName)
+	case c.Stack != "":
+		return fmt.Sprintf("stack %s has fleet %q on ECS cluster %q; name one of these, or another --stack", c.Stack, c.FleetName, c.ECSCluster)
+	}
+	return fmt.Sprintf("the table belongs to fleet %q; name that, or another table by %s", c.FleetName, recordsTable.variable)
+}
+
 func printCluster(w io.Writer, c report.Cluster) error {
-	state := "not running"
-	if c.Running {
-		state = "running, listening on " + c.Listen
+	room := fmt.Sprint(c.OpenRunners)
+	if c.MaxRunners > 0 {
+		room = fmt.Sprintf("%d of at most %d", c.OpenRunners, c.MaxRunners)
 	}
 	printFields(w, [][2]string{
-		{"fleet", c.FleetName}, {"state", state}, {"engine", c.Engine}, {"repositories", strings.Join(c.Repositories, ", ")},
-		{"open runners", fmt.Sprintf("%d of at most %d", c.OpenRunners, c.MaxRunners)},
+		{"fleet", c.FleetName}, {"state", stateOf(c)}, {"paused", pausedOf(c)}, {"webhook", c.WebhookURL}, {"ecs cluster", c.ECSCluster}, {"engine", c.Engine},
+		{"repositories", strings.Join(c.Repositories, ", ")}, {"open runners", room},
 		{"waiting", fmt.Sprintf("%d runs wait for room", c.WaitingForRoom)},
 		{"runners", newest(c.RunnersBy)}, {"runs", newest(c.RunsBy)}, {"repairs", counts(c.Repairs)},
 	})
 	return nil
+}
+
+func stateOf(c report.Cluster) string {
+	switch {
+	case c.Stack != "":
+		return "deployed as stack " + c.Stack + " in " + c.Region
+	case c.Region != "":
+		return "deployed in " + c.Region
+	case c.Running:
+		return "running, listening on " + c.Listen
+	}
+	return "not running"
+}
+
+func pausedOf(c report.Cluster) string {
+	if c.Paused == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s, since %s", c.Paused, day(c.PausedAt))
 }
 
 // newest is counts of what a bounded list had, and says so if that was full.
@@ -96,13 +133,15 @@ func newListClassSizes() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list-class-sizes",
 		Short: "List the classes that jobs may ask for by class:<name>",
-		Long: `List the classes that jobs may ask for by class:<name>, the smallest first, as
-the fleet last served them.`,
-		Example: `  ecsrunner list-class-sizes`,
-		Args:    noArgs,
+		Long: `List the classes that jobs may ask for by class:<name>, the smallest first: on AWS
+as they are in the fleet's parameter, and on one machine as the fleet last served
+them.`,
+		Example: `  ecsrunner list-class-sizes
+  ecsrunner list-class-sizes --stack ecsrunner-fleet --json`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return src.read(cmd.Context(), func(store *sqlite.Store) error {
-				settings, err := store.Settings(cmd.Context())
+			return src.readWithout(cmd.Context(), func(f *opened) error {
+				settings, err := classesOf(cmd.Context(), f)
 				if err != nil {
 					return err
 				}
@@ -115,6 +154,19 @@ the fleet last served them.`,
 	}
 	src.flags(cmd)
 	return cmd
+}
+
+// classesOf reads the class sizes. On AWS they are in a parameter, so that without
+// a table only the default class is not known.
+func classesOf(ctx context.Context, f *opened) (report.Settings, error) {
+	if f.cloud == nil || f.cloud.has(recordsTable) != "" && f.cloud.has(classSizesParam) != "" {
+		return f.records.Settings(ctx)
+	}
+	if _, err := f.cloud.value(classSizesParam); err != nil {
+		return report.Settings{}, err
+	}
+	classes, err := f.cloud.source().classes.Get(ctx)
+	return report.Settings{ClassSizes: classes}, err
 }
 
 func printClasses(w io.Writer, s report.Settings) error {

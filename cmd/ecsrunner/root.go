@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
@@ -90,28 +91,41 @@ func newRoot() *cobra.Command {
 		Long: `Ephemeral GitHub Actions runners on your own AWS account, or on one machine.
 
 Start with "ecsrunner demo": a simulated GitHub and a fleet on this machine, no
-set-up, no network. Then "ecsrunner local" is the same fleet for your repository.
+set-up, no network. Then "ecsrunner local" is the same fleet for your repository,
+and "npx cdk deploy" puts it on AWS. Commands that look at a fleet find it by
+--data-dir on this machine, and by --stack on AWS.
 
 Standard output is data, and --json makes it JSON with stable field names;
 standard error is talk.`,
 		Example: `  ecsrunner demo
   ecsrunner local --config fleet.yaml --data-dir /var/lib/ecsrunner --runner-dir /opt/actions-runner
-  ecsrunner runs list --data-dir /var/lib/ecsrunner`,
-		Annotations:   environment(configVar, dataDirVar, patVar, secretVar, noColorVar),
+  ecsrunner runs list --data-dir /var/lib/ecsrunner
+  ecsrunner runs list --stack ecsrunner-fleet`,
+		Annotations:   environment(configVar, dataDirVar, deployment.EnvTable, deployment.EnvClassSizes, deployment.EnvStateMachine, deployment.EnvRunnerLogs, profileVar, regionVar, patVar, secretVar, noColorVar),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.SetUsageTemplate(root.UsageTemplate() + helpFooter)
+	addFooter(root)
 	root.SetHelpCommand(newHelp())
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(
-		newDemo(), newLocal(), newWebhook(), newRuns(), newRunners(), newCluster(), newListClassSizes(),
-		newEntrypoint(), newSimulatedRunner(),
-	)
+	addGroup(root, "Run a fleet on this machine:", newDemo(), newLocal())
+	addGroup(root, "Look at a fleet, on AWS or on this machine:", newRuns(), newRunners(), newCluster(), newListClassSizes())
+	addGroup(root, "Operate a fleet, on AWS or on this machine:", newPause(), newResume(), newDrain())
+	addGroup(root, "Try its webhook:", newWebhook())
+	root.AddCommand(newEntrypoint(), newSimulatedRunner())
 	return root
+}
+
+// addGroup adds commands that the help lists under a title of their own.
+func addGroup(root *cobra.Command, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: title, Title: title})
+	for _, cmd := range commands {
+		cmd.GroupID = title
+		root.AddCommand(cmd)
+	}
 }
 
 // group is a command that only holds others.

@@ -2,18 +2,15 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/process"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/sqlite"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
@@ -31,11 +28,12 @@ func newRunnersList() *cobra.Command {
 		Long: `List runners, the newest first. JOB is the id of the job that a runner took,
 which need not be the one that it was launched for: GitHub gives a queued job to
 any idle runner with its labels.`,
-		Example: `  ecsrunner runners list --json`,
-		Args:    noArgs,
+		Example: `  ecsrunner runners list --json
+  ecsrunner runners list --stack ecsrunner-fleet`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return src.read(cmd.Context(), func(store *sqlite.Store) error {
-				runners, err := report.Runners(cmd.Context(), store)
+			return src.read(cmd.Context(), func(f *opened) error {
+				runners, err := report.Runners(cmd.Context(), f.records)
 				if err != nil {
 					return err
 				}
@@ -75,8 +73,8 @@ func newRunnersDetails() *cobra.Command {
 		Example: `  ecsrunner runners details fleet-20000000005-1`,
 		Args:    oneArg(runnerArg),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return show(cmd, &src, func(ctx context.Context, store *sqlite.Store) (report.Runner, error) {
-				return report.ShowRunner(ctx, store, args[0])
+			return show(cmd, &src, func(ctx context.Context, f *opened) (report.Runner, error) {
+				return report.ShowRunner(ctx, f.records, args[0])
 			}, printRunner)
 		},
 	}
@@ -116,20 +114,24 @@ func newRunnersTerminate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "terminate <runner_id>",
 		Short: "End one runner",
-		Long: `End one runner: it is deregistered on GitHub and its process is stopped. If its
-job still waits, the next runner is launched for it.
-
-A runner that has a job is left alone unless --force is given: then the job is
-stopped too, and GitHub shows it as cancelled or failed. The fleet must be running.`,
+		Long: `End one runner: it is deregistered on GitHub, and then its task or process is
+stopped. If its job still waits, the next runner is launched for it. One that has
+a job is left alone and the exit status is 1; with --force it is stopped too, and
+GitHub shows the job as cancelled or failed. A fleet on this machine must be
+running.`,
 		Example: `  ecsrunner runners terminate fleet-20000000005-1
-  ecsrunner runners terminate fleet-20000000005-1 --force`,
+  ecsrunner runners terminate fleet-20000000005-1 --force --stack ecsrunner-fleet`,
 		Args: oneArg(runnerArg),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir, err := src.directory()
-			if err != nil {
-				return err
-			}
-			t, err := local.Terminate(cmd.Context(), dir, args[0], force)
+			t, err := operated(cmd, &src, func(o operate.Operator) (operate.TerminateResult, error) {
+				t, err := operate.Terminate(cmd.Context(), o.Fleet, args[0], force)
+				if err == nil && !t.Done() {
+					err = fmt.Errorf("terminate runner %s: %s", args[0], t.Message)
+				}
+				return t, err
+			}, func(dir string) (operate.TerminateResult, error) {
+				return local.Terminate(cmd.Context(), dir, args[0], force)
+			})
 			if err != nil {
 				return err
 			}
@@ -143,57 +145,4 @@ stopped too, and GitHub shows it as cancelled or failed. The fleet must be runni
 	src.flags(cmd)
 	cmd.Flags().BoolVar(&force, "force", false, "stop it even if it has a job")
 	return cmd
-}
-
-func newRunnersLogs() *cobra.Command {
-	var src source
-	cmd := &cobra.Command{
-		Use:   "logs <runner_id>",
-		Short: "Print what one runner wrote",
-		Long: `Print what one runner wrote, from its log file: the claim, the runner program,
-and on a simulated GitHub the job's steps. A log that was cut at its limit says so
-in its last line.`,
-		Example: `  ecsrunner runners logs fleet-20000000005-1`,
-		Args:    oneArg(runnerArg),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			dir, err := src.directory()
-			if err != nil {
-				return err
-			}
-			path, err := process.LogPath(dir, args[0])
-			if err != nil {
-				return usageError{err}
-			}
-			log, err := os.Open(path)
-			if errors.Is(err, os.ErrNotExist) {
-				return fmt.Errorf("runner %s has no log: its process was never started, or it is not of this fleet", args[0])
-			}
-			if err != nil {
-				return err
-			}
-			defer log.Close()
-			if src.json {
-				return printLogJSON(cmd.OutOrStdout(), args[0], log)
-			}
-			_, err = io.Copy(cmd.OutOrStdout(), log)
-			return err
-		},
-	}
-	src.flags(cmd)
-	return cmd
-}
-
-func printLogJSON(w io.Writer, runnerID string, log io.Reader) error {
-	text, err := io.ReadAll(log)
-	if err != nil {
-		return err
-	}
-	lines := []string{}
-	if len(text) > 0 {
-		lines = strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
-	}
-	return printJSON(w, struct {
-		RunnerID string   `json:"runner_id"`
-		Lines    []string `json:"lines"`
-	}{runnerID, lines})
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/sqlite"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
@@ -34,18 +33,19 @@ func newRunsList() *cobra.Command {
 
 GitHub's clock, which QUEUE and JOB go by, has whole seconds.`,
 		Example: `  ecsrunner runs list
+  ecsrunner runs list --stack ecsrunner-fleet
   ecsrunner runs list --runner-id fleet-20000000005-1 --json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return src.read(cmd.Context(), func(store *sqlite.Store) error {
-				runs, err := report.Runs(cmd.Context(), store)
+			return src.read(cmd.Context(), func(f *opened) error {
+				runs, err := report.Runs(cmd.Context(), f.records)
 				if err != nil {
 					return err
 				}
 				tellIfCut(cmd, len(runs))
 				none := "no runs yet: a run is made when a workflow_job webhook arrives"
 				if runnerID != "" {
-					runner, err := report.ShowRunner(cmd.Context(), store, runnerID)
+					runner, err := report.ShowRunner(cmd.Context(), f.records, runnerID)
 					if err != nil {
 						return err
 					}
@@ -108,15 +108,39 @@ func newRunsShow() *cobra.Command {
 		Use:   "show <run_id>",
 		Short: "Show one run with all its executions as a readable trace",
 		Long: `Show one run with all its executions as a readable trace: the states that each
-runner went through, how long it stayed, and what was decided there.`,
-		Example: `  ecsrunner runs show job-20000000005`,
-		Args:    oneArg("run id, as `ecsrunner runs list` prints it"),
+runner went through, how long it stayed, and what was decided there.
+
+On AWS the trace is the history in Step Functions, which keeps it for 90 days, with
+a link to the AWS console for each execution.`,
+		Example: `  ecsrunner runs show job-20000000005
+  ecsrunner runs show job-20000000005 --stack ecsrunner-fleet`,
+		Args: oneArg("run id, as `ecsrunner runs list` prints it"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return show(cmd, &src, func(ctx context.Context, store *sqlite.Store) (report.RunDetails, error) {
-				return report.ShowRun(ctx, store, args[0])
+			return show(cmd, &src, func(ctx context.Context, f *opened) (report.RunDetails, error) {
+				details, err := report.ShowRun(ctx, f.records, args[0])
+				if err == nil && f.cloud != nil {
+					tellOfMissing(cmd, f.cloud, details)
+				}
+				return details, err
 			}, printRunDetails)
 		},
 	}
 	src.flags(cmd)
 	return cmd
+}
+
+// tellOfMissing says which executions are not shown, and why.
+func tellOfMissing(cmd *cobra.Command, c *cloud, d report.RunDetails) {
+	if len(d.Runners) == len(d.Executions) {
+		return
+	}
+	if _, err := c.value(stateMachine); err != nil {
+		cmd.PrintErrf("no executions are shown: %v\n", err)
+		return
+	}
+	for _, runner := range d.Runners {
+		if !slices.ContainsFunc(d.Executions, func(e report.Execution) bool { return e.Name == runner.RunnerID }) {
+			cmd.PrintErrf("execution %s is not shown: Step Functions has none of that name, or forgot it 90 days after its end\n", runner.RunnerID)
+		}
+	}
 }

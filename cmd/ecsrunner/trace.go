@@ -57,6 +57,9 @@ func printTrace(w io.Writer, e report.Execution) error {
 		fmt.Fprintf(w, " with %s: %s", e.Error, plain(sentence(e.Cause)))
 	}
 	fmt.Fprintln(w)
+	if e.ConsoleURL != "" {
+		fmt.Fprintln(w, "  "+e.ConsoleURL)
+	}
 	t := newTable(w, "  AT", "STATE", "TOOK", "WHAT")
 	for _, v := range visits(e) {
 		took := ""

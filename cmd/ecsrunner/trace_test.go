@@ -15,8 +15,8 @@ import (
 
 var noon = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 
-// history makes events a second apart.
-func history(events ...engine.Event) []engine.Event {
+// secondsApart makes events a second apart.
+func secondsApart(events ...engine.Event) []engine.Event {
 	for i := range events {
 		events[i].Timestamp = noon.Add(time.Duration(i) * time.Second)
 	}
@@ -34,10 +34,10 @@ func TestVisits(t *testing.T) {
 		want   []stay
 	}{
 		"an execution that has only begun": {
-			history(engine.Event{Type: "ExecutionStarted"}), nil,
+			secondsApart(engine.Event{Type: "ExecutionStarted"}), nil,
 		},
 		"a state with a task that was tried again": {
-			history(
+			secondsApart(
 				engine.Event{Type: "ExecutionStarted"},
 				engine.Event{Type: "TaskStateEntered", State: "Validate"},
 				engine.Event{Type: "TaskFailed", Error: "GitHub.RateLimited", Cause: `{"errorMessage":"no calls left","errorType":"GitHub.RateLimited"}`},
@@ -52,14 +52,14 @@ func TestVisits(t *testing.T) {
 			},
 		},
 		"an execution that fails leaves its last state": {
-			history(
+			secondsApart(
 				engine.Event{Type: "FailStateEntered", State: "Failed"},
 				engine.Event{Type: "ExecutionFailed", Error: "Runner.NoCapacity", Cause: "no room"},
 			),
 			[]stay{{"Failed", time.Second, nil}},
 		},
 		"a state that is entered twice": {
-			history(
+			secondsApart(
 				engine.Event{Type: "TaskStateEntered", State: "RunTask"}, engine.Event{Type: "TaskTimedOut", Error: "States.HeartbeatTimeout"}, engine.Event{Type: "TaskStateExited"},
 				engine.Event{Type: "TaskStateEntered", State: "RunTask"}, engine.Event{Type: "TaskSucceeded", Output: json.RawMessage(`no JSON`)}, engine.Event{Type: "TaskStateExited"},
 			),
@@ -86,7 +86,7 @@ func TestTraceOfAFailure(t *testing.T) {
 	var out bytes.Buffer
 	err := printTrace(&out, report.Execution{
 		Execution: engine.Execution{Name: "fleet-1-1", Status: engine.Failed, Error: "Image.BuildFailed", Cause: "the build\x1b[31m failed"},
-		Events:    history(engine.Event{Type: "FailStateEntered", State: "Failed"}),
+		Events:    secondsApart(engine.Event{Type: "FailStateEntered", State: "Failed"}),
 	})
 	if err != nil {
 		t.Fatal(err)

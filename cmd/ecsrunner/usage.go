@@ -2,10 +2,13 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 )
 
 // The environment variables that commands look at.
@@ -24,14 +27,30 @@ var meaning = map[string]string{
 	secretVar:  "the webhook's secret, unless the configuration or --secret says otherwise",
 	noColorVar: "if set, nothing is coloured",
 	tempDirVar: "where the demo's data directory is made",
+	profileVar: "profile of the AWS configuration",
+	regionVar:  "AWS region, where neither --region nor the profile says it",
+
+	deployment.EnvTable:        "table of a fleet on AWS, where --stack is not given",
+	deployment.EnvClassSizes:   "parameter with that fleet's class sizes",
+	deployment.EnvStateMachine: "ARN of its state machine, for executions",
+	deployment.EnvRunnerLogs:   "log group of its runners, for their logs",
 }
 
-// helpFooter ends every help text.
-const helpFooter = `{{with .Annotations.environment}}
-Environment:
-{{.}}{{end}}
-Exit status: 0 success, 1 failure, 2 usage or configuration
-`
+// addFooter ends every help text with the environment and the exit statuses. It is
+// no template: with one in reach the linker keeps every method of every type, and
+// those of AWS's clients make the program twice as large.
+func addFooter(root *cobra.Command) {
+	usage := root.UsageFunc()
+	root.SetUsageFunc(func(cmd *cobra.Command) error {
+		err := usage(cmd)
+		w := cmd.OutOrStderr()
+		if names := cmd.Annotations["environment"]; names != "" {
+			fmt.Fprint(w, "\nEnvironment:\n"+names)
+		}
+		fmt.Fprint(w, "\nExit status: 0 success, 1 failure, 2 usage or configuration\n")
+		return err
+	})
+}
 
 // environment is the annotation from which a command's help lists the variables
 // that it looks at.

@@ -3,6 +3,8 @@ package report
 import (
 	"context"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -139,6 +141,11 @@ func Executions(ctx context.Context, src Source) ([]engine.Execution, error) {
 	return list, err
 }
 
+// linked is a Source whose executions can be looked at elsewhere too.
+type linked interface {
+	ConsoleURL(name string) string
+}
+
 // ShowExecution reads one execution with its history. It fails with NotFound.
 func ShowExecution(ctx context.Context, src Source, name string) (Execution, error) {
 	execution, ok, err := src.Execution(ctx, name)
@@ -149,13 +156,42 @@ func ShowExecution(ctx context.Context, src Source, name string) (Execution, err
 		return Execution{}, NotFound{"execution", name}
 	}
 	events, err := src.History(ctx, name)
-	return Execution{Execution: execution, Events: events}, err
+	if execution.State == "" {
+		execution.State, execution.StateEnteredAt = lastState(events)
+	}
+	view := Execution{Execution: execution, Events: events}
+	if l, ok := src.(linked); ok {
+		view.ConsoleURL = l.ConsoleURL(name)
+	}
+	return view, err
+}
+
+// lastState is the state that a history entered last, and when. Step Functions
+// tells it nowhere else.
+func lastState(events []engine.Event) (state string, at time.Time) {
+	for _, e := range events {
+		if strings.HasSuffix(e.Type, "StateEntered") {
+			state, at = e.State, e.Timestamp
+		}
+	}
+	return state, at
+}
+
+// OnAWS is where a fleet is, if it is on AWS.
+type OnAWS struct {
+	Region     string `json:"region,omitempty"`
+	Stack      string `json:"stack,omitempty"`
+	ECSCluster string `json:"ecs_cluster,omitempty"`
+	WebhookURL string `json:"webhook_url,omitempty"`
 }
 
 // Cluster is the fleet at a glance.
 type Cluster struct {
 	Settings
-	Running        bool                       `json:"running"` // a fleet process serves it
+	OnAWS
+	Running        bool                       `json:"running"`          // a fleet process serves it, or AWS does
+	Paused         string                     `json:"paused,omitempty"` // why it launches nothing
+	PausedAt       time.Time                  `json:"paused_at,omitzero"`
 	OpenRunners    int                        `json:"open_runners"`
 	RunnersBy      map[fleet.RunnerStatus]int `json:"runners_by_status"` // of the newest MostListed
 	RunsBy         map[fleet.RunStatus]int    `json:"runs_by_status"`    // of the newest MostListed
@@ -175,6 +211,7 @@ func ClusterStatus(ctx context.Context, src Source) (Cluster, error) {
 		return Cluster{}, err
 	}
 	cluster.OpenRunners = capacity.Open
+	cluster.Paused, cluster.PausedAt = capacity.Paused, capacity.PausedAt
 	if cluster.Repairs, err = src.Repairs(ctx); err != nil {
 		return Cluster{}, err
 	}

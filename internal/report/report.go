@@ -13,8 +13,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Source is where the fleet's records are read: a data directory now, a
-// DynamoDB table later.
+// Source is where the fleet's records are read: a data directory, or a DynamoDB
+// table and Step Functions.
 type Source interface {
 	Run(ctx context.Context, runID string) (fleet.Run, bool, error)
 	Runs(ctx context.Context, limit int) ([]fleet.Run, error)
@@ -33,6 +33,7 @@ type Source interface {
 type Settings struct {
 	FleetName    string                 `json:"fleet_name"`
 	Repositories []string               `json:"repositories"`
+	GitHubURL    string                 `json:"github_url,omitempty"` // "" is GitHub itself
 	MaxRunners   int                    `json:"max_runners"`
 	DefaultClass string                 `json:"default_class"`
 	ClassSizes   map[string]fleet.Class `json:"class_sizes"`
@@ -181,5 +182,6 @@ func OfRunner(r fleet.Runner) Runner {
 // Execution is an execution as it is shown, with its history if that was asked for.
 type Execution struct {
 	engine.Execution
-	Events []engine.Event `json:"events,omitempty"`
+	ConsoleURL string         `json:"console_url,omitempty"` // of the AWS console
+	Events     []engine.Event `json:"events,omitempty"`
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -85,5 +87,29 @@ func TestRunnerIsShownWithoutSecrets(t *testing.T) {
 	}
 	if strings.Contains(string(text), "the-") {
 		t.Errorf("a secret is shown: %s", text)
+	}
+}
+
+// elsewhere is a Source of one execution whose state only its history tells.
+type elsewhere struct{ Source }
+
+func (elsewhere) Execution(context.Context, string) (engine.Execution, bool, error) {
+	return engine.Execution{Name: "f-1-1", Status: engine.Running}, true, nil
+}
+
+func (elsewhere) History(context.Context, string) ([]engine.Event, error) {
+	return []engine.Event{
+		{Type: "TaskStateEntered", State: "Validate", Timestamp: noon},
+		{Type: "ChoiceStateEntered", State: "IsAdmitted", Timestamp: after(100)},
+		{Type: "ChoiceStateExited", State: "IsAdmitted", Timestamp: after(200)},
+	}, nil
+}
+
+func (elsewhere) ConsoleURL(name string) string { return "https://console/" + name }
+
+func TestExecutionOfStepFunctions(t *testing.T) {
+	got, err := ShowExecution(t.Context(), elsewhere{}, "f-1-1")
+	if err != nil || got.State != "IsAdmitted" || !got.StateEnteredAt.Equal(after(100)) || got.ConsoleURL != "https://console/f-1-1" {
+		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -66,16 +66,17 @@ type process struct {
 }
 
 // server starts the server once.
-var server = sync.OnceValues(start)
+var server = sync.OnceValues(func() (*process, error) { return start("serve.py") })
 
-func start() (*process, error) {
+// start starts a server by its script, which is named as seen from this folder.
+func start(script string, environ ...string) (*process, error) {
 	_, here, _, ok := runtime.Caller(0)
 	if !ok {
 		return nil, errors.New("this source file's folder is not known")
 	}
-	cmd := exec.Command("python", filepath.Join(filepath.Dir(here), "serve.py"))
+	cmd := exec.Command("python", filepath.Join(filepath.Dir(here), script))
 	inherited := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_") })
-	cmd.Env = append(inherited, "NO_PROXY=*", "no_proxy=*", "PYTHONUNBUFFERED=1", "NO_COLOR=1")
+	cmd.Env = append(append(inherited, environ...), "NO_PROXY=*", "no_proxy=*", "PYTHONUNBUFFERED=1", "NO_COLOR=1")
 	stdin, err := cmd.StdinPipe() // open as long as this process is
 	if err != nil {
 		return nil, err

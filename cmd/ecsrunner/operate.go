@@ -1,0 +1,187 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
+)
+
+func newPause() *cobra.Command {
+	var src source
+	var reason string
+	cmd := &cobra.Command{
+		Use:   "pause",
+		Short: "Launch no runners until the fleet is resumed",
+		Long: `Launch no runners until the fleet is resumed. Jobs that have a runner go on. New
+ones are recorded as usual and wait, in their order and with your reason; GitHub
+gives a queued job up after 24 hours. Pausing a fleet that is paused changes the
+reason.`,
+		Example: `  ecsrunner pause --stack ecsrunner-fleet --reason "moving to other subnets"`,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if reason == "" {
+				return usagef("--reason is empty: say why, for whoever wonders where the jobs are")
+			}
+			result, err := operated(cmd, &src, func(o operate.Operator) (operate.PauseResult, error) { return o.Pause(cmd.Context(), reason) },
+				func(dir string) (operate.PauseResult, error) { return local.Pause(cmd.Context(), dir, reason) })
+			if err != nil || src.json {
+				return errors.Join(err, jsonIf(cmd, src.json && err == nil, result))
+			}
+			verb := "is paused"
+			if result.Already {
+				verb = "was paused already, since " + day(result.PausedAt)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "fleet %s %s (%s); %s; `ecsrunner resume` launches again\n", result.FleetName, verb, plain(result.Reason), waiting(result.Waiting))
+			return nil
+		},
+	}
+	src.flags(cmd)
+	cmd.Flags().StringVar(&reason, "reason", "paused by an operator", "why, as the runs that wait show it")
+	return cmd
+}
+
+func newResume() *cobra.Command {
+	var src source
+	cmd := &cobra.Command{
+		Use:   "resume",
+		Short: "Launch runners again",
+		Long: `Launch runners again, those first that have waited longest. A job that GitHub has
+given up meanwhile gets none. It takes the pause of a drain back too, but not
+what the drain took away.`,
+		Example: `  ecsrunner resume --stack ecsrunner-fleet`,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			result, err := operated(cmd, &src, func(o operate.Operator) (operate.ResumeResult, error) { return o.Resume(cmd.Context()) },
+				func(dir string) (operate.ResumeResult, error) { return local.Resume(cmd.Context(), dir) })
+			if err != nil || src.json {
+				return errors.Join(err, jsonIf(cmd, src.json && err == nil, result))
+			}
+			if result.Already {
+				fmt.Fprintf(cmd.OutOrStdout(), "fleet %s was not paused\n", result.FleetName)
+				return nil
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "fleet %s launches again; %s\n", result.FleetName, waiting(result.Waiting))
+			return nil
+		},
+	}
+	src.flags(cmd)
+	return cmd
+}
+
+func newDrain() *cobra.Command {
+	var src source
+	var now bool
+	cmd := &cobra.Command{
+		Use:   "drain",
+		Short: "Take away all that a fleet has made, so that it can be destroyed",
+		Long: `Pause a fleet and take away all that it has made: runners, image builds,
+executions, tasks, registrations on GitHub and task definitions. Runners that have
+a job may finish it, however long that takes; --now stops them, and GitHub shows
+their jobs as cancelled or failed.
+
+Jobs that wait stay queued, on GitHub too. What GitHub does not let the fleet
+remove by itself, its webhook, is named with the command that does.
+
+Ctrl-C ends the drain and leaves the fleet paused; drain goes on where it was, and
+resume takes the pause back. The exit status is 1 if something is left.`,
+		Example: `  ecsrunner drain --stack ecsrunner-fleet
+  ecsrunner drain --stack ecsrunner-fleet --now && npx cdk destroy`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			tell := func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), plain(line)) }
+			result, err := operated(cmd, &src, func(o operate.Operator) (operate.DrainResult, error) {
+				o.Progress = tell
+				return o.Drain(cmd.Context(), now)
+			}, func(dir string) (operate.DrainResult, error) { return local.Drain(cmd.Context(), dir, now, tell) })
+			if err != nil {
+				return err
+			}
+			if src.json {
+				err = printJSON(cmd.OutOrStdout(), result)
+			} else {
+				err = printDrain(cmd.OutOrStdout(), result)
+			}
+			if err == nil && !result.Complete() {
+				return exitCode(exitFailure)
+			}
+			return err
+		},
+	}
+	src.flags(cmd)
+	cmd.Flags().BoolVar(&now, "now", false, "stop runners that have a job, too")
+	return cmd
+}
+
+// operated carries an operation out, on AWS or by the fleet of a data directory.
+func operated[T any](cmd *cobra.Command, src *source, onAWS func(operate.Operator) (T, error), here func(dir string) (T, error)) (result T, err error) {
+	where, err := src.place()
+	if err != nil {
+		return result, err
+	}
+	if where == inDirectory {
+		dir, err := src.directory()
+		if err != nil {
+			return result, err
+		}
+		return here(dir)
+	}
+	c, err := connect(cmd.Context(), src.stack, src.region)
+	if err != nil {
+		return result, err
+	}
+	o, err := c.operator(cmd.Context())
+	if err != nil {
+		return result, c.explain(err)
+	}
+	result, err = onAWS(o)
+	return result, c.explain(err)
+}
+
+func jsonIf(cmd *cobra.Command, wanted bool, v any) error {
+	if !wanted {
+		return nil
+	}
+	return printJSON(cmd.OutOrStdout(), v)
+}
+
+func waiting(n int) string {
+	switch n {
+	case 0:
+		return "no job waits"
+	case 1:
+		return "one job waits"
+	}
+	return fmt.Sprintf("%d jobs wait", n)
+}
+
+func printDrain(w io.Writer, r operate.DrainResult) error {
+	if r.Already {
+		fmt.Fprintf(w, "fleet %s was drained already\n", r.FleetName)
+	}
+	t := newTable(w, "TAKEN AWAY", "")
+	for _, row := range []struct {
+		what string
+		n    int
+	}{
+		{"runners without a job", r.RunnersEnded}, {"runners and their jobs", r.JobsStopped}, {"image builds", r.Builds}, {"executions", r.Executions},
+		{"further tasks", r.Tasks}, {"registrations on GitHub", r.Registrations}, {"task definitions", r.Deleted},
+	} {
+		t.row(row.what, row.n)
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%s in the queue\n", waiting(r.Waiting))
+	for _, hook := range r.Hooks {
+		fmt.Fprintf(w, "the webhook of %s is yours to remove: %s\n", plain(hook.Repository), plain(hook.Command))
+	}
+	for _, problem := range r.Problems {
+		fmt.Fprintf(w, "left: %s: %s\n", plain(problem.What), plain(problem.Reason))
+	}
+	return nil
+}

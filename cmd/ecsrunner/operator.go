@@ -1,0 +1,96 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/codebuild"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/builds"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/params"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
+)
+
+// Parts that only operators need.
+var (
+	gitHubPAT    = part{deployment.OutputGitHubPAT, deployment.EnvGitHubPAT}
+	eventBus     = part{deployment.OutputBus, deployment.EnvBus}
+	buildProject = part{deployment.OutputBuildProject, deployment.EnvBuildProject}
+)
+
+// errUntold is a fleet whose sweep has not run yet.
+var errUntold = errors.New("the fleet has not told yet what it serves: its sweep does so within a minute of the deployment; if it does not, its log says why")
+
+// operator connects to all that operators change, with the fleet's own token for
+// GitHub and this user's rights on AWS.
+func (c *cloud) operator(ctx context.Context) (operate.Operator, error) {
+	settings, err := c.source().Settings(ctx)
+	if err != nil {
+		return operate.Operator{}, err
+	}
+	if len(settings.Repositories) == 0 {
+		return operate.Operator{}, errUntold
+	}
+	values := map[part]string{}
+	for _, p := range []part{recordsTable, stateMachine, ecsCluster, gitHubPAT, eventBus, buildProject} {
+		if values[p], err = c.value(p); err != nil {
+			return operate.Operator{}, err
+		}
+	}
+	base, err := github.APIBase(cmp.Or(settings.GitHubURL, "https://github.com"))
+	if err != nil {
+		return operate.Operator{}, err
+	}
+	token := &params.Secret{SecretsManager: secretsmanager.NewFromConfig(c.config), ID: values[gitHubPAT], Now: time.Now}
+	hub := github.ForFleet{Client: github.New(base, token.Value, &http.Client{Timeout: 20 * time.Second})}
+	steps, store := sfn.NewFromConfig(c.config), c.store()
+	platform := ecsfleet.Platform{ECS: ecs.NewFromConfig(c.config), Cluster: values[ecsCluster], FleetName: settings.FleetName}
+	return operate.Operator{
+		Fleet: lifecycle.Fleet{
+			Name: settings.FleetName, MaxRunners: settings.MaxRunners, Limits: fleet.DefaultLimits(), Records: store,
+			Executions: stepfn.Executions{SFN: steps, StateMachineARN: values[stateMachine]}, GitHub: hub, Tasks: platform,
+			Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		},
+		Repositories: settings.Repositories, WebhookURL: c.webhookURL(),
+		Records: store, GitHub: hub, Bus: events.Bus{EventBridge: eventbridge.NewFromConfig(c.config), Name: values[eventBus]},
+		Executions: stepfn.Control{SFN: steps, StateMachineARN: values[stateMachine], FleetName: settings.FleetName},
+		Platform:   platform, Definitions: platform,
+		Builds: builds.Builds{CodeBuild: codebuild.NewFromConfig(c.config), Project: values[buildProject], Now: time.Now},
+		NewID:  rand.Text, Wait: wait, Progress: func(string) {},
+	}, nil
+}
+
+func (c *cloud) webhookURL() string {
+	if c.stack == nil {
+		return ""
+	}
+	return c.stack.Output(deployment.OutputWebhookURL)
+}
+
+// wait lets time pass, or ends with the context.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

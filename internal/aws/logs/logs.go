@@ -1,0 +1,83 @@
+// Package logs reads what a runner's task wrote, from CloudWatch Logs.
+//
+// A stream that has been read to its end answers with the token that it was asked
+// with, and with nothing. An empty answer with a new token says nothing: there are
+// empty pages in the middle.
+package logs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+)
+
+// client is the part of CloudWatch Logs' API that reading a stream needs.
+type client interface {
+	GetLogEvents(context.Context, *cloudwatchlogs.GetLogEventsInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.GetLogEventsOutput, error)
+}
+
+// StreamOf is the stream of a task, by its ARN.
+func StreamOf(taskARN string) string {
+	return ecsfleet.LogPrefix + "/" + ecsfleet.Container + "/" + taskARN[strings.LastIndex(taskARN, "/")+1:]
+}
+
+// Stream is one log stream, read from its beginning on.
+type Stream struct {
+	Logs  client
+	Group string
+	Name  string
+
+	next *string
+}
+
+// Read hands on the lines that are new since the last call, and says how many there
+// were. It fails with NoStream while there is none, or none any more, and else as
+// stepfn.CallError says; the lines before the error were handed on.
+func (s *Stream) Read(ctx context.Context, line func(string) error) (lines int, err error) {
+	for {
+		out, err := s.Logs.GetLogEvents(ctx, &cloudwatchlogs.GetLogEventsInput{
+			LogGroupName: &s.Group, LogStreamName: &s.Name, NextToken: s.next, StartFromHead: aws.Bool(true),
+		})
+		if isMissing(err) {
+			return lines, NoStream{s.Group, s.Name}
+		}
+		if err != nil {
+			return lines, stepfn.CallError(err, "read log stream %s of %s", s.Name, s.Group)
+		}
+		for _, event := range out.Events {
+			lines++
+			if err := line(strings.TrimRight(aws.ToString(event.Message), "\r\n")); err != nil {
+				return lines, err
+			}
+		}
+		ended := out.NextForwardToken == nil || s.next != nil && *s.next == *out.NextForwardToken
+		if out.NextForwardToken != nil {
+			s.next = out.NextForwardToken
+		}
+		if ended {
+			return lines, nil
+		}
+	}
+}
+
+// NoStream says that the group has no such stream, or that there is no such group.
+// ECS makes a stream when the container starts; the group's retention takes its
+// lines away.
+type NoStream struct{ Group, Name string }
+
+func (e NoStream) Error() string {
+	return fmt.Sprintf("log group %s has no stream %s", e.Group, e.Name)
+}
+
+func isMissing(err error) bool {
+	var missing *types.ResourceNotFoundException
+	return errors.As(err, &missing)
+}

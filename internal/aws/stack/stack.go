@@ -1,0 +1,106 @@
+// Package stack finds a deployed fleet by the outputs of its CloudFormation stack.
+//
+// A stack that is just being made, or whose making was rolled back, is there and
+// has no outputs. It is told apart from a stack of somebody else.
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+)
+
+// client is the part of CloudFormation's API that finding a fleet needs.
+type client interface {
+	DescribeStacks(context.Context, *cloudformation.DescribeStacksInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error)
+}
+
+// NotFound says that the account has no such stack in the region that was asked.
+type NotFound struct{ Name string }
+
+func (e NotFound) Error() string { return fmt.Sprintf("there is no stack %s", e.Name) }
+
+// NotDeployed says that the stack was never deployed to its end, and how it stands.
+type NotDeployed struct{ Name, Status string }
+
+func (e NotDeployed) Error() string {
+	return fmt.Sprintf("stack %s is not deployed: it is %s", e.Name, e.Status)
+}
+
+// NotAFleet says that the stack lacks outputs that every fleet has.
+type NotAFleet struct {
+	Name    string
+	Missing []string
+}
+
+func (e NotAFleet) Error() string {
+	return fmt.Sprintf("stack %s is no fleet: it has no output %s", e.Name, strings.Join(e.Missing, " and no output "))
+}
+
+// Stack is a fleet's stack.
+type Stack struct {
+	Name    string
+	outputs map[string]string
+}
+
+// Output is the value of an output of package deployment, "" if the stack has none:
+// one of another release may lack those that neither Find nor the caller needs.
+func (s Stack) Output(key string) string { return s.outputs[key] }
+
+// required are the outputs without which a stack is no fleet.
+var required = [...]string{deployment.OutputFleetName, deployment.OutputTable}
+
+// Find reads a fleet's stack by its name or ARN. It fails with NotFound, NotDeployed
+// or NotAFleet, or as stepfn.CallError says.
+func Find(ctx context.Context, api client, name string) (Stack, error) {
+	out, err := api.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(name)})
+	if isMissing(err) || err == nil && len(out.Stacks) == 0 {
+		return Stack{}, NotFound{name}
+	}
+	if err != nil {
+		return Stack{}, stepfn.CallError(err, "describe stack %s", name)
+	}
+	found := Stack{Name: name, outputs: map[string]string{}}
+	for _, o := range out.Stacks[0].Outputs {
+		found.outputs[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
+	}
+	var missing []string
+	for _, key := range required {
+		if found.outputs[key] == "" {
+			missing = append(missing, key)
+		}
+	}
+	status := out.Stacks[0].StackStatus
+	switch {
+	case len(missing) == 0:
+		return found, nil
+	case len(found.outputs) == 0 && unfinished(status):
+		return Stack{}, NotDeployed{name, string(status)}
+	}
+	return Stack{}, NotAFleet{name, missing}
+}
+
+// isMissing knows CloudFormation's answer for a stack that there is not: a
+// ValidationError, told from others by its text alone.
+func isMissing(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "does not exist")
+}
+
+// unfinished tells whether a stack of that status has not been deployed once.
+func unfinished(status types.StackStatus) bool {
+	switch status {
+	case types.StackStatusCreateComplete, types.StackStatusUpdateComplete, types.StackStatusImportComplete:
+		return false
+	}
+	return !strings.HasPrefix(string(status), "UPDATE_") && !strings.HasPrefix(string(status), "IMPORT_")
+}

@@ -44,10 +44,11 @@ func TestMain(m *testing.M) {
 func playRunner() int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	dir, err := os.Getwd()
+	dir, err := os.MkdirTemp("", "runner-")
 	if err != nil {
 		return 1
 	}
+	defer os.RemoveAll(dir)
 	return standin.Run(ctx, standin.Config{Getenv: os.Getenv, Unsetenv: os.Unsetenv, Environ: os.Environ(), Stdout: os.Stdout, Dir: dir})
 }
 

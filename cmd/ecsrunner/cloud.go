@@ -90,7 +90,7 @@ func (c *cloud) value(p part) (string, error) {
 
 // store is the fleet's table, to read and to write.
 func (c *cloud) store() *dynamo.Store {
-	return dynamo.New(dynamodb.NewFromConfig(c.config), c.has(recordsTable), dynamo.Options{Now: time.Now, NewID: rand.Text})
+	return dynamo.New(dynamodb.NewFromConfig(c.config), c.has(recordsTable), dynamo.Options{Retention: deployment.Retention, Now: time.Now, NewID: rand.Text})
 }
 
 // logs is the stream of a runner's task.

@@ -230,14 +230,8 @@ func follow(ctx context.Context, log runnerLog, line func(string) error, wait fu
 	}
 }
 
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
+// sleep is wait for who asks the context afterwards.
+func sleep(ctx context.Context, d time.Duration) { _ = wait(ctx, d) }
 
 func printLogJSON(ctx context.Context, w io.Writer, runnerID string, log runnerLog) error {
 	lines := []string{}

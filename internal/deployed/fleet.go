@@ -23,10 +23,6 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 )
 
-// retention is how long records of what has ended are kept: as long as Step
-// Functions keeps an execution's history.
-const retention = 90 * 24 * time.Hour
-
 // Fleet is what all operations need, with the records. Executions, GitHub and
 // Tasks are set by the functions that use them, and by no other.
 func (f *Function) Fleet() lifecycle.Fleet {
@@ -40,7 +36,7 @@ func (f *Function) Fleet() lifecycle.Fleet {
 // Records is the fleet's table.
 func (f *Function) Records() *dynamo.Store {
 	store := dynamo.New(dynamodb.NewFromConfig(f.aws), f.env(deployment.EnvTable), dynamo.Options{
-		Retention: retention, Now: time.Now, NewID: rand.Text,
+		Retention: deployment.Retention, Now: time.Now, NewID: rand.Text,
 	})
 	if len(f.warm) == 0 {
 		f.warm = append(f.warm, func(ctx context.Context) error {

@@ -1,0 +1,7 @@
+package deployment
+
+import "time"
+
+// Retention is how long records of what has ended are kept: as long as Step
+// Functions keeps an execution's history.
+const Retention = 90 * 24 * time.Hour

@@ -18,12 +18,15 @@ import (
 type images interface {
 	Image(ctx context.Context, tag string) (digest string, ok bool, err error)
 	// JoinBuild notes that the runner waits for the image, and makes it the
-	// owner of the build if nobody is, or if the owner's lease ran out.
-	JoinBuild(ctx context.Context, tag, runnerID string, now time.Time, lease time.Duration) (owner bool, err error)
+	// owner of the build if nobody is, or if the owner's lease ran out. owner is
+	// its fleet.BuildOwner, "" if another runner owns the build.
+	JoinBuild(ctx context.Context, tag, runnerID string, now time.Time, lease time.Duration) (owner string, err error)
+	// EndBuild gives an owner's lock up.
+	EndBuild(ctx context.Context, tag, owner string) error
 }
 
 // builder starts builds. Starting one for the same tag and owner again is the
-// same build. An error with a name may pass.
+// same build. The build's events name the owner. An error with a name may pass.
 type builder interface {
 	Build(ctx context.Context, spec fleet.ImageSpec, tag, owner string) error
 }
@@ -49,17 +52,18 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 	if err != nil {
 		return fleet.Image{}, err
 	}
-	// It may have been finished between ResolveImage's look and our joining.
+	// It may have been finished between ResolveImage's look and our joining. A record
+	// that ResolveImage found to be of a deleted image says nothing.
 	digest, ready, err := s.Images.Image(ctx, tag)
 	if err != nil {
 		return fleet.Image{}, err
 	}
-	image := fleet.Image{Outcome: fleet.ImageReady, Tag: tag, Digest: digest}
-	if ready {
-		return image, s.succeed(ctx, call.TaskToken, image)
+	if ready && digest != call.Document.Image.Digest {
+		image := fleet.Image{Outcome: fleet.ImageReady, Tag: tag, Digest: digest}
+		return image, s.finished(ctx, call.TaskToken, owner, image)
 	}
-	if owner {
-		err := s.Builder.Build(ctx, spec, tag, call.RunnerID)
+	if owner != "" {
+		err := s.Builder.Build(ctx, spec, tag, owner)
 		switch {
 		case fleet.ErrorName(err) != "": // it may pass: this runner owns the build when it comes again
 			return fleet.Image{}, s.mayPass(ctx, call.RunnerID, fmt.Errorf("build %s: %w", spec, err))
@@ -84,7 +88,14 @@ func (s Step) mayPass(ctx context.Context, runnerID string, cause error) error {
 	return cause
 }
 
-func (s Step) succeed(ctx context.Context, token string, image fleet.Image) error {
+// finished ends the state with an image that needs no build, and the lock on its build
+// if this runner just took it.
+func (s Step) finished(ctx context.Context, token, owner string, image fleet.Image) error {
+	if owner != "" {
+		if err := s.Images.EndBuild(ctx, image.Tag, owner); err != nil {
+			return err
+		}
+	}
 	output, err := json.Marshal(image)
 	if err != nil {
 		return fmt.Errorf("encode image %s: %w", image.Tag, err)

@@ -16,13 +16,16 @@ type world = lifecycletest.World
 
 var spec = fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: "docker.io/library/node:22", Arch: fleet.X64}
 
-func run(t *testing.T, w *world, id string) (fleet.Image, error) {
+func run(t *testing.T, w *world, id string) (fleet.Image, error) { return runAfter(t, w, id, "") }
+
+// runAfter runs the step after ResolveImage found a digest to be a deleted image's.
+func runAfter(t *testing.T, w *world, id, deleted string) (fleet.Image, error) {
 	step := buildimage.Step{Fleet: w.Fleet(), Images: w.Images, Builder: w.Images}
 	return step.Run(t.Context(), fleet.Call{
 		RunnerID: id, State: "BuildImage", TaskToken: w.Executions.Token(id),
 		Document: fleet.Document{
 			Plan:  &fleet.Plan{ImageSpec: &spec, BuildLeaseSeconds: 900},
-			Image: &fleet.Image{Outcome: fleet.ImageMissing, Tag: spec.Tag()},
+			Image: &fleet.Image{Outcome: fleet.ImageMissing, Tag: spec.Tag(), Digest: deleted},
 		},
 	})
 }
@@ -35,7 +38,7 @@ func TestTheFirstBuildsAndTheOthersWait(t *testing.T) {
 			t.Fatalf("%s: %+v, %v", id, got, err)
 		}
 	}
-	if want := spec.Tag() + " for " + first; slices.Compact(w.Images.Builds)[0] != want || slices.Contains(w.Images.Builds, spec.Tag()+" for "+second) {
+	if want := spec.Tag() + " for " + fleet.BuildOwner(first, w.Now()); !slices.Equal(slices.Compact(w.Images.Builds), []string{want}) {
 		t.Errorf("builds %q", w.Images.Builds)
 	}
 	for _, id := range []string{first, second} {
@@ -49,14 +52,16 @@ func TestTheFirstBuildsAndTheOthersWait(t *testing.T) {
 func TestTheNextOwnsTheBuildAfterItsLease(t *testing.T) {
 	w := lifecycletest.New(t)
 	first, second := w.Launch(w.Job(1)), w.Launch(w.Job(2))
-	for _, id := range []string{first, second} {
+	var want []string
+	for _, id := range []string{first, first, second} {
+		want = append(want, spec.Tag()+" for "+fleet.BuildOwner(id, w.Now()))
 		if _, err := run(t, w, id); err != nil {
 			t.Fatal(err)
 		}
 		w.Pass(16 * time.Minute)
 	}
-	if want := []string{spec.Tag() + " for " + first, spec.Tag() + " for " + second}; !slices.Equal(w.Images.Builds, want) {
-		t.Errorf("builds %q", w.Images.Builds)
+	if !slices.Equal(w.Images.Builds, want) {
+		t.Errorf("builds %q, want %q", w.Images.Builds, want)
 	}
 }
 
@@ -70,6 +75,39 @@ func TestFinishedMeanwhile(t *testing.T) {
 	}
 	if len(w.Executions.Signals) != 1 || !strings.Contains(w.Executions.Signals[0], "sha256:1") || len(w.Images.Builds) != 0 {
 		t.Errorf("signals %q, builds %q", w.Executions.Signals, w.Images.Builds)
+	}
+	if lock, _ := w.Images.BuildLock(t.Context(), spec.Tag()); lock.Owner != "" {
+		t.Errorf("nobody builds, and %s has the lock", lock.Owner)
+	}
+}
+
+func TestFinishedWhileAnotherOwnsTheLock(t *testing.T) {
+	w := lifecycletest.New(t)
+	first, second := w.Launch(w.Job(1)), w.Launch(w.Job(2))
+	if _, err := run(t, w, first); err != nil {
+		t.Fatal(err)
+	}
+	w.After("Images.JoinBuild", func() { _ = w.Images.PutImage(t.Context(), spec.Tag(), "sha256:1", w.Now()) })
+	if got, err := run(t, w, second); err != nil || got.Outcome != fleet.ImageReady {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if lock, _ := w.Images.BuildLock(t.Context(), spec.Tag()); !slices.Contains(lock.Waiters, first) {
+		t.Errorf("the build that %s waits for is forgotten: %+v", first, lock)
+	}
+}
+
+// A record stays when somebody deletes its image: it must not end the build that is to
+// replace it.
+func TestTheRecordOfADeletedImage(t *testing.T) {
+	for digest, builds := range map[string]int{"sha256:deleted": 1, "sha256:2": 0} {
+		w := lifecycletest.New(t)
+		id := w.Launch(w.Job(1))
+		if err := w.Images.PutImage(t.Context(), spec.Tag(), digest, w.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := runAfter(t, w, id, "sha256:deleted"); err != nil || len(w.Images.Builds) != builds || w.Executions.Open(id) != (builds == 1) {
+			t.Errorf("recorded is %s: %v, builds %q", digest, err, w.Images.Builds)
+		}
 	}
 }
 

@@ -16,15 +16,14 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 )
 
-// images are the image records and the waiters of a build.
+// images are the image records and the locks on builds.
 type images interface {
 	PutImage(ctx context.Context, tag, digest string, at time.Time) error
-	// RenewBuild extends the lease of the build's owner.
-	RenewBuild(ctx context.Context, tag string, at time.Time) error
-	// EndBuild gives the lock up and forgets who joined.
-	EndBuild(ctx context.Context, tag string) error
-	// Waiters lists the runners that joined.
-	Waiters(ctx context.Context, tag string) ([]string, error)
+	BuildLock(ctx context.Context, tag string) (fleet.BuildLock, error)
+	// RenewBuild extends an owner's lease, if it still owns the build.
+	RenewBuild(ctx context.Context, tag, owner string, at time.Time) error
+	// EndBuild gives an owner's lock up and forgets who joined.
+	EndBuild(ctx context.Context, tag, owner string) error
 }
 
 // Handler handles the events of the bus.
@@ -139,25 +138,31 @@ func (h Handler) mayHaveRun(ctx context.Context, runner fleet.Runner) (fleet.Run
 	return h.Fleet.ReadRunner(ctx, runner.RunnerID)
 }
 
+// build counts an event only if the lock's own build sent it. One of a build whose
+// owner lost the lock comes too late: others wait for another build by now.
 func (h Handler) build(ctx context.Context, b fleet.Build) error {
+	lock, err := h.Images.BuildLock(ctx, b.Tag)
+	if err != nil || !lock.Began(b) {
+		return err
+	}
 	if b.Status == fleet.BuildInProgress {
-		return h.buildGoesOn(ctx, b)
+		return h.buildGoesOn(ctx, b, lock)
 	}
 	if b.Status == fleet.BuildSucceeded {
 		if err := h.Images.PutImage(ctx, b.Tag, b.Digest, h.Fleet.Now()); err != nil {
 			return err
 		}
+		// Who joins from here on finds the image, and who joined until now is told.
+		if lock, err = h.Images.BuildLock(ctx, b.Tag); err != nil || !lock.Began(b) {
+			return err
+		}
 	}
-	waiters, err := h.Images.Waiters(ctx, b.Tag)
-	if err != nil {
-		return err
-	}
-	for _, runnerID := range waiters {
+	for _, runnerID := range lock.Waiters {
 		if err := h.tellBuilt(ctx, runnerID, b); err != nil {
 			return err
 		}
 	}
-	return h.Images.EndBuild(ctx, b.Tag)
+	return h.Images.EndBuild(ctx, b.Tag, lock.Owner)
 }
 
 func (h Handler) tellBuilt(ctx context.Context, runnerID string, b fleet.Build) error {
@@ -175,15 +180,11 @@ func (h Handler) tellBuilt(ctx context.Context, runnerID string, b fleet.Build) 
 	return h.Fleet.Executions.Succeed(ctx, runner.TaskToken, output)
 }
 
-func (h Handler) buildGoesOn(ctx context.Context, b fleet.Build) error {
-	if err := h.Images.RenewBuild(ctx, b.Tag, h.Fleet.Now()); err != nil {
+func (h Handler) buildGoesOn(ctx context.Context, b fleet.Build, lock fleet.BuildLock) error {
+	if err := h.Images.RenewBuild(ctx, b.Tag, lock.Owner, h.Fleet.Now()); err != nil {
 		return err
 	}
-	waiters, err := h.Images.Waiters(ctx, b.Tag)
-	if err != nil {
-		return err
-	}
-	for _, runnerID := range waiters {
+	for _, runnerID := range lock.Waiters {
 		runner, ok, err := h.Fleet.Records.Runner(ctx, runnerID)
 		if err != nil {
 			return err

@@ -482,15 +482,9 @@ func TestATaskNobodyWantsIsStopped(t *testing.T) {
 }
 
 func TestBuild(t *testing.T) {
-	join := func(w *world, id string) {
-		token := w.Executions.Token(id)
-		w.EditRunner(id, func(r *fleet.Runner) { r.TaskToken, r.WaitingFor = token, fleet.WaitForImage })
-		if _, err := w.Images.JoinBuild(t.Context(), "tag", id, w.Now(), 15*time.Minute); err != nil {
-			t.Fatal(err)
-		}
-	}
+	lost := fleet.BuildOwner("fleet-1-1", lifecycletest.New(t).Now().Add(-time.Hour))
 	cases := map[string]struct {
-		build   fleet.Build
+		build   fleet.Build // its owner is the lock's unless the case says otherwise
 		signals []string
 		beats   int
 		locked  bool
@@ -508,15 +502,30 @@ func TestBuild(t *testing.T) {
 		"it goes on: heartbeats and a longer lease": {
 			build: fleet.Build{Tag: "tag", Status: fleet.BuildInProgress}, beats: 2, locked: true,
 		},
-		"another build": {build: fleet.Build{Tag: "other", Status: "FAILED"}, locked: true},
+		"another image's build": {build: fleet.Build{Tag: "other", Status: "FAILED"}, locked: true},
+		"a build from before the owner lost the lock and took it again, which succeeded": {
+			build: fleet.Build{Tag: "tag", Owner: lost, Status: fleet.BuildSucceeded, Digest: "sha256:1"}, locked: true,
+		},
+		"such a build, which failed":  {build: fleet.Build{Tag: "tag", Owner: lost, Status: "FAILED"}, locked: true},
+		"such a build, which goes on": {build: fleet.Build{Tag: "tag", Owner: lost, Status: fleet.BuildInProgress}, locked: true},
+		"a build that the previous release started": {
+			build: fleet.Build{Tag: "tag", Owner: "-", Status: fleet.BuildSucceeded, Digest: "sha256:1"}, image: "sha256:1",
+			signals: []string{`fleet-1-1 succeeded {"outcome":"ready","tag":"tag","digest":"sha256:1"}`, `fleet-2-1 succeeded {"outcome":"ready","tag":"tag","digest":"sha256:1"}`},
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			w := lifecycletest.New(t)
-			join(w, w.Launch(w.Job(1)))
-			join(w, w.Launch(w.Job(2)))
+			owner := builds(w, 15*time.Minute)
 			w.Launch(w.Job(3)) // waits for nothing
 			w.Pass(10 * time.Minute)
+			switch c.build.Owner {
+			case "":
+				c.build.Owner = owner
+			case "-":
+				c.build.Owner = ""
+			}
+			before := w.Images.Until("tag")
 			if err := handle(w, w.Event(fleet.BuildEvent, c.build)); err != nil {
 				t.Fatal(err)
 			}
@@ -524,13 +533,46 @@ func TestBuild(t *testing.T) {
 				t.Errorf("signals %q and %d heartbeats", w.Executions.Signals, w.Executions.Heartbeats)
 			}
 			digest, _, _ := w.Images.Image(t.Context(), "tag")
-			if waiters, _ := w.Images.Waiters(t.Context(), "tag"); digest != c.image || (len(waiters) > 0) != c.locked {
-				t.Errorf("image %q, waiters %q", digest, waiters)
+			if lock, _ := w.Images.BuildLock(t.Context(), "tag"); digest != c.image || (len(lock.Waiters) > 0) != c.locked {
+				t.Errorf("image %q, lock %+v", digest, lock)
 			}
-			if c.beats > 0 && w.Images.Until("tag") != w.Now().Add(15*time.Minute) {
-				t.Errorf("the lease ends at %s", w.Images.Until("tag"))
+			until := before
+			if c.beats > 0 {
+				until = w.Now().Add(15 * time.Minute)
+			}
+			if got := w.Images.Until("tag"); got != until {
+				t.Errorf("the lease ends at %s, want %s", got, until)
 			}
 		})
+	}
+}
+
+// A build's events are repeated, and a hand may start one that nobody waits for.
+func TestABuildWithoutALock(t *testing.T) {
+	w := lifecycletest.New(t)
+	before := w.State()
+	for _, status := range []string{fleet.BuildInProgress, fleet.BuildSucceeded, "FAILED"} {
+		for _, owner := range []string{"", fleet.BuildOwner("fleet-1-1", w.Now())} {
+			if err := handle(w, w.Event(fleet.BuildEvent, fleet.Build{Tag: "tag", Owner: owner, Status: status, Digest: "sha256:1"})); err != nil || w.State() != before {
+				t.Errorf("%s by %q: %v:\n%s", status, owner, err, w.State())
+			}
+		}
+	}
+	if digest, ok, _ := w.Images.Image(t.Context(), "tag"); ok {
+		t.Errorf("image %s is recorded", digest)
+	}
+}
+
+// The lease may run out while dispatch records the image.
+func TestALockThatIsLostMeanwhile(t *testing.T) {
+	w := lifecycletest.New(t)
+	owner := builds(w, 15*time.Minute)
+	w.After("Images.PutImage", func() { _, _ = w.Images.JoinBuild(t.Context(), "tag", "fleet-9-1", w.Now().Add(time.Hour), time.Hour) })
+	if err := handle(w, w.Event(fleet.BuildEvent, fleet.Build{Tag: "tag", Owner: owner, Status: fleet.BuildSucceeded, Digest: "sha256:1"})); err != nil {
+		t.Fatal(err)
+	}
+	if lock, _ := w.Images.BuildLock(t.Context(), "tag"); len(lock.Waiters) != 3 || !fleet.OwnsBuild(lock.Owner, "fleet-9-1") {
+		t.Errorf("the next build's lock is %+v", lock)
 	}
 }
 
@@ -692,15 +734,15 @@ func TestKilled(t *testing.T) {
 			event: func(w *world) fleet.Event { return w.Event(fleet.TaskEvent, w.Tasks.Of("fleet-7-1")) },
 		},
 		"the build succeeded": {
-			setup: func(w *world) { builds(w) },
+			setup: func(w *world) { builds(w, time.Hour) },
 			event: func(w *world) fleet.Event {
-				return w.Event(fleet.BuildEvent, fleet.Build{Tag: "tag", Status: fleet.BuildSucceeded, Digest: "sha256:1"})
+				return w.Event(fleet.BuildEvent, fleet.Build{Tag: "tag", Owner: fleet.BuildOwner("fleet-1-1", w.Now()), Status: fleet.BuildSucceeded, Digest: "sha256:1"})
 			},
 		},
 		"the build failed": {
-			setup: func(w *world) { builds(w) },
+			setup: func(w *world) { builds(w, time.Hour) },
 			event: func(w *world) fleet.Event {
-				return w.Event(fleet.BuildEvent, fleet.Build{Tag: "tag", Status: "FAILED", Reason: "typo"})
+				return w.Event(fleet.BuildEvent, fleet.Build{Tag: "tag", Owner: fleet.BuildOwner("fleet-1-1", w.Now()), Status: "FAILED", Reason: "typo"})
 			},
 		},
 		"the fleet was resumed": {
@@ -723,13 +765,19 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-func builds(w *world) {
+// builds lets two runners wait for an image. The first owns the build.
+func builds(w *world, lease time.Duration) (owner string) {
 	for _, job := range []int64{1, 2} {
 		id := w.Launch(w.Job(job))
 		token := w.Executions.Token(id)
 		w.EditRunner(id, func(r *fleet.Runner) { r.TaskToken, r.WaitingFor = token, fleet.WaitForImage })
-		_, _ = w.Images.JoinBuild(context.Background(), "tag", id, w.Now(), time.Hour)
 	}
+	for _, id := range []string{"fleet-1-1", "fleet-2-1"} {
+		if name, _ := w.Images.JoinBuild(context.Background(), "tag", id, w.Now(), lease); name != "" {
+			owner = name
+		}
+	}
+	return owner
 }
 
 func signalled(w *world, signal string) bool { return slices.Contains(w.Executions.Signals, signal) }

@@ -30,11 +30,13 @@ type Step struct {
 	Registry registry
 }
 
-// Run answers ready with a digest, or missing. A base image that somebody else has
-// published under its tag is used as it is. It may be repeated.
+// Run answers ready with a digest, or missing, with the digest of a record whose image
+// was deleted. A base image that somebody else has published under its tag is used as
+// it is. It may be repeated.
 func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 	spec := *call.Document.Plan.ImageSpec
-	digest, ok, err := s.built(ctx, spec)
+	recorded, ok, err := s.recorded(ctx, spec.Tag())
+	digest := recorded
 	if err == nil && !ok && spec.Kind == fleet.BaseImage && s.Registry != nil {
 		digest, ok, err = s.Registry.Digest(ctx, spec.PublishTag())
 	}
@@ -42,14 +44,15 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 	case err != nil:
 		return fleet.Image{}, err
 	case !ok:
-		return fleet.Image{Outcome: fleet.ImageMissing, Tag: spec.Tag()}, nil
+		return fleet.Image{Outcome: fleet.ImageMissing, Tag: spec.Tag(), Digest: recorded}, nil
 	}
 	return fleet.Image{Outcome: fleet.ImageReady, Tag: spec.Tag(), Digest: digest}, nil
 }
 
-// built is the digest of an image that was built and is still there.
-func (s Step) built(ctx context.Context, spec fleet.ImageSpec) (digest string, ok bool, err error) {
-	digest, ok, err = s.Images.Image(ctx, spec.Tag())
+// recorded is the digest in the record of a tag, "" if it has none. ok tells whether
+// the image is still there.
+func (s Step) recorded(ctx context.Context, tag string) (digest string, ok bool, err error) {
+	digest, ok, err = s.Images.Image(ctx, tag)
 	if err == nil && ok && s.Registry != nil {
 		ok, err = s.Registry.Has(ctx, digest)
 	}

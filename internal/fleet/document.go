@@ -55,7 +55,9 @@ const (
 type Image struct {
 	Outcome string `json:"outcome"`
 	Tag     string `json:"tag"`
-	Digest  string `json:"digest,omitempty"`
+	// Digest is the image's. With ImageMissing it is that of a record whose image
+	// somebody deleted, "" if there is no record.
+	Digest string `json:"digest,omitempty"`
 }
 
 // TaskDefinitionPart is RegisterTaskDefinition's part.

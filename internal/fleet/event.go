@@ -96,7 +96,8 @@ func (t Task) ExitCode() *int {
 type Build struct {
 	BuildID string `json:"build_id"`
 	Tag     string `json:"tag"`
-	Status  string `json:"status"` // IN_PROGRESS, SUCCEEDED, FAILED, STOPPED: CodeBuild's words
+	Owner   string `json:"owner,omitempty"` // of the lock that it was started under; the previous release's have none
+	Status  string `json:"status"`          // IN_PROGRESS, SUCCEEDED, FAILED, STOPPED: CodeBuild's words
 	Digest  string `json:"digest,omitempty"`
 	Reason  string `json:"reason,omitempty"`
 }

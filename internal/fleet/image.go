@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/distribution/reference"
 )
@@ -89,6 +91,35 @@ func (s ImageSpec) PublishTag() string {
 		return s.Name + "-arm64"
 	}
 	return s.Name
+}
+
+// BuildLock lets one build of an image run at a time. Only events of the build that
+// was started under it count: what is heard later from an earlier one, also of its
+// success, changes nothing, because the present one's waiters wait for that.
+type BuildLock struct {
+	Owner   string   // a BuildOwner
+	Waiters []string // the runners that joined, with the owner's; none if there is no lock
+}
+
+// Began tells whether a build was started under the lock. One that names no owner
+// counts as well: the previous release started it.
+func (l BuildLock) Began(b Build) bool {
+	return l.Owner != "" && (b.Owner == l.Owner || b.Owner == "")
+}
+
+// BuildOwner names a runner that owns a build's lock since a time. A runner whose
+// lease ran out may own the next lock too, and is not taken for its earlier self.
+func BuildOwner(runnerID string, since time.Time) string {
+	return BuildOwnerPrefix(runnerID) + strconv.FormatInt(since.UnixMilli(), 10)
+}
+
+// BuildOwnerPrefix begins the names of a runner as the owner of a lock, and no other
+// runner's.
+func BuildOwnerPrefix(runnerID string) string { return runnerID + "@" }
+
+// OwnsBuild tells whether a BuildOwner is the runner.
+func OwnsBuild(owner, runnerID string) bool {
+	return strings.HasPrefix(owner, BuildOwnerPrefix(runnerID))
 }
 
 // String is how people are shown the image.

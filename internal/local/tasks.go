@@ -54,7 +54,7 @@ type byName struct {
 }
 
 func (b byName) Build(ctx context.Context, spec fleet.ImageSpec, tag, owner string) error {
-	detail, err := json.Marshal(fleet.Build{BuildID: "by-name/" + tag, Tag: tag, Status: fleet.BuildSucceeded, Digest: "by-name:" + spec.Name})
+	detail, err := json.Marshal(fleet.Build{BuildID: "by-name/" + tag, Tag: tag, Owner: owner, Status: fleet.BuildSucceeded, Digest: "by-name:" + spec.Name})
 	if err != nil {
 		return fmt.Errorf("encode the build of %s for %s: %w", tag, owner, err)
 	}

@@ -8,6 +8,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -36,10 +37,10 @@ type Store interface {
 	Settings(ctx context.Context) (report.Settings, error)
 	Image(ctx context.Context, tag string) (digest string, ok bool, err error)
 	PutImage(ctx context.Context, tag, digest string, at time.Time) error
-	JoinBuild(ctx context.Context, tag, runnerID string, now time.Time, lease time.Duration) (owner bool, err error)
-	RenewBuild(ctx context.Context, tag string, at time.Time) error
-	Waiters(ctx context.Context, tag string) ([]string, error)
-	EndBuild(ctx context.Context, tag string) error
+	JoinBuild(ctx context.Context, tag, runnerID string, now time.Time, lease time.Duration) (owner string, err error)
+	RenewBuild(ctx context.Context, tag, owner string, at time.Time) error
+	BuildLock(ctx context.Context, tag string) (fleet.BuildLock, error)
+	EndBuild(ctx context.Context, tag, owner string) error
 }
 
 var now = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -59,6 +60,7 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"waiters of a build are kept until it ends":                  waiters,
 		"the owner that joins again still owns the build":            ownerAgain,
 		"renewing the lease of a build that nobody owns is harmless": renewNothing,
+		"an owner whose lease ended changes nothing":                 formerOwner,
 		"of many that join a build at once one owns it":              oneOwner,
 		"a write of nothing is no error":                             nothing,
 		"runs and runners are listed the newest first":               newestFirst,
@@ -241,68 +243,102 @@ func images(t *testing.T, s Store) {
 	}
 }
 
-func join(t *testing.T, s Store, runnerID string, at time.Time) bool {
+func join(t *testing.T, s Store, runnerID string, at time.Time) (owner string) {
 	t.Helper()
 	owner, err := s.JoinBuild(t.Context(), "tag", runnerID, at, time.Minute)
 	must(t, err)
 	return owner
 }
 
-func buildLock(t *testing.T, s Store) {
-	if !join(t, s, "f-1-1", now) {
-		t.Fatal("the first to join does not own the build")
+// mustLock reads the lock of the build.
+func mustLock(t *testing.T, s Store, owner string, waiters ...string) {
+	t.Helper()
+	got, err := s.BuildLock(t.Context(), "tag")
+	must(t, err)
+	if diff := cmp.Diff(fleet.BuildLock{Owner: owner, Waiters: waiters}, got); diff != "" {
+		t.Errorf("lock (-want +got):\n%s", diff)
 	}
-	if join(t, s, "f-2-1", now.Add(59*time.Second)) {
+}
+
+func buildLock(t *testing.T, s Store) {
+	owner := join(t, s, "f-1-1", now)
+	if owner != fleet.BuildOwner("f-1-1", now) {
+		t.Fatalf("the first to join owns the build as %q", owner)
+	}
+	if join(t, s, "f-2-1", now.Add(59*time.Second)) != "" {
 		t.Fatal("the build has two owners")
 	}
-	must(t, s.RenewBuild(t.Context(), "tag", now.Add(30*time.Second)))
-	if join(t, s, "f-2-1", now.Add(89*time.Second)) {
+	must(t, s.RenewBuild(t.Context(), "tag", owner, now.Add(30*time.Second)))
+	if join(t, s, "f-2-1", now.Add(89*time.Second)) != "" {
 		t.Fatal("the build has two owners after its lease was renewed")
 	}
-	if !join(t, s, "f-2-1", now.Add(91*time.Second)) {
+	if join(t, s, "f-2-1", now.Add(91*time.Second)) == "" {
 		t.Fatal("nobody can own a build whose lease has ended")
 	}
-	if join(t, s, "f-1-1", now.Add(92*time.Second)) {
+	if join(t, s, "f-1-1", now.Add(92*time.Second)) != "" {
 		t.Fatal("the owner whose lease ended owns the build again")
 	}
 }
 
 func waiters(t *testing.T, s Store) {
-	for _, id := range []string{"f-2-1", "f-1-1", "f-1-1"} {
+	owner := join(t, s, "f-2-1", now)
+	for _, id := range []string{"f-1-1", "f-1-1"} {
 		join(t, s, id, now)
 	}
-	got, err := s.Waiters(t.Context(), "tag")
-	must(t, err)
-	if diff := cmp.Diff([]string{"f-1-1", "f-2-1"}, got); diff != "" {
-		t.Errorf("waiters (-want +got):\n%s", diff)
-	}
-	must(t, s.EndBuild(t.Context(), "tag"))
-	must(t, s.EndBuild(t.Context(), "tag"))
-	if got, err := s.Waiters(t.Context(), "tag"); err != nil || len(got) != 0 {
-		t.Errorf("waiters of a build that has ended: %v, %v", got, err)
-	}
-	if !join(t, s, "f-3-1", now) {
+	mustLock(t, s, owner, "f-1-1", "f-2-1")
+	must(t, s.EndBuild(t.Context(), "tag", owner))
+	must(t, s.EndBuild(t.Context(), "tag", owner))
+	mustLock(t, s, "")
+	if join(t, s, "f-3-1", now) == "" {
 		t.Error("a build that has ended is still owned")
 	}
 }
 
+// ownerAgain joins once more, which begins the lease anew. The other runner's id begins
+// the owner's.
 func ownerAgain(t *testing.T, s Store) {
-	join(t, s, "f-1-1", now)
-	if !join(t, s, "f-1-1", now.Add(time.Second)) {
-		t.Error("the owner joined again and owns the build no longer")
+	first := join(t, s, "f-1-10", now)
+	if again := join(t, s, "f-1-10", now.Add(30*time.Second)); again != first {
+		t.Errorf("the owner joined again and owns the build as %q, and was %q", again, first)
+	}
+	if join(t, s, "f-1-1", now.Add(89*time.Second)) != "" {
+		t.Error("the owner's lease ended although it joined again, or another runner is taken for it")
+	}
+	if later := join(t, s, "f-1-10", now.Add(91*time.Second)); later == first || later == "" {
+		t.Errorf("after its lease the owner is %q, want another name than %q", later, first)
 	}
 }
 
 func renewNothing(t *testing.T, s Store) {
-	must(t, s.RenewBuild(t.Context(), "tag", now))
-	if !join(t, s, "f-1-1", now) {
+	must(t, s.RenewBuild(t.Context(), "tag", "f-1-1@1", now))
+	if join(t, s, "f-1-1", now) == "" {
 		t.Error("renewing made a lock")
+	}
+}
+
+// formerOwner lets the owner of an earlier lock renew and end, which is not its own
+// any more.
+func formerOwner(t *testing.T, s Store) {
+	for name, next := range map[string]string{"another runner": "f-2-1", "the same runner": "f-1-1"} {
+		former := join(t, s, "f-1-1", now)
+		owner := join(t, s, next, now.Add(2*time.Minute))
+		if owner == "" || owner == former {
+			t.Fatalf("%s owns the build as %q", name, owner)
+		}
+		must(t, s.RenewBuild(t.Context(), "tag", former, now.Add(time.Hour)))
+		must(t, s.EndBuild(t.Context(), "tag", former))
+		mustLock(t, s, owner, slices.Compact([]string{"f-1-1", next})...)
+		last := join(t, s, "f-3-1", now.Add(10*time.Minute))
+		if last == "" {
+			t.Errorf("%s: the former owner renewed the lease", name)
+		}
+		must(t, s.EndBuild(t.Context(), "tag", last))
 	}
 }
 
 func oneOwner(t *testing.T, s Store) {
 	const runners = 8
-	owns := make([]bool, runners)
+	owns := make([]string, runners)
 	results := make([]error, runners)
 	var wg sync.WaitGroup
 	for i := range runners {
@@ -314,14 +350,14 @@ func oneOwner(t *testing.T, s Store) {
 	owners := 0
 	for i := range runners {
 		must(t, results[i])
-		if owns[i] {
+		if owns[i] != "" {
 			owners++
 		}
 	}
-	waiting, err := s.Waiters(t.Context(), "tag")
+	lock, err := s.BuildLock(t.Context(), "tag")
 	must(t, err)
-	if owners != 1 || len(waiting) != runners {
-		t.Errorf("%d of %d runners own the build, and %d wait for it", owners, runners, len(waiting))
+	if owners != 1 || len(lock.Waiters) != runners || !slices.Contains(owns, lock.Owner) {
+		t.Errorf("%d of %d runners own the build, the lock is %+v", owners, runners, lock)
 	}
 }
 

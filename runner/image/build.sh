@@ -33,7 +33,10 @@ check RUNNER_VERSION 'latest|[0-9]+\.[0-9]+\.[0-9]+'
 check DEFAULT_BASE '[a-z0-9][A-Za-z0-9._:/@-]{0,254}'
 case $IMAGE_KIND in
   on_demand) check BASE_IMAGE '[a-z0-9][A-Za-z0-9._:/@-]{0,254}' ;;
-  extra) check IMAGE_LABEL '[A-Za-z0-9_][A-Za-z0-9_.+/-]{0,254}' ;;
+  extra)
+    check IMAGE_LABEL '[A-Za-z0-9_][A-Za-z0-9_.+/-]{0,254}'
+    [[ /$IMAGE_LABEL/ != */../* ]] || fail "IMAGE_LABEL is not what it must be; the build was not started by the fleet"
+    ;;
   base) check PUBLISH_TAG '[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}' ;;
 esac
 
@@ -55,6 +58,19 @@ download() {
 layer() {
   docker build --build-arg "BASE_IMAGE=$1" --build-arg "ARCH=$arch" --tag "$2" --file Dockerfile . >&2 ||
     fail "the runner could not be put into $1; the lines above say why"
+}
+
+# push TAG. Where tags cannot change, a build that was first has pushed the same.
+push() {
+  local said
+  docker tag "$image" "$IMAGE_REPOSITORY:$1"
+  if said=$(docker push "$IMAGE_REPOSITORY:$1" 2>&1); then
+    echo "$said" >&2
+  elif [[ $said == *"already exists"*"immutable"* ]]; then
+    echo "$1 is in the repository already and stays as it is" >&2
+  else
+    fail "$said"
+  fi
 }
 
 arch=amd64
@@ -84,12 +100,8 @@ esac
 DOCKER_CONFIG=$(mktemp -d)
 export DOCKER_CONFIG
 aws ecr get-login-password | docker login --username AWS --password-stdin "${IMAGE_REPOSITORY%%/*}" >&2
-docker tag "$image" "$IMAGE_REPOSITORY:$IMAGE_TAG"
-docker push "$IMAGE_REPOSITORY:$IMAGE_TAG" >&2
-if [ "$IMAGE_KIND" = base ]; then
-  docker tag "$image" "$IMAGE_REPOSITORY:$PUBLISH_TAG"
-  docker push "$IMAGE_REPOSITORY:$PUBLISH_TAG" >&2
-fi
+push "$IMAGE_TAG"
+[ "$IMAGE_KIND" != base ] || push "$PUBLISH_TAG"
 digest=$(aws ecr describe-images --repository-name "${IMAGE_REPOSITORY#*/}" --image-ids "imageTag=$IMAGE_TAG" --query 'imageDetails[0].imageDigest' --output text)
 [[ $digest =~ ^sha256:[0-9a-f]{64}$ ]] || fail "the pushed image has no digest"
 printf '%s\n' "$digest"

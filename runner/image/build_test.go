@@ -22,6 +22,7 @@ const fake = `#!/usr/bin/env bash
 case "$(basename "$0") $1 ${2-}" in
   "docker inspect"*) printf 'true\n' ;;
   "docker login"*) cat >/dev/null ;;
+  "docker push"*) [ -z "${PUSH_SAYS-}" ] || { printf '%s\n' "$PUSH_SAYS" >&2; exit 1; } ;;
   "aws ecr get-login-password") printf 'secret-of-the-push' ;;
   "aws ecr describe-images") printf 'sha256:%064d\n' 7 ;;
   "curl "*)
@@ -193,6 +194,32 @@ func TestHostileValues(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(b.dir, "context", "PWNED")); err == nil {
 				t.Fatalf("%s=%q was run", name, value)
 			}
+		}
+	}
+}
+
+func TestAPushThatFails(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		says string
+		ok   bool
+	}{
+		"another build was first": {"tag invalid: The image tag '0123' already exists in the 'ci' repository and cannot be overwritten because the repository is immutable.", true},
+		"no permission":           {"denied: User is not authorized to perform: ecr:PutImage", false},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			digest, said, _, ok := newBench(t).build(t, "IMAGE_KIND=on_demand", "BASE_IMAGE=docker.io/library/node:22", "PUSH_SAYS="+test.says)
+			if ok != test.ok || (digest != "") != test.ok || !test.ok && !strings.Contains(said, test.says) {
+				t.Errorf("exported %q: %s", digest, said)
+			}
+		})
+	}
+}
+
+func TestALabelThatLeavesItsFolder(t *testing.T) {
+	for _, label := range []string{"x/../../..", "x/..", "a/../tools"} {
+		digest, said, calls, ok := newBench(t).build(t, "IMAGE_KIND=extra", "IMAGE_LABEL="+label)
+		if ok || digest != "" || calls[0] != "" || !strings.Contains(said, "IMAGE_LABEL is not what it must be") {
+			t.Errorf("%s: exported %q, called %q: %s", label, digest, calls, said)
 		}
 	}
 }

@@ -120,9 +120,9 @@ func TestErrorsOfEveryOtherRequestHaveNames(t *testing.T) {
 			_, err := s.JoinBuild(ctx, "tag", "f-1-1", start, time.Minute)
 			return err
 		},
-		"RenewBuild": func(ctx context.Context, s *dynamo.Store) error { return s.RenewBuild(ctx, "tag", start) },
-		"Waiters":    func(ctx context.Context, s *dynamo.Store) error { _, err := s.Waiters(ctx, "tag"); return err },
-		"EndBuild":   func(ctx context.Context, s *dynamo.Store) error { return s.EndBuild(ctx, "tag") },
+		"RenewBuild": func(ctx context.Context, s *dynamo.Store) error { return s.RenewBuild(ctx, "tag", "f-1-1@1", start) },
+		"BuildLock":  func(ctx context.Context, s *dynamo.Store) error { _, err := s.BuildLock(ctx, "tag"); return err },
+		"EndBuild":   func(ctx context.Context, s *dynamo.Store) error { return s.EndBuild(ctx, "tag", "f-1-1@1") },
 		"PutCursor":  func(ctx context.Context, s *dynamo.Store) error { return s.PutCursor(ctx, "place", "1") },
 		"AddRepairs": func(ctx context.Context, s *dynamo.Store) error {
 			return s.AddRepairs(ctx, map[string]int{"job_gone": 1})

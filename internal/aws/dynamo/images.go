@@ -5,8 +5,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 // image is the record of an image that was built.
@@ -41,77 +44,102 @@ func (s *Store) replace(ctx context.Context, k key, record any) error {
 // and nobody can join one that has just ended. At 50 bytes a runner the item would
 // be full (400 KB) with some 8000 waiters for one image.
 const (
-	attrOwner      = "build_owner"
-	attrLeaseMS    = "lease_ms"
-	attrLeaseUntil = "lease_until" // Unix time, in milliseconds
-	attrWaiters    = "waiters"
+	attrOwner   = "build_owner" // a fleet.BuildOwner
+	attrWaiters = "waiters"
+	// Beside them are lease_ms and lease_until, in milliseconds of Unix time.
 )
 
 const (
-	ownBuild = "SET #owner = :me, #lease = :lease, #until = :until ADD #waiters :set"
-	// Nobody owns it, or the runner did before, or the owner's lease ran out.
-	mayOwn    = "attribute_not_exists(#owner) OR #owner = :me OR #until < :now"
-	waitFor   = "ADD #waiters :set"
-	mustWait  = "attribute_exists(#owner) AND #owner <> :me AND #until >= :now"
+	own    = "SET build_owner = :owner, lease_ms = :lease, lease_until = :until ADD waiters :me"
+	wait   = "ADD waiters :me"
+	extend = "SET lease_ms = :lease, lease_until = :until ADD waiters :me"
+
+	// Nobody owns it, the owner's lease ran out, or the runner owns it by the name that
+	// owners had in the previous release.
+	mayOwn   = "attribute_not_exists(build_owner) OR lease_until < :now OR build_owner = :id"
+	mustWait = "attribute_exists(build_owner) AND lease_until >= :now AND NOT begins_with(build_owner, :mine)"
+	ownsIt   = "lease_until >= :now AND begins_with(build_owner, :mine)"
+
 	joinTries = 5
 )
 
-// JoinBuild notes that a runner waits for an image. It owns the build if nobody
-// does, if it did before, or if the owner's lease ran out. It fails with
-// Records.Conflict only if the build ends and begins again all the while.
-func (s *Store) JoinBuild(ctx context.Context, tag, runnerID string, now time.Time, lease time.Duration) (owner bool, err error) {
-	me := item{":me": text(runnerID), ":set": &types.AttributeValueMemberSS{Value: []string{runnerID}}, ":now": number(now.UnixMilli())}
-	own := item{":lease": number(lease.Milliseconds()), ":until": number(now.Add(lease).UnixMilli())}
-	for name, value := range me {
-		own[name] = value
+// JoinBuild notes that a runner waits for an image. If nobody owns the build, or the
+// owner's lease ran out, the runner does, and owner is its fleet.BuildOwner. That stays
+// what it is when the runner joins again, and is "" for everybody else. JoinBuild fails
+// with Records.Conflict only if the build ends and begins again all the while.
+func (s *Store) JoinBuild(ctx context.Context, tag, runnerID string, now time.Time, lease time.Duration) (owner string, err error) {
+	me := &types.AttributeValueMemberSS{Value: []string{runnerID}}
+	at, until, length := number(now.UnixMilli()), number(now.Add(lease).UnixMilli()), number(lease.Milliseconds())
+	name, mine := text(fleet.BuildOwner(runnerID, now)), text(fleet.BuildOwnerPrefix(runnerID))
+	ways := []struct {
+		update, condition string
+		values            item
+	}{
+		{own, mayOwn, item{":me": me, ":now": at, ":owner": name, ":id": text(runnerID), ":lease": length, ":until": until}},
+		{wait, mustWait, item{":me": me, ":now": at, ":mine": mine}},
+		{extend, ownsIt, item{":me": me, ":now": at, ":mine": mine, ":lease": length, ":until": until}},
 	}
 	for range joinTries {
-		err = s.updateBuild(ctx, tag, ownBuild, mayOwn, own, map[string]string{"#owner": attrOwner, "#until": attrLeaseUntil, "#waiters": attrWaiters, "#lease": attrLeaseMS})
-		if !failedCondition(err) {
-			return err == nil, named(err, "join the build of %s", tag)
-		}
-		err = s.updateBuild(ctx, tag, waitFor, mustWait, me, map[string]string{"#owner": attrOwner, "#until": attrLeaseUntil, "#waiters": attrWaiters})
-		if !failedCondition(err) {
-			return false, named(err, "join the build of %s", tag)
+		for _, way := range ways {
+			var build item
+			build, err = s.updateBuild(ctx, tag, way.update, way.condition, way.values)
+			switch {
+			case failedCondition(err):
+				continue
+			case err != nil:
+				return "", named(err, "join the build of %s", tag)
+			case way.update == wait:
+				return "", nil
+			}
+			return textOf(build, attrOwner), nil
 		}
 	}
-	return false, named(err, "join the build of %s", tag)
+	return "", named(err, "join the build of %s", tag)
 }
 
-func (s *Store) updateBuild(ctx context.Context, tag, update, condition string, values item, names map[string]string) error {
-	_, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.table, Key: buildKey(tag).attributes(),
-		UpdateExpression: &update, ConditionExpression: &condition,
-		ExpressionAttributeNames: names, ExpressionAttributeValues: values,
+// updateBuild returns the lock as it is then.
+func (s *Store) updateBuild(ctx context.Context, tag, update, condition string, values item) (item, error) {
+	out, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.table, Key: buildKey(tag).attributes(), ReturnValues: types.ReturnValueAllNew,
+		UpdateExpression: &update, ConditionExpression: &condition, ExpressionAttributeValues: values,
 	})
-	return err
+	if err != nil {
+		return nil, err
+	}
+	return out.Attributes, nil
 }
 
-// RenewBuild extends the lease of the build's owner from now on.
-func (s *Store) RenewBuild(ctx context.Context, tag string, at time.Time) error {
-	err := s.updateBuild(ctx, tag, "SET #until = #lease + :at", "attribute_exists(#lease)",
-		item{":at": number(at.UnixMilli())}, map[string]string{"#until": attrLeaseUntil, "#lease": attrLeaseMS})
+// RenewBuild extends an owner's lease from now on, if it still owns the build.
+func (s *Store) RenewBuild(ctx context.Context, tag, owner string, at time.Time) error {
+	_, err := s.updateBuild(ctx, tag, "SET lease_until = lease_ms + :at", "build_owner = :owner", item{":at": number(at.UnixMilli()), ":owner": text(owner)})
 	if failedCondition(err) {
-		return nil // nobody owns it
+		return nil
 	}
 	return named(err, "renew the build of %s", tag)
 }
 
-// Waiters lists the runners that joined a build.
-func (s *Store) Waiters(ctx context.Context, tag string) ([]string, error) {
+// BuildLock is the lock on an image's build, as it is now.
+func (s *Store) BuildLock(ctx context.Context, tag string) (fleet.BuildLock, error) {
 	build, err := s.get(ctx, buildKey(tag), consistent)
 	if err != nil {
-		return nil, err
+		return fleet.BuildLock{}, err
 	}
-	set, ok := build[attrWaiters].(*types.AttributeValueMemberSS)
-	if !ok {
-		return nil, nil
+	lock := fleet.BuildLock{Owner: textOf(build, attrOwner)}
+	if set, ok := build[attrWaiters].(*types.AttributeValueMemberSS); ok {
+		lock.Waiters = slices.Sorted(slices.Values(set.Value))
 	}
-	return slices.Sorted(slices.Values(set.Value)), nil
+	return lock, nil
 }
 
-// EndBuild gives up the lock on a build and forgets its waiters.
-func (s *Store) EndBuild(ctx context.Context, tag string) error {
-	_, err := s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &s.table, Key: buildKey(tag).attributes()})
+// EndBuild gives up an owner's lock on a build and forgets its waiters. Another
+// owner's lock stays.
+func (s *Store) EndBuild(ctx context.Context, tag, owner string) error {
+	_, err := s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+		TableName: &s.table, Key: buildKey(tag).attributes(),
+		ConditionExpression: aws.String("build_owner = :owner"), ExpressionAttributeValues: item{":owner": text(owner)},
+	})
+	if failedCondition(err) {
+		return nil
+	}
 	return named(err, "end the build of %s", tag)
 }

@@ -162,8 +162,8 @@ func TestAnswersGetLost(t *testing.T) {
 		"all, of a transaction":   {3, writing(both), fleet.RecordsUnavailable},
 		"one, of joining a build": {1, func(t *testing.T, s *dynamo.Store) error {
 			owner, err := s.JoinBuild(t.Context(), "tag", "f-1-1", start, time.Minute)
-			if err == nil && !owner {
-				t.Error("whoever joined first does not own the build")
+			if want := fleet.BuildOwner("f-1-1", start); err == nil && owner != want {
+				t.Errorf("whoever joined first owns the build as %q, want %q", owner, want)
 			}
 			return err
 		}, ""},
@@ -257,15 +257,39 @@ func TestABuildThatEndsWhileARunnerJoins(t *testing.T) {
 		client := dynamodb.NewFromConfig(cfg)
 		table := newTable(t, client)
 		s := dynamo.New(client, table, options(time.Now))
+		first, err := s.JoinBuild(t.Context(), "tag", "f-1-1", start, time.Minute)
+		must(t, err)
+		late := dynamo.New(&interrupted{Client: client, then: func() { must(t, s.EndBuild(t.Context(), "tag", first)) }}, table, options(time.Now))
+		owner, err := late.JoinBuild(t.Context(), "tag", "f-2-1", start, time.Minute)
+		if err != nil || owner == "" {
+			t.Errorf("owner %q, %v: want the one who came late to begin the next build", owner, err)
+		}
+		if lock, err := s.BuildLock(t.Context(), "tag"); err != nil || strings.Join(lock.Waiters, " ") != "f-2-1" {
+			t.Errorf("lock %+v, %v", lock, err)
+		}
+	})
+}
+
+// The previous release knew the owner of a build by its bare id.
+func TestAnOwnerOfThePreviousRelease(t *testing.T) {
+	onEach(t, func(t *testing.T, cfg aws.Config) {
+		client := dynamodb.NewFromConfig(cfg)
+		table := newTable(t, client)
+		s := dynamo.New(client, table, options(time.Now))
 		_, err := s.JoinBuild(t.Context(), "tag", "f-1-1", start, time.Minute)
 		must(t, err)
-		late := dynamo.New(&interrupted{Client: client, then: func() { must(t, s.EndBuild(t.Context(), "tag")) }}, table, options(time.Now))
-		owner, err := late.JoinBuild(t.Context(), "tag", "f-2-1", start, time.Minute)
-		if err != nil || !owner {
-			t.Errorf("owner %t, %v: want the one who came late to begin the next build", owner, err)
-		}
-		if waiting, err := s.Waiters(t.Context(), "tag"); err != nil || strings.Join(waiting, " ") != "f-2-1" {
-			t.Errorf("waiters %v, %v", waiting, err)
+		id := &types.AttributeValueMemberS{Value: "f-1-1"}
+		_, err = client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+			TableName:        &table,
+			Key:              map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "image#tag"}, "sk": &types.AttributeValueMemberS{Value: "build"}},
+			UpdateExpression: aws.String("SET build_owner = :id"), ExpressionAttributeValues: map[string]types.AttributeValue{":id": id},
+		})
+		must(t, err)
+		for _, want := range []struct{ runner, owner string }{{"f-2-1", ""}, {"f-1-1", fleet.BuildOwner("f-1-1", start)}} {
+			owner, err := s.JoinBuild(t.Context(), "tag", want.runner, start, time.Minute)
+			if must(t, err); owner != want.owner {
+				t.Errorf("%s owns it as %q, want %q", want.runner, owner, want.owner)
+			}
 		}
 	})
 }

@@ -9,10 +9,12 @@ import (
 )
 
 // What a build and the fleet tell each other by environment variables: StartBuild
-// sets the first, and the buildspec exports the second (env: exported-variables),
-// in the form sha256:… or repository@sha256:….
+// sets the tag and the owner of the lock under which it is started, and the buildspec
+// exports the digest (env: exported-variables), in the form sha256:… or
+// repository@sha256:….
 const (
 	ImageTagVariable    = "IMAGE_TAG"
+	ImageOwnerVariable  = "IMAGE_OWNER"
 	ImageDigestVariable = "IMAGE_DIGEST"
 )
 
@@ -61,7 +63,8 @@ func (l Listener) build(b build) (fleet.Build, bool) {
 	if l.BuildProject == "" || !ours || tag == "" || b.Phase != "" && !goesOn {
 		return fleet.Build{}, false
 	}
-	out := fleet.Build{BuildID: b.BuildID, Tag: tag, Status: b.Status}
+	owner := valueOf(b.More.Environment.Variables, ImageOwnerVariable)
+	out := fleet.Build{BuildID: b.BuildID, Tag: tag, Owner: owner, Status: b.Status}
 	switch b.Status {
 	case fleet.BuildInProgress:
 	case fleet.BuildSucceeded:

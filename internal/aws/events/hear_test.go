@@ -44,7 +44,7 @@ const digest = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b
 func TestHear(t *testing.T) {
 	const (
 		task      = `{"taskArn":"arn:aws:ecs:eu-west-1:123456789012:task/ci/0f3b1f3a2d5e4c6f8a7b9c0d1e2f3a4b","clusterArn":"arn:aws:ecs:eu-west-1:123456789012:cluster/ci","startedBy":"ci-14541957942-1",`
-		build     = `{"build_id":"arn:aws:codebuild:eu-west-1:123456789012:build/ci-images:2a6e7b8c-1d3f-4a5b-9c0d-1e2f3a4b5c6d","tag":"0123456789abcdef0123456789abcdef",`
+		build     = `{"build_id":"arn:aws:codebuild:eu-west-1:123456789012:build/ci-images:2a6e7b8c-1d3f-4a5b-9c0d-1e2f3a4b5c6d","tag":"0123456789abcdef0123456789abcdef","owner":"fleet-7-1@1772600701000",`
 		succeeded = build + `"status":"SUCCEEDED","digest":"123456789012.dkr.ecr.eu-west-1.amazonaws.com/ci@` + digest + `"}`
 		readOn    = "; read stream 2a6e7b8c-1d3f-4a5b-9c0d-1e2f3a4b5c6d of log group /aws/codebuild/ci-images"
 	)
@@ -77,6 +77,7 @@ func TestHear(t *testing.T) {
 		"a build that failed":                    {"build_failed", nil, fleet.BuildEvent, build + `"status":"FAILED","reason":"phase BUILD ended as FAILED: COMMAND_EXECUTION_ERROR: Error while executing command: docker build. Reason: exit status 1` + readOn + `"}`},
 		"a build that somebody stopped":          {"build_failed", []string{`"FAILED"`, `"STOPPED"`}, fleet.BuildEvent, build + `"status":"STOPPED","reason":"phase BUILD ended as STOPPED: COMMAND_EXECUTION_ERROR: Error while executing command: docker build. Reason: exit status 1` + readOn + `"}`},
 		"a build started by hand":                {"build_succeeded", []string{"IMAGE_TAG", "OTHER"}, "", ""},
+		"one of the previous release":            {"build_in_progress", []string{"IMAGE_OWNER", "OTHER"}, fleet.BuildEvent, strings.Replace(build, `"owner":"fleet-7-1@1772600701000",`, "", 1) + `"status":"IN_PROGRESS"}`},
 		"a build of another project":             {"build_succeeded", []string{`"project-name": "ci-images"`, `"project-name": "evil"`}, "", ""},
 		"an execution that failed":               {"execution_failed", nil, fleet.ExecutionEvent, `{"name":"ci-14541957942-1","status":"FAILED","error":"Runner.LaunchFailed","cause":"ECS refuses the task"}`},
 		"an execution that somebody stopped":     {"execution_failed", []string{`"FAILED"`, `"ABORTED"`, `"Runner.LaunchFailed"`, "null", `"ECS refuses the task"`, "null"}, fleet.ExecutionEvent, `{"name":"ci-14541957942-1","status":"ABORTED"}`},

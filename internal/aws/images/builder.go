@@ -32,7 +32,7 @@ type Builder struct {
 // ArmSuffix ends the name of the project that builds arm64 images.
 const ArmSuffix = events.ArmSuffix
 
-// Names of the variables that a build gets, beside events.ImageTagVariable.
+// Names of the variables that a build gets, beside those of package events.
 const (
 	KindVariable    = "IMAGE_KIND"  // base, extra or on_demand
 	ArchVariable    = "IMAGE_ARCH"  // x64 or arm64
@@ -41,9 +41,9 @@ const (
 	PublishVariable = "PUBLISH_TAG" // a further tag, of the base image
 )
 
-// Build starts the build of an image. The same tag and owner within five minutes is
-// the same build; later it is another, which the lease of the lock keeps from
-// happening. It fails with Image.BuildQueueFull if CodeBuild takes no more just now,
+// Build starts the build of an image under a lock, whose owner the build's events
+// name. The same tag and owner within five minutes is the same build; later it is
+// another, and the first of the two to end ends the lock. It fails with Image.BuildQueueFull if CodeBuild takes no more just now,
 // and with AWS.Unavailable if it does not answer: both may be repeated. Any other
 // error will not pass.
 func (b Builder) Build(ctx context.Context, spec fleet.ImageSpec, tag, owner string) error {
@@ -54,7 +54,7 @@ func (b Builder) Build(ctx context.Context, spec fleet.ImageSpec, tag, owner str
 	_, err := b.CodeBuild.StartBuild(ctx, &codebuild.StartBuildInput{
 		ProjectName:                  aws.String(project),
 		IdempotencyToken:             aws.String(token(tag, owner)),
-		EnvironmentVariablesOverride: variables(spec, tag),
+		EnvironmentVariablesOverride: variables(spec, tag, owner),
 	})
 	var full *types.AccountLimitExceededException
 	switch {
@@ -76,9 +76,9 @@ func token(tag, owner string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-func variables(spec fleet.ImageSpec, tag string) []types.EnvironmentVariable {
+func variables(spec fleet.ImageSpec, tag, owner string) []types.EnvironmentVariable {
 	all := []types.EnvironmentVariable{
-		plain(events.ImageTagVariable, tag), plain(KindVariable, string(spec.Kind)), plain(ArchVariable, string(spec.Arch)),
+		plain(events.ImageTagVariable, tag), plain(events.ImageOwnerVariable, owner), plain(KindVariable, string(spec.Kind)), plain(ArchVariable, string(spec.Arch)),
 	}
 	switch spec.Kind {
 	case fleet.OnDemandImage:

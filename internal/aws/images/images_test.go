@@ -32,7 +32,7 @@ type repository struct {
 }
 
 func (r repository) BatchGetImage(_ context.Context, in *ecr.BatchGetImageInput, _ ...func(*ecr.Options)) (*ecr.BatchGetImageOutput, error) {
-	if aws.ToString(in.RepositoryName) != "ci" || len(in.AcceptedMediaTypes) != 4 {
+	if id := in.ImageIds[0]; aws.ToString(in.RepositoryName) != "ci" || len(in.AcceptedMediaTypes) != 4 || strings.Contains(aws.ToString(id.ImageDigest), "@") {
 		return nil, errors.New("asked for something else")
 	}
 	return r.out, r.err
@@ -54,6 +54,7 @@ func TestRegistry(t *testing.T) {
 		"none":                          {repository{out: failed(types.ImageFailureCodeImageNotFound)}, "", "", ""},
 		"neither an image nor a reason": {repository{out: &ecr.BatchGetImageOutput{}}, "", "", ""},
 		"another reason":                {repository{out: failed(types.ImageFailureCodeKmsError)}, "", "", "KmsError: a reason"},
+		"a registry behind it is busy":  {repository{out: failed(types.ImageFailureCodeUpstreamTooManyRequests)}, "", stepfn.Unavailable, "UpstreamTooManyRequests: a reason"},
 		"a throttle":                    {repository{err: &smithy.GenericAPIError{Code: "ThrottlingException"}}, "", stepfn.Unavailable, "repository ci"},
 		"a repository that there is not": {
 			repository{err: &types.RepositoryNotFoundException{}}, "", "", "RepositoryNotFoundException",
@@ -63,7 +64,7 @@ func TestRegistry(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			r := Registry{ECR: test.repository, Repository: "ci"}
 			digest, ok, err := r.Digest(t.Context(), "base")
-			has, err2 := r.Has(t.Context(), "sha256:1")
+			has, err2 := r.Has(t.Context(), "123456789012.dkr.ecr.eu-west-1.amazonaws.com/ci@sha256:1")
 			if digest != test.digest || ok != (test.digest != "") || has != ok || (err != nil) != (test.says != "") || (err2 != nil) != (err != nil) {
 				t.Fatalf("got %q %v %v, %v %v", digest, ok, err, has, err2)
 			}
@@ -93,22 +94,22 @@ func TestBuildAsksFor(t *testing.T) {
 	}{
 		"the base image": {
 			fleet.ImageSpec{Kind: fleet.BaseImage, Name: "v1", Arch: fleet.X64}, "ci-images",
-			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_KIND": "base", "IMAGE_ARCH": "x64", "PUBLISH_TAG": "v1"},
+			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_KIND": "base", "IMAGE_ARCH": "x64", "PUBLISH_TAG": "v1"},
 		},
 		"an extra image for arm64": {
 			fleet.ImageSpec{Kind: fleet.ExtraImage, Name: "playwright", Arch: fleet.ARM64}, "ci-images-arm64",
-			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_KIND": "extra", "IMAGE_ARCH": "arm64", "IMAGE_LABEL": "playwright"},
+			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_KIND": "extra", "IMAGE_ARCH": "arm64", "IMAGE_LABEL": "playwright"},
 		},
 		"an image on demand": {
 			fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: "docker.io/library/node:22", Arch: fleet.X64}, "ci-images",
-			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_KIND": "on_demand", "IMAGE_ARCH": "x64", "BASE_IMAGE": "docker.io/library/node:22"},
+			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_KIND": "on_demand", "IMAGE_ARCH": "x64", "BASE_IMAGE": "docker.io/library/node:22"},
 		},
 	}
 	for sentence, test := range tests {
 		t.Run(sentence, func(t *testing.T) {
 			p := &project{}
 			b := Builder{CodeBuild: p, Project: "ci-images"}
-			for _, owner := range []string{"ci-7-1", "ci-7-1", "ci-8-1"} {
+			for _, owner := range []string{"ci-7-1@1", "ci-7-1@1", "ci-7-1@2"} {
 				if err := b.Build(t.Context(), test.spec, "0a1b", owner); err != nil {
 					t.Fatal(err)
 				}
@@ -124,7 +125,7 @@ func TestBuildAsksFor(t *testing.T) {
 				t.Errorf("project %s, variables (-want +got):\n%s", *first.ProjectName, diff)
 			}
 			if *first.IdempotencyToken != *again.IdempotencyToken || *first.IdempotencyToken == *other.IdempotencyToken {
-				t.Error("the same build must have the same token, and another owner's another")
+				t.Error("the same build must have the same token, and another lock's another")
 			}
 			only := codebuild.StartBuildInput{ProjectName: first.ProjectName, IdempotencyToken: first.IdempotencyToken, EnvironmentVariablesOverride: first.EnvironmentVariablesOverride}
 			if diff := cmp.Diff(only, *first, cmp.AllowUnexported(only), cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".noSmithyDocumentSerde" }, cmp.Ignore())); diff != "" {

@@ -7,11 +7,12 @@ package images
 
 import (
 	"context"
-	"fmt"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
 )
@@ -41,8 +42,9 @@ func (r Registry) Digest(ctx context.Context, tag string) (digest string, ok boo
 }
 
 // Has tells whether the repository still has an image: a lifecycle rule or a person
-// may have deleted it.
+// may have deleted it. The digest may have a repository and @ before it.
 func (r Registry) Has(ctx context.Context, digest string) (bool, error) {
+	digest = digest[strings.LastIndex(digest, "@")+1:]
 	_, ok, err := r.find(ctx, types.ImageIdentifier{ImageDigest: aws.String(digest)}, "digest "+digest)
 	return ok, err
 }
@@ -63,8 +65,19 @@ func (r Registry) find(ctx context.Context, id types.ImageIdentifier, what strin
 	// (https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ImageFailure.html).
 	for _, failure := range out.Failures {
 		if failure.FailureCode != types.ImageFailureCodeImageNotFound {
-			return "", false, fmt.Errorf("look for %s in repository %s: %s: %s", what, r.Repository, failure.FailureCode, aws.ToString(failure.FailureReason))
+			return "", false, stepfn.CallError(refusal(failure), "look for %s in repository %s", what, r.Repository)
 		}
 	}
 	return "", false, nil
+}
+
+// refusal is a failure in ECR's answer as the error that it would be of a call of its
+// own. A registry that ECR passes on may answer when it is asked again.
+func refusal(failure types.ImageFailure) error {
+	err := &smithy.GenericAPIError{Code: string(failure.FailureCode), Message: aws.ToString(failure.FailureReason)}
+	switch failure.FailureCode {
+	case types.ImageFailureCodeUpstreamTooManyRequests, types.ImageFailureCodeUpstreamUnavailable:
+		err.Fault = smithy.FaultServer
+	}
+	return err
 }

@@ -174,38 +174,54 @@ func (i *Images) PutImage(_ context.Context, tag, digest string, _ time.Time) er
 }
 
 // JoinBuild notes a waiter and may make it the owner.
-func (i *Images) JoinBuild(_ context.Context, tag, runnerID string, now time.Time, lease time.Duration) (owner bool, err error) {
+func (i *Images) JoinBuild(_ context.Context, tag, runnerID string, now time.Time, lease time.Duration) (owner string, err error) {
 	err = i.w.point("Images.JoinBuild", func() error {
 		if !slices.Contains(i.waiters[tag], runnerID) {
 			i.waiters[tag] = append(i.waiters[tag], runnerID)
 			slices.Sort(i.waiters[tag])
 		}
-		if was := i.owners[tag]; was == "" || was == runnerID || i.until[tag].Before(now) {
-			i.owners[tag], i.until[tag], i.lease[tag] = runnerID, now.Add(lease), lease
-			owner = true
+		switch was := i.owners[tag]; {
+		case was == "" || i.until[tag].Before(now):
+			owner = fleet.BuildOwner(runnerID, now)
+		case fleet.OwnsBuild(was, runnerID):
+			owner = was
+		default:
+			return nil
 		}
+		i.owners[tag], i.until[tag], i.lease[tag] = owner, now.Add(lease), lease
 		return nil
 	})
 	return owner, err
 }
 
-// RenewBuild extends the lease of a build.
-func (i *Images) RenewBuild(_ context.Context, tag string, at time.Time) error {
+// RenewBuild extends the lease of an owner.
+func (i *Images) RenewBuild(_ context.Context, tag, owner string, at time.Time) error {
 	return i.w.point("Images.RenewBuild", func() error {
-		if i.owners[tag] != "" {
+		if i.owners[tag] == owner {
 			i.until[tag] = at.Add(i.lease[tag])
 		}
 		return nil
 	})
 }
 
-// EndBuild gives the lock up and forgets who waited.
-func (i *Images) EndBuild(_ context.Context, tag string) error {
+// EndBuild gives an owner's lock up and forgets who waited.
+func (i *Images) EndBuild(_ context.Context, tag, owner string) error {
 	return i.w.point("Images.EndBuild", func() error {
-		delete(i.owners, tag)
-		delete(i.waiters, tag)
+		if i.owners[tag] == owner {
+			delete(i.owners, tag)
+			delete(i.waiters, tag)
+		}
 		return nil
 	})
+}
+
+// BuildLock is the lock on a build.
+func (i *Images) BuildLock(_ context.Context, tag string) (lock fleet.BuildLock, err error) {
+	err = i.w.point("Images.BuildLock", func() error {
+		lock = fleet.BuildLock{Owner: i.owners[tag], Waiters: slices.Clone(i.waiters[tag])}
+		return nil
+	})
+	return lock, err
 }
 
 // Waiters lists who waits.

@@ -27,32 +27,45 @@ func (s *Store) PutImage(ctx context.Context, tag, digest string, at time.Time) 
 	return named(err)
 }
 
-// JoinBuild notes that a runner waits for an image. It owns the build if nobody
-// does, if it did before, or if the owner's lease ran out.
-func (s *Store) JoinBuild(ctx context.Context, tag, runnerID string, now time.Time, lease time.Duration) (owner bool, err error) {
+// JoinBuild notes that a runner waits for an image. If nobody owns the build, or the
+// owner's lease ran out, the runner does, and owner is its fleet.BuildOwner. That stays
+// what it is when the runner joins again, and is "" for everybody else.
+func (s *Store) JoinBuild(ctx context.Context, tag, runnerID string, now time.Time, lease time.Duration) (owner string, err error) {
 	err = s.transact(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "INSERT INTO build_waiters (tag, runner_id) VALUES (?, ?) ON CONFLICT DO NOTHING", tag, runnerID); err != nil {
 			return err
 		}
-		res, err := tx.ExecContext(ctx, `INSERT INTO builds (tag, owner, lease_ms, lease_until) VALUES (?, ?, ?, ?)
-			ON CONFLICT (tag) DO UPDATE SET owner = excluded.owner, lease_ms = excluded.lease_ms, lease_until = excluded.lease_until
-			WHERE builds.owner = excluded.owner OR builds.lease_until < ?`,
-			tag, runnerID, lease.Milliseconds(), sortable(now.Add(lease)), sortable(now))
-		if err != nil {
+		if owner, err = ownerAfter(ctx, tx, tag, runnerID, now); err != nil || owner == "" {
 			return err
 		}
-		n, err := res.RowsAffected()
-		owner = n == 1
+		_, err := tx.ExecContext(ctx, `INSERT INTO builds (tag, owner, lease_ms, lease_until) VALUES (?, ?, ?, ?)
+			ON CONFLICT (tag) DO UPDATE SET owner = excluded.owner, lease_ms = excluded.lease_ms, lease_until = excluded.lease_until`,
+			tag, owner, lease.Milliseconds(), sortable(now.Add(lease)))
 		return err
 	})
 	return owner, err
 }
 
-// RenewBuild extends the lease of the build's owner from now on.
-func (s *Store) RenewBuild(ctx context.Context, tag string, at time.Time) error {
+// ownerAfter is the runner's name as the owner of the build that it joins now, "" if
+// another runner owns it.
+func ownerAfter(ctx context.Context, tx *sql.Tx, tag, runnerID string, now time.Time) (string, error) {
+	var was, until string
+	err := tx.QueryRowContext(ctx, "SELECT owner, lease_until FROM builds WHERE tag = ?", tag).Scan(&was, &until)
+	// By the bare id the previous release knew an owner.
+	if errors.Is(err, sql.ErrNoRows) || err == nil && (until < sortable(now) || was == runnerID) {
+		return fleet.BuildOwner(runnerID, now), nil
+	}
+	if err != nil || !fleet.OwnsBuild(was, runnerID) {
+		return "", err
+	}
+	return was, nil
+}
+
+// RenewBuild extends an owner's lease from now on, if it still owns the build.
+func (s *Store) RenewBuild(ctx context.Context, tag, owner string, at time.Time) error {
 	return s.transact(ctx, func(tx *sql.Tx) error {
 		var ms int64
-		err := tx.QueryRowContext(ctx, "SELECT lease_ms FROM builds WHERE tag = ?", tag).Scan(&ms)
+		err := tx.QueryRowContext(ctx, "SELECT lease_ms FROM builds WHERE tag = ? AND owner = ?", tag, owner).Scan(&ms)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -64,18 +77,38 @@ func (s *Store) RenewBuild(ctx context.Context, tag string, at time.Time) error 
 	})
 }
 
-// Waiters lists the runners that joined a build.
-func (s *Store) Waiters(ctx context.Context, tag string) ([]string, error) {
-	return strings(ctx, s, "waiters of "+tag, "SELECT runner_id FROM build_waiters WHERE tag = ? ORDER BY runner_id", tag)
+// BuildLock is the lock on an image's build, as it is now.
+func (s *Store) BuildLock(ctx context.Context, tag string) (lock fleet.BuildLock, err error) {
+	rows, err := s.db.QueryContext(ctx, "SELECT owner, runner_id FROM builds JOIN build_waiters USING (tag) WHERE tag = ? ORDER BY runner_id", tag)
+	if err != nil {
+		return fleet.BuildLock{}, named(fmt.Errorf("read the build of %s: %w", tag, err))
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var waiter string
+		if err := rows.Scan(&lock.Owner, &waiter); err != nil {
+			return fleet.BuildLock{}, named(fmt.Errorf("read the build of %s: %w", tag, err))
+		}
+		lock.Waiters = append(lock.Waiters, waiter)
+	}
+	if err := rows.Err(); err != nil {
+		return fleet.BuildLock{}, named(fmt.Errorf("read the build of %s: %w", tag, err))
+	}
+	return lock, nil
 }
 
-// EndBuild gives up the lock on a build and forgets its waiters.
-func (s *Store) EndBuild(ctx context.Context, tag string) error {
+// EndBuild gives up an owner's lock on a build and forgets its waiters. Another
+// owner's lock stays.
+func (s *Store) EndBuild(ctx context.Context, tag, owner string) error {
 	return s.transact(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM build_waiters WHERE tag = ?", tag); err != nil {
+		res, err := tx.ExecContext(ctx, "DELETE FROM builds WHERE tag = ? AND owner = ?", tag, owner)
+		if err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "DELETE FROM builds WHERE tag = ?", tag)
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "DELETE FROM build_waiters WHERE tag = ?", tag)
 		return err
 	})
 }

@@ -80,6 +80,28 @@ func TestOtherLayoutIsRefused(t *testing.T) {
 	}
 }
 
+// The previous release knew the owner of a build by its bare id.
+func TestAnOwnerOfThePreviousRelease(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "fleet.db")
+	s, now := open(t, file), time.Unix(1, 0)
+	if _, err := s.JoinBuild(t.Context(), "tag", "f-1-1", now, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec("UPDATE builds SET owner = 'f-1-1'"); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []struct{ runner, owner string }{{"f-2-1", ""}, {"f-1-1", fleet.BuildOwner("f-1-1", now)}} {
+		if owner, err := s.JoinBuild(t.Context(), "tag", want.runner, now, time.Minute); err != nil || owner != want.owner {
+			t.Errorf("%s owns it as %q, %v, want %q", want.runner, owner, err, want.owner)
+		}
+	}
+}
+
 func TestExecutions(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "fleet.db")).Executions()
 	first := engine.Record{Execution: engine.Execution{Name: "a", Status: engine.Running, StartedAt: time.Unix(1, 0).UTC(), Input: []byte("{}")}, Revision: 1, LastEventID: 1}

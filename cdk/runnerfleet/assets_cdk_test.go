@@ -16,7 +16,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/image"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner"
 )
 
 // assemble writes a whole cloud assembly, with everything compiled, and returns the
@@ -75,7 +75,7 @@ func TestAssets(t *testing.T) {
 		}
 		checkProgram(t, filepath.Join(folder, "entrypoint-amd64"), elf.EM_X86_64)
 		checkProgram(t, filepath.Join(folder, "entrypoint-arm64"), elf.EM_AARCH64)
-		for name, text := range image.Context() {
+		for name, text := range runner.Context() {
 			checkContent(t, filepath.Join(folder, name), text)
 		}
 		checkContent(t, filepath.Join(folder, "extra/team/playwright/.dockerfile"), "Dockerfile.ci")

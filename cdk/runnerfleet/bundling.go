@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/image"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner"
 )
 
 // module is this module. Its programs are built in its own folder, wherever that
@@ -69,7 +69,7 @@ func (w workshop) fillFunction(name string) func(string) error {
 // Dockerfile, with the Dockerfile's name in the file .dockerfile.
 func (w workshop) fillBuildSource(p Props) func(string) error {
 	return func(dir string) error {
-		if err := image.WriteContext(dir); err != nil {
+		if err := runner.WriteContext(dir); err != nil {
 			return err
 		}
 		for _, arch := range []string{"amd64", "arm64"} {

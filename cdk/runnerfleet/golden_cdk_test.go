@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/image"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/statemachine"
 )
 
@@ -38,14 +38,14 @@ func TestGolden(t *testing.T) {
 		t.Error("the state machine is not runner.asl.json as it is")
 	}
 	project := at[map[string]any](built.only("AWS::CodeBuild::Project").Properties, "Source")
-	if project["BuildSpec"] != image.Buildspec {
+	if project["BuildSpec"] != runner.Buildspec {
 		t.Error("the builds' commands are not buildspec.yml as it is")
 	}
 	whole := assertions.Template_FromStack(stack, nil).ToJSON()
 	for _, r := range *whole {
 		if resources, ok := r.(map[string]any); ok {
 			leaveOut(resources, "DefinitionString", "statemachine/runner.asl.json")
-			leaveOut(resources, "BuildSpec", "runner/image/buildspec.yml")
+			leaveOut(resources, "BuildSpec", "runner/buildspec.yml")
 		}
 	}
 	var got bytes.Buffer

@@ -10,7 +10,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/image"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner"
 )
 
 // images are what builds and keeps the runner images.
@@ -61,7 +61,7 @@ func newImages(scope constructs.Construct, p Props, shop workshop, t things) ima
 	}
 	asset := assetOf("build source", shop.fillBuildSource(p))
 	source := awss3assets.NewAsset(scope, jsii.String("BuildSource"), &awss3assets.AssetProps{
-		Path: shop.source("runner/image"), AssetHashType: asset.AssetHashType, Bundling: asset.Bundling,
+		Path: shop.source("runner"), AssetHashType: asset.AssetHashType, Bundling: asset.Bundling,
 	})
 	t.add(grants.BuildSource, source.Bucket().ArnForObjects(source.S3ObjectKey()))
 	t.add(grants.AssetBucket, source.Bucket().BucketArn())
@@ -111,7 +111,7 @@ func newProject(scope constructs.Construct, c Config, m machine, source awss3ass
 		Source: &awscodebuild.CfnProject_SourceProperty{
 			Type:      jsii.String("S3"),
 			Location:  awscdk.Fn_Join(jsii.String("/"), &[]*string{source.S3BucketName(), source.S3ObjectKey()}),
-			BuildSpec: jsii.String(image.Buildspec),
+			BuildSpec: jsii.String(runner.Buildspec),
 		},
 		Artifacts: &awscodebuild.CfnProject_ArtifactsProperty{Type: jsii.String("NO_ARTIFACTS")},
 		Environment: &awscodebuild.CfnProject_EnvironmentProperty{

@@ -1,7 +1,7 @@
-// Package image is what the runner images are built from: the Dockerfile, the
+// Package runner is what the runner images are built from: the Dockerfile, the
 // scripts and what CodeBuild runs. Deployments and one-machine fleets build from the
 // same files.
-package image
+package runner
 
 import (
 	_ "embed"

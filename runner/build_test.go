@@ -1,6 +1,6 @@
 //go:build cdk
 
-package image
+package runner
 
 import (
 	"os"

@@ -4,10 +4,15 @@
 package runner
 
 import (
+	"archive/tar"
 	_ "embed"
 	"fmt"
+	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // Buildspec is what CodeBuild runs.
@@ -39,4 +44,39 @@ func WriteContext(dir string) error {
 // Context is the build's files by name.
 func Context() map[string]string {
 	return map[string]string{"Dockerfile": dockerfile, "build.sh": build, "install.sh": install}
+}
+
+// Tar writes the context of an engine that builds the Dockerfile by itself: that, what it
+// copies, and the entrypoint's programs by their GOARCH. The same files make the same
+// archive, which an engine's cache knows again.
+func Tar(w io.Writer, entrypoint map[string]string) error {
+	archive := tar.NewWriter(w)
+	add := func(name string, mode, size int64, content io.Reader) error {
+		if err := archive.WriteHeader(&tar.Header{Name: name, Mode: mode, Size: size}); err != nil {
+			return err
+		}
+		_, err := io.Copy(archive, content)
+		return err
+	}
+	for _, name := range []string{"Dockerfile", "install.sh"} {
+		text := Context()[name]
+		if err := add(name, 0o644, int64(len(text)), strings.NewReader(text)); err != nil {
+			return fmt.Errorf("pack the build's %s: %w", name, err)
+		}
+	}
+	for _, arch := range slices.Sorted(maps.Keys(entrypoint)) {
+		program, err := os.Open(entrypoint[arch])
+		if err != nil {
+			return fmt.Errorf("pack the entrypoint: %w", err)
+		}
+		info, err := program.Stat()
+		if err == nil {
+			err = add("entrypoint-"+arch, 0o755, info.Size(), program)
+		}
+		program.Close()
+		if err != nil {
+			return fmt.Errorf("pack the entrypoint: %w", err)
+		}
+	}
+	return archive.Close()
 }

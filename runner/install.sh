@@ -3,74 +3,59 @@
 # system, git, curl and certificates, the user runner, and a word about docker. Its
 # only argument is whether the user gets sudo without a password.
 #
-# What cannot work ends here, in one sentence.
+# What cannot work ends here, in one sentence that begins with "ecsrunner: ".
 set -eu
 
-fail() { echo "$1" >&2; exit 1; }
+fail() { echo "ecsrunner: $1" >&2; exit 1; }
 
-[ "$(id -u)" = 0 ] || fail "the base image does not let the build be root"
-if [ -e /etc/alpine-release ] || ls /lib/ld-musl-* >/dev/null 2>&1; then
-  fail "the base image is built on musl, and GitHub's runner needs glibc: use a Debian, Ubuntu, Fedora, Amazon Linux or openSUSE image"
-fi
-
-# What the runner's .NET needs, by package manager; the first name that there is
-# counts (https://github.com/actions/runner/blob/main/docs/start/envlinux.md).
-any() {
-  for name in "$@"; do
-    if $manager "$name" >/dev/null 2>&1; then
-      return 0
-    fi
-  done
-  fail "none of the packages $* can be installed"
-}
-
+# What the runner's .NET needs, by package manager
+# (https://github.com/actions/runner/blob/main/docs/start/envlinux.md). ICU and some
+# others have their version in their name: the newest that there is counts.
 if command -v apt-get >/dev/null; then
   export DEBIAN_FRONTEND=noninteractive
-  apt-get update -qq
-  manager='apt-get install -y -qq --no-install-recommends'
-  any libicu76 libicu74 libicu72 libicu70 libicu67 libicu66 libicu-dev
-  any libssl3t64 libssl3 libssl1.1 libssl1.0.2
-  any liblttng-ust1t64 liblttng-ust1 liblttng-ust0
-  any libkrb5-3
-  any zlib1g
-  tools='ca-certificates curl git'
-  sudo=sudo
-elif command -v dnf >/dev/null || command -v yum >/dev/null; then
-  manager="$(command -v dnf || command -v yum) install -y -q"
-  any libicu
-  any krb5-libs
-  any zlib zlib-ng-compat
-  any openssl-libs
-  tools='ca-certificates git tar gzip shadow-utils findutils'
-  command -v curl >/dev/null || tools="$tools curl"
-  sudo=sudo
+  apt-get update -q || fail "the package lists of the base image cannot be read: is it out of support, or does the build have no way to its archive?"
+  newest() { apt-cache pkgnames "$1" | grep -E "^$1$2\$" | sort -V | tail -n 1; }
+  icu=$(newest libicu '[0-9]+')
+  ssl=$(newest libssl '[0-9.]+(t64)?')
+  lttng=$(newest liblttng-ust '[0-9]+(t64)?')
+  [ -n "$icu" ] && [ -n "$ssl" ] || fail "the base image's archive has no libicu or libssl, which GitHub's runner needs: use a newer base image"
+  packages="$icu $ssl $lttng libkrb5-3 zlib1g ca-certificates curl git"
+  install() { apt-get install -y -q --no-install-recommends "$@"; }
+elif command -v dnf >/dev/null || command -v microdnf >/dev/null || command -v yum >/dev/null; then
+  manager=$(command -v dnf || command -v microdnf || command -v yum)
+  packages='libicu krb5-libs zlib openssl-libs ca-certificates git tar gzip findutils shadow-utils'
+  # Some have a smaller curl, which the whole one must not replace.
+  command -v curl >/dev/null || packages="$packages curl"
+  install() { "$manager" install -y "$@"; }
 elif command -v zypper >/dev/null; then
-  manager='zypper --non-interactive --quiet install --no-recommends'
-  any libicu-suse65_1 libicu77 libicu76 libicu75 libicu73 libicu
-  any libopenssl3 libopenssl1_1
-  any krb5
-  any libz1
-  tools='ca-certificates curl git tar gzip shadow'
-  sudo=sudo
+  zypper --non-interactive refresh || fail "the package lists of the base image cannot be read: is it out of support, or does the build have no way to its archive?"
+  icu=$(zypper --non-interactive --quiet search --match-exact 'libicu*' 2>/dev/null | grep -oE 'libicu(-suse65_1|[0-9]+)' | sort -V | tail -n 1)
+  packages="${icu:-libicu} libopenssl3 krb5 libz1 ca-certificates curl git tar gzip shadow"
+  install() { zypper --non-interactive install --no-recommends "$@"; }
 else
-  fail "the base image has none of apt-get, dnf, yum and zypper, by which the runner's dependencies are installed"
+  fail "the base image has none of apt-get, dnf, microdnf, yum and zypper, by which the runner's dependencies are installed"
 fi
-[ "$1" = true ] || sudo=
-$manager $tools $sudo >/dev/null || fail "the base image's packages of git, curl and certificates cannot be installed"
-rm -rf /var/lib/apt/lists/* /var/cache/dnf /var/cache/yum /var/cache/zypp
+[ "$1" != true ] || packages="$packages sudo"
+# shellcheck disable=SC2086 # the packages are words
+install $packages || fail "the packages that the runner needs cannot be installed ($packages); the lines above say why"
+rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/dnf /var/cache/libdnf5 /var/cache/yum /var/cache/zypp /var/log/apt /var/log/dnf* /var/log/zypp
 
-id runner >/dev/null 2>&1 || useradd --create-home --home-dir /home/runner --shell /bin/sh runner ||
-  fail "the base image has no useradd that can make the user runner"
-if [ -n "$sudo" ]; then
+id runner >/dev/null 2>&1 || useradd --create-home --home-dir /home/runner --user-group --shell /bin/sh runner ||
+  fail "the user runner cannot be made in the base image; the lines above say why"
+grep -q '^runner:' /etc/group || groupadd runner || fail "the group runner cannot be made in the base image; the lines above say why"
+mkdir -p /home/runner
+chown runner:runner /home/runner
+if [ "$1" = true ]; then
   mkdir -p /etc/sudoers.d
   echo 'runner ALL=(ALL) NOPASSWD:ALL' >/etc/sudoers.d/ecsrunner
   chmod 0440 /etc/sudoers.d/ecsrunner
 fi
 
 if ! command -v docker >/dev/null; then
+  mkdir -p /usr/local/bin
   cat >/usr/local/bin/docker <<'SHIM'
 #!/bin/sh
-echo "docker: this runner is a container on AWS Fargate, which cannot start others: use services outside of the job, or a runner with a Docker engine" >&2
+echo "docker: this runner is a container that has no container engine, so a job cannot build or start containers here: do that on a GitHub-hosted runner, or on a machine with an engine" >&2
 exit 1
 SHIM
   chmod 0755 /usr/local/bin/docker

@@ -40,8 +40,7 @@ const (
 func keepWriting() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 func newDemo() *cobra.Command {
-	var jobs int
-	var keep, asJSON bool
+	var flags demoFlags
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Run jobs on a fleet on this machine against a simulated GitHub",
@@ -53,27 +52,45 @@ Simulated are GitHub and its runner program; images are known by name only. The
 webhook, the state machine, its steps, the claim and the entrypoint are the real
 code. Nothing leaves this machine. The jobs come from examples/workflows; one of
 them fails on purpose. The exit status is 0 if every job was completed, even
-with a failing step.`,
+with a failing step.
+
+With --engine docker the runners are containers, by Docker or Podman, of images that
+are really built: the engine pulls their base images, and the builds install packages
+in them from their distributions. Images, containers and network are removed in the
+end.`,
 		Example: `  ecsrunner demo
   ecsrunner demo --jobs 40
   ecsrunner demo --json | jq -r '.[] | [.run_id, .conclusion] | @tsv'
-  ecsrunner demo --keep`,
-		Annotations: environment(noColorVar, tempDirVar),
+  ecsrunner demo --keep
+  ecsrunner demo --engine docker`,
+		Annotations: environment(noColorVar, tempDirVar, dockerHostVar),
 		Args:        noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if jobs < 1 || jobs > maxDemoJobs {
-				return usagef("--jobs %d: use 1 to %d", jobs, maxDemoJobs)
+			if flags.jobs < 1 || flags.jobs > maxDemoJobs {
+				return usagef("--jobs %d: use 1 to %d", flags.jobs, maxDemoJobs)
 			}
-			return demo(cmd, jobs, keep, asJSON)
+			if flags.engine != engineProcess && flags.engine != engineDocker {
+				return usagef("--engine %s: use docker or process", flags.engine)
+			}
+			return demo(cmd, flags)
 		},
 	}
-	cmd.Flags().IntVar(&jobs, "jobs", 8, "how many jobs to queue")
-	cmd.Flags().BoolVar(&keep, "keep", false, "keep the data directory, to look at with the other commands")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the runs as JSON")
+	cmd.Flags().IntVar(&flags.jobs, "jobs", 8, "how many jobs to queue")
+	cmd.Flags().BoolVar(&flags.keep, "keep", false, "keep the data directory, to look at with the other commands")
+	cmd.Flags().BoolVar(&flags.asJSON, "json", false, "print the runs as JSON")
+	cmd.Flags().StringVar(&flags.engine, "engine", engineProcess, "process, or docker for containers by Docker or Podman")
+	cmd.Flags().StringVar(&flags.baseImage, "base-image", fleet.DefaultBaseImage, "with --engine docker: what the base image is made from")
 	return cmd
 }
 
-func demo(cmd *cobra.Command, jobs int, keep, asJSON bool) (err error) {
+type demoFlags struct {
+	jobs              int
+	keep, asJSON      bool
+	engine, baseImage string
+}
+
+func demo(cmd *cobra.Command, flags demoFlags) (err error) {
+	jobs := flags.jobs
 	ctx, cancel := context.WithTimeout(cmd.Context(), demoLimit)
 	defer cancel()
 	keepWriting()
@@ -81,13 +98,13 @@ func demo(cmd *cobra.Command, jobs int, keep, asJSON bool) (err error) {
 	if err != nil {
 		return fmt.Errorf("make a data directory: %w: set TMPDIR to a directory that can be written", err)
 	}
-	if keep {
+	if flags.keep {
 		defer cmd.PrintErrf("\ndata directory: %s\ntry: ecsrunner runs list --data-dir %s\n", dir, dir)
 	} else {
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
 	talk := newProgress(cmd.ErrOrStderr())
-	world, err := startDemo(ctx, dir, talk)
+	world, err := startDemo(ctx, dir, talk, flags)
 	if err != nil {
 		return err
 	}
@@ -108,7 +125,7 @@ func demo(cmd *cobra.Command, jobs int, keep, asJSON bool) (err error) {
 		return err
 	}
 	slices.SortFunc(runs, func(a, b report.Run) int { return cmp.Compare(a.JobID, b.JobID) }) // as they were queued
-	if asJSON {
+	if flags.asJSON {
 		err = printJSON(cmd.OutOrStdout(), runs)
 	} else {
 		err = printRuns(cmd.OutOrStdout(), runs)
@@ -190,18 +207,37 @@ type demoWorld struct {
 	server    *http.Server
 	fleet     *local.Fleet
 	changed   chan struct{}
+
+	containers *demoContainers // nil if runners are processes
 }
 
-func startDemo(ctx context.Context, dir string, talk *progress) (_ *demoWorld, err error) {
+func startDemo(ctx context.Context, dir string, talk *progress, flags demoFlags) (_ *demoWorld, err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen for the simulated GitHub: %w", err)
 	}
 	w := &demoWorld{githubURL: "http://" + listener.Addr().String(), changed: make(chan struct{}, 1)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, listener.Close(), w.clear(ctx))
+		}
+	}()
 	token, secret := rand.Text(), rand.Text()
 	cfg, err := demoConfig(w, dir, token, secret)
 	if err != nil {
-		return nil, errors.Join(err, listener.Close())
+		return nil, err
+	}
+	hub := sim.Config{Repository: demoRepository, Private: true, Token: token, URL: w.githubURL, WebhookSecret: secret}
+	if flags.engine == engineDocker {
+		talk.say("making ready for containers: a static entrypoint, and a stand-in for GitHub's runner")
+		if w.containers, err = newDemoContainers(ctx, dir); err != nil {
+			return nil, err
+		}
+		if err = w.containers.configure(ctx, &cfg, flags.baseImage); err != nil {
+			return nil, err
+		}
+		hub.RunnerURL = "http://" + w.containers.listener.Addr().String()
+		hub.RunnerArchives = map[string][]byte{string(hostArch()): w.containers.archive}
 	}
 	cfg.Observe = func(c fleet.Changes) {
 		talk.show(c.Runs)
@@ -211,18 +247,28 @@ func startDemo(ctx context.Context, dir string, talk *progress) (_ *demoWorld, e
 		}
 	}
 	if w.fleet, err = local.Start(ctx, cfg); err != nil {
-		return nil, errors.Join(err, listener.Close())
+		return nil, err
 	}
-	w.github, err = sim.New(sim.Config{
-		Repository: demoRepository, Private: true, Token: token, URL: w.githubURL,
-		WebhookURL: w.fleet.URL() + "/webhook", WebhookSecret: secret,
-	})
-	if err != nil {
-		return nil, errors.Join(err, listener.Close(), w.fleet.Stop(ctx))
+	hub.WebhookURL = w.fleet.URL() + "/webhook"
+	if w.github, err = sim.New(hub); err != nil {
+		return nil, errors.Join(err, w.fleet.Stop(ctx))
 	}
 	w.server = &http.Server{Handler: w.github, ReadHeaderTimeout: 10 * time.Second}
 	go w.server.Serve(listener) // ends with Close
+	if w.containers != nil {
+		go w.server.Serve(w.containers.listener) // ends with Close, too
+	}
 	return w, nil
+}
+
+// clear takes away what a demo with containers left in the engine.
+func (w *demoWorld) clear(ctx context.Context) error {
+	if w.containers == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	return w.containers.clear(ctx)
 }
 
 func demoConfig(w *demoWorld, dir, token, secret string) (local.Config, error) {
@@ -292,5 +338,5 @@ func (w *demoWorld) stop(ctx context.Context) error {
 	defer stop()
 	err := w.fleet.Stop(again)
 	w.github.Close()
-	return errors.Join(err, w.server.Close())
+	return errors.Join(err, w.server.Close(), w.clear(ctx))
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim/standin"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/basecheck"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/entrypoint"
 )
 
@@ -21,6 +22,9 @@ func newEntrypoint() *cobra.Command {
 		Hidden:             true,
 		DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 && args[0] == basecheck.Command {
+				return exitWith(basecheck.Main(os.Stderr))
+			}
 			signals := make(chan os.Signal, 4)
 			signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 			return exitWith(entrypoint.Run(context.WithoutCancel(cmd.Context()), entrypoint.Config{

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -22,6 +24,7 @@ import (
 )
 
 type localFlags struct {
+	engineFlags
 	config, listen, dataDir, githubURL string
 	runnerCommand, runnerDir           string
 	stopTimeout                        time.Duration
@@ -37,22 +40,30 @@ func newLocal() *cobra.Command {
 for its runners, GET /healthz, and the records as JSON at GET /api/runs,
 /api/runners and /api/executions, each with /{id}.
 
-Runners are plain processes of your user, with no isolation: serve repositories
-whose workflows you would run here yourself. The --runner-command is started in
-a work directory of its own; --runner-dir, the unpacked release of GitHub's
-runner, is laid into it first.
+With Docker or Podman (DOCKER_HOST, or its usual socket) runners are containers: of
+the base image, of extra_runner_images, or of any image: that a job asks for, which
+the engine builds when they are needed first. They have the class's CPU and memory
+and no more privileges than the engine gives by default.
+
+Without, or with --engine process, runners are plain processes of your user, with no
+isolation: serve repositories whose workflows you would run here yourself, and image:
+jobs are refused. The --runner-command is started in a work directory of its own;
+--runner-dir, the unpacked release of GitHub's runner, is laid into it first. Either
+of the two means --engine process.
 
 Secrets come from the environment variables GITHUB_PAT and WEBHOOK_SECRET, or
 from files that fleet.yaml names (github_pat: file:/path), never from flags.
 
 Ctrl-C or SIGTERM stops it: webhooks are refused, idle runners let go, and jobs
 may finish for --stop-timeout. A second one stops the jobs at once.`,
-		Example: `  ecsrunner local --config fleet.yaml --data-dir ./data --runner-dir /opt/actions-runner
+		Example: `  ecsrunner local --config fleet.yaml --data-dir ./data
+  ecsrunner local --config fleet.yaml --data-dir ./data --runner-dir /opt/actions-runner
   ecsrunner local --data-dir ./data --runner-command /opt/actions-runner/run.sh --listen 127.0.0.1:9000`,
-		Annotations: environment(configVar, dataDirVar, patVar, secretVar),
+		Annotations: environment(configVar, dataDirVar, patVar, secretVar, dockerHostVar),
 		Args:        noArgs,
 		RunE:        func(cmd *cobra.Command, _ []string) error { return serveLocal(cmd, flags) },
 	}
+	flags.engineFlags.flags(cmd)
 	cmd.Flags().StringVar(&flags.config, "config", "", "configuration (default $ECSRUNNER_CONFIG, else fleet.yaml)")
 	cmd.Flags().StringVar(&flags.listen, "listen", "127.0.0.1:8080", "address to serve on")
 	cmd.Flags().StringVar(&flags.dataDir, "data-dir", "", "directory for records, logs and work directories (default $"+dataDirVar+")")
@@ -65,6 +76,12 @@ may finish for --stop-timeout. A second one stops the jobs at once.`,
 }
 
 func serveLocal(cmd *cobra.Command, flags localFlags) error {
+	if cmd.Flags().Changed("runner-command") || flags.runnerDir != "" {
+		if flags.engine == engineDocker {
+			return usagef("--runner-command and --runner-dir are for --engine process: in containers the image has the runner")
+		}
+		flags.engine = engineProcess
+	}
 	cfg, err := localConfig(cmd, flags)
 	if err != nil {
 		return err
@@ -79,7 +96,11 @@ func serveLocal(cmd *cobra.Command, flags localFlags) error {
 	if err != nil {
 		return startError(err, flags.listen)
 	}
-	cmd.PrintErrf("fleet %q serves %s on %s; data in %s\n", cfg.Policy.FleetName, strings.Join(cfg.Policy.Repositories, ", "), f.URL(), cfg.DataDir)
+	how := "processes"
+	if cfg.Containers != nil {
+		how = "containers by " + cfg.Containers.Engine.Name()
+	}
+	cmd.PrintErrf("fleet %q serves %s on %s; runners are %s; data in %s\n", cfg.Policy.FleetName, strings.Join(cfg.Policy.Repositories, ", "), f.URL(), how, cfg.DataDir)
 	cmd.PrintErrf("webhook URL: %s/webhook (content type application/json, event \"Workflow jobs\")\n", f.URL())
 	<-signals
 	cmd.PrintErrf("stopping: jobs may finish for %s; once more to stop them now\n", flags.stopTimeout)
@@ -110,31 +131,55 @@ func startError(err error, listen string) error {
 // wrong with them at once.
 func localConfig(cmd *cobra.Command, flags localFlags) (local.Config, error) {
 	dir, dirErr := namedDir(flags.dataDir)
-	file, fileErr := loadConfig(flags)
-	command := strings.Fields(flags.runnerCommand)
-	runnerDir, runnerErr := runnerDirectory(flags, command)
+	path, file, fileErr := loadConfig(flags)
 	policy := file.Policy()
-	if err := errors.Join(dirErr, fileErr, runnerErr, onThisMachine(&policy)); err != nil {
-		return local.Config{}, usageError{err}
+	problems := errors.Join(dirErr, fileErr, flags.engineFlags.check())
+	command := strings.Fields(flags.runnerCommand)
+	if flags.engine == engineProcess {
+		problems = errors.Join(problems, fitsProcesses(flags, command, &policy))
+	}
+	if problems != nil {
+		return local.Config{}, usageError{problems}
+	}
+	found, err := flags.connect(cmd.Context(), cmd)
+	if err != nil {
+		return local.Config{}, err
 	}
 	self, err := os.Executable()
 	if err != nil {
 		return local.Config{}, err
 	}
-	return local.Config{
+	cfg := local.Config{
 		Policy:         policy,
 		GitHubURL:      file.GitHubURL,
 		Token:          func(context.Context) (string, error) { return file.Token(os.Getenv, os.ReadFile) },
 		WebhookSecrets: func(context.Context) ([]string, error) { return file.WebhookSecrets(os.Getenv, os.ReadFile) },
 		DataDir:        dir,
 		Listen:         flags.listen,
-		Entrypoint:     []string{self, "entrypoint", "--"},
-		RunnerCommand:  command,
-		RunnerDir:      runnerDir,
-		RunnerEnv:      []string{"PATH=" + os.Getenv("PATH")},
 		StopGrace:      2 * time.Minute,
 		Log:            slog.New(logHandler(cmd, flags.logJSON)),
-	}, nil
+	}
+	if found != nil {
+		if err := fitToEngine(cmd.Context(), &cfg.Policy, found); err != nil {
+			return local.Config{}, usageError{err}
+		}
+		return cfg, withContainers(cmd.Context(), &cfg, found, flags.engineFlags, imagesOf(file, path))
+	}
+	if err := fitsProcesses(flags, command, &policy); err != nil {
+		return local.Config{}, usageError{err}
+	}
+	cfg.Entrypoint, cfg.RunnerCommand = []string{self, "entrypoint", "--"}, command
+	cfg.RunnerEnv = []string{"PATH=" + os.Getenv("PATH")}
+	if flags.runnerDir != "" {
+		cfg.RunnerDir, err = filepath.Abs(flags.runnerDir)
+	}
+	return cfg, err
+}
+
+// fitsProcesses checks what only a fleet of processes needs.
+func fitsProcesses(flags localFlags, command []string, policy *fleet.Policy) error {
+	_, err := runnerDirectory(flags, command)
+	return errors.Join(err, onlyOf(policy, hostArch(), "runners are plain processes here"))
 }
 
 func namedDir(dir string) (string, error) {
@@ -149,7 +194,7 @@ func namedDir(dir string) (string, error) {
 
 // loadConfig reads the configuration and both secrets, so that what is wrong
 // with any of them is said before anything starts.
-func loadConfig(flags localFlags) (config.Config, error) {
+func loadConfig(flags localFlags) (string, config.Config, error) {
 	path := flags.config
 	if path == "" {
 		path = os.Getenv(configVar)
@@ -159,7 +204,7 @@ func loadConfig(flags localFlags) (config.Config, error) {
 	}
 	file, err := config.Load(path)
 	if err != nil {
-		return file, err
+		return path, file, err
 	}
 	var urlErr error
 	if flags.githubURL != "" {
@@ -170,7 +215,7 @@ func loadConfig(flags localFlags) (config.Config, error) {
 	}
 	_, tokenErr := file.Token(os.Getenv, os.ReadFile)
 	_, secretErr := file.WebhookSecrets(os.Getenv, os.ReadFile)
-	return file, errors.Join(urlErr, tokenErr, secretErr)
+	return path, file, errors.Join(urlErr, tokenErr, secretErr)
 }
 
 // runnerDirectory checks that the runner's command can be there when it is started.
@@ -200,14 +245,12 @@ func runnerDirectory(flags localFlags, words []string) (string, error) {
 	return dir, nil
 }
 
-// onThisMachine fits the classes to the machine: processes run on its processor
-// and no other.
-func onThisMachine(policy *fleet.Policy) error {
-	here := hostArch()
+// onlyOf refuses classes of another processor than the one that there is.
+func onlyOf(policy *fleet.Policy, here fleet.Arch, why string) error {
 	var problems []error
-	for name, class := range policy.Classes {
-		if class.Arch != "" && class.Arch != here {
-			problems = append(problems, fmt.Errorf("runner_class_sizes.%s.arch: %s, but this machine is %s, and runners are plain processes here: write arch: %s", name, class.Arch, here, here))
+	for _, name := range slices.Sorted(maps.Keys(policy.Classes)) {
+		if arch := policy.Classes[name].Arch; arch != "" && arch != here {
+			problems = append(problems, fmt.Errorf("runner_class_sizes.%s.arch: %s, but this machine is %s, and %s: write arch: %s", name, arch, here, why, here))
 		}
 	}
 	return errors.Join(problems...)

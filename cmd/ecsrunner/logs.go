@@ -61,12 +61,12 @@ file gets every byte.`,
 	return cmd
 }
 
-// runnerLog is what a runner writes, wherever it does.
-type runnerLog struct {
+// liveLog is what a runner or a build writes, wherever it does.
+type liveLog struct {
 	// read hands on the lines that are new since the last call and counts them. In
 	// the final call there must be a log, and a line without an end is one.
 	read func(ctx context.Context, final bool, line func(string) error) (int, error)
-	// over tells whether the runner writes no more.
+	// over tells whether no more is written.
 	over func(context.Context) (bool, error)
 
 	pace time.Duration // between two looks
@@ -74,7 +74,7 @@ type runnerLog struct {
 }
 
 // logOf finds a runner's log.
-func logOf(ctx context.Context, f *opened, runnerID string) (runnerLog, error) {
+func logOf(ctx context.Context, f *opened, runnerID string) (liveLog, error) {
 	if f.cloud == nil {
 		return logFile(f, runnerID)
 	}
@@ -83,24 +83,24 @@ func logOf(ctx context.Context, f *opened, runnerID string) (runnerLog, error) {
 
 // logStream is the log of a runner on AWS. CloudWatch shows lines some seconds after
 // they were written, those of the end too.
-func logStream(ctx context.Context, f *opened, runnerID string) (runnerLog, error) {
+func logStream(ctx context.Context, f *opened, runnerID string) (liveLog, error) {
 	if _, err := f.cloud.value(recordsTable); err != nil {
-		return runnerLog{}, err
+		return liveLog{}, err
 	}
 	group, err := f.cloud.value(runnerLogs)
 	if err != nil {
-		return runnerLog{}, err
+		return liveLog{}, err
 	}
 	runner, err := report.ShowRunner(ctx, f.records, runnerID)
 	if err != nil {
-		return runnerLog{}, err
+		return liveLog{}, err
 	}
 	late := 3
 	if stopped := runner.Times[fleet.StageTaskStopped]; !stopped.IsZero() && time.Since(stopped) > time.Minute {
 		late = 1
 	}
 	var stream *logs.Stream
-	return runnerLog{
+	return liveLog{
 		read: func(ctx context.Context, final bool, line func(string) error) (int, error) {
 			if stream == nil && runner.TaskARN != "" {
 				stream = f.cloud.logs(group, runner.TaskARN)
@@ -145,13 +145,13 @@ func hasEnded(r report.Runner) bool {
 }
 
 // logFile is the log of a runner on this machine.
-func logFile(f *opened, runnerID string) (runnerLog, error) {
+func logFile(f *opened, runnerID string) (liveLog, error) {
 	path, err := process.LogPath(f.dir, runnerID)
 	if err != nil {
-		return runnerLog{}, usageError{err}
+		return liveLog{}, usageError{err}
 	}
 	var at int64
-	return runnerLog{
+	return liveLog{
 		read: func(_ context.Context, final bool, line func(string) error) (n int, err error) {
 			n, at, err = readFile(path, at, final, line)
 			if errors.Is(err, os.ErrNotExist) {
@@ -210,7 +210,7 @@ func linesTo(w io.Writer, terminal bool) func(string) error {
 
 // follow reads a log until it is over and nothing more comes, or until ctx ends,
 // which is how people stop it and no error. Wait returns early when ctx ends.
-func follow(ctx context.Context, log runnerLog, line func(string) error, wait func(context.Context, time.Duration)) error {
+func follow(ctx context.Context, log liveLog, line func(string) error, wait func(context.Context, time.Duration)) error {
 	for idle := 0; ; {
 		over, err := log.over(ctx) // first: what was written before is read after
 		n := 0
@@ -233,7 +233,7 @@ func follow(ctx context.Context, log runnerLog, line func(string) error, wait fu
 // sleep is wait for who asks the context afterwards.
 func sleep(ctx context.Context, d time.Duration) { _ = wait(ctx, d) }
 
-func printLogJSON(ctx context.Context, w io.Writer, runnerID string, log runnerLog) error {
+func printLogJSON(ctx context.Context, w io.Writer, runnerID string, log liveLog) error {
 	lines := []string{}
 	_, err := log.read(ctx, true, func(text string) error { lines = append(lines, text); return nil })
 	if err != nil {

@@ -24,8 +24,8 @@ type looks struct {
 	finals []bool
 }
 
-func (l *looks) log() runnerLog {
-	return runnerLog{
+func (l *looks) log() liveLog {
+	return liveLog{
 		over: func(context.Context) (bool, error) { return l.look >= l.over, nil },
 		read: func(_ context.Context, final bool, line func(string) error) (int, error) {
 			l.finals = append(l.finals, final)

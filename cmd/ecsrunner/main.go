@@ -5,4 +5,10 @@ package main
 
 import "os"
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	args := os.Args[1:]
+	if as := calledAs(os.Args[0]); as != "" {
+		args = append([]string{as}, args...)
+	}
+	os.Exit(run(args, os.Stdout, os.Stderr))
+}

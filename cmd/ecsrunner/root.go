@@ -112,7 +112,7 @@ standard error is talk.`,
 	root.SetHelpCommand(newHelp())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	addGroup(root, "Run a fleet on this machine:", newDemo(), newLocal())
-	addGroup(root, "Look at a fleet, on AWS or on this machine:", newRuns(), newRunners(), newCluster(), newListClassSizes())
+	addGroup(root, "Look at a fleet, on AWS or on this machine:", newRuns(), newRunners(), newImages(), newCluster(), newListClassSizes())
 	addGroup(root, "Operate a fleet, on AWS or on this machine:", newPause(), newResume(), newDrain())
 	addGroup(root, "Try its webhook:", newWebhook())
 	root.AddCommand(newEntrypoint(), newSimulatedRunner())

@@ -18,15 +18,19 @@ const (
 	secretVar  = "WEBHOOK_SECRET"
 	noColorVar = "NO_COLOR"
 	tempDirVar = "TMPDIR"
+
+	dockerHostVar = "DOCKER_HOST"
 )
 
 var meaning = map[string]string{
-	configVar:  "configuration file, where --config is not given",
-	dataDirVar: "data directory, where --data-dir is not given",
-	patVar:     "GitHub personal access token, unless github_pat says otherwise",
-	secretVar:  "the webhook's secret, unless the configuration or --secret says otherwise",
-	noColorVar: "if set, nothing is coloured",
-	tempDirVar: "where the demo's data directory is made",
+	configVar:     "configuration file, where --config is not given",
+	dataDirVar:    "data directory, where --data-dir is not given",
+	patVar:        "GitHub personal access token, unless github_pat says otherwise",
+	secretVar:     "the webhook's secret, unless the configuration or --secret says otherwise",
+	noColorVar:    "if set, nothing is coloured",
+	tempDirVar:    "where the demo's data directory is made",
+	dockerHostVar: "socket of the container engine, as unix:///run/podman/podman.sock",
+
 	profileVar: "profile of the AWS configuration",
 	regionVar:  "AWS region, where neither --region nor the profile says it",
 

@@ -14,33 +14,19 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 )
 
-// images are the image records and the lock on a build.
-type images interface {
-	Image(ctx context.Context, tag string) (digest string, ok bool, err error)
-	// JoinBuild notes that the runner waits for the image, and makes it the
-	// owner of the build if nobody is, or if the owner's lease ran out. owner is
-	// its fleet.BuildOwner, "" if another runner owns the build.
-	JoinBuild(ctx context.Context, tag, runnerID string, now time.Time, lease time.Duration) (owner string, err error)
-	// EndBuild gives an owner's lock up.
-	EndBuild(ctx context.Context, tag, owner string) error
-}
-
-// builder starts builds. Starting one for the same tag and owner again is the
-// same build. The build's events name the owner. An error with a name may pass.
-type builder interface {
-	Build(ctx context.Context, spec fleet.ImageSpec, tag, owner string) error
-}
-
 // Step serves the state BuildImage.
 type Step struct {
 	Fleet   lifecycle.Fleet
-	Images  images
-	Builder builder
+	Images  lifecycle.Images
+	Builder lifecycle.Builder
+	// Release is the release of GitHub's runner that images are built with, without a
+	// version if it is not known yet. nil: it never is.
+	Release func(context.Context) (fleet.RunnerRelease, error)
 }
 
 // Run joins the build, and starts it if this runner is the first. It fails with
-// Image.BuildFailed if the build cannot start, and with Image.BuildQueueFull if it
-// cannot just now. It may be repeated.
+// Image.BuildFailed if the build cannot start or has just failed, and with
+// Image.BuildQueueFull if it cannot start just now. It may be repeated.
 func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 	spec, tag := *call.Document.Plan.ImageSpec, call.Document.Image.Tag
 	runner, err := s.Fleet.StoreToken(ctx, call.RunnerID, call.TaskToken, fleet.WaitForImage, fleet.RunnerImageCreating)
@@ -54,24 +40,45 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 	}
 	// It may have been finished between ResolveImage's look and our joining. A record
 	// that ResolveImage found to be of a deleted image says nothing.
-	digest, ready, err := s.Images.Image(ctx, tag)
+	record, _, err := s.Images.Image(ctx, tag)
 	if err != nil {
 		return fleet.Image{}, err
 	}
-	if ready && digest != call.Document.Image.Digest {
-		image := fleet.Image{Outcome: fleet.ImageReady, Tag: tag, Digest: digest}
+	if record.Usable() && record.Digest != call.Document.Image.Digest {
+		image := fleet.Image{Outcome: fleet.ImageReady, Tag: tag, Digest: record.Digest}
 		return image, s.finished(ctx, call.TaskToken, owner, image)
 	}
-	if owner != "" {
-		err := s.Builder.Build(ctx, spec, tag, owner)
-		switch {
-		case fleet.ErrorName(err) != "": // it may pass: this runner owns the build when it comes again
-			return fleet.Image{}, s.mayPass(ctx, call.RunnerID, fmt.Errorf("build %s: %w", spec, err))
-		case err != nil:
-			return fleet.Image{}, fleet.Errorf(fleet.ImageBuildFailed, "build %s: %w", spec, err)
+	if why := record.Broken(s.Fleet.Now()); why != "" {
+		return fleet.Image{}, s.failed(ctx, tag, owner, fleet.Errorf(fleet.ImageBuildFailed, "%s", why))
+	}
+	if owner == "" {
+		return fleet.Image{Outcome: fleet.ImageMissing, Tag: tag}, nil
+	}
+	err = s.build(ctx, spec, tag, owner)
+	switch {
+	case fleet.ErrorName(err) != "": // it may pass: this runner owns the build when it comes again
+		return fleet.Image{}, s.mayPass(ctx, call.RunnerID, fmt.Errorf("build %s: %w", spec, err))
+	case err != nil:
+		err := fleet.Errorf(fleet.ImageBuildFailed, "build %s: %w", spec, err)
+		ended := fleet.Build{Tag: tag, Owner: owner, Status: fleet.BuildFailed, Reason: err.Error()}
+		if told := s.Fleet.BuildEvent(ctx, s.Images, ended); told != nil {
+			return fleet.Image{}, told
 		}
+		return fleet.Image{}, err
 	}
 	return fleet.Image{Outcome: fleet.ImageMissing, Tag: tag}, nil
+}
+
+// build starts the build of the image's next revision.
+func (s Step) build(ctx context.Context, spec fleet.ImageSpec, tag, owner string) error {
+	var release fleet.RunnerRelease
+	if s.Release != nil {
+		var err error
+		if release, err = s.Release(ctx); err != nil {
+			return err
+		}
+	}
+	return lifecycle.StartBuild(ctx, s.Images, s.Builder, fleet.BuildOrder{Spec: spec, Tag: tag, Owner: owner, Release: release})
 }
 
 // mayPass shows on the run what its job waits for.
@@ -101,4 +108,14 @@ func (s Step) finished(ctx context.Context, token, owner string, image fleet.Ima
 		return fmt.Errorf("encode image %s: %w", image.Tag, err)
 	}
 	return s.Fleet.Executions.Succeed(ctx, token, output)
+}
+
+// failed is the cause, once the lock is given up if this runner just took it.
+func (s Step) failed(ctx context.Context, tag, owner string, cause error) error {
+	if owner != "" {
+		if err := s.Images.EndBuild(ctx, tag, owner); err != nil {
+			return err
+		}
+	}
+	return cause
 }

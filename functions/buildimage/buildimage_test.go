@@ -1,14 +1,18 @@
 package buildimage_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/buildimage"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
 
@@ -20,14 +24,17 @@ func run(t *testing.T, w *world, id string) (fleet.Image, error) { return runAft
 
 // runAfter runs the step after ResolveImage found a digest to be a deleted image's.
 func runAfter(t *testing.T, w *world, id, deleted string) (fleet.Image, error) {
-	step := buildimage.Step{Fleet: w.Fleet(), Images: w.Images, Builder: w.Images}
-	return step.Run(t.Context(), fleet.Call{
+	return buildimage.Step{Fleet: w.Fleet(), Images: w.Images, Builder: w.Images}.Run(t.Context(), callOf(w, id, deleted))
+}
+
+func callOf(w *world, id, deleted string) fleet.Call {
+	return fleet.Call{
 		RunnerID: id, State: "BuildImage", TaskToken: w.Executions.Token(id),
 		Document: fleet.Document{
 			Plan:  &fleet.Plan{ImageSpec: &spec, BuildLeaseSeconds: 900},
 			Image: &fleet.Image{Outcome: fleet.ImageMissing, Tag: spec.Tag(), Digest: deleted},
 		},
-	})
+	}
 }
 
 func TestTheFirstBuildsAndTheOthersWait(t *testing.T) {
@@ -68,7 +75,7 @@ func TestTheNextOwnsTheBuildAfterItsLease(t *testing.T) {
 func TestFinishedMeanwhile(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Launch(w.Job(1))
-	w.After("Images.JoinBuild", func() { _ = w.Images.PutImage(t.Context(), spec.Tag(), "sha256:1", w.Now()) })
+	w.After("Images.JoinBuild", func() { w.Images.Have(spec, "sha256:1") })
 	got, err := run(t, w, id)
 	if err != nil || got.Outcome != fleet.ImageReady || got.Digest != "sha256:1" {
 		t.Errorf("%+v, %v", got, err)
@@ -87,7 +94,7 @@ func TestFinishedWhileAnotherOwnsTheLock(t *testing.T) {
 	if _, err := run(t, w, first); err != nil {
 		t.Fatal(err)
 	}
-	w.After("Images.JoinBuild", func() { _ = w.Images.PutImage(t.Context(), spec.Tag(), "sha256:1", w.Now()) })
+	w.After("Images.JoinBuild", func() { w.Images.Have(spec, "sha256:1") })
 	if got, err := run(t, w, second); err != nil || got.Outcome != fleet.ImageReady {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -102,9 +109,7 @@ func TestTheRecordOfADeletedImage(t *testing.T) {
 	for digest, builds := range map[string]int{"sha256:deleted": 1, "sha256:2": 0} {
 		w := lifecycletest.New(t)
 		id := w.Launch(w.Job(1))
-		if err := w.Images.PutImage(t.Context(), spec.Tag(), digest, w.Now()); err != nil {
-			t.Fatal(err)
-		}
+		w.Images.Have(spec, digest)
 		if _, err := runAfter(t, w, id, "sha256:deleted"); err != nil || len(w.Images.Builds) != builds || w.Executions.Open(id) != (builds == 1) {
 			t.Errorf("recorded is %s: %v, builds %q", digest, err, w.Images.Builds)
 		}
@@ -135,6 +140,66 @@ func TestBuildFailed(t *testing.T) {
 	}
 }
 
+// A build that will never start is told to all who wait, and is not tried for each.
+func TestABuildThatCannotStartForGood(t *testing.T) {
+	w := lifecycletest.New(t)
+	w.Launch(w.Job(1))
+	w.Launch(w.Job(2))
+	w.Images.Fails = errors.New("no such project")
+	owner, _ := w.Images.JoinBuild(t.Context(), spec.Tag(), "fleet-1-1", w.Now(), time.Hour)
+	if _, err := run(t, w, "fleet-2-1"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := run(t, w, "fleet-1-1")
+	if fleet.ErrorName(err) != fleet.ImageBuildFailed {
+		t.Errorf("the owner got %v", err)
+	}
+	if lock, _ := w.Images.BuildLock(t.Context(), spec.Tag()); lock.Owner != "" || w.Executions.Open("fleet-2-1") {
+		t.Errorf("%s still waits: lock %+v", owner, lock)
+	}
+	w.Launch(w.Job(3))
+	if _, err := run(t, w, "fleet-3-1"); fleet.ErrorName(err) != fleet.ImageBuildFailed || !strings.Contains(err.Error(), "no such project; a job after ") {
+		t.Errorf("who comes next got %v", err)
+	}
+	if lock, _ := w.Images.BuildLock(t.Context(), spec.Tag()); lock.Owner != "" {
+		t.Errorf("who comes next left its lock: %+v", lock)
+	}
+}
+
+func TestWhatIsOrdered(t *testing.T) {
+	for name, c := range map[string]struct {
+		before   func(*world)
+		revision int
+	}{
+		"the first revision": {func(*world) {}, 1},
+		"the next one of an image that is outdated": {func(w *world) {
+			w.Images.Have(spec, "sha256:1")
+			_, _ = lifecycle.ChangeImage(t.Context(), w.Images, spec.Tag(), func(r fleet.ImageRecord) (fleet.ImageRecord, bool) {
+				r.Outdated = "GitHub gives no jobs to its runner"
+				return r, true
+			})
+		}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := lifecycletest.New(t)
+			c.before(w)
+			id := w.Launch(w.Job(1))
+			release := fleet.RunnerRelease{Version: "2.336.0", SHA256: map[fleet.Arch]string{fleet.X64: "ab"}}
+			step := buildimage.Step{Fleet: w.Fleet(), Images: w.Images, Builder: w.Images, Release: func(context.Context) (fleet.RunnerRelease, error) { return release, nil }}
+			if _, err := step.Run(t.Context(), callOf(w, id, "")); err != nil {
+				t.Fatal(err)
+			}
+			want := []fleet.BuildOrder{{Spec: spec, Tag: spec.Tag(), Revision: c.revision, Owner: fleet.BuildOwner(id, w.Now()), Release: release}}
+			if diff := cmp.Diff(want, w.Images.Orders); diff != "" {
+				t.Errorf("orders (-want +got):\n%s", diff)
+			}
+			if record, _, _ := w.Images.Image(t.Context(), spec.Tag()); record.Spec != spec {
+				t.Errorf("the record does not say of what: %+v", record)
+			}
+		})
+	}
+}
+
 func TestABuildThatCannotStart(t *testing.T) {
 	for fails, want := range map[error]string{
 		errors.New("no such project"):                                   fleet.ImageBuildFailed,
@@ -151,8 +216,11 @@ func TestABuildThatCannotStart(t *testing.T) {
 			t.Errorf("%v: the run shows %q", fails, reason)
 		}
 		w.Images.Fails = nil
+		if want == fleet.ImageBuildFailed {
+			w.Pass(fleet.FailedBuildPause)
+		}
 		if _, err := run(t, w, "fleet-1-1"); err != nil || len(w.Images.Builds) != 1 {
-			t.Errorf("%v: its owner does not start the build again: %v %v", fails, w.Images.Builds, err)
+			t.Errorf("%v: the build is not started again: %v %v", fails, w.Images.Builds, err)
 		}
 	}
 }
@@ -166,7 +234,7 @@ func TestKilled(t *testing.T) {
 		},
 		"finished meanwhile": func(w *world) {
 			w.Launch(w.Job(1))
-			_ = w.Images.PutImage(t.Context(), spec.Tag(), "sha256:1", w.Now())
+			w.Images.Have(spec, "sha256:1")
 		},
 		"let go": func(w *world) {
 			job := w.Job(1)

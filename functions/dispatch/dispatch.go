@@ -16,20 +16,10 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 )
 
-// images are the image records and the locks on builds.
-type images interface {
-	PutImage(ctx context.Context, tag, digest string, at time.Time) error
-	BuildLock(ctx context.Context, tag string) (fleet.BuildLock, error)
-	// RenewBuild extends an owner's lease, if it still owns the build.
-	RenewBuild(ctx context.Context, tag, owner string, at time.Time) error
-	// EndBuild gives an owner's lock up and forgets who joined.
-	EndBuild(ctx context.Context, tag, owner string) error
-}
-
 // Handler handles the events of the bus.
 type Handler struct {
 	Fleet  lifecycle.Fleet
-	Images images
+	Images lifecycle.Images
 }
 
 // Handle acts on one event. Events that are not the fleet's are no error. An
@@ -41,7 +31,7 @@ func (h Handler) Handle(ctx context.Context, event fleet.Event) error {
 	case fleet.TaskEvent:
 		return decodeAnd(event, func(t fleet.Task) error { return h.task(ctx, t) })
 	case fleet.BuildEvent:
-		return decodeAnd(event, func(b fleet.Build) error { return h.build(ctx, b) })
+		return decodeAnd(event, func(b fleet.Build) error { return h.Fleet.BuildEvent(ctx, h.Images, b) })
 	case fleet.ExecutionEvent:
 		return decodeAnd(event, func(e fleet.ExecutionEnded) error { return h.executionEnded(ctx, e) })
 	case fleet.FleetResumedEvent:
@@ -136,66 +126,6 @@ func (h Handler) mayHaveRun(ctx context.Context, runner fleet.Runner) (fleet.Run
 		return runner, err
 	}
 	return h.Fleet.ReadRunner(ctx, runner.RunnerID)
-}
-
-// build counts an event only if the lock's own build sent it. One of a build whose
-// owner lost the lock comes too late: others wait for another build by now.
-func (h Handler) build(ctx context.Context, b fleet.Build) error {
-	lock, err := h.Images.BuildLock(ctx, b.Tag)
-	if err != nil || !lock.Began(b) {
-		return err
-	}
-	if b.Status == fleet.BuildInProgress {
-		return h.buildGoesOn(ctx, b, lock)
-	}
-	if b.Status == fleet.BuildSucceeded {
-		if err := h.Images.PutImage(ctx, b.Tag, b.Digest, h.Fleet.Now()); err != nil {
-			return err
-		}
-		// Who joins from here on finds the image, and who joined until now is told.
-		if lock, err = h.Images.BuildLock(ctx, b.Tag); err != nil || !lock.Began(b) {
-			return err
-		}
-	}
-	for _, runnerID := range lock.Waiters {
-		if err := h.tellBuilt(ctx, runnerID, b); err != nil {
-			return err
-		}
-	}
-	return h.Images.EndBuild(ctx, b.Tag, lock.Owner)
-}
-
-func (h Handler) tellBuilt(ctx context.Context, runnerID string, b fleet.Build) error {
-	runner, ok, err := h.Fleet.Records.Runner(ctx, runnerID)
-	if err != nil || !ok || runner.WaitingFor != fleet.WaitForImage || runner.TaskToken == "" {
-		return err
-	}
-	if b.Status != fleet.BuildSucceeded {
-		return h.Fleet.Executions.Fail(ctx, runner.TaskToken, fleet.ImageBuildFailed, b.Reason)
-	}
-	output, err := json.Marshal(fleet.Image{Outcome: fleet.ImageReady, Tag: b.Tag, Digest: b.Digest})
-	if err != nil {
-		return fmt.Errorf("encode image %s: %w", b.Tag, err)
-	}
-	return h.Fleet.Executions.Succeed(ctx, runner.TaskToken, output)
-}
-
-func (h Handler) buildGoesOn(ctx context.Context, b fleet.Build, lock fleet.BuildLock) error {
-	if err := h.Images.RenewBuild(ctx, b.Tag, lock.Owner, h.Fleet.Now()); err != nil {
-		return err
-	}
-	for _, runnerID := range lock.Waiters {
-		runner, ok, err := h.Fleet.Records.Runner(ctx, runnerID)
-		if err != nil {
-			return err
-		}
-		if ok && runner.WaitingFor == fleet.WaitForImage && runner.TaskToken != "" {
-			if err := h.Fleet.Executions.Heartbeat(ctx, runner.TaskToken); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // executionEnded closes what an execution left open that ended without

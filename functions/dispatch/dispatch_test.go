@@ -489,6 +489,7 @@ func TestBuild(t *testing.T) {
 		beats   int
 		locked  bool
 		image   string
+		failed  string // what the record says
 	}{
 		"it succeeded: everybody who joined gets the digest": {
 			build:   fleet.Build{Tag: "tag", Status: fleet.BuildSucceeded, Digest: "sha256:1"},
@@ -498,6 +499,11 @@ func TestBuild(t *testing.T) {
 		"it failed: everybody hears why": {
 			build:   fleet.Build{Tag: "tag", Status: "FAILED", Reason: "no such base image"},
 			signals: []string{"fleet-1-1 failed Image.BuildFailed: no such base image", "fleet-2-1 failed Image.BuildFailed: no such base image"},
+			failed:  "no such base image",
+		},
+		"it was stopped: that says nothing about the image": {
+			build:   fleet.Build{Tag: "tag", Status: fleet.BuildStopped, Reason: "stopped"},
+			signals: []string{"fleet-1-1 failed Image.BuildFailed: stopped", "fleet-2-1 failed Image.BuildFailed: stopped"},
 		},
 		"it goes on: heartbeats and a longer lease": {
 			build: fleet.Build{Tag: "tag", Status: fleet.BuildInProgress}, beats: 2, locked: true,
@@ -532,9 +538,12 @@ func TestBuild(t *testing.T) {
 			if !slices.Equal(w.Executions.Signals, c.signals) || w.Executions.Heartbeats != c.beats {
 				t.Errorf("signals %q and %d heartbeats", w.Executions.Signals, w.Executions.Heartbeats)
 			}
-			digest, _, _ := w.Images.Image(t.Context(), "tag")
-			if lock, _ := w.Images.BuildLock(t.Context(), "tag"); digest != c.image || (len(lock.Waiters) > 0) != c.locked {
-				t.Errorf("image %q, lock %+v", digest, lock)
+			record, _, _ := w.Images.Image(t.Context(), "tag")
+			if failed := record.Failure; (failed != nil) != (c.failed != "") || failed != nil && (failed.Reason != c.failed || failed.At != w.Now()) {
+				t.Errorf("the record says that it failed by %+v, want %q", failed, c.failed)
+			}
+			if lock, _ := w.Images.BuildLock(t.Context(), "tag"); record.Digest != c.image || (len(lock.Waiters) > 0) != c.locked {
+				t.Errorf("image %+v, lock %+v", record, lock)
 			}
 			until := before
 			if c.beats > 0 {
@@ -558,8 +567,8 @@ func TestABuildWithoutALock(t *testing.T) {
 			}
 		}
 	}
-	if digest, ok, _ := w.Images.Image(t.Context(), "tag"); ok {
-		t.Errorf("image %s is recorded", digest)
+	if record, ok, _ := w.Images.Image(t.Context(), "tag"); ok {
+		t.Errorf("image %+v is recorded", record)
 	}
 }
 

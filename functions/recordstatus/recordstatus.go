@@ -30,9 +30,10 @@ type bus interface {
 
 // Step serves AwaitCompletion, RecordStatus and RecordFailure.
 type Step struct {
-	Fleet lifecycle.Fleet
-	Bus   bus
-	NewID func() string
+	Fleet  lifecycle.Fleet
+	Images lifecycle.Images
+	Bus    bus
+	NewID  func() string
 }
 
 // Run does what the call's state asks for. It may be repeated, and called late.
@@ -45,6 +46,12 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Result, error) {
 		return s.close(ctx, call, "", "")
 	case RecordFailure:
 		name, cause := failure(call.Document)
+		if name == fleet.RunnerVersionDeprecated {
+			var err error
+			if name, cause, err = s.deprecated(ctx, call.Document, cause); err != nil {
+				return fleet.Result{}, err
+			}
+		}
 		return s.close(ctx, call, name, cause)
 	}
 	return fleet.Result{}, fmt.Errorf("state %q is not one of recordstatus's", call.State)

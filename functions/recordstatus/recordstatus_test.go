@@ -19,7 +19,7 @@ func run(t *testing.T, w *world, state, id string, doc fleet.Document) (fleet.Re
 	if state == recordstatus.AwaitCompletion {
 		call.TaskToken = w.Executions.Token(id)
 	}
-	return recordstatus.Step{Fleet: w.Fleet(), Bus: w.Bus, NewID: w.NewID}.Run(t.Context(), call)
+	return recordstatus.Step{Fleet: w.Fleet(), Images: w.Images, Bus: w.Bus, NewID: w.NewID}.Run(t.Context(), call)
 }
 
 func caught(name, cause string) fleet.Document {

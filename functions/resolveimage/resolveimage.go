@@ -7,54 +7,81 @@ package resolveimage
 
 import (
 	"context"
+	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 )
-
-// images is the part of the image records that this step needs.
-type images interface {
-	Image(ctx context.Context, tag string) (digest string, ok bool, err error)
-}
 
 // registry is where the images themselves are.
 type registry interface {
-	// Digest is that of the image with a tag.
-	Digest(ctx context.Context, tag string) (digest string, ok bool, err error)
+	// Published is the image with a tag, if somebody else than the fleet made it.
+	Published(ctx context.Context, tag string) (digest string, ok bool, err error)
 	Has(ctx context.Context, digest string) (bool, error)
 }
 
 // Step serves the state ResolveImage.
 type Step struct {
-	Images images
+	Images lifecycle.Images
 	// Registry is nil where the records are all there is.
 	Registry registry
+	Now      func() time.Time
 }
 
 // Run answers ready with a digest, or missing, with the digest of a record whose image
 // was deleted. A base image that somebody else has published under its tag is used as
-// it is. It may be repeated.
+// it is. It fails with Image.BuildFailed for some minutes after the build of an image
+// failed that jobs cannot do without. It may be repeated.
 func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 	spec := *call.Document.Plan.ImageSpec
-	recorded, ok, err := s.recorded(ctx, spec.Tag())
-	digest := recorded
-	if err == nil && !ok && spec.Kind == fleet.BaseImage && s.Registry != nil {
-		digest, ok, err = s.Registry.Digest(ctx, spec.PublishTag())
-	}
-	switch {
-	case err != nil:
+	tag := spec.Tag()
+	record, _, err := s.Images.Image(ctx, tag)
+	if err != nil {
 		return fleet.Image{}, err
-	case !ok:
-		return fleet.Image{Outcome: fleet.ImageMissing, Tag: spec.Tag(), Digest: recorded}, nil
 	}
-	return fleet.Image{Outcome: fleet.ImageReady, Tag: spec.Tag(), Digest: digest}, nil
+	there, err := s.isThere(ctx, record)
+	if err != nil {
+		return fleet.Image{}, err
+	}
+	if there && record.Usable() {
+		return fleet.Image{Outcome: fleet.ImageReady, Tag: tag, Digest: record.Digest}, s.used(ctx, record)
+	}
+	if spec.Kind == fleet.BaseImage && s.Registry != nil && !there {
+		digest, ok, err := s.Registry.Published(ctx, spec.PublishTag())
+		if err != nil || ok {
+			return fleet.Image{Outcome: fleet.ImageReady, Tag: tag, Digest: digest}, err
+		}
+	}
+	gone := ""
+	if !there {
+		gone, record.Digest = record.Digest, ""
+	}
+	if why := record.Broken(s.Now()); why != "" {
+		return fleet.Image{}, fleet.Errorf(fleet.ImageBuildFailed, "%s", why)
+	}
+	return fleet.Image{Outcome: fleet.ImageMissing, Tag: tag, Digest: gone}, nil
 }
 
-// recorded is the digest in the record of a tag, "" if it has none. ok tells whether
-// the image is still there.
-func (s Step) recorded(ctx context.Context, tag string) (digest string, ok bool, err error) {
-	digest, ok, err = s.Images.Image(ctx, tag)
-	if err == nil && ok && s.Registry != nil {
-		ok, err = s.Registry.Has(ctx, digest)
+// isThere tells whether the image of a record is still in the registry.
+func (s Step) isThere(ctx context.Context, record fleet.ImageRecord) (bool, error) {
+	if record.Digest == "" || s.Registry == nil {
+		return record.Digest != "", nil
 	}
-	return digest, ok, err
+	return s.Registry.Has(ctx, record.Digest)
+}
+
+// useNoted is how exactly the time of an image's last use is kept: each time costs a
+// write.
+const useNoted = 24 * time.Hour
+
+func (s Step) used(ctx context.Context, record fleet.ImageRecord) error {
+	now := s.Now()
+	if now.Sub(record.UsedAt) < useNoted {
+		return nil
+	}
+	_, err := lifecycle.ChangeImage(ctx, s.Images, record.Tag, func(r fleet.ImageRecord) (fleet.ImageRecord, bool) {
+		r.UsedAt = now
+		return r, r.Digest != ""
+	})
+	return err
 }

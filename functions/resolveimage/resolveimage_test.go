@@ -35,11 +35,9 @@ func TestRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := lifecycletest.New(t)
 			for tag, digest := range c.built {
-				if err := w.Images.PutImage(t.Context(), tag, digest, w.Now()); err != nil {
-					t.Fatal(err)
-				}
+				w.Images.HaveTag(tag, spec, digest)
 			}
-			got, err := resolveimage.Step{Images: w.Images}.Run(t.Context(), call(spec))
+			got, err := resolveimage.Step{Images: w.Images, Now: w.Now}.Run(t.Context(), call(spec))
 			if err != nil || got != c.want {
 				t.Errorf("got %+v, %v; want %+v", got, err, c.want)
 			}
@@ -53,7 +51,7 @@ type registry struct {
 	err  error
 }
 
-func (r registry) Digest(_ context.Context, tag string) (string, bool, error) {
+func (r registry) Published(_ context.Context, tag string) (string, bool, error) {
 	return r.tags[tag], r.tags[tag] != "", r.err
 }
 
@@ -90,11 +88,9 @@ func TestRegistry(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := lifecycletest.New(t)
 			if c.record != "" {
-				if err := w.Images.PutImage(t.Context(), c.spec.Tag(), c.record, w.Now()); err != nil {
-					t.Fatal(err)
-				}
+				w.Images.Have(c.spec, c.record)
 			}
-			got, err := resolveimage.Step{Images: w.Images, Registry: c.registry}.Run(t.Context(), call(c.spec))
+			got, err := resolveimage.Step{Images: w.Images, Registry: c.registry, Now: w.Now}.Run(t.Context(), call(c.spec))
 			want := fleet.Image{Outcome: fleet.ImageReady, Tag: c.spec.Tag(), Digest: c.want}
 			if c.want == "" {
 				want.Outcome, want.Digest = fleet.ImageMissing, c.record // the one that is gone
@@ -108,7 +104,7 @@ func TestRegistry(t *testing.T) {
 
 func TestKilled(t *testing.T) {
 	lifecycletest.KillEverywhere(t, lifecycletest.New, func(w *lifecycletest.World) error {
-		got, err := resolveimage.Step{Images: w.Images}.Run(t.Context(), call(spec))
+		got, err := resolveimage.Step{Images: w.Images, Now: w.Now}.Run(t.Context(), call(spec))
 		if err == nil && got.Outcome != fleet.ImageMissing {
 			return errors.New(got.Outcome)
 		}

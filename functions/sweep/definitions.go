@@ -25,11 +25,6 @@ type definitions interface {
 	DeleteDefinitions(ctx context.Context, arns []string) error
 }
 
-// images tells which image a spec stands for just now.
-type images interface {
-	Image(ctx context.Context, tag string) (digest string, ok bool, err error)
-}
-
 // When a task definition may go.
 const (
 	// unusedFor is how old a definition is at least that is deregistered: an image
@@ -100,19 +95,24 @@ func (s *sweep) definitions(ctx context.Context) error {
 	return errors.Join(failed, s.Records.PutCursor(ctx, definitionsCursor, string(encoded)))
 }
 
-// familiesInUse are those of open runners and of the base and extra images as they
-// are now. The records of images on demand are not listed anywhere: their
-// definitions stay while runners use them. known is false as long as an open runner
-// of the release before is there, whose record does not say what it uses.
+// familiesInUse are those of open runners, of the images that the configuration names,
+// and of those that jobs have used lately: another one gets its own again with the next
+// job. known is false as long as an open runner of the release before is there, whose
+// record does not say what it uses.
 func (s *sweep) familiesInUse(ctx context.Context) (kept map[string]bool, known bool, err error) {
 	kept = map[string]bool{}
-	for _, spec := range s.specs() {
-		digest, ok, err := s.Images.Image(ctx, spec.Tag())
-		if err != nil {
-			return nil, false, err
-		}
-		if ok {
-			kept[fleet.TaskDefinition{FleetName: s.Fleet.Name, Image: digest, Arch: spec.Arch}.Family()] = true
+	records, err := s.Images.Images(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	standing := map[string]bool{}
+	for _, spec := range s.Policy.StandingImages() {
+		standing[spec.Tag()] = true
+	}
+	for _, r := range records {
+		// The time of the last use is known to a day.
+		if r.Digest != "" && (standing[r.Tag] || s.now.Sub(r.UsedAt) < 2*unusedFor) {
+			kept[fleet.TaskDefinition{FleetName: s.Fleet.Name, Image: r.Digest, Arch: r.Spec.Arch}.Family()] = true
 		}
 	}
 	// Runners come last: who registered since the images were read is among them.
@@ -129,17 +129,6 @@ func (s *sweep) familiesInUse(ctx context.Context) (kept map[string]bool, known 
 		}
 	}
 	return kept, true, nil
-}
-
-// specs are the images that the configuration names, for each architecture.
-func (s *sweep) specs() (specs []fleet.ImageSpec) {
-	for _, arch := range []fleet.Arch{fleet.X64, fleet.ARM64} {
-		specs = append(specs, fleet.ImageSpec{Kind: fleet.BaseImage, Name: s.Policy.BaseImage, Arch: arch})
-		for label := range s.Policy.ExtraImages {
-			specs = append(specs, fleet.ImageSpec{Kind: fleet.ExtraImage, Name: label, Arch: arch})
-		}
-	}
-	return specs
 }
 
 // retireSome goes through families, the first ones of those that are left, and

@@ -1,7 +1,6 @@
 package sweep_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -17,7 +16,8 @@ func family(fleetName string, n int) string { return fmt.Sprintf("%s-%032x", fle
 
 // familyOf is the family of an image that is built.
 func familyOf(w *world, spec fleet.ImageSpec, digest string) string {
-	_ = w.Images.PutImage(context.Background(), spec.Tag(), digest, w.Now())
+	w.Images.Have(spec, digest)
+	w.Images.Edit(spec.Tag(), func(r *fleet.ImageRecord) { r.UsedAt = r.UsedAt.Add(-48 * time.Hour) })
 	return fleet.TaskDefinition{FleetName: "fleet", Image: digest, Arch: spec.Arch}.Family()
 }
 
@@ -63,6 +63,12 @@ func TestTaskDefinitions(t *testing.T) {
 		"an image on demand's": {func(w *world) string {
 			return familyOf(w, fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: "docker.io/library/node:22", Arch: fleet.X64}, "sha256:1")
 		}, day, 0, nil, inactive},
+		"that of an image on demand which was used lately": {func(w *world) string {
+			spec := fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: "docker.io/library/node:22", Arch: fleet.X64}
+			name := familyOf(w, spec, "sha256:1")
+			w.Images.Edit(spec.Tag(), func(r *fleet.ImageRecord) { r.UsedAt = w.Now() })
+			return name
+		}, day, 0, nil, active},
 		"one that was deregistered":              {nil, day, 10 * time.Minute, nil, deleted},
 		"one that was deregistered just now":     {nil, day, 10*time.Minute - time.Second, nil, inactive},
 		"another fleet's that was deregistered":  {func(*world) string { return family("fleet-2", 1) }, day, time.Hour, nil, inactive},
@@ -84,6 +90,7 @@ func TestTaskDefinitions(t *testing.T) {
 			}
 			h := handler(w)
 			h.Policy.ExtraImages = map[string]string{"android": "Dockerfile"}
+			h.Policy.Classes = map[string]fleet.Class{"small": {Arch: fleet.X64}, "arm": {Arch: fleet.ARM64}}
 			got, err := h.Run(t.Context())
 			if err != nil {
 				t.Fatal(err)

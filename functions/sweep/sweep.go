@@ -69,6 +69,8 @@ type github interface {
 	// Deliveries yields the deliveries of a webhook, the newest first.
 	Deliveries(ctx context.Context, repository string, hookID int64) iter.Seq2[fleet.Delivery, error]
 	Redeliver(ctx context.Context, repository string, hookID, deliveryID int64) error
+	// LatestRunner is the latest release of GitHub's runner program.
+	LatestRunner(ctx context.Context, repository string) (fleet.RunnerRelease, error)
 }
 
 // executions tells how an execution stands.
@@ -106,10 +108,13 @@ type Handler struct {
 	FailedEvents failedEvents
 	Dispatch     func(context.Context, fleet.Event) error // as dispatch.Handler handles it
 
-	// Definitions and Images are for platforms that keep task definitions until
-	// they are deleted. Both are nil where there are none: on one machine.
+	// Definitions is for platforms that keep task definitions until they are deleted,
+	// nil where there are none: on one machine.
 	Definitions definitions
-	Images      images
+
+	Images   images
+	Builder  lifecycle.Builder // nil where no images are built
+	Registry registry          // nil where nobody else publishes images
 }
 
 // Most that one sweep looks at.
@@ -144,6 +149,7 @@ func (h Handler) Run(ctx context.Context) (Repairs, error) {
 		{"deliveries", s.deliveries},
 		{"room", s.room},
 		{"task definitions", s.definitions},
+		{"images", s.images},
 	} {
 		if err := part.do(ctx); err != nil {
 			failed = append(failed, fmt.Errorf("sweep %s: %w", part.what, err))

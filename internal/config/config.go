@@ -35,9 +35,15 @@ type Config struct {
 
 	RunnerImageTag    string            `yaml:"runner_image_tag"`
 	RunnerVersion     string            `yaml:"runner_version"`      // "latest" or x.y.z
+	RunnerBaseImage   string            `yaml:"runner_base_image"`   // what the base image is made from
+	RunnerSudo        bool              `yaml:"runner_sudo"`         // jobs may be root, without a password
 	ExtraRunnerImages map[string]string `yaml:"extra_runner_images"` // label → Dockerfile, relative to fleet.yaml's folder
 	AllowedRegistries []string          `yaml:"allowed_registries"`
 	ImageBuildProject string            `yaml:"image_build_project"`
+
+	DockerHubMirror       string    `yaml:"docker_hub_mirror"`       // host, perhaps with a path; "" is Docker Hub itself
+	DockerHubCredentials  SecretRef `yaml:"docker_hub_credentials"`  // "" pulls without
+	BaseImageRepositories []string  `yaml:"base_image_repositories"` // ARNs of private ones in ECR
 
 	RunnerClassSizes map[string]fleet.Class `yaml:"runner_class_sizes"`
 	DefaultClass     string                 `yaml:"default_class"`
@@ -78,6 +84,8 @@ func defaults() Config {
 		WebhookSecret:     DefaultWebhookSecret,
 		RunnerImageTag:    "base",
 		RunnerVersion:     LatestRunner,
+		RunnerBaseImage:   fleet.DefaultBaseImage,
+		RunnerSudo:        true,
 		AllowedRegistries: slices.Clone(fleet.DefaultRegistries),
 		RunnerClassSizes: map[string]fleet.Class{
 			"small":  {CPU: 512, Memory: 1024, Arch: fleet.X64},
@@ -98,7 +106,7 @@ func defaults() Config {
 }
 
 // LatestRunner as runner_version follows GitHub's releases.
-const LatestRunner = "latest"
+const LatestRunner = fleet.LatestRunner
 
 // imagesOff is why image: labels are refused without a build project.
 const imagesOff = "this fleet builds no images on demand; set image_build_project in fleet.yaml to allow image: labels"
@@ -120,7 +128,8 @@ func (c Config) Policy() fleet.Policy {
 		ExtraImages:   maps.Clone(c.ExtraRunnerImages),
 		FleetLabels:   slices.Clone(c.FleetLabels),
 		RequiredLabel: c.RequiredLabel,
-		Registries:    slices.Clone(c.AllowedRegistries),
+		Registries:    slices.Concat(c.AllowedRegistries, c.PrivateRegistries()),
+		RunnerVersion: c.RunnerVersion,
 		MaxRunners:    c.MaxRunners,
 		Limits:        limits,
 	}
@@ -128,4 +137,22 @@ func (c Config) Policy() fleet.Policy {
 		p.NoOnDemandImages = imagesOff
 	}
 	return p
+}
+
+// PrivateRegistries are the hosts of base_image_repositories, each once.
+func (c Config) PrivateRegistries() (hosts []string) {
+	for _, arn := range c.BaseImageRepositories {
+		parts := ecrRepository.FindStringSubmatch(arn)
+		if parts == nil {
+			continue
+		}
+		host := parts[3] + ".dkr.ecr." + parts[2] + ".amazonaws.com"
+		if parts[1] == "-cn" {
+			host += ".cn"
+		}
+		if !slices.Contains(hosts, host) {
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
 }

@@ -3,6 +3,8 @@ package config
 import (
 	"strings"
 
+	"github.com/distribution/reference"
+
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -17,6 +19,9 @@ func (c *Config) derive(r *review) {
 		if registry == "index.docker.io" { // its other name, which image references never keep
 			c.AllowedRegistries[i] = "docker.io"
 		}
+	}
+	if named, err := reference.ParseNormalizedNamed(c.RunnerBaseImage); err == nil {
+		c.RunnerBaseImage = named.String()
 	}
 	for name, class := range c.RunnerClassSizes {
 		if class.Arch == "" {

@@ -48,6 +48,7 @@ func TestExampleShowsEveryKeyAndDefault(t *testing.T) {
 	hasNoDefault := map[string]bool{
 		"aws_region": true, "webhook_secret_previous": true, "vpc_id": true, "subnet_ids": true, "security_groups": true,
 		"extra_runner_images": true, "image_build_project": true, "required_label": true, "fleet_labels": true, "event_bus_name": true,
+		"docker_hub_mirror": true, "docker_hub_credentials": true, "base_image_repositories": true,
 		"assign_public_ip": true, // depends on subnet_ids
 	}
 	for i := range reflect.TypeFor[Config]().NumField() {

@@ -90,6 +90,7 @@ func (c *Config) checkOnAWS(r *review) {
 		{"github_pat", c.GitHubPAT, DefaultGitHubPAT},
 		{"webhook_secret", c.WebhookSecret, DefaultWebhookSecret},
 		{"webhook_secret_previous", c.WebhookSecretPrevious, ""},
+		{"docker_hub_credentials", c.DockerHubCredentials, ""},
 	} {
 		if _, ok := secret.ref.AWSSecret(); ok || secret.ref == secret.made || secret.ref.check() != nil {
 			continue

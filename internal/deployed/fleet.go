@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -17,6 +18,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/logs"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/queue"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
@@ -100,12 +102,22 @@ func (f *Function) Bus() events.Bus {
 
 // Listener knows which of AWS's events are about this fleet.
 func (f *Function) Listener() events.Listener {
+	client := cloudwatchlogs.NewFromConfig(f.aws)
 	return events.Listener{
 		ClusterARN:      f.env(deployment.EnvCluster),
 		BuildProject:    f.env(deployment.EnvBuildProject),
 		StateMachineARN: f.env(deployment.EnvStateMachine),
+		LastLines: func(group, stream string, most int) ([]string, error) {
+			ctx, cancel := context.WithTimeout(context.Background(), logsTimeout)
+			defer cancel()
+			return logs.Last(ctx, client, group, stream, most)
+		},
 	}
 }
+
+// logsTimeout bounds the look at a failed build's log, without which its event is told
+// all the same.
+const logsTimeout = 5 * time.Second
 
 // FailedEvents are the events that dispatch could not handle.
 func (f *Function) FailedEvents() queue.FailedEvents {

@@ -1,6 +1,7 @@
 package deployed
 
 import (
+	"context"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/codebuild"
@@ -8,6 +9,8 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/images"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 )
 
 // Registry is the repository of the runner images.
@@ -19,4 +22,14 @@ func (f *Function) Registry() images.Registry {
 // Builder builds runner images.
 func (f *Function) Builder() images.Builder {
 	return images.Builder{CodeBuild: codebuild.NewFromConfig(f.aws), Project: f.env(deployment.EnvBuildProject)}
+}
+
+// Release is GitHub's latest runner as the sweep heard of it, without a version before.
+func Release(cursors interface {
+	Cursor(ctx context.Context, name string) (string, error)
+}) func(context.Context) (fleet.RunnerRelease, error) {
+	return func(ctx context.Context) (fleet.RunnerRelease, error) {
+		text, err := cursors.Cursor(ctx, lifecycle.RunnerReleaseCursor)
+		return lifecycle.ReadRelease(text), err
+	}
 }

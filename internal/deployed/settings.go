@@ -31,7 +31,7 @@ func (s *Settings) Tell(ctx context.Context, p fleet.Policy) error {
 	}
 	err := s.Records.PutSettings(ctx, report.Settings{
 		FleetName: p.FleetName, Repositories: p.Repositories, GitHubURL: s.GitHubURL, MaxRunners: p.MaxRunners, DefaultClass: p.DefaultClass,
-		ClassSizes: p.Classes, Engine: "fargate", StartedAt: s.Now().UTC(),
+		ClassSizes: p.Classes, Engine: "fargate", StartedAt: s.Now().UTC(), Policy: &p,
 	})
 	s.told = err == nil
 	return err

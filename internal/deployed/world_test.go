@@ -82,20 +82,20 @@ func newFleet(t *testing.T, c *cloud) *world {
 	}
 	w.dispatch = dispatch.Handler{Fleet: home, Images: store}
 	w.sweeper = sweep.Handler{
-		Fleet: home, Policy: policy, Records: store, GitHub: gh, Executions: w, Platform: platform, Bus: w, NewID: rand.Text, Grace: time.Minute,
+		Fleet: home, Policy: policy, Records: store, GitHub: gh, Executions: w, Platform: platform, Bus: w, NewID: rand.Text, Grace: time.Minute, Images: store,
 	}
 	spec := fleet.ImageSpec{Kind: fleet.BaseImage, Name: "base", Arch: fleet.X64}
-	if err := store.PutImage(t.Context(), spec.Tag(), "sha256:0a1b", time.Now()); err != nil {
+	if err := store.PutImage(t.Context(), fleet.ImageRecord{Tag: spec.Tag(), Spec: spec, Revision: 1, Digest: "sha256:0a1b", UsedAt: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	w.start(t, map[string]invoke{
 		"Validate":               step(validate.Step{Fleet: home, Policy: policy}.Run),
-		"ResolveImage":           step(resolveimage.Step{Images: store}.Run),
+		"ResolveImage":           step(resolveimage.Step{Images: store, Now: time.Now}.Run),
 		"BuildImage":             step(buildimage.Step{Fleet: home, Images: store, Builder: images.Builder{CodeBuild: codebuild.NewFromConfig(c.config()), Project: "ci-images"}}.Run),
 		"RegisterTaskDefinition": step(registertaskdefinition.Step{Fleet: home, Definitions: platform}.Run),
 		"RunTask":                step(runtask.Step{Fleet: home, Launcher: platform, ClaimURL: "https://api.example", ClaimKey: []byte("key")}.Run),
 		"InspectRunner":          step(inspectrunner.Step{Fleet: home, Platform: platform}.Run),
-		"RecordStatus":           step(recordstatus.Step{Fleet: home, Bus: w, NewID: rand.Text}.Run),
+		"RecordStatus":           step(recordstatus.Step{Fleet: home, Images: store, Bus: w, NewID: rand.Text}.Run),
 	})
 	listener := awsevents.Listener{ClusterARN: theCluster}
 	c.hear = func(e events.EventBridgeEvent) {

@@ -43,6 +43,7 @@ type Plan struct {
 	IdleSeconds       int        `json:"idle_seconds,omitempty"`
 	BuildSeconds      int        `json:"build_seconds,omitempty"`
 	BuildLeaseSeconds int        `json:"build_lease_seconds,omitempty"`
+	RunnerVersion     string     `json:"runner_version,omitempty"` // of GitHub's runner, or latest
 }
 
 // Outcomes of ResolveImage and BuildImage.

@@ -22,6 +22,7 @@ const (
 	ImageBreakerOpen    = "Image.BreakerOpen" // its runners end without a job: tried again later
 	ImageBuildFailed    = "Image.BuildFailed"
 	ImageBuildQueueFull = "Image.BuildQueueFull" // CodeBuild takes no further build just now
+	ImageOutdated       = "Image.Outdated"       // GitHub gives no jobs to the runner in it: the next revision is built
 
 	RecordsConflict    = "Records.Conflict"    // somebody else changed the record first: read again
 	RecordsUnavailable = "Records.Unavailable" // the table did not answer

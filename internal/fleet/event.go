@@ -100,11 +100,16 @@ type Build struct {
 	Status  string `json:"status"`          // IN_PROGRESS, SUCCEEDED, FAILED, STOPPED: CodeBuild's words
 	Digest  string `json:"digest,omitempty"`
 	Reason  string `json:"reason,omitempty"`
+
+	Revision      int    `json:"revision,omitempty"`       // of the image
+	RunnerVersion string `json:"runner_version,omitempty"` // of the runner in it
 }
 
 const (
 	BuildInProgress = "IN_PROGRESS"
 	BuildSucceeded  = "SUCCEEDED"
+	BuildFailed     = "FAILED"
+	BuildStopped    = "STOPPED" // by somebody: it says nothing about the image
 )
 
 // ExecutionEnded is the detail of an event about an execution that ended

@@ -25,6 +25,7 @@ type ImageHealth struct {
 // blamesImage lists the failures that the image may be the cause of, or that its
 // next runner would meet as well.
 var blamesImage = map[string]bool{
+	ImageOutdated:                true,
 	RunnerCannotPullContainer:    true,
 	RunnerResourceInitialization: true,
 	RunnerIdleTimeout:            true,

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/distribution/reference"
 )
@@ -17,6 +16,10 @@ const MaxImageReference = 255
 // DefaultRegistries are the registries that image: labels may name unless the
 // configuration says otherwise.
 var DefaultRegistries = []string{"docker.io", "ghcr.io", "mcr.microsoft.com", "public.ecr.aws", "quay.io"}
+
+// DefaultBaseImage is what the base image is made from unless the configuration says
+// otherwise.
+const DefaultBaseImage = "public.ecr.aws/ubuntu/ubuntu:24.04"
 
 // ParseImage normalises the base image that a label names and refuses what is
 // no image reference, names no tag or digest, or names a registry that is not
@@ -78,11 +81,23 @@ type ImageSpec struct {
 	Kind ImageKind `json:"kind"`
 	Name string    `json:"name"` // tag of the base image, label, or normalised reference
 	Arch Arch      `json:"arch"`
+	// Source is a hash of all else that the image is built from: the Dockerfiles
+	// with their folders, the entrypoint, and what the base image begins with.
+	Source string `json:"source,omitempty"`
 }
 
 // Tag is the content tag of a spec: a hash, never user text, so that two specs
-// never share one.
-func (s ImageSpec) Tag() string { return contentHash(string(s.Kind), s.Name, string(s.Arch)) }
+// never share one. Each revision of the image has a RevisionTag of its own.
+func (s ImageSpec) Tag() string {
+	parts := []string{string(s.Kind), s.Name, string(s.Arch)}
+	if s.Source != "" { // the specs of earlier releases had none
+		parts = append(parts, s.Source)
+	}
+	return contentHash(parts...)
+}
+
+// RevisionTag is the tag in the registry of one revision of an image.
+func RevisionTag(tag string, revision int) string { return tag + "-" + strconv.Itoa(revision) }
 
 // PublishTag is the tag under which a base image is found in the repository, also
 // one that the fleet has not built: an architecture has a tag of its own.
@@ -91,35 +106,6 @@ func (s ImageSpec) PublishTag() string {
 		return s.Name + "-arm64"
 	}
 	return s.Name
-}
-
-// BuildLock lets one build of an image run at a time. Only events of the build that
-// was started under it count: what is heard later from an earlier one, also of its
-// success, changes nothing, because the present one's waiters wait for that.
-type BuildLock struct {
-	Owner   string   // a BuildOwner
-	Waiters []string // the runners that joined, with the owner's; none if there is no lock
-}
-
-// Began tells whether a build was started under the lock. One that names no owner
-// counts as well: the previous release started it.
-func (l BuildLock) Began(b Build) bool {
-	return l.Owner != "" && (b.Owner == l.Owner || b.Owner == "")
-}
-
-// BuildOwner names a runner that owns a build's lock since a time. A runner whose
-// lease ran out may own the next lock too, and is not taken for its earlier self.
-func BuildOwner(runnerID string, since time.Time) string {
-	return BuildOwnerPrefix(runnerID) + strconv.FormatInt(since.UnixMilli(), 10)
-}
-
-// BuildOwnerPrefix begins the names of a runner as the owner of a lock, and no other
-// runner's.
-func BuildOwnerPrefix(runnerID string) string { return runnerID + "@" }
-
-// OwnsBuild tells whether a BuildOwner is the runner.
-func OwnsBuild(owner, runnerID string) bool {
-	return strings.HasPrefix(owner, BuildOwnerPrefix(runnerID))
 }
 
 // String is how people are shown the image.

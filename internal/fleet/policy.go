@@ -1,7 +1,9 @@
 package fleet
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -31,6 +33,8 @@ type Policy struct {
 	NoImages         string            `json:"no_images,omitempty"`           // why there is no image but the base image; "" if there are
 	NoOnDemandImages string            `json:"no_on_demand_images,omitempty"` // why image: labels are refused; "" if they work
 	Registries       []string          `json:"registries,omitempty"`          // that image: labels may name
+	ImageSources     map[string]string `json:"image_sources,omitempty"`       // by SourceOf: the Source of the specs
+	RunnerVersion    string            `json:"runner_version,omitempty"`      // of GitHub's runner: latest or pinned
 	MaxRunners       int               `json:"max_runners"`
 	Limits           Limits            `json:"limits"`
 }
@@ -111,10 +115,11 @@ func (p Policy) Admit(job Job) Decision {
 	if !p.AllowPublic && !job.Private {
 		return refused("repository.public", "%s is public, so anybody who opens a pull request could run code here; set allow_public_repositories: true if you want that", printable(job.Repository))
 	}
-	return p.plan(labels)
+	return p.plan(labels, job.Labels)
 }
 
-func (p Policy) plan(labels []string) Decision {
+// plan finds what normal labels ask for; given are the labels as the workflow has them.
+func (p Policy) plan(labels, given []string) Decision {
 	d := Decision{Verdict: Admitted, Class: p.DefaultClass}
 	var classes, images, runs, archs []string
 	for _, l := range labels {
@@ -151,31 +156,82 @@ func (p Policy) plan(labels []string) Decision {
 		return refused("class.arch", "class %q is %s, and the job asks for %s", d.Class, size.Arch, archs[0])
 	}
 	d.Size = size
-	d.Image = ImageSpec{Kind: BaseImage, Name: p.BaseImage, Arch: size.Arch}
+	d.Image = p.spec(BaseImage, p.BaseImage, size.Arch)
 	if len(images) == 1 {
-		return p.withImage(d, images[0])
+		return p.withImage(d, images[0], given)
 	}
 	return d
 }
 
-func (p Policy) withImage(d Decision, label string) Decision {
+func (p Policy) withImage(d Decision, label string, given []string) Decision {
 	if p.NoImages != "" {
 		return refused("image.none", "%s", p.NoImages)
 	}
-	text, onDemand := strings.CutPrefix(label, imagePrefix)
+	_, onDemand := strings.CutPrefix(label, imagePrefix)
 	if onDemand && p.NoOnDemandImages != "" {
 		return refused("image.not_on_demand", "%s", p.NoOnDemandImages)
 	}
 	if !onDemand {
-		d.Image = ImageSpec{Kind: ExtraImage, Name: label, Arch: d.Size.Arch}
+		d.Image = p.spec(ExtraImage, label, d.Size.Arch)
 		return d
 	}
-	name, err := ParseImage(text, p.Registries)
+	name, err := ParseImage(imageAsGiven(label, given), p.Registries)
 	if err != nil {
 		return refused("image.reference", "%s", err)
 	}
-	d.Image = ImageSpec{Kind: OnDemandImage, Name: name, Arch: d.Size.Arch}
+	d.Image = p.spec(OnDemandImage, name, d.Size.Arch)
 	return d
+}
+
+// imageAsGiven is the image that a normal label names, with its tag in the case that
+// the workflow has it: labels ignore case, and so may names, but tags do not.
+func imageAsGiven(label string, given []string) string {
+	for _, l := range given {
+		if l = strings.TrimSpace(l); strings.ToLower(l) == label {
+			name, _, _ := strings.Cut(l, "@")
+			tag := strings.LastIndex(name, ":") + 1
+			label = strings.ToLower(name[:tag]) + name[tag:] + strings.ToLower(l[len(name):])
+			break
+		}
+	}
+	return strings.TrimPrefix(label, imagePrefix)
+}
+
+func (p Policy) spec(kind ImageKind, name string, arch Arch) ImageSpec {
+	return ImageSpec{Kind: kind, Name: name, Arch: arch, Source: p.ImageSources[SourceOf(kind, name, arch)]}
+}
+
+// SourceOf is the key of ImageSources for images of a kind. All that are built on
+// demand share one.
+func SourceOf(kind ImageKind, name string, arch Arch) string {
+	if kind == ExtraImage {
+		return string(kind) + ":" + name + ":" + string(arch)
+	}
+	return string(kind) + ":" + string(arch)
+}
+
+// StandingImages are the images that the configuration names, for each architecture
+// of a class: they are built before a job wants them.
+func (p Policy) StandingImages() (specs []ImageSpec) {
+	for _, arch := range []Arch{X64, ARM64} {
+		if !p.runsOn(arch) {
+			continue
+		}
+		specs = append(specs, p.spec(BaseImage, p.BaseImage, arch))
+		for _, label := range slices.Sorted(maps.Keys(p.ExtraImages)) {
+			specs = append(specs, p.spec(ExtraImage, label, arch))
+		}
+	}
+	return specs
+}
+
+func (p Policy) runsOn(arch Arch) bool {
+	for _, class := range p.Classes {
+		if cmp.Or(class.Arch, X64) == arch {
+			return true
+		}
+	}
+	return false
 }
 
 // Labels that every fleet knows, and the prefixes of those that say something.

@@ -57,6 +57,8 @@ func TestAdmitted(t *testing.T) {
 		"the required label is there":                {[]string{"oURS"}, policy(required), "small", base(fleet.X64)},
 		"an extra image is named by its label":       {[]string{"Android"}, policy(), "small", fleet.ImageSpec{Kind: fleet.ExtraImage, Name: "android", Arch: fleet.X64}},
 		"a base image is named by its reference":     {[]string{"image:Node:22"}, policy(), "small", fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: "docker.io/library/node:22", Arch: fleet.X64}},
+		"the case of a tag is kept":                  {[]string{"IMAGE:GHCR.io/o/R:RC1"}, policy(), "small", fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: "ghcr.io/o/r:RC1", Arch: fleet.X64}},
+		"the case of a tag before a digest is kept":  {[]string{"image:o/R:RC1@SHA256:" + strings.Repeat("0A", 32)}, policy(), "small", fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: "docker.io/o/r:RC1@sha256:" + strings.Repeat("0a", 32), Arch: fleet.X64}},
 		"an image is built for the class":            {[]string{"image:ghcr.io/o/r:1", "class:arm"}, policy(), "arm", fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: "ghcr.io/o/r:1", Arch: fleet.ARM64}},
 		"extra images work without on-demand images": {[]string{"android"}, policy(func(p *fleet.Policy) { p.NoOnDemandImages = "no" }), "small", fleet.ImageSpec{Kind: fleet.ExtraImage, Name: "android", Arch: fleet.X64}},
 		"the base image works without images":        {[]string{"linux"}, policy(func(p *fleet.Policy) { p.NoImages = "no" }), "small", base(fleet.X64)},
@@ -110,6 +112,7 @@ func TestNotAdmitted(t *testing.T) {
 		"an image without tag":                {[]string{"image:node"}, policy(), fleet.Refused, "image.reference", `"node" names no tag`},
 		"an image without name":               {[]string{"image:"}, policy(), fleet.Refused, "image.reference", `""`},
 		"an image of a foreign registry":      {[]string{"image:evil.example/x:1"}, policy(), fleet.Refused, "image.reference", "evil.example"},
+		"an image in letters that grow short": {[]string{"image:KK:K"}, policy(), fleet.Refused, "image.reference", "no image reference"},
 		"an image with escapes":               {[]string{"image:x" + bell + ":1"}, policy(), fleet.Refused, "image.reference", `\x1b[31m\a\n`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 // it. moto looks at actions alone and knows no condition, so that is what its copies
 // of the policies have; resources are checked by TestPermissionsAreUsed.
 func TestTheFlowWithPoliciesEnforced(t *testing.T) {
-	w := startWith(t, true)
+	w := startWith(t, true, nil)
 	ids := []int64{w.github.Queue(job()), w.github.Queue(job("image:node:22"))}
 	w.awaitEnd(ids...)
 	for _, id := range ids {

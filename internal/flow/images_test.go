@@ -26,8 +26,8 @@ func (w *world) putImage(tag string) string {
 // putBaseImage publishes the base image, as somebody may have done by hand.
 func (w *world) putBaseImage() { w.putImage("base") }
 
-// startBuild is a stand-in for a build: moto notes one and runs nothing. It ends at
-// once, with the image that the buildspec would push.
+// startBuild is a stand-in for a build: moto notes one and runs nothing. It ends when
+// and how the test says, by default at once with the image that the buildspec would push.
 func (w *world) startBuild(r *faultproxy.Request, forward func() faultproxy.Answer) faultproxy.Answer {
 	answer := forward()
 	if answer.Status != http.StatusOK {
@@ -42,25 +42,34 @@ func (w *world) startBuild(r *faultproxy.Request, forward func() faultproxy.Answ
 		w.t.Errorf("StartBuild: %s %s", r.Body, answer.Body)
 		return answer
 	}
-	tag := ""
-	variables := []any{}
+	variables, value := []any{}, map[string]string{}
 	for _, v := range asked.Variables {
 		variables = append(variables, map[string]string{"name": v.Name, "value": v.Value, "type": "PLAINTEXT"})
-		if v.Name == "IMAGE_TAG" {
-			tag = v.Value
-		}
+		value[v.Name] = v.Value
 	}
+	tell := func(status string, more map[string]any) {
+		more["environment"] = map[string]any{"environment-variables": variables}
+		w.putEvent("aws.codebuild", "CodeBuild Build State Change", map[string]any{
+			"build-status": status, "project-name": asked.ProjectName, "build-id": started.Build.ARN, "additional-information": more,
+		})
+	}
+	ends := w.buildEnds
 	w.done.Go(func() {
-		digest := w.putImage(tag)
-		for _, status := range []string{"IN_PROGRESS", "SUCCEEDED"} {
-			more := map[string]any{"environment": map[string]any{"environment-variables": variables}}
-			if status == "SUCCEEDED" {
-				more["exported-environment-variables"] = []any{map[string]string{"name": "IMAGE_DIGEST", "value": digest}}
+		tell("IN_PROGRESS", map[string]any{})
+		status := "SUCCEEDED"
+		if ends != nil {
+			if status = ends(w.ctx); status == "" {
+				return // nothing more is heard of it
 			}
-			w.putEvent("aws.codebuild", "CodeBuild Build State Change", map[string]any{
-				"build-status": status, "project-name": asked.ProjectName, "build-id": started.Build.ARN, "additional-information": more,
-			})
 		}
+		if status != "SUCCEEDED" {
+			tell(status, map[string]any{"phases": []any{map[string]any{"phase-type": "BUILD", "phase-status": status, "phase-context": []any{"COMMAND_EXECUTION_ERROR: the build failed"}}}})
+			return
+		}
+		tell(status, map[string]any{"exported-environment-variables": []any{
+			map[string]string{"name": "IMAGE_DIGEST", "value": w.putImage(value["IMAGE_TAG"] + "-" + value["IMAGE_REVISION"])},
+			map[string]string{"name": "RUNNER_RELEASE", "value": "2.336.0"},
+		}})
 	})
 	return answer
 }

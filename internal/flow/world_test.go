@@ -78,6 +78,11 @@ type world struct {
 	invoked []string
 	failed  []string // invocations
 
+	// buildEnds says how a build ends, when it does: "" for one of which nothing more is
+	// heard. nil ends it at once, well.
+	buildEnds func(context.Context) (status string)
+	policy    func(*fleet.Policy) // changes the deployed one before the functions start
+
 	failedSent int // events on their way to the on-failure queue
 }
 
@@ -85,16 +90,17 @@ type world struct {
 // moto, is emptied before.
 func start(t *testing.T) *world {
 	t.Helper()
-	return startWith(t, false)
+	return startWith(t, false, nil)
 }
 
-// startWith is start, with moto enforcing the policies if that is wanted.
-func startWith(t *testing.T, enforced bool) *world {
+// startWith is start, with moto enforcing IAM's policies if that is wanted, and with
+// changes to the fleet's own.
+func startWith(t *testing.T, enforced bool, policy func(*fleet.Policy)) *world {
 	t.Helper()
 	moto := moto{t: t, url: *awstest.Config(t).BaseEndpoint, credentials: admin}
 	moto.reset()
 	w := &world{
-		t: t, token: "ghp_" + rand.Text() + rand.Text(), functions: map[string]*lambdahost.Function{}, credentials: map[string]aws.Credentials{}, byARN: map[string]string{},
+		t: t, policy: policy, token: "ghp_" + rand.Text() + rand.Text(), functions: map[string]*lambdahost.Function{}, credentials: map[string]aws.Credentials{}, byARN: map[string]string{},
 		queueOf: map[string]string{}, events: make(chan struct{}, 1), changed: make(chan struct{}),
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -187,6 +193,18 @@ func (w *world) environment(name string) map[string]string {
 	env := w.stack.environment(w.functionIDs()[name])
 	if env[deployment.EnvGitHubURL] != "" {
 		env[deployment.EnvGitHubURL] = pseudo["GITHUB_URL"]
+	}
+	if text := env[deployment.EnvPolicy]; text != "" && w.policy != nil {
+		var policy fleet.Policy
+		if err := json.Unmarshal([]byte(text), &policy); err != nil {
+			w.t.Fatal(err)
+		}
+		w.policy(&policy)
+		changed, err := json.Marshal(policy)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		env[deployment.EnvPolicy] = string(changed)
 	}
 	return env
 }

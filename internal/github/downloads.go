@@ -4,6 +4,9 @@ import (
 	"context"
 	"net/http"
 	"regexp"
+	"strings"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 // RunnerDownload is the newest runner for one platform.
@@ -32,3 +35,31 @@ func (c *Client) RunnerDownloads(ctx context.Context, repo Repository) ([]Runner
 	_, err := c.do(ctx, http.MethodGet, repoPath(repo, "/actions/runners/downloads"), nil, &all)
 	return all, err
 }
+
+// LatestRunner is GitHub's latest release of the runner, as far as it is for Linux. It
+// fails with GitHub.Unavailable if GitHub lists none that can be understood.
+func (f ForFleet) LatestRunner(ctx context.Context, repository string) (fleet.RunnerRelease, error) {
+	downloads, err := f.Client.RunnerDownloads(ctx, parse(repository))
+	if err != nil {
+		return fleet.RunnerRelease{}, err
+	}
+	release := fleet.RunnerRelease{SHA256: map[fleet.Arch]string{}}
+	for _, d := range downloads {
+		arch := fleet.Arch(d.Architecture)
+		if d.OS != "linux" || arch != fleet.X64 && arch != fleet.ARM64 || d.Version() == "" || !sha256Hex.MatchString(d.SHA256Checksum) {
+			continue
+		}
+		source, ok := strings.CutSuffix(d.DownloadURL, "/v"+d.Version()+"/"+d.Filename)
+		if !ok || release.Version != "" && (release.Version != d.Version() || release.Source != source) {
+			continue // not where or not what the others are
+		}
+		release.Version, release.Source = d.Version(), source
+		release.SHA256[arch] = d.SHA256Checksum
+	}
+	if release.Version == "" {
+		return fleet.RunnerRelease{}, fleet.Errorf(fleet.GitHubUnavailable, "GitHub lists no download of the runner for Linux with a checksum for %s", repository)
+	}
+	return release, nil
+}
+
+var sha256Hex = regexp.MustCompile(`^[0-9a-f]{64}$`)

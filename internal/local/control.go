@@ -54,6 +54,9 @@ func listenControl(dir string, f *Fleet) (*control, error) {
 	mux.HandleFunc("POST /pause", f.servePause)
 	mux.HandleFunc("POST /resume", f.serveResume)
 	mux.HandleFunc("POST /drain", f.serveDrain)
+	mux.HandleFunc("POST /images/build", f.serveBuildImage)
+	mux.HandleFunc("POST /images/{tag}/remove", f.serveRemoveImage)
+	mux.HandleFunc("POST /images/refresh", f.serveRefreshImages)
 	c.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go c.server.Serve(listener) // ends with Close
 	return c, nil

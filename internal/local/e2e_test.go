@@ -92,6 +92,7 @@ type world struct {
 	token  string
 	secret string
 	github *sim.Server
+	opened chan struct{} // closed when GitHub is there
 	fleet  *local.Fleet
 	config local.Config
 
@@ -107,7 +108,7 @@ type option func(*local.Config, *sim.Config)
 
 func newWorld(t *testing.T, options ...option) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), token: "ghp_" + rand.Text(), secret: rand.Text(), changed: make(chan struct{})}
+	w := &world{t: t, dir: t.TempDir(), token: "ghp_" + rand.Text(), secret: rand.Text(), changed: make(chan struct{}), opened: make(chan struct{})}
 	front := httptest.NewUnstartedServer(http.HandlerFunc(w.serveGitHub))
 	front.Start()
 	t.Cleanup(front.Close)
@@ -142,6 +143,7 @@ func newWorld(t *testing.T, options ...option) *world {
 	if w.github, err = sim.New(simulated); err != nil {
 		t.Fatal(err)
 	}
+	close(w.opened)
 	t.Cleanup(func() {
 		w.stop(0)
 		w.github.Close()
@@ -181,6 +183,7 @@ func (w *world) Write(p []byte) (int, error) {
 
 // serveGitHub keeps what must never be seen elsewhere.
 func (w *world) serveGitHub(rw http.ResponseWriter, r *http.Request) {
+	<-w.opened
 	if strings.HasPrefix(r.URL.Path, "/api/v3/") {
 		w.mu.Lock()
 		w.asked = append(w.asked, r.Method+" "+strings.TrimPrefix(r.URL.Path, "/api/v3/repos/"+repository))

@@ -1,9 +1,10 @@
 // Package local is a whole fleet in one process, with nothing but Go installed:
 // the state machine that is deployed to AWS, with the same steps, on a local
-// engine, a SQLite file, an in-process bus, one HTTP server, and runners that are
+// engine, a SQLite file, an in-process bus and one HTTP server. Runners are
+// containers of images that a container engine on the machine builds, or without one
 // plain processes.
 //
-// Plain processes are not isolated from each other or from the machine: this is
+// Plain processes are not isolated from each other or from the machine: they are
 // for repositories whose workflows one would run on the machine oneself.
 package local
 
@@ -35,7 +36,6 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/process"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/sqlite"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
@@ -50,15 +50,23 @@ type Config struct {
 	DataDir string
 	Listen  string // host:port; port 0 takes a free one
 
+	// Containers is how runners are run as containers; nil runs them as processes, by
+	// the four settings that follow.
+	Containers    *Containers
 	Entrypoint    []string // command that claims and then runs RunnerCommand
 	RunnerCommand []string
 	RunnerDir     string   // optional: laid into each runner's work directory
 	RunnerEnv     []string // NAME=value for the runners, beside PATH and the like
-	StopGrace     time.Duration
+
+	StopGrace time.Duration
 
 	// ImagesByName lets image: labels through although processes have no images.
 	// Only demonstrations want that.
 	ImagesByName bool
+
+	// buildsOn has a fleet of processes build images as one of containers does: tests
+	// have it, which have no engine.
+	buildsOn builderEngine
 
 	SweepEvery time.Duration // by default a minute
 	SweepGrace time.Duration // what the ordinary way may take; by default a minute
@@ -70,7 +78,7 @@ type Config struct {
 }
 
 // noImages is why a fleet of plain processes refuses image: labels.
-const noImages = "this one-machine fleet runs jobs as plain processes, which have no images; use the base image, or a fleet on AWS"
+const noImages = "this one-machine fleet runs jobs as plain processes, which have no images: start it where Docker or Podman runs, or use a fleet on AWS"
 
 // Fleet is a running fleet.
 type Fleet struct {
@@ -79,7 +87,9 @@ type Fleet struct {
 	store     *sqlite.Store
 	engine    *engine.Engine
 	bus       *bus
-	launcher  *process.Launcher
+	platform  platform
+	builder   *imageBuilder // nil where no images are built
+	claims    *claimServer  // for containers; nil without them
 	sweeper   *sweeper
 	sweeps    atomic.Int64
 	lifecycle lifecycle.Fleet
@@ -109,7 +119,10 @@ func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
 			f.release()
 		}
 	}()
-	if !cfg.ImagesByName {
+	switch {
+	case cfg.Containers != nil || cfg.buildsOn != nil:
+		f.cfg.Policy.NoOnDemandImages = "" // no project of AWS is needed here
+	case !cfg.ImagesByName:
 		f.cfg.Policy.NoImages = noImages
 	}
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
@@ -124,7 +137,7 @@ func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
 	if f.store, err = sqlite.Open(ctx, filepath.Join(cfg.DataDir, sqlite.FileName)); err != nil {
 		return nil, err
 	}
-	if err := f.wire(); err != nil {
+	if err := f.wire(ctx); err != nil {
 		return nil, err
 	}
 	if f.control, err = listenControl(cfg.DataDir, f); err != nil {
@@ -139,6 +152,9 @@ func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
 	f.server = &http.Server{Handler: f.routes(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn)}
 	go f.serve()
 	f.sweeper = f.startSweeper()
+	if f.builder != nil {
+		f.sweeper.Hurry() // what the configuration names is built before a job wants it
+	}
 	return f, nil
 }
 
@@ -150,7 +166,7 @@ func (f *Fleet) serve() {
 
 // wire connects the parts: everything below is the same code as on AWS but for
 // what this package puts in AWS's place.
-func (f *Fleet) wire() error {
+func (f *Fleet) wire(ctx context.Context) error {
 	key, err := claimKey(f.cfg.DataDir)
 	if err != nil {
 		return err
@@ -160,29 +176,24 @@ func (f *Fleet) wire() error {
 		return err
 	}
 	gh := github.ForFleet{Client: github.New(base, f.cfg.Token, &http.Client{Timeout: 20 * time.Second})}
-	f.launcher, err = process.New(process.Config{
-		Dir:      f.cfg.DataDir,
-		Command:  append(append([]string{}, f.cfg.Entrypoint...), f.cfg.RunnerCommand...),
-		Env:      f.cfg.RunnerEnv,
-		Template: f.cfg.RunnerDir,
-		Grace:    f.cfg.StopGrace,
-		Notify:   f.taskChanged,
-	})
-	if err != nil {
+	f.github = gh
+	if err := f.startPlatform(ctx); err != nil {
 		return err
 	}
 	machine, err := loadMachine()
 	if err != nil {
 		return err
 	}
-	f.github = gh
 	f.lifecycle = lifecycle.Fleet{
 		Name: f.cfg.Policy.FleetName, MaxRunners: f.cfg.Policy.MaxRunners, Limits: f.cfg.Policy.Limits,
-		Records: f.records(), Executions: gate{fleet: f}, GitHub: gh, Tasks: tasks{f.launcher},
+		Records: f.records(), Executions: gate{fleet: f}, GitHub: gh, Tasks: f.platform,
 		Now: time.Now, Log: f.cfg.Log,
 	}
 	f.claim = claim.Handler{Fleet: f.lifecycle, GitHub: gh, Keys: [][]byte{key}, Log: f.cfg.Log}
-	dispatcher := dispatch.Handler{Fleet: f.lifecycle, Images: f.store}
+	if f.claims != nil {
+		f.claims.serve(f.claim)
+	}
+	dispatcher := dispatch.Handler{Fleet: f.lifecycle, Images: f.images()}
 	f.bus = newBus(dispatcher.Handle, f.cfg.Log)
 	functions := f.steps(key)
 	f.engine, err = engine.New(engine.Config{
@@ -200,20 +211,34 @@ func (f *Fleet) wire() error {
 
 // steps are the functions that the state machine calls, by their names in it.
 func (f *Fleet) steps(key []byte) map[string]function {
-	build := byName{put: f.bus.Put, now: time.Now, newID: rand.Text}
-	platform := tasks{f.launcher}
 	return map[string]function{
 		arnPrefix + "Validate":               step(validate.Step{Fleet: f.lifecycle, Policy: f.cfg.Policy}.Run),
-		arnPrefix + "ResolveImage":           step(resolveimage.Step{Images: f.store}.Run),
-		arnPrefix + "BuildImage":             step(buildimage.Step{Fleet: f.lifecycle, Images: f.store, Builder: build}.Run),
+		arnPrefix + "ResolveImage":           step(f.resolveImage().Run),
+		arnPrefix + "BuildImage":             step(f.buildImage().Run),
 		arnPrefix + "RegisterTaskDefinition": step(registertaskdefinition.Step{Fleet: f.lifecycle, Definitions: f.store}.Run),
-		arnPrefix + "RunTask":                step(runtask.Step{Fleet: f.lifecycle, Launcher: platform, ClaimURL: f.URL(), ClaimKey: key}.Run),
-		arnPrefix + "InspectRunner":          step(inspectrunner.Step{Fleet: f.lifecycle, Platform: platform}.Run),
-		arnPrefix + "RecordStatus":           step(recordstatus.Step{Fleet: f.lifecycle, Bus: f.bus, NewID: rand.Text}.Run),
+		arnPrefix + "RunTask":                step(runtask.Step{Fleet: f.lifecycle, Launcher: f.platform, ClaimURL: f.claimURL(), ClaimKey: key}.Run),
+		arnPrefix + "InspectRunner":          step(inspectrunner.Step{Fleet: f.lifecycle, Platform: f.platform}.Run),
+		arnPrefix + "RecordStatus":           step(recordstatus.Step{Fleet: f.lifecycle, Images: f.images(), Bus: f.bus, NewID: rand.Text}.Run),
 	}
 }
 
-// observed tells of what was written.
+func (f *Fleet) resolveImage() resolveimage.Step {
+	resolve := resolveimage.Step{Images: f.images(), Now: time.Now}
+	if f.builder != nil {
+		resolve.Registry = f.builder
+	}
+	return resolve
+}
+
+func (f *Fleet) buildImage() buildimage.Step {
+	build := buildimage.Step{Fleet: f.lifecycle, Images: f.images(), Builder: byName{put: f.bus.Put, now: time.Now, newID: rand.Text}}
+	if f.builder != nil {
+		build.Builder = f.builder
+	}
+	return build
+}
+
+// observed tells of what was written of runs and runners.
 type observed struct {
 	*sqlite.Store
 	tell func(fleet.Changes)
@@ -226,6 +251,29 @@ func (o observed) Write(ctx context.Context, changes fleet.Changes) error {
 	}
 	return err
 }
+
+// observedImages tells of what was written of images, as no change.
+type observedImages struct {
+	*sqlite.Store
+	tell func()
+}
+
+func (o observedImages) PutImage(ctx context.Context, image fleet.ImageRecord) error {
+	defer o.tell()
+	return o.Store.PutImage(ctx, image)
+}
+
+func (o observedImages) JoinBuild(ctx context.Context, tag, runnerID string, now time.Time, lease time.Duration) (string, error) {
+	defer o.tell()
+	return o.Store.JoinBuild(ctx, tag, runnerID, now, lease)
+}
+
+func (o observedImages) EndBuild(ctx context.Context, tag, owner string) error {
+	defer o.tell()
+	return o.Store.EndBuild(ctx, tag, owner)
+}
+
+func (f *Fleet) images() observedImages { return observedImages{f.store, f.observe} }
 
 func (f *Fleet) records() lifecycle.Records {
 	if f.cfg.Observe == nil {
@@ -257,7 +305,7 @@ func (g gate) Heartbeat(ctx context.Context, token string) error {
 	return executions{g.fleet.engine}.Heartbeat(ctx, token)
 }
 
-// taskChanged puts a change of a runner's process on the bus.
+// taskChanged puts a change of a runner's task on the bus.
 func (f *Fleet) taskChanged(task fleet.Task) {
 	f.put(fleet.TaskEvent, task)
 	if task.LastStatus == fleet.TaskStopped {
@@ -301,9 +349,13 @@ func (f *Fleet) put(detailType string, detail any) {
 
 func (f *Fleet) settings() report.Settings {
 	p := f.cfg.Policy
+	engine := "process"
+	if f.cfg.Containers != nil {
+		engine = "container"
+	}
 	return report.Settings{
 		FleetName: p.FleetName, Repositories: p.Repositories, MaxRunners: p.MaxRunners, DefaultClass: p.DefaultClass,
-		ClassSizes: p.Classes, Listen: f.Addr(), Engine: "process", StartedAt: time.Now().UTC(),
+		ClassSizes: p.Classes, Listen: f.Addr(), Engine: engine, StartedAt: time.Now().UTC(), Policy: &p,
 	}
 }
 

@@ -82,7 +82,7 @@ func change[T any](ctx context.Context, dir, target string, request any, otherwi
 	}
 	return otherwise(operate.Operator{
 		Fleet:   lifecycle.Fleet{Name: settings.FleetName, Records: store, Now: time.Now, Log: slog.New(slog.DiscardHandler)},
-		Records: store, Bus: nobody{}, NewID: rand.Text,
+		Records: store, Bus: nobody{}, Images: store, Cursors: store, NewID: rand.Text,
 	})
 }
 
@@ -133,11 +133,16 @@ type drainLine struct {
 
 // operator operates this fleet.
 func (f *Fleet) operator() operate.Operator {
-	return operate.Operator{
+	o := operate.Operator{
 		Fleet: f.lifecycle, Repositories: f.cfg.Policy.Repositories,
-		Records: f.store, GitHub: f.github, Bus: f.bus, Executions: allExecutions{f.engine}, Platform: tasks{f.launcher},
+		Records: f.store, GitHub: f.github, Bus: f.bus, Executions: allExecutions{f.engine}, Platform: f.platform,
+		Images: f.images(), Cursors: f.store,
 		NewID: rand.Text, Wait: wait, Progress: func(string) {},
 	}
+	if f.builder != nil {
+		o.Builds, o.Registry = f.builder, f.builder
+	}
+	return o
 }
 
 // wait looks again sooner than on AWS: a process ends sooner than a task.

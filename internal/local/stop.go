@@ -22,7 +22,7 @@ func (f *Fleet) Stop(ctx context.Context) error {
 
 	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.cfg.StopGrace+settle)
 	defer cancel()
-	err := f.launcher.Close(rest)
+	err := f.platform.Close(rest)
 	f.awaitExecutions(rest)
 	f.release()
 	return err
@@ -46,9 +46,12 @@ func (f *Fleet) letIdleGo(ctx context.Context) {
 	}
 }
 
-// awaitJobs waits until no process runs any more.
+// awaitJobs waits until no task runs any more, or nobody can tell.
 func (f *Fleet) awaitJobs(ctx context.Context) {
-	for (tasks{f.launcher}).live(ctx) > 0 {
+	for {
+		if n, err := f.live(ctx); n == 0 || err != nil {
+			return
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -57,7 +60,7 @@ func (f *Fleet) awaitJobs(ctx context.Context) {
 	}
 }
 
-// awaitExecutions lets the ends of the processes go through the bus and the
+// awaitExecutions lets the ends of the tasks go through the bus and the
 // state machine, so that records are closed where they can be.
 func (f *Fleet) awaitExecutions(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, settle)
@@ -95,8 +98,14 @@ func (f *Fleet) release() {
 	if f.control != nil {
 		f.control.Close()
 	}
-	if f.launcher != nil {
-		_ = f.launcher.Close(ctx)
+	if f.platform != nil {
+		_ = f.platform.Close(ctx)
+	}
+	if f.claims != nil {
+		f.claims.Close()
+	}
+	if f.builder != nil {
+		f.builder.Close()
 	}
 	if f.bus != nil {
 		f.bus.Close(ctx)

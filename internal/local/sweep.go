@@ -8,7 +8,6 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/sweep"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 // How often the sweep runs, and what it gives the ordinary way, unless the
@@ -20,8 +19,9 @@ const (
 
 // sweeper runs the sweep until it is stopped.
 type sweeper struct {
-	stop context.CancelFunc
-	done chan struct{}
+	stop  context.CancelFunc
+	done  chan struct{}
+	hurry chan struct{}
 }
 
 func (f *Fleet) startSweeper() *sweeper {
@@ -34,10 +34,13 @@ func (f *Fleet) startSweeper() *sweeper {
 	}
 	handler := sweep.Handler{
 		Fleet: f.lifecycle, Policy: f.cfg.Policy, Records: f.store, GitHub: f.github, Executions: executions{f.engine},
-		Platform: tasks{f.launcher}, Bus: f.bus, NewID: rand.Text, Grace: grace,
+		Platform: f.platform, Bus: f.bus, NewID: rand.Text, Grace: grace, Images: f.images(),
+	}
+	if f.builder != nil {
+		handler.Builder = f.builder
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s := &sweeper{stop: stop, done: make(chan struct{})}
+	s := &sweeper{stop: stop, done: make(chan struct{}), hurry: make(chan struct{}, 1)}
 	go func() {
 		defer close(s.done)
 		tick := time.NewTicker(every)
@@ -47,16 +50,20 @@ func (f *Fleet) startSweeper() *sweeper {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				if _, err := handler.Run(ctx); err != nil && ctx.Err() == nil {
-					f.cfg.Log.Warn("part of a sweep was left", "error", err.Error())
-				}
-				f.sweeps.Add(1)
-				f.observe()
+			case <-s.hurry:
 			}
+			if _, err := handler.Run(ctx); err != nil && ctx.Err() == nil {
+				f.cfg.Log.Warn("part of a sweep was left", "error", err.Error())
+			}
+			f.sweeps.Add(1)
+			f.observe()
 		}
 	}()
 	return s
 }
+
+// Hurry has the next sweep run now.
+func (s *sweeper) Hurry() { ping(s.hurry) }
 
 // Close waits for a sweep that is under way.
 func (s *sweeper) Close() {
@@ -74,9 +81,4 @@ func (e executions) Running(ctx context.Context, name string) (running, known bo
 		return false, false, nil
 	}
 	return execution.Status == engine.Running, err == nil, err
-}
-
-// Tasks lists the processes of this fleet for the sweep.
-func (t tasks) Tasks(ctx context.Context) ([]fleet.Task, error) {
-	return t.launcher.List(ctx, ""), nil
 }

@@ -14,6 +14,9 @@ func (f *Fleet) takeUp(ctx context.Context) error {
 	if err := f.engine.Resume(ctx); err != nil {
 		return err
 	}
+	if err := f.takeUpBuilds(ctx); err != nil {
+		return err
+	}
 	runners, err := f.store.OpenRunners(ctx)
 	if err != nil {
 		return err
@@ -26,7 +29,7 @@ func (f *Fleet) takeUp(ctx context.Context) error {
 	if err := f.lifecycle.LaunchWaiting(ctx); err != nil {
 		return err
 	}
-	if err := f.launcher.Resume(); err != nil {
+	if err := f.platform.Resume(ctx); err != nil {
 		f.cfg.Log.Warn("an earlier process left what cannot be used", "error", err.Error())
 	}
 	return nil
@@ -41,16 +44,24 @@ func (f *Fleet) takeUpRunner(ctx context.Context, r fleet.Runner) error {
 			return err
 		}
 	}
-	for _, task := range f.launcher.List(ctx, r.RunnerID) {
+	tasks, err := f.platform.TasksOf(ctx, r.RunnerID)
+	if err != nil {
+		return err
+	}
+	for _, task := range tasks {
 		if task.LastStatus == fleet.TaskStopped {
 			f.put(fleet.TaskEvent, task)
 		}
 	}
-	if _, known := f.launcher.Describe(ctx, r.TaskARN); !known && r.TaskARN != "" {
+	_, known, err := f.platform.Describe(ctx, r.TaskARN)
+	if err != nil {
+		return err
+	}
+	if !known && r.TaskARN != "" {
 		now := time.Now()
 		f.put(fleet.TaskEvent, fleet.Task{
 			ARN: r.TaskARN, StartedBy: r.RunnerID, LastStatus: fleet.TaskStopped, Version: r.TaskVersion + 1,
-			StoppedReason: "no process of it is known any more", StoppedAt: &now,
+			StoppedReason: "nothing of it is known any more", StoppedAt: &now,
 		})
 	}
 	return nil

@@ -77,6 +77,10 @@ type Operator struct {
 	Builds      builds
 	Definitions definitions
 
+	Images   images
+	Registry registry
+	Cursors  cursors
+
 	NewID func() string
 	// Wait lets time pass, or returns the context's error.
 	Wait func(ctx context.Context, d time.Duration) error

@@ -205,6 +205,7 @@ func ClusterStatus(ctx context.Context, src Source) (Cluster, error) {
 	if err != nil {
 		return Cluster{}, err
 	}
+	settings.Policy = nil
 	cluster := Cluster{Settings: settings, RunnersBy: map[fleet.RunnerStatus]int{}, RunsBy: map[fleet.RunStatus]int{}}
 	capacity, err := src.Capacity(ctx)
 	if err != nil {

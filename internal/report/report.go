@@ -27,6 +27,9 @@ type Source interface {
 	History(ctx context.Context, name string) ([]engine.Event, error)
 	Settings(ctx context.Context) (Settings, error)
 	Repairs(ctx context.Context) (map[string]int, error)
+	Image(ctx context.Context, tag string) (fleet.ImageRecord, bool, error)
+	Images(ctx context.Context) ([]fleet.ImageRecord, error)
+	BuildLock(ctx context.Context, tag string) (fleet.BuildLock, error)
 }
 
 // Settings are what a fleet tells about itself.
@@ -38,8 +41,11 @@ type Settings struct {
 	DefaultClass string                 `json:"default_class"`
 	ClassSizes   map[string]fleet.Class `json:"class_sizes"`
 	Listen       string                 `json:"listen,omitempty"`
-	Engine       string                 `json:"engine"` // how runners are run: "process"
+	Engine       string                 `json:"engine"` // how runners are run: process, container or fargate
 	StartedAt    time.Time              `json:"started_at"`
+	// Policy is what the fleet decides by, for whoever wants to name an image. It is
+	// not shown.
+	Policy *fleet.Policy `json:"policy,omitempty"`
 }
 
 // Run is a run as it is shown. RunnerID is the runner that has its job, else the

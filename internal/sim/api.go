@@ -47,6 +47,7 @@ func (s *Server) routes() *http.ServeMux {
 	}
 	s.runnerRoutes(mux)
 	s.pageRoutes(mux)
+	s.downloadRoutes(mux)
 	return mux
 }
 

@@ -1,8 +1,6 @@
 package sim
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -151,17 +149,4 @@ func (s *Server) deleteRunnerByID(_ http.ResponseWriter, r *http.Request) (int, 
 		return unprocessable("%v", err)
 	}
 	return http.StatusNoContent, nil
-}
-
-func (s *Server) listDownloads(http.ResponseWriter, *http.Request) (int, any) {
-	var all []map[string]string
-	for _, arch := range []string{"x64", "arm64"} {
-		file := fmt.Sprintf("actions-runner-linux-%s-%s.tar.gz", arch, s.cfg.RunnerVersion)
-		sum := sha256.Sum256([]byte("simulated " + file))
-		all = append(all, map[string]string{
-			"os": "linux", "architecture": arch, "filename": file, "sha256_checksum": hex.EncodeToString(sum[:]),
-			"download_url": s.cfg.URL + "/actions/runner/releases/download/v" + s.cfg.RunnerVersion + "/" + file,
-		})
-	}
-	return http.StatusOK, all
 }

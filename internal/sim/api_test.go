@@ -1,8 +1,10 @@
 package sim_test
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -184,6 +186,36 @@ func TestDownloads(t *testing.T) {
 		if !strings.Contains(string(got.raw), file) {
 			t.Errorf("%s is not in %s", file, got.raw)
 		}
+	}
+}
+
+func TestTheRunnerIsDownloaded(t *testing.T) {
+	w := newWorld(t, sim.Config{RunnerVersion: "2.400.1", RunnerArchives: map[string][]byte{"x64": []byte("archive")}})
+	get := func(path string) (int, string) {
+		rec := httptest.NewRecorder()
+		w.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, path, nil))
+		return rec.Code, rec.Body.String()
+	}
+	const folder = "/actions/runner/releases/download/"
+	for path, want := range map[string]int{
+		folder + "v2.400.1/actions-runner-linux-x64-2.400.1.tar.gz":   200,
+		folder + "v2.335.0/actions-runner-linux-x64-2.335.0.tar.gz":   200, // an earlier one is still there
+		folder + "v2.400.1/actions-runner-linux-x64-2.335.0.tar.gz":   404,
+		folder + "v2.400.1/actions-runner-linux-arm64-2.400.1.tar.gz": 404,
+		folder + "v2.400.1/actions-runner-linux-x64-2.400.1.zip":      404,
+		folder + "v/actions-runner-linux-x64-.tar.gz":                 404,
+	} {
+		if status, body := get(path); status != want || want == 200 && body != "archive" {
+			t.Errorf("%s: %d %q, want %d", path, status, body, want)
+		}
+	}
+	sum := fmt.Sprintf("%x", sha256.Sum256([]byte("archive")))
+	if got := w.api("GET", "/actions/runners/downloads", nil); !strings.Contains(string(got.raw), sum) {
+		t.Errorf("the checksum %s is not in %s", sum, got.raw)
+	}
+	w.Release("2.401.0")
+	if got := w.api("GET", "/actions/runners/downloads", nil); !strings.Contains(string(got.raw), "v2.401.0/actions-runner-linux-x64-2.401.0.tar.gz") {
+		t.Errorf("the next release is not in %s", got.raw)
 	}
 }
 

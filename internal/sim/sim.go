@@ -69,6 +69,9 @@ type Config struct {
 	// GitHub it is 900; 0 is no limit.
 	PointsPerMinute int
 	RunnerVersion   string // the newest runner, default 2.336.0
+	// RunnerArchives are what is downloaded as the runner, by architecture (x64,
+	// arm64): gzipped tar archives. Without one its download is not found.
+	RunnerArchives map[string][]byte
 
 	Clock Clock     // nil is the wall clock
 	Rand  io.Reader // of secrets and unique ids; nil is crypto/rand

@@ -35,8 +35,10 @@ type Store interface {
 	Repairs(ctx context.Context) (map[string]int, error)
 	PutSettings(ctx context.Context, settings report.Settings) error
 	Settings(ctx context.Context) (report.Settings, error)
-	Image(ctx context.Context, tag string) (digest string, ok bool, err error)
-	PutImage(ctx context.Context, tag, digest string, at time.Time) error
+	Image(ctx context.Context, tag string) (fleet.ImageRecord, bool, error)
+	PutImage(ctx context.Context, record fleet.ImageRecord) error
+	Images(ctx context.Context) ([]fleet.ImageRecord, error)
+	DeleteImage(ctx context.Context, tag string) error
 	JoinBuild(ctx context.Context, tag, runnerID string, now time.Time, lease time.Duration) (owner string, err error)
 	RenewBuild(ctx context.Context, tag, owner string, at time.Time) error
 	BuildLock(ctx context.Context, tag string) (fleet.BuildLock, error)
@@ -48,30 +50,31 @@ var now = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 // Run runs the suite, each test on a new, empty store.
 func Run(t *testing.T, open func(*testing.T) Store) {
 	for name, test := range map[string]func(*testing.T, Store){
-		"a record that there is not is no error":                     absent,
-		"a record comes back as it was written, one version on":      roundTrip,
-		"a record is made once":                                      madeOnce,
-		"an old version writes nothing":                              oldVersion,
-		"changes are written together or not at all":                 together,
-		"of many writers of one version one wins":                    oneWins,
-		"runs that wait for room come oldest first":                  waitingForRoom,
-		"an image has the digest that was put last":                  images,
-		"a build has one owner until the lease ends":                 buildLock,
-		"waiters of a build are kept until it ends":                  waiters,
-		"the owner that joins again still owns the build":            ownerAgain,
-		"renewing the lease of a build that nobody owns is harmless": renewNothing,
-		"an owner whose lease ended changes nothing":                 formerOwner,
-		"of many that join a build at once one owns it":              oneOwner,
-		"a write of nothing is no error":                             nothing,
-		"runs and runners are listed the newest first":               newestFirst,
-		"runners of a run are listed as they were launched":          runnersOf,
-		"open runners are those that are not closed":                 openRunners,
-		"open runners are all there, however many":                   manyOpenRunners,
-		"open runs are those that have not ended, oldest first":      openRuns,
-		"unresolved runners are listed until they are resolved":      unresolvedRunners,
-		"a count of open runners is refused if one was opened since": recount,
-		"a cursor has the value that was put last":                   cursors,
-		"a fleet stays paused until it is resumed":                   paused,
+		"a record that there is not is no error":                      absent,
+		"a record comes back as it was written, one version on":       roundTrip,
+		"a record is made once":                                       madeOnce,
+		"an old version writes nothing":                               oldVersion,
+		"changes are written together or not at all":                  together,
+		"of many writers of one version one wins":                     oneWins,
+		"runs that wait for room come oldest first":                   waitingForRoom,
+		"an image's record is written over the version that was read": images,
+		"images are listed, the last built first":                     imageList,
+		"a build has one owner until the lease ends":                  buildLock,
+		"waiters of a build are kept until it ends":                   waiters,
+		"the owner that joins again still owns the build":             ownerAgain,
+		"renewing the lease of a build that nobody owns is harmless":  renewNothing,
+		"an owner whose lease ended changes nothing":                  formerOwner,
+		"of many that join a build at once one owns it":               oneOwner,
+		"a write of nothing is no error":                              nothing,
+		"runs and runners are listed the newest first":                newestFirst,
+		"runners of a run are listed as they were launched":           runnersOf,
+		"open runners are those that are not closed":                  openRunners,
+		"open runners are all there, however many":                    manyOpenRunners,
+		"open runs are those that have not ended, oldest first":       openRuns,
+		"unresolved runners are listed until they are resolved":       unresolvedRunners,
+		"a count of open runners is refused if one was opened since":  recount,
+		"a cursor has the value that was put last":                    cursors,
+		"a fleet stays paused until it is resumed":                    paused,
 		"repairs add up":                        repairs,
 		"settings are those that were put last": settings,
 	} {
@@ -236,10 +239,55 @@ func images(t *testing.T, s Store) {
 	if ok {
 		t.Fatal("an empty store has an image")
 	}
-	must(t, s.PutImage(t.Context(), "tag", "sha256:1", now))
-	must(t, s.PutImage(t.Context(), "tag", "sha256:2", now))
-	if digest, ok, err := s.Image(t.Context(), "tag"); err != nil || !ok || digest != "sha256:2" {
-		t.Errorf("image %q, %t, %v; want sha256:2", digest, ok, err)
+	record := fleet.ImageRecord{
+		Tag: "tag", Spec: fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: "docker.io/library/node:22", Arch: fleet.ARM64, Source: "0a"},
+		Failure: &fleet.BuildFailure{At: now, Reason: "weird \"text\" \u2028 ü"},
+	}
+	must(t, s.PutImage(t.Context(), record))
+	mustConflict(t, s.PutImage(t.Context(), record))
+	record.Version = 1
+	mustHave(t, s, record)
+
+	record.Revision, record.Digest, record.RunnerVersion, record.BuiltAt, record.UsedAt, record.Failure = 2, "sha256:2", "2.336.0", now, now, nil
+	record.Outdated, record.Rebuild = "why", "why not"
+	must(t, s.PutImage(t.Context(), record))
+	mustConflict(t, s.PutImage(t.Context(), record))
+	record.Version = 2
+	mustHave(t, s, record)
+
+	must(t, s.DeleteImage(t.Context(), "tag"))
+	must(t, s.DeleteImage(t.Context(), "tag"))
+	if _, ok, err := s.Image(t.Context(), "tag"); ok || err != nil {
+		t.Errorf("a deleted image is there: %t, %v", ok, err)
+	}
+	mustConflict(t, s.PutImage(t.Context(), record))
+}
+
+func mustHave(t *testing.T, s Store, want fleet.ImageRecord) {
+	t.Helper()
+	got, ok, err := s.Image(t.Context(), want.Tag)
+	must(t, err)
+	if diff := cmp.Diff(want, got); diff != "" || !ok {
+		t.Errorf("image %t (-want +got):\n%s", ok, diff)
+	}
+}
+
+func imageList(t *testing.T, s Store) {
+	for i, tag := range []string{"never", "b", "c", "a"} {
+		record := fleet.ImageRecord{Tag: tag}
+		if i > 0 {
+			record.BuiltAt = now.Add(time.Duration(i) * time.Millisecond)
+		}
+		must(t, s.PutImage(t.Context(), record))
+	}
+	got, err := s.Images(t.Context())
+	must(t, err)
+	var tags []string
+	for _, r := range got {
+		tags = append(tags, r.Tag)
+	}
+	if diff := cmp.Diff([]string{"a", "c", "b", "never"}, tags); diff != "" {
+		t.Errorf("images (-want +got):\n%s", diff)
 	}
 }
 
@@ -255,6 +303,10 @@ func mustLock(t *testing.T, s Store, owner string, waiters ...string) {
 	t.Helper()
 	got, err := s.BuildLock(t.Context(), "tag")
 	must(t, err)
+	if (got.Until == time.Time{}) != (owner == "") {
+		t.Errorf("the lease of %q ends at %s", owner, got.Until)
+	}
+	got.Until = time.Time{}
 	if diff := cmp.Diff(fleet.BuildLock{Owner: owner, Waiters: waiters}, got); diff != "" {
 		t.Errorf("lock (-want +got):\n%s", diff)
 	}
@@ -269,6 +321,9 @@ func buildLock(t *testing.T, s Store) {
 		t.Fatal("the build has two owners")
 	}
 	must(t, s.RenewBuild(t.Context(), "tag", owner, now.Add(30*time.Second)))
+	if lock, err := s.BuildLock(t.Context(), "tag"); err != nil || !lock.Until.Equal(now.Add(90*time.Second)) {
+		t.Errorf("the renewed lease ends at %s, %v", lock.Until, err)
+	}
 	if join(t, s, "f-2-1", now.Add(89*time.Second)) != "" {
 		t.Fatal("the build has two owners after its lease was renewed")
 	}
@@ -291,6 +346,22 @@ func waiters(t *testing.T, s Store) {
 	mustLock(t, s, "")
 	if join(t, s, "f-3-1", now) == "" {
 		t.Error("a build that has ended is still owned")
+	}
+}
+
+func manyWaiters(t *testing.T, s Store) {
+	var want []string
+	owners := 0
+	for i := range 500 {
+		id := fmt.Sprintf("f-%03d-1", i)
+		want = append(want, id)
+		if join(t, s, id, now) != "" {
+			owners++
+		}
+	}
+	mustLock(t, s, fleet.BuildOwner(want[0], now), want...)
+	if owners != 1 {
+		t.Errorf("the build has %d owners", owners)
 	}
 }
 

@@ -73,7 +73,7 @@ func (p *play) wire() {
 	p.claims = claim.Handler{Fleet: home, GitHub: world.GitHub, Keys: [][]byte{[]byte(theKey)}, Log: world.Logger()}
 	p.steps = map[string]step{
 		"Validate":               border(validate.Step{Fleet: home, Policy: world.Policy()}.Run),
-		"ResolveImage":           border(resolveimage.Step{Images: world.Images}.Run),
+		"ResolveImage":           border(resolveimage.Step{Images: world.Images, Now: p.Now}.Run),
 		"BuildImage":             border(buildimage.Step{Fleet: home, Images: world.Images, Builder: world.Images}.Run),
 		"RegisterTaskDefinition": border(registertaskdefinition.Step{Fleet: home, Definitions: world.Definitions}.Run),
 		"RunTask":                border(runtask.Step{Fleet: home, Launcher: platform{p}, ClaimURL: theClaimURL, ClaimKey: []byte(theKey)}.Run),

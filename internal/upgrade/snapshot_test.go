@@ -54,8 +54,8 @@ func (p *play) snapshotImages(g *golden) {
 			continue
 		}
 		seen[tag] = true
-		if digest, ok, err := p.world.Images.Image(p.ctx, tag); err == nil && ok {
-			g.Images = append(g.Images, image{tag, digest})
+		if record, ok, err := p.world.Images.Image(p.ctx, tag); err == nil && ok && record.Digest != "" {
+			g.Images = append(g.Images, image{tag, record.Digest})
 		}
 		if waiters, err := p.world.Images.Waiters(p.ctx, tag); err == nil && len(waiters) > 0 {
 			g.Builds = append(g.Builds, build{tag, waiters, p.world.Images.Until(tag)})
@@ -118,7 +118,7 @@ func (p *play) loadRecords(g golden) {
 		p.check(p.Records.Write(p.ctx, fleet.Changes{Health: &health}), "keep the health of %s", health.Image)
 	}
 	for _, i := range g.Images {
-		p.check(p.world.Images.PutImage(p.ctx, i.Tag, i.Digest, g.At), "keep image %s", i.Tag)
+		p.world.Images.HaveTag(i.Tag, fleet.ImageSpec{}, i.Digest)
 	}
 	lease := p.world.Policy().Limits.BuildLease
 	for _, b := range g.Builds {

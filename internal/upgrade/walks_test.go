@@ -187,9 +187,7 @@ func (w walk) moments(t *testing.T) []golden {
 	teller := &teller{play: newPlay(t), calls: map[string]fleet.Call{}}
 	p := teller.play
 	base := fleet.ImageSpec{Kind: fleet.BaseImage, Name: p.world.Policy().BaseImage, Arch: fleet.X64}
-	if err := p.world.Images.PutImage(p.ctx, base.Tag(), "sha256:base", p.Now()); err != nil {
-		t.Fatal(err)
-	}
+	p.world.Images.Have(base, "sha256:base")
 	counts, entries := map[string]int{}, maps.Clone(w.entries)
 	p.calling = func(call fleet.Call) {
 		counts[call.State]++

@@ -8,7 +8,7 @@ import (
 
 func main() {
 	f := deployed.New()
-	home := f.Fleet()
+	home, records := f.Fleet(), f.Records()
 	home.Executions = f.Signals()
-	deployed.Start(f, buildimage.Step{Fleet: home, Images: f.Records(), Builder: f.Builder()}.Run)
+	deployed.Start(f, buildimage.Step{Fleet: home, Images: records, Builder: f.Builder(), Release: deployed.Release(records)}.Run)
 }

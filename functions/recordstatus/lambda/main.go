@@ -16,7 +16,7 @@ func main() {
 	f := deployed.New()
 	home, measured := f.Fleet(), f.Metrics()
 	home.Executions, home.GitHub, home.Tasks = f.Executions(), f.GitHub(), f.Tasks()
-	step := recordstatus.Step{Fleet: home, Bus: deployed.StatusBus{Bus: f.Bus(), Metrics: measured}, NewID: rand.Text}
+	step := recordstatus.Step{Fleet: home, Images: f.Records(), Bus: deployed.StatusBus{Bus: f.Bus(), Metrics: measured}, NewID: rand.Text}
 	deployed.Start(f, func(ctx context.Context, call fleet.Call) (fleet.Result, error) {
 		result, err := step.Run(ctx, call)
 		if err == nil && result.Error != "" {

@@ -20,6 +20,7 @@
 //	Runs, Runners       index newest, "run" or "runner"       eventual    1+n/2
 //	RunnersOf           index of_run, ID of the run           eventual    1+n/2
 //	Image               pk image#TAG, sk image                consistent  1
+//	Images              index newest, "image"                 eventual    1+n/2
 //	BuildLock           pk image#TAG, sk build                consistent  1
 //	Cursor              pk cursors, sk NAME                   consistent  1
 //	Settings, Repairs   pk fleet, sk settings or repairs      eventual    1/2
@@ -28,7 +29,9 @@
 //	Write of a record   PutItem under its version                         u
 //	Write of n records  TransactWriteItems under all their versions       2nu
 //	  opens or closes   the same, with the runner's entry in open_runners and 2 more
-//	PutImage, PutCursor, PutSettings   PutItem                            1
+//	PutImage            PutItem under its version                         1
+//	PutCursor, PutSettings   PutItem                                      1
+//	DeleteImage         DeleteItem                                        1
 //	JoinBuild           one to three UpdateItem                           1 to 3
 //	RenewBuild, EndBuild   UpdateItem, DeleteItem                         1
 //	AddRepairs          TransactWriteItems, so that nothing counts twice  2

@@ -115,7 +115,11 @@ func TestErrorsOfEveryOtherRequestHaveNames(t *testing.T) {
 		"UnresolvedRunners": func(ctx context.Context, s *dynamo.Store) error { _, err := s.UnresolvedRunners(ctx, 1); return err },
 		"WaitingForRoom":    func(ctx context.Context, s *dynamo.Store) error { _, err := s.WaitingForRoom(ctx, 1); return err },
 		"Image":             func(ctx context.Context, s *dynamo.Store) error { _, _, err := s.Image(ctx, "tag"); return err },
-		"PutImage":          func(ctx context.Context, s *dynamo.Store) error { return s.PutImage(ctx, "tag", "digest", start) },
+		"PutImage": func(ctx context.Context, s *dynamo.Store) error {
+			return s.PutImage(ctx, fleet.ImageRecord{Tag: "tag"})
+		},
+		"Images":      func(ctx context.Context, s *dynamo.Store) error { _, err := s.Images(ctx); return err },
+		"DeleteImage": func(ctx context.Context, s *dynamo.Store) error { return s.DeleteImage(ctx, "tag") },
 		"JoinBuild": func(ctx context.Context, s *dynamo.Store) error {
 			_, err := s.JoinBuild(ctx, "tag", "f-1-1", start, time.Minute)
 			return err

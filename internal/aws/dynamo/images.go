@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"math"
 	"slices"
 	"time"
 
@@ -12,21 +13,44 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// image is the record of an image that was built.
-type image struct {
-	Digest  string    `json:"digest"`
-	BuiltAt time.Time `json:"built_at"`
+// Image returns the record of an image.
+func (s *Store) Image(ctx context.Context, tag string) (fleet.ImageRecord, bool, error) {
+	return one[fleet.ImageRecord](ctx, s, imageKey(tag), consistent)
 }
 
-// Image returns the digest of a built image.
-func (s *Store) Image(ctx context.Context, tag string) (digest string, ok bool, err error) {
-	built, ok, err := one[image](ctx, s, imageKey(tag), consistent)
-	return built.Digest, ok, err
+// PutImage writes an image's record over the version that was read; version 0 makes
+// it. It fails with Records.Conflict if somebody else was first.
+func (s *Store) PutImage(ctx context.Context, record fleet.ImageRecord) error {
+	was := record.Version
+	record.Version++
+	i, err := encode(imageKey(record.Tag), record)
+	if err != nil {
+		return err
+	}
+	i[attrVersion] = number(record.Version)
+	i[attrSince] = since(record.BuiltAt, record.Tag)
+	i[indexNewest] = text(listImage)
+	put := &dynamodb.PutItemInput{TableName: &s.table, Item: i, ConditionExpression: aws.String("attribute_not_exists(version)")}
+	if was != 0 {
+		put.ConditionExpression, put.ExpressionAttributeValues = aws.String("version = :was"), item{":was": number(was)}
+	}
+	_, err = s.client.PutItem(ctx, put)
+	if failedCondition(err) {
+		return fleet.Errorf(fleet.RecordsConflict, "image %s is not at version %d any more", record.Tag, was)
+	}
+	return named(err, "write %s", imageKey(record.Tag))
 }
 
-// PutImage records a built image.
-func (s *Store) PutImage(ctx context.Context, tag, digest string, at time.Time) error {
-	return s.replace(ctx, imageKey(tag), image{Digest: digest, BuiltAt: at.UTC()})
+// Images lists the images, the last built first. One that was made some milliseconds
+// ago may be missing.
+func (s *Store) Images(ctx context.Context) ([]fleet.ImageRecord, error) {
+	return list(ctx, s, question[fleet.ImageRecord]{index: indexNewest, of: listImage, newestFirst: true, limit: math.MaxInt})
+}
+
+// DeleteImage forgets an image. One that is not known is no error.
+func (s *Store) DeleteImage(ctx context.Context, tag string) error {
+	_, err := s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &s.table, Key: imageKey(tag).attributes()})
+	return named(err, "delete %s", imageKey(tag))
 }
 
 // replace writes a record whatever is there.
@@ -46,7 +70,7 @@ func (s *Store) replace(ctx context.Context, k key, record any) error {
 const (
 	attrOwner   = "build_owner" // a fleet.BuildOwner
 	attrWaiters = "waiters"
-	// Beside them are lease_ms and lease_until, in milliseconds of Unix time.
+	attrUntil   = "lease_until" // in milliseconds of Unix time, as lease_ms beside it
 )
 
 const (
@@ -121,10 +145,10 @@ func (s *Store) RenewBuild(ctx context.Context, tag, owner string, at time.Time)
 // BuildLock is the lock on an image's build, as it is now.
 func (s *Store) BuildLock(ctx context.Context, tag string) (fleet.BuildLock, error) {
 	build, err := s.get(ctx, buildKey(tag), consistent)
-	if err != nil {
+	if err != nil || build == nil {
 		return fleet.BuildLock{}, err
 	}
-	lock := fleet.BuildLock{Owner: textOf(build, attrOwner)}
+	lock := fleet.BuildLock{Owner: textOf(build, attrOwner), Until: time.UnixMilli(numberOf(build, attrUntil)).UTC()}
 	if set, ok := build[attrWaiters].(*types.AttributeValueMemberSS); ok {
 		lock.Waiters = slices.Sorted(slices.Values(set.Value))
 	}

@@ -14,7 +14,7 @@ const (
 
 // Indexes, by the name of the attribute that is their partition key.
 const (
-	indexNewest     = "newest"     // every run and runner
+	indexNewest     = "newest"     // every run, runner and image
 	indexUnfinished = "unfinished" // open runs, unresolved runners
 	indexWaiting    = "waiting"    // runs that wait for room
 	indexOfRun      = "of_run"     // runners, by the run they were launched for
@@ -25,6 +25,7 @@ const (
 	listRun    = "run"
 	listRunner = "runner"
 	listRoom   = "room"
+	listImage  = "image"
 )
 
 // Table describes the table. All keys are strings.

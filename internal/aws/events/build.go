@@ -3,19 +3,24 @@ package events
 import (
 	"fmt"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 // What a build and the fleet tell each other by environment variables: StartBuild
-// sets the tag and the owner of the lock under which it is started, and the buildspec
-// exports the digest (env: exported-variables), in the form sha256:… or
-// repository@sha256:….
+// sets the tag, the revision and the owner of the lock under which it is started, and the
+// buildspec exports (env: exported-variables) the digest, in the form sha256:… or
+// repository@sha256:…, and the version of GitHub's runner that is in the image.
 const (
-	ImageTagVariable    = "IMAGE_TAG"
-	ImageOwnerVariable  = "IMAGE_OWNER"
-	ImageDigestVariable = "IMAGE_DIGEST"
+	ImageTagVariable      = "IMAGE_TAG"
+	ImageRevisionVariable = "IMAGE_REVISION"
+	ImageOwnerVariable    = "IMAGE_OWNER"
+	ImageDigestVariable   = "IMAGE_DIGEST"
+	RunnerReleaseVariable = "RUNNER_RELEASE"
 )
 
 // ArmSuffix ends the name of the project that builds arm64 images.
@@ -63,20 +68,70 @@ func (l Listener) build(b build) (fleet.Build, bool) {
 	if l.BuildProject == "" || !ours || tag == "" || b.Phase != "" && !goesOn {
 		return fleet.Build{}, false
 	}
-	owner := valueOf(b.More.Environment.Variables, ImageOwnerVariable)
-	out := fleet.Build{BuildID: b.BuildID, Tag: tag, Owner: owner, Status: b.Status}
+	out := fleet.Build{BuildID: b.BuildID, Tag: tag, Owner: valueOf(b.More.Environment.Variables, ImageOwnerVariable), Status: b.Status}
+	out.Revision, _ = strconv.Atoi(valueOf(b.More.Environment.Variables, ImageRevisionVariable)) // the release before gave none
 	switch b.Status {
 	case fleet.BuildInProgress:
 	case fleet.BuildSucceeded:
 		out.Digest = valueOf(b.More.Exported, ImageDigestVariable)
 		if !imageDigest.MatchString(out.Digest) {
-			out.Status, out.Digest = "FAILED", ""
+			out.Status, out.Digest = fleet.BuildFailed, ""
 			out.Reason = b.reason("the build succeeded and exported no " + ImageDigestVariable)
 		}
-	default:
+		if version := valueOf(b.More.Exported, RunnerReleaseVariable); fleet.IsRunnerVersion(version) {
+			out.RunnerVersion = version
+		}
+	case fleet.BuildStopped:
 		out.Reason = b.reason(b.failure())
+	default:
+		out.Status, out.Reason = fleet.BuildFailed, b.reason(l.why(b))
 	}
 	return out, true
+}
+
+// sentence begins the line by which a build of ours says what is wrong.
+const sentence = "ecsrunner: "
+
+// mostLines are looked at of the end of a build's log.
+const mostLines = 40
+
+// why says why a build failed: in the words of its log if it could say it, else the phase
+// that failed and the last lines of the log.
+func (l Listener) why(b build) string {
+	phase := b.failure()
+	if l.LastLines == nil || b.More.Logs.Stream == "" {
+		return phase
+	}
+	lines, err := l.LastLines(b.More.Logs.Group, b.More.Logs.Stream, mostLines)
+	if err != nil {
+		return phase // whoever reads it is told where the log is
+	}
+	var said []string
+	for _, line := range lines {
+		if line = strings.TrimSpace(strings.Map(printable, escapes.ReplaceAllString(line, ""))); line != "" {
+			said = append(said, line)
+		}
+	}
+	for _, line := range slices.Backward(said) {
+		if _, text, ok := strings.Cut(line, sentence); ok {
+			return text
+		}
+	}
+	said = slices.DeleteFunc(said, func(line string) bool { return strings.HasPrefix(line, "[Container]") }) // CodeBuild's own
+	if len(said) == 0 {
+		return phase
+	}
+	return phase + ": " + strings.Join(said[max(0, len(said)-3):], " / ")
+}
+
+// escapes are what colours a terminal.
+var escapes = regexp.MustCompile("\x1b\\[[0-9;]*[A-Za-z]")
+
+func printable(r rune) rune {
+	if !unicode.IsPrint(r) {
+		return ' '
+	}
+	return r
 }
 
 func valueOf(variables []variable, name string) string {

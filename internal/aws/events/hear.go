@@ -27,6 +27,8 @@ type Listener struct {
 	ClusterARN      string
 	BuildProject    string // its name; the one for arm64 has ArmSuffix behind it
 	StateMachineARN string
+	// LastLines reads the end of a build's log, at most so many lines; nil if nobody can.
+	LastLines func(group, stream string, most int) ([]string, error)
 }
 
 // Hear turns an event of EventBridge into one that dispatch understands. ok is

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild"
@@ -34,27 +35,28 @@ const ArmSuffix = events.ArmSuffix
 
 // Names of the variables that a build gets, beside those of package events.
 const (
-	KindVariable    = "IMAGE_KIND"  // base, extra or on_demand
-	ArchVariable    = "IMAGE_ARCH"  // x64 or arm64
-	BaseVariable    = "BASE_IMAGE"  // of an image that is built on demand
-	LabelVariable   = "IMAGE_LABEL" // of an extra image
-	PublishVariable = "PUBLISH_TAG" // a further tag, of the base image
+	KindVariable    = "IMAGE_KIND"    // base, extra or on_demand
+	ArchVariable    = "IMAGE_ARCH"    // x64 or arm64
+	BaseVariable    = "BASE_IMAGE"    // of an image that is built on demand
+	LabelVariable   = "IMAGE_LABEL"   // of an extra image
+	PublishVariable = "PUBLISH_TAG"   // a further tag, of the base image
+	SHA256Variable  = "RUNNER_SHA256" // of the runner's archive, if its release is known
 )
 
-// Build starts the build of an image under a lock, whose owner the build's events
-// name. The same tag and owner within five minutes is the same build; later it is
-// another, and the first of the two to end ends the lock. It fails with Image.BuildQueueFull if CodeBuild takes no more just now,
-// and with AWS.Unavailable if it does not answer: both may be repeated. Any other
-// error will not pass.
-func (b Builder) Build(ctx context.Context, spec fleet.ImageSpec, tag, owner string) error {
+// Build starts the build of an image's revision under a lock, whose owner the build's
+// events name. The same tag and owner within five minutes is the same build; later it is
+// another, and the first of the two to end ends the lock. It fails with
+// Image.BuildQueueFull if CodeBuild takes no more just now, and with AWS.Unavailable if it
+// does not answer: both may be repeated. Any other error will not pass.
+func (b Builder) Build(ctx context.Context, order fleet.BuildOrder) error {
 	project := b.Project
-	if spec.Arch == fleet.ARM64 {
+	if order.Spec.Arch == fleet.ARM64 {
 		project += ArmSuffix
 	}
 	_, err := b.CodeBuild.StartBuild(ctx, &codebuild.StartBuildInput{
 		ProjectName:                  aws.String(project),
-		IdempotencyToken:             aws.String(token(tag, owner)),
-		EnvironmentVariablesOverride: variables(spec, tag, owner),
+		IdempotencyToken:             aws.String(token(order)),
+		EnvironmentVariablesOverride: variables(order),
 	})
 	var full *types.AccountLimitExceededException
 	switch {
@@ -70,15 +72,18 @@ func (b Builder) Build(ctx context.Context, spec fleet.ImageSpec, tag, owner str
 	return nil
 }
 
-// token is what CodeBuild knows a repeated request by.
-func token(tag, owner string) string {
-	sum := sha256.Sum256([]byte(tag + " " + owner))
+// token is what CodeBuild knows a repeated request by, which must then be the same: the
+// runner's release may have become known meanwhile.
+func token(order fleet.BuildOrder) string {
+	sum := sha256.Sum256([]byte(order.Tag + " " + order.Owner + " " + order.Release.Version))
 	return hex.EncodeToString(sum[:16])
 }
 
-func variables(spec fleet.ImageSpec, tag, owner string) []types.EnvironmentVariable {
+func variables(order fleet.BuildOrder) []types.EnvironmentVariable {
+	spec := order.Spec
 	all := []types.EnvironmentVariable{
-		plain(events.ImageTagVariable, tag), plain(events.ImageOwnerVariable, owner), plain(KindVariable, string(spec.Kind)), plain(ArchVariable, string(spec.Arch)),
+		plain(events.ImageTagVariable, order.Tag), plain(events.ImageRevisionVariable, strconv.Itoa(order.Revision)), plain(events.ImageOwnerVariable, order.Owner),
+		plain(KindVariable, string(spec.Kind)), plain(ArchVariable, string(spec.Arch)),
 	}
 	switch spec.Kind {
 	case fleet.OnDemandImage:
@@ -87,6 +92,9 @@ func variables(spec fleet.ImageSpec, tag, owner string) []types.EnvironmentVaria
 		all = append(all, plain(LabelVariable, spec.Name))
 	case fleet.BaseImage:
 		all = append(all, plain(PublishVariable, spec.PublishTag()))
+	}
+	if sum := order.Release.SHA256[spec.Arch]; sum != "" {
+		all = append(all, plain(events.RunnerReleaseVariable, order.Release.Version), plain(SHA256Variable, sum))
 	}
 	return all
 }

@@ -3,6 +3,7 @@ package images
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -27,8 +28,16 @@ var (
 
 // repository answers as ECR does.
 type repository struct {
-	out *ecr.BatchGetImageOutput
-	err error
+	out  *ecr.BatchGetImageOutput
+	err  error
+	tags []string // of the image
+}
+
+func (r repository) DescribeImages(_ context.Context, in *ecr.DescribeImagesInput, _ ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error) {
+	if aws.ToString(in.RepositoryName) != "ci" || aws.ToString(in.ImageIds[0].ImageDigest) != "sha256:1" {
+		return nil, errors.New("asked for something else")
+	}
+	return &ecr.DescribeImagesOutput{ImageDetails: []types.ImageDetail{{ImageTags: r.tags}}}, r.err
 }
 
 func (r repository) BatchGetImage(_ context.Context, in *ecr.BatchGetImageInput, _ ...func(*ecr.Options)) (*ecr.BatchGetImageOutput, error) {
@@ -63,7 +72,7 @@ func TestRegistry(t *testing.T) {
 	for sentence, test := range tests {
 		t.Run(sentence, func(t *testing.T) {
 			r := Registry{ECR: test.repository, Repository: "ci"}
-			digest, ok, err := r.Digest(t.Context(), "base")
+			digest, ok, err := r.Published(t.Context(), "base")
 			has, err2 := r.Has(t.Context(), "123456789012.dkr.ecr.eu-west-1.amazonaws.com/ci@sha256:1")
 			if digest != test.digest || ok != (test.digest != "") || has != ok || (err != nil) != (test.says != "") || (err2 != nil) != (err != nil) {
 				t.Fatalf("got %q %v %v, %v %v", digest, ok, err, has, err2)
@@ -72,6 +81,66 @@ func TestRegistry(t *testing.T) {
 				t.Errorf("error %q: %v", fleet.ErrorName(err), err)
 			}
 		})
+	}
+}
+
+// The fleet's own images carry a revision's tag beside the one that they are published
+// under.
+func TestPublished(t *testing.T) {
+	tag := strings.Repeat("0a", 16)
+	found := &ecr.BatchGetImageOutput{Images: []types.Image{{ImageId: &types.ImageIdentifier{ImageDigest: aws.String("sha256:1")}}}}
+	for tags, want := range map[string]bool{
+		"base": true, "base 2026-11": true, "base " + tag + "-1": false, tag + "-12 base": false, "base " + tag: false, "base x" + tag + "-1": true, "base " + tag + "-x": true,
+	} {
+		r := Registry{ECR: repository{out: found, tags: strings.Fields(tags)}, Repository: "ci"}
+		if digest, ok, err := r.Published(t.Context(), "base"); ok != want || err != nil || (digest == "sha256:1") != want {
+			t.Errorf("with the tags %s: %q %t %v", tags, digest, ok, err)
+		}
+	}
+}
+
+// shelf has images by tag, two to a page.
+type shelf struct {
+	tags    []string
+	deleted []string
+	failure types.ImageFailureCode
+}
+
+func (s *shelf) ListImages(_ context.Context, in *ecr.ListImagesInput, _ ...func(*ecr.Options)) (*ecr.ListImagesOutput, error) {
+	from, _ := strconv.Atoi(aws.ToString(in.NextToken))
+	out := &ecr.ListImagesOutput{}
+	for _, tag := range s.tags[from:min(from+2, len(s.tags))] {
+		out.ImageIds = append(out.ImageIds, types.ImageIdentifier{ImageTag: aws.String(tag), ImageDigest: aws.String("sha256:" + tag)})
+	}
+	if from+2 < len(s.tags) {
+		out.NextToken = aws.String(strconv.Itoa(from + 2))
+	}
+	return out, nil
+}
+
+func (s *shelf) BatchDeleteImage(_ context.Context, in *ecr.BatchDeleteImageInput, _ ...func(*ecr.Options)) (*ecr.BatchDeleteImageOutput, error) {
+	out := &ecr.BatchDeleteImageOutput{}
+	for _, id := range in.ImageIds {
+		s.deleted = append(s.deleted, strings.TrimPrefix(aws.ToString(id.ImageDigest), "sha256:"))
+		if s.failure != "" {
+			out.Failures = append(out.Failures, types.ImageFailure{FailureCode: s.failure})
+		}
+	}
+	return out, nil
+}
+
+func TestRemove(t *testing.T) {
+	tag, other := strings.Repeat("0a", 16), strings.Repeat("0b", 16)
+	for failure, fails := range map[types.ImageFailureCode]bool{"": false, types.ImageFailureCodeImageNotFound: false, types.ImageFailureCodeKmsError: true} {
+		s := &shelf{tags: []string{"base", tag + "-1", other + "-1", tag, tag + "-mine", tag + "-12", other}, failure: failure}
+		err := Shelf{ECR: s, Repository: "ci"}.Remove(t.Context(), tag)
+		if diff := cmp.Diff([]string{tag + "-1", tag, tag + "-12"}, s.deleted); diff != "" || (err != nil) != fails {
+			t.Errorf("%s: %v, deleted (-want +got):\n%s", failure, err, diff)
+		}
+	}
+	s := &shelf{tags: []string{"base"}}
+	if err := (Shelf{ECR: s, Repository: "ci"}).Remove(t.Context(), tag); err != nil || s.deleted != nil {
+		t.Errorf("where there are none: %v, deleted %q", err, s.deleted)
 	}
 }
 
@@ -94,15 +163,15 @@ func TestBuildAsksFor(t *testing.T) {
 	}{
 		"the base image": {
 			fleet.ImageSpec{Kind: fleet.BaseImage, Name: "v1", Arch: fleet.X64}, "ci-images",
-			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_KIND": "base", "IMAGE_ARCH": "x64", "PUBLISH_TAG": "v1"},
+			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_REVISION": "2", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_KIND": "base", "IMAGE_ARCH": "x64", "PUBLISH_TAG": "v1"},
 		},
 		"an extra image for arm64": {
 			fleet.ImageSpec{Kind: fleet.ExtraImage, Name: "playwright", Arch: fleet.ARM64}, "ci-images-arm64",
-			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_KIND": "extra", "IMAGE_ARCH": "arm64", "IMAGE_LABEL": "playwright"},
+			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_REVISION": "2", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_KIND": "extra", "IMAGE_ARCH": "arm64", "IMAGE_LABEL": "playwright", "RUNNER_RELEASE": "2.336.0", "RUNNER_SHA256": "0c"},
 		},
 		"an image on demand": {
 			fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: "docker.io/library/node:22", Arch: fleet.X64}, "ci-images",
-			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_KIND": "on_demand", "IMAGE_ARCH": "x64", "BASE_IMAGE": "docker.io/library/node:22"},
+			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_REVISION": "2", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_KIND": "on_demand", "IMAGE_ARCH": "x64", "BASE_IMAGE": "docker.io/library/node:22"},
 		},
 	}
 	for sentence, test := range tests {
@@ -110,7 +179,7 @@ func TestBuildAsksFor(t *testing.T) {
 			p := &project{}
 			b := Builder{CodeBuild: p, Project: "ci-images"}
 			for _, owner := range []string{"ci-7-1@1", "ci-7-1@1", "ci-7-1@2"} {
-				if err := b.Build(t.Context(), test.spec, "0a1b", owner); err != nil {
+				if err := b.Build(t.Context(), fleet.BuildOrder{Spec: test.spec, Tag: "0a1b", Revision: 2, Owner: owner, Release: fleet.RunnerRelease{Version: "2.336.0", SHA256: map[fleet.Arch]string{fleet.ARM64: "0c"}}}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -145,7 +214,7 @@ func TestABuildThatCannotStart(t *testing.T) {
 		"a throttle":                  {&smithy.GenericAPIError{Code: "ThrottlingException"}, stepfn.Unavailable, "ci-images"},
 		"a project that there is not": {&buildtypes.ResourceNotFoundException{}, "", "ci-images"},
 	} {
-		err := Builder{CodeBuild: &project{err: test.err}, Project: "ci-images"}.Build(t.Context(), fleet.ImageSpec{Arch: fleet.X64}, "0a1b", "ci-7-1")
+		err := Builder{CodeBuild: &project{err: test.err}, Project: "ci-images"}.Build(t.Context(), fleet.BuildOrder{Spec: fleet.ImageSpec{Arch: fleet.X64}, Tag: "0a1b", Owner: "ci-7-1"})
 		if fleet.ErrorName(err) != test.name || err == nil || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: %q: %v", sentence, fleet.ErrorName(err), err)
 		}

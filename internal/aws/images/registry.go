@@ -7,6 +7,9 @@ package images
 
 import (
 	"context"
+	"errors"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,6 +23,13 @@ import (
 // keeper is the part of ECR's API that the registry needs.
 type keeper interface {
 	BatchGetImage(context.Context, *ecr.BatchGetImageInput, ...func(*ecr.Options)) (*ecr.BatchGetImageOutput, error)
+	DescribeImages(context.Context, *ecr.DescribeImagesInput, ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error)
+}
+
+// remover is what an operator needs beside that.
+type remover interface {
+	ListImages(context.Context, *ecr.ListImagesInput, ...func(*ecr.Options)) (*ecr.ListImagesOutput, error)
+	BatchDeleteImage(context.Context, *ecr.BatchDeleteImageInput, ...func(*ecr.Options)) (*ecr.BatchDeleteImageOutput, error)
 }
 
 // Registry is the fleet's repository. Errors are those of stepfn.CallError.
@@ -36,10 +46,74 @@ var mediaTypes = []string{
 	"application/vnd.oci.image.index.v1+json",
 }
 
-// Digest is that of the image with a tag; ok is false if there is none.
-func (r Registry) Digest(ctx context.Context, tag string) (digest string, ok bool, err error) {
-	return r.find(ctx, types.ImageIdentifier{ImageTag: aws.String(tag)}, "tag "+tag)
+// ours is a tag that the fleet gives its revisions; the release before had no numbers.
+var ours = regexp.MustCompile(`^[0-9a-f]{32}(-[0-9]+)?$`)
+
+// Published is the image with a tag, if the fleet did not build it: then none of its
+// tags is one of ours.
+func (r Registry) Published(ctx context.Context, tag string) (digest string, ok bool, err error) {
+	digest, ok, err = r.find(ctx, types.ImageIdentifier{ImageTag: aws.String(tag)}, "tag "+tag)
+	if err != nil || !ok {
+		return "", false, err
+	}
+	out, err := r.ECR.DescribeImages(ctx, &ecr.DescribeImagesInput{
+		RepositoryName: aws.String(r.Repository), ImageIds: []types.ImageIdentifier{{ImageDigest: aws.String(digest)}},
+	})
+	var gone *types.ImageNotFoundException
+	switch {
+	case errors.As(err, &gone):
+		return "", false, nil
+	case err != nil:
+		return "", false, stepfn.CallError(err, "look at the tags of %s in repository %s", digest, r.Repository)
+	}
+	for _, image := range out.ImageDetails {
+		if slices.ContainsFunc(image.ImageTags, ours.MatchString) {
+			return "", false, nil
+		}
+	}
+	return digest, true, nil
 }
+
+// Shelf is a Registry from which operators take images away.
+type Shelf struct {
+	ECR        remover
+	Repository string
+}
+
+// Remove deletes all revisions of an image by its tag. Those that are gone are no error.
+func (s Shelf) Remove(ctx context.Context, tag string) error {
+	pages := ecr.NewListImagesPaginator(s.ECR, &ecr.ListImagesInput{
+		RepositoryName: aws.String(s.Repository), Filter: &types.ListImagesFilter{TagStatus: types.TagStatusTagged},
+	})
+	var revisions []types.ImageIdentifier
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return stepfn.CallError(err, "list the images of repository %s", s.Repository)
+		}
+		for _, id := range page.ImageIds {
+			if t := aws.ToString(id.ImageTag); t == tag || ours.MatchString(t) && strings.HasPrefix(t, tag+"-") {
+				// By the digest every tag goes, also the one that it is published under.
+				revisions = append(revisions, types.ImageIdentifier{ImageDigest: id.ImageDigest})
+			}
+		}
+	}
+	for batch := range slices.Chunk(revisions, mostDeleted) {
+		out, err := s.ECR.BatchDeleteImage(ctx, &ecr.BatchDeleteImageInput{RepositoryName: aws.String(s.Repository), ImageIds: batch})
+		if err != nil {
+			return stepfn.CallError(err, "delete revisions of image %s in repository %s", tag, s.Repository)
+		}
+		for _, failure := range out.Failures {
+			if failure.FailureCode != types.ImageFailureCodeImageNotFound {
+				return stepfn.CallError(refusal(failure), "delete revisions of image %s in repository %s", tag, s.Repository)
+			}
+		}
+	}
+	return nil
+}
+
+// mostDeleted is how many images ECR deletes in one request.
+const mostDeleted = 100
 
 // Has tells whether the repository still has an image: a lifecycle rule or a person
 // may have deleted it. The digest may have a repository and @ before it.

@@ -68,6 +68,23 @@ func (s *Stream) Read(ctx context.Context, line func(string) error) (lines int, 
 	}
 }
 
+// Last reads the last lines of a stream, at most so many.
+func Last(ctx context.Context, logs client, group, name string, most int) (lines []string, err error) {
+	out, err := logs.GetLogEvents(ctx, &cloudwatchlogs.GetLogEventsInput{
+		LogGroupName: &group, LogStreamName: &name, StartFromHead: aws.Bool(false), Limit: aws.Int32(int32(most)),
+	})
+	if isMissing(err) {
+		return nil, NoStream{group, name}
+	}
+	if err != nil {
+		return nil, stepfn.CallError(err, "read the end of log stream %s of %s", name, group)
+	}
+	for _, event := range out.Events {
+		lines = append(lines, strings.TrimRight(aws.ToString(event.Message), "\r\n"))
+	}
+	return lines, nil
+}
+
 // NoStream says that the group has no such stream, or that there is no such group.
 // ECS makes a stream when the container starts; the group's retention takes its
 // lines away.

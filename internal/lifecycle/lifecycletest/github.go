@@ -36,6 +36,7 @@ type GitHub struct {
 	Delivered   []fleet.Delivery // the webhook's deliveries, the oldest first
 	Redelivered []int64          // the deliveries that were asked for again
 	Hooked      []fleet.Hook     // the webhooks of the repository
+	Latest      fleet.RunnerRelease
 }
 
 // Limited is a rate limit with the wait that GitHub asks for.
@@ -218,4 +219,13 @@ func list[T any](g *GitHub, method string, find func() ([]T, error)) iter.Seq2[T
 			}
 		}
 	}
+}
+
+// LatestRunner is the latest release of the runner.
+func (g *GitHub) LatestRunner(context.Context, string) (release fleet.RunnerRelease, err error) {
+	err = g.call("LatestRunner", func() error {
+		release = g.Latest
+		return nil
+	})
+	return release, err
 }

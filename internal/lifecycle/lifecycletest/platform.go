@@ -146,31 +146,76 @@ func (p *Tasks) Ends(runnerID string, exit int) fleet.Task {
 // Images are the image records, the locks on builds, and the builder.
 type Images struct {
 	w       *World
-	digests map[string]string
+	records map[string]fleet.ImageRecord
 	owners  map[string]string
 	until   map[string]time.Time
 	lease   map[string]time.Duration
 	waiters map[string][]string
 
 	Builds []string // every call of Build: "<tag> for <owner>"
-	Fails  error    // of Build
+	Orders []fleet.BuildOrder
+	Fails  error // of Build
 }
 
-// Image returns the digest of a built image.
-func (i *Images) Image(_ context.Context, tag string) (digest string, ok bool, err error) {
+// Image returns the record of an image.
+func (i *Images) Image(_ context.Context, tag string) (record fleet.ImageRecord, ok bool, err error) {
 	err = i.w.point("Images.Image", func() error {
-		digest, ok = i.digests[tag]
+		record, ok = i.records[tag]
 		return nil
 	})
-	return digest, ok, err
+	return record, ok, err
 }
 
-// PutImage records a built image.
-func (i *Images) PutImage(_ context.Context, tag, digest string, _ time.Time) error {
+// PutImage writes a record over the version that was read.
+func (i *Images) PutImage(_ context.Context, record fleet.ImageRecord) error {
 	return i.w.point("Images.PutImage", func() error {
-		i.digests[tag] = digest
+		if i.records[record.Tag].Version != record.Version {
+			return fleet.Errorf(fleet.RecordsConflict, "image %s is not at version %d any more", record.Tag, record.Version)
+		}
+		record.Version++
+		i.records[record.Tag] = record
 		return nil
 	})
+}
+
+// Images lists the records, by their tags.
+func (i *Images) Images(_ context.Context) (records []fleet.ImageRecord, err error) {
+	err = i.w.point("Images.Images", func() error {
+		for _, tag := range slices.Sorted(maps.Keys(i.records)) {
+			records = append(records, i.records[tag])
+		}
+		return nil
+	})
+	return records, err
+}
+
+// DeleteImage forgets an image.
+func (i *Images) DeleteImage(_ context.Context, tag string) error {
+	return i.w.point("Images.DeleteImage", func() error {
+		delete(i.records, tag)
+		return nil
+	})
+}
+
+// Have records an image that is built, as its first revision.
+func (i *Images) Have(spec fleet.ImageSpec, digest string) {
+	i.HaveTag(spec.Tag(), spec, digest)
+}
+
+// Edit changes a record.
+func (i *Images) Edit(tag string, change func(*fleet.ImageRecord)) {
+	r := i.records[tag]
+	change(&r)
+	r.Version++
+	i.records[tag] = r
+}
+
+// HaveTag is Have for a tag that is given.
+func (i *Images) HaveTag(tag string, spec fleet.ImageSpec, digest string) {
+	i.records[tag] = fleet.ImageRecord{
+		Tag: tag, Spec: spec, Revision: 1, Digest: digest, RunnerVersion: "2.330.0", BuiltAt: i.w.now, UsedAt: i.w.now,
+		Version: i.records[tag].Version + 1,
+	}
 }
 
 // JoinBuild notes a waiter and may make it the owner.
@@ -218,7 +263,7 @@ func (i *Images) EndBuild(_ context.Context, tag, owner string) error {
 // BuildLock is the lock on a build.
 func (i *Images) BuildLock(_ context.Context, tag string) (lock fleet.BuildLock, err error) {
 	err = i.w.point("Images.BuildLock", func() error {
-		lock = fleet.BuildLock{Owner: i.owners[tag], Waiters: slices.Clone(i.waiters[tag])}
+		lock = fleet.BuildLock{Owner: i.owners[tag], Waiters: slices.Clone(i.waiters[tag]), Until: i.until[tag]}
 		return nil
 	})
 	return lock, err
@@ -234,12 +279,13 @@ func (i *Images) Waiters(_ context.Context, tag string) (ids []string, err error
 }
 
 // Build starts a build.
-func (i *Images) Build(_ context.Context, _ fleet.ImageSpec, tag, owner string) error {
+func (i *Images) Build(_ context.Context, order fleet.BuildOrder) error {
 	return i.w.point("Images.Build", func() error {
 		if i.Fails != nil {
 			return i.Fails
 		}
-		i.Builds = append(i.Builds, tag+" for "+owner)
+		i.Builds = append(i.Builds, order.Tag+" for "+order.Owner)
+		i.Orders = append(i.Orders, order)
 		return nil
 	})
 }

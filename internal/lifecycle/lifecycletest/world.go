@@ -62,7 +62,7 @@ func New(t *testing.T) *World {
 	w.Builds = &Builds{w: w}
 	w.GitHub = &GitHub{w: w, jobs: map[int64]fleet.Job{}, runners: map[string]*Runner{}, Fails: map[string]error{}, Loses: map[string]error{}, Unlisted: map[int64]bool{}}
 	w.Tasks = &Tasks{w: w, tasks: map[string]*fleet.Task{}, byToken: map[string]string{}, params: map[string]string{}, Fails: map[string]error{}}
-	w.Images = &Images{w: w, digests: map[string]string{}, owners: map[string]string{}, until: map[string]time.Time{}, lease: map[string]time.Duration{}, waiters: map[string][]string{}}
+	w.Images = &Images{w: w, records: map[string]fleet.ImageRecord{}, owners: map[string]string{}, until: map[string]time.Time{}, lease: map[string]time.Duration{}, waiters: map[string][]string{}}
 	w.Definitions = &Definitions{w: w, revisions: map[string]int{}}
 	w.Bus = &Bus{w: w}
 	w.FailedEvents = &FailedEvents{w: w}
@@ -277,8 +277,8 @@ func (w *World) State() string {
 	for id, n := range live {
 		add("registrations of %s: %d", id, n)
 	}
-	for tag, digest := range w.Images.digests {
-		add("image %s: %s", tag, digest)
+	for tag, r := range w.Images.records {
+		add("image %s: revision %d %s, outdated %q, rebuild %q, failed %t", tag, r.Revision, r.Digest, r.Outdated, r.Rebuild, r.Failure != nil)
 	}
 	for tag, owner := range w.Images.owners {
 		add("build of %s: %s", tag, owner)

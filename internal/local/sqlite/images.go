@@ -11,19 +11,47 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Image returns the digest of a built image.
-func (s *Store) Image(ctx context.Context, tag string) (digest string, ok bool, err error) {
-	err = s.db.QueryRowContext(ctx, "SELECT digest FROM images WHERE tag = ?", tag).Scan(&digest)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", false, nil
-	}
-	return digest, err == nil, named(err)
+// Image returns the record of an image.
+func (s *Store) Image(ctx context.Context, tag string) (fleet.ImageRecord, bool, error) {
+	return one[fleet.ImageRecord](ctx, s, "image "+tag, "SELECT record FROM images WHERE tag = ?", tag)
 }
 
-// PutImage records a built image.
-func (s *Store) PutImage(ctx context.Context, tag, digest string, at time.Time) error {
-	_, err := s.db.ExecContext(ctx, `INSERT INTO images (tag, digest, built_at) VALUES (?, ?, ?)
-		ON CONFLICT (tag) DO UPDATE SET digest = excluded.digest, built_at = excluded.built_at`, tag, digest, sortable(at))
+// PutImage writes an image's record over the version that was read; version 0 makes
+// it. It fails with Records.Conflict if somebody else was first.
+func (s *Store) PutImage(ctx context.Context, image fleet.ImageRecord) error {
+	return s.transact(ctx, func(tx *sql.Tx) error {
+		was := image.Version
+		image.Version++
+		record, err := json.Marshal(image)
+		if err != nil {
+			return fmt.Errorf("encode image %s: %w", image.Tag, err)
+		}
+		if was == 0 {
+			_, err := tx.ExecContext(ctx, "INSERT INTO images (tag, version, built_at, record) VALUES (?, ?, ?, ?)", image.Tag, image.Version, sortable(image.BuiltAt), string(record))
+			if isDuplicate(err) {
+				return fleet.Errorf(fleet.RecordsConflict, "image %s has a record already", image.Tag)
+			}
+			return err
+		}
+		res, err := tx.ExecContext(ctx, "UPDATE images SET version = ?, built_at = ?, record = ? WHERE tag = ? AND version = ?", image.Version, sortable(image.BuiltAt), string(record), image.Tag, was)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 1 {
+			return err
+		}
+		return fleet.Errorf(fleet.RecordsConflict, "image %s is not at version %d any more", image.Tag, was)
+	})
+}
+
+// Images lists the images, the last built first.
+func (s *Store) Images(ctx context.Context) ([]fleet.ImageRecord, error) {
+	return list[fleet.ImageRecord](ctx, s, "images", "SELECT record FROM images ORDER BY built_at DESC, tag")
+}
+
+// DeleteImage forgets an image. One that is not known is no error.
+func (s *Store) DeleteImage(ctx context.Context, tag string) error {
+	_, err := s.db.ExecContext(ctx, "DELETE FROM images WHERE tag = ?", tag)
 	return named(err)
 }
 
@@ -79,14 +107,18 @@ func (s *Store) RenewBuild(ctx context.Context, tag, owner string, at time.Time)
 
 // BuildLock is the lock on an image's build, as it is now.
 func (s *Store) BuildLock(ctx context.Context, tag string) (lock fleet.BuildLock, err error) {
-	rows, err := s.db.QueryContext(ctx, "SELECT owner, runner_id FROM builds JOIN build_waiters USING (tag) WHERE tag = ? ORDER BY runner_id", tag)
+	rows, err := s.db.QueryContext(ctx, "SELECT owner, lease_until, runner_id FROM builds JOIN build_waiters USING (tag) WHERE tag = ? ORDER BY runner_id", tag)
 	if err != nil {
 		return fleet.BuildLock{}, named(fmt.Errorf("read the build of %s: %w", tag, err))
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var waiter string
-		if err := rows.Scan(&lock.Owner, &waiter); err != nil {
+		var waiter, until string
+		err := rows.Scan(&lock.Owner, &until, &waiter)
+		if err == nil {
+			lock.Until, err = time.Parse(time.RFC3339Nano, until)
+		}
+		if err != nil {
 			return fleet.BuildLock{}, named(fmt.Errorf("read the build of %s: %w", tag, err))
 		}
 		lock.Waiters = append(lock.Waiters, waiter)
@@ -121,4 +153,9 @@ func (s *Store) Register(ctx context.Context, d fleet.TaskDefinition) (string, e
 	}
 	_, err = s.db.ExecContext(ctx, "INSERT INTO task_definitions (family, record) VALUES (?, ?) ON CONFLICT DO NOTHING", d.Family(), string(record))
 	return "local:task-definition/" + d.Family() + ":1", named(err)
+}
+
+// Definition is the task definition of an ARN that Register gave.
+func (s *Store) Definition(ctx context.Context, arn string) (fleet.TaskDefinition, bool, error) {
+	return one[fleet.TaskDefinition](ctx, s, "task definition "+arn, "SELECT record FROM task_definitions WHERE family = ?", fleet.DefinitionFamily(arn))
 }

@@ -68,7 +68,7 @@ func (s *Store) UnresolvedRunners(ctx context.Context, limit int) ([]fleet.Runne
 
 // WaitingForRoom lists up to limit runs that wait for room, the oldest first.
 func (s *Store) WaitingForRoom(ctx context.Context, limit int) ([]string, error) {
-	return strings(ctx, s, "waiting runs", "SELECT run_id FROM runs WHERE waits_for_room = 1 ORDER BY received_at, run_id LIMIT ?", limit)
+	return texts(ctx, s, "waiting runs", "SELECT run_id FROM runs WHERE waits_for_room = 1 ORDER BY received_at, run_id LIMIT ?", limit)
 }
 
 // Write writes all changes or none. It fails with Records.Conflict if a record
@@ -198,7 +198,7 @@ func one[T any](ctx context.Context, s *Store, what, query string, args ...any) 
 }
 
 // strings reads the first column of what a query finds.
-func strings(ctx context.Context, s *Store, what, query string, args ...any) ([]string, error) {
+func texts(ctx context.Context, s *Store, what, query string, args ...any) ([]string, error) {
 	rows, err := s.db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, named(fmt.Errorf("list %s: %w", what, err))
@@ -220,12 +220,12 @@ func strings(ctx context.Context, s *Store, what, query string, args ...any) ([]
 
 // list reads the records that a query finds.
 func list[T any](ctx context.Context, s *Store, what, query string, args ...any) ([]T, error) {
-	texts, err := strings(ctx, s, what, query, args...)
+	found, err := texts(ctx, s, what, query, args...)
 	if err != nil {
 		return nil, err
 	}
-	records := make([]T, len(texts))
-	for i, text := range texts {
+	records := make([]T, len(found))
+	for i, text := range found {
 		if err := json.Unmarshal([]byte(text), &records[i]); err != nil {
 			return nil, fmt.Errorf("decode %s: %w", what, err)
 		}

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -22,8 +23,17 @@ import (
 // FileName is the database's name in a data directory.
 const FileName = "fleet.db"
 
-// layout is the version of the tables. A file of another layout is refused.
-const layout = 1
+// layout is the version of the tables. A file of an earlier layout is brought up to
+// it, and one of a later layout refused.
+const layout = 2
+
+// steps bring a file from layout i+1 to the next.
+var steps = [layout - 1]string{
+	// By-name records of images said nothing that a container engine could use.
+	"DROP TABLE images; " + imagesTable,
+}
+
+const imagesTable = "CREATE TABLE images (tag TEXT PRIMARY KEY, version INTEGER NOT NULL, built_at TEXT NOT NULL, record TEXT NOT NULL) STRICT;"
 
 const tables = `
 CREATE TABLE runs (
@@ -44,7 +54,7 @@ CREATE TABLE settings (id INTEGER PRIMARY KEY CHECK (id = 1), record TEXT NOT NU
 CREATE INDEX runs_open ON runs (received_at, run_id) WHERE status NOT IN ('COMPLETED', 'CANCELLED', 'FAILED', 'REFUSED');
 CREATE TABLE cursors (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE repairs (cause TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT;
-CREATE TABLE images (tag TEXT PRIMARY KEY, digest TEXT NOT NULL, built_at TEXT NOT NULL) STRICT;
+` + imagesTable + `
 CREATE TABLE builds (tag TEXT PRIMARY KEY, owner TEXT NOT NULL, lease_ms INTEGER NOT NULL, lease_until TEXT NOT NULL) STRICT;
 CREATE TABLE build_waiters (tag TEXT NOT NULL, runner_id TEXT NOT NULL, PRIMARY KEY (tag, runner_id)) STRICT;
 CREATE TABLE task_definitions (family TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;
@@ -97,11 +107,18 @@ func (s *Store) prepare(ctx context.Context, create bool) error {
 	if found == layout {
 		return nil
 	}
-	if found != 0 || !create {
-		return fmt.Errorf("the file has layout %d, and this program reads layout %d", found, layout)
+	if found > layout {
+		return fmt.Errorf("the file has layout %d, and this program knows layouts up to %d: use a newer one", found, layout)
+	}
+	if !create {
+		return fmt.Errorf("the file has layout %d, and this program reads layout %d: start the fleet once with this program", found, layout)
+	}
+	change := tables
+	if found != 0 {
+		change = strings.Join(steps[found-1:], "\n")
 	}
 	return s.transact(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, tables); err != nil {
+		if _, err := tx.ExecContext(ctx, change); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", layout))

@@ -34,15 +34,15 @@ func TestFileNames(t *testing.T) {
 	for _, name := range []string{"plain.db", "with space.db", "what?.db", "a#b%20c.db"} {
 		file := filepath.Join(t.TempDir(), name)
 		s := open(t, file)
-		if err := s.PutImage(t.Context(), "tag", "digest", time.Now()); err != nil {
+		if err := s.PutImage(t.Context(), fleet.ImageRecord{Tag: "tag", Digest: "digest"}); err != nil {
 			t.Fatal(err)
 		}
 		reader, err := sqlite.OpenReadOnly(t.Context(), file)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if digest, _, err := reader.Image(t.Context(), "tag"); digest != "digest" || err != nil {
-			t.Errorf("%s: read %q, %v", name, digest, err)
+		if image, _, err := reader.Image(t.Context(), "tag"); image.Digest != "digest" || err != nil {
+			t.Errorf("%s: read %+v, %v", name, image, err)
 		}
 		reader.Close()
 	}
@@ -75,8 +75,38 @@ func TestOtherLayoutIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	db.Close()
-	if _, err := sqlite.Open(t.Context(), file); err == nil || !strings.Contains(err.Error(), "layout 99") {
+	if _, err := sqlite.Open(t.Context(), file); err == nil || !strings.Contains(err.Error(), "layout 99") || !strings.Contains(err.Error(), "use a newer one") {
 		t.Errorf("open a file of another layout: %v", err)
+	}
+}
+
+// A fleet's file of the release before is brought up to date with what it holds.
+func TestAFileOfTheReleaseBefore(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "fleet.db")
+	s := open(t, file)
+	if err := s.PutCursor(t.Context(), "kept", "yes"); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	db, err := sql.Open("sqlite", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(`DROP TABLE images; PRAGMA user_version = 1;
+		CREATE TABLE images (tag TEXT PRIMARY KEY, digest TEXT NOT NULL, built_at TEXT NOT NULL) STRICT;
+		INSERT INTO images VALUES ('tag', 'by-name:base', '2026-11-24')`); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	if _, err := sqlite.OpenReadOnly(t.Context(), file); err == nil || !strings.Contains(err.Error(), "start the fleet once") {
+		t.Errorf("open it for reading: %v", err)
+	}
+	s = open(t, file)
+	if kept, err := s.Cursor(t.Context(), "kept"); kept != "yes" || err != nil {
+		t.Errorf("what it held is %q, %v", kept, err)
+	}
+	if _, ok, err := s.Image(t.Context(), "tag"); ok || err != nil {
+		t.Errorf("an image by name is still known: %t, %v", ok, err)
 	}
 }
 

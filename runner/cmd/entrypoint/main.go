@@ -1,5 +1,8 @@
 // Command entrypoint is the first process of a runner container. Its arguments
 // are the runner's command, by default ./run.sh.
+//
+// As "entrypoint check-base" it is a step of the image build: it says whether the
+// runner can live in the base image.
 package main
 
 import (
@@ -8,10 +11,14 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/basecheck"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/entrypoint"
 )
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == basecheck.Command {
+		os.Exit(basecheck.Main(os.Stderr))
+	}
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	os.Exit(entrypoint.Run(context.Background(), entrypoint.Config{

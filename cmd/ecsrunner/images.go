@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
+)
+
+func newImages() *cobra.Command {
+	return group("images", "List and build the images that runners run in", newImagesList(), newImagesBuild(), newImagesRemove(), newImagesRefresh())
+}
+
+func newImagesList() *cobra.Command {
+	var src source
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the images, with their revision in use and what is wrong with them",
+		Long: `List the images: the base image, those of extra_runner_images, and those that jobs
+have asked for with image: labels.
+
+STATUS is ready (jobs run in it), building (jobs wait for it), failed (its build
+failed: for ten minutes jobs fail with that reason, then the next one tries again),
+outdated (GitHub gives no jobs to its runner: the next revision is built first) or
+missing. BUILDING tells of a build that is under way, also while a revision serves.`,
+		Example: `  ecsrunner images list --stack ecsrunner-fleet
+  ecsrunner images list --data-dir ./data --json | jq -r '.[] | select(.failure) | .image'`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return src.read(cmd.Context(), func(f *opened) error {
+				images, err := report.Images(cmd.Context(), f.records, time.Now())
+				if err != nil {
+					return err
+				}
+				if src.json {
+					return printJSON(cmd.OutOrStdout(), images)
+				}
+				if len(images) == 0 {
+					cmd.PrintErrln("no images yet: the fleet's sweep begins to build those of the configuration within a minute")
+				}
+				return printImages(cmd.OutOrStdout(), images)
+			})
+		},
+	}
+	src.flags(cmd)
+	return cmd
+}
+
+func printImages(w io.Writer, images []report.Image) error {
+	if len(images) == 0 {
+		return nil
+	}
+	columns := []string{"IMAGE", "ARCH", "STATUS", "BUILDING", "REVISION", "RUNNER", "BUILT", "USED", "TAG"}
+	reasons := slices.ContainsFunc(images, func(i report.Image) bool { return i.Reason() != "" })
+	if reasons {
+		columns = append(columns, "REASON")
+	}
+	t := newTable(w, columns...)
+	for _, i := range images {
+		building, revision := "", ""
+		if i.Building {
+			building = "yes"
+		}
+		if i.Revision > 0 {
+			revision = fmt.Sprint(i.Revision)
+		}
+		cells := []any{shortImage(i.Image), i.Arch, i.Status, building, revision, i.RunnerVersion, day(i.BuiltAt), day(i.UsedAt), i.Tag}
+		if reasons {
+			cells = append(cells, plain(i.Reason()))
+		}
+		t.row(cells...)
+	}
+	return t.flush()
+}
+
+func newImagesRemove() *cobra.Command {
+	var src source
+	cmd := &cobra.Command{
+		Use:   "rm <tag>",
+		Short: "Delete an image with all its revisions",
+		Long: `Delete an image with all its revisions. Jobs that run in it go on. The next job that
+wants it has it built anew; the base image and extra images are built anew at once.`,
+		Example: `  ecsrunner images rm 0a4b6cb0b5a6f0e2f7f2b8f6f6a5c1d3 --stack ecsrunner-fleet`,
+		Args:    oneArg("tag, as `ecsrunner images list` prints it"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			removed, err := operated(cmd, &src, func(o operate.Operator) (fleet.ImageRecord, error) { return o.RemoveImage(cmd.Context(), args[0]) },
+				func(dir string) (fleet.ImageRecord, error) { return local.RemoveImage(cmd.Context(), dir, args[0]) })
+			if err != nil {
+				return err
+			}
+			image := report.ImageOf(removed, false)
+			if src.json {
+				return printJSON(cmd.OutOrStdout(), image)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "image %s is deleted\n", plain(shortImage(image.Image)))
+			return nil
+		},
+	}
+	src.flags(cmd)
+	return cmd
+}
+
+func newImagesRefresh() *cobra.Command {
+	var src source
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "refresh",
+		Short: "Bring images up to date: GitHub's latest runner, and with --all their base images",
+		Long: `Ask GitHub now for its latest runner, which the fleet does once a day by itself, and
+build the next revision of each image with an older one. With --all the next revision
+of every image is built that jobs have used in the last 30 days, so that each begins
+with its base image as that is now.
+
+The fleet builds a few at a time in the background, and the revisions that there are
+serve meanwhile. With a pinned runner_version only --all builds something.`,
+		Example: `  ecsrunner images refresh --stack ecsrunner-fleet
+  ecsrunner images refresh --all --data-dir ./data`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			result, err := operated(cmd, &src, func(o operate.Operator) (operate.RefreshResult, error) { return o.RefreshImages(cmd.Context(), all) },
+				func(dir string) (operate.RefreshResult, error) { return local.RefreshImages(cmd.Context(), dir, all) })
+			if err != nil {
+				return err
+			}
+			if src.json {
+				return printJSON(cmd.OutOrStdout(), result)
+			}
+			if all {
+				fmt.Fprintf(cmd.OutOrStdout(), "fleet %s builds the next revision of %d images; `ecsrunner images list` shows how far it is\n", result.FleetName, len(result.Images))
+				return nil
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "fleet %s asks GitHub for its latest runner within a minute; `ecsrunner images list` shows what it then builds\n", result.FleetName)
+			return nil
+		},
+	}
+	src.flags(cmd)
+	cmd.Flags().BoolVar(&all, "all", false, "build the next revision of every image, whatever its runner")
+	return cmd
+}
+
+// settled is how an image stands once a build that was asked for has ended.
+func settled(ctx context.Context, f *opened, before fleet.ImageRecord) (image report.Image, over bool, err error) {
+	image, err = report.ShowImage(ctx, f.records, before.Tag, time.Now())
+	return image, image.Revision > before.Revision || image.Failure != "", err
+}

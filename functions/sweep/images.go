@@ -1,0 +1,179 @@
+package sweep
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
+)
+
+// images are the image records and the locks on builds.
+type images interface {
+	lifecycle.Images
+	Images(ctx context.Context) ([]fleet.ImageRecord, error)
+}
+
+// registry tells of base images that somebody else has published. Where there is none,
+// nobody can.
+type registry interface {
+	Published(ctx context.Context, tag string) (digest string, ok bool, err error)
+}
+
+// mostBackgroundBuilds is how many builds that no job waits for one sweep starts: jobs
+// come first.
+const mostBackgroundBuilds = 3
+
+// askRelease is how often GitHub is asked for its latest runner. A version has 30 days
+// from its release before GitHub gives jobs to later ones only.
+const askRelease = 24 * time.Hour
+
+// images has images built that no job waits for: those that the configuration names
+// and that are not there yet, and the next revision of those whose runner is not
+// GitHub's latest any more. A fleet that is paused builds nothing.
+func (s *sweep) images(ctx context.Context) error {
+	if s.Builder == nil {
+		return nil
+	}
+	capacity, err := s.Fleet.Records.Capacity(ctx)
+	if err != nil || capacity.Paused != "" {
+		return err
+	}
+	release, releaseErr := s.release(ctx)
+	records, err := s.Images.Images(ctx)
+	if err != nil {
+		return errors.Join(releaseErr, err)
+	}
+	known := map[string]fleet.ImageRecord{}
+	for _, r := range records {
+		known[r.Tag] = r
+	}
+	standing := map[string]bool{}
+	b := background{sweep: s, release: release}
+	failed := []error{releaseErr}
+	for _, spec := range s.Policy.StandingImages() {
+		standing[spec.Tag()] = true
+		failed = append(failed, b.missing(ctx, spec, known[spec.Tag()]))
+	}
+	for _, r := range records {
+		if r.Spec.Kind == fleet.OnDemandImage && s.isCurrent(r.Spec) || standing[r.Tag] {
+			failed = append(failed, b.outdated(ctx, r))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// isCurrent tells whether an image on demand is still built from the same sources.
+func (s *sweep) isCurrent(spec fleet.ImageSpec) bool {
+	return spec.Source == s.Policy.ImageSources[fleet.SourceOf(spec.Kind, spec.Name, spec.Arch)]
+}
+
+// background builds that no job waits for, a few in one sweep.
+type background struct {
+	*sweep
+	release fleet.RunnerRelease
+	started int
+	full    bool // the builder takes no more just now
+}
+
+// missing has an image built that the configuration names and that no job can use.
+func (b *background) missing(ctx context.Context, spec fleet.ImageSpec, r fleet.ImageRecord) error {
+	if r.Usable() || r.Failure != nil && b.now.Before(r.Failure.At.Add(fleet.BackgroundPause)) {
+		return nil
+	}
+	if spec.Kind == fleet.BaseImage && b.Registry != nil && r.Digest == "" {
+		if _, ok, err := b.Registry.Published(ctx, spec.PublishTag()); ok || err != nil {
+			return err
+		}
+	}
+	return b.start(ctx, spec, "the configuration names it")
+}
+
+// outdated has the next revision of an image built while this one serves. One that no
+// job has used for long is left until a job wants it, and then is not used any more.
+func (b *background) outdated(ctx context.Context, r fleet.ImageRecord) error {
+	why := r.WantsRebuild(b.release.Version, b.now)
+	if why == "" {
+		return nil
+	}
+	if r.Spec.Kind == fleet.OnDemandImage && r.Unused(b.now) && r.Rebuild == "" {
+		_, err := lifecycle.ChangeImage(ctx, b.Images, r.Tag, func(r fleet.ImageRecord) (fleet.ImageRecord, bool) {
+			changed := r.Usable() && r.Unused(b.now)
+			if changed {
+				r.Outdated = why
+			}
+			return r, changed
+		})
+		return err
+	}
+	return b.start(ctx, r.Spec, why)
+}
+
+// start begins a build under a lock of its own, unless the image is being built.
+func (b *background) start(ctx context.Context, spec fleet.ImageSpec, why string) error {
+	tag := spec.Tag()
+	if b.full || b.started == mostBackgroundBuilds {
+		return nil
+	}
+	lock, err := b.Images.BuildLock(ctx, tag)
+	if err != nil || lock.Held(b.now) {
+		return err
+	}
+	// A name of its own: the same one would be taken for this lock's owner by the next
+	// sweep, and start the build again.
+	me := "sweep-" + strconv.FormatInt(b.now.UnixMilli(), 10)
+	owner, err := b.Images.JoinBuild(ctx, tag, me, b.now, b.Policy.Limits.BuildLease)
+	if err != nil || owner == "" {
+		return err
+	}
+	err = lifecycle.StartBuild(ctx, b.Images, b.Builder, fleet.BuildOrder{Spec: spec, Tag: tag, Owner: owner, Release: b.release})
+	switch {
+	case err == nil:
+		b.started++
+		b.Fleet.Log.InfoContext(ctx, "building an image that no job waits for", "image", spec.String(), "arch", spec.Arch, "reason", why)
+		return nil
+	case fleet.ErrorName(err) != "": // it may pass: the next sweep tries again
+		b.full = true
+		err = errors.Join(ignore(err, fleet.ImageBuildQueueFull), b.Images.EndBuild(ctx, tag, owner))
+		return err
+	}
+	err = fmt.Errorf("build %s: %w", spec, err)
+	return errors.Join(err, b.Fleet.BuildEvent(ctx, b.Images, fleet.Build{Tag: tag, Owner: owner, Status: fleet.BuildFailed, Reason: err.Error()}))
+}
+
+func ignore(err error, name string) error {
+	if fleet.IsNamed(err, name) {
+		return nil
+	}
+	return err
+}
+
+// release is GitHub's latest runner, without a version if images do not follow it, or
+// if nobody knows. GitHub is asked once a day.
+func (s *sweep) release(ctx context.Context) (fleet.RunnerRelease, error) {
+	if s.Policy.RunnerVersion != fleet.LatestRunner || len(s.Policy.Repositories) == 0 {
+		return fleet.RunnerRelease{}, nil
+	}
+	text, err := s.Records.Cursor(ctx, lifecycle.RunnerReleaseCursor)
+	if err != nil {
+		return fleet.RunnerRelease{}, err
+	}
+	known := lifecycle.ReadRelease(text)
+	if s.now.Sub(known.AskedAt) < askRelease {
+		return known, nil
+	}
+	release, err := s.GitHub.LatestRunner(ctx, s.Policy.Repositories[0])
+	if err != nil {
+		return known, fmt.Errorf("ask for GitHub's latest runner: %w", err)
+	}
+	release.AskedAt = s.now
+	encoded, err := json.Marshal(release)
+	if err != nil {
+		return known, fmt.Errorf("encode cursor %s: %w", lifecycle.RunnerReleaseCursor, err)
+	}
+	return release, s.Records.PutCursor(ctx, lifecycle.RunnerReleaseCursor, string(encoded))
+}

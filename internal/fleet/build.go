@@ -1,0 +1,52 @@
+package fleet
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// BuildOrder is what a builder is asked for. For one tag and owner it is one build,
+// and is the same each time that it is asked for.
+type BuildOrder struct {
+	Spec     ImageSpec
+	Tag      string // the spec's
+	Revision int
+	Owner    string // of the lock that it is built under: its events name it
+	// Release is the runner's release to build with, without a version if the builder
+	// has to look it up.
+	Release RunnerRelease
+}
+
+// BuildLock lets one build of an image run at a time. Only events of the build that
+// was started under it count: what is heard later from an earlier one, also of its
+// success, changes nothing, because the present one's waiters wait for that.
+type BuildLock struct {
+	Owner   string    // a BuildOwner
+	Waiters []string  // the runners that joined, with the owner's; none if there is no lock
+	Until   time.Time // when the owner's lease ends
+}
+
+// Held tells whether somebody owns the build and is not silent for too long.
+func (l BuildLock) Held(now time.Time) bool { return l.Owner != "" && !l.Until.Before(now) }
+
+// Began tells whether a build was started under the lock. One that names no owner
+// counts as well: the previous release started it.
+func (l BuildLock) Began(b Build) bool {
+	return l.Owner != "" && (b.Owner == l.Owner || b.Owner == "")
+}
+
+// BuildOwner names a runner that owns a build's lock since a time. A runner whose
+// lease ran out may own the next lock too, and is not taken for its earlier self.
+func BuildOwner(runnerID string, since time.Time) string {
+	return BuildOwnerPrefix(runnerID) + strconv.FormatInt(since.UnixMilli(), 10)
+}
+
+// BuildOwnerPrefix begins the names of a runner as the owner of a lock, and no other
+// runner's.
+func BuildOwnerPrefix(runnerID string) string { return runnerID + "@" }
+
+// OwnsBuild tells whether a BuildOwner is the runner.
+func OwnsBuild(owner, runnerID string) bool {
+	return strings.HasPrefix(owner, BuildOwnerPrefix(runnerID))
+}

@@ -1,0 +1,105 @@
+package fleet
+
+import (
+	"fmt"
+	"time"
+)
+
+const (
+	// FailedBuildPause is how long the failure of an image's build answers for the
+	// image: as many jobs as there are with the same mistake cost one build.
+	FailedBuildPause = 10 * time.Minute
+
+	// BackgroundPause is how long the fleet waits before it tries once more to build
+	// an image that no job waits for.
+	BackgroundPause = 6 * time.Hour
+
+	// UnusedImage is how long after its last use an image is kept up to date.
+	UnusedImage = 30 * 24 * time.Hour
+)
+
+// ImageRecord is what the fleet knows of an image: its revision in use, and how the
+// last build that failed did so. The record is made when the first build begins.
+type ImageRecord struct {
+	Tag  string    `json:"tag"` // the spec's
+	Spec ImageSpec `json:"spec"`
+
+	Revision      int       `json:"revision,omitempty"` // of Digest, 0 before the first build
+	Digest        string    `json:"digest,omitempty"`
+	RunnerVersion string    `json:"runner_version,omitempty"` // of GitHub's runner in it
+	BuiltAt       time.Time `json:"built_at,omitzero"`
+	UsedAt        time.Time `json:"used_at,omitzero"` // to a day
+
+	// Outdated is why the revision must not be used any more, "" if it may be.
+	Outdated string `json:"outdated,omitempty"`
+	// Rebuild is why the next revision is wanted while this one serves, "" if it is not.
+	Rebuild string `json:"rebuild,omitempty"`
+
+	Failure *BuildFailure `json:"failure,omitempty"`  // since the revision in use was built
+	BuildID string        `json:"build_id,omitempty"` // of the last build that was heard of
+
+	Version int64 `json:"version"`
+}
+
+// BuildFailure is how a build failed.
+type BuildFailure struct {
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason"`
+}
+
+// Usable tells whether jobs may run in the revision that there is.
+func (r ImageRecord) Usable() bool { return r.Digest != "" && r.Outdated == "" }
+
+// Broken says why the image cannot be had just now, "" if it can or if building it
+// may be tried.
+func (r ImageRecord) Broken(now time.Time) string {
+	if r.Usable() || r.Failure == nil {
+		return ""
+	}
+	again := r.Failure.At.Add(FailedBuildPause)
+	if !now.Before(again) {
+		return ""
+	}
+	return fmt.Sprintf("%s; a job after %s tries again", r.Failure.Reason, again.UTC().Format(time.TimeOnly+" MST"))
+}
+
+// Built is the record after a build has succeeded. One of a revision that there is
+// already, or of an earlier one, changes nothing.
+func (r ImageRecord) Built(b Build, now time.Time) ImageRecord {
+	revision := max(b.Revision, 1) // builds of the release before had no number
+	if r.Digest != "" && revision <= r.Revision {
+		return r
+	}
+	r.Revision, r.Digest, r.RunnerVersion, r.BuiltAt = revision, b.Digest, b.RunnerVersion, now
+	r.Outdated, r.Rebuild, r.Failure = "", "", nil
+	if r.UsedAt.IsZero() {
+		r.UsedAt = now
+	}
+	return r
+}
+
+// Failed is the record after a build has failed.
+func (r ImageRecord) Failed(reason string, now time.Time) ImageRecord {
+	r.Failure = &BuildFailure{At: now, Reason: reason}
+	return r
+}
+
+// WantsRebuild says why the next revision is to be built in the background, "" if it
+// is not, or not yet again. latest is the version of GitHub's runner that images are
+// to have, "" if it is not known.
+func (r ImageRecord) WantsRebuild(latest string, now time.Time) string {
+	switch {
+	case r.Failure != nil && now.Before(r.Failure.At.Add(BackgroundPause)):
+		return ""
+	case r.Rebuild != "":
+		return r.Rebuild
+	case !r.Usable():
+		return ""
+	case latest != "" && r.RunnerVersion != latest:
+		return "runner " + latest + " is out"
+	}
+	return ""
+}
+
+// Unused tells whether no job has wanted the image for long.
+func (r ImageRecord) Unused(now time.Time) bool { return now.Sub(r.UsedAt) > UnusedImage }

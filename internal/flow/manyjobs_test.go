@@ -1,0 +1,172 @@
+//go:build aws
+
+package flow
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// roomy lets fifty jobs wait for an image at once.
+func roomy(p *fleet.Policy) { p.MaxRunners = 60 }
+
+// fifty queues jobs that want one image, and waits until all of them wait for it.
+func (w *world) fifty() (jobs []int64, tag string) {
+	w.t.Helper()
+	for range 50 {
+		jobs = append(jobs, w.github.Queue(job("image:node:22")))
+	}
+	w.await("fifty waiters", func() bool {
+		image, ok := w.nodeImage()
+		if !ok {
+			return false
+		}
+		tag = image.Tag
+		lock, err := w.records.BuildLock(w.t.Context(), tag)
+		return err == nil && len(lock.Waiters) == 50
+	})
+	return jobs, tag
+}
+
+func (w *world) nodeImage() (fleet.ImageRecord, bool) {
+	images, err := w.records.Images(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, image := range images {
+		if image.Spec.Name == "docker.io/library/node:22" {
+			return image, true
+		}
+	}
+	return fleet.ImageRecord{}, false
+}
+
+func (w *world) builds() (n int) {
+	for _, call := range w.proxy.Calls() {
+		if call.Operation == "StartBuild" {
+			n++
+		}
+	}
+	return n
+}
+
+// atGate is how a build ends that waits until it is let go.
+func atGate(status string) (ends func(context.Context) string, let func()) {
+	gate := make(chan struct{})
+	return func(ctx context.Context) string {
+		select {
+		case <-gate:
+			return status
+		case <-ctx.Done():
+			return ""
+		}
+	}, sync.OnceFunc(func() { close(gate) })
+}
+
+func TestFiftyJobsOneBuild(t *testing.T) {
+	w := startWith(t, false, roomy)
+	var let func()
+	w.buildEnds, let = atGate("SUCCEEDED")
+	jobs, tag := w.fifty()
+	let()
+	w.awaitEnd(jobs...)
+	for _, id := range jobs {
+		if run := w.run(id); run.Conclusion != "success" {
+			t.Errorf("run %+v", run)
+		}
+	}
+	if w.builds() != 1 {
+		t.Errorf("%d builds for one image", w.builds())
+	}
+	image, _ := w.nodeImage()
+	if image.Revision != 1 || image.RunnerVersion != "2.336.0" || !image.Usable() {
+		t.Errorf("the record of %s is %+v", tag, image)
+	}
+	w.leftNothing()
+}
+
+func TestFiftyJobsWithABaseThatFails(t *testing.T) {
+	w := startWith(t, false, roomy)
+	var let func()
+	w.buildEnds, let = atGate("FAILED")
+	jobs, _ := w.fifty()
+	let()
+	w.awaitEnd(jobs...)
+	late := w.github.Queue(job("image:node:22"))
+	w.awaitEnd(late)
+	for _, id := range append(jobs, late) {
+		if run := w.run(id); run.Status != fleet.RunFailed || !strings.HasPrefix(run.Reason, fleet.ImageBuildFailed+": ") || !strings.Contains(run.Reason, "phase BUILD") {
+			t.Errorf("run %s: %s", run.Status, run.Reason)
+		}
+	}
+	if w.builds() != 1 {
+		t.Errorf("%d builds for one image", w.builds())
+	}
+	w.leftNothing()
+}
+
+// Nothing is heard of a build any more: a lease later one of those who wait starts
+// another, and what the first one then says changes nothing.
+func TestABuildOfWhichNothingIsHeard(t *testing.T) {
+	w := startWith(t, false, func(p *fleet.Policy) {
+		roomy(p)
+		p.Limits.BuildLease = 20 * time.Second
+	})
+	ends, late := atGate("FAILED")
+	var mu sync.Mutex
+	begun := 0
+	secondEnds, let := atGate("SUCCEEDED")
+	w.buildEnds = func(ctx context.Context) string {
+		mu.Lock()
+		begun++
+		first := begun == 1
+		mu.Unlock()
+		if first {
+			return ends(ctx)
+		}
+		return secondEnds(ctx)
+	}
+	jobs, tag := w.fifty()
+	before, err := w.records.BuildLock(t.Context(), tag)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.await("the second build", func() bool { return w.builds() == 2 })
+	failed := w.heard()
+	late()
+	w.await("the first one's end", func() bool { return w.heard() > failed })
+	if image, _ := w.nodeImage(); image.Failure != nil {
+		t.Errorf("a stale build's end was recorded: %+v", image)
+	}
+	if lock, err := w.records.BuildLock(t.Context(), tag); err != nil || lock.Owner == before.Owner || lock.Owner == "" {
+		t.Errorf("the lock was %+v and is %+v, %v", before, lock, err)
+	}
+	let()
+	w.awaitEnd(jobs...)
+	for _, id := range jobs {
+		if run := w.run(id); run.Conclusion != "success" {
+			t.Errorf("run %+v", run)
+		}
+	}
+	if w.builds() != 2 {
+		t.Errorf("%d builds", w.builds())
+	}
+	w.leftNothing()
+}
+
+// heard is how often dispatch has been invoked.
+func (w *world) heard() (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, name := range w.invoked {
+		if name == "dispatch" {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,68 @@
+package container
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/moby/moby/client"
+)
+
+// HasImage tells whether the engine has an image, by its id or a reference.
+func (e *Engine) HasImage(ctx context.Context, ref string) (bool, error) {
+	_, err := e.client.ImageInspect(ctx, ref)
+	if absent(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for image %s: %w", ref, err)
+	}
+	return true, nil
+}
+
+// ImageLabels are the labels of an image.
+func (e *Engine) ImageLabels(ctx context.Context, ref string) (map[string]string, error) {
+	got, err := e.client.ImageInspect(ctx, ref)
+	if err != nil {
+		return nil, fmt.Errorf("look at image %s: %w", ref, err)
+	}
+	if got.Config == nil {
+		return nil, nil
+	}
+	return got.Config.Labels, nil
+}
+
+// Tag gives an image a further reference.
+func (e *Engine) Tag(ctx context.Context, id, ref string) error {
+	if _, err := e.client.ImageTag(ctx, client.ImageTagOptions{Source: id, Target: ref}); err != nil {
+		return fmt.Errorf("tag image %s as %s: %w", id, ref, err)
+	}
+	return nil
+}
+
+// RemoveImage takes a reference away, and the image with its last one. One that is not
+// there, and one that a container uses, are no errors: the next removal takes the latter.
+func (e *Engine) RemoveImage(ctx context.Context, ref string) error {
+	_, err := e.client.ImageRemove(ctx, ref, client.ImageRemoveOptions{PruneChildren: true})
+	if err != nil && !absent(err) && !isConflict(err) {
+		return fmt.Errorf("remove image %s: %w", ref, err)
+	}
+	return nil
+}
+
+// ImagesTagged are the references that begin so.
+func (e *Engine) ImagesTagged(ctx context.Context, prefix string) ([]string, error) {
+	got, err := e.client.ImageList(ctx, client.ImageListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("list the images of %s: %w", e.name, err)
+	}
+	var found []string
+	for _, image := range got.Items {
+		for _, ref := range image.RepoTags {
+			if strings.HasPrefix(ref, prefix) {
+				found = append(found, ref)
+			}
+		}
+	}
+	return found, nil
+}

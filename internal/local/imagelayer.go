@@ -1,0 +1,95 @@
+package local
+
+import (
+	"archive/tar"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/container"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner"
+)
+
+// runnerLabel is what an image has that the runner is in, by its Dockerfile.
+const runnerLabel = "ecsrunner.runner"
+
+// layer is one build: it puts the runner on top of images.
+type layer struct {
+	*imageBuilder
+	order   fleet.BuildOrder
+	release fleet.RunnerRelease
+	log     io.Writer
+}
+
+// put puts the runner into a base image.
+func (l layer) put(ctx context.Context, base, name string) (id string, err error) {
+	sum := l.release.SHA256[l.order.Spec.Arch]
+	if sum == "" {
+		return "", fmt.Errorf("GitHub gives no checksum of runner %s for %s: set runner_version to another version", l.release.Version, l.order.Spec.Arch)
+	}
+	arch := goArch(l.order.Spec.Arch)
+	args := map[string]string{
+		"BASE_IMAGE": base, "RUNNER_VERSION": l.release.Version, "RUNNER_SHA256": sum,
+		"ARCH": arch, "RUNNER_ARCH": string(l.order.Spec.Arch), "SUDO": fmt.Sprint(l.images.Sudo), "BUILDER_IMAGE": l.images.BuilderImage,
+	}
+	if l.release.Source != "" {
+		args["RUNNER_SOURCE"] = l.release.Source
+	}
+	return l.run(ctx, container.BuildRequest{
+		Dockerfile: "Dockerfile", Args: args, Tag: name, Arch: l.order.Spec.Arch,
+	}, func(w io.Writer) error { return runner.Tar(w, map[string]string{arch: l.images.Entrypoint[arch]}) })
+}
+
+// extra builds an image of the configuration. One that begins from RUNNER_BASE has the
+// runner already; into any other it is put.
+func (l layer) extra(ctx context.Context, name string) (id string, err error) {
+	folder, ok := l.images.Extra[l.order.Spec.Name]
+	if !ok {
+		return "", fmt.Errorf("extra_runner_images has no image of the label %s any more", l.order.Spec.Name)
+	}
+	base, made := l.prefix(l.order.Tag)+"base", l.prefix(l.order.Tag)+"extra"
+	if _, err := l.put(ctx, l.images.BaseImage, base); err != nil {
+		return "", err
+	}
+	id, err = l.run(ctx, container.BuildRequest{
+		Dockerfile: folder.Dockerfile, Args: map[string]string{"RUNNER_BASE": base}, Tag: made, Arch: l.order.Spec.Arch,
+	}, func(w io.Writer) error { return tarFolder(w, folder.Dir) })
+	if err != nil {
+		return "", err
+	}
+	labels, err := l.engine.ImageLabels(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	if labels[runnerLabel] == "true" {
+		return id, l.engine.Tag(ctx, id, name)
+	}
+	return l.put(ctx, made, name)
+}
+
+// run builds from a context that is written while the engine reads it.
+func (l layer) run(ctx context.Context, request container.BuildRequest, fill func(io.Writer) error) (string, error) {
+	from, to := io.Pipe()
+	go func() { to.CloseWithError(fill(to)) }()
+	defer from.Close()
+	request.Context, request.Output, request.Network = from, l.log, l.images.Network
+	request.Labels = map[string]string{"ecsrunner.fleet": l.fleetName, "ecsrunner.image": l.order.Tag}
+	return l.engine.Build(ctx, request)
+}
+
+// tarFolder writes a folder as a build's context.
+func tarFolder(w io.Writer, dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("read the folder of an image: %w", err)
+	}
+	defer root.Close()
+	archive := tar.NewWriter(w)
+	if err := archive.AddFS(root.FS()); err != nil {
+		return fmt.Errorf("read the folder %s of an image: %w", filepath.Base(dir), err)
+	}
+	return archive.Close()
+}

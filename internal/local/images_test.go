@@ -1,0 +1,299 @@
+package local_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/container"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim"
+)
+
+// yard is a container engine that only builds: each build waits until it is let go.
+type yard struct {
+	mu       sync.Mutex
+	requests []container.BuildRequest
+	says     error
+	let      chan struct{}
+}
+
+func newYard() *yard { return &yard{let: make(chan struct{})} }
+
+func (y *yard) build(ctx context.Context, request container.BuildRequest) (string, error) {
+	_, _ = io.Copy(io.Discard, request.Context)
+	fmt.Fprintln(request.Output, "building for", request.Args["BASE_IMAGE"])
+	y.mu.Lock()
+	y.requests = append(y.requests, request)
+	id, let := fmt.Sprintf("sha256:%064d", len(y.requests)), y.let
+	y.mu.Unlock()
+	select {
+	case <-let:
+		return id, y.says // which was written before
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+// bases are the base images of the builds, in their order.
+func (y *yard) bases() (bases []string) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	for _, r := range y.requests {
+		bases = append(bases, r.Args["BASE_IMAGE"])
+	}
+	return bases
+}
+
+// open lets all builds end, those to come at once.
+func (y *yard) open(says error) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	y.says = says
+	close(y.let)
+}
+
+// withImages is a fleet that builds images in the yard. The sweep is left out where it
+// would build by itself.
+func withImages(t *testing.T, y *yard, options ...option) *world {
+	return newWorld(t, append([]option{func(c *local.Config, s *sim.Config) {
+		c.BuildsOn(local.TestEngine{Builds: y.build})
+		c.Policy.RunnerVersion, c.Policy.MaxRunners = fleet.LatestRunner, 60
+		c.SweepEvery = time.Hour
+		s.RunnerArchives = map[string][]byte{"x64": []byte("archive"), "arm64": []byte("archive")}
+	}}, options...)...)
+}
+
+func (w *world) lockOf(tag string) fleet.BuildLock {
+	w.t.Helper()
+	lock, err := w.fleet.Source().BuildLock(context.Background(), tag)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return lock
+}
+
+// node is what jobs with the label image:node:22 run in.
+func (w *world) node() fleet.ImageSpec {
+	w.t.Helper()
+	spec, err := w.config.Policy.ImageNamed("node:22", fleet.X64)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return spec
+}
+
+const nodeImage = "docker.io/library/node:22"
+
+// onlyNode are the builds that jobs asked for, beside the base image's.
+func onlyNode(bases []string) []string {
+	return slices.DeleteFunc(bases, func(base string) bool { return base != nodeImage })
+}
+
+func TestFiftyJobsOneBuild(t *testing.T) {
+	y := newYard()
+	w := withImages(t, y)
+	var jobs []int64
+	for range 50 {
+		jobs = append(jobs, w.github.Queue(job("image:node:22")))
+	}
+	w.await("all wait", func() bool { return len(w.lockOf(w.node().Tag()).Waiters) == 50 })
+	y.open(nil)
+	w.awaitEnd(jobs...)
+	for _, id := range jobs {
+		if run := w.run(id); run.Conclusion != "success" {
+			t.Errorf("%s: %s %s %s", run.RunID, run.Status, run.Conclusion, run.Reason)
+		}
+	}
+	if built := onlyNode(y.bases()); len(built) != 1 {
+		t.Errorf("builds of %q", built)
+	}
+	if lock := w.lockOf(w.node().Tag()); lock.Owner != "" {
+		t.Errorf("the lock is left: %+v", lock)
+	}
+	args := y.requests[slices.Index(y.bases(), nodeImage)].Args
+	want := map[string]string{"RUNNER_VERSION": "2.336.0", "ARCH": "amd64", "BASE_IMAGE": nodeImage, "SUDO": "false", "BUILDER_IMAGE": ""}
+	for name, value := range want {
+		if args[name] != value {
+			t.Errorf("argument %s is %q, want %q", name, args[name], value)
+		}
+	}
+	if len(args["RUNNER_SHA256"]) != 64 || !strings.HasSuffix(args["RUNNER_SOURCE"], "/actions/runner/releases/download") {
+		t.Errorf("the download is %v", args)
+	}
+}
+
+func TestFiftyJobsWithABaseThatFails(t *testing.T) {
+	const why = "the base image is built on musl, and GitHub's runner needs glibc"
+	y := newYard()
+	w := withImages(t, y)
+	var jobs []int64
+	for range 50 {
+		jobs = append(jobs, w.github.Queue(job("image:node:22")))
+	}
+	w.await("all wait", func() bool { return len(w.lockOf(w.node().Tag()).Waiters) == 50 })
+	y.open(errors.New(why))
+	w.awaitEnd(jobs...)
+	late := w.github.Queue(job("image:node:22"))
+	w.awaitEnd(late)
+	for _, id := range append(jobs, late) {
+		if run := w.run(id); run.Status != fleet.RunFailed || !strings.HasPrefix(run.Reason, fleet.ImageBuildFailed+": "+why) {
+			t.Errorf("%s: %s: %s", run.RunID, run.Status, run.Reason)
+		}
+	}
+	if built := onlyNode(y.bases()); len(built) != 1 {
+		t.Errorf("builds of %q", built)
+	}
+	image, err := report.ShowImage(t.Context(), w.fleet.Source(), w.node().Tag(), time.Now())
+	if err != nil || image.Status != report.ImageFailed || image.Reason() != why {
+		t.Errorf("the image is shown as %+v, %v", image, err)
+	}
+	log, err := os.ReadFile(local.BuildLogPath(w.dir, image.BuildID))
+	if err != nil || string(log) != "building for "+nodeImage+"\necsrunner: "+why+"\n" {
+		t.Errorf("the build's log is %q, %v", log, err)
+	}
+}
+
+// A build dies with the fleet's process. The next one starts it again, and nobody waits
+// for a lease.
+func TestABuildIsTakenUp(t *testing.T) {
+	y := newYard()
+	w := withImages(t, y)
+	var jobs []int64
+	for range 5 {
+		jobs = append(jobs, w.github.Queue(job("image:node:22")))
+	}
+	w.await("all wait", func() bool { return len(w.lockOf(w.node().Tag()).Waiters) == 5 })
+	w.await("it is being built", func() bool { return len(onlyNode(y.bases())) == 1 })
+	owner := w.lockOf(w.node().Tag()).Owner
+	w.stop(time.Minute)
+	w.start()
+	w.await("it is built again", func() bool { return len(onlyNode(y.bases())) == 2 })
+	if lock := w.lockOf(w.node().Tag()); lock.Owner != owner {
+		t.Errorf("the lock is %+v, and was %s's", lock, owner)
+	}
+	y.open(nil)
+	w.awaitEnd(jobs...)
+	for _, id := range jobs {
+		if run := w.run(id); run.Conclusion != "success" {
+			t.Errorf("%s: %s %s %s", run.RunID, run.Status, run.Conclusion, run.Reason)
+		}
+	}
+}
+
+// What the configuration names is there before a job wants it.
+func TestTheBaseImageIsBuiltAtOnce(t *testing.T) {
+	y := newYard()
+	y.open(nil)
+	w := withImages(t, y)
+	w.await("the base image", func() bool { return w.imageCalled("base").Status == report.ImageReady })
+	image := w.imageCalled("base")
+	if image.Revision != 1 || image.RunnerVersion != "2.336.0" {
+		t.Errorf("the base image is %+v", image)
+	}
+}
+
+func (w *world) imageCalled(name string) report.Image {
+	w.t.Helper()
+	images, err := report.Images(context.Background(), w.fleet.Source(), time.Now())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, i := range images {
+		if i.Image == name {
+			return i
+		}
+	}
+	return report.Image{}
+}
+
+// A new version of the runner makes a new revision while the old one serves.
+func TestANewRunnerVersion(t *testing.T) {
+	y := newYard()
+	y.open(nil)
+	w := withImages(t, y)
+	w.await("the base image", func() bool { return w.imageCalled("base").Revision == 1 })
+
+	next := newYard()
+	w.config.BuildsOn(local.TestEngine{Builds: next.build})
+	w.stop(time.Minute)
+	w.start()
+	w.github.Release("2.337.0")
+	if _, err := local.RefreshImages(t.Context(), w.dir, false); err != nil {
+		t.Fatal(err)
+	}
+	w.await("the next revision is being built", func() bool { return len(next.bases()) == 1 && w.imageCalled("base").Building })
+	id := w.github.Queue(job())
+	w.awaitEnd(id)
+	if run := w.run(id); run.Conclusion != "success" || w.imageCalled("base").Revision != 1 {
+		t.Errorf("while it is built a job ends as %s in %+v", run.Conclusion, w.imageCalled("base"))
+	}
+	next.open(nil)
+	w.await("the next revision", func() bool { return w.imageCalled("base").Revision == 2 })
+	if i := w.imageCalled("base"); i.RunnerVersion != "2.337.0" {
+		t.Errorf("the base image is %+v", i)
+	}
+}
+
+func TestOperatorsOfImages(t *testing.T) {
+	y := newYard()
+	y.open(nil)
+	w := withImages(t, y)
+	w.await("the base image", func() bool { return w.imageCalled("base").Revision == 1 })
+
+	before, err := local.BuildImage(t.Context(), w.dir, w.node())
+	if err != nil || before.Revision != 0 {
+		t.Fatalf("build: %+v, %v", before, err)
+	}
+	name := "image:" + nodeImage
+	w.await("it is built", func() bool { return w.imageCalled(name).Revision == 1 })
+	if _, err := local.RefreshImages(t.Context(), w.dir, true); err != nil {
+		t.Fatal(err)
+	}
+	w.await("all are built anew", func() bool { return w.imageCalled(name).Revision == 2 && w.imageCalled("base").Revision == 2 })
+	if removed, err := local.RemoveImage(t.Context(), w.dir, w.node().Tag()); err != nil || removed.Revision != 2 {
+		t.Errorf("remove: %+v, %v", removed, err)
+	}
+	if i := w.imageCalled(name); i.Tag != "" {
+		t.Errorf("it is still there: %+v", i)
+	}
+	if _, err := local.RemoveImage(t.Context(), w.dir, "0123"); err == nil || !strings.Contains(err.Error(), "no image has the tag 0123") {
+		t.Errorf("remove what is not there: %v", err)
+	}
+	if _, err := local.Pause(t.Context(), w.dir, "maintenance"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := local.BuildImage(t.Context(), w.dir, w.node()); err == nil || !strings.Contains(err.Error(), "is paused (maintenance)") {
+		t.Errorf("build while paused: %v", err)
+	}
+}
+
+func TestAFleetOfProcessesHasNoImages(t *testing.T) {
+	w := newWorld(t, func(c *local.Config, _ *sim.Config) { c.ImagesByName = false })
+	id := w.github.Queue(job("image:node:22"))
+	w.await("refused", func() bool { return w.run(id).Status == fleet.RunRefused })
+	const says = "runs jobs as plain processes, which have no images"
+	if run := w.run(id); !strings.Contains(run.Reason, says) {
+		t.Errorf("the reason is %s", run.Reason)
+	}
+	spec := fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: nodeImage, Arch: fleet.X64}
+	if _, err := local.BuildImage(t.Context(), w.dir, spec); err == nil || !strings.Contains(err.Error(), says) {
+		t.Errorf("build: %v", err)
+	}
+	if _, err := local.RemoveImage(t.Context(), w.dir, "0123"); err == nil || !strings.Contains(err.Error(), says) {
+		t.Errorf("remove: %v", err)
+	}
+	w.stop(time.Minute)
+	if _, err := local.BuildImage(t.Context(), w.dir, spec); !errors.Is(err, local.ErrNotRunning) {
+		t.Errorf("build without a fleet: %v", err)
+	}
+}

@@ -1,0 +1,122 @@
+package operate
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
+)
+
+// images are the image records and the locks on builds.
+type images interface {
+	lifecycle.Images
+	Images(ctx context.Context) ([]fleet.ImageRecord, error)
+	DeleteImage(ctx context.Context, tag string) error
+}
+
+// registry is where the images are.
+type registry interface {
+	// Remove deletes all revisions of an image. Those that are gone are no error.
+	Remove(ctx context.Context, tag string) error
+}
+
+// cursors keep what the sweep goes by.
+type cursors interface {
+	PutCursor(ctx context.Context, name, value string) error
+}
+
+// byOperator is why an image is built that an operator asked for.
+const byOperator = "an operator asked for it"
+
+// BuildImage asks for the next revision of an image, which the sweep starts within a
+// minute, and forgets that a build of it has failed. The revision that there is serves
+// meanwhile. A fleet that is paused builds nothing, and says so.
+func (o Operator) BuildImage(ctx context.Context, spec fleet.ImageSpec) (fleet.ImageRecord, error) {
+	capacity, err := o.Fleet.Records.Capacity(ctx)
+	if err != nil {
+		return fleet.ImageRecord{}, fmt.Errorf("read whether fleet %s is paused: %w", o.Fleet.Name, err)
+	}
+	if capacity.Paused != "" {
+		return fleet.ImageRecord{}, fmt.Errorf("fleet %s is paused (%s) and builds nothing: resume it with `ecsrunner resume`", o.Fleet.Name, capacity.Paused)
+	}
+	record, err := lifecycle.ChangeImage(ctx, o.Images, spec.Tag(), func(r fleet.ImageRecord) (fleet.ImageRecord, bool) {
+		r.Spec, r.Rebuild, r.Failure = spec, byOperator, nil
+		if r.UsedAt.IsZero() {
+			r.UsedAt = o.Fleet.Now()
+		}
+		return r, true
+	})
+	if err != nil {
+		return record, fmt.Errorf("ask for the image %s: %w", spec, err)
+	}
+	return record, nil
+}
+
+// ErrNoImage says that an image is not known.
+type ErrNoImage struct{ Tag string }
+
+func (e ErrNoImage) Error() string {
+	return fmt.Sprintf("no image has the tag %s: `ecsrunner images list` lists those there are", e.Tag)
+}
+
+// RemoveImage deletes an image with all its revisions, and forgets it. Runners that run
+// in it go on. The next job that wants it has it built, and the sweep one that the
+// configuration names.
+func (o Operator) RemoveImage(ctx context.Context, tag string) (fleet.ImageRecord, error) {
+	record, ok, err := o.Images.Image(ctx, tag)
+	if err != nil {
+		return record, fmt.Errorf("read image %s: %w", tag, err)
+	}
+	if !ok {
+		return record, ErrNoImage{tag}
+	}
+	lock, err := o.Images.BuildLock(ctx, tag)
+	if err != nil {
+		return record, fmt.Errorf("read whether image %s is being built: %w", tag, err)
+	}
+	if lock.Held(o.Fleet.Now()) {
+		return record, fmt.Errorf("image %s is being built: remove it when that has ended, by %s at the latest", record.Spec, lock.Until.UTC().Format(time.TimeOnly+" MST"))
+	}
+	// The record goes first: one without an image would have jobs look for it.
+	if err := o.Images.DeleteImage(ctx, tag); err != nil {
+		return record, fmt.Errorf("forget image %s: %w", tag, err)
+	}
+	if err := o.Registry.Remove(ctx, tag); err != nil {
+		return record, fmt.Errorf("delete the revisions of image %s: %w", tag, err)
+	}
+	return record, nil
+}
+
+// RefreshResult says what RefreshImages did.
+type RefreshResult struct {
+	FleetName string   `json:"fleet_name"`
+	Images    []string `json:"images"` // whose next revision was asked for
+}
+
+// RefreshImages has the sweep ask GitHub for its latest runner now, which then builds
+// what is behind it. With all it builds the next revision of every image that jobs have
+// used lately, so that each begins with its base image as that is now.
+func (o Operator) RefreshImages(ctx context.Context, all bool) (RefreshResult, error) {
+	result := RefreshResult{FleetName: o.Fleet.Name, Images: []string{}}
+	if all {
+		records, err := o.Images.Images(ctx)
+		if err != nil {
+			return result, fmt.Errorf("list the images: %w", err)
+		}
+		for _, r := range records {
+			if r.Digest == "" || r.Unused(o.Fleet.Now()) {
+				continue
+			}
+			if _, err := o.BuildImage(ctx, r.Spec); err != nil {
+				return result, err
+			}
+			result.Images = append(result.Images, r.Tag)
+		}
+	}
+	if err := o.Cursors.PutCursor(ctx, lifecycle.RunnerReleaseCursor, ""); err != nil {
+		return result, fmt.Errorf("have the fleet ask for GitHub's latest runner: %w", err)
+	}
+	return result, nil
+}

@@ -1,0 +1,104 @@
+package runner
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// Folder is a Dockerfile of extra_runner_images, with the folder that is its context.
+type Folder struct{ Dir, Dockerfile string }
+
+// Inputs are all that images are made from, beside the base images that jobs name.
+type Inputs struct {
+	BaseImage  string // what the base image is made from
+	Sudo       bool
+	Archs      []fleet.Arch
+	Entrypoint map[fleet.Arch]string // hashes of the entrypoint's programs
+	Extra      map[string]Folder     // by label
+}
+
+// sourceDigits are enough to tell the sources of one fleet's images apart; a Lambda
+// function's environment has room for no more.
+const sourceDigits = 16
+
+// Sources are the Source of every kind of image, by fleet.SourceOf: the same inputs have
+// the same everywhere, and whatever ends up in an image changes it. Of a folder count the
+// names, the contents, whether a file may be executed, and where links lead; not times,
+// owners or where it is. A .dockerignore is a file like any other.
+func Sources(in Inputs) (map[string]string, error) {
+	sources := map[string]string{}
+	for _, arch := range in.Archs {
+		common := digest("dockerfile", dockerfile, "install", install, "sudo", fmt.Sprint(in.Sudo), "arch", string(arch), "entrypoint", in.Entrypoint[arch])
+		sources[fleet.SourceOf(fleet.OnDemandImage, "", arch)] = common
+		base := digest("common", common, "base", in.BaseImage)
+		sources[fleet.SourceOf(fleet.BaseImage, "", arch)] = base
+		for _, label := range slices.Sorted(maps.Keys(in.Extra)) {
+			folder, err := hashFolder(in.Extra[label])
+			if err != nil {
+				return nil, fmt.Errorf("extra_runner_images.%s: %w", label, err)
+			}
+			sources[fleet.SourceOf(fleet.ExtraImage, label, arch)] = digest("base", base, "dockerfile", in.Extra[label].Dockerfile, "folder", folder)
+		}
+	}
+	return sources, nil
+}
+
+func digest(parts ...string) string {
+	h := sha256.New()
+	write(h, parts...)
+	return hex.EncodeToString(h.Sum(nil))[:sourceDigits]
+}
+
+// write hashes texts, each with its length, so that no two lists of texts look alike.
+func write(h hash.Hash, parts ...string) {
+	for _, part := range parts {
+		fmt.Fprintf(h, "%d:%s,", len(part), part)
+	}
+}
+
+// hashFolder hashes a context, in the order of its names.
+func hashFolder(f Folder) (string, error) {
+	if info, err := os.Stat(filepath.Join(f.Dir, f.Dockerfile)); err != nil || !info.Mode().IsRegular() {
+		return "", fmt.Errorf("there is no Dockerfile %s", filepath.Join(f.Dir, f.Dockerfile))
+	}
+	h := sha256.New()
+	err := filepath.WalkDir(f.Dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(f.Dir, path)
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		name = filepath.ToSlash(name)
+		switch {
+		case info.Mode()&fs.ModeSymlink != 0:
+			target, err := os.Readlink(path)
+			write(h, "link", name, target)
+			return err
+		case !info.Mode().IsRegular():
+			return fmt.Errorf("%s is neither a file nor a link, and cannot be built from", path)
+		}
+		content, err := os.ReadFile(path)
+		write(h, "file", name, fmt.Sprint(info.Mode()&0o111 != 0), string(content))
+		return err
+	})
+	if err != nil {
+		return "", errors.Join(errors.New("its folder cannot be read"), err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}

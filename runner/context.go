@@ -23,6 +23,9 @@ var Buildspec string
 //go:embed Dockerfile
 var dockerfile string
 
+//go:embed Dockerfile.again
+var again string
+
 //go:embed build.sh
 var build string
 
@@ -41,9 +44,12 @@ func WriteContext(dir string) error {
 	return nil
 }
 
+// Again is the Dockerfile that makes a runner image of one that was built from one.
+const Again = "Dockerfile.again"
+
 // Context is the build's files by name.
 func Context() map[string]string {
-	return map[string]string{"Dockerfile": dockerfile, "build.sh": build, "install.sh": install}
+	return map[string]string{"Dockerfile": dockerfile, Again: again, "build.sh": build, "install.sh": install}
 }
 
 // Tar writes the context of an engine that builds the Dockerfile by itself: that, what it
@@ -58,7 +64,7 @@ func Tar(w io.Writer, entrypoint map[string]string) error {
 		_, err := io.Copy(archive, content)
 		return err
 	}
-	for _, name := range []string{"Dockerfile", "install.sh"} {
+	for _, name := range []string{"Dockerfile", Again, "install.sh"} {
 		text := Context()[name]
 		if err := add(name, 0o644, int64(len(text)), strings.NewReader(text)); err != nil {
 			return fmt.Errorf("pack the build's %s: %w", name, err)

@@ -47,7 +47,7 @@ func Sources(in Inputs) (map[string]string, error) {
 			if err != nil {
 				return nil, fmt.Errorf("extra_runner_images.%s: %w", label, err)
 			}
-			sources[fleet.SourceOf(fleet.ExtraImage, label, arch)] = digest("base", base, "dockerfile", in.Extra[label].Dockerfile, "folder", folder)
+			sources[fleet.SourceOf(fleet.ExtraImage, label, arch)] = digest("base", base, "again", again, "dockerfile", in.Extra[label].Dockerfile, "folder", folder)
 		}
 	}
 	return sources, nil

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"maps"
 	"os"
 	"path"
@@ -25,7 +26,7 @@ func (p Props) Check() error {
 	if p.Config.FleetName == "" {
 		return errors.New("props have no configuration; FromEnvironment, Load and Parse make one")
 	}
-	if n := len(policyJSON(p.Config)); n > mostPolicy {
+	if n := len(policyJSON(p.Config, someSources(p.Config))); n > mostPolicy {
 		problems = append(problems, fmt.Errorf("github_repo, fleet_labels, extra_runner_images, allowed_registries: together %d bytes, and a function's environment has room for %d; list fewer or shorten them", n, mostPolicy))
 	}
 	if p.VPC == nil && p.Subnets != nil {
@@ -69,12 +70,26 @@ func (p Props) dockerfile(label string) string {
 
 // policyJSON is what the functions are told of the configuration. The classes are
 // in a parameter, where they can be changed without a deployment.
-func policyJSON(c Config) string {
+func policyJSON(c Config, sources map[string]string) string {
 	policy := c.Policy()
+	policy.ImageSources = sources
 	policy.Classes = nil
 	encoded, err := json.Marshal(policy)
 	if err != nil {
 		panic(err) // a plain struct: it marshals or a test fails
 	}
 	return string(encoded)
+}
+
+// someSources are as long as those of the images will be.
+func someSources(c Config) map[string]string {
+	sources := map[string]string{}
+	for _, arch := range archs(c) {
+		const source = "0123456789abcdef"
+		sources[fleet.SourceOf(fleet.BaseImage, "", arch)], sources[fleet.SourceOf(fleet.OnDemandImage, "", arch)] = source, source
+		for label := range c.ExtraRunnerImages {
+			sources[fleet.SourceOf(fleet.ExtraImage, label, arch)] = source
+		}
+	}
+	return sources
 }

@@ -20,7 +20,7 @@ func variables() map[string][]string {
 		"webhook":                {policy, classes, deployment.EnvWebhookSecret, deployment.EnvWebhookSecretPrevious, bus},
 		"dispatch":               {policy, table, machine, cluster, gitHub, pat, project},
 		"claim":                  {policy, table, gitHub, pat, claimKey},
-		"sweep":                  {policy, classes, table, machine, cluster, bus, gitHub, pat, project, deployment.EnvFailedEvents},
+		"sweep":                  {policy, classes, table, machine, cluster, bus, gitHub, pat, project, repository, deployment.EnvFailedEvents},
 		"validate":               {policy, classes, table, machine, cluster, gitHub, pat},
 		"resolveimage":           {table, repository},
 		"buildimage":             {policy, table, project},

@@ -5,10 +5,12 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 )
 
 // logFolder is in front of a fleet's log groups.
-const logFolder = "/ecsrunner/"
+const logFolder = deployment.LogFolder
 
 // vendedFolder is in front of log groups that API Gateway and Step Functions write
 // to: for those of another name the account's one policy for log deliveries would

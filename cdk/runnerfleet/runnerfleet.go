@@ -89,7 +89,7 @@ func New(scope constructs.Construct, id string, props Props) Fleet {
 	stateMachineARN := nameStateMachine(fleet, c, things)
 
 	functions := newFunctions(fleet, c, shop, things, events, environment{
-		policy: policyJSON(c), classSizes: classSizes, table: table.TableName(), stateMachine: stateMachineARN,
+		policy: policyJSON(c, images.sources), classSizes: classSizes, table: table.TableName(), stateMachine: stateMachineARN,
 		bus: events.bus.EventBusName(), failedEvents: events.failed.QueueUrl(), gitHubURL: jsii.String(c.GitHubURL), apiURL: api.AttrApiEndpoint(),
 		cluster: tasks.arn, executionRole: execution.RoleArn(), taskRole: task.RoleArn(), runners: tasks.logs.LogGroupName(),
 		secrets: secrets, images: images, network: network,

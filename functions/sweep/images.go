@@ -53,7 +53,10 @@ func (s *sweep) images(ctx context.Context) error {
 		known[r.Tag] = r
 	}
 	standing := map[string]bool{}
-	b := background{sweep: s, release: release}
+	b := background{sweep: s, release: release, runner: release.Version}
+	if pinned := s.Policy.RunnerVersion; pinned != fleet.LatestRunner {
+		b.runner = pinned
+	}
 	failed := []error{releaseErr}
 	for _, spec := range s.Policy.StandingImages() {
 		standing[spec.Tag()] = true
@@ -76,6 +79,7 @@ func (s *sweep) isCurrent(spec fleet.ImageSpec) bool {
 type background struct {
 	*sweep
 	release fleet.RunnerRelease
+	runner  string // the version that images are to have, "" if it is not known
 	started int
 	full    bool // the builder takes no more just now
 }
@@ -96,7 +100,7 @@ func (b *background) missing(ctx context.Context, spec fleet.ImageSpec, r fleet.
 // outdated has the next revision of an image built while this one serves. One that no
 // job has used for long is left until a job wants it, and then is not used any more.
 func (b *background) outdated(ctx context.Context, r fleet.ImageRecord) error {
-	why := r.WantsRebuild(b.release.Version, b.now)
+	why := r.WantsRebuild(b.runner, b.now)
 	if why == "" {
 		return nil
 	}

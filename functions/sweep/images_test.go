@@ -83,6 +83,10 @@ func TestImagesBuiltInTheBackground(t *testing.T) {
 			w.Images.Have(standing(*h), "sha256:1")
 			w.GitHub.Latest, h.Policy.RunnerVersion = fleet.RunnerRelease{Version: "2.336.0"}, "2.330.0"
 		}, nil},
+		"another version is pinned now": {func(w *world, h *sweep.Handler) {
+			w.Images.Have(standing(*h), "sha256:1")
+			h.Policy.RunnerVersion = "2.329.0"
+		}, []string{"v1 2"}},
 		"a new runner is out, and an image is not used": {func(w *world, h *sweep.Handler) {
 			w.Images.Have(node, "sha256:2")
 			w.Pass(fleet.UnusedImage + time.Second)
@@ -127,7 +131,7 @@ func TestAnUnusedImageIsLeft(t *testing.T) {
 	w.Images.Have(standing(h), "sha256:1")
 	w.GitHub.Latest = fleet.RunnerRelease{Version: "2.336.0"}
 	built(t, w, h)
-	if r, _, _ := w.Images.Image(t.Context(), node.Tag()); r.Usable() || r.Outdated != "runner 2.336.0 is out" {
+	if r, _, _ := w.Images.Image(t.Context(), node.Tag()); r.Usable() || r.Outdated != "it is to have runner 2.336.0" {
 		t.Errorf("the record is %+v", r)
 	}
 }

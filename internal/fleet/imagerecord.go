@@ -85,9 +85,9 @@ func (r ImageRecord) Failed(reason string, now time.Time) ImageRecord {
 }
 
 // WantsRebuild says why the next revision is to be built in the background, "" if it
-// is not, or not yet again. latest is the version of GitHub's runner that images are
-// to have, "" if it is not known.
-func (r ImageRecord) WantsRebuild(latest string, now time.Time) string {
+// is not, or not yet again. runner is the version of GitHub's runner that images are to
+// have, "" if it is not known.
+func (r ImageRecord) WantsRebuild(runner string, now time.Time) string {
 	switch {
 	case r.Failure != nil && now.Before(r.Failure.At.Add(BackgroundPause)):
 		return ""
@@ -95,8 +95,8 @@ func (r ImageRecord) WantsRebuild(latest string, now time.Time) string {
 		return r.Rebuild
 	case !r.Usable():
 		return ""
-	case latest != "" && r.RunnerVersion != latest:
-		return "runner " + latest + " is out"
+	case runner != "" && r.RunnerVersion != runner:
+		return "it is to have runner " + runner
 	}
 	return ""
 }

@@ -62,9 +62,9 @@ func TestWhenAnImageIsRebuilt(t *testing.T) {
 	}{
 		"the runner is the latest":               {ready(), "2.335.0", 0, ""},
 		"the latest is not known":                {ready(), "", 0, ""},
-		"a later one is out":                     {ready(), "2.336.0", 0, "runner 2.336.0 is out"},
+		"a later one is out":                     {ready(), "2.336.0", 0, "it is to have runner 2.336.0"},
 		"it failed a while ago":                  {ready().Failed("musl", noon), "2.336.0", fleet.BackgroundPause - 1, ""},
-		"it failed long ago":                     {ready().Failed("musl", noon), "2.336.0", fleet.BackgroundPause, "runner 2.336.0 is out"},
+		"it failed long ago":                     {ready().Failed("musl", noon), "2.336.0", fleet.BackgroundPause, "it is to have runner 2.336.0"},
 		"somebody asked":                         {wanted, "2.335.0", 0, "an operator asked for it"},
 		"somebody asked for the first":           {fleet.ImageRecord{Rebuild: "an operator asked for it"}, "", 0, "an operator asked for it"},
 		"a job will have it built":               {outdated, "2.336.0", 0, ""},

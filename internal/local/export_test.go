@@ -23,4 +23,3 @@ func (TestEngine) ImageLabels(context.Context, string) (map[string]string, error
 func (TestEngine) HasImage(context.Context, string) (bool, error)                 { return true, nil }
 func (TestEngine) RemoveImage(context.Context, string) error                      { return nil }
 func (TestEngine) ImagesTagged(context.Context, string) ([]string, error)         { return nil, nil }
-func (TestEngine) Tag(context.Context, string, string) error                      { return nil }

@@ -37,7 +37,6 @@ type builderEngine interface {
 	HasImage(ctx context.Context, id string) (bool, error)
 	RemoveImage(ctx context.Context, ref string) error
 	ImagesTagged(ctx context.Context, prefix string) ([]string, error)
-	Tag(ctx context.Context, id, ref string) error
 }
 
 // imageBuilder builds images in the container engine of this machine, and tells of its
@@ -207,7 +206,7 @@ func (b *imageBuilder) inTurn(ctx context.Context, order fleet.BuildOrder, id st
 // build makes one image and returns its id in the engine.
 func (b *imageBuilder) build(ctx context.Context, order fleet.BuildOrder, log io.Writer) (digest, version string, err error) {
 	release := order.Release
-	if release.Version == "" {
+	if len(release.SHA256) == 0 {
 		if release, err = b.release(ctx); err != nil {
 			return "", "", err
 		}

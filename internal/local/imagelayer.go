@@ -44,7 +44,8 @@ func (l layer) put(ctx context.Context, base, name string) (id string, err error
 }
 
 // extra builds an image of the configuration. One that begins from RUNNER_BASE has the
-// runner already; into any other it is put.
+// runner already, and may have left another user or entrypoint behind; into any other the
+// runner is put.
 func (l layer) extra(ctx context.Context, name string) (id string, err error) {
 	folder, ok := l.images.Extra[l.order.Spec.Name]
 	if !ok {
@@ -64,10 +65,12 @@ func (l layer) extra(ctx context.Context, name string) (id string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if labels[runnerLabel] == "true" {
-		return id, l.engine.Tag(ctx, id, name)
+	if labels[runnerLabel] != "true" {
+		return l.put(ctx, made, name)
 	}
-	return l.put(ctx, made, name)
+	return l.run(ctx, container.BuildRequest{
+		Dockerfile: runner.Again, Args: map[string]string{"BASE_IMAGE": made}, Tag: name, Arch: l.order.Spec.Arch,
+	}, func(w io.Writer) error { return runner.Tar(w, nil) })
 }
 
 // run builds from a context that is written while the engine reads it.

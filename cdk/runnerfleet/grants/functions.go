@@ -18,7 +18,10 @@ func functions() map[string][]Statement {
 		},
 		"dispatch": join(
 			records("GetItem", "PutItem", "UpdateItem", "DeleteItem"), launch(), end(), signal("Success", "Failure", "Heartbeat"),
-			[]Statement{allow("AWS hands on what dispatch failed to do", FailedEvents, "sqs:SendMessage").implied()},
+			[]Statement{
+				allow("the end of a failed build's log says why", BuildLogs, "logs:GetLogEvents"),
+				allow("AWS hands on what dispatch failed to do", FailedEvents, "sqs:SendMessage").implied(),
+			},
 		),
 		"claim": join(
 			records("GetItem", "PutItem"), gitHub(), signal("Heartbeat"),
@@ -27,7 +30,7 @@ func functions() map[string][]Statement {
 		"sweep": join(
 			records("GetItem", "PutItem", "UpdateItem", "DeleteItem"), launch(), end(), signal("Success", "Failure", "Heartbeat"),
 			[]Statement{
-				allow("open runners are listed in the table itself, unfinished runs and runners by an index", Table, "dynamodb:Query").and(Table + "/index/unfinished"),
+				allow("open runners are listed in the table itself, unfinished runs and runners and the images by an index", Table, "dynamodb:Query").and(Table + "/index/unfinished").and(Table + "/index/newest"),
 				allow("runners whose execution has ended are closed", Executions, "states:DescribeExecution"),
 				allow("runs whose policy is asked again need the class sizes", ClassSizes, "ssm:GetParameter"),
 				allow("lost events are put again", Bus, "events:PutEvents"),
@@ -37,19 +40,21 @@ func functions() map[string][]Statement {
 				allow("unused task definitions are found and deregistered; ECS has no resources for these", All,
 					"ecs:ListTaskDefinitionFamilies", "ecs:ListTaskDefinitions", "ecs:DescribeTaskDefinition", "ecs:DeregisterTaskDefinition"),
 				allow("deregistered task definitions are deleted", TaskDefinitions, "ecs:DeleteTaskDefinitions"),
+				published(),
+				allow("images that no job waits for are built by these projects", Projects, "codebuild:StartBuild"),
 				allow("AWS hands on a sweep that failed", MissedSweeps, "sqs:SendMessage").implied(),
 			},
+			noForeignCode(),
 		),
 		"validate": join(
 			records("GetItem", "PutItem"), launch(), end(), signal("Success", "Failure"),
 			[]Statement{allow("admission needs the class sizes", ClassSizes, "ssm:GetParameter")},
 		),
 		"resolveimage": join(
-			records("GetItem"),
-			[]Statement{allow("an image that was deleted is missing", Repository, "ecr:BatchGetImage")},
+			records("GetItem", "PutItem"), []Statement{published()},
 		),
 		"buildimage": join(
-			records("GetItem", "PutItem", "UpdateItem"), signal("Success", "Failure"),
+			records("GetItem", "PutItem", "UpdateItem", "DeleteItem"), signal("Success", "Failure"),
 			[]Statement{allow("images are built by these projects", Projects, "codebuild:StartBuild")}, noForeignCode(),
 		),
 		"registertaskdefinition": join(
@@ -110,6 +115,11 @@ func launch() []Statement {
 // end is what letting a runner go needs beyond the records.
 func end() []Statement {
 	return append(gitHub(), allow("a task that is not wanted any more is stopped", Tasks, "ecs:StopTask"))
+}
+
+// published is the look at the repository.
+func published() Statement {
+	return allow("an image that was deleted is missing, and one that somebody else has published is used", Repository, "ecr:BatchGetImage", "ecr:DescribeImages")
 }
 
 func gitHub() []Statement {

@@ -46,6 +46,9 @@ const (
 	TaskRole        = "{task_role}"
 	RunnerLogs      = "{runner_logs}"
 	BuildSource     = "{build_source}"
+	BuildLogs       = "{build_logs}"
+	BaseImages      = "{base_images}" // private repositories that base images come from; there may be none
+	DockerHub       = "{docker_hub}"  // the secret with its credentials; there may be none
 	AssetBucket     = "{asset_bucket}"
 	Sweep           = "{sweep}"
 	Steps           = "{steps}"

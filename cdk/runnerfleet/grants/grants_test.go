@@ -91,6 +91,7 @@ func TestWhoReadsASecretNeedsIt(t *testing.T) {
 		grants.GitHubPAT:      {"dispatch", "claim", "sweep", "validate", "inspectrunner", "recordstatus"},
 		grants.WebhookSecrets: {"webhook"},
 		grants.ClaimKey:       {"claim", "runtask"},
+		grants.DockerHub:      {"build"},
 	}
 	if diff := cmp.Diff(want, readers); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -32,14 +32,6 @@ func (e *Engine) ImageLabels(ctx context.Context, ref string) (map[string]string
 	return got.Config.Labels, nil
 }
 
-// Tag gives an image a further reference.
-func (e *Engine) Tag(ctx context.Context, id, ref string) error {
-	if _, err := e.client.ImageTag(ctx, client.ImageTagOptions{Source: id, Target: ref}); err != nil {
-		return fmt.Errorf("tag image %s as %s: %w", id, ref, err)
-	}
-	return nil
-}
-
 // RemoveImage takes a reference away, and the image with its last one. One that is not
 // there, and one that a container uses, are no errors: the next removal takes the latter.
 func (e *Engine) RemoveImage(ctx context.Context, ref string) error {

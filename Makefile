@@ -11,7 +11,7 @@ TOOL      := $(GO) tool -modfile=tools/go.mod
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: test
 test: ## Run all Go tests with the race detector (Go is all it needs)
@@ -21,8 +21,8 @@ test: ## Run all Go tests with the race detector (Go is all it needs)
 check: ## Check format, vet, staticcheck and go.mod
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt'ed: $$unformatted"; exit 1; fi
 	$(GO) vet ./...
-	$(GO) vet -tags aws,moto,octokit,cdk ./...
-	$(TOOL) staticcheck -tags aws,moto,octokit,cdk ./...
+	$(GO) vet -tags aws,moto,octokit,cdk,containers ./...
+	$(TOOL) staticcheck -tags aws,moto,octokit,cdk,containers ./...
 	$(GO) mod tidy -diff
 
 .PHONY: crash-test
@@ -56,6 +56,10 @@ test-octokit: ## Send every recorded payload, signed by octokit (needs Node 20 o
 .PHONY: test-aws
 test-aws: ## The AWS adapters on moto, over the wire (needs Python 3.11 or later; with Java 17 and Maven on DynamoDB Local too)
 	@GO="$(GO)" scripts/test-aws
+
+.PHONY: test-containers
+test-containers: ## Build runner images and run jobs in containers (needs Debian's packages as root; starts Podman by itself)
+	@GO="$(GO)" scripts/test-containers
 
 .PHONY: test-cdk
 test-cdk: ## The CDK app and what it makes (needs Node 20 or later and Python 3.11 or later)

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
-# build.sh builds a revision of a runner image and pushes it. It prints the image's
-# digest and the version of GitHub's runner in it on standard output, a line each; all
-# talk goes to standard error. What is wrong is said in one sentence that begins with
-# "ecsrunner: ", the last such line being the reason.
+# build.sh builds one revision of a runner image and pushes it. On standard output it
+# prints the image's digest and the version of GitHub's runner in it; all talk goes to
+# standard error. What fails is said last, in one line that begins with "ecsrunner: ".
 #
 #   IMAGE_TAG          content tag, 32 hexadecimal digits
 #   IMAGE_REVISION     its number: the image is pushed as <tag>-<number>
@@ -13,17 +12,18 @@
 #   PUBLISH_TAG        base: a further tag, by which it is found
 #   IMAGE_REPOSITORY   where to: a repository of ECR, by its URI
 #   RUNNER_VERSION     of GitHub's runner: latest, or one such as 2.329.0
-#   RUNNER_RELEASE     the version that latest is, if the fleet knows it
-#   RUNNER_SHA256      the checksum of that one's archive
+#   RUNNER_RELEASE     what latest is, if the fleet knows it
+#   RUNNER_SHA256      checksum of that release's archive, if the fleet knows it
 #   DEFAULT_BASE       what the base image is made from
 #   SUDO               true or false: whether jobs may be root
 #   DOCKER_HUB_MIRROR  where images of Docker Hub are pulled from instead
-#   DOCKER_HUB_SECRET  a secret with Docker Hub's credentials
-#   PULL_REGISTRIES    registries of ECR that base images are pulled from
+#   DOCKER_HUB_SECRET  secret with the credentials of Docker Hub
+#   PULL_REGISTRIES    registries of ECR that base images are pulled from with a login
 #
 # The values come from strangers' workflows. Each has to match its pattern as a
 # whole, and is only ever one argument of a program.
 set -euo pipefail
+LC_ALL=C # a range of letters has no others in it
 
 fail() { echo "ecsrunner: $1" >&2; exit 1; }
 
@@ -33,23 +33,27 @@ check() {
   [[ $value =~ ^($2)$ ]] || fail "$1 is not what it must be; the build was not started by the fleet"
 }
 
-reference='[a-z0-9][A-Za-z0-9._:/@-]{0,254}'
-registry='[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?'
-check IMAGE_TAG '[0-9a-f]{32}'
-check IMAGE_REVISION '[1-9][0-9]{0,5}'
-check IMAGE_KIND 'base|extra|on_demand'
-check IMAGE_ARCH 'x64|arm64'
-check IMAGE_REPOSITORY "$registry"'/[a-z0-9][a-z0-9._/-]*'
+# check_given NAME PATTERN does so if there is a value.
+check_given() { [ -z "${!1}" ] || check "$1" "$2"; }
+
 : "${RUNNER_VERSION:=latest}" "${RUNNER_RELEASE=}" "${RUNNER_SHA256=}" "${DEFAULT_BASE:=public.ecr.aws/ubuntu/ubuntu:24.04}" "${SUDO:=true}"
 : "${DOCKER_HUB_MIRROR=}" "${DOCKER_HUB_SECRET=}" "${PULL_REGISTRIES=}"
-check RUNNER_VERSION 'latest|[0-9]+\.[0-9]+\.[0-9]+'
-check RUNNER_RELEASE '([0-9]+\.[0-9]+\.[0-9]+)?'
-check RUNNER_SHA256 '([0-9a-f]{64})?'
+reference='[a-z0-9][A-Za-z0-9._:/@-]{0,254}'
+registry='[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?'
+version='[0-9]+\.[0-9]+\.[0-9]+'
+check IMAGE_TAG '[0-9a-f]{32}'
+check IMAGE_REVISION '[1-9][0-9]{0,8}'
+check IMAGE_KIND 'base|extra|on_demand'
+check IMAGE_ARCH 'x64|arm64'
+check IMAGE_REPOSITORY "$registry/[a-z0-9][a-z0-9._/-]{0,254}"
+check RUNNER_VERSION "latest|$version"
+check_given RUNNER_RELEASE "$version"
+check_given RUNNER_SHA256 '[0-9a-f]{64}'
 check DEFAULT_BASE "$reference"
 check SUDO 'true|false'
-check DOCKER_HUB_MIRROR '([a-z0-9][a-z0-9._:/-]{0,254})?'
-check DOCKER_HUB_SECRET '([A-Za-z0-9/][A-Za-z0-9/_+=.@:-]{0,600})?'
-check PULL_REGISTRIES "($registry( $registry)*)?"
+check_given DOCKER_HUB_MIRROR '[a-z0-9][a-z0-9.-]*(:[0-9]{1,5})?(/[a-z0-9][a-z0-9._-]*)*'
+check_given DOCKER_HUB_SECRET '[A-Za-z0-9/_+=.@!][A-Za-z0-9/_+=.@!:-]{0,511}'
+check_given PULL_REGISTRIES "$registry( $registry)*"
 case $IMAGE_KIND in
   on_demand) check BASE_IMAGE "$reference" ;;
   extra)
@@ -59,70 +63,103 @@ case $IMAGE_KIND in
   base) check PUBLISH_TAG '[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}' ;;
 esac
 
-# find_release finds the version and checksum of the runner, if the fleet has not said.
+# find_release sets RUNNER_RELEASE and RUNNER_SHA256, which GitHub is asked for if the
+# fleet has not said. A pinned version wins over what the fleet knows of the latest.
 find_release() {
-  local url=https://api.github.com/repos/actions/runner/releases/latest release asset
-  if [ "$RUNNER_VERSION" != latest ]; then
-    url=https://api.github.com/repos/actions/runner/releases/tags/v$RUNNER_VERSION
-  elif [ -n "$RUNNER_RELEASE" ] && [ -n "$RUNNER_SHA256" ]; then
+  local wanted=$RUNNER_VERSION url=https://api.github.com/repos/actions/runner/releases said found
+  [ "$wanted" != latest ] || wanted=${RUNNER_RELEASE:-latest}
+  [[ $wanted != "$RUNNER_RELEASE" || -z $RUNNER_SHA256 ]] || return 0
+  if [ "$wanted" = latest ]; then url+=/latest; else url+=/tags/v$wanted; fi
+  said=$(curl -fsSL --proto =https --retry 3 --max-time 60 "$url") ||
+    fail "GitHub does not say what runner version $wanted is: build again, or set runner_version to one that there is"
+  # shellcheck disable=SC2016 # the variables are jq's
+  found=$(jq -r --arg arch "$IMAGE_ARCH" '(.tag_name | ltrimstr("v")) as $version | .assets[]
+    | select(.name == "actions-runner-linux-\($arch)-\($version).tar.gz") | "\($version) \(.digest)"' <<<"$said") || found=
+  [[ $found =~ ^($version)\ sha256:([0-9a-f]{64})$ ]] ||
+    fail "GitHub gives no checksum of runner version $wanted for $IMAGE_ARCH: set runner_version to another version"
+  RUNNER_RELEASE=${BASH_REMATCH[1]} RUNNER_SHA256=${BASH_REMATCH[2]}
+  [[ $wanted == latest || $wanted == "$RUNNER_RELEASE" ]] || fail "GitHub gives runner version $RUNNER_RELEASE for $wanted: build again"
+}
+
+# ecr_login REGISTRY logs in to a registry of ECR, in its own region.
+ecr_login() {
+  local region
+  IFS=. read -r _ _ _ region _ <<<"$1"
+  aws ecr get-login-password --region "$region" | docker login --username AWS --password-stdin "$1" >&2
+}
+
+docker_hub_login() {
+  local secret user token
+  secret=$(aws secretsmanager get-secret-value --secret-id "$DOCKER_HUB_SECRET" --query SecretString --output text) ||
+    fail "the secret of docker_hub_credentials cannot be read: is it there, in the fleet's region?"
+  if ! user=$(jq -er '.username | strings' <<<"$secret") || ! token=$(jq -er '.accessToken | strings' <<<"$secret"); then
+    fail 'the secret of docker_hub_credentials has another form than {"username": "…", "accessToken": "…"}'
+  fi
+  printf '%s' "$token" | docker login --username "$user" --password-stdin >&2 ||
+    fail "Docker Hub does not take the credentials of docker_hub_credentials: is the access token still valid?"
+}
+
+# pull IMAGE NAME fetches an image of this build's architecture, and gives it a name
+# under which a builder finds it on this machine and nowhere else.
+pull() {
+  local from=$1 host said found id of
+  [[ -z $DOCKER_HUB_MIRROR || $from != docker.io/* ]] || from=$DOCKER_HUB_MIRROR/${from#docker.io/}
+  host=${from%%/*}
+  if [[ " $PULL_REGISTRIES " == *" $host "* ]]; then
+    ecr_login "$host" || fail "ECR does not let the build log in to $host"
+  elif [[ $host == docker.io && -n $DOCKER_HUB_SECRET ]]; then
+    docker_hub_login
+  fi
+  echo "pulling $from" >&2
+  if ! said=$(docker pull --quiet "$from" 2>&1); then
+    echo "$said" >&2
+    case $said in
+      *toomanyrequests* | *"rate limit"*) fail "$host takes no more pulls from here for now: try later, or set docker_hub_mirror or docker_hub_credentials" ;;
+      *"no matching manifest"*) fail "the image $from is not there for $IMAGE_ARCH: name one that is, or a class with another arch" ;;
+      *"no basic auth"*) fail "the image $from cannot be pulled without a login: add its repository to base_image_repositories" ;;
+      *) fail "the image $from cannot be pulled: ${said##*$'\n'}" ;;
+    esac
+  fi
+  found=$(docker image inspect --format '{{.Id}} {{.Architecture}}' "$from")
+  id=${found% *} of=${found#* }
+  [ "$of" != amd64 ] || of=x64
+  [ "$of" = "$IMAGE_ARCH" ] ||
+    fail "the image $1 is for $of, and the class of the job is $IMAGE_ARCH: name an image for $IMAGE_ARCH, or a class with arch: $of"
+  docker tag "$id" "$2"
+}
+
+# fence keeps what a Dockerfile runs from the addresses that give out this build's
+# credentials. They are of no use without a secret path, which is not told there either.
+# https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
+fence() {
+  local address chain=FORWARD
+  if ! command -v iptables >/dev/null; then
+    echo "no iptables: steps of this build can reach the addresses of AWS's credentials" >&2
     return
   fi
-  release=$(curl -fsSL --retry 3 "$url") || fail "GitHub did not say where runner version $RUNNER_VERSION is: build again, or set runner_version to one that there is"
-  asset=$(jq -r --arg arch "$IMAGE_ARCH" '.assets[] | (.name | capture("^actions-runner-linux-" + $arch + "-(?<version>[0-9.]+)\\.tar\\.gz$")) as $name | $name.version + " " + (.digest // "")' <<<"$release")
-  [[ $asset =~ ^([0-9]+\.[0-9]+\.[0-9]+)\ sha256:([0-9a-f]{64})$ ]] || fail "runner version $RUNNER_VERSION has no download with a checksum for $IMAGE_ARCH: set runner_version to another one"
-  RUNNER_RELEASE=${BASH_REMATCH[1]} RUNNER_SHA256=${BASH_REMATCH[2]}
-}
-
-# from IMAGE is where an image is pulled from: Docker Hub's from its mirror.
-from() {
-  if [ -n "$DOCKER_HUB_MIRROR" ] && [[ $1 == docker.io/* ]]; then
-    echo "$DOCKER_HUB_MIRROR/${1#docker.io/}"
-  else
-    echo "$1"
-  fi
-}
-
-# pull IMAGE fetches a base image, with credentials that are gone before anything of it
-# runs. A builder takes what is there already.
-pull() {
-  local config credentials host
-  config=$(mktemp -d)
-  if [ -n "$DOCKER_HUB_SECRET" ]; then
-    credentials=$(aws secretsmanager get-secret-value --secret-id "$DOCKER_HUB_SECRET" --query SecretString --output text) ||
-      fail "the secret of docker_hub_credentials cannot be read: does it exist, in this region?"
-    jq -rj '.accessToken // error' <<<"$credentials" | DOCKER_CONFIG=$config docker login --username "$(jq -r '.username // error' <<<"$credentials")" --password-stdin >&2 ||
-      fail 'Docker Hub refuses docker_hub_credentials: the secret must be {"username": "…", "accessToken": "…"}'
-  fi
-  for host in $PULL_REGISTRIES; do
-    aws ecr get-login-password | DOCKER_CONFIG=$config docker login --username AWS --password-stdin "$host" >&2 || fail "the registry $host refuses the build: may its repository be pulled from by the fleet's build role?"
-  done
-  DOCKER_CONFIG=$config docker pull --platform "linux/$arch" "$1" >&2 || fail "the base image $1 cannot be pulled: the lines above say why"
-  rm -rf "$config"
-  local got
-  got=$(docker image inspect --format '{{.Architecture}}' "$1")
-  [ "$got" = "$arch" ] || fail "the base image is for $got, and the class of the job is $IMAGE_ARCH: name an image for $IMAGE_ARCH, or a class with another arch"
-}
-
-# build ARGUMENTS runs a build that knows no credentials, neither of a registry nor of
-# AWS.
-build() {
-  env -i PATH="$PATH" HOME="$(mktemp -d)" docker build "$@" >&2
-}
-
-# layer BASE TAG puts the runner on top of an image.
-layer() {
-  build --build-arg "BASE_IMAGE=$1" --build-arg "BUILDER_IMAGE=$builder" --build-arg "RUNNER_VERSION=$RUNNER_RELEASE" --build-arg "RUNNER_SHA256=$RUNNER_SHA256" \
-    --build-arg "RUNNER_ARCH=$IMAGE_ARCH" --build-arg "ARCH=$arch" --build-arg "SUDO=$SUDO" --tag "$2" --file Dockerfile .
-}
-
-# shield keeps the containers of a build from where this machine gets its credentials.
-# The address alone opens nothing: there is a secret path to it, which builds do not know.
-shield() {
-  local address
+  if iptables --wait --numeric --list DOCKER-USER >/dev/null 2>&1; then chain=DOCKER-USER; fi
   for address in 169.254.170.2 169.254.169.254; do
-    iptables -I DOCKER-USER -d "$address" -j REJECT >&2 || iptables -I FORWARD -d "$address" -j REJECT >&2 ||
-      echo "steps of this build can reach $address: no rule of iptables could be set" >&2
+    iptables --wait --insert "$chain" --destination "$address" --protocol tcp --dport 80 --jump REJECT >&2 ||
+      fail "steps of the build cannot be kept from AWS's credentials at $address: iptables refuses the rule; build again"
   done
+}
+
+# build WHAT ARGUMENTS… runs docker build without any credentials, a registry's or AWS's.
+# If it fails, the reason is what one of its steps said for this, or else its last line.
+build() {
+  local what=$1 why
+  shift
+  env -i PATH="$PATH" HOME="$work/home" DOCKER_CONFIG="$work/home" docker build --label "ecsrunner.image=$IMAGE_TAG" "$@" 2>&1 | tee "$work/log" >&2 && return
+  # Builders put a step's number and the seconds before its words.
+  why=$(sed -nE 's/^(#[0-9]+ )?([0-9]+\.[0-9]+ )?ecsrunner: //p' "$work/log" | tail -n 1)
+  fail "${why:-$what cannot be built: $(sed -n '/[^[:space:]]/h; ${x;p;}' "$work/log")}"
+}
+
+# layer WHAT BASE NAME puts the runner on top of an image.
+layer() {
+  build "$1" --build-arg "BASE_IMAGE=$2" --build-arg "BUILDER_IMAGE=$builder" --build-arg "ECSRUNNER_ARCH=$arch" --build-arg "ECSRUNNER_RUNNER_ARCH=$IMAGE_ARCH" \
+    --build-arg "ECSRUNNER_VERSION=$RUNNER_RELEASE" --build-arg "ECSRUNNER_SHA256=$RUNNER_SHA256" --build-arg "ECSRUNNER_SUDO=$SUDO" \
+    --tag "$3" --file "$work/context/Dockerfile" "$work/context"
 }
 
 # push TAG. Where tags cannot change, a build that was first has pushed the same.
@@ -135,50 +172,53 @@ push() {
     echo "$1 is in the repository already and stays as it is" >&2
   else
     echo "$said" >&2
-    fail "the image cannot be pushed to $IMAGE_REPOSITORY: the lines above say why"
+    fail "the image cannot be pushed to $IMAGE_REPOSITORY: ${said##*$'\n'}"
   fi
 }
 
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/home" "$work/context"
 arch=amd64
 [ "$IMAGE_ARCH" = x64 ] || arch=arm64
-chmod 0755 "entrypoint-$arch"
+# A base image can have COPY for whoever builds on it (ONBUILD): it gets no more than
+# this, and no other image's folder.
+cp Dockerfile install.sh "entrypoint-$arch" "$work/context"
+chmod 0755 "$work/context/entrypoint-$arch"
 find_release
-shield
-base=$(from "$DEFAULT_BASE")
-[ "$IMAGE_KIND" != on_demand ] || base=$(from "$BASE_IMAGE")
-pull "$base"
-# The runner is unpacked in the default base, which has what that takes.
-builder=$(from "$DEFAULT_BASE")
-[ "$builder" = "$base" ] || pull "$builder"
-image=runner:build
+
+# No registry has names below this host (RFC 2606): what is not here is nowhere.
+here=ecsrunner.invalid
+base=$here/base:pulled builder=$here/builder:pulled image=$here/runner:built
+[ "$IMAGE_KIND" = on_demand ] || BASE_IMAGE=$DEFAULT_BASE
+export DOCKER_CONFIG=$work/credentials
+pull "$BASE_IMAGE" "$base"
+pull public.ecr.aws/ubuntu/ubuntu:24.04 "$builder"
+rm -rf "$DOCKER_CONFIG"
+fence
+
 case $IMAGE_KIND in
-  base | on_demand) layer "$base" "$image" || fail "the runner could not be put into the base image: the lines above say why" ;;
+  base | on_demand) layer "an image on top of $BASE_IMAGE" "$base" "$image" ;;
   extra)
-    layer "$base" runner:base || fail "the runner could not be put into the base image: the lines above say why"
-    folder=extra/$IMAGE_LABEL
-    [ -f "$folder/.dockerfile" ] || fail "there is no image of the label $IMAGE_LABEL; deploy again"
-    build --build-arg RUNNER_BASE=runner:base --tag runner:extra --file "$folder/$(cat "$folder/.dockerfile")" "$folder" ||
-      fail "the image of the label $IMAGE_LABEL could not be built: the lines above say why"
-    # One that begins from RUNNER_BASE has the runner already. It may have left another
-    # user or entrypoint behind.
-    if [ "$(docker inspect --format '{{index .Config.Labels "ecsrunner.runner"}}' runner:extra)" = true ]; then
-      build --build-arg BASE_IMAGE=runner:extra --tag "$image" --file Dockerfile.again . || fail "the image of the label $IMAGE_LABEL could not be finished: the lines above say why"
+    folder=extra/$IMAGE_LABEL what="the image of the label $IMAGE_LABEL"
+    [ -f "$folder/.dockerfile" ] || fail "there is no image of the label $IMAGE_LABEL: deploy again"
+    layer "the base image" "$base" "$here/runner:base"
+    build "$what" --build-arg "RUNNER_BASE=$here/runner:base" --tag "$here/extra:built" --file "$folder/$(cat "$folder/.dockerfile")" "$folder"
+    # One that begins from RUNNER_BASE has the runner. Its Dockerfile may have ended as
+    # another user, or with another entrypoint.
+    if [ "$(docker image inspect --format '{{index .Config.Labels "ecsrunner.runner"}}' "$here/extra:built")" = true ]; then
+      build "$what" --build-arg "BASE_IMAGE=$here/extra:built" --tag "$image" - <Dockerfile.again
     else
-      layer runner:extra "$image" || fail "the runner could not be put into the image of the label $IMAGE_LABEL: the lines above say why"
+      layer "$what" "$here/extra:built" "$image"
     fi
     ;;
 esac
 
-# The credentials to push come after the build, in a folder of their own: what a
-# Dockerfile ran is gone by now.
-DOCKER_CONFIG=$(mktemp -d)
-export DOCKER_CONFIG
-aws ecr get-login-password | docker login --username AWS --password-stdin "${IMAGE_REPOSITORY%%/*}" >&2 || fail "ECR refuses the build's login"
+# The login to push comes after the build: what a Dockerfile ran is gone by now.
+ecr_login "${IMAGE_REPOSITORY%%/*}" || fail "ECR does not let the build log in to ${IMAGE_REPOSITORY%%/*}"
 push "$IMAGE_TAG-$IMAGE_REVISION"
 [ "$IMAGE_KIND" != base ] || push "$PUBLISH_TAG"
-digest=
-while read -r pushed; do
-  [[ $pushed != "$IMAGE_REPOSITORY@"* ]] || digest=${pushed#*@}
-done < <(docker inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$IMAGE_REPOSITORY:$IMAGE_TAG-$IMAGE_REVISION")
-[[ $digest =~ ^sha256:[0-9a-f]{64}$ ]] || fail "the pushed image has no digest"
-printf '%s\n%s\n' "$digest" "$RUNNER_RELEASE"
+digest=$(aws ecr batch-get-image --repository-name "${IMAGE_REPOSITORY#*/}" --image-ids "imageTag=$IMAGE_TAG-$IMAGE_REVISION" --query 'images[0].imageId.imageDigest' --output text \
+  --accepted-media-types application/vnd.docker.distribution.manifest.v2+json application/vnd.oci.image.manifest.v1+json application/vnd.oci.image.index.v1+json)
+[[ $digest =~ ^sha256:[0-9a-f]{64}$ ]] || fail "ECR does not know the image that was pushed: build again"
+printf '%s %s\n' "$digest" "$RUNNER_RELEASE"

@@ -3,6 +3,10 @@
 package runner
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,43 +16,25 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
-)
 
-// fake is a program that notes its arguments, one to a line with spaces shown, and
-// answers what the build asks it. It stands in for docker, aws and curl: nothing is
-// built or pushed here.
-const fake = `#!/usr/bin/env bash
-me=$(basename "$0")
-{ printf '%s' "$me"; printf ' <%s>' "$@"; printf '\n'; } >>"$(dirname "$0")/../notes"
-{ printf '%s %s: ' "$me" "$1"; env | tr '\n' ' '; printf '\n'; } >>"$(dirname "$0")/../environments"
-case "$me $1 ${2-}" in
-  "docker image inspect") printf '%s\n' "${BASE_IS-amd64}" ;;
-  "docker inspect --format")
-    case $3 in
-      *RepoDigests*) printf 'other/ci@sha256:%064d\n%s@sha256:%064d\n\n' 1 "$IMAGE_REPOSITORY" 7 ;;
-      *) printf '%s\n' "${HAS_RUNNER-true}" ;;
-    esac ;;
-  "docker login"*) printf 'login <%s>\n' "$(cat)" >>"$(dirname "$0")/../logins" ;;
-  "docker pull"*) [ -z "${PULL_SAYS-}" ] || { printf '%s\n' "$PULL_SAYS" >&2; exit 1; } ;;
-  "docker push"*) [ -z "${PUSH_SAYS-}" ] || { printf '%s\n' "$PUSH_SAYS" >&2; exit 1; } ;;
-  "aws ecr get-login-password") printf 'secret-of-ecr' ;;
-  "aws secretsmanager get-secret-value") printf '{"username":"somebody","accessToken":"secret-of-the-hub"}' ;;
-  "iptables "*) [ -z "${NO_RULES-}" ] || exit 1 ;;
-  "curl "*) printf '%s' "$RELEASE" ;;
-esac
-`
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
 
 const (
 	repository = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/ci"
-	tag        = "0123456789abcdef0123456789abcdef"
-	ubuntu     = "public.ecr.aws/ubuntu/ubuntu:24.04"
+	private    = "210987654321.dkr.ecr.us-east-2.amazonaws.com"
+	contentTag = "0123456789abcdef0123456789abcdef"
+	node       = "docker.io/library/node:22-bookworm"
 )
 
 var sumX64, sumARM64, sumKnown = strings.Repeat("0a", 32), strings.Repeat("0b", 32), strings.Repeat("0c", 32)
 
+// bench is a machine of CodeBuild's: dir has the programs that stand in for others,
+// the build's files, and its temporary ones.
 type bench struct {
-	dir, notes string
-	env        []string
+	dir     string
+	outside outside
+	env     map[string]string
 }
 
 func newBench(t *testing.T) bench {
@@ -58,47 +44,65 @@ func newBench(t *testing.T) bench {
 			t.Fatalf("%s is needed, as CodeBuild has it (on Debian: apt-get install %s)", tool, tool)
 		}
 	}
-	b := bench{dir: t.TempDir()}
-	b.notes = filepath.Join(b.dir, "notes")
-	tools := filepath.Join(b.dir, "tools")
-	context := filepath.Join(b.dir, "context")
-	for _, dir := range []string{tools, context, filepath.Join(context, "extra", "tools")} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+	b := bench{dir: t.TempDir(), outside: outside{Arch: "amd64", Secret: `{"username":"somebody","accessToken":"token-of-docker-hub"}`, Release: release("2.330.0")}}
+	for _, dir := range []string{"tools", "tmp", "context/extra/tools", "context/extra/secret"} {
+		if err := os.MkdirAll(filepath.Join(b.dir, dir), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"docker", "aws", "curl", "iptables"} {
-		writeFile(t, filepath.Join(tools, name), fake, 0o755)
-	}
-	writeFile(t, filepath.Join(context, "extra", "tools", ".dockerfile"), "Dockerfile.ci", 0o644)
-	if err := WriteContext(context); err != nil {
+	self, err := os.Executable()
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, arch := range []string{"amd64", "arm64"} {
-		writeFile(t, filepath.Join(context, "entrypoint-"+arch), "program", 0o644)
+	for name := range programs {
+		if err := os.Symlink(self, filepath.Join(b.dir, "tools", name)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	asset := func(arch, version, sum string) string {
-		return `{"name":"actions-runner-linux-` + arch + `-` + version + `.tar.gz","digest":"sha256:` + sum + `"}`
+	if err := WriteContext(filepath.Join(b.dir, "context")); err != nil {
+		t.Fatal(err)
 	}
-	release := `{"assets":[{"name":"actions-runner-osx-x64-2.330.0.tar.gz","digest":"sha256:00"},` + asset("x64", "2.330.0", sumX64) + `,` + asset("arm64", "2.330.0", sumARM64) + `]}`
-	b.env = []string{
-		"PATH=" + tools + ":" + os.Getenv("PATH"), "RELEASE=" + release, "TMPDIR=" + b.dir, "AWS_SESSION_TOKEN=secret-of-the-build",
-		"IMAGE_TAG=" + tag, "IMAGE_REVISION=3", "IMAGE_ARCH=x64", "IMAGE_REPOSITORY=" + repository,
+	for name, text := range map[string]string{
+		"entrypoint-amd64": "x64's", "entrypoint-arm64": "arm64's", "extra/tools/.dockerfile": "Dockerfile.ci", "extra/secret/key": "another image's",
+	} {
+		put(t, filepath.Join(b.dir, "context", name), text)
+	}
+	b.env = map[string]string{
+		"PATH": filepath.Join(b.dir, "tools") + ":" + os.Getenv("PATH"), "TMPDIR": filepath.Join(b.dir, "tmp"), "HOME": b.dir, "LC_ALL": "C.UTF-8",
+		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/credentials/token-of-the-build", "AWS_REGION": "eu-west-1",
+		"IMAGE_TAG": contentTag, "IMAGE_REVISION": "3", "IMAGE_KIND": "on_demand", "IMAGE_ARCH": "x64", "IMAGE_REPOSITORY": repository, "BASE_IMAGE": node,
+		"IMAGE_OWNER": "$(touch PWNED); --help", "FLEET_NAME": "`touch PWNED`", // nobody reads these
 	}
 	return b
 }
 
-// built is what became of a build.
-type built struct {
+// release is GitHub's answer, shortened.
+func release(version string) string {
+	asset := func(name, sum string) string {
+		return fmt.Sprintf(`{"name":"actions-runner-%s-%s.tar.gz","digest":%s}`, name, version, sum)
+	}
+	return fmt.Sprintf(`{"tag_name":"v%s","assets":[%s,%s,%s]}`, version,
+		asset("osx-x64", "null"), asset("linux-x64", `"sha256:`+sumX64+`"`), asset("linux-arm64", `"sha256:`+sumARM64+`"`))
+}
+
+func put(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// outcome is what became of a build.
+type outcome struct {
 	digest, release string // exported
 	said            string
-	calls           []string
+	calls           []call
 	ok              bool
 }
 
 // build runs the buildspec's commands as CodeBuild does: one after the other, in one
 // shell, until one fails.
-func (b bench) build(t *testing.T, env ...string) (got built) {
+func (b bench) build(t *testing.T, env map[string]string) (got outcome) {
 	t.Helper()
 	var spec struct {
 		Env struct {
@@ -112,232 +116,548 @@ func (b bench) build(t *testing.T, env ...string) (got built) {
 	if !slices.Equal(spec.Env.Exported, []string{"IMAGE_DIGEST", "RUNNER_RELEASE"}) || len(spec.Phases) != 1 {
 		t.Fatalf("the buildspec has %+v", spec)
 	}
-	script := strings.Join(spec.Phases["build"].Commands, " || exit 1\n") + " || exit 1\nprintf '%s %s' \"$IMAGE_DIGEST\" \"$RUNNER_RELEASE\" >../exported\n"
+	encoded, err := json.Marshal(b.outside)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(b.dir, "tools", "outside.json"), string(encoded))
+	script := strings.Join(spec.Phases["build"].Commands, " || exit 1\n") + " || exit 1\nbash -c 'printf \"%s|%s\" \"$IMAGE_DIGEST\" \"$RUNNER_RELEASE\"' >../exported\n"
 	cmd := exec.Command("bash", "-c", script)
 	cmd.Dir = filepath.Join(b.dir, "context")
-	cmd.Env = append(slices.Clone(b.env), env...)
+	all := maps.Clone(b.env)
+	maps.Copy(all, env)
+	for name, value := range all {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
 	out, err := cmd.CombinedOutput()
-	exported, _ := os.ReadFile(filepath.Join(b.dir, "exported"))
-	notes, _ := os.ReadFile(b.notes)
-	got.digest, got.release, _ = strings.Cut(string(exported), " ")
 	got.said, got.ok = string(out), err == nil
-	if len(notes) > 0 {
-		got.calls = strings.Split(strings.TrimSpace(string(notes)), "\n")
+	exported, _ := os.ReadFile(filepath.Join(b.dir, "exported"))
+	got.digest, got.release, _ = strings.Cut(string(exported), "|")
+	notes, _ := os.ReadFile(filepath.Join(b.dir, "tools", "calls"))
+	for decoder := json.NewDecoder(bytes.NewReader(notes)); decoder.More(); {
+		var c call
+		if err := decoder.Decode(&c); err != nil {
+			t.Fatal(err)
+		}
+		got.calls = append(got.calls, c)
 	}
 	return got
 }
 
 // of are the calls that begin so.
-func (b built) of(begins ...string) (calls []string) {
-	for _, call := range b.calls {
-		if slices.ContainsFunc(begins, func(begin string) bool { return strings.HasPrefix(call, begin) }) {
-			calls = append(calls, call)
+func (o outcome) of(begins ...string) (calls []string) {
+	for _, c := range o.calls {
+		if slices.ContainsFunc(begins, func(begin string) bool { return strings.HasPrefix(c.String(), begin) }) {
+			// The names of temporary files are not the same twice.
+			calls = append(calls, temporary(c))
 		}
 	}
 	return calls
 }
 
-// layer is the call that puts the runner into an image.
+func temporary(c call) string {
+	args := slices.Clone(c.Args)
+	for i, arg := range args {
+		if dir, file := filepath.Split(arg); strings.HasPrefix(dir, "/") && strings.Contains(arg, "/tmp/") {
+			args[i] = "…/" + strings.TrimSuffix(file, "/")
+		}
+	}
+	return fmt.Sprintf("%q", args)
+}
+
+// reason is the last of the lines that are meant for people.
+func (o outcome) reason() (last string) {
+	for line := range strings.Lines(o.said) {
+		if text, ok := strings.CutPrefix(line, "ecsrunner: "); ok {
+			last = strings.TrimSpace(text)
+		}
+	}
+	return last
+}
+
+// words are a call with these arguments.
+func words(text string, more ...string) string {
+	return fmt.Sprintf("%q", append(strings.Fields(text), more...))
+}
+
 func layer(base, version, sum, arch, name string) string {
 	goArch := map[string]string{"x64": "amd64", "arm64": "arm64"}[arch]
-	var b strings.Builder
-	b.WriteString("docker <build>")
-	for _, arg := range []string{
-		"BASE_IMAGE=" + base, "BUILDER_IMAGE=" + ubuntu, "RUNNER_VERSION=" + version, "RUNNER_SHA256=" + sum, "RUNNER_ARCH=" + arch, "ARCH=" + goArch, "SUDO=true",
-	} {
-		b.WriteString(" <--build-arg> <" + arg + ">")
-	}
-	return b.String() + " <--tag> <" + name + "> <--file> <Dockerfile> <.>"
+	return words("docker build --label ecsrunner.image=" + contentTag + " --build-arg BASE_IMAGE=" + base + " --build-arg BUILDER_IMAGE=ecsrunner.invalid/builder:pulled" +
+		" --build-arg ECSRUNNER_ARCH=" + goArch + " --build-arg ECSRUNNER_RUNNER_ARCH=" + arch + " --build-arg ECSRUNNER_VERSION=" + version + " --build-arg ECSRUNNER_SHA256=" + sum +
+		" --build-arg ECSRUNNER_SUDO=true --tag " + name + " --file …/Dockerfile …/context")
 }
 
 func TestBuild(t *testing.T) {
-	push := "docker <push> <" + repository + ":" + tag + "-3>"
-	pull := func(image, arch string) string {
-		return "docker <pull> <--platform> <linux/" + arch + "> <" + image + ">"
+	const pulled, built = "ecsrunner.invalid/base:pulled", "ecsrunner.invalid/runner:built"
+	pull := func(image string) string { return words("docker pull --quiet", image) }
+	push := func(tag string) string { return words("docker push", repository+":"+tag) }
+	extra := words("docker build --label ecsrunner.image=" + contentTag + " --build-arg RUNNER_BASE=ecsrunner.invalid/runner:base --tag ecsrunner.invalid/extra:built --file extra/tools/Dockerfile.ci extra/tools")
+	again := words("docker build --label ecsrunner.image=" + contentTag + " --build-arg BASE_IMAGE=ecsrunner.invalid/extra:built --tag " + built + " -")
+	builder := pull(fleet.DefaultBaseImage)
+	ask := func(what string) string {
+		return words("curl -fsSL --proto =https --retry 3 --max-time 60", "https://api.github.com/repos/actions/runner/releases/"+what)
 	}
-	extra := "docker <build> <--build-arg> <RUNNER_BASE=runner:base> <--tag> <runner:extra> <--file> <extra/tools/Dockerfile.ci> <extra/tools>"
-	const node = "docker.io/library/node:22-bookworm"
 	tests := map[string]struct {
-		env     []string
+		env     map[string]string
+		change  func(*outside)
 		release string
-		want    []string // what docker is told to pull, build and push
+		want    []string // the calls of curl, and of docker's pull, build and push
 	}{
-		"an image on demand": {
-			[]string{"IMAGE_KIND=on_demand", "BASE_IMAGE=" + node}, "2.330.0",
-			[]string{pull(node, "amd64"), pull(ubuntu, "amd64"), layer(node, "2.330.0", sumX64, "x64", "runner:build"), push},
+		"on demand": {
+			nil, nil, "2.330.0",
+			[]string{ask("latest"), pull(node), builder, layer(pulled, "2.330.0", sumX64, "x64", built), push(contentTag + "-3")},
 		},
-		"of a release that the fleet knows": {
-			[]string{"IMAGE_KIND=on_demand", "BASE_IMAGE=" + node, "RUNNER_RELEASE=2.336.0", "RUNNER_SHA256=" + sumKnown}, "2.336.0",
-			[]string{pull(node, "amd64"), pull(ubuntu, "amd64"), layer(node, "2.336.0", sumKnown, "x64", "runner:build"), push},
+		"with the release that the fleet knows": {
+			map[string]string{"RUNNER_RELEASE": "2.336.0", "RUNNER_SHA256": sumKnown}, nil, "2.336.0",
+			[]string{pull(node), builder, layer(pulled, "2.336.0", sumKnown, "x64", built), push(contentTag + "-3")},
 		},
-		"of a version that is pinned": {
-			[]string{"IMAGE_KIND=on_demand", "BASE_IMAGE=" + node, "RUNNER_VERSION=2.330.0", "RUNNER_RELEASE=2.336.0", "RUNNER_SHA256=" + sumKnown}, "2.330.0",
-			[]string{pull(node, "amd64"), pull(ubuntu, "amd64"), layer(node, "2.330.0", sumX64, "x64", "runner:build"), push},
+		"with a release whose checksum the fleet does not know": {
+			map[string]string{"RUNNER_RELEASE": "2.336.0"}, func(o *outside) { o.Release = release("2.336.0") }, "2.336.0",
+			[]string{ask("tags/v2.336.0"), pull(node), builder, layer(pulled, "2.336.0", sumX64, "x64", built), push(contentTag + "-3")},
 		},
-		"the base image for arm64": {
-			[]string{"IMAGE_KIND=base", "IMAGE_ARCH=arm64", "PUBLISH_TAG=base-arm64", "DEFAULT_BASE=" + ubuntu, "BASE_IS=arm64"}, "2.330.0",
-			[]string{pull(ubuntu, "arm64"), layer(ubuntu, "2.330.0", sumARM64, "arm64", "runner:build"), push, "docker <push> <" + repository + ":base-arm64>"},
+		"with a checksum of no release": {
+			map[string]string{"RUNNER_SHA256": sumKnown}, nil, "2.330.0",
+			[]string{ask("latest"), pull(node), builder, layer(pulled, "2.330.0", sumX64, "x64", built), push(contentTag + "-3")},
 		},
-		"an extra image on top of the base image": {
-			[]string{"IMAGE_KIND=extra", "IMAGE_LABEL=tools"}, "2.330.0",
+		"with a pinned version": {
+			map[string]string{"RUNNER_VERSION": "2.329.0"}, func(o *outside) { o.Release = release("2.329.0") }, "2.329.0",
+			[]string{ask("tags/v2.329.0"), pull(node), builder, layer(pulled, "2.329.0", sumX64, "x64", built), push(contentTag + "-3")},
+		},
+		"with a pinned version that the fleet knows": {
+			map[string]string{"RUNNER_VERSION": "2.329.0", "RUNNER_RELEASE": "2.329.0", "RUNNER_SHA256": sumKnown}, nil, "2.329.0",
+			[]string{pull(node), builder, layer(pulled, "2.329.0", sumKnown, "x64", built), push(contentTag + "-3")},
+		},
+		"with a version that was pinned after the fleet asked": {
+			map[string]string{"RUNNER_VERSION": "2.329.0", "RUNNER_RELEASE": "2.336.0", "RUNNER_SHA256": sumKnown}, func(o *outside) { o.Release = release("2.329.0") }, "2.329.0",
+			[]string{ask("tags/v2.329.0"), pull(node), builder, layer(pulled, "2.329.0", sumX64, "x64", built), push(contentTag + "-3")},
+		},
+		"the base image, for arm64": {
+			map[string]string{"IMAGE_KIND": "base", "IMAGE_ARCH": "arm64", "PUBLISH_TAG": "base-arm64", "DEFAULT_BASE": "docker.io/library/debian:12", "BASE_IMAGE": ""},
+			func(o *outside) { o.Arch = "arm64" }, "2.330.0",
 			[]string{
-				pull(ubuntu, "amd64"), layer(ubuntu, "2.330.0", sumX64, "x64", "runner:base"), extra,
-				"docker <build> <--build-arg> <BASE_IMAGE=runner:extra> <--tag> <runner:build> <--file> <Dockerfile.again> <.>", push,
+				ask("latest"), pull("docker.io/library/debian:12"), builder, layer(pulled, "2.330.0", sumARM64, "arm64", built),
+				push(contentTag + "-3"), push("base-arm64"),
 			},
 		},
-		"an extra image of something else": {
-			[]string{"IMAGE_KIND=extra", "IMAGE_LABEL=tools", "HAS_RUNNER="}, "2.330.0",
-			[]string{pull(ubuntu, "amd64"), layer(ubuntu, "2.330.0", sumX64, "x64", "runner:base"), extra, layer("runner:extra", "2.330.0", sumX64, "x64", "runner:build"), push},
+		"an extra image, on top of the base image": {
+			map[string]string{"IMAGE_KIND": "extra", "IMAGE_LABEL": "tools", "BASE_IMAGE": ""}, nil, "2.330.0",
+			[]string{ask("latest"), pull(fleet.DefaultBaseImage), builder, layer(pulled, "2.330.0", sumX64, "x64", "ecsrunner.invalid/runner:base"), extra, again, push(contentTag + "-3")},
+		},
+		"an extra image, on top of something else": {
+			map[string]string{"IMAGE_KIND": "extra", "IMAGE_LABEL": "tools", "BASE_IMAGE": ""}, func(o *outside) { o.Rootless = true }, "2.330.0",
+			[]string{
+				ask("latest"), pull(fleet.DefaultBaseImage), builder, layer(pulled, "2.330.0", sumX64, "x64", "ecsrunner.invalid/runner:base"), extra,
+				layer("ecsrunner.invalid/extra:built", "2.330.0", sumX64, "x64", built), push(contentTag + "-3"),
+			},
 		},
 		"from a mirror of Docker Hub": {
-			[]string{"IMAGE_KIND=on_demand", "BASE_IMAGE=" + node, "DOCKER_HUB_MIRROR=mirror.example/hub"}, "2.330.0",
-			[]string{pull("mirror.example/hub/library/node:22-bookworm", "amd64"), pull(ubuntu, "amd64"), layer("mirror.example/hub/library/node:22-bookworm", "2.330.0", sumX64, "x64", "runner:build"), push},
+			map[string]string{"DOCKER_HUB_MIRROR": "mirror.example:5000/hub"}, nil, "2.330.0",
+			[]string{ask("latest"), pull("mirror.example:5000/hub/library/node:22-bookworm"), builder, layer(pulled, "2.330.0", sumX64, "x64", built), push(contentTag + "-3")},
 		},
-		"of another registry than the mirror's": {
-			[]string{"IMAGE_KIND=on_demand", "BASE_IMAGE=ghcr.io/o/r:1", "DOCKER_HUB_MIRROR=mirror.example/hub"}, "2.330.0",
-			[]string{pull("ghcr.io/o/r:1", "amd64"), pull(ubuntu, "amd64"), layer("ghcr.io/o/r:1", "2.330.0", sumX64, "x64", "runner:build"), push},
+		"from another registry than the mirror's": {
+			map[string]string{"DOCKER_HUB_MIRROR": "mirror.example", "BASE_IMAGE": "ghcr.io/o/r:RC1@sha256:" + sumX64}, nil, "2.330.0",
+			[]string{ask("latest"), pull("ghcr.io/o/r:RC1@sha256:" + sumX64), builder, layer(pulled, "2.330.0", sumX64, "x64", built), push(contentTag + "-3")},
 		},
 	}
 	for sentence, test := range tests {
 		t.Run(sentence, func(t *testing.T) {
-			got := newBench(t).build(t, test.env...)
+			b := newBench(t)
+			if test.change != nil {
+				test.change(&b.outside)
+			}
+			got := b.build(t, test.env)
 			if want := "sha256:" + strings.Repeat("0", 63) + "7"; !got.ok || got.digest != want || got.release != test.release {
 				t.Fatalf("exported %q and %q: %s", got.digest, got.release, got.said)
 			}
-			if diff := cmp.Diff(test.want, got.of("docker <pull>", "docker <build>", "docker <push>")); diff != "" {
+			if diff := cmp.Diff(test.want, got.of("curl", "docker pull", "docker build", "docker push")); diff != "" {
+				t.Errorf("(-want +called)\n%s", diff)
+			}
+			if left, err := os.ReadDir(filepath.Join(b.dir, "tmp")); err != nil || len(left) != 0 {
+				t.Errorf("left behind: %v, %v", left, err)
+			}
+		})
+	}
+}
+
+// Whoever builds on an image may copy the whole context (ONBUILD). An extra image's own
+// Dockerfile has its folder, and what is finished has none.
+func TestWhatABuildCanCopy(t *testing.T) {
+	got := newBench(t).build(t, map[string]string{"IMAGE_KIND": "extra", "IMAGE_LABEL": "tools"})
+	var contexts []string
+	for _, c := range got.calls {
+		if c.is("docker", "build") {
+			contexts = append(contexts, strings.Join(c.Files, " "))
+			if last := c.Args[len(c.Args)-1]; (last == "-") != (c.Input == again) {
+				t.Errorf("%s has the Dockerfile %q", c, c.Input)
+			}
+		}
+	}
+	if diff := cmp.Diff([]string{"Dockerfile entrypoint-amd64 install.sh", ".dockerfile", ""}, contexts); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// What an extra image is finished with is what every other runner image ends with.
+func TestAnExtraImageEndsAsTheOthers(t *testing.T) {
+	_, end, ok := strings.Cut(again, "FROM ${BASE_IMAGE}\n")
+	if !ok || !strings.HasPrefix(end, "USER runner\n") || !strings.HasSuffix(dockerfile, end) {
+		t.Errorf("Dockerfile does not end with\n%s", end)
+	}
+}
+
+// The image that unpacks the runner, and what the base image is made from if nobody
+// says, are named in three places.
+func TestTheDefaultBase(t *testing.T) {
+	if n := strings.Count(build, fleet.DefaultBaseImage); n != 2 || strings.Count(dockerfile, "BUILDER_IMAGE="+fleet.DefaultBaseImage+"\n") != 1 {
+		t.Errorf("build.sh names %s %d times; or the Dockerfile another one", fleet.DefaultBaseImage, n)
+	}
+}
+
+// Credentials are there for a pull that needs them and for the push, never for a build.
+func TestCredentials(t *testing.T) {
+	ecr := func(host string) string { return words("docker login --username AWS --password-stdin", host) }
+	password := func(region string) string { return words("aws ecr get-login-password --region", region) }
+	hub := []string{words("aws secretsmanager get-secret-value --secret-id ci/docker-hub --query SecretString --output text"), words("docker login --username somebody --password-stdin")}
+	toPush := []string{password("eu-west-1"), ecr("123456789012.dkr.ecr.eu-west-1.amazonaws.com")}
+	fromPrivate := []string{password("us-east-2"), ecr(private)}
+	given := map[string]string{"DOCKER_HUB_SECRET": "ci/docker-hub", "PULL_REGISTRIES": "123456789012.dkr.ecr.eu-west-1.amazonaws.com " + private}
+	for sentence, test := range map[string]struct {
+		env  map[string]string
+		want []string
+	}{
+		"a base of Docker Hub":             {map[string]string{}, slices.Concat(hub, toPush)},
+		"a private base":                   {map[string]string{"BASE_IMAGE": private + "/bases/web:1"}, slices.Concat(fromPrivate, toPush)},
+		"a base of Docker Hub by a mirror": {map[string]string{"DOCKER_HUB_MIRROR": private + "/hub"}, slices.Concat(fromPrivate, toPush)},
+		"a public base":                    {map[string]string{"BASE_IMAGE": "ghcr.io/o/r:1"}, toPush},
+		"an extra image":                   {map[string]string{"IMAGE_KIND": "extra", "IMAGE_LABEL": "tools", "DEFAULT_BASE": "docker.io/library/debian:12"}, slices.Concat(hub, toPush)},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			env := maps.Clone(given)
+			maps.Copy(env, test.env)
+			got := newBench(t).build(t, env)
+			if !got.ok {
+				t.Fatal(got.said)
+			}
+			if diff := cmp.Diff(test.want, got.of("docker login", "aws ecr get-login-password", "aws secretsmanager")); diff != "" {
+				t.Errorf("(-want +called)\n%s", diff)
+			}
+			var order []string // what must not change places
+			for _, c := range got.calls {
+				step := strings.Join(c.Args[:2], " ")
+				switch {
+				case c.is("docker", "build"):
+					if len(c.Leaks) > 0 {
+						t.Errorf("a build finds %q", c.Leaks)
+					}
+					if names := variables(c.Env); !slices.Equal(names, []string{"DOCKER_CONFIG", "HOME", "PATH"}) {
+						t.Errorf("a build is told %q", names)
+					}
+				case c.Args[0] == "iptables":
+					step = "iptables"
+				case !c.is("docker", "pull") && !c.is("docker", "push"):
+					continue
+				}
+				order = append(order, step)
+			}
+			if got, want := strings.Join(slices.Compact(order), ", "), "docker pull, iptables, docker build, docker push"; got != want {
+				t.Errorf("first to last: %s, want %s", got, want)
+			}
+			for _, secret := range credentials {
+				if strings.Contains(got.said, secret) || slices.ContainsFunc(got.calls, func(c call) bool { return strings.Contains(c.String(), secret) }) {
+					t.Errorf("%s is told", secret)
+				}
+			}
+		})
+	}
+}
+
+// variables are the names of an environment's, without those that bash and coverage add.
+func variables(env []string) (names []string) {
+	for _, variable := range env {
+		if name, _, _ := strings.Cut(variable, "="); !slices.Contains([]string{"_", "PWD", "SHLVL", "GOCOVERDIR"}, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func TestTheAddressesOfCredentials(t *testing.T) {
+	rule := func(chain, address string) string {
+		return words("iptables --wait --insert " + chain + " --destination " + address + " --protocol tcp --dport 80 --jump REJECT")
+	}
+	for sentence, test := range map[string]struct {
+		change func(bench) bench
+		want   []string
+		says   string
+	}{
+		"Docker has a chain for this": {func(b bench) bench { return b }, []string{rule("DOCKER-USER", "169.254.170.2"), rule("DOCKER-USER", "169.254.169.254")}, ""},
+		"Docker has none":             {func(b bench) bench { b.outside.NoChain = true; return b }, []string{rule("FORWARD", "169.254.170.2"), rule("FORWARD", "169.254.169.254")}, ""},
+		"the rule is refused": {
+			func(b bench) bench { b.outside.NoRules = true; return b }, []string{rule("DOCKER-USER", "169.254.170.2")},
+			"steps of the build cannot be kept from AWS's credentials at 169.254.170.2: iptables refuses the rule; build again",
+		},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			got := test.change(newBench(t)).build(t, nil)
+			if got.ok != (test.says == "") || got.reason() != test.says || test.says != "" && len(got.of("docker build")) > 0 {
+				t.Errorf("%t: %s", got.ok, got.said)
+			}
+			if diff := cmp.Diff(test.want, got.of("iptables --wait --insert")); diff != "" {
 				t.Errorf("(-want +called)\n%s", diff)
 			}
 		})
 	}
 }
 
-// Credentials are there for the pulls and for the push, and never for a build.
-func TestCredentials(t *testing.T) {
-	const private = "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
+func TestWithoutIptables(t *testing.T) {
 	b := newBench(t)
-	got := b.build(t, "IMAGE_KIND=on_demand", "BASE_IMAGE="+private+"/bases/web:1", "PULL_REGISTRIES="+private, "DOCKER_HUB_SECRET=docker-hub")
-	if !got.ok {
-		t.Fatal(got.said)
-	}
-	var order []string
-	for _, call := range got.of("docker <login>", "docker <pull>", "docker <build>", "docker <push>", "iptables") {
-		order = append(order, strings.Join(strings.Fields(call)[:2], " "))
-	}
-	want := []string{
-		"iptables <-I>", "iptables <-I>", "docker <login>", "docker <login>", "docker <pull>", "docker <login>", "docker <login>", "docker <pull>",
-		"docker <build>", "docker <login>", "docker <push>",
-	}
-	if diff := cmp.Diff(want, order); diff != "" {
-		t.Errorf("(-want +called)\n%s", diff)
-	}
-	logins, err := os.ReadFile(filepath.Join(b.dir, "logins"))
-	if err != nil || strings.Count(string(logins), "login <secret-of-ecr>") != 3 || strings.Count(string(logins), "login <secret-of-the-hub>") != 2 {
-		t.Errorf("logged in with %s, %v", logins, err)
-	}
-	environments, err := os.ReadFile(filepath.Join(b.dir, "environments"))
-	if err != nil {
+	if err := os.Remove(filepath.Join(b.dir, "tools", "iptables")); err != nil {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(string(environments)) {
-		if strings.HasPrefix(line, "docker build:") && (strings.Contains(line, "AWS_") || strings.Contains(line, "DOCKER_CONFIG") || strings.Contains(line, "secret")) {
-			t.Errorf("a build knows %s", line)
+	// What the script needs beside that, and nothing else of this machine's.
+	for _, name := range []string{"bash", "jq", "env", "tee", "sed", "tail", "cat", "cp", "chmod", "mkdir", "mktemp", "rm"} {
+		path, err := exec.LookPath(name)
+		if err == nil {
+			err = os.Symlink(path, filepath.Join(b.dir, "tools", name))
+		}
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
-	if strings.Contains(got.said+strings.Join(got.calls, "\n"), "secret-of") {
-		t.Error("a credential is told")
-	}
-	left, err := filepath.Glob(filepath.Join(b.dir, "tmp.*", "config.json"))
-	if err != nil || len(left) != 0 {
-		t.Errorf("left behind: %q, %v", left, err)
-	}
-}
-
-func TestWithoutRules(t *testing.T) {
-	got := newBench(t).build(t, "IMAGE_KIND=on_demand", "BASE_IMAGE=ghcr.io/o/r:1", "NO_RULES=yes")
-	if !got.ok || !strings.Contains(got.said, "steps of this build can reach 169.254.170.2: no rule of iptables could be set") {
+	got := b.build(t, map[string]string{"PATH": filepath.Join(b.dir, "tools")})
+	if !got.ok || !strings.Contains(got.said, "no iptables: steps of this build can reach the addresses of AWS's credentials") {
 		t.Errorf("%t: %s", got.ok, got.said)
-	}
-}
-
-// Values that strangers may send. None may run, and none may get past its check.
-func TestHostileValues(t *testing.T) {
-	for _, value := range []string{
-		"$(touch PWNED)", "`touch PWNED`", "node:22; touch PWNED", "node:22\ntouch PWNED", "node:22 --push", "--help", "-v", "", " node:22", "node:22 ",
-		"node:22'", `node:22"`, "../../etc", "ghcr.io/${X}", "node:22\r", "*", "café:1", "node:" + strings.Repeat("2", 300),
-	} {
-		for name, env := range map[string][]string{
-			"BASE_IMAGE": {"IMAGE_KIND=on_demand"}, "IMAGE_LABEL": {"IMAGE_KIND=extra"}, "PUBLISH_TAG": {"IMAGE_KIND=base"}, "IMAGE_TAG": nil, "IMAGE_REVISION": nil,
-			"IMAGE_KIND": nil, "IMAGE_ARCH": nil, "IMAGE_REPOSITORY": nil, "RUNNER_VERSION": nil, "RUNNER_RELEASE": nil, "RUNNER_SHA256": nil, "DEFAULT_BASE": nil, "SUDO": nil,
-			"DOCKER_HUB_MIRROR": nil, "DOCKER_HUB_SECRET": nil, "PULL_REGISTRIES": nil,
-		} {
-			if env == nil {
-				env = []string{"IMAGE_KIND=on_demand", "BASE_IMAGE=ghcr.io/o/r:1"}
-				if value == "" && !strings.HasPrefix(name, "IMAGE_") {
-					continue // as if it were not set
-				}
-				if name == "DOCKER_HUB_SECRET" && len(value) > 255 {
-					continue // the name of a secret may be that long
-				}
-			}
-			b := newBench(t)
-			got := b.build(t, append(env, name+"="+value)...)
-			if got.ok || got.digest != "" || len(got.calls) != 0 || !strings.Contains(got.said, "ecsrunner: "+name+" is not what it must be") {
-				t.Errorf("%s=%q: exported %q, called %q: %s", name, value, got.digest, got.calls, got.said)
-			}
-			if _, err := os.Stat(filepath.Join(b.dir, "context", "PWNED")); err == nil {
-				t.Fatalf("%s=%q was run", name, value)
-			}
-		}
-	}
-}
-
-func TestALabelThatLeavesItsFolder(t *testing.T) {
-	for _, label := range []string{"x/../../..", "x/..", "a/../tools"} {
-		got := newBench(t).build(t, "IMAGE_KIND=extra", "IMAGE_LABEL="+label)
-		if got.ok || got.digest != "" || len(got.calls) != 0 || !strings.Contains(got.said, "IMAGE_LABEL is not what it must be") {
-			t.Errorf("%s: %+v", label, got)
-		}
 	}
 }
 
 // Each failure ends with one sentence, behind the mark by which the fleet finds it.
 func TestABuildThatFails(t *testing.T) {
+	fails := func(verb, said string) func(*outside) {
+		return func(o *outside) { o.Fails = map[string]string{verb: said} }
+	}
 	for sentence, test := range map[string]struct {
-		env  []string
-		says string
+		env    map[string]string
+		change func(*outside)
+		says   string
 	}{
-		"a base of another architecture": {[]string{"BASE_IS=arm64"}, "the base image is for arm64, and the class of the job is x64"},
-		"a base that cannot be pulled":   {[]string{"PULL_SAYS=manifest unknown"}, "the base image ghcr.io/o/r:1 cannot be pulled"},
-		"no permission to push":          {[]string{"PUSH_SAYS=denied: not authorized to perform: ecr:PutImage"}, "the image cannot be pushed to " + repository},
-		"a version without a checksum":   {[]string{"RELEASE={\"assets\":[]}"}, "runner version latest has no download with a checksum for x64"},
-		"a label that is not deployed":   {[]string{"IMAGE_KIND=extra", "IMAGE_LABEL=gone"}, "there is no image of the label gone; deploy again"},
+		"a base of another architecture": {
+			nil, func(o *outside) { o.Arch = "arm64" },
+			"the image " + node + " is for arm64, and the class of the job is x64: name an image for x64, or a class with arch: arm64",
+		},
+		"a base of x64 for arm64": {
+			map[string]string{"IMAGE_ARCH": "arm64"}, nil,
+			"the image " + node + " is for x64, and the class of the job is arm64: name an image for arm64, or a class with arch: x64",
+		},
+		"a list of images without the architecture": {
+			nil, fails("pull", "Error response from daemon: no matching manifest for linux/amd64 in the manifest list entries"),
+			"the image " + node + " is not there for x64: name one that is, or a class with another arch",
+		},
+		"a base that there is not": {
+			nil, fails("pull", "Pulling from library/node\nError response from daemon: manifest for node:22-bookworm not found: manifest unknown: manifest unknown"),
+			"the image " + node + " cannot be pulled: Error response from daemon: manifest for node:22-bookworm not found: manifest unknown: manifest unknown",
+		},
+		"too many pulls": {
+			map[string]string{"DOCKER_HUB_MIRROR": "mirror.example"}, fails("pull", "Error response from daemon: toomanyrequests: You have reached your pull rate limit."),
+			"mirror.example takes no more pulls from here for now: try later, or set docker_hub_mirror or docker_hub_credentials",
+		},
+		"a private base that is not configured": {
+			map[string]string{"BASE_IMAGE": private + "/bases/web:1"}, fails("pull", "Error response from daemon: Head \"https://…\": no basic auth credentials"),
+			"the image " + private + "/bases/web:1 cannot be pulled without a login: add its repository to base_image_repositories",
+		},
+		"a registry that takes no login": {
+			map[string]string{"BASE_IMAGE": private + "/bases/web:1", "PULL_REGISTRIES": private}, fails("login", "Error response from daemon: denied"),
+			"ECR does not let the build log in to " + private,
+		},
+		"credentials that Docker Hub does not take": {
+			map[string]string{"DOCKER_HUB_SECRET": "hub"}, fails("login", "unauthorized: incorrect username or password"),
+			"Docker Hub does not take the credentials of docker_hub_credentials: is the access token still valid?",
+		},
+		"a secret that there is not": {
+			map[string]string{"DOCKER_HUB_SECRET": "hub"}, func(o *outside) { o.Secret = "" },
+			"the secret of docker_hub_credentials cannot be read: is it there, in the fleet's region?",
+		},
+		"a secret of another form": {
+			map[string]string{"DOCKER_HUB_SECRET": "hub"}, func(o *outside) { o.Secret = `{"username":"somebody","password":"token-of-docker-hub"}` },
+			`the secret of docker_hub_credentials has another form than {"username": "…", "accessToken": "…"}`,
+		},
+		"a secret that is no JSON": {
+			map[string]string{"DOCKER_HUB_SECRET": "hub"}, func(o *outside) { o.Secret = "token-of-docker-hub" },
+			`the secret of docker_hub_credentials has another form than {"username": "…", "accessToken": "…"}`,
+		},
+		"a version that there is not": {
+			map[string]string{"RUNNER_VERSION": "9.9.9"}, func(o *outside) { o.Release = "" },
+			"GitHub does not say what runner version 9.9.9 is: build again, or set runner_version to one that there is",
+		},
+		"a release without checksums": {
+			nil, func(o *outside) { o.Release = strings.ReplaceAll(release("2.300.0"), `"sha256:`+sumX64+`"`, "null") },
+			"GitHub gives no checksum of runner version latest for x64: set runner_version to another version",
+		},
+		"an answer that is no release": {
+			nil, func(o *outside) { o.Release = "<html>" },
+			"GitHub gives no checksum of runner version latest for x64: set runner_version to another version",
+		},
+		"a hostile release": {
+			nil, func(o *outside) { o.Release = release("2.330.0$(touch PWNED)") },
+			"GitHub gives no checksum of runner version latest for x64: set runner_version to another version",
+		},
+		"another release than was asked for": {
+			map[string]string{"RUNNER_VERSION": "2.329.0"}, nil, "GitHub gives runner version 2.330.0 for 2.329.0: build again",
+		},
+		"a step that says why, by BuildKit": {
+			nil, fails("build", "#9 [checked 4/4] RUN [\"ecsrunner-entrypoint\"]\n#9 0.312 ecsrunner: the base image is built on musl\n#9 ERROR: exit code: 1\n"+
+				"Dockerfile:15\n  15 | >>> RUN [\"/bin/sh\", \"-c\", \"echo ecsrunner: not this\"]\nERROR: process \"echo ecsrunner: nor this\" did not complete successfully: exit code: 1"),
+			"the base image is built on musl",
+		},
+		"a step that says why, by the builder before": {
+			nil, fails("build", "Step 5/20 : RUN echo ecsrunner: not this\n ---> Running in 0a0b\necsrunner: the base image has no shell\nThe command returned a non-zero code: 1"),
+			"the base image has no shell",
+		},
+		"a step that does not": {
+			nil, fails("build", "#8 E: Unable to locate package chromium\nERROR: failed to solve: process \"/bin/sh -c apt-get install chromium\" did not complete successfully: exit code: 100\n\n"),
+			"an image on top of " + node + " cannot be built: ERROR: failed to solve: process \"/bin/sh -c apt-get install chromium\" did not complete successfully: exit code: 100",
+		},
+		"a builder that says nothing": {nil, fails("build", ""), "an image on top of " + node + " cannot be built:"},
+		"a label that is not deployed": {
+			map[string]string{"IMAGE_KIND": "extra", "IMAGE_LABEL": "gone"}, nil, "there is no image of the label gone: deploy again",
+		},
+		"a push that is not allowed": {
+			nil, fails("push", "denied: User is not authorized to perform: ecr:PutImage"), "the image cannot be pushed to " + repository + ": denied: User is not authorized to perform: ecr:PutImage",
+		},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			got := newBench(t).build(t, append([]string{"IMAGE_KIND=on_demand", "BASE_IMAGE=ghcr.io/o/r:1"}, test.env...)...)
-			var last string
-			for line := range strings.Lines(got.said) {
-				if text, ok := strings.CutPrefix(line, "ecsrunner: "); ok {
-					last = text
+			b := newBench(t)
+			if test.change != nil {
+				test.change(&b.outside)
+			}
+			got := b.build(t, test.env)
+			if got.ok || got.digest != "" || got.reason() != test.says {
+				t.Errorf("exported %q, because: %s\nwant: %s\n%s", got.digest, got.reason(), test.says, got.said)
+			}
+			for _, secret := range credentials {
+				if strings.Contains(got.said, secret) {
+					t.Errorf("%s is told", secret)
 				}
 			}
-			if got.ok || got.digest != "" || !strings.HasPrefix(last, test.says) {
-				t.Errorf("exported %q: %s", got.digest, got.said)
+			notPwned(t, b)
+		})
+	}
+}
+
+// Where the repository's tags cannot change, the image of the build that was first is
+// the revision.
+func TestAnotherBuildWasFirst(t *testing.T) {
+	b := newBench(t)
+	b.outside.Fails = map[string]string{"push": "tag invalid: The image tag '0123' already exists in the 'ci' repository and cannot be overwritten because the repository is immutable."}
+	if got := b.build(t, nil); !got.ok || got.digest == "" {
+		t.Errorf("exported %q: %s", got.digest, got.said)
+	}
+}
+
+// Values that strangers may send, for every variable there is. Each is refused before
+// anything is called; nothing of it runs.
+func TestHostileValues(t *testing.T) {
+	kinds := map[string]string{"IMAGE_LABEL": "extra", "PUBLISH_TAG": "base"}
+	for _, name := range []string{
+		"IMAGE_TAG", "IMAGE_REVISION", "IMAGE_KIND", "IMAGE_ARCH", "IMAGE_REPOSITORY", "BASE_IMAGE", "IMAGE_LABEL", "PUBLISH_TAG", "RUNNER_VERSION", "RUNNER_RELEASE", "RUNNER_SHA256",
+		"DEFAULT_BASE", "SUDO", "DOCKER_HUB_MIRROR", "DOCKER_HUB_SECRET", "PULL_REGISTRIES",
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, value := range []string{
+				"$(touch PWNED)", "`touch PWNED`", "node:22; touch PWNED", "node:22\ntouch PWNED", "node:22\n", "\nnode:22", "node:22 --push", "--help", "-v", " node:22", "node:22 ",
+				"node:22'", `node:22"`, `node:22\`, "ghcr.io/${X}", "node:22\r", "node:22\t", "*", "a[$(touch PWNED)]", "café:1", "ｎode:22", "node:22\u00a0", "node:" + strings.Repeat("2", 600),
+			} {
+				b := newBench(t)
+				env := map[string]string{name: value}
+				if kind := kinds[name]; kind != "" {
+					env["IMAGE_KIND"] = kind
+				}
+				got := b.build(t, env)
+				if got.ok || got.digest != "" || len(got.calls) != 0 || got.reason() != name+" is not what it must be; the build was not started by the fleet" {
+					t.Errorf("%q: exported %q, called %v: %s", value, got.digest, got.calls, got.said)
+				}
+				notPwned(t, b)
 			}
 		})
 	}
 }
 
-func TestAnotherBuildWasFirst(t *testing.T) {
-	got := newBench(t).build(t, "IMAGE_KIND=on_demand", "BASE_IMAGE=ghcr.io/o/r:1",
-		"PUSH_SAYS=tag invalid: The image tag '0123' already exists in the 'ci' repository and cannot be overwritten because the repository is immutable.")
-	if !got.ok || got.digest == "" {
-		t.Errorf("%+v", got)
+func notPwned(t *testing.T, b bench) {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join(b.dir, "context", "PWNED")); err == nil {
+		t.Fatal("a value was run")
 	}
 }
 
-func writeFile(t *testing.T, path, text string, mode os.FileMode) {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(text), mode); err != nil {
-		t.Fatal(err)
+// More that each variable must not be.
+func TestRefusedValues(t *testing.T) {
+	for name, values := range map[string][]string{
+		"IMAGE_TAG":         {"", contentTag + "0", strings.ToUpper(contentTag), contentTag[1:], "base"},
+		"IMAGE_REVISION":    {"", "0", "-1", "+1", "01", "1.0", "1e3", "0x1", "1234567890"},
+		"IMAGE_KIND":        {"", "Base", "base|extra", "extra "},
+		"IMAGE_ARCH":        {"", "amd64", "X64"},
+		"IMAGE_REPOSITORY":  {"", "docker.io/o/r", repository[1:], "123456789012.dkr.ecr.eu-west-1.amazonaws.com.evil.example/ci", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/-ci", repository + ":tag", repository + strings.Repeat("i", 300)},
+		"BASE_IMAGE":        {"", "../../etc", "/etc", "Node:22", "[::1]:5000/x:1", strings.Repeat("a", 256)},
+		"RUNNER_VERSION":    {"newest", "2.330", "v2.330.0", "2.330.0-beta", "2.330.0/../x"},
+		"RUNNER_RELEASE":    {"latest", "2.330", "2.330.0.1"},
+		"RUNNER_SHA256":     {sumX64[1:], strings.ToUpper(sumX64), "sha256:" + sumX64},
+		"SUDO":              {"True", "1", "yes"},
+		"DOCKER_HUB_MIRROR": {"https://mirror.example", "mirror.example/", "mirror.example//x", "mirror.example/../x", "user@mirror.example", "mirror.example:x"},
+		"DOCKER_HUB_SECRET": {strings.Repeat("a", 513)},
+		"PULL_REGISTRIES":   {"docker.io", private + "  " + private, private + " ", private + "," + private, private + "/x"},
+	} {
+		for _, value := range values {
+			got := newBench(t).build(t, map[string]string{name: value})
+			if got.ok || len(got.calls) != 0 || !strings.HasPrefix(got.reason(), name+" is not what it must be") {
+				t.Errorf("%s=%q: called %v: %s", name, value, got.calls, got.said)
+			}
+		}
+	}
+	for name, values := range map[string][]string{
+		"IMAGE_LABEL": {"", "x/../../..", "x/..", "a/../tools", "..", "/etc", strings.Repeat("a", 256)}, "PUBLISH_TAG": {"", "a/b", "a:b", ".a", strings.Repeat("a", 129)},
+	} {
+		for _, value := range values {
+			got := newBench(t).build(t, map[string]string{"IMAGE_KIND": map[string]string{"IMAGE_LABEL": "extra", "PUBLISH_TAG": "base"}[name], name: value})
+			if got.ok || len(got.calls) != 0 || !strings.HasPrefix(got.reason(), name+" is not what it must be") {
+				t.Errorf("%s=%q: called %v: %s", name, value, got.calls, got.said)
+			}
+		}
+	}
+}
+
+// What is accepted is one argument, as it is.
+func TestVerbatimValues(t *testing.T) {
+	longest := "ghcr.io/" + strings.Repeat("a", 245) + ":1"
+	arn := "arn:aws:secretsmanager:eu-west-1:123456789012:secret:ci/docker+hub@x.y=z-AbCdEf"
+	for name, test := range map[string]struct {
+		env  map[string]string
+		want []string // arguments
+	}{
+		"the longest base":       {map[string]string{"BASE_IMAGE": longest}, []string{longest}},
+		"a base with a port":     {map[string]string{"BASE_IMAGE": "registry.example:5000/a_b/c--d:T.1_2"}, []string{"registry.example:5000/a_b/c--d:T.1_2"}},
+		"a secret by its ARN":    {map[string]string{"DOCKER_HUB_SECRET": arn}, []string{arn}},
+		"the longest publish":    {map[string]string{"IMAGE_KIND": "base", "PUBLISH_TAG": strings.Repeat("a", 128)}, []string{repository + ":" + strings.Repeat("a", 128)}},
+		"a label with all there": {map[string]string{"IMAGE_KIND": "extra", "IMAGE_LABEL": "team/c++_web.1-x"}, []string{"extra/team/c++_web.1-x/A file; $(x).ci", "extra/team/c++_web.1-x"}},
+		"the largest revision":   {map[string]string{"IMAGE_REVISION": "999999999"}, []string{repository + ":" + contentTag + "-999999999"}},
+		"a repository in China":  {map[string]string{"IMAGE_REPOSITORY": "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/a/b.c"}, []string{"123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn", "cn-north-1", "a/b.c"}},
+		"no sudo":                {map[string]string{"SUDO": "false"}, []string{"ECSRUNNER_SUDO=false"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			folder := filepath.Join(b.dir, "context", "extra", "team", "c++_web.1-x")
+			if err := os.MkdirAll(folder, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			put(t, filepath.Join(folder, ".dockerfile"), "A file; $(x).ci")
+			got := b.build(t, test.env)
+			if !got.ok {
+				t.Fatal(got.said)
+			}
+			for _, want := range test.want {
+				if !slices.ContainsFunc(got.calls, func(c call) bool { return slices.Contains(c.Args, want) }) {
+					t.Errorf("no argument is %q:\n%v", want, got.calls)
+				}
+			}
+		})
 	}
 }

@@ -69,7 +69,7 @@ func TestAssets(t *testing.T) {
 			checkProgram(t, filepath.Join(folder, "bootstrap"), elf.EM_AARCH64)
 			continue
 		}
-		want := []string{"Dockerfile", "build.sh", "entrypoint-amd64", "entrypoint-arm64", "extra/team/playwright/.dockerfile", "extra/team/playwright/Dockerfile.ci", "extra/team/playwright/files/hosts", "install.sh"}
+		want := []string{"Dockerfile", "Dockerfile.again", "build.sh", "entrypoint-amd64", "entrypoint-arm64", "extra/team/playwright/.dockerfile", "extra/team/playwright/Dockerfile.ci", "extra/team/playwright/files/hosts", "install.sh"}
 		if diff := cmp.Diff(want, list); diff != "" {
 			t.Errorf("asset %s (-want +got):\n%s", hash, diff)
 		}

@@ -160,6 +160,56 @@ var inputs = map[string]func(t *testing.T, without template){
 			t.Error(diff)
 		}
 	},
+	"runner_version": func(t *testing.T, without template) {
+		built := of(t, "runner_version: 2.330.0")
+		if policyOf(t, built, "sweep").RunnerVersion != "2.330.0" || policyOf(t, without, "validate").RunnerVersion != "latest" || buildEnv(built)["RUNNER_VERSION"] != "2.330.0" {
+			t.Errorf("policy %+v, builds %v", policyOf(t, built, "sweep"), buildEnv(built))
+		}
+	},
+	"runner_base_image": func(t *testing.T, without template) {
+		built := of(t, "runner_base_image: debian:12")
+		if got := buildEnv(built)["DEFAULT_BASE"]; got != "docker.io/library/debian:12" {
+			t.Errorf("builds %v", buildEnv(built))
+		}
+		is, was := policyOf(t, built, "validate").ImageSources, policyOf(t, without, "validate").ImageSources
+		if is["base:x64"] == was["base:x64"] || is["on_demand:x64"] != was["on_demand:x64"] || len(was["base:x64"]) != 16 {
+			t.Errorf("sources were %v and are %v", was, is)
+		}
+	},
+	"runner_sudo": func(t *testing.T, without template) {
+		built := of(t, "runner_sudo: false")
+		is, was := policyOf(t, built, "validate").ImageSources, policyOf(t, without, "validate").ImageSources
+		if buildEnv(built)["SUDO"] != "false" || buildEnv(without)["SUDO"] != "true" || is["on_demand:x64"] == was["on_demand:x64"] {
+			t.Errorf("builds %v, sources %v", buildEnv(built), is)
+		}
+	},
+	"docker_hub_mirror": func(t *testing.T, without template) {
+		const mirror = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub"
+		if _, set := buildEnv(without)["DOCKER_HUB_MIRROR"]; set || buildEnv(of(t, "docker_hub_mirror: "+mirror))["DOCKER_HUB_MIRROR"] != mirror {
+			t.Error("builds do not get the mirror, or get one always")
+		}
+	},
+	"docker_hub_credentials": func(t *testing.T, without template) {
+		const secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:docker-hub-AbCdEf"
+		built := of(t, "docker_hub_credentials: "+secret)
+		if buildEnv(built)["DOCKER_HUB_SECRET"] != secret || !strings.Contains(flat(built.Resources), `"Action":"secretsmanager:GetSecretValue","Effect":"Allow","Resource":["`+secret) {
+			t.Errorf("builds %v", buildEnv(built))
+		}
+		if _, set := buildEnv(without)["DOCKER_HUB_SECRET"]; set {
+			t.Error("a secret is named where there is none")
+		}
+	},
+	"base_image_repositories": func(t *testing.T, without template) {
+		const arn = "arn:aws:ecr:eu-west-1:210987654321:repository/bases/web"
+		built := of(t, "base_image_repositories: ["+arn+"]", "image_build_project: builds")
+		const host = "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
+		if buildEnv(built)["PULL_REGISTRIES"] != host || !slices.Contains(policyOf(t, built, "webhook").Registries, host) || !strings.Contains(flat(built.Resources), `"Resource":"`+arn+`"`) {
+			t.Errorf("builds %v, registries %v", buildEnv(built), policyOf(t, built, "webhook").Registries)
+		}
+		if _, set := buildEnv(without)["PULL_REGISTRIES"]; set {
+			t.Error("registries are named where there are none")
+		}
+	},
 	"runner_class_sizes": func(t *testing.T, without template) {
 		built := of(t, "runner_class_sizes: {big: {cpu: 4096, memory: 8192, spot: true, ephemeral_storage: 50}}")
 		parameter := built.only("AWS::SSM::Parameter").Properties
@@ -230,6 +280,36 @@ func TestInputs(t *testing.T) {
 	without := of(t)
 	for name, check := range inputs {
 		t.Run(name, func(t *testing.T) { check(t, without) })
+	}
+}
+
+// buildEnv are the variables of the one project that builds.
+func buildEnv(built template) map[string]any {
+	found := map[string]any{}
+	for _, v := range several(at[map[string]any](built.only("AWS::CodeBuild::Project").Properties, "Environment")["EnvironmentVariables"]) {
+		variable := v.(map[string]any)
+		found[variable["Name"].(string)] = variable["Value"]
+	}
+	return found
+}
+
+// The same inputs have the same sources in every folder, and a file of an extra image
+// changes only its own.
+func TestImageSourcesOfDeployments(t *testing.T) {
+	sources := func(dir string) map[string]string {
+		return policyOf(t, synth(t, runnerfleet.Props{Config: parse(t, "extra_runner_images: {playwright: images/playwright/Dockerfile.ci}"), Dir: dir}), "validate").ImageSources
+	}
+	one, other := withExtraImage(t), withExtraImage(t)
+	was := sources(one)
+	if diff := cmp.Diff(was, sources(other)); diff != "" || len(was) != 3 {
+		t.Errorf("in another folder (-one +other):\n%s", diff)
+	}
+	if err := os.WriteFile(filepath.Join(other, "images", "playwright", "files", "hosts"), []byte("127.0.0.1 here\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	is := sources(other)
+	if is["extra:playwright:x64"] == was["extra:playwright:x64"] || is["base:x64"] != was["base:x64"] || is["on_demand:x64"] != was["on_demand:x64"] {
+		t.Errorf("sources were %v and are %v", was, is)
 	}
 }
 

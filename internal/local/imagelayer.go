@@ -32,11 +32,11 @@ func (l layer) put(ctx context.Context, base, name string) (id string, err error
 	}
 	arch := goArch(l.order.Spec.Arch)
 	args := map[string]string{
-		"BASE_IMAGE": base, "RUNNER_VERSION": l.release.Version, "RUNNER_SHA256": sum,
-		"ARCH": arch, "RUNNER_ARCH": string(l.order.Spec.Arch), "SUDO": fmt.Sprint(l.images.Sudo), "BUILDER_IMAGE": l.images.BuilderImage,
+		"BASE_IMAGE": base, "ECSRUNNER_VERSION": l.release.Version, "ECSRUNNER_SHA256": sum,
+		"ECSRUNNER_ARCH": arch, "ECSRUNNER_RUNNER_ARCH": string(l.order.Spec.Arch), "ECSRUNNER_SUDO": fmt.Sprint(l.images.Sudo), "BUILDER_IMAGE": l.images.BuilderImage,
 	}
 	if l.release.Source != "" {
-		args["RUNNER_SOURCE"] = l.release.Source
+		args["ECSRUNNER_SOURCE"] = l.release.Source
 	}
 	return l.run(ctx, container.BuildRequest{
 		Dockerfile: "Dockerfile", Args: args, Tag: name, Arch: l.order.Spec.Arch,

@@ -121,13 +121,13 @@ func TestFiftyJobsOneBuild(t *testing.T) {
 		t.Errorf("the lock is left: %+v", lock)
 	}
 	args := y.requests[slices.Index(y.bases(), nodeImage)].Args
-	want := map[string]string{"RUNNER_VERSION": "2.336.0", "ARCH": "amd64", "BASE_IMAGE": nodeImage, "SUDO": "false", "BUILDER_IMAGE": ""}
+	want := map[string]string{"ECSRUNNER_VERSION": "2.336.0", "ECSRUNNER_ARCH": "amd64", "BASE_IMAGE": nodeImage, "ECSRUNNER_SUDO": "false", "BUILDER_IMAGE": ""}
 	for name, value := range want {
 		if args[name] != value {
 			t.Errorf("argument %s is %q, want %q", name, args[name], value)
 		}
 	}
-	if len(args["RUNNER_SHA256"]) != 64 || !strings.HasSuffix(args["RUNNER_SOURCE"], "/actions/runner/releases/download") {
+	if len(args["ECSRUNNER_SHA256"]) != 64 || !strings.HasSuffix(args["ECSRUNNER_SOURCE"], "/actions/runner/releases/download") {
 		t.Errorf("the download is %v", args)
 	}
 }

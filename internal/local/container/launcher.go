@@ -64,10 +64,11 @@ type Spec struct {
 	RunnerID    string
 	ClientToken string // makes Launch idempotent, unless ""
 	Env         map[string]string
-	Image       string // its id, or a reference that the engine has
-	CPU         int    // in ECS's units: 1024 are a processor; 0 is no limit
-	Memory      int    // in MiB; 0 is no limit
-	Command     []string
+	Image       string   // its id, or a reference that the engine has
+	CPU         int      // in ECS's units: 1024 are a processor; 0 is no limit
+	Memory      int      // in MiB; 0 is no limit
+	Command     []string // in place of the image's
+	Entrypoint  []string // in place of the image's
 }
 
 // parameters identifies what is launched without telling it: the environment holds a

@@ -78,3 +78,15 @@ func (l *Launcher) takeOver(t *task, id string) {
 	defer log.Close()
 	l.follow(t, id, log)
 }
+
+// ContainersLabelled are the names of the containers with a label.
+func (e *Engine) ContainersLabelled(ctx context.Context, label, value string) (names []string, err error) {
+	list, err := e.client.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: client.Filters{}.Add("label", label+"="+value)})
+	if err != nil {
+		return nil, fmt.Errorf("list the containers with %s=%s: %w", label, value, err)
+	}
+	for _, c := range list.Items {
+		names = append(names, c.Names...)
+	}
+	return names, nil
+}

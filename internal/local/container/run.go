@@ -129,7 +129,7 @@ func (l *Launcher) create(t *task) (id string, err error) {
 	got, err := l.cfg.Engine.client.ContainerCreate(l.ctx, client.ContainerCreateOptions{
 		Name: l.nameOf(t),
 		Config: &container.Config{
-			Image: t.spec.Image, Env: env, Cmd: t.spec.Command, Hostname: t.state.StartedBy,
+			Image: t.spec.Image, Env: env, Cmd: t.spec.Command, Entrypoint: t.spec.Entrypoint, Hostname: t.state.StartedBy,
 			Labels: map[string]string{labelFleet: l.cfg.FleetName, labelDir: l.mark, labelRunner: t.state.StartedBy, labelTask: t.state.ARN},
 		},
 		HostConfig: &container.HostConfig{

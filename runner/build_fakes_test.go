@@ -1,0 +1,207 @@
+//go:build cdk
+
+package runner
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// outside is what a build finds outside: docker, AWS, GitHub and iptables.
+type outside struct {
+	Release  string // GitHub's answer about a release; "" is none
+	Secret   string // of Docker Hub; "" is none
+	Arch     string // of the images that are pulled
+	Rootless bool   // the extra image does not begin from the runner's
+	Fails    map[string]string
+	NoRules  bool // iptables refuses them
+	NoChain  bool // of Docker's own
+}
+
+// call is one start of a program, as that saw it.
+type call struct {
+	Args  []string // the program's name first
+	Input string
+	Env   []string
+	Files []string // of its build context
+	Leaks []string // where this program, or who reads all temporary files, finds a credential
+}
+
+func (c call) String() string { return strings.Join(c.Args, " ") }
+
+// Credentials. None may be in an argument, in the log, or where docker build finds it.
+var credentials = []string{"token-of-docker-hub", "password-of-ecr", "token-of-the-build"}
+
+// programs are what this test binary stands in for, when it is started by that name.
+var programs = map[string]func(outside, call) error{"docker": docker, "aws": awsCLI, "curl": curl, "iptables": iptables}
+
+func TestMain(m *testing.M) {
+	name := filepath.Base(os.Args[0])
+	program, ok := programs[name]
+	if !ok {
+		os.Exit(m.Run())
+	}
+	if err := standIn(name, program); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// standIn notes the call beside the program, which it is found by: docker build has no
+// environment to speak of.
+func standIn(name string, program func(outside, call) error) error {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return err
+	}
+	tools := filepath.Dir(path)
+	var o outside
+	text, err := os.ReadFile(filepath.Join(tools, "outside.json"))
+	if err == nil {
+		err = json.Unmarshal(text, &o)
+	}
+	if err != nil {
+		return err
+	}
+	c := call{Args: append([]string{name}, os.Args[1:]...), Env: os.Environ()}
+	if slices.Contains(c.Args, "--password-stdin") || c.Args[len(c.Args)-1] == "-" {
+		input, err := io.ReadAll(os.Stdin)
+		if err != nil {
+			return err
+		}
+		c.Input = string(input)
+	}
+	if c.is("docker", "build") {
+		if c.Leaks, err = leaks(c.Env, os.Getenv("DOCKER_CONFIG"), os.Getenv("HOME"), filepath.Join(tools, "..", "tmp")); err != nil {
+			return err
+		}
+		if c.Files, err = below(c.Args[len(c.Args)-1]); err != nil {
+			return err
+		}
+	}
+	if err := c.note(filepath.Join(tools, "calls")); err != nil {
+		return err
+	}
+	return program(o, c)
+}
+
+func (c call) is(args ...string) bool {
+	return len(c.Args) >= len(args) && slices.Equal(c.Args[:len(args)], args)
+}
+
+func (c call) note(path string) error {
+	notes, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer notes.Close()
+	return json.NewEncoder(notes).Encode(c)
+}
+
+// leaks are the variables and files that have a credential.
+func leaks(env []string, dirs ...string) (found []string, err error) {
+	has := func(text string) bool {
+		return slices.ContainsFunc(credentials, func(c string) bool { return strings.Contains(text, c) })
+	}
+	for _, variable := range env {
+		if has(variable) || strings.HasPrefix(variable, "AWS_") {
+			found = append(found, variable)
+		}
+	}
+	for _, dir := range dirs {
+		err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			if has(string(text)) {
+				found = append(found, path)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// below are the files of a build context; "-" has none.
+func below(dir string) (files []string, err error) {
+	if dir == "-" {
+		return nil, nil
+	}
+	return files, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			name, _ := filepath.Rel(dir, path)
+			files = append(files, name)
+		}
+		return err
+	})
+}
+
+// docker keeps logins as the real one does, and fails as it is told.
+func docker(o outside, c call) error {
+	verb := c.Args[1]
+	if said, ok := o.Fails[verb]; ok {
+		return fmt.Errorf("%s", said)
+	}
+	switch verb {
+	case "login":
+		if os.Getenv("DOCKER_CONFIG") == "" {
+			return fmt.Errorf("this login would stay")
+		}
+		if err := os.MkdirAll(os.Getenv("DOCKER_CONFIG"), 0o700); err != nil {
+			return err
+		}
+		fmt.Println("Login Succeeded")
+		return os.WriteFile(filepath.Join(os.Getenv("DOCKER_CONFIG"), "config.json"), []byte(c.Input), 0o600)
+	case "image":
+		if strings.Contains(c.String(), ".Labels") {
+			fmt.Println(!o.Rootless)
+			return nil
+		}
+		fmt.Println("sha256:0a " + o.Arch)
+	case "pull", "build", "push":
+		fmt.Println("done")
+	}
+	return nil
+}
+
+func awsCLI(o outside, c call) error {
+	switch {
+	case c.is("aws", "ecr", "get-login-password"):
+		fmt.Print("password-of-ecr")
+	case c.is("aws", "ecr", "batch-get-image"):
+		fmt.Printf("sha256:%064d\n", 7)
+	case c.is("aws", "secretsmanager", "get-secret-value") && o.Secret != "":
+		fmt.Println(o.Secret)
+	default:
+		return fmt.Errorf("refused: %s", c)
+	}
+	return nil
+}
+
+func curl(o outside, _ call) error {
+	if o.Release == "" {
+		return fmt.Errorf("curl: (22) The requested URL returned error: 404")
+	}
+	_, err := fmt.Print(o.Release)
+	return err
+}
+
+func iptables(o outside, c call) error {
+	list := slices.Contains(c.Args, "--list")
+	if list && o.NoChain || !list && o.NoRules {
+		return fmt.Errorf("iptables: No chain/target/match by that name")
+	}
+	return nil
+}

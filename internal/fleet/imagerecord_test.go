@@ -79,9 +79,10 @@ func TestWhatATagStandsFor(t *testing.T) {
 		return fleet.ImageSpec{Kind: fleet.BaseImage, Name: "base", Arch: fleet.X64, Source: source}
 	}
 	tags := map[string]bool{of("").Tag(): true, of("1").Tag(): true, of("2").Tag(): true}
-	if len(tags) != 3 || of("1").Tag() != of("1").Tag() {
+	if len(tags) != 3 {
 		t.Errorf("tags %v", tags)
 	}
+	equal(t, of("1").Tag(), "580835c1c5e9117b585d48b5252c0cd9") // the same on every machine
 	equal(t, fleet.RevisionTag("0a", 12), "0a-12")
 }
 

@@ -62,6 +62,7 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"a build has one owner until the lease ends":                  buildLock,
 		"waiters of a build are kept until it ends":                   waiters,
 		"the owner that joins again still owns the build":             ownerAgain,
+		"500 runners can wait for one build":                          manyWaiters,
 		"renewing the lease of a build that nobody owns is harmless":  renewNothing,
 		"an owner whose lease ended changes nothing":                  formerOwner,
 		"of many that join a build at once one owns it":               oneOwner,

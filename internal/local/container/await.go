@@ -32,12 +32,10 @@ func (l *Launcher) await(t *task, id string) (ending, error) {
 		}
 		pause = time.Second
 		waitCtx, cancel := context.WithCancel(l.ctx)
-		wait := l.cfg.Engine.client.ContainerWait(waitCtx, id, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
+		changed := l.changed(waitCtx, id)
 		for waiting := true; waiting; {
 			select {
-			case <-wait.Result:
-				waiting = false
-			case <-wait.Error:
+			case <-changed:
 				waiting = false // look says what is true
 			case <-stopping:
 				stopping = nil
@@ -54,6 +52,21 @@ func (l *Launcher) await(t *task, id string) (ending, error) {
 		}
 		cancel()
 	}
+}
+
+// changed is closed when the container runs no more, or when the engine does not answer
+// any more. An engine may answer only then.
+func (l *Launcher) changed(ctx context.Context, id string) <-chan struct{} {
+	changed := make(chan struct{})
+	go func() {
+		defer close(changed)
+		wait := l.cfg.Engine.client.ContainerWait(ctx, id, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
+		select {
+		case <-wait.Result:
+		case <-wait.Error:
+		}
+	}()
+	return changed
 }
 
 // halt has the engine stop a container, again until the container is gone or the engine

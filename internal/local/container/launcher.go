@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/moby/moby/client"
@@ -96,10 +97,8 @@ type Launcher struct {
 	latest map[string]*task // by runner id
 	work   sync.WaitGroup
 
-	limits     sync.Once
-	host       HostInfo
-	hostErr    error
-	overBefore sync.Map // classes' sizes that the host lacks, and of which was told
+	host       atomic.Pointer[HostInfo] // once the engine has told
+	overBefore sync.Map                 // classes' sizes that the host lacks, and of which was told
 }
 
 const (

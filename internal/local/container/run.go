@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
@@ -31,6 +32,10 @@ func (l *Launcher) live(t *task) {
 		return
 	}
 	id, err := l.create(t)
+	for tries := 1; isUnclear(err) && tries < createTries && t.stopping.Err() == nil; tries++ {
+		<-l.cfg.After(time.Second)
+		id, err = l.create(t) // what is there already is found by its name
+	}
 	if err != nil {
 		l.end(t, id, l.whyNotCreated(t, err))
 		return
@@ -110,6 +115,14 @@ const (
 	labelTask   = "ecsrunner.task-arn"
 )
 
+// createTries is how often an engine is asked for a container if its answer is lost.
+const createTries = 5
+
+// isUnclear tells whether a call may have had its effect, or may have it next time.
+func isUnclear(err error) bool {
+	return err != nil && !absent(err) && !isConflict(err) && !errdefs.IsInvalidArgument(err)
+}
+
 // mostProcesses is enough for any build, and ends a fork bomb.
 const mostProcesses = 4096
 
@@ -172,17 +185,22 @@ type limits struct{ nanoCPUs, memory int64 }
 
 // limitsOf are a task's limits, as far as the machine has so much.
 func (l *Launcher) limitsOf(spec Spec) (limits, error) {
-	l.limits.Do(func() { l.host, l.hostErr = l.cfg.Engine.Host(l.ctx) })
-	if l.hostErr != nil {
-		return limits{}, l.hostErr
+	host := l.host.Load()
+	if host == nil {
+		told, err := l.cfg.Engine.Host(l.ctx)
+		if err != nil {
+			return limits{}, err
+		}
+		host = &told
+		l.host.Store(host)
 	}
 	got := limits{nanoCPUs: int64(spec.CPU) * 1e9 / 1024, memory: int64(spec.Memory) << 20}
-	if most := int64(l.host.CPUs) * 1e9; got.nanoCPUs > most {
-		l.warnOnce(fmt.Sprintf("%d CPU units", spec.CPU), fmt.Sprintf("%d processors", l.host.CPUs))
+	if most := int64(host.CPUs) * 1e9; got.nanoCPUs > most {
+		l.warnOnce(fmt.Sprintf("%d CPU units", spec.CPU), fmt.Sprintf("%d processors", host.CPUs))
 		got.nanoCPUs = most
 	}
-	if most := int64(l.host.MemoryMiB) << 20; got.memory > most {
-		l.warnOnce(fmt.Sprintf("%d MiB", spec.Memory), fmt.Sprintf("%d MiB", l.host.MemoryMiB))
+	if most := int64(host.MemoryMiB) << 20; got.memory > most {
+		l.warnOnce(fmt.Sprintf("%d MiB", spec.Memory), fmt.Sprintf("%d MiB", host.MemoryMiB))
 		got.memory = most
 	}
 	return got, nil

@@ -1,0 +1,252 @@
+package container_test
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/container"
+)
+
+// engine is a small container engine behind a real socket: containers are what its tests
+// say they are. It answers as Docker does, as far as launchers ask.
+type engine struct {
+	t *testing.T
+
+	mu         sync.Mutex
+	changed    chan struct{}
+	containers map[string]*box // by id
+	created    []map[string]any
+	images     map[string]bool
+	cpus       int
+	memory     int64
+	down       bool            // refuses everything
+	loses      map[string]bool // answers, by the last part of the path, once
+	stops      []string        // queries of stop
+	builds     string          // what the next build says
+}
+
+// box is one container.
+type box struct {
+	ID, Name, Status string
+	Exit             int
+	OOM              bool
+	Labels           map[string]string
+	log              string
+}
+
+func newEngine(t *testing.T) (*engine, *container.Engine) {
+	t.Helper()
+	e := &engine{
+		t: t, containers: map[string]*box{}, images: map[string]bool{"sha256:image": true}, cpus: 2, memory: 4 << 30,
+		loses: map[string]bool{}, changed: make(chan struct{}),
+	}
+	socket := filepath.Join(t.TempDir(), "e.sock")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: e}
+	go server.Serve(listener) // ends with Close
+	t.Cleanup(func() { server.Close() })
+	connected, err := container.Connect(t.Context(), "unix://"+socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e, connected
+}
+
+// change changes the engine and tells who waits.
+func (e *engine) change(do func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	do()
+	close(e.changed)
+	e.changed = make(chan struct{})
+}
+
+// exits lets the only container that runs exit.
+func (e *engine) exits(code int, says string) {
+	e.change(func() {
+		for _, b := range e.containers {
+			if b.Status == "running" {
+				b.Status, b.Exit = "exited", code
+				b.log += says
+			}
+		}
+	})
+}
+
+func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Path
+	if strings.HasPrefix(path, "/v1.") {
+		path = path[strings.Index(path[1:], "/")+1:]
+	}
+	parts := strings.Split(strings.Trim(path, "/"), "/")
+	last := parts[len(parts)-1]
+	e.mu.Lock()
+	down, loses := e.down, e.loses[last]
+	delete(e.loses, last)
+	e.mu.Unlock()
+	if down {
+		http.Error(w, `{"message":"the engine is down"}`, http.StatusInternalServerError)
+		return
+	}
+	if loses {
+		defer func() { panic(http.ErrAbortHandler) }() // it has had its effect
+	}
+	w.Header().Set("Api-Version", "1.41")
+	switch {
+	case path == "/_ping":
+	case path == "/version":
+		answer(w, 200, map[string]any{"Version": "4.3.1", "ApiVersion": "1.41", "Components": []any{map[string]any{"Name": "Podman Engine", "Version": "4.3.1"}}})
+	case path == "/info":
+		answer(w, 200, map[string]any{"NCPU": e.cpus, "MemTotal": e.memory, "Architecture": "x86_64"})
+	case path == "/build":
+		_, _ = io.Copy(io.Discard, r.Body)
+		fmt.Fprint(w, e.builds)
+	case parts[0] == "images":
+		name := strings.Join(parts[1:len(parts)-1], "/")
+		if !e.images[name] {
+			answer(w, 404, map[string]string{"message": "no such image"})
+			return
+		}
+		answer(w, 200, map[string]any{"Id": "sha256:image"})
+	case path == "/containers/create":
+		e.create(w, r)
+	case path == "/containers/json":
+		e.list(w, r)
+	default:
+		e.one(w, r, parts[1], last)
+	}
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body)
+}
+
+func (e *engine) create(w http.ResponseWriter, r *http.Request) {
+	var asked map[string]any
+	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+		e.t.Error(err)
+	}
+	if !e.images[asked["Image"].(string)] {
+		answer(w, 404, map[string]string{"message": "no such image"})
+		return
+	}
+	name, status := r.URL.Query().Get("name"), http.StatusCreated
+	e.change(func() {
+		for _, b := range e.containers {
+			if b.Name == name {
+				status = http.StatusConflict
+			}
+		}
+		if status != http.StatusCreated {
+			return
+		}
+		e.created = append(e.created, asked)
+		labels := map[string]string{}
+		for key, value := range asked["Labels"].(map[string]any) {
+			labels[key] = value.(string)
+		}
+		id := fmt.Sprintf("%064d", len(e.created))
+		e.containers[id] = &box{ID: id, Name: name, Status: "created", Labels: labels, log: "begins\n"}
+	})
+	answer(w, status, map[string]string{"Id": fmt.Sprintf("%064d", len(e.created)), "message": "the name is in use"})
+}
+
+func (e *engine) list(w http.ResponseWriter, r *http.Request) {
+	var filters map[string]map[string]bool
+	_ = json.Unmarshal([]byte(r.URL.Query().Get("filters")), &filters)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	found := []any{}
+	for _, b := range e.containers {
+		matches := true
+		for label := range filters["label"] {
+			key, value, _ := strings.Cut(label, "=")
+			matches = matches && b.Labels[key] == value
+		}
+		if matches {
+			found = append(found, map[string]any{"Id": b.ID, "Labels": b.Labels, "Names": []string{"/" + b.Name}})
+		}
+	}
+	answer(w, 200, found)
+}
+
+// one serves what is asked of one container.
+func (e *engine) one(w http.ResponseWriter, r *http.Request, id, what string) {
+	e.mu.Lock()
+	b := e.containers[id]
+	for _, other := range e.containers {
+		if other.Name == id {
+			b = other
+		}
+	}
+	e.mu.Unlock()
+	if b == nil {
+		answer(w, 404, map[string]string{"message": "no such container"})
+		return
+	}
+	switch {
+	case r.Method == http.MethodDelete:
+		e.change(func() { delete(e.containers, b.ID) })
+		w.WriteHeader(http.StatusNoContent)
+	case what == "json":
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		answer(w, 200, map[string]any{"Id": b.ID, "State": map[string]any{"Status": b.Status, "Running": b.Status == "running", "ExitCode": b.Exit, "OOMKilled": b.OOM}})
+	case what == "start":
+		e.change(func() { b.Status = "running" })
+		w.WriteHeader(http.StatusNoContent)
+	case what == "stop":
+		e.change(func() {
+			e.stops = append(e.stops, r.URL.RawQuery)
+			b.Status, b.Exit = "exited", 143
+		})
+		w.WriteHeader(http.StatusNoContent)
+	case what == "kill":
+		e.change(func() { b.Status, b.Exit = "exited", 137 })
+		w.WriteHeader(http.StatusNoContent)
+	case what == "wait":
+		if e.until(r, func() bool { return b.Status != "running" }) {
+			answer(w, 200, map[string]int{"StatusCode": b.Exit})
+		}
+	case what == "logs":
+		e.until(r, func() bool { return b.Status != "running" })
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		frame := make([]byte, 8)
+		frame[0] = 1 // standard output
+		binary.BigEndian.PutUint32(frame[4:], uint32(len(b.log)))
+		_, _ = w.Write(append(frame, b.log...))
+	default:
+		e.t.Errorf("the launcher asks for %s %s", r.Method, r.URL)
+	}
+}
+
+// until waits until something holds, or nobody waits any more.
+func (e *engine) until(r *http.Request, holds func() bool) bool {
+	for {
+		e.mu.Lock()
+		changed, over := e.changed, holds() || e.down
+		e.mu.Unlock()
+		if over {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-r.Context().Done():
+			return false
+		}
+	}
+}

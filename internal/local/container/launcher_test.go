@@ -1,0 +1,478 @@
+package container_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/container"
+)
+
+// bench is a launcher on the engine of engine_test.go.
+type bench struct {
+	*container.Launcher
+	*engine
+	cfg   container.Config
+	notes chan fleet.Task
+	warns *bytes.Buffer
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	e, connected := newEngine(t)
+	b := &bench{engine: e, notes: make(chan fleet.Task, 100), warns: &bytes.Buffer{}}
+	b.cfg = container.Config{
+		Engine: connected, FleetName: "test", Dir: t.TempDir(), Network: "ecsrunner-test", Grace: 7 * time.Second,
+		Notify: func(task fleet.Task) { b.notes <- task }, Log: slog.New(slog.NewTextHandler(b.warns, nil)),
+		After: func(time.Duration) <-chan time.Time { c := make(chan time.Time); close(c); return c },
+	}
+	b.restart()
+	t.Cleanup(func() {
+		e.change(func() { e.down = false })
+		_ = b.Close(context.Background())
+	})
+	return b
+}
+
+// restart kills the launcher and makes the next one on the data directory.
+func (b *bench) restart() {
+	b.t.Helper()
+	if b.Launcher != nil {
+		b.Abandon()
+	}
+	var err error
+	if b.Launcher, err = container.New(b.cfg); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func spec() container.Spec {
+	return container.Spec{RunnerID: "test-7-1", ClientToken: "test-7-1.0", Image: "sha256:image", CPU: 1536, Memory: 2048, Env: map[string]string{"CLAIM_TOKEN": "once", "A": "b c"}}
+}
+
+func (b *bench) launch() fleet.Task {
+	b.t.Helper()
+	task, err := b.Launch(b.t.Context(), spec())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return task
+}
+
+func (b *bench) await(status string) fleet.Task {
+	b.t.Helper()
+	limit := time.After(30 * time.Second)
+	for {
+		select {
+		case task := <-b.notes:
+			if task.LastStatus == status {
+				return task
+			}
+		case <-limit:
+			b.t.Fatalf("no task is %s within 30 s", status)
+		}
+	}
+}
+
+func (b *bench) logged() string {
+	text, err := os.ReadFile(filepath.Join(b.cfg.Dir, "logs", "test-7-1.log"))
+	if err != nil {
+		b.t.Error(err)
+	}
+	return string(text)
+}
+
+// left are the containers that are there.
+func (b *bench) left() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.containers)
+}
+
+func TestATasksLife(t *testing.T) {
+	b := newBench(t)
+	launched := b.launch()
+	if again := b.launch(); again.ARN != launched.ARN {
+		t.Errorf("the same token gives %s, and gave %s", again.ARN, launched.ARN)
+	}
+	b.await(fleet.TaskRunning)
+	b.exits(7, "ends\n")
+	end := b.await(fleet.TaskStopped)
+	if end.ARN != launched.ARN || *end.ExitCode() != 7 || end.StopCode != fleet.StopEssentialContainerExited || end.StoppedReason != "Essential container in task exited" {
+		t.Errorf("it ended as %+v", end)
+	}
+	if b.logged() != "begins\nends\n" {
+		t.Errorf("the log is %q", b.logged())
+	}
+	if err := b.Close(t.Context()); err != nil || b.left() != 0 || len(b.created) != 1 {
+		t.Errorf("%v: %d containers are left of %d", err, b.left(), len(b.created))
+	}
+	if _, err := b.Launch(t.Context(), container.Spec{RunnerID: "test-8-1"}); !errors.Is(err, container.ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
+// What the engine is asked for: the class's limits and an init process, and nothing that
+// would open this machine.
+func TestWhatAContainerGets(t *testing.T) {
+	b := newBench(t)
+	b.launch()
+	b.await(fleet.TaskRunning)
+	asked := b.created[0]
+	host := asked["HostConfig"].(map[string]any)
+	for key, want := range map[string]any{
+		"NanoCpus": 1.5e9, "Memory": float64(2048 << 20), "MemorySwap": float64(2048 << 20), "PidsLimit": 4096.0, "Init": true, "NetworkMode": "ecsrunner-test",
+	} {
+		if host[key] != want {
+			t.Errorf("%s is %v, want %v", key, host[key], want)
+		}
+	}
+	for _, key := range []string{"Privileged", "Binds", "Mounts", "VolumesFrom", "CapAdd", "CapDrop", "Devices", "DeviceRequests", "SecurityOpt", "PidMode", "IpcMode", "UTSMode", "UsernsMode", "PortBindings", "PublishAllPorts", "ExtraHosts", "Sysctls", "CgroupParent", "AutoRemove"} {
+		switch value := host[key].(type) {
+		case nil, bool:
+			if value == true {
+				t.Errorf("%s is %v", key, value)
+			}
+		case string:
+			if value != "" {
+				t.Errorf("%s is %q", key, value)
+			}
+		case []any:
+			if len(value) > 0 {
+				t.Errorf("%s is %v", key, value)
+			}
+		case map[string]any:
+			if len(value) > 0 {
+				t.Errorf("%s is %v", key, value)
+			}
+		}
+	}
+	env := asked["Env"].([]any)
+	if len(env) != 2 || env[0] != "A=b c" || env[1] != "CLAIM_TOKEN=once" || asked["Volumes"] != nil {
+		t.Errorf("environment %v, volumes %v", env, asked["Volumes"])
+	}
+	record, err := os.ReadFile(filepath.Join(b.cfg.Dir, "containers", "test-7-1.json"))
+	if err != nil || bytes.Contains(record, []byte("once")) {
+		t.Errorf("the record tells the token: %s, %v", record, err)
+	}
+}
+
+// A class that wants more than there is gets what there is, with one warning.
+func TestAClassThatIsTooLarge(t *testing.T) {
+	b := newBench(t)
+	for i, id := range []string{"test-7-1", "test-8-1"} {
+		s := spec()
+		s.RunnerID, s.ClientToken, s.CPU, s.Memory = id, id, 4096, 8192
+		if _, err := b.Launch(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+		b.await(fleet.TaskRunning)
+		host := b.created[i]["HostConfig"].(map[string]any)
+		if host["NanoCpus"] != 2e9 || host["Memory"] != float64(4<<30) {
+			t.Errorf("it gets %v and %v", host["NanoCpus"], host["Memory"])
+		}
+	}
+	if n := strings.Count(b.warns.String(), "a class wants more than this machine has"); n != 2 { // processors, and memory
+		t.Errorf("%d warnings: %s", n, b.warns)
+	}
+}
+
+func TestRefusedLaunches(t *testing.T) {
+	b := newBench(t)
+	b.launch()
+	b.await(fleet.TaskRunning)
+	other, another, bad := spec(), spec(), spec()
+	other.Memory, another.ClientToken, bad.RunnerID = 4096, "test-7-1.1", "../etc"
+	for sentence, s := range map[string]container.Spec{"was used with other parameters": other, "has not stopped": another, "is no runner id": bad} {
+		if _, err := b.Launch(t.Context(), s); !fleet.IsNamed(err, fleet.RunnerLaunchFailed) || !strings.Contains(err.Error(), sentence) {
+			t.Errorf("got %v, want …%s…", err, sentence)
+		}
+	}
+}
+
+func TestStop(t *testing.T) {
+	b := newBench(t)
+	task := b.launch()
+	b.await(fleet.TaskRunning)
+	for _, reason := range []string{"no longer wanted", "another reason"} {
+		if err := b.Stop(t.Context(), task.ARN, reason); err != nil {
+			t.Fatal(err)
+		}
+	}
+	end := b.await(fleet.TaskStopped)
+	if end.StopCode != fleet.StopUserInitiated || end.StoppedReason != "no longer wanted" || *end.ExitCode() != 143 {
+		t.Errorf("it ended as %+v", end)
+	}
+	if len(b.stops) != 1 || b.stops[0] != "t=7" {
+		t.Errorf("stopped with %q", b.stops)
+	}
+	if err := b.Stop(t.Context(), task.ARN, "late"); err != nil {
+		t.Error(err)
+	}
+	if err := b.Stop(t.Context(), "local:task/none/0", "unknown"); err != nil {
+		t.Error(err)
+	}
+}
+
+// A fleet that is killed between any two of its calls leaves containers that the next
+// one goes on with, and none that runs twice.
+func TestTakenOver(t *testing.T) {
+	for name, c := range map[string]struct {
+		meanwhile func(*bench)
+		status    string // that is told first
+		exit      int
+		reason    string
+	}{
+		"it runs":             {func(*bench) {}, "", 5, "Essential container in task exited"},
+		"it has ended":        {func(b *bench) { b.exits(5, "") }, fleet.TaskStopped, 5, "Essential container in task exited"},
+		"somebody removed it": {func(b *bench) { b.change(func() { clear(b.containers) }) }, fleet.TaskStopped, -1, "its container was removed while the fleet was down"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			launched := b.launch()
+			b.await(fleet.TaskRunning)
+			b.restart()
+			c.meanwhile(b)
+			if err := b.Resume(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if c.status == "" {
+				b.exits(5, "")
+			}
+			end := b.await(fleet.TaskStopped)
+			exit := -1
+			if end.ExitCode() != nil {
+				exit = *end.ExitCode()
+			}
+			if end.ARN != launched.ARN || exit != c.exit && end.Containers[0].Reason == "" || !strings.Contains(end.StoppedReason, "Essential container in task exited") {
+				t.Errorf("it ended as %+v", end)
+			}
+			if len(b.created) != 1 {
+				t.Errorf("%d containers were made", len(b.created))
+			}
+		})
+	}
+}
+
+// Killed after the record and before the container, and between create and start.
+func TestKilledWhileItStarts(t *testing.T) {
+	record := func(b *bench) fleet.Task {
+		b.t.Helper()
+		made := b.launch()
+		b.await(fleet.TaskRunning)
+		path := filepath.Join(b.cfg.Dir, "containers", "test-7-1.json")
+		text, err := os.ReadFile(path)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		pending := strings.Replace(string(text), `"lastStatus":"RUNNING"`, `"lastStatus":"PENDING"`, 1)
+		if err := os.WriteFile(path, []byte(pending), 0o600); err != nil {
+			b.t.Fatal(err)
+		}
+		return made
+	}
+	t.Run("before the container", func(t *testing.T) {
+		b := newBench(t)
+		record(b)
+		b.Abandon()
+		b.change(func() { clear(b.containers) })
+		b.restart()
+		if err := b.Resume(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if end := b.await(fleet.TaskStopped); end.StopCode != fleet.StopTaskFailedToStart || !strings.Contains(end.StoppedReason, "the fleet was killed while it started the task") {
+			t.Errorf("it ended as %+v", end)
+		}
+	})
+	t.Run("between create and start", func(t *testing.T) {
+		b := newBench(t)
+		record(b)
+		b.Abandon()
+		b.change(func() {
+			for _, c := range b.containers {
+				c.Status = "created"
+			}
+		})
+		b.restart()
+		if err := b.Resume(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b.await(fleet.TaskRunning)
+		b.exits(0, "")
+		if end := b.await(fleet.TaskStopped); *end.ExitCode() != 0 || len(b.created) != 1 {
+			t.Errorf("it ended as %+v after %d creates", end, len(b.created))
+		}
+	})
+	t.Run("after it has ended", func(t *testing.T) {
+		b := newBench(t)
+		record(b)
+		b.Abandon()
+		b.exits(3, "")
+		b.restart()
+		if err := b.Resume(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if end := b.await(fleet.TaskStopped); end.ExitCode() == nil || *end.ExitCode() != 3 {
+			t.Errorf("a container that had ended was started again: %+v", end)
+		}
+	})
+}
+
+func labelsOf(created map[string]any) map[string]string {
+	labels := map[string]string{}
+	for key, value := range created["Labels"].(map[string]any) {
+		labels[key] = value.(string)
+	}
+	return labels
+}
+
+// Containers of nobody's go; those of other fleets and folders stay.
+func TestLeftovers(t *testing.T) {
+	b := newBench(t)
+	b.launch()
+	b.await(fleet.TaskRunning)
+	ours := labelsOf(b.created[0])
+	b.change(func() {
+		gone := map[string]string{}
+		for key, value := range ours {
+			gone[key] = value
+		}
+		gone["ecsrunner.task-arn"] = "local:task/test-1-1/0"
+		b.containers["leftover"] = &box{ID: "leftover", Name: "leftover", Status: "exited", Labels: gone}
+		b.containers["foreign"] = &box{ID: "foreign", Name: "foreign", Status: "running", Labels: map[string]string{"ecsrunner.fleet": "test", "ecsrunner.data-dir": "another"}}
+		b.containers["nobody"] = &box{ID: "nobody", Name: "nobody", Status: "running"}
+	})
+	if err := b.Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.containers["leftover"] != nil || b.containers["foreign"] == nil || b.containers["nobody"] == nil || len(b.containers) != 3 {
+		t.Errorf("left are %+v", b.containers)
+	}
+}
+
+// An engine that does not answer for a while has not ended a task.
+func TestAnEngineThatIsDown(t *testing.T) {
+	b := newBench(t)
+	b.launch()
+	b.await(fleet.TaskRunning)
+	b.change(func() { b.down = true })
+	for range 3 {
+		b.change(func() {})
+	}
+	b.change(func() { b.down = false })
+	b.exits(4, "")
+	if end := b.await(fleet.TaskStopped); *end.ExitCode() != 4 {
+		t.Errorf("it ended as %+v", end)
+	}
+	b.change(func() { b.down = true })
+	if err := b.Resume(t.Context()); err == nil {
+		t.Error("an engine that does not answer has no containers")
+	}
+}
+
+// The answer to create may be lost: the container is there, and is the task's.
+func TestALostAnswer(t *testing.T) {
+	b := newBench(t)
+	b.change(func() { b.loses["create"] = true })
+	b.launch()
+	b.await(fleet.TaskRunning)
+	b.exits(0, "")
+	if end := b.await(fleet.TaskStopped); *end.ExitCode() != 0 || len(b.created) != 1 {
+		t.Errorf("it ended as %+v, after %d creates", end, len(b.created))
+	}
+}
+
+// An engine that answers nothing any more gives the task up, and says why.
+func TestNoAnswerAtAll(t *testing.T) {
+	b := newBench(t)
+	b.change(func() { b.down = true })
+	b.launch()
+	if end := b.await(fleet.TaskStopped); end.StopCode != fleet.StopTaskFailedToStart || !strings.Contains(end.StoppedReason, "the engine is down") {
+		t.Errorf("it ended as %+v", end)
+	}
+}
+
+func TestWhyAContainerEnded(t *testing.T) {
+	b := newBench(t)
+	b.launch()
+	b.await(fleet.TaskRunning)
+	b.change(func() {
+		for _, c := range b.containers {
+			c.OOM = true
+		}
+	})
+	b.exits(137, "")
+	if end := b.await(fleet.TaskStopped); end.Containers[0].Reason != "OutOfMemoryError: Container killed due to memory usage" {
+		t.Errorf("it ended as %+v", end)
+	}
+	gone := spec()
+	gone.ClientToken, gone.Image = "test-7-1.1", "sha256:gone"
+	if _, err := b.Launch(t.Context(), gone); err != nil {
+		t.Fatal(err)
+	}
+	if end := b.await(fleet.TaskStopped); end.StopCode != fleet.StopTaskFailedToStart || end.StoppedReason != "CannotPullContainerError: image sha256:gone is not on this machine any more" {
+		t.Errorf("it ended as %+v", end)
+	}
+}
+
+func TestALogIsLimited(t *testing.T) {
+	b := newBench(t)
+	b.cfg.MaxLog = 100
+	b.restart()
+	for _, token := range []string{"test-7-1.0", "test-7-1.1"} {
+		s := spec()
+		s.ClientToken = token
+		if _, err := b.Launch(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+		b.await(fleet.TaskRunning)
+		b.exits(0, strings.Repeat("x", 1000))
+		b.await(fleet.TaskStopped)
+	}
+	const cut = "\necsrunner: the log was cut here: it is limited to 100 bytes\n"
+	if got := b.logged(); strings.Count(got, cut) != 2 || len(got) != 2*(100+len(cut)) || strings.Count(got, "begins") != 2 {
+		t.Errorf("the log is %q", got)
+	}
+}
+
+func TestBuildsThatFail(t *testing.T) {
+	for name, c := range map[string]struct{ says, want string }{
+		"our own check": {
+			`{"stream":"STEP 3/9: RUN check-base\n"}{"stream":"ecsrunner: the base image "}{"stream":"is built on musl\n"}{"stream":"more\n"}{"error":"exit status 1"}`, "the base image is built on musl"},
+		"Docker's words": {
+			`{"stream":"Step 2/9 : RUN apt-get update"}{"stream":"\n ---\u003e Running in 0a\n"}{"stream":"E: no network\n"}{"errorDetail":{"message":"x"},"error":"The command returned a non-zero code: 100"}`,
+			`The command returned a non-zero code: 100 in step "RUN apt-get update": ---> Running in 0a / E: no network`},
+		"before a step": {`{"error":"no such image: a\nb"}`, "no such image: a\nb"},
+		"cut":           {`{"stream":"STEP 1/2: FROM x\n"}{"error":"` + strings.Repeat("x", 900) + `"}`, strings.Repeat("x", 299) + "…"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, connected := newEngine(t)
+			e.builds = c.says
+			var said bytes.Buffer
+			_, err := connected.Build(t.Context(), container.BuildRequest{Context: strings.NewReader(""), Tag: "x", Output: &said})
+			if failed := new(container.BuildError); !errors.As(err, &failed) || err.Error() != c.want {
+				t.Errorf("got %v, want %s", err, c.want)
+			}
+		})
+	}
+}
+
+func TestNoEngine(t *testing.T) {
+	_, err := container.Connect(t.Context(), "unix:///nowhere/docker.sock")
+	if err == nil || !strings.Contains(err.Error(), "no container engine answers at unix:///nowhere/docker.sock") || !strings.Contains(err.Error(), "set DOCKER_HOST") {
+		t.Errorf("got %v", err)
+	}
+	_, connected := newEngine(t)
+	if connected.Name() != "Podman 4.3.1" {
+		t.Errorf("it is called %s", connected.Name())
+	}
+}

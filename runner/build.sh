@@ -81,6 +81,9 @@ find_release() {
   [[ $wanted == latest || $wanted == "$RUNNER_RELEASE" ]] || fail "GitHub gives runner version $RUNNER_RELEASE for $wanted: build again"
 }
 
+# A mirror in ECR, such as a pull-through cache, wants a login as well.
+[[ ! ${DOCKER_HUB_MIRROR%%/*} =~ ^($registry)$ ]] || PULL_REGISTRIES+=" ${DOCKER_HUB_MIRROR%%/*}"
+
 # ecr_login REGISTRY logs in to a registry of ECR, in its own region.
 ecr_login() {
   local region
@@ -152,6 +155,7 @@ build() {
   env -i PATH="$PATH" HOME="$work/home" DOCKER_CONFIG="$work/home" docker build --label "ecsrunner.image=$IMAGE_TAG" "$@" 2>&1 | tee "$work/log" >&2 && return
   # Builders put a step's number and the seconds before its words.
   why=$(sed -nE 's/^(#[0-9]+ )?([0-9]+\.[0-9]+ )?ecsrunner: //p' "$work/log" | tail -n 1)
+  # shellcheck disable=SC2016 # the $ is sed's
   fail "${why:-$what cannot be built: $(sed -n '/[^[:space:]]/h; ${x;p;}' "$work/log")}"
 }
 

@@ -244,7 +244,7 @@ func TestBuild(t *testing.T) {
 			[]string{ask("latest"), pull(fleet.DefaultBaseImage), builder, layer(pulled, "2.330.0", sumX64, "x64", "ecsrunner.invalid/runner:base"), extra, again, push(contentTag + "-3")},
 		},
 		"an extra image, on top of something else": {
-			map[string]string{"IMAGE_KIND": "extra", "IMAGE_LABEL": "tools", "BASE_IMAGE": ""}, func(o *outside) { o.Rootless = true }, "2.330.0",
+			map[string]string{"IMAGE_KIND": "extra", "IMAGE_LABEL": "tools", "BASE_IMAGE": ""}, func(o *outside) { o.Foreign = true }, "2.330.0",
 			[]string{
 				ask("latest"), pull(fleet.DefaultBaseImage), builder, layer(pulled, "2.330.0", sumX64, "x64", "ecsrunner.invalid/runner:base"), extra,
 				layer("ecsrunner.invalid/extra:built", "2.330.0", sumX64, "x64", built), push(contentTag + "-3"),
@@ -325,11 +325,12 @@ func TestCredentials(t *testing.T) {
 		env  map[string]string
 		want []string
 	}{
-		"a base of Docker Hub":             {map[string]string{}, slices.Concat(hub, toPush)},
-		"a private base":                   {map[string]string{"BASE_IMAGE": private + "/bases/web:1"}, slices.Concat(fromPrivate, toPush)},
-		"a base of Docker Hub by a mirror": {map[string]string{"DOCKER_HUB_MIRROR": private + "/hub"}, slices.Concat(fromPrivate, toPush)},
-		"a public base":                    {map[string]string{"BASE_IMAGE": "ghcr.io/o/r:1"}, toPush},
-		"an extra image":                   {map[string]string{"IMAGE_KIND": "extra", "IMAGE_LABEL": "tools", "DEFAULT_BASE": "docker.io/library/debian:12"}, slices.Concat(hub, toPush)},
+		"a base of Docker Hub":      {map[string]string{}, slices.Concat(hub, toPush)},
+		"a private base":            {map[string]string{"BASE_IMAGE": private + "/bases/web:1"}, slices.Concat(fromPrivate, toPush)},
+		"a base of a mirror in ECR": {map[string]string{"DOCKER_HUB_MIRROR": private + "/hub", "PULL_REGISTRIES": ""}, slices.Concat(fromPrivate, toPush)},
+		"a base of another mirror":  {map[string]string{"DOCKER_HUB_MIRROR": "mirror.example/hub"}, toPush},
+		"a public base":             {map[string]string{"BASE_IMAGE": "ghcr.io/o/r:1"}, toPush},
+		"an extra image":            {map[string]string{"IMAGE_KIND": "extra", "IMAGE_LABEL": "tools", "DEFAULT_BASE": "docker.io/library/debian:12"}, slices.Concat(hub, toPush)},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			env := maps.Clone(given)
@@ -563,11 +564,11 @@ func TestHostileValues(t *testing.T) {
 		"DEFAULT_BASE", "SUDO", "DOCKER_HUB_MIRROR", "DOCKER_HUB_SECRET", "PULL_REGISTRIES",
 	} {
 		t.Run(name, func(t *testing.T) {
+			b := newBench(t) // nothing changes it
 			for _, value := range []string{
 				"$(touch PWNED)", "`touch PWNED`", "node:22; touch PWNED", "node:22\ntouch PWNED", "node:22\n", "\nnode:22", "node:22 --push", "--help", "-v", " node:22", "node:22 ",
 				"node:22'", `node:22"`, `node:22\`, "ghcr.io/${X}", "node:22\r", "node:22\t", "*", "a[$(touch PWNED)]", "café:1", "ｎode:22", "node:22\u00a0", "node:" + strings.Repeat("2", 600),
 			} {
-				b := newBench(t)
 				env := map[string]string{name: value}
 				if kind := kinds[name]; kind != "" {
 					env["IMAGE_KIND"] = kind
@@ -591,10 +592,16 @@ func notPwned(t *testing.T, b bench) {
 
 // More that each variable must not be.
 func TestRefusedValues(t *testing.T) {
+	b := newBench(t)
+	refused := func(name, value, kind string) {
+		got := b.build(t, map[string]string{"IMAGE_KIND": kind, name: value})
+		if got.ok || len(got.calls) != 0 || !strings.HasPrefix(got.reason(), name+" is not what it must be") {
+			t.Errorf("%s=%q: called %v: %s", name, value, got.calls, got.said)
+		}
+	}
 	for name, values := range map[string][]string{
 		"IMAGE_TAG":         {"", contentTag + "0", strings.ToUpper(contentTag), contentTag[1:], "base"},
 		"IMAGE_REVISION":    {"", "0", "-1", "+1", "01", "1.0", "1e3", "0x1", "1234567890"},
-		"IMAGE_KIND":        {"", "Base", "base|extra", "extra "},
 		"IMAGE_ARCH":        {"", "amd64", "X64"},
 		"IMAGE_REPOSITORY":  {"", "docker.io/o/r", repository[1:], "123456789012.dkr.ecr.eu-west-1.amazonaws.com.evil.example/ci", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/-ci", repository + ":tag", repository + strings.Repeat("i", 300)},
 		"BASE_IMAGE":        {"", "../../etc", "/etc", "Node:22", "[::1]:5000/x:1", strings.Repeat("a", 256)},
@@ -607,21 +614,17 @@ func TestRefusedValues(t *testing.T) {
 		"PULL_REGISTRIES":   {"docker.io", private + "  " + private, private + " ", private + "," + private, private + "/x"},
 	} {
 		for _, value := range values {
-			got := newBench(t).build(t, map[string]string{name: value})
-			if got.ok || len(got.calls) != 0 || !strings.HasPrefix(got.reason(), name+" is not what it must be") {
-				t.Errorf("%s=%q: called %v: %s", name, value, got.calls, got.said)
-			}
+			refused(name, value, "on_demand")
 		}
 	}
-	for name, values := range map[string][]string{
-		"IMAGE_LABEL": {"", "x/../../..", "x/..", "a/../tools", "..", "/etc", strings.Repeat("a", 256)}, "PUBLISH_TAG": {"", "a/b", "a:b", ".a", strings.Repeat("a", 129)},
-	} {
-		for _, value := range values {
-			got := newBench(t).build(t, map[string]string{"IMAGE_KIND": map[string]string{"IMAGE_LABEL": "extra", "PUBLISH_TAG": "base"}[name], name: value})
-			if got.ok || len(got.calls) != 0 || !strings.HasPrefix(got.reason(), name+" is not what it must be") {
-				t.Errorf("%s=%q: called %v: %s", name, value, got.calls, got.said)
-			}
-		}
+	for _, kind := range []string{"", "Base", "base|extra", "extra "} {
+		refused("IMAGE_KIND", kind, kind)
+	}
+	for _, label := range []string{"", "x/../../..", "x/..", "a/../tools", "..", "/etc", strings.Repeat("a", 256)} {
+		refused("IMAGE_LABEL", label, "extra")
+	}
+	for _, tag := range []string{"", "a/b", "a:b", ".a", strings.Repeat("a", 129)} {
+		refused("PUBLISH_TAG", tag, "base")
 	}
 }
 

@@ -3,7 +3,6 @@ package runner
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash"
 	"io/fs"
@@ -98,7 +97,7 @@ func hashFolder(f Folder) (string, error) {
 		return err
 	})
 	if err != nil {
-		return "", errors.Join(errors.New("its folder cannot be read"), err)
+		return "", fmt.Errorf("read its folder: %w", err)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }

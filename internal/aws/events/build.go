@@ -89,8 +89,10 @@ func (l Listener) build(b build) (fleet.Build, bool) {
 	return out, true
 }
 
-// sentence begins the line by which a build of ours says what is wrong.
-const sentence = "ecsrunner: "
+// sentence is a line by which a build of ours says what is wrong. Docker's builder puts
+// the step's number and seconds before it; a line that has the mark elsewhere repeats a
+// Dockerfile.
+var sentence = regexp.MustCompile(`^(?:#[0-9]+ )?(?:[0-9]+\.[0-9]+ )?ecsrunner: (.+)$`)
 
 // mostLines are looked at of the end of a build's log.
 const mostLines = 40
@@ -107,14 +109,14 @@ func (l Listener) why(b build) string {
 		return phase // whoever reads it is told where the log is
 	}
 	var said []string
-	for _, line := range lines {
+	for line := range strings.Lines(strings.Join(lines, "\n")) {
 		if line = strings.TrimSpace(strings.Map(printable, escapes.ReplaceAllString(line, ""))); line != "" {
 			said = append(said, line)
 		}
 	}
 	for _, line := range slices.Backward(said) {
-		if _, text, ok := strings.Cut(line, sentence); ok {
-			return text
+		if text := sentence.FindStringSubmatch(line); text != nil {
+			return text[1]
 		}
 	}
 	said = slices.DeleteFunc(said, func(line string) bool { return strings.HasPrefix(line, "[Container]") }) // CodeBuild's own

@@ -24,6 +24,9 @@ func TestWhyABuildFailed(t *testing.T) {
 	}{
 		"our own word on it": {[]string{"Step 3/14 : RUN check", "ecsrunner: the base image is built on musl", "The command returned a non-zero code: 1", "ecsrunner: the runner could not be put into alpine:3", "[Container] Phase complete: BUILD State: FAILED"}, nil,
 			"the runner could not be put into alpine:3; read stream"},
+		"in an event of many lines": {[]string{"#9 ERROR: exit code: 1\necsrunner: the base image has no shell\nERROR"}, nil, "the base image has no shell; read stream"},
+		"in a Dockerfile's own line": {[]string{"#9 0.3 tar: write error", "  30 | >>> RUN echo ecsrunner: not this", "ERROR: process \"echo ecsrunner: not this\" failed"}, nil,
+			phase + ": #9 0.3 tar: write error / 30 | >>> RUN echo ecsrunner: not this"},
 		"behind a builder's marks":  {[]string{"#9 0.312 \x1b[31mecsrunner: the base image has no shell\x1b[0m\r"}, nil, "the base image has no shell; read stream"},
 		"the last lines":            {[]string{"one", "", "two", "three  ", "\x00four", "[Container] exit"}, nil, phase + ": two / three / four; read stream"},
 		"only CodeBuild's own":      {[]string{"[Container] exit"}, nil, phase + "; read stream"},

@@ -40,7 +40,7 @@ const (
 	BaseVariable    = "BASE_IMAGE"    // of an image that is built on demand
 	LabelVariable   = "IMAGE_LABEL"   // of an extra image
 	PublishVariable = "PUBLISH_TAG"   // a further tag, of the base image
-	SHA256Variable  = "RUNNER_SHA256" // of the runner's archive, if its release is known
+	SHA256Variable  = "RUNNER_SHA256" // of the runner's archive, if that is known
 )
 
 // Build starts the build of an image's revision under a lock, whose owner the build's
@@ -93,8 +93,11 @@ func variables(order fleet.BuildOrder) []types.EnvironmentVariable {
 	case fleet.BaseImage:
 		all = append(all, plain(PublishVariable, spec.PublishTag()))
 	}
+	if version := order.Release.Version; version != "" {
+		all = append(all, plain(events.RunnerReleaseVariable, version))
+	}
 	if sum := order.Release.SHA256[spec.Arch]; sum != "" {
-		all = append(all, plain(events.RunnerReleaseVariable, order.Release.Version), plain(SHA256Variable, sum))
+		all = append(all, plain(SHA256Variable, sum))
 	}
 	return all
 }

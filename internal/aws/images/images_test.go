@@ -163,7 +163,7 @@ func TestBuildAsksFor(t *testing.T) {
 	}{
 		"the base image": {
 			fleet.ImageSpec{Kind: fleet.BaseImage, Name: "v1", Arch: fleet.X64}, "ci-images",
-			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_REVISION": "2", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_KIND": "base", "IMAGE_ARCH": "x64", "PUBLISH_TAG": "v1"},
+			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_REVISION": "2", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_KIND": "base", "IMAGE_ARCH": "x64", "PUBLISH_TAG": "v1", "RUNNER_RELEASE": "2.336.0"},
 		},
 		"an extra image for arm64": {
 			fleet.ImageSpec{Kind: fleet.ExtraImage, Name: "playwright", Arch: fleet.ARM64}, "ci-images-arm64",
@@ -171,19 +171,22 @@ func TestBuildAsksFor(t *testing.T) {
 		},
 		"an image on demand": {
 			fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: "docker.io/library/node:22", Arch: fleet.X64}, "ci-images",
-			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_REVISION": "2", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_KIND": "on_demand", "IMAGE_ARCH": "x64", "BASE_IMAGE": "docker.io/library/node:22"},
+			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_REVISION": "2", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_KIND": "on_demand", "IMAGE_ARCH": "x64", "BASE_IMAGE": "docker.io/library/node:22", "RUNNER_RELEASE": "2.336.0"},
 		},
 	}
 	for sentence, test := range tests {
 		t.Run(sentence, func(t *testing.T) {
 			p := &project{}
 			b := Builder{CodeBuild: p, Project: "ci-images"}
-			for _, owner := range []string{"ci-7-1@1", "ci-7-1@1", "ci-7-1@2"} {
-				if err := b.Build(t.Context(), fleet.BuildOrder{Spec: test.spec, Tag: "0a1b", Revision: 2, Owner: owner, Release: fleet.RunnerRelease{Version: "2.336.0", SHA256: map[fleet.Arch]string{fleet.ARM64: "0c"}}}); err != nil {
+			order := fleet.BuildOrder{Spec: test.spec, Tag: "0a1b", Revision: 2, Owner: "ci-7-1@1", Release: fleet.RunnerRelease{Version: "2.336.0", SHA256: map[fleet.Arch]string{fleet.ARM64: "0c"}}}
+			later, unknown := order, order
+			later.Owner, unknown.Release = "ci-7-1@2", fleet.RunnerRelease{}
+			for _, o := range []fleet.BuildOrder{order, order, later, unknown} {
+				if err := b.Build(t.Context(), o); err != nil {
 					t.Fatal(err)
 				}
 			}
-			first, again, other := p.asked[0], p.asked[1], p.asked[2]
+			first, again := p.asked[0], p.asked[1]
 			env := map[string]string{}
 			for _, v := range first.EnvironmentVariablesOverride {
 				if env[*v.Name] = *v.Value; v.Type != buildtypes.EnvironmentVariableTypePlaintext {
@@ -193,8 +196,15 @@ func TestBuildAsksFor(t *testing.T) {
 			if diff := cmp.Diff(test.env, env); diff != "" || *first.ProjectName != test.project {
 				t.Errorf("project %s, variables (-want +got):\n%s", *first.ProjectName, diff)
 			}
-			if *first.IdempotencyToken != *again.IdempotencyToken || *first.IdempotencyToken == *other.IdempotencyToken {
-				t.Error("the same build must have the same token, and another lock's another")
+			for _, other := range p.asked[2:] {
+				if *first.IdempotencyToken != *again.IdempotencyToken || *first.IdempotencyToken == *other.IdempotencyToken {
+					t.Error("the same order must have the same token, and another lock's or release's another")
+				}
+			}
+			for _, v := range p.asked[3].EnvironmentVariablesOverride {
+				if strings.HasPrefix(*v.Name, "RUNNER_") {
+					t.Errorf("of a release that is not known, the build is told %s", *v.Name)
+				}
 			}
 			only := codebuild.StartBuildInput{ProjectName: first.ProjectName, IdempotencyToken: first.IdempotencyToken, EnvironmentVariablesOverride: first.EnvironmentVariablesOverride}
 			if diff := cmp.Diff(only, *first, cmp.AllowUnexported(only), cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".noSmithyDocumentSerde" }, cmp.Ignore())); diff != "" {

@@ -73,6 +73,7 @@ func newImages(scope constructs.Construct, p Props, shop workshop, t things) ima
 	t.add(grants.BuildSource, source.Bucket().ArnForObjects(source.S3ObjectKey()))
 	t.add(grants.AssetBucket, source.Bucket().BucketArn())
 	t.add(grants.BaseImages, pointers(c.BaseImageRepositories)...)
+	t.add(grants.Mirror, pointers(c.MirrorRepositories())...)
 	t.add(grants.DockerHub)
 	dockerHub, given := c.DockerHubCredentials.AWSSecret()
 	if given {

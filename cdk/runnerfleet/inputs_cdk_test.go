@@ -185,8 +185,12 @@ var inputs = map[string]func(t *testing.T, without template){
 	},
 	"docker_hub_mirror": func(t *testing.T, without template) {
 		const mirror = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub"
-		if _, set := buildEnv(without)["DOCKER_HUB_MIRROR"]; set || buildEnv(of(t, "docker_hub_mirror: "+mirror))["DOCKER_HUB_MIRROR"] != mirror {
+		built := of(t, "docker_hub_mirror: "+mirror)
+		if _, set := buildEnv(without)["DOCKER_HUB_MIRROR"]; set || buildEnv(built)["DOCKER_HUB_MIRROR"] != mirror {
 			t.Error("builds do not get the mirror, or get one always")
+		}
+		if !strings.Contains(flat(built.Resources), `"Resource":"arn:aws:ecr:eu-west-1:123456789012:repository/docker-hub/*"`) {
+			t.Error("builds may not pull from the mirror")
 		}
 	},
 	"docker_hub_credentials": func(t *testing.T, without template) {

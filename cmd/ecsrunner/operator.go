@@ -7,9 +7,11 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/codebuild"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -19,6 +21,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/images"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/params"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -32,6 +35,7 @@ var (
 	gitHubPAT    = part{deployment.OutputGitHubPAT, deployment.EnvGitHubPAT}
 	eventBus     = part{deployment.OutputBus, deployment.EnvBus}
 	buildProject = part{deployment.OutputBuildProject, deployment.EnvBuildProject}
+	repository   = part{deployment.OutputRepository, deployment.EnvRepository}
 )
 
 // errUntold is a fleet whose sweep has not run yet.
@@ -48,7 +52,7 @@ func (c *cloud) operator(ctx context.Context) (operate.Operator, error) {
 		return operate.Operator{}, errUntold
 	}
 	values := map[part]string{}
-	for _, p := range []part{recordsTable, stateMachine, ecsCluster, gitHubPAT, eventBus, buildProject} {
+	for _, p := range []part{recordsTable, stateMachine, ecsCluster, gitHubPAT, eventBus, buildProject, repository} {
 		if values[p], err = c.value(p); err != nil {
 			return operate.Operator{}, err
 		}
@@ -72,8 +76,15 @@ func (c *cloud) operator(ctx context.Context) (operate.Operator, error) {
 		Executions: stepfn.Control{SFN: steps, StateMachineARN: values[stateMachine], FleetName: settings.FleetName},
 		Platform:   platform, Definitions: platform,
 		Builds: builds.Builds{CodeBuild: codebuild.NewFromConfig(c.config), Project: values[buildProject], Now: time.Now},
-		NewID:  rand.Text, Wait: wait, Progress: func(string) {},
+		Images: store, Registry: images.Shelf{ECR: ecr.NewFromConfig(c.config), Repository: repositoryName(values[repository])}, Cursors: store,
+		NewID: rand.Text, Wait: wait, Progress: func(string) {},
 	}, nil
+}
+
+// repositoryName is the name in the URI of a repository.
+func repositoryName(uri string) string {
+	_, name, _ := strings.Cut(uri, "/")
+	return name
 }
 
 func (c *cloud) webhookURL() string {

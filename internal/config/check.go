@@ -103,6 +103,8 @@ var (
 	imageTag     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
 	// A mirror is a registry's host, perhaps with the beginning of the names in it.
 	mirror = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-][a-z0-9]+)*)*$`)
+	// Account, region, .cn and path of a mirror in ECR.
+	ecrMirror = regexp.MustCompile(`^([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?(/.+)$`)
 	// Partition, region, account and name.
 	ecrRepository = regexp.MustCompile(`^arn:aws(-[a-z-]+)?:ecr:([a-z0-9-]+):([0-9]{12}):repository/([a-z0-9][a-z0-9._/-]{1,255})$`)
 )

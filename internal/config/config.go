@@ -156,3 +156,17 @@ func (c Config) PrivateRegistries() (hosts []string) {
 	}
 	return hosts
 }
+
+// MirrorRepositories are the ARNs of the repositories below docker_hub_mirror, with a
+// wildcard for their names; none if it is not in ECR.
+func (c Config) MirrorRepositories() []string {
+	parts := ecrMirror.FindStringSubmatch(c.DockerHubMirror)
+	if parts == nil {
+		return nil
+	}
+	partition := "aws"
+	if parts[3] != "" {
+		partition = "aws-cn"
+	}
+	return []string{"arn:" + partition + ":ecr:" + parts[2] + ":" + parts[1] + ":repository" + parts[4] + "/*"}
+}

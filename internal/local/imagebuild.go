@@ -67,7 +67,7 @@ type imageBuilder struct {
 type Images struct {
 	BaseImage    string // what the base image is made from
 	Sudo         bool
-	BuilderImage string                   // unpacks GitHub's runner; "" is BaseImage
+	BuilderImage string                   // unpacks GitHub's runner; "" is the Dockerfile's own
 	Extra        map[string]runner.Folder // label → the folder of its Dockerfile
 	Entrypoint   map[string]string        // GOARCH → the static entrypoint's file
 	Network      string                   // of builds; "" is the engine's own

@@ -48,6 +48,7 @@ const (
 	BuildSource     = "{build_source}"
 	BuildLogs       = "{build_logs}"
 	BaseImages      = "{base_images}" // private repositories that base images come from; there may be none
+	Mirror          = "{mirror}"      // repositories of a pull-through cache for Docker Hub; there may be none
 	DockerHub       = "{docker_hub}"  // the secret with its credentials; there may be none
 	AssetBucket     = "{asset_bucket}"
 	Sweep           = "{sweep}"

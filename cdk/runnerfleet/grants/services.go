@@ -25,6 +25,8 @@ func services() map[string][]Statement {
 				"ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload", "ecr:PutImage"),
 			allow("base images are pulled from the private repositories that the configuration names", BaseImages,
 				"ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"),
+			allow("images of Docker Hub are pulled through the cache that the configuration names, which makes a repository for each", Mirror,
+				"ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage", "ecr:BatchImportUpstreamImage", "ecr:CreateRepository"),
 			allow("the credentials of Docker Hub are read, if the configuration names them", DockerHub, "secretsmanager:GetSecretValue"),
 			allow("the Dockerfiles and the entrypoint are read", BuildSource, "s3:GetObject", "s3:GetObjectVersion"),
 			allow("CodeBuild looks up where the bucket is", AssetBucket, "s3:GetBucketLocation"),

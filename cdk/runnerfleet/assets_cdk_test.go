@@ -52,7 +52,14 @@ func assemble(t *testing.T, props runnerfleet.Props, dir string) map[string]stri
 func TestAssets(t *testing.T) {
 	props := runnerfleet.Props{Config: parse(t, "extra_runner_images: {team/playwright: images/playwright/Dockerfile.ci}"), Dir: withExtraImage(t)}
 	folders := assemble(t, props, t.TempDir())
-	again := assemble(t, props, filepath.Join(props.Dir, "images", "playwright", "assembly")) // within a build context
+	within := filepath.Join(props.Dir, "images", "playwright", "assembly") // of a build context, with what is left of the last time
+	if err := os.MkdirAll(within, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(within, "left"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	again := assemble(t, props, within)
 	if len(folders) != len(deployment.Functions)+1 {
 		t.Errorf("%d assets for %d functions and the build source", len(folders), len(deployment.Functions))
 	}
@@ -69,7 +76,7 @@ func TestAssets(t *testing.T) {
 			checkProgram(t, filepath.Join(folder, "bootstrap"), elf.EM_AARCH64)
 			continue
 		}
-		want := []string{"Dockerfile", "Dockerfile.again", "build.sh", "entrypoint-amd64", "entrypoint-arm64", "extra/team/playwright/.dockerfile", "extra/team/playwright/Dockerfile.ci", "extra/team/playwright/files/hosts", "install.sh"}
+		want := []string{"Dockerfile", "Dockerfile.again", "build.sh", "entrypoint-amd64", "entrypoint-arm64", "extra/team/playwright/.dockerfile", "extra/team/playwright/Dockerfile.ci", "extra/team/playwright/files/hosts", "install.sh", "sources.json"}
 		if diff := cmp.Diff(want, list); diff != "" {
 			t.Errorf("asset %s (-want +got):\n%s", hash, diff)
 		}

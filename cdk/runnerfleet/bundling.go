@@ -2,11 +2,9 @@ package runnerfleet
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -64,75 +62,28 @@ func (w workshop) fillFunction(name string) func(string) error {
 	}
 }
 
-// fillBuildSource collects what image builds start from: the Dockerfile, the
+// collect puts what image builds start from into a folder: the Dockerfile, the
 // entrypoint for both architectures, and for each extra image the folder of its
 // Dockerfile, with the Dockerfile's name in the file .dockerfile.
-func (w workshop) fillBuildSource(p Props) func(string) error {
-	return func(dir string) error {
-		if err := runner.WriteContext(dir); err != nil {
+func (w workshop) collect(p Props, dir, assembly string) error {
+	if err := runner.WriteContext(dir); err != nil {
+		return err
+	}
+	for _, arch := range []string{"amd64", "arm64"} {
+		if err := w.build("./runner/cmd/entrypoint", arch, filepath.Join(dir, "entrypoint-"+arch)); err != nil {
 			return err
 		}
-		for _, arch := range []string{"amd64", "arm64"} {
-			if err := w.build("./runner/cmd/entrypoint", arch, filepath.Join(dir, "entrypoint-"+arch)); err != nil {
-				return err
-			}
+	}
+	for label := range p.Config.ExtraRunnerImages {
+		from, to := p.dockerfile(label), filepath.Join(dir, "extra", filepath.FromSlash(label))
+		if err := copyContext(filepath.Dir(from), to, dir, assembly); err != nil {
+			return fmt.Errorf("copy the folder of %s: %w", label, err)
 		}
-		for label := range p.Config.ExtraRunnerImages {
-			from, to := p.dockerfile(label), filepath.Join(dir, "extra", filepath.FromSlash(label))
-			if err := copyContext(filepath.Dir(from), to, filepath.Dir(dir)); err != nil {
-				return fmt.Errorf("copy the build context of %s: %w", label, err)
-			}
-			if err := os.WriteFile(filepath.Join(to, ".dockerfile"), []byte(filepath.Base(from)), 0o644); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-}
-
-// leftOut are folders that are never part of a build context.
-var leftOut = []string{".git", "node_modules", "cdk.out"}
-
-// copyContext copies the files of a folder. What is neither a file nor a folder is
-// left out, and so is the cloud assembly that it is copied to.
-func copyContext(from, to, assembly string) error {
-	outside, err := filepath.Abs(assembly)
-	if err != nil {
-		return err
-	}
-	from, err = filepath.Abs(from)
-	if err != nil {
-		return err
-	}
-	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
+		if err := os.WriteFile(filepath.Join(to, ".dockerfile"), []byte(filepath.Base(from)), 0o644); err != nil {
 			return err
 		}
-		rel, err := filepath.Rel(from, path)
-		switch {
-		case err != nil:
-			return err
-		case entry.IsDir() && (slices.Contains(leftOut, entry.Name()) || path == outside):
-			return fs.SkipDir
-		case entry.IsDir():
-			return os.MkdirAll(filepath.Join(to, rel), 0o755)
-		case !entry.Type().IsRegular():
-			return nil
-		}
-		return copyFile(path, filepath.Join(to, rel), entry)
-	})
-}
-
-func copyFile(from, to string, entry fs.DirEntry) error {
-	info, err := entry.Info()
-	if err != nil {
-		return err
 	}
-	content, err := os.ReadFile(from)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(to, content, info.Mode().Perm())
+	return nil
 }
 
 // bundle fills an asset's folder on this machine.

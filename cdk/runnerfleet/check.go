@@ -4,13 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"io/fs"
 	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 // mostPolicy is how many bytes of JSON the policy may have. A function's environment
@@ -27,7 +29,7 @@ func (p Props) Check() error {
 		return errors.New("props have no configuration; FromEnvironment, Load and Parse make one")
 	}
 	if n := len(policyJSON(p.Config, someSources(p.Config))); n > mostPolicy {
-		problems = append(problems, fmt.Errorf("github_repo, fleet_labels, extra_runner_images, allowed_registries: together %d bytes, and a function's environment has room for %d; list fewer or shorten them", n, mostPolicy))
+		problems = append(problems, fmt.Errorf("github_repo, fleet_labels, extra_runner_images, allowed_registries, base_image_repositories: together %d bytes, and a function's environment has room for %d; list fewer or shorten them", n, mostPolicy))
 	}
 	if p.VPC == nil && p.Subnets != nil {
 		problems = append(problems, errors.New("props select subnets from a VPC, and give no VPC"))
@@ -46,6 +48,8 @@ func (p Props) checkImages() (problems []error) {
 		key := "extra_runner_images." + label
 		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() {
 			problems = append(problems, fmt.Errorf("%s: there is no Dockerfile %s; paths begin from the folder of fleet.yaml", key, file))
+		} else if err := walkContext(filepath.Dir(file), func(string, fs.DirEntry) error { return nil }); err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", key, err))
 		}
 		if path.Join("extra", label) != "extra/"+label || strings.HasPrefix(label, ".") {
 			problems = append(problems, fmt.Errorf("%s: the label cannot name a folder; choose one without a leading dot or slash", key))

@@ -2,6 +2,7 @@ package runnerfleet_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -121,6 +122,10 @@ func TestCheck(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM scratch\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	linked := t.TempDir()
+	if err := errors.Join(os.WriteFile(filepath.Join(linked, "Dockerfile"), []byte("FROM scratch\n"), 0o600), os.Symlink("Dockerfile", filepath.Join(linked, "link"))); err != nil {
+		t.Fatal(err)
+	}
 	repositories := make([]string, 150)
 	for i := range repositories {
 		repositories[i] = fmt.Sprintf("octo-org/repository-%03d", i)
@@ -132,6 +137,7 @@ func TestCheck(t *testing.T) {
 		"a label that leaves":         {"extra_runner_images: {../mine: Dockerfile}", "cannot name a folder"},
 		"a label that is all of it":   {"extra_runner_images: {.: Dockerfile}", "cannot name a folder"},
 		"a label in another's folder": {"extra_runner_images: {mine: Dockerfile, mine/too: Dockerfile}", "extra_runner_images.mine/too: the label mine would be a folder above it"},
+		"a link in its folder":        {"extra_runner_images: {mine: " + filepath.Join(linked, "Dockerfile") + "}", "extra_runner_images.mine: " + filepath.Join(linked, "link") + " is neither a file nor a folder"},
 		"too much for a function":     {"fleet_labels: [" + strings.Join(repositories, ", ") + "]", "fleet_labels"},
 	}
 	for name, test := range tests {

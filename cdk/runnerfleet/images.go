@@ -1,11 +1,6 @@
 package runnerfleet
 
 import (
-	"crypto/sha256"
-	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -18,16 +13,15 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner"
 )
 
 // images are what builds and keeps the runner images.
 type images struct {
 	repository awsecr.Repository
-	project    string   // the one for x64; that for arm64, if there is one, has armSuffix
-	projects   []string // all of them
-	sources    map[string]string
+	project    string            // the one for x64; that for arm64, if there is one, has armSuffix
+	projects   []string          // all of them
+	sources    map[string]string // fleet.Policy's ImageSources
 }
 
 const armSuffix = "-arm64"
@@ -69,16 +63,11 @@ func newImages(scope constructs.Construct, p Props, shop workshop, t things) ima
 	if made.project == "" { // image: labels are refused then; the fleet's own images are built all the same
 		made.project = c.FleetName + "-images"
 	}
-	source := made.fillSource(scope, p, shop)
+	var source awss3assets.Asset
+	source, made.sources = newBuildSource(scope, p, shop)
 	t.add(grants.BuildSource, source.Bucket().ArnForObjects(source.S3ObjectKey()))
 	t.add(grants.AssetBucket, source.Bucket().BucketArn())
-	t.add(grants.BaseImages, pointers(c.BaseImageRepositories)...)
-	t.add(grants.Mirror, pointers(c.MirrorRepositories())...)
-	t.add(grants.DockerHub)
-	dockerHub, given := c.DockerHubCredentials.AWSSecret()
-	if given {
-		t.add(grants.DockerHub, secretARNs(scope, jsii.String(dockerHub))...)
-	}
+	allowPulls(scope, c, t)
 	logs := newLogGroup(scope, "BuildLogs", deployment.BuildLogGroup(c.FleetName), c)
 	t.add(grants.BuildLogs, logs.LogGroupArn())
 	role := newRole(scope, "BuildRole", grants.RoleBuild, "codebuild.amazonaws.com", t, logs.LogGroupArn())
@@ -89,7 +78,7 @@ func newImages(scope constructs.Construct, p Props, shop workshop, t things) ima
 	}
 	var arns []*string
 	for _, m := range machines {
-		newProject(scope, c, m, source, made.repository, role.RoleArn(), logs.LogGroupName(), dockerHub)
+		newProject(scope, c, m, source, made.repository, role.RoleArn(), logs.LogGroupName())
 		made.projects = append(made.projects, m.project)
 		arns = append(arns, stackOf(scope).FormatArn(&awscdk.ArnComponents{
 			Service: jsii.String("codebuild"), Resource: jsii.String("project"), ResourceName: jsii.String(m.project),
@@ -99,59 +88,22 @@ func newImages(scope constructs.Construct, p Props, shop workshop, t things) ima
 	return made
 }
 
-// fillSource makes what builds start from, and says what images are made of it.
-func (i *images) fillSource(scope constructs.Construct, p Props, shop workshop) awss3assets.Asset {
-	dir, err := os.MkdirTemp("", "ecsrunner-images-")
-	if err != nil {
-		panic(err)
+// allowPulls names what builds pull base images from with a login: nothing, unless the
+// configuration does.
+func allowPulls(scope constructs.Construct, c Config, t things) {
+	var secret, cache []*string
+	if id, given := c.DockerHubCredentials.AWSSecret(); given {
+		secret = secretARNs(scope, jsii.String(id))
 	}
-	defer os.RemoveAll(dir) // the asset is a copy
-	if err := shop.fillBuildSource(p)(dir); err != nil {
-		panic(err)
+	if account, region, path, ok := c.ECRCache(); ok {
+		cache = append(cache, stackOf(scope).FormatArn(&awscdk.ArnComponents{
+			Service: jsii.String("ecr"), Region: jsii.String(region), Account: jsii.String(account), Resource: jsii.String("repository"), ResourceName: jsii.String(path + "/*"),
+		}))
 	}
-	if i.sources, err = sourcesOf(p.Config, dir); err != nil {
-		panic(err)
-	}
-	return awss3assets.NewAsset(scope, jsii.String("BuildSource"), &awss3assets.AssetProps{Path: jsii.String(dir)})
+	t.add(grants.BaseImages, *texts(c.BaseImageRepositories...)...)
+	t.add(grants.DockerHub, secret...)
+	t.add(grants.DockerHubCache, cache...)
 }
-
-// sourcesOf hashes what images are made of, as it was collected.
-func sourcesOf(c Config, dir string) (map[string]string, error) {
-	in := runner.Inputs{BaseImage: c.RunnerBaseImage, Sudo: c.RunnerSudo, Archs: archs(c), Entrypoint: map[fleet.Arch]string{}, Extra: map[string]runner.Folder{}}
-	for arch, name := range map[fleet.Arch]string{fleet.X64: "entrypoint-amd64", fleet.ARM64: "entrypoint-arm64"} {
-		program, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			return nil, err
-		}
-		in.Entrypoint[arch] = fmt.Sprintf("%x", sha256.Sum256(program))
-	}
-	for label, path := range c.ExtraRunnerImages {
-		in.Extra[label] = runner.Folder{Dir: filepath.Join(dir, "extra", filepath.FromSlash(label)), Dockerfile: filepath.Base(filepath.FromSlash(path))}
-	}
-	return runner.Sources(in)
-}
-
-// archs are those of the classes.
-func archs(c Config) (all []fleet.Arch) {
-	for _, arch := range []fleet.Arch{fleet.X64, fleet.ARM64} {
-		for _, class := range c.RunnerClassSizes {
-			if class.Arch == arch {
-				all = append(all, arch)
-				break
-			}
-		}
-	}
-	return all
-}
-
-func pointers(texts []string) (all []*string) {
-	for _, text := range texts {
-		all = append(all, jsii.String(text))
-	}
-	return all
-}
-
-func hasARM(c Config) bool { return slices.Contains(archs(c), fleet.ARM64) }
 
 // machine is what builds for one architecture.
 type machine struct{ id, project, kind, image string }
@@ -160,7 +112,7 @@ type machine struct{ id, project, kind, image string }
 // for eight hours, and its job with it.
 const queuedMinutes = 15
 
-func newProject(scope constructs.Construct, c Config, m machine, source awss3assets.Asset, repository awsecr.Repository, roleARN, logGroup *string, dockerHub string) {
+func newProject(scope constructs.Construct, c Config, m machine, source awss3assets.Asset, repository awsecr.Repository, roleARN, logGroup *string) {
 	variable := func(name string, value *string) *awscodebuild.CfnProject_EnvironmentVariableProperty {
 		return &awscodebuild.CfnProject_EnvironmentVariableProperty{Name: jsii.String(name), Value: value, Type: jsii.String("PLAINTEXT")}
 	}
@@ -171,6 +123,7 @@ func newProject(scope constructs.Construct, c Config, m machine, source awss3ass
 		variable("DEFAULT_BASE", jsii.String(c.RunnerBaseImage)),
 		variable("SUDO", jsii.String(strconv.FormatBool(c.RunnerSudo))),
 	}
+	dockerHub, _ := c.DockerHubCredentials.AWSSecret()
 	for _, optional := range []struct{ name, value string }{
 		{"DOCKER_HUB_MIRROR", c.DockerHubMirror}, {"DOCKER_HUB_SECRET", dockerHub}, {"PULL_REGISTRIES", strings.Join(c.PrivateRegistries(), " ")},
 	} {

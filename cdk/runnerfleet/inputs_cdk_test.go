@@ -4,6 +4,7 @@ package runnerfleet_test
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,9 +32,18 @@ func policyOf(t *testing.T, built template, function string) fleet.Policy {
 // may tells which resources a function may do something to.
 func may(built template, function, action string) string {
 	role := at[string](built.function(function).Properties, "Role", "Fn::GetAtt", 0)
+	return allowed(built, action, func(of string) bool { return of == role })
+}
+
+// buildMay tells which resources an image build may do something to.
+func buildMay(built template, action string) string {
+	return allowed(built, action, func(of string) bool { return strings.Contains(of, "BuildRole") })
+}
+
+func allowed(built template, action string, role func(string) bool) string {
 	var resources []string
 	for _, s := range built.statements() {
-		if s.of == role && s.effect == "Allow" && slices.Contains(s.actions, action) {
+		if role(s.of) && s.effect == "Allow" && slices.Contains(s.actions, action) {
 			resources = append(resources, s.resources...)
 		}
 	}
@@ -184,37 +194,59 @@ var inputs = map[string]func(t *testing.T, without template){
 		}
 	},
 	"docker_hub_mirror": func(t *testing.T, without template) {
-		const mirror = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub"
-		built := of(t, "docker_hub_mirror: "+mirror)
-		if _, set := buildEnv(without)["DOCKER_HUB_MIRROR"]; set || buildEnv(built)["DOCKER_HUB_MIRROR"] != mirror {
-			t.Error("builds do not get the mirror, or get one always")
+		const cache = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub"
+		for mirror, allowed := range map[string]int{cache: 1, "mirror.example:5000/hub": 0} {
+			built := of(t, "docker_hub_mirror: "+mirror)
+			if got := buildEnv(built)["DOCKER_HUB_MIRROR"]; got != mirror {
+				t.Errorf("builds pull from %v", got)
+			}
+			for _, action := range []string{"ecr:GetDownloadUrlForLayer", "ecr:BatchImportUpstreamImage", "ecr:CreateRepository"} {
+				if n := strings.Count(buildMay(built, action), ":ecr:eu-west-1:123456789012:repository/docker-hub/*"); n != allowed {
+					t.Errorf("from %s builds may %s on %s", mirror, action, buildMay(built, action))
+				}
+			}
 		}
-		if !strings.Contains(flat(built.Resources), `"Resource":"arn:aws:ecr:eu-west-1:123456789012:repository/docker-hub/*"`) {
-			t.Error("builds may not pull from the mirror")
+		if _, set := buildEnv(without)["DOCKER_HUB_MIRROR"]; set || buildMay(without, "ecr:CreateRepository") != "" {
+			t.Error("there is a mirror, and none is configured")
 		}
 	},
 	"docker_hub_credentials": func(t *testing.T, without template) {
 		const secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:docker-hub-AbCdEf"
-		built := of(t, "docker_hub_credentials: "+secret)
-		if buildEnv(built)["DOCKER_HUB_SECRET"] != secret || !strings.Contains(flat(built.Resources), `"Action":"secretsmanager:GetSecretValue","Effect":"Allow","Resource":["`+secret) {
-			t.Errorf("builds %v", buildEnv(built))
+		for ref, want := range map[string]struct{ id, may string }{
+			secret:                     {secret, secret + " " + secret + "-??????"},
+			"secretsmanager:ci/docker": {"ci/docker", ":secret:ci/docker-??????"},
+		} {
+			built := of(t, "docker_hub_credentials: "+ref)
+			if got := buildEnv(built)["DOCKER_HUB_SECRET"]; got != want.id || !strings.Contains(buildMay(built, "secretsmanager:GetSecretValue"), want.may) {
+				t.Errorf("builds read %v and may read %s", got, buildMay(built, "secretsmanager:GetSecretValue"))
+			}
 		}
-		if _, set := buildEnv(without)["DOCKER_HUB_SECRET"]; set {
-			t.Error("a secret is named where there is none")
+		if _, set := buildEnv(without)["DOCKER_HUB_SECRET"]; set || buildMay(without, "secretsmanager:GetSecretValue") != "" {
+			t.Error("builds read a secret, and none is configured")
 		}
 	},
 	"base_image_repositories": func(t *testing.T, without template) {
 		const arn = "arn:aws:ecr:eu-west-1:210987654321:repository/bases/web"
 		built := of(t, "base_image_repositories: ["+arn+"]", "image_build_project: builds")
 		const host = "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
-		if buildEnv(built)["PULL_REGISTRIES"] != host || !slices.Contains(policyOf(t, built, "webhook").Registries, host) || !strings.Contains(flat(built.Resources), `"Resource":"`+arn+`"`) {
+		if buildEnv(built)["PULL_REGISTRIES"] != host || !slices.Contains(policyOf(t, built, "webhook").Registries, host) {
 			t.Errorf("builds %v, registries %v", buildEnv(built), policyOf(t, built, "webhook").Registries)
+		}
+		for action, may := range map[string]bool{"ecr:BatchGetImage": true, "ecr:GetDownloadUrlForLayer": true, "ecr:PutImage": false, "ecr:BatchImportUpstreamImage": false} {
+			if strings.Contains(buildMay(built, action), arn) != may {
+				t.Errorf("builds may %s on %s", action, buildMay(built, action))
+			}
 		}
 		if _, set := buildEnv(without)["PULL_REGISTRIES"]; set {
 			t.Error("registries are named where there are none")
 		}
 	},
 	"runner_class_sizes": func(t *testing.T, without template) {
+		only := policyOf(t, of(t, "runner_class_sizes: {arm: {cpu: 512, memory: 1024, arch: arm64}}"), "validate").ImageSources
+		both := policyOf(t, of(t, "default_class: arm", "runner_class_sizes: {arm: {cpu: 512, memory: 1024, arch: arm64}, x: {cpu: 512, memory: 1024}}"), "validate").ImageSources
+		if len(only) != 2 || len(both) != 4 || only["base:arm64"] == "" || only["base:arm64"] != both["base:arm64"] || both["base:arm64"] == both["base:x64"] {
+			t.Errorf("sources %v and %v", only, both)
+		}
 		built := of(t, "runner_class_sizes: {big: {cpu: 4096, memory: 8192, spot: true, ephemeral_storage: 50}}")
 		parameter := built.only("AWS::SSM::Parameter").Properties
 		var sizes map[string]fleet.Class
@@ -297,23 +329,38 @@ func buildEnv(built template) map[string]any {
 	return found
 }
 
-// The same inputs have the same sources in every folder, and a file of an extra image
-// changes only its own.
+// The same inputs have the same sources in every folder, a file of an extra image
+// changes only its own, and builds then start from another asset.
 func TestImageSourcesOfDeployments(t *testing.T) {
-	sources := func(dir string) map[string]string {
-		return policyOf(t, synth(t, runnerfleet.Props{Config: parse(t, "extra_runner_images: {playwright: images/playwright/Dockerfile.ci}"), Dir: dir}), "validate").ImageSources
+	made := func(dir string) (sources map[string]string, asset string) {
+		built := synth(t, runnerfleet.Props{Config: parse(t, "extra_runner_images: {playwright: images/playwright/Dockerfile.ci}"), Dir: dir})
+		return policyOf(t, built, "validate").ImageSources, flat(at[any](built.only("AWS::CodeBuild::Project").Properties, "Source", "Location"))
 	}
 	one, other := withExtraImage(t), withExtraImage(t)
-	was := sources(one)
-	if diff := cmp.Diff(was, sources(other)); diff != "" || len(was) != 3 {
-		t.Errorf("in another folder (-one +other):\n%s", diff)
+	was, wasAsset := made(one)
+	is, isAsset := made(other)
+	if diff := cmp.Diff(was, is); diff != "" || len(was) != 3 || isAsset != wasAsset {
+		t.Errorf("from %s, and in another folder from %s (-one +other):\n%s", wasAsset, isAsset, diff)
 	}
-	if err := os.WriteFile(filepath.Join(other, "images", "playwright", "files", "hosts"), []byte("127.0.0.1 here\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	is := sources(other)
-	if is["extra:playwright:x64"] == was["extra:playwright:x64"] || is["base:x64"] != was["base:x64"] || is["on_demand:x64"] != was["on_demand:x64"] {
-		t.Errorf("sources were %v and are %v", was, is)
+	hosts := filepath.Join(other, "images", "playwright", "files", "hosts")
+	for what, change := range map[string]func() error{
+		"other content":   func() error { return os.WriteFile(hosts, []byte("127.0.0.1 here\n"), 0o644) },
+		"other line ends": func() error { return os.WriteFile(hosts, []byte("127.0.0.1 localhost\r\n"), 0o644) },
+		"another mode":    func() error { return os.Chmod(hosts, 0o755) },
+	} {
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		is, isAsset := made(other)
+		if is["extra:playwright:x64"] == was["extra:playwright:x64"] || isAsset == wasAsset {
+			t.Errorf("%s: the image is made of %v, from %s", what, is, isAsset)
+		}
+		if is["base:x64"] != was["base:x64"] || is["on_demand:x64"] != was["on_demand:x64"] {
+			t.Errorf("%s: other images were made of %v and are made of %v", what, was, is)
+		}
+		if err := errors.Join(os.WriteFile(hosts, []byte("127.0.0.1 localhost\n"), 0o644), os.Chmod(hosts, 0o644)); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

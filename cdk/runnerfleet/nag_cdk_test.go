@@ -23,6 +23,10 @@ var shapes = map[string][]string{
 	"subnets and groups": {"subnet_ids: [subnet-0a1b2c3d]", "security_groups: [sg-0a1b2c3d]"},
 	"a group made":       {"subnet_ids: [subnet-0a1b2c3d]", "vpc_id: vpc-0a1b2c3d"},
 	"secrets given":      {"github_pat: secretsmanager:pat", "webhook_secret: secretsmanager:hook", "webhook_secret_previous: secretsmanager:old"},
+	"bases of one's own": {
+		"docker_hub_mirror: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub", "docker_hub_credentials: secretsmanager:docker-hub",
+		"base_image_repositories: [arn:aws:ecr:eu-west-1:123456789012:repository/bases/web]",
+	},
 	"both architectures": {"image_build_project: images", "default_class: a", "runner_class_sizes: {a: {cpu: 512, memory: 1024, arch: arm64}, b: {cpu: 512, memory: 1024, spot: true}}"},
 }
 

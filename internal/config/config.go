@@ -128,45 +128,18 @@ func (c Config) Policy() fleet.Policy {
 		ExtraImages:   maps.Clone(c.ExtraRunnerImages),
 		FleetLabels:   slices.Clone(c.FleetLabels),
 		RequiredLabel: c.RequiredLabel,
-		Registries:    slices.Concat(c.AllowedRegistries, c.PrivateRegistries()),
+		Registries:    slices.Clone(c.AllowedRegistries),
 		RunnerVersion: c.RunnerVersion,
 		MaxRunners:    c.MaxRunners,
 		Limits:        limits,
+	}
+	for _, host := range c.PrivateRegistries() {
+		if !slices.Contains(p.Registries, host) {
+			p.Registries = append(p.Registries, host)
+		}
 	}
 	if c.ImageBuildProject == "" {
 		p.NoOnDemandImages = imagesOff
 	}
 	return p
-}
-
-// PrivateRegistries are the hosts of base_image_repositories, each once.
-func (c Config) PrivateRegistries() (hosts []string) {
-	for _, arn := range c.BaseImageRepositories {
-		parts := ecrRepository.FindStringSubmatch(arn)
-		if parts == nil {
-			continue
-		}
-		host := parts[3] + ".dkr.ecr." + parts[2] + ".amazonaws.com"
-		if parts[1] == "-cn" {
-			host += ".cn"
-		}
-		if !slices.Contains(hosts, host) {
-			hosts = append(hosts, host)
-		}
-	}
-	return hosts
-}
-
-// MirrorRepositories are the ARNs of the repositories below docker_hub_mirror, with a
-// wildcard for their names; none if it is not in ECR.
-func (c Config) MirrorRepositories() []string {
-	parts := ecrMirror.FindStringSubmatch(c.DockerHubMirror)
-	if parts == nil {
-		return nil
-	}
-	partition := "aws"
-	if parts[3] != "" {
-		partition = "aws-cn"
-	}
-	return []string{"arn:" + partition + ":ecr:" + parts[2] + ":" + parts[1] + ":repository" + parts[4] + "/*"}
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -58,10 +59,11 @@ func TestParseAccepts(t *testing.T) {
 		"a base image in full":                       {repo + "runner_base_image: debian:12", func(c Config) any { return c.RunnerBaseImage }, "docker.io/library/debian:12"},
 		"a base image of any registry, by digest":    {repo + "runner_base_image: registry.example:5000/base@sha256:" + strings.Repeat("0a", 32), func(c Config) any { return c.RunnerBaseImage }, "registry.example:5000/base@sha256:" + strings.Repeat("0a", 32)},
 		"a mirror of Docker Hub":                     {repo + "docker_hub_mirror: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub", func(c Config) any { return c.DockerHubMirror }, "123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub"},
-		"a mirror's repositories":                    {repo + "docker_hub_mirror: 123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/docker-hub", func(c Config) any { return c.MirrorRepositories() }, []string{"arn:aws-cn:ecr:cn-north-1:123456789012:repository/docker-hub/*"}},
-		"a mirror that is not in ECR":                {repo + "docker_hub_mirror: mirror.example/hub", func(c Config) any { return c.MirrorRepositories() }, []string(nil)},
 		"credentials of Docker Hub":                  {repo + "docker_hub_credentials: secretsmanager:docker-hub", func(c Config) any { return c.DockerHubCredentials }, SecretRef("secretsmanager:docker-hub")},
 		"private repositories, and their registries": {repo + "base_image_repositories: [arn:aws:ecr:eu-west-1:123456789012:repository/bases/web, arn:aws:ecr:eu-west-1:123456789012:repository/bases/app, arn:aws-cn:ecr:cn-north-1:123456789012:repository/base]", func(c Config) any { return strings.Join(c.Policy().Registries[5:], " ") }, "123456789012.dkr.ecr.eu-west-1.amazonaws.com 123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn"},
+		"a private registry that is allowed already": {repo + "base_image_repositories: [arn:aws-us-gov:ecr:us-gov-west-1:123456789012:repository/app]\nallowed_registries: [123456789012.dkr.ecr.us-gov-west-1.amazonaws.com]", func(c Config) any { return len(c.Policy().Registries) }, 1},
+		"where a mirror in ECR is":                   {repo + "docker_hub_mirror: 123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/docker/hub", ecrCache, "123456789012 cn-north-1 docker/hub true"},
+		"where another mirror is":                    {repo + "docker_hub_mirror: mirror.example:5000/docker-hub", ecrCache, "   false"},
 		"a pinned runner, in the policy":             {repo + "runner_version: 2.330.0", func(c Config) any { return c.Policy().RunnerVersion }, "2.330.0"},
 		"CRLF line ends":                             {"github_repo: o/r\r\nmax_runners: 7\r\n", func(c Config) any { return c.MaxRunners }, 7},
 		"a document with comments around it":         {"# a\n---\n# b\ngithub_repo: o/r\n# c\n", func(c Config) any { return len(c.Repositories) }, 1},
@@ -198,4 +200,9 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%d problems on %d lines: %q", len(problems.List), lines, err)
 		}
 	})
+}
+
+func ecrCache(c Config) any {
+	account, region, path, ok := c.ECRCache()
+	return fmt.Sprintf("%s %s %s %t", account, region, path, ok)
 }

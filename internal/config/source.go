@@ -52,6 +52,7 @@ func (s Source) Parse() (Config, error) {
 	c.check(r)
 	if s.OnAWS {
 		c.checkOnAWS(r)
+		c.checkBaseOnAWS(r)
 	}
 	if err := r.err(s.File); err != nil {
 		return Config{}, err

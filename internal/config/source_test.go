@@ -88,6 +88,24 @@ func TestEveryKeyCanBeOverridden(t *testing.T) {
 	}
 }
 
+func TestAPrivateBaseOnAWS(t *testing.T) {
+	const base = "github_repo: o/r\nrunner_base_image: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/bases/web:1\n"
+	for repository, says := range map[string]string{
+		"arn:aws:ecr:eu-west-1:123456789012:repository/bases/web": "",
+		"arn:aws:ecr:eu-west-1:123456789012:repository/bases/app": "fleet.yaml:2: runner_base_image: ",
+		"arn:aws:ecr:eu-west-2:123456789012:repository/bases/web": "add its ARN, arn:aws:ecr:eu-west-1:123456789012:repository/bases/web, to base_image_repositories",
+	} {
+		s := Source{Data: []byte(base + "base_image_repositories: [" + repository + "]"), File: "fleet.yaml", OnAWS: true}
+		if _, err := s.Parse(); (err == nil) != (says == "") || err != nil && !strings.Contains(err.Error(), says) {
+			t.Errorf("with %s: got %v", repository, err)
+		}
+		s.OnAWS = false // an engine may have its own login
+		if _, err := s.Parse(); err != nil {
+			t.Errorf("on one machine: %v", err)
+		}
+	}
+}
+
 func TestSecretsOnAWS(t *testing.T) {
 	const token = "ghp_0123456789abcdefghij"
 	tests := map[string]struct{ key, text, says string }{
@@ -98,6 +116,8 @@ func TestSecretsOnAWS(t *testing.T) {
 		"another variable":            {"github_pat", "env:TOKEN", "cannot be read on AWS"},
 		"a file":                      {"webhook_secret", "file:/etc/secret", "cannot be read on AWS"},
 		"a previous secret from here": {"webhook_secret_previous", "env:OLD", "cannot be read on AWS"},
+		"credentials of Docker Hub":   {"docker_hub_credentials", "secretsmanager:docker-hub", ""},
+		"credentials in a file":       {"docker_hub_credentials", "file:/etc/docker-hub", "cannot be read on AWS"},
 		"a literal token":             {"github_pat", token, "aws secretsmanager create-secret"},
 	}
 	for name, test := range tests {

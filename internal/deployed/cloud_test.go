@@ -132,6 +132,8 @@ func (c *cloud) usual(operation string, body []byte) string {
 		return `{"taskDefinition":{"taskDefinitionArn":"arn:aws:ecs:us-east-1:123456789012:task-definition/ci-0a1b:1"}}`
 	case "RunTask":
 		return c.start(body)
+	case "StartBuild":
+		return c.build(body)
 	case "ListTasks":
 		return `{"taskArns":[]}`
 	case "StopTask":
@@ -171,4 +173,30 @@ func (c *cloud) ends(arn, startedBy string) {
 		c.t.Error(err)
 	}
 	c.hear(events.EventBridgeEvent{ID: "1", Source: "aws.ecs", DetailType: "ECS Task State Change", Time: time.Now(), Detail: detail})
+}
+
+// build starts a build, which fails a minute and a half later. What it says is the answer of GetLogEvents.
+func (c *cloud) build(body []byte) string {
+	var asked struct {
+		Project   string              `json:"projectName"`
+		Variables []map[string]string `json:"environmentVariablesOverride"`
+	}
+	if err := json.Unmarshal(body, &asked); err != nil {
+		c.t.Error(err)
+	}
+	detail, err := json.Marshal(map[string]any{
+		"build-id": "arn:aws:codebuild:us-east-1:123456789012:build/" + asked.Project + ":1", "project-name": asked.Project, "build-status": "FAILED",
+		"additional-information": map[string]any{
+			"environment": map[string]any{"environment-variables": asked.Variables},
+			"logs":        map[string]any{"group-name": "/ecsrunner/ci/builds", "stream-name": "1"},
+			"phases":      []any{map[string]any{"phase-type": "BUILD", "phase-status": "FAILED"}},
+		},
+	})
+	if err != nil {
+		c.t.Error(err)
+	}
+	time.AfterFunc(90*time.Second, func() {
+		c.hear(events.EventBridgeEvent{ID: "2", Source: "aws.codebuild", DetailType: "CodeBuild Build State Change", Time: time.Now(), Detail: detail})
+	})
+	return `{"build":{}}`
 }

@@ -69,6 +69,14 @@ var firstFailures = map[string]func(*cloud){
 		c.labels = append(c.labels, "image:node:22")
 		c.answers["StartBuild"] = refuse(400, "AccountLimitExceededException", "Cannot have more than 1 builds in queue for the account")
 	},
+	"a base image that is not there": func(c *cloud) {
+		c.labels = append(c.labels, "image:node:2222")
+		c.answers["GetLogEvents"] = answer(200, `{"events":[{"message":"pulling docker.io/library/node:2222\n"},{"message":"ecsrunner: the image docker.io/library/node:2222 cannot be pulled: manifest unknown\n"},{"message":"[Container] Phase complete: BUILD State: FAILED\n"}]}`)
+	},
+	"a build whose log cannot be read": func(c *cloud) {
+		c.labels = append(c.labels, "image:node:2222")
+		c.answers["GetLogEvents"] = refuse(400, "AccessDeniedException", "User is not authorized to perform: logs:GetLogEvents")
+	},
 	"a runner that GitHub no longer takes": func(c *cloud) {
 		c.taskEnds = stopped{code: "EssentialContainerExited", reason: "Essential container in task exited", exit: new(fleet.ExitVersionDeprecated)}
 	},

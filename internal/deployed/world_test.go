@@ -14,7 +14,6 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda/messages"
-	"github.com/aws/aws-sdk-go-v2/service/codebuild"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
@@ -27,9 +26,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/runtask"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/sweep"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/validate"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
-	awsevents "github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/images"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/params"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
@@ -62,6 +60,7 @@ func newFleet(t *testing.T, c *cloud) *world {
 		t.Fatal(err)
 	}
 	w := &world{cloud: c, store: store}
+	function := c.function()
 	policy := fleet.Policy{
 		FleetName: "ci", Repositories: []string{"octo-org/app"}, BaseImage: "base", DefaultClass: "small", MaxRunners: 20, Limits: theLimits,
 		Classes: map[string]fleet.Class{"small": {CPU: 512, Memory: 1024, Arch: fleet.X64}}, Registries: fleet.DefaultRegistries,
@@ -91,13 +90,16 @@ func newFleet(t *testing.T, c *cloud) *world {
 	w.start(t, map[string]invoke{
 		"Validate":               step(validate.Step{Fleet: home, Policy: policy}.Run),
 		"ResolveImage":           step(resolveimage.Step{Images: store, Now: time.Now}.Run),
-		"BuildImage":             step(buildimage.Step{Fleet: home, Images: store, Builder: images.Builder{CodeBuild: codebuild.NewFromConfig(c.config()), Project: "ci-images"}}.Run),
+		"BuildImage":             step(buildimage.Step{Fleet: home, Images: store, Builder: function.Builder(), Release: Release(store)}.Run),
 		"RegisterTaskDefinition": step(registertaskdefinition.Step{Fleet: home, Definitions: platform}.Run),
 		"RunTask":                step(runtask.Step{Fleet: home, Launcher: platform, ClaimURL: "https://api.example", ClaimKey: []byte("key")}.Run),
 		"InspectRunner":          step(inspectrunner.Step{Fleet: home, Platform: platform}.Run),
 		"RecordStatus":           step(recordstatus.Step{Fleet: home, Images: store, Bus: w, NewID: rand.Text}.Run),
 	})
-	listener := awsevents.Listener{ClusterARN: theCluster}
+	listener := function.Listener()
+	if err := function.check(); err != nil {
+		t.Fatal(err)
+	}
 	c.hear = func(e events.EventBridgeEvent) {
 		event, ours, err := listener.Hear(e)
 		if err == nil && ours {
@@ -108,6 +110,15 @@ func newFleet(t *testing.T, c *cloud) *world {
 		}
 	}
 	return w
+}
+
+// function is one that is connected as on AWS, to as much as this world has of it.
+func (c *cloud) function() *Function {
+	environment := map[string]string{
+		deployment.EnvCluster: theCluster, deployment.EnvBuildProject: "ci-images",
+		deployment.EnvStateMachine: "arn:aws:states:us-east-1:123456789012:stateMachine:ci-runner",
+	}
+	return &Function{Log: discard, aws: c.config(), getenv: func(name string) string { return environment[name] }}
 }
 
 type invoke func(ctx context.Context, payload json.RawMessage) (json.RawMessage, error)

@@ -17,9 +17,8 @@ func functions() map[string][]Statement {
 			allow("signatures are verified", WebhookSecrets, "secretsmanager:GetSecretValue"),
 		},
 		"dispatch": join(
-			records("GetItem", "PutItem", "UpdateItem", "DeleteItem"), launch(), end(), signal("Success", "Failure", "Heartbeat"),
+			records("GetItem", "PutItem", "UpdateItem", "DeleteItem"), launch(), end(), signal("Success", "Failure", "Heartbeat"), failedBuilds(),
 			[]Statement{
-				allow("the end of a failed build's log says why", BuildLogs, "logs:GetLogEvents"),
 				allow("AWS hands on what dispatch failed to do", FailedEvents, "sqs:SendMessage").implied(),
 			},
 		),
@@ -28,7 +27,7 @@ func functions() map[string][]Statement {
 			[]Statement{allow("claim tokens are verified", ClaimKey, "secretsmanager:GetSecretValue")},
 		),
 		"sweep": join(
-			records("GetItem", "PutItem", "UpdateItem", "DeleteItem"), launch(), end(), signal("Success", "Failure", "Heartbeat"),
+			records("GetItem", "PutItem", "UpdateItem", "DeleteItem"), launch(), end(), signal("Success", "Failure", "Heartbeat"), failedBuilds(),
 			[]Statement{
 				allow("open runners are listed in the table itself, unfinished runs and runners and the images by an index", Table, "dynamodb:Query").and(Table + "/index/unfinished").and(Table + "/index/newest"),
 				allow("runners whose execution has ended are closed", Executions, "states:DescribeExecution"),
@@ -115,6 +114,11 @@ func launch() []Statement {
 // end is what letting a runner go needs beyond the records.
 func end() []Statement {
 	return append(gitHub(), allow("a task that is not wanted any more is stopped", Tasks, "ecs:StopTask"))
+}
+
+// failedBuilds is what hearing of a failed build needs.
+func failedBuilds() []Statement {
+	return []Statement{allow("the end of a failed build's log says why", BuildLogs, "logs:GetLogEvents")}
 }
 
 // published is the look at the repository.

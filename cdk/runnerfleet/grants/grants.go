@@ -47,9 +47,9 @@ const (
 	RunnerLogs      = "{runner_logs}"
 	BuildSource     = "{build_source}"
 	BuildLogs       = "{build_logs}"
-	BaseImages      = "{base_images}" // private repositories that base images come from; there may be none
-	Mirror          = "{mirror}"      // repositories of a pull-through cache for Docker Hub; there may be none
-	DockerHub       = "{docker_hub}"  // the secret with its credentials; there may be none
+	BaseImages      = "{base_images}"      // private repositories that base images come from
+	DockerHub       = "{docker_hub}"       // the secret with its credentials
+	DockerHubCache  = "{docker_hub_cache}" // the repositories of a mirror of it in ECR
 	AssetBucket     = "{asset_bucket}"
 	Sweep           = "{sweep}"
 	Steps           = "{steps}"
@@ -59,6 +59,10 @@ const (
 	// reason in Why.
 	All = "*"
 )
+
+// Optional are those that a deployment may have none of. What is allowed on them is in
+// no policy then.
+var Optional = []string{BaseImages, DockerHub, DockerHubCache}
 
 // Roles beside those of the functions, which are named like the functions.
 const (

@@ -25,8 +25,11 @@ func services() map[string][]Statement {
 				"ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload", "ecr:PutImage"),
 			allow("base images are pulled from the private repositories that the configuration names", BaseImages,
 				"ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"),
-			allow("images of Docker Hub are pulled through the cache that the configuration names, which makes a repository for each", Mirror,
-				"ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage", "ecr:BatchImportUpstreamImage", "ecr:CreateRepository"),
+			allow("images of Docker Hub are pulled from its mirror, if that is in ECR", DockerHubCache,
+				"ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"),
+			// https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-iam.html
+			allow("a pull-through cache imports an image in the name of whoever pulls it first", DockerHubCache,
+				"ecr:BatchImportUpstreamImage", "ecr:CreateRepository").implied(),
 			allow("the credentials of Docker Hub are read, if the configuration names them", DockerHub, "secretsmanager:GetSecretValue"),
 			allow("the Dockerfiles and the entrypoint are read", BuildSource, "s3:GetObject", "s3:GetObjectVersion"),
 			allow("CodeBuild looks up where the bucket is", AssetBucket, "s3:GetBucketLocation"),

@@ -1,0 +1,56 @@
+package runnerfleet
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// leftOut are folders that are never part of a build context.
+var leftOut = []string{".git", "node_modules", "cdk.out"}
+
+// walkContext calls do for every file of a build context, by its place in it. Folders
+// in without are no part of it. A link is refused: the zip that is deployed has none.
+func walkContext(dir string, do func(name string, entry fs.DirEntry) error, without ...string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (slices.Contains(leftOut, entry.Name()) || slices.Contains(without, path)):
+			return fs.SkipDir
+		case entry.IsDir():
+			return nil
+		case !entry.Type().IsRegular():
+			return fmt.Errorf("%s is neither a file nor a folder, and a deployment takes nothing else along; put what is needed there itself", path)
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		return do(name, entry)
+	})
+}
+
+// copyContext copies a build context, without some folders by their absolute paths.
+func copyContext(from, to string, without ...string) error {
+	return walkContext(from, func(name string, entry fs.DirEntry) error {
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		content, err := os.ReadFile(filepath.Join(from, name))
+		if err != nil {
+			return err
+		}
+		if err := os.MkdirAll(filepath.Join(to, filepath.Dir(name)), 0o755); err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, name), content, info.Mode().Perm())
+	}, without...)
+}

@@ -15,20 +15,20 @@ import (
 // roomy lets fifty jobs wait for an image at once.
 func roomy(p *fleet.Policy) { p.MaxRunners = 60 }
 
-// fifty queues jobs that want one image, and waits until all of them wait for it.
-func (w *world) fifty() (jobs []int64, tag string) {
+// waiting queues jobs that want one image, and waits until all of them wait for it.
+func (w *world) waiting(n int) (jobs []int64, tag string) {
 	w.t.Helper()
-	for range 50 {
+	for range n {
 		jobs = append(jobs, w.github.Queue(job("image:node:22")))
 	}
-	w.await("fifty waiters", func() bool {
+	w.await("all waiters", func() bool {
 		image, ok := w.nodeImage()
 		if !ok {
 			return false
 		}
 		tag = image.Tag
 		lock, err := w.records.BuildLock(w.t.Context(), tag)
-		return err == nil && len(lock.Waiters) == 50
+		return err == nil && len(lock.Waiters) == n
 	})
 	return jobs, tag
 }
@@ -72,7 +72,7 @@ func TestFiftyJobsOneBuild(t *testing.T) {
 	w := startWith(t, false, roomy)
 	var let func()
 	w.buildEnds, let = atGate("SUCCEEDED")
-	jobs, tag := w.fifty()
+	jobs, tag := w.waiting(50)
 	let()
 	w.awaitEnd(jobs...)
 	for _, id := range jobs {
@@ -94,7 +94,7 @@ func TestFiftyJobsWithABaseThatFails(t *testing.T) {
 	w := startWith(t, false, roomy)
 	var let func()
 	w.buildEnds, let = atGate("FAILED")
-	jobs, _ := w.fifty()
+	jobs, _ := w.waiting(50)
 	let()
 	w.awaitEnd(jobs...)
 	late := w.github.Queue(job("image:node:22"))
@@ -131,7 +131,7 @@ func TestABuildOfWhichNothingIsHeard(t *testing.T) {
 		}
 		return secondEnds(ctx)
 	}
-	jobs, tag := w.fifty()
+	jobs, tag := w.waiting(5)
 	before, err := w.records.BuildLock(t.Context(), tag)
 	if err != nil {
 		t.Fatal(err)

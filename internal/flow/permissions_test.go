@@ -32,6 +32,8 @@ var unreached = map[string]string{
 	"sweep dynamodb:UpdateItem":          again,
 	"sweep dynamodb:BatchGetItem":        again,
 	"sweep ecs:StopTask":                 again,
+	"sweep logs:GetLogEvents":            again,
+	"sweep codebuild:StartBuild":         "an image that no job waits for: a standing one, or one with an old runner",
 	"sweep events:PutEvents":             "a task's event that was lost, two minutes after the task's start",
 	"sweep states:DescribeExecution":     "a runner that has been open for a minute",
 	"sweep states:SendTaskFailure":       again,
@@ -64,6 +66,9 @@ var unreached = map[string]string{
 	"runtask states:SendTaskFailure":      late,
 	"runtask states:SendTaskSuccess":      late,
 	"runtask ecs:StopTask":                "the runner was let go while its task was started",
+	"resolveimage dynamodb:PutItem":       "an image that was last used a day ago: the day is noted",
+	"buildimage dynamodb:DeleteItem":      "CodeBuild refuses the build for good: its waiters are told and the lock goes",
+	"dispatch logs:GetLogEvents":          "a build that failed: what it said last is the reason",
 	"dispatch dynamodb:BatchGetItem":      "runs wait for room when a runner ends by an event",
 }
 

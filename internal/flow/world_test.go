@@ -261,10 +261,12 @@ func (w *world) tell() {
 	w.changed = make(chan struct{})
 }
 
-// patience is how long a test waits for what takes a second or two.
-const patience = 20 * time.Second
+// patience is how long a test waits for what takes some seconds, or half a minute where
+// fifty jobs run at once.
+const patience = 3 * time.Minute
 
-// await waits until something holds that a function's call may have changed.
+// await waits until something holds. It looks whenever a function has run, and now and
+// then: what GitHub notes of a delivery comes after that.
 func (w *world) await(what string, holds func() bool) {
 	w.t.Helper()
 	limit := time.After(patience)
@@ -277,6 +279,7 @@ func (w *world) await(what string, holds func() bool) {
 		}
 		select {
 		case <-changed:
+		case <-time.After(time.Second):
 		case <-limit:
 			w.t.Fatalf("%s: not within %s\n%s", what, patience, w.state())
 		}

@@ -107,6 +107,11 @@ func TestFiftyJobsWithABaseThatFails(t *testing.T) {
 	if w.builds() != 1 {
 		t.Errorf("%d builds for one image", w.builds())
 	}
+	other := w.github.Queue(job())
+	w.awaitEnd(other)
+	if run := w.run(other); run.Conclusion != "success" {
+		t.Errorf("a job with another image: %+v", run)
+	}
 	w.leftNothing()
 }
 

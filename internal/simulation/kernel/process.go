@@ -1,0 +1,148 @@
+package kernel
+
+import (
+	"iter"
+	"time"
+)
+
+// Process is code that takes turns: a function's invocation, a container's program.
+type Process struct {
+	Name string
+	// Skew is how far its clock is from the true time.
+	Skew time.Duration
+	// Mortal says that faults of kind Killed and KilledAfter strike it at its calls.
+	Mortal bool
+	// Calls counts its calls into the world.
+	Calls int
+
+	k    *Kernel
+	next func() (struct{}, bool)
+	stop func()
+	wait func(struct{}) bool
+	dead bool
+	why  string
+	wake *Timer
+}
+
+// died is what unwinds a process that was killed.
+type died struct{}
+
+// Go starts a process, which has its first turn after what happens now. ended is
+// called when it is over, with why it was killed or "".
+func (k *Kernel) Go(p *Process, body func(), ended func(why string)) *Process {
+	p.k = k
+	k.alive[p] = true
+	p.next, p.stop = iter.Pull(func(yield func(struct{}) bool) {
+		p.wait = yield
+		defer func() {
+			if cause := recover(); cause != nil {
+				if _, killed := cause.(died); !killed {
+					panic(cause)
+				}
+			}
+		}()
+		body()
+	})
+	p.wake = k.After(0, func() { p.turn(ended) })
+	return p
+}
+
+func (p *Process) turn(ended func(why string)) {
+	before := p.k.current
+	p.k.current = p
+	_, going := p.next()
+	p.k.current = before
+	if going {
+		// Pause has said when it goes on; here it learns with what.
+		p.wake.do = func() { p.turn(ended) }
+		return
+	}
+	delete(p.k.alive, p)
+	p.dead = true
+	if ended != nil {
+		ended(p.why)
+	}
+}
+
+// Kill ends the process at the call in which it is. What that call has done stays.
+func (p *Process) Kill(why string) {
+	if p.dead {
+		return
+	}
+	p.dead, p.why = true, why
+	p.k.Log("%s is killed: %s", p.Name, why)
+	if p.k.current != p && p.wake.Stop() {
+		p.wake = p.k.After(0, p.wake.do)
+	}
+}
+
+// Dead reports whether it has ended or was killed.
+func (p *Process) Dead() bool { return p.dead }
+
+// Current is the process whose turn it is, nil if the world acts by itself.
+func (k *Kernel) Current() *Process { return k.current }
+
+// Pause lets others have their turns for a while. The world itself does not pause.
+func (k *Kernel) Pause(d time.Duration) {
+	p := k.current
+	if p == nil {
+		return
+	}
+	if p.dead {
+		panic(died{})
+	}
+	p.wake = k.After(d, nil)
+	if !p.wait(struct{}{}) || p.dead {
+		p.dead = true
+		panic(died{})
+	}
+}
+
+// Die kills the process whose turn it is, here and now.
+func (k *Kernel) Die(why string) {
+	if p := k.current; p != nil {
+		p.Kill(why)
+		panic(died{})
+	}
+}
+
+// The faults that strike mortal processes at their calls, by the call's name.
+const (
+	Killed      = "lambda.killed"       // before the call has its effect
+	KilledAfter = "lambda.killed_after" // after it, before the answer
+	Slow        = "call.slow"           // the answer takes Fault.For
+)
+
+// Call is one call of a process into the world: the request takes a moment, has its
+// effect at once, and the answer takes a moment. Others act in between, and the
+// process may die at either end. what names the service and operation.
+func (k *Kernel) Call(what string, effect func() error) error {
+	p := k.current
+	if p == nil {
+		return effect()
+	}
+	p.Calls++
+	k.Pause(k.latency())
+	if p.Mortal {
+		if _, strikes := k.Strikes(Killed, what); strikes {
+			k.Die("before " + what)
+		}
+	}
+	err := effect()
+	if p.Mortal {
+		if _, strikes := k.Strikes(KilledAfter, what); strikes {
+			k.Die("after " + what)
+		}
+	}
+	d := k.latency()
+	if fault, strikes := k.Strikes(Slow, what); strikes {
+		d += fault.For.Duration
+	}
+	k.Pause(d)
+	return err
+}
+
+// latency is one way to a service and back again: 1 to 20 ms.
+func (k *Kernel) latency() time.Duration {
+	return time.Millisecond + time.Duration(k.Random("latency")*float64(19*time.Millisecond))
+}

@@ -93,6 +93,32 @@ func TestKillFromOutside(t *testing.T) {
 	}
 }
 
+func TestAwait(t *testing.T) {
+	k := kernel.New(1, nil)
+	var order []string
+	var finish func()
+	k.Go(&kernel.Process{Name: "caller"}, func() {
+		k.Await(func(done func()) {
+			k.Go(&kernel.Process{Name: "callee"}, func() {
+				k.Pause(time.Minute)
+				order = append(order, "callee")
+			}, func(string) { done() })
+		})
+		order = append(order, "caller")
+	}, nil)
+	abandoned := k.Go(&kernel.Process{Name: "abandoned"}, func() {
+		k.Await(func(done func()) { finish = done })
+		t.Error("it went on")
+	}, func(why string) { order = append(order, "abandoned: "+why) })
+	k.After(time.Second, func() { abandoned.Kill("stopped") })
+	k.After(2*time.Second, func() { finish() })
+	run(k)
+	k.Close()
+	if want := []string{"abandoned: stopped", "callee", "caller"}; !slices.Equal(order, want) {
+		t.Errorf("order %q, want %q", order, want)
+	}
+}
+
 func TestCloseEndsWhatIsLeft(t *testing.T) {
 	k := kernel.New(1, nil)
 	unwound := false

@@ -22,6 +22,8 @@ type Process struct {
 	dead bool
 	why  string
 	wake *Timer
+	// again is its next turn.
+	again func()
 }
 
 // died is what unwinds a process that was killed.
@@ -43,7 +45,8 @@ func (k *Kernel) Go(p *Process, body func(), ended func(why string)) *Process {
 		}()
 		body()
 	})
-	p.wake = k.After(0, func() { p.turn(ended) })
+	p.again = func() { p.turn(ended) }
+	p.wake = k.After(0, p.again)
 	return p
 }
 
@@ -53,8 +56,7 @@ func (p *Process) turn(ended func(why string)) {
 	_, going := p.next()
 	p.k.current = before
 	if going {
-		// Pause has said when it goes on; here it learns with what.
-		p.wake.do = func() { p.turn(ended) }
+		p.wake.do = p.again
 		return
 	}
 	delete(p.k.alive, p)
@@ -71,8 +73,9 @@ func (p *Process) Kill(why string) {
 	}
 	p.dead, p.why = true, why
 	p.k.Log("%s is killed: %s", p.Name, why)
-	if p.k.current != p && p.wake.Stop() {
-		p.wake = p.k.After(0, p.wake.do)
+	if p.k.current != p {
+		p.wake.Stop()
+		p.wake = p.k.After(0, p.again)
 	}
 }
 
@@ -92,6 +95,31 @@ func (k *Kernel) Pause(d time.Duration) {
 		panic(died{})
 	}
 	p.wake = k.After(d, nil)
+	if !p.wait(struct{}{}) || p.dead {
+		p.dead = true
+		panic(died{})
+	}
+}
+
+// Await begins something and lets the process whose turn it is wait until done is
+// called, however long that takes. The world itself cannot wait.
+func (k *Kernel) Await(begin func(done func())) {
+	p := k.current
+	if p == nil {
+		panic("kernel: Await outside of a process")
+	}
+	if p.dead {
+		panic(died{})
+	}
+	// A timer that never comes holds the place where done, or death, wakes it.
+	p.wake = &Timer{index: -1, k: k}
+	waiting := true
+	begin(func() {
+		if waiting && !p.dead {
+			waiting = false
+			p.wake = k.After(0, p.again)
+		}
+	})
 	if !p.wait(struct{}{}) || p.dead {
 		p.dead = true
 		panic(died{})

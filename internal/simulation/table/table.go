@@ -1,0 +1,390 @@
+// Package table is the fleet's table inside a simulated world: DynamoDB as far as the
+// fleet can tell.
+//
+// Its transactions take a moment. Two that overlap on a record conflict, although
+// neither has read what the other writes: that is DynamoDB's TransactionConflict, which
+// no store on one machine knows. And its indexes lag behind its records.
+package table
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
+)
+
+// Store is one table.
+type Store struct {
+	// Call carries out an operation, dynamo.read, dynamo.list or dynamo.write, of which
+	// effect is the whole. It may do so later, or answer for it with an error.
+	Call func(operation string, effect func() error) error
+	// Index updates the indexes for what was written; nil does it at once.
+	Index func(update func())
+	// Busy reports whether another transaction holds a record; nil is never.
+	Busy func(record string) bool
+	// Wrote hears of the records of every transaction, once it is done.
+	Wrote func(fleet.Changes)
+
+	runs     map[string]fleet.Run
+	runners  map[string]fleet.Runner
+	capacity fleet.Capacity
+	health   map[string]fleet.ImageHealth
+	images   map[string]fleet.ImageRecord
+	locks    map[string]lock
+	cursors  map[string]string
+	repairs  map[string]int
+	settings report.Settings
+
+	open       map[string]bool // runners, consistent with the records
+	waiting    map[string]bool // runs that wait for room
+	active     map[string]bool // runs that have not ended
+	unresolved map[string]bool // runners
+}
+
+// New returns an empty table.
+func New() *Store {
+	return &Store{
+		Call: func(_ string, effect func() error) error { return effect() },
+		runs: map[string]fleet.Run{}, runners: map[string]fleet.Runner{}, health: map[string]fleet.ImageHealth{},
+		images: map[string]fleet.ImageRecord{}, locks: map[string]lock{}, cursors: map[string]string{}, repairs: map[string]int{},
+		open: map[string]bool{}, waiting: map[string]bool{}, active: map[string]bool{}, unresolved: map[string]bool{},
+	}
+}
+
+// The operations that Call is told of.
+const (
+	Read  = "dynamo.read"
+	List  = "dynamo.list"
+	Write = "dynamo.write"
+)
+
+// read is one record; the zero value if there is none.
+func read[T any](s *Store, from map[string]T, id string) (record T, ok bool, err error) {
+	err = s.Call(Read, func() error {
+		record, ok = from[id]
+		return nil
+	})
+	return record, ok, err
+}
+
+// Run reads a run.
+func (s *Store) Run(_ context.Context, id string) (fleet.Run, bool, error) {
+	return read(s, s.runs, id)
+}
+
+// Runner reads a runner.
+func (s *Store) Runner(_ context.Context, id string) (fleet.Runner, bool, error) {
+	return read(s, s.runners, id)
+}
+
+// Health reads how an image's runners ended.
+func (s *Store) Health(_ context.Context, image string) (fleet.ImageHealth, error) {
+	health, _, err := read(s, s.health, image)
+	return health, err
+}
+
+// Capacity reads the count of open runners.
+func (s *Store) Capacity(context.Context) (capacity fleet.Capacity, err error) {
+	err = s.Call(Read, func() error {
+		capacity = s.capacity
+		return nil
+	})
+	return capacity, err
+}
+
+// Write writes all changes or none.
+func (s *Store) Write(_ context.Context, c fleet.Changes) error {
+	if c.Empty() {
+		return nil
+	}
+	return s.Call(Write, func() error {
+		if !s.current(c) || s.held(c) {
+			return conflict()
+		}
+		s.apply(c)
+		if s.Wrote != nil {
+			s.Wrote(c)
+		}
+		return nil
+	})
+}
+
+func conflict() error { return fleet.Errorf(fleet.RecordsConflict, "another transaction was first") }
+
+// current reports whether all records are at the versions that were read, and none is
+// written twice.
+func (s *Store) current(c fleet.Changes) bool {
+	seen := map[string]bool{}
+	for _, run := range c.Runs {
+		if seen[run.RunID] || s.runs[run.RunID].Version != run.Version {
+			return false
+		}
+		seen[run.RunID] = true
+	}
+	for _, runner := range c.Runners {
+		if seen[runner.RunnerID] || s.runners[runner.RunnerID].Version != runner.Version {
+			return false
+		}
+		seen[runner.RunnerID] = true
+	}
+	return (c.Capacity == nil || c.Capacity.Version == s.capacity.Version) &&
+		(c.Health == nil || c.Health.Version == s.health[c.Health.Image].Version)
+}
+
+// held reports whether another transaction is at one of the records. It asks for all
+// of them: a transaction that is cancelled has held what it asked for.
+func (s *Store) held(c fleet.Changes) (held bool) {
+	if s.Busy == nil {
+		return false
+	}
+	for _, run := range c.Runs {
+		held = s.Busy(run.RunID) || held
+	}
+	for _, runner := range c.Runners {
+		held = s.Busy(runner.RunnerID) || held
+	}
+	if c.Capacity != nil {
+		held = s.Busy("capacity") || held
+	}
+	if c.Health != nil {
+		held = s.Busy("health "+c.Health.Image) || held
+	}
+	return held
+}
+
+func (s *Store) apply(c fleet.Changes) {
+	for _, run := range c.Runs {
+		run.Version++
+		s.runs[run.RunID] = run
+	}
+	for _, runner := range c.Runners {
+		runner.Version++
+		s.runners[runner.RunnerID] = runner
+		set(s.open, runner.RunnerID, runner.Phase != fleet.Closed)
+	}
+	if c.Capacity != nil {
+		s.capacity = *c.Capacity
+		s.capacity.Version++
+	}
+	if c.Health != nil {
+		health := *c.Health
+		health.Version++
+		s.health[health.Image] = health
+	}
+	index := func() {
+		for _, run := range c.Runs {
+			now := s.runs[run.RunID]
+			set(s.waiting, run.RunID, now.WaitsForRoom)
+			set(s.active, run.RunID, !now.Status.Terminal())
+		}
+		for _, runner := range c.Runners {
+			set(s.unresolved, runner.RunnerID, s.runners[runner.RunnerID].Unresolved)
+		}
+	}
+	if s.Index == nil {
+		index()
+		return
+	}
+	s.Index(index)
+}
+
+func set(in map[string]bool, id string, is bool) {
+	if is {
+		in[id] = true
+	} else {
+		delete(in, id)
+	}
+}
+
+// WaitingForRoom lists up to limit runs that wait for room, the oldest first.
+func (s *Store) WaitingForRoom(_ context.Context, limit int) (ids []string, err error) {
+	err = s.Call(List, func() error {
+		for _, run := range first(limit, sorted(pick(s.runs, s.waiting), oldestRun)) {
+			ids = append(ids, run.RunID)
+		}
+		return nil
+	})
+	return ids, err
+}
+
+// OpenRuns lists up to limit runs that have not ended, the oldest first.
+func (s *Store) OpenRuns(_ context.Context, limit int) (runs []fleet.Run, err error) {
+	err = s.Call(List, func() error {
+		runs = first(limit, sorted(pick(s.runs, s.active), oldestRun))
+		return nil
+	})
+	return runs, err
+}
+
+// OpenRunners lists the runners that are not closed, consistently.
+func (s *Store) OpenRunners(context.Context) (runners []fleet.Runner, err error) {
+	err = s.Call(List, func() error {
+		runners = sorted(pick(s.runners, s.open), byRunnerID)
+		return nil
+	})
+	return runners, err
+}
+
+// UnresolvedRunners lists up to limit runners whose job is not known, the newest first.
+func (s *Store) UnresolvedRunners(_ context.Context, limit int) (runners []fleet.Runner, err error) {
+	err = s.Call(List, func() error {
+		runners = first(limit, sorted(pick(s.runners, s.unresolved), newestRunner))
+		return nil
+	})
+	return runners, err
+}
+
+// Runs lists up to limit runs, the newest first.
+func (s *Store) Runs(_ context.Context, limit int) (runs []fleet.Run, err error) {
+	err = s.Call(List, func() error {
+		runs = first(limit, sorted(slices.Collect(maps.Values(s.runs)), func(a, b fleet.Run) int {
+			return cmp.Or(b.At(fleet.StageReceived).Compare(a.At(fleet.StageReceived)), cmp.Compare(b.RunID, a.RunID))
+		}))
+		return nil
+	})
+	return runs, err
+}
+
+// Runners lists up to limit runners, the newest first.
+func (s *Store) Runners(_ context.Context, limit int) (runners []fleet.Runner, err error) {
+	err = s.Call(List, func() error {
+		runners = first(limit, sorted(slices.Collect(maps.Values(s.runners)), newestRunner))
+		return nil
+	})
+	return runners, err
+}
+
+// RunnersOf lists the runners of a run as they were launched.
+func (s *Store) RunnersOf(_ context.Context, runID string) (runners []fleet.Runner, err error) {
+	err = s.Call(List, func() error {
+		for _, runner := range s.runners {
+			if runner.RunID == runID {
+				runners = append(runners, runner)
+			}
+		}
+		runners = sorted(runners, func(a, b fleet.Runner) int {
+			return cmp.Or(a.At(fleet.StageLaunched).Compare(b.At(fleet.StageLaunched)), cmp.Compare(a.RunnerID, b.RunnerID))
+		})
+		return nil
+	})
+	return runners, err
+}
+
+func oldestRun(a, b fleet.Run) int {
+	return cmp.Or(a.At(fleet.StageReceived).Compare(b.At(fleet.StageReceived)), cmp.Compare(a.RunID, b.RunID))
+}
+
+func newestRunner(a, b fleet.Runner) int {
+	return cmp.Or(b.At(fleet.StageLaunched).Compare(a.At(fleet.StageLaunched)), cmp.Compare(b.RunnerID, a.RunnerID))
+}
+
+func byRunnerID(a, b fleet.Runner) int { return cmp.Compare(a.RunnerID, b.RunnerID) }
+
+func pick[T any](records map[string]T, ids map[string]bool) []T {
+	picked := make([]T, 0, len(ids))
+	for id := range ids {
+		picked = append(picked, records[id])
+	}
+	return picked
+}
+
+func sorted[T any](records []T, order func(a, b T) int) []T {
+	slices.SortFunc(records, order)
+	return records
+}
+
+func first[T any](limit int, records []T) []T { return records[:min(limit, len(records))] }
+
+// Cursor reads a cursor, "" if there is none.
+func (s *Store) Cursor(_ context.Context, name string) (string, error) {
+	value, _, err := read(s, s.cursors, name)
+	return value, err
+}
+
+// PutCursor keeps a cursor.
+func (s *Store) PutCursor(_ context.Context, name, value string) error {
+	return s.Call(Write, func() error {
+		s.cursors[name] = value
+		return nil
+	})
+}
+
+// AddRepairs counts repairs.
+func (s *Store) AddRepairs(_ context.Context, repairs map[string]int) error {
+	return s.Call(Write, func() error {
+		for cause, n := range repairs {
+			s.repairs[cause] += n
+		}
+		return nil
+	})
+}
+
+// Repairs are all that were counted.
+func (s *Store) Repairs(context.Context) (repairs map[string]int, err error) {
+	err = s.Call(Read, func() error {
+		repairs = maps.Clone(s.repairs)
+		return nil
+	})
+	return repairs, err
+}
+
+// PutSettings keeps the settings.
+func (s *Store) PutSettings(_ context.Context, settings report.Settings) error {
+	return s.Call(Write, func() error {
+		s.settings = settings
+		return nil
+	})
+}
+
+// Settings are those that were put last.
+func (s *Store) Settings(context.Context) (settings report.Settings, err error) {
+	err = s.Call(Read, func() error {
+		settings = s.settings
+		return nil
+	})
+	return settings, err
+}
+
+// Everything that follows is the truth, past every fault: it is for who judges.
+
+// AllRuns yields every run.
+func (s *Store) AllRuns() []fleet.Run { return sorted(slices.Collect(maps.Values(s.runs)), oldestRun) }
+
+// AllRunners yields every runner.
+func (s *Store) AllRunners() []fleet.Runner {
+	return sorted(slices.Collect(maps.Values(s.runners)), byRunnerID)
+}
+
+// RunNow is a run as it is.
+func (s *Store) RunNow(id string) (fleet.Run, bool) {
+	run, ok := s.runs[id]
+	return run, ok
+}
+
+// RunnerNow is a runner as it is.
+func (s *Store) RunnerNow(id string) (fleet.Runner, bool) {
+	runner, ok := s.runners[id]
+	return runner, ok
+}
+
+// CapacityNow is the count as it is.
+func (s *Store) CapacityNow() fleet.Capacity { return s.capacity }
+
+// OpenNow counts the runners that are not closed.
+func (s *Store) OpenNow() int { return len(s.open) }
+
+// LocksNow lists the tags of builds that are locked, with the end of the lease.
+func (s *Store) LocksNow() map[string]time.Time {
+	held := map[string]time.Time{}
+	for tag, l := range s.locks {
+		held[tag] = l.until
+	}
+	return held
+}
+
+// RepairsNow are all repairs.
+func (s *Store) RepairsNow() map[string]int { return maps.Clone(s.repairs) }

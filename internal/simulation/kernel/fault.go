@@ -65,6 +65,7 @@ type Kind struct {
 var Kinds = []Kind{
 	{Killed, "kills a function before a call has its effect", "functions crash, are reclaimed and run out of memory"},
 	{KilledAfter, "kills a function after a call had its effect", "functions crash, are reclaimed and run out of memory"},
+	{Hangs, "lets a function hang at a call until its time is over", "facts/aws.md §2.2: Lambda.Unknown, Sandbox.Timedout"},
 	{Slow, "delays the answer of a call by for", "no service promises a time"},
 }
 
@@ -130,6 +131,9 @@ func (k *Kernel) Lasts(kind, subject string) (Fault, bool) {
 	}
 	return Fault{}, false
 }
+
+// Count counts a fault that had its effect where no Strikes was asked.
+func (k *Kernel) Count(kind string) { k.counts[kind]++ }
 
 // Counts is how often faults struck, by kind.
 func (k *Kernel) Counts() map[string]int { return maps.Clone(k.counts) }

@@ -138,8 +138,12 @@ func (k *Kernel) Die(why string) {
 const (
 	Killed      = "lambda.killed"       // before the call has its effect
 	KilledAfter = "lambda.killed_after" // after it, before the answer
+	Hangs       = "lambda.timed_out"    // the answer never comes
 	Slow        = "call.slow"           // the answer takes Fault.For
 )
+
+// never is longer than anything waits.
+const never = 1000 * time.Hour
 
 // Call is one call of a process into the world: the request takes a moment, has its
 // effect at once, and the answer takes a moment. Others act in between, and the
@@ -154,6 +158,9 @@ func (k *Kernel) Call(what string, effect func() error) error {
 	if p.Mortal {
 		if _, strikes := k.Strikes(Killed, what); strikes {
 			k.Die("before " + what)
+		}
+		if _, strikes := k.Strikes(Hangs, what); strikes {
+			k.Pause(never)
 		}
 	}
 	err := effect()

@@ -1,0 +1,190 @@
+package simulation
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda/messages"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/buildimage"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/claim"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/dispatch"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/inspectrunner"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/recordstatus"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/registertaskdefinition"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/resolveimage"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/runtask"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/sweep"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/validate"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/webhook"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
+	awsevents "github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/images"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/params"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/queue"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/deployed"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
+)
+
+// functions are the fleet's Lambda functions as one execution environment has them,
+// connected as their mains connect them. Secrets are kept between invocations, and so
+// each environment has its own.
+type functions struct {
+	webhook  webhook.Handler
+	claim    claim.Handler
+	dispatch dispatch.Handler
+	listener awsevents.Listener
+	sweep    sweep.Handler
+	steps    map[string]step
+}
+
+// step is a step behind Lambda's border: JSON in, JSON or a named error out.
+type step func(ctx context.Context, payload json.RawMessage) (json.RawMessage, error)
+
+const (
+	tokenSecret   = "fleet/github_pat"
+	webhookSecret = "fleet/webhook_secret"
+	apiURL        = "https://api.simulated.example"
+	gitHubURL     = "https://github.com"
+)
+
+func (w *World) functions() functions {
+	base, err := github.APIBase(gitHubURL)
+	if err != nil {
+		panic(err)
+	}
+	token := &params.Secret{SecretsManager: w.vault, ID: tokenSecret, Now: w.k.Clock}
+	gh := github.ForFleet{Client: github.New(base, token.Value, &http.Client{Transport: w.GitHub})}
+	executions := stepfn.Executions{SFN: states{w}, StateMachineARN: w.stateMachineARN()}
+	platform := ecsfleet.Platform{
+		ECS: w.ECS, Cluster: w.clusterARN(), FleetName: w.policy.FleetName,
+		Network:    ecsfleet.Network{Subnets: w.subnets, SecurityGroups: []string{"sg-0a1b2c3d"}},
+		Definition: ecsfleet.Definition{Repository: w.repositoryURI(), ExecutionRole: "arn:aws:iam::123456789012:role/execution", TaskRole: "arn:aws:iam::123456789012:role/task", LogGroup: "/ecsrunner/fleet/runners", Region: region},
+	}
+	builder := images.Builder{CodeBuild: w.CodeBuild, Project: buildProject}
+	registry := images.Registry{ECR: w.ECR, Repository: imageRepository}
+	listener := awsevents.Listener{ClusterARN: w.clusterARN(), BuildProject: buildProject, StateMachineARN: w.stateMachineARN()}
+	eventBus := awsevents.Bus{EventBridge: bus{w}, Name: "fleet"}
+	newID := func() string { return w.id("fleet") }
+	home := lifecycle.Fleet{
+		Name: w.policy.FleetName, MaxRunners: w.policy.MaxRunners, Limits: w.policy.Limits,
+		Records: w.Table, Executions: executions, GitHub: gh, Tasks: platform, Now: w.k.Clock, Log: w.log,
+	}
+	dispatcher := dispatch.Handler{Fleet: home, Images: w.Table}
+	return functions{
+		webhook: webhook.Handler{
+			Secrets: deployed.WebhookSecrets{&params.Secret{SecretsManager: w.vault, ID: webhookSecret, Now: w.k.Clock}},
+			Bus:     eventBus, Policy: w.policy, Now: w.k.Clock, NewID: newID, Log: w.log,
+		},
+		claim:    claim.Handler{Fleet: home, GitHub: gh, Keys: [][]byte{claimKey}, Log: w.log},
+		dispatch: dispatcher,
+		listener: listener,
+		sweep: sweep.Handler{
+			Fleet: home, Policy: w.policy, Records: w.Table, GitHub: gh, Executions: executions, Platform: platform, Bus: eventBus, NewID: newID, Grace: time.Minute,
+			FailedEvents: queue.FailedEvents{SQS: w.deadLetters, URL: "failed-events", Hear: listener.Hear, Log: w.log},
+			Dispatch:     dispatcher.Handle, Definitions: platform, Images: w.Table, Builder: builder, Registry: registry,
+		},
+		steps: map[string]step{
+			"Validate":               border(validate.Step{Fleet: home, Policy: w.policy}.Run),
+			"ResolveImage":           border(resolveimage.Step{Images: w.Table, Registry: registry, Now: w.k.Clock}.Run),
+			"BuildImage":             border(buildimage.Step{Fleet: home, Images: w.Table, Builder: builder, Release: deployed.Release(w.Table)}.Run),
+			"RegisterTaskDefinition": border(registertaskdefinition.Step{Fleet: home, Definitions: platform}.Run),
+			"RunTask":                border(runtask.Step{Fleet: home, Launcher: platform, ClaimURL: apiURL, ClaimKey: claimKey}.Run),
+			"InspectRunner":          border(inspectrunner.Step{Fleet: home, Platform: platform}.Run),
+			"RecordStatus":           border(recordstatus.Step{Fleet: home, Images: w.Table, Bus: eventBus, NewID: newID}.Run),
+		},
+	}
+}
+
+// folders are the functions of the state machine by their names in it.
+var folders = map[string]string{
+	"Validate": "validate", "ResolveImage": "resolveimage", "BuildImage": "buildimage", "RegisterTaskDefinition": "registertaskdefinition",
+	"RunTask": "runtask", "InspectRunner": "inspectrunner", "RecordStatus": "recordstatus",
+}
+
+// border is a step with the names that Step Functions hears from Lambda. A panic is a
+// mistake of ours: it ends the history.
+func border[Out any](run func(context.Context, fleet.Call) (Out, error)) step {
+	return func(ctx context.Context, payload json.RawMessage) (json.RawMessage, error) {
+		var call fleet.Call
+		if err := json.Unmarshal(payload, &call); err != nil {
+			return nil, err
+		}
+		out, err := run(ctx, call)
+		if err != nil {
+			return nil, reported(err)
+		}
+		return json.Marshal(out)
+	}
+}
+
+// reported is an error as Step Functions hears of it: stepfn's name, or the runtime's.
+func reported(err error) error {
+	if name := fleet.ErrorName(err); name != "" {
+		return &fleet.Error{Name: name, Message: err.Error()}
+	}
+	return messages.InvokeResponse_Error{Type: "errorString", Message: err.Error()}
+}
+
+// invokeStep is the engine's Invoke.
+func (w *World) invokeStep(ctx context.Context, arn string, payload json.RawMessage) (out json.RawMessage, err error) {
+	name := arn[len(functionPrefix):]
+	failure := w.lambdas.await(folders[name], callOf(payload), func(env *environment) {
+		out, err = env.steps[name](context.Background(), payload)
+	})
+	if failure != "" {
+		return nil, &fleet.Error{Name: failure, Message: "the function " + folders[name] + " did not answer: " + failure}
+	}
+	return out, err
+}
+
+// callOf names an invocation by its runner.
+func callOf(payload json.RawMessage) string {
+	var call struct {
+		RunnerID string `json:"runner_id"`
+		State    string `json:"state"`
+	}
+	_ = json.Unmarshal(payload, &call)
+	return call.State + " of " + call.RunnerID
+}
+
+// dispatchEvent is an event's way to dispatch, which a rule calls asynchronously.
+func (w *World) dispatchEvent(e events.EventBridgeEvent) {
+	w.lambdas.async("dispatch", e.DetailType+" "+e.ID, 2, func(env *environment) error {
+		event, ours, err := env.listener.Hear(e)
+		if err != nil || !ours {
+			return err
+		}
+		return env.dispatch.Handle(context.Background(), event)
+	}, func() {
+		body, err := json.Marshal(map[string]any{"requestContext": map[string]any{"condition": "RetriesExhausted"}, "requestPayload": e})
+		if err != nil {
+			panic(err)
+		}
+		w.deadLetters.add(string(body))
+	})
+}
+
+// sweepNow is a tick of the schedule.
+func (w *World) sweepNow() {
+	w.lambdas.async("sweep", "", 0, func(env *environment) error {
+		repairs, err := env.sweep.Run(context.Background())
+		for cause, n := range repairs {
+			w.repaired[string(cause)] += n
+		}
+		if err != nil {
+			w.k.Log("the sweep left something: %v", err)
+		}
+		return nil
+	}, nil)
+}
+
+// errNoAnswer is what a client gets whose connection breaks.
+var errNoAnswer = errors.New("connection reset by peer")

@@ -3,6 +3,7 @@ package entrypoint
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -23,54 +24,100 @@ const (
 	// maxAnswer bounds what is read of an answer. A JIT config has some 4 KiB.
 	maxAnswer = 256 << 10
 
+	// requestTimeout bounds one claim request. A claim calls GitHub twice.
+	requestTimeout = 30 * time.Second
+
 	nonceBytes = 24
 )
 
-// claim asks for the credential until it gets an answer or the time is up. It
-// returns the credential, or "" and the exit code. The nonce stays the same, so
-// asking again after a lost answer is safe.
-func (e entrypoint) claim(ctx context.Context, s settings) (credential string, code int) {
-	body, err := e.claimBody()
+// Claiming is what Claim takes from the world around it.
+type Claiming struct {
+	// Environ has RUNNER_ID, CLAIM_URL and CLAIM_TOKEN; see Run.
+	Environ []string
+
+	Stdout io.Writer                                        // by default io.Discard
+	HTTP   *http.Client                                     // by default one whose requests end after 30 s
+	Now    func() time.Time                                 // by default time.Now
+	Sleep  func(ctx context.Context, d time.Duration) error // an error gives up the claim; by default it waits for d or the end of ctx
+	Rand   io.Reader                                        // for the nonce and for jitter; by default crypto/rand.Reader
+}
+
+// Claim asks for the runner's credential until it gets an answer or ten minutes
+// are over. It returns the credential, or "" and an exit code that
+// fleet.ExplainExit explains: fleet.ExitClaimUnavailable if ctx or a Sleep ended
+// it. The nonce stays the same, so asking again after a lost answer is safe.
+//
+// Given a Sleep and an HTTP client without a Timeout, Claim starts neither a
+// goroutine nor a timer, so a simulation can run it on one thread. What it says
+// goes to Stdout, a line at a time, and has neither token, nonce nor credential
+// in it.
+func Claim(ctx context.Context, c Claiming) (credential string, exitCode int) {
+	c = c.withDefaults()
+	s, err := readClaim(c.Environ)
 	if err != nil {
-		e.say("%v", err)
+		c.say("%v", err)
+		return "", fleet.ExitUsage
+	}
+	body, err := c.body()
+	if err != nil {
+		c.say("%v", err)
 		return "", fleet.ExitClaimUnavailable
 	}
-	e.say("claiming as %s", s.runnerID)
-	deadline := e.Now().Add(claimTime)
+	c.say("claiming as %s", s.runnerID)
+	deadline := c.Now().Add(claimTime)
 	for attempt := 0; ; attempt++ {
-		a := e.ask(ctx, s, body)
+		a := c.ask(ctx, s, body)
 		switch {
 		case ctx.Err() != nil:
 			return "", fleet.ExitClaimUnavailable
 		case a.credential != "":
-			e.say("claimed as %s", a.runnerName)
+			c.say("claimed as %s", a.runnerName)
 			return a.credential, 0
 		case a.exitCode != 0:
-			e.say("%s", a.text)
+			c.say("%s", a.text)
 			return "", a.exitCode
 		}
 
-		wait := e.waitBefore(attempt, a.retryAfter)
-		if e.Now().Add(wait).After(deadline) {
-			e.say("%s; giving up after %s", a.text, claimTime)
+		wait := c.waitBefore(attempt, a.retryAfter)
+		if c.Now().Add(wait).After(deadline) {
+			c.say("%s; giving up after %s", a.text, claimTime)
 			return "", fleet.ExitClaimUnavailable
 		}
 		if a.retryAfter > 0 {
-			e.say("told to wait %s: %s", wait, a.text)
+			c.say("told to wait %s: %s", wait, a.text)
 		} else {
-			e.say("%s; asking again in %s", a.text, wait.Round(time.Millisecond))
+			c.say("%s; asking again in %s", a.text, wait.Round(time.Millisecond))
 		}
-		select {
-		case <-e.After(wait):
-		case <-ctx.Done():
+		if c.Sleep(ctx, wait) != nil {
 			return "", fleet.ExitClaimUnavailable
 		}
 	}
 }
 
-func (e entrypoint) claimBody() ([]byte, error) {
+func (c Claiming) withDefaults() Claiming {
+	if c.Stdout == nil {
+		c.Stdout = io.Discard
+	}
+	if c.HTTP == nil {
+		c.HTTP = &http.Client{Timeout: requestTimeout}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Sleep == nil {
+		c.Sleep = sleepWith(time.After)
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Reader
+	}
+	return c
+}
+
+func (c Claiming) say(format string, args ...any) { say(c.Stdout, format, args...) }
+
+func (c Claiming) body() ([]byte, error) {
 	random := make([]byte, nonceBytes)
-	if _, err := io.ReadFull(e.Rand, random); err != nil {
+	if _, err := io.ReadFull(c.Rand, random); err != nil {
 		return nil, fmt.Errorf("make a nonce: %w", err)
 	}
 	return json.Marshal(fleet.ClaimRequest{Nonce: base64.RawURLEncoding.EncodeToString(random)})
@@ -86,17 +133,17 @@ type answer struct {
 	text       string
 }
 
-func (e entrypoint) ask(ctx context.Context, s settings, body []byte) answer {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.claimURL, bytes.NewReader(body))
+func (c Claiming) ask(ctx context.Context, s claimSettings, body []byte) answer {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(body))
 	if err != nil {
 		return answer{exitCode: fleet.ExitUsage, text: "CLAIM_URL is not a URL that can be asked"}
 	}
-	req.Header.Set("Authorization", "Bearer "+s.claimToken)
+	req.Header.Set("Authorization", "Bearer "+s.token)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "ecs-runner-fleet-entrypoint")
 
 	// The token is for this URL alone: no redirect is followed.
-	client := *e.HTTP
+	client := *c.HTTP
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	res, err := client.Do(req)
 	if err != nil {
@@ -104,7 +151,7 @@ func (e entrypoint) ask(ctx context.Context, s settings, body []byte) answer {
 	}
 	defer res.Body.Close()
 	content, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
-	return readAnswer(res, content, err, e.Now())
+	return readAnswer(res, content, err, c.Now())
 }
 
 func readAnswer(res *http.Response, content []byte, readErr error, now time.Time) answer {

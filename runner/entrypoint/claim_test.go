@@ -1,7 +1,11 @@
 package entrypoint_test
 
 import (
+	"context"
+	"errors"
+	"io"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -9,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/entrypoint"
 )
 
 func TestClaimAnswers(t *testing.T) {
@@ -187,4 +192,101 @@ func TestUsage(t *testing.T) {
 			}
 		})
 	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// answering is a claim of which each attempt gets the next answer, on a clock
+// that only its Sleep moves.
+func answering(stdout io.Writer, statuses ...int) (c entrypoint.Claiming, now *time.Time) {
+	now = new(time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC))
+	return entrypoint.Claiming{
+		Environ: []string{"RUNNER_ID=demo-7-1", "CLAIM_URL=http://fleet.example/claim", "CLAIM_TOKEN=" + claimToken},
+		Stdout:  stdout,
+		HTTP: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			status := statuses[0]
+			statuses = statuses[1:]
+			body := io.NopCloser(strings.NewReader(`{"runner_name":"demo-7-1.1","encoded_jit_config":"` + jitConfig + `"}`))
+			return &http.Response{StatusCode: status, Header: http.Header{}, Body: body, Request: r}, nil
+		})},
+		Now: func() time.Time { return *now },
+		Sleep: func(_ context.Context, d time.Duration) error {
+			*now = now.Add(d)
+			return nil
+		},
+		Rand: highest{},
+	}, now
+}
+
+// A goroutine of Claim's own would not have this test on its stack.
+func TestClaimRunsOnTheCallersGoroutine(t *testing.T) {
+	var output strings.Builder
+	c, now := answering(&output, 502, 503, 200)
+	began := *now
+	onCallers := func(what string) {
+		if !strings.Contains(string(debug.Stack()), "entrypoint_test.TestClaimRunsOnTheCallersGoroutine(") {
+			t.Errorf("%s on another goroutine:\n%s", what, debug.Stack())
+		}
+	}
+	transport, sleep := c.HTTP.Transport, c.Sleep
+	c.HTTP.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+		onCallers("asks")
+		return transport.RoundTrip(r)
+	})
+	c.Sleep = func(ctx context.Context, d time.Duration) error {
+		onCallers("sleeps")
+		return sleep(ctx, d)
+	}
+	credential, code := entrypoint.Claim(t.Context(), c)
+	if credential != jitConfig || code != 0 {
+		t.Errorf("credential %q and exit code %d:\n%s", credential, code, output.String())
+	}
+	if took := now.Sub(began).Round(time.Millisecond); took != 3*time.Second {
+		t.Errorf("slept for %s, want 1 s and 2 s", took)
+	}
+	wantOutput(t, output.String(), "ecsrunner: claiming as demo-7-1\n", "ecsrunner: claimed as demo-7-1.1\n")
+}
+
+func TestClaimEndsWithoutACredential(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(c *entrypoint.Claiming, stop context.CancelFunc)
+		want   int
+	}{
+		"the environment lacks the token": {
+			func(c *entrypoint.Claiming, _ context.CancelFunc) { c.Environ = c.Environ[:2] }, fleet.ExitUsage},
+		"no randomness": {
+			func(c *entrypoint.Claiming, _ context.CancelFunc) { c.Rand = strings.NewReader("") }, fleet.ExitClaimUnavailable},
+		"the sleep is interrupted": {
+			func(c *entrypoint.Claiming, _ context.CancelFunc) {
+				c.Sleep = func(context.Context, time.Duration) error { return errors.New("interrupted") }
+			}, fleet.ExitClaimUnavailable},
+		"the context ends during the default sleep": {
+			func(c *entrypoint.Claiming, stop context.CancelFunc) {
+				c.Sleep = nil
+				c.Stdout = lineWriter(func(line string) {
+					if strings.Contains(line, "asking again") {
+						stop()
+					}
+				})
+			}, fleet.ExitClaimUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			c, _ := answering(io.Discard, 502)
+			test.change(&c, stop)
+			if credential, code := entrypoint.Claim(ctx, c); credential != "" || code != test.want {
+				t.Errorf("credential %q and exit code %d, want %d", credential, code, test.want)
+			}
+		})
+	}
+}
+
+type lineWriter func(line string)
+
+func (w lineWriter) Write(p []byte) (int, error) {
+	w(string(p))
+	return len(p), nil
 }

@@ -13,7 +13,6 @@ package entrypoint
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"io"
 	"net/http"
@@ -25,9 +24,6 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
-
-// requestTimeout bounds one claim request. A claim calls GitHub twice.
-const requestTimeout = 30 * time.Second
 
 // Config is what the entrypoint takes from the world around it.
 type Config struct {
@@ -69,7 +65,7 @@ func Run(ctx context.Context, cfg Config) (exitCode int) {
 		e.say("%v", err)
 		return fleet.ExitUsage
 	}
-	credential, code := e.claimUnlessStopped(ctx, s)
+	credential, code := e.claimUnlessStopped(ctx)
 	if credential == "" {
 		return code
 	}
@@ -83,17 +79,11 @@ func (c Config) withDefaults() Config {
 	if c.Stderr == nil {
 		c.Stderr = io.Discard
 	}
-	if c.HTTP == nil {
-		c.HTTP = &http.Client{Timeout: requestTimeout}
-	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	if c.After == nil {
 		c.After = time.After
-	}
-	if c.Rand == nil {
-		c.Rand = rand.Reader
 	}
 	return c
 }
@@ -101,7 +91,7 @@ func (c Config) withDefaults() Config {
 type entrypoint struct{ Config }
 
 // claimUnlessStopped returns the credential, or "" and the exit code.
-func (e entrypoint) claimUnlessStopped(ctx context.Context, s settings) (credential string, code int) {
+func (e entrypoint) claimUnlessStopped(ctx context.Context) (credential string, code int) {
 	claiming, abandon := context.WithCancel(ctx)
 	defer abandon()
 	type result struct {
@@ -110,7 +100,10 @@ func (e entrypoint) claimUnlessStopped(ctx context.Context, s settings) (credent
 	}
 	claimed := make(chan result, 1)
 	go func() {
-		credential, code := e.claim(claiming, s)
+		credential, code := Claim(claiming, Claiming{
+			Environ: e.Environ, Stdout: e.Stdout, HTTP: e.HTTP,
+			Now: e.Now, Sleep: sleepWith(e.After), Rand: e.Rand,
+		})
 		claimed <- result{credential, code}
 	}()
 
@@ -130,14 +123,16 @@ func (e entrypoint) claimUnlessStopped(ctx context.Context, s settings) (credent
 	}
 }
 
+func (e entrypoint) say(format string, args ...any) { say(e.Stdout, format, args...) }
+
 // say prints one line. What strangers may have written into it stays on that
 // line.
-func (e entrypoint) say(format string, args ...any) {
+func say(out io.Writer, format string, args ...any) {
 	text := strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '
 		}
 		return r
 	}, fmt.Sprintf(format, args...))
-	fmt.Fprintf(e.Stdout, "ecsrunner: %s\n", text)
+	fmt.Fprintf(out, "ecsrunner: %s\n", text)
 }

@@ -15,44 +15,16 @@ const (
 	defaultStopTimeout = 110 * time.Second
 )
 
-// settings are the entrypoint's environment and arguments, checked.
+// settings are the entrypoint's arguments and environment, as far as they are
+// about the runner's process, checked.
 type settings struct {
-	runnerID    string
-	claimURL    string
-	claimToken  string
 	command     []string
 	stopTimeout time.Duration
 }
 
-// readSettings reports everything that is missing at once, by name: values may
-// be secret.
 func readSettings(environ, args []string) (settings, error) {
-	env := make(map[string]string, len(environ))
-	for _, entry := range environ {
-		name, value, _ := strings.Cut(entry, "=")
-		env[name] = value
-	}
-	s := settings{
-		runnerID:    env[fleet.EnvRunnerID],
-		claimURL:    env[fleet.EnvClaimURL],
-		claimToken:  env[fleet.EnvClaimToken],
-		command:     commandOf(args, env["RUNNER_COMMAND"]),
-		stopTimeout: defaultStopTimeout,
-	}
-
-	var missing []string
-	for _, name := range []string{fleet.EnvRunnerID, fleet.EnvClaimURL, fleet.EnvClaimToken} {
-		if env[name] == "" {
-			missing = append(missing, name)
-		}
-	}
-	if missing != nil {
-		return settings{}, fmt.Errorf("the environment lacks %s: the fleet sets it when it starts this container",
-			strings.Join(missing, ", "))
-	}
-	if u, err := url.Parse(s.claimURL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return settings{}, fmt.Errorf("CLAIM_URL is not an http or https URL")
-	}
+	env := variables(environ)
+	s := settings{command: commandOf(args, env["RUNNER_COMMAND"]), stopTimeout: defaultStopTimeout}
 	if text := env["STOP_TIMEOUT"]; text != "" {
 		seconds, err := strconv.ParseUint(text, 10, 31)
 		if err != nil {
@@ -61,6 +33,43 @@ func readSettings(environ, args []string) (settings, error) {
 		s.stopTimeout = time.Duration(seconds) * time.Second
 	}
 	return s, nil
+}
+
+// claimSettings are the environment of a claim, checked.
+type claimSettings struct {
+	runnerID string
+	url      string
+	token    string
+}
+
+// readClaim reports everything that is missing at once, by name: values may be
+// secret.
+func readClaim(environ []string) (claimSettings, error) {
+	env := variables(environ)
+	var missing []string
+	for _, name := range []string{fleet.EnvRunnerID, fleet.EnvClaimURL, fleet.EnvClaimToken} {
+		if env[name] == "" {
+			missing = append(missing, name)
+		}
+	}
+	if missing != nil {
+		return claimSettings{}, fmt.Errorf("the environment lacks %s: the fleet sets it when it starts this container",
+			strings.Join(missing, ", "))
+	}
+	s := claimSettings{runnerID: env[fleet.EnvRunnerID], url: env[fleet.EnvClaimURL], token: env[fleet.EnvClaimToken]}
+	if u, err := url.Parse(s.url); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return claimSettings{}, fmt.Errorf("CLAIM_URL is not an http or https URL")
+	}
+	return s, nil
+}
+
+func variables(environ []string) map[string]string {
+	env := make(map[string]string, len(environ))
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		env[name] = value
+	}
+	return env
 }
 
 func commandOf(args []string, path string) []string {

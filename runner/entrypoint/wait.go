@@ -1,6 +1,7 @@
 package entrypoint
 
 import (
+	"context"
 	"encoding/binary"
 	"io"
 	"net/http"
@@ -19,7 +20,7 @@ const (
 
 // waitBefore is how long to wait after the given attempt, counted from 0: what
 // the answer asked for, else exponential backoff with full jitter.
-func (e entrypoint) waitBefore(attempt int, retryAfter time.Duration) time.Duration {
+func (c Claiming) waitBefore(attempt int, retryAfter time.Duration) time.Duration {
 	if retryAfter > 0 {
 		return min(retryAfter, maxRetryAfter)
 	}
@@ -27,13 +28,25 @@ func (e entrypoint) waitBefore(attempt int, retryAfter time.Duration) time.Durat
 	if attempt < 5 {
 		most = min(most, firstBackoff<<attempt)
 	}
-	return time.Duration(e.fraction() * float64(most))
+	return time.Duration(c.fraction() * float64(most))
+}
+
+// sleepWith makes a Sleep of something like time.After.
+func sleepWith(after func(time.Duration) <-chan time.Time) func(context.Context, time.Duration) error {
+	return func(ctx context.Context, d time.Duration) error {
+		select {
+		case <-after(d):
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // fraction is a random number in [0, 1), or 1 if there is no randomness.
-func (e entrypoint) fraction() float64 {
+func (c Claiming) fraction() float64 {
 	var random [8]byte
-	if _, err := io.ReadFull(e.Rand, random[:]); err != nil {
+	if _, err := io.ReadFull(c.Rand, random[:]); err != nil {
 		return 1
 	}
 	return float64(binary.BigEndian.Uint64(random[:])>>11) / (1 << 53)

@@ -257,9 +257,9 @@ func (b bus) deliver(e events.EventBridgeEvent) {
 	if fault, strikes := k.Strikes(eventsLate, e.Source); strikes {
 		d += k.Between(eventsLate, 0, fault.For.Duration)
 	}
-	k.After(d, func() { b.w.dispatch(e) })
+	k.After(d, func() { b.w.dispatchEvent(e) })
 	if fault, strikes := k.Strikes(eventsDoubled, e.Source); strikes {
-		k.After(d+k.Between(eventsDoubled, 0, fault.For.Duration), func() { b.w.dispatch(e) })
+		k.After(d+k.Between(eventsDoubled, 0, fault.For.Duration), func() { b.w.dispatchEvent(e) })
 	}
 }
 

@@ -1,0 +1,210 @@
+// Command simulate plays histories of a simulated fleet and judges them.
+//
+// It exits with 1 if a rule did not hold that is not a known failure, with the seed, the
+// shortest history that it could shrink it to, and how to see it again.
+package main
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/kernel"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+type options struct {
+	histories int
+	first     uint64
+	lasts     time.Duration
+	workers   int
+	seed      uint64
+	scenario  string
+	trace     bool
+	shrink    int
+	scenarios bool
+	faults    bool
+}
+
+func run(args []string, stdout, stderr io.Writer) int {
+	var o options
+	flags := flag.NewFlagSet("simulate", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.IntVar(&o.histories, "histories", 20_000, "how many seeds to play")
+	flags.Uint64Var(&o.first, "first", 1, "the first seed")
+	flags.DurationVar(&o.lasts, "time", 10*time.Minute, "end after this `time` even if seeds are left")
+	flags.IntVar(&o.workers, "workers", runtime.GOMAXPROCS(0), "how many histories to play at once")
+	flags.Uint64Var(&o.seed, "seed", 0, "play the history of one `seed` only")
+	flags.StringVar(&o.scenario, "scenario", "", "play the scenario in this `file`; with -seed from that seed")
+	flags.BoolVar(&o.scenarios, "scenarios", false, "play all scenarios that come with the program")
+	flags.BoolVar(&o.trace, "trace", false, "with -seed or -scenario: print everything that happens")
+	flags.IntVar(&o.shrink, "shrink", 400, "play at most so many histories to shrink a violation")
+	flags.BoolVar(&o.faults, "faults", false, "list the kinds of faults and where they are published")
+	flags.Usage = func() {
+		fmt.Fprint(stderr, "simulate plays histories of a fleet in a simulated world and judges them.\n\n",
+			"  simulate                          play 20,000 seeds, 10 minutes at most\n",
+			"  simulate -seed 4711 -trace        see what happens in one history\n",
+			"  simulate -scenarios               play every scenario of internal/simulation/scenarios\n",
+			"  simulate -scenario file.yaml -trace\n\nFlags:\n")
+		flags.PrintDefaults()
+		fmt.Fprint(stderr, "\nExit status: 0 if every rule held but for known failures, 1 if one did not, 2 for wrong usage.\n")
+	}
+	if err := flags.Parse(args); err != nil {
+		if err == flag.ErrHelp {
+			return 0
+		}
+		return 2
+	}
+	switch {
+	case flags.NArg() > 0:
+		fmt.Fprintf(stderr, "simulate: %q is no flag; see -help\n", flags.Arg(0))
+		return 2
+	case o.faults:
+		for _, kind := range slices.SortedFunc(slices.Values(simulation.Kinds), func(a, b kernel.Kind) int { return cmp.Compare(a.Name, b.Name) }) {
+			fmt.Fprintf(stdout, "%-26s %s (%s)\n", kind.Name, kind.Does, kind.Source)
+		}
+		return 0
+	case o.scenarios:
+		return scenarios(stdout)
+	case o.scenario != "":
+		text, err := os.ReadFile(o.scenario)
+		if err == nil {
+			var s simulation.Scenario
+			if s, err = simulation.ReadScenario(text); err == nil {
+				return one(stdout, s, o)
+			}
+		}
+		fmt.Fprintf(stderr, "simulate: %v\n", err)
+		return 2
+	case o.seed != 0:
+		return one(stdout, simulation.History(o.seed), o)
+	}
+	return many(stdout, stderr, o)
+}
+
+// one plays one history.
+func one(w io.Writer, s simulation.Scenario, o options) int {
+	fmt.Fprintf(w, "%s\n", s.Write())
+	r := simulation.Run(s, o.seed, tracer(w, o.trace))
+	fmt.Fprintf(w, "%d of %d jobs ran; %d tasks, %d builds, %d requests to GitHub, in %s\n", r.Ran, r.Jobs, r.Tasks, r.Builds, r.Requests, r.Lasted)
+	counts(w, "faults", r.Faults)
+	counts(w, "repairs", r.Repairs)
+	counts(w, "red executions", r.Red)
+	counts(w, "requests to GitHub", r.Calls)
+	bad := 0
+	for _, v := range r.Violations {
+		if known := simulation.Known(v); known != "" {
+			fmt.Fprintf(w, "known failure %q: %s\n", known, v)
+			continue
+		}
+		bad = 1
+		fmt.Fprintf(w, "VIOLATION %s\n", v)
+	}
+	return bad
+}
+
+func tracer(w io.Writer, wanted bool) func(time.Time, string) {
+	if !wanted {
+		return nil
+	}
+	return func(at time.Time, line string) { fmt.Fprintf(w, "%s %s\n", at.Format("02 15:04:05.000"), line) }
+}
+
+// scenarios plays every scenario and says which hold, which fail as known, and which
+// surprise.
+func scenarios(w io.Writer) int {
+	all, err := simulation.Scenarios()
+	if err != nil {
+		fmt.Fprintf(w, "simulate: %v\n", err)
+		return 2
+	}
+	bad := 0
+	for _, s := range all {
+		r := simulation.Run(s, 1, nil)
+		verdict, problem := "holds", s.Judge(r)
+		switch {
+		case problem != nil:
+			verdict, bad = "SURPRISES: "+problem.Error(), 1
+		case s.KnownFailure != "":
+			verdict = "known failure: " + s.KnownFailure
+		}
+		fmt.Fprintf(w, "%-70s %d/%d jobs, %d tasks, %d builds, %d requests, last start %s after: %s\n", s.Name, r.Ran, r.Jobs, r.Tasks, r.Builds, r.Requests, r.LastStart(), verdict)
+	}
+	return bad
+}
+
+// many plays seeds.
+func many(stdout, stderr io.Writer, o options) int {
+	began := time.Now()
+	told := began
+	b := simulation.Histories(o.first, o.histories, o.workers, began.Add(o.lasts), func(b *simulation.Batch) {
+		if time.Since(told) > 10*time.Second {
+			told = time.Now()
+			fmt.Fprintf(stderr, "%d histories, %d with violations that are not known\n", b.Histories, len(b.New))
+		}
+	})
+	took := time.Since(began)
+	fmt.Fprintf(stdout, "seeds %d to %d: %d histories in %s\n", o.first, o.first+uint64(b.Histories)-1, b.Histories, took.Round(time.Second))
+	fmt.Fprintf(stdout, "%d jobs, %d ran; %d tasks, %d builds, %d requests to GitHub, %.0f days of virtual time\n", b.Jobs, b.Ran, b.Tasks, b.Builds, b.Requests, b.Virtual.Hours()/24)
+	counts(stdout, "faults that struck, by kind", b.Faults)
+	for _, kind := range simulation.Kinds {
+		if b.Faults[kind.Name] == 0 {
+			fmt.Fprintf(stdout, "  %-28s %8d  NEVER STRUCK\n", kind.Name, 0)
+		}
+	}
+	counts(stdout, "repairs of the sweep, by cause", b.Repairs)
+	counts(stdout, "executions that ended red, by error", b.Red)
+	counts(stdout, "known failures", b.Known)
+	if b.Histories < o.histories {
+		fmt.Fprintf(stdout, "the time of %s was over after %d of %d histories\n", o.lasts, b.Histories, o.histories)
+	}
+	if len(b.New) == 0 {
+		fmt.Fprintln(stdout, "no violation but the known failures")
+		return 0
+	}
+	report(stdout, b, o)
+	return 1
+}
+
+// report tells of the new violations: how many of each rule, and one of each shrunk.
+func report(w io.Writer, b *simulation.Batch, o options) {
+	rules := map[string]uint64{}
+	byRule := map[string]int{}
+	for _, seed := range slices.Sorted(maps.Keys(b.New)) {
+		for _, v := range b.New[seed] {
+			if byRule[v.Rule]++; byRule[v.Rule] <= 3 {
+				fmt.Fprintf(w, "VIOLATION seed %d: %s\n", seed, v)
+			}
+			if _, known := rules[v.Rule]; !known {
+				rules[v.Rule] = seed
+			}
+		}
+	}
+	counts(w, "violations by rule", byRule)
+	for _, rule := range slices.Sorted(maps.Keys(rules)) {
+		seed := rules[rule]
+		s := simulation.Shrink(simulation.History(seed), seed, rule, o.shrink)
+		fmt.Fprintf(w, "\nthe shortest history found that breaks %q, from seed %d; keep it in a file and play it with\n`go run ./internal/simulation/cmd/simulate -scenario FILE -seed %d -trace`:\n\n%s", rule, seed, seed, s.Write())
+		for _, v := range simulation.Run(s, seed, nil).Violations {
+			fmt.Fprintf(w, "VIOLATION %s\n", v)
+		}
+	}
+}
+
+func counts(w io.Writer, title string, n map[string]int) {
+	if len(n) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "%s:\n", title)
+	for _, name := range slices.Sorted(maps.Keys(n)) {
+		fmt.Fprintf(w, "  %-28s %8d\n", name, n[name])
+	}
+}

@@ -1,0 +1,339 @@
+package simulation
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/simgithub"
+)
+
+// Rules are what must always hold, in the words of the violations. The numbers are
+// those of docs/architecture.md, "What must always hold".
+const (
+	ruleLost     = "lost job"          // 1, 10: GitHub has it queued, and nobody will run it
+	ruleTerminal = "terminal once"     // 1: a run that ended ends again
+	ruleOneOpen  = "one open runner"   // 2
+	ruleOutlives = "task outlives"     // 3
+	ruleLeft     = "left over"         // 4
+	ruleKilled   = "killed with a job" // 5
+	ruleSecret   = "secret shown"      // 6
+	ruleSpent    = "spent on a refusal"
+	ruleForeign  = "another's touched" // 9
+	ruleFacts    = "facts are written once"
+	ruleExpects  = "expectations pair"
+	ruleCapacity = "capacity counts"
+	ruleBudget   = "GitHub's budget" // 12
+	ruleCost     = "cost of a job"
+	ruleExpected = "expected" // of a scenario
+)
+
+// Violation is a rule that did not hold.
+type Violation struct {
+	Rule string
+	At   time.Duration // since the history began
+	What string
+}
+
+func (v Violation) String() string { return fmt.Sprintf("%s: %s (at %s)", v.Rule, v.What, v.At) }
+
+// mostAnHour is how many tasks one job may cost in an hour.
+const mostAnHour = 12
+
+// judge watches every transaction, and looks around at the end.
+type judge struct {
+	w          *World
+	violations []Violation
+	seen       map[string]bool
+	runs       map[string]fleet.Run
+	runners    map[string]fleet.Runner
+	launches   map[string][]time.Time // by run
+}
+
+func newJudge(w *World) *judge {
+	return &judge{w: w, seen: map[string]bool{}, runs: map[string]fleet.Run{}, runners: map[string]fleet.Runner{}, launches: map[string][]time.Time{}}
+}
+
+// find notes a violation, once for each rule and thing.
+func (j *judge) find(rule, thing, format string, args ...any) {
+	if key := rule + " " + thing; !j.seen[key] {
+		j.seen[key] = true
+		v := Violation{rule, j.w.k.Since(), fmt.Sprintf(format, args...)}
+		j.violations = append(j.violations, v)
+		j.w.k.Log("VIOLATION %s: %s", v.Rule, v.What)
+	}
+}
+
+// wrote looks at the records of a transaction, all of which are in place.
+func (j *judge) wrote(c fleet.Changes) {
+	for _, run := range c.Runs {
+		j.run(j.runs[run.RunID], run)
+		j.runs[run.RunID] = run
+	}
+	for _, runner := range c.Runners {
+		j.runner(j.runners[runner.RunnerID], runner)
+		j.runners[runner.RunnerID] = runner
+	}
+	for _, run := range c.Runs {
+		j.pair(run.RunID)
+	}
+	for _, runner := range c.Runners {
+		j.pair(runner.RunID)
+		if runner.For != "" {
+			j.pair(runner.For)
+		}
+	}
+	if c.Capacity != nil {
+		j.capacity()
+	}
+}
+
+func (j *judge) run(was, is fleet.Run) {
+	if was.Status != is.Status || was.Reason != is.Reason {
+		j.w.k.Log("run %s is %s %s", is.RunID, is.Status, is.Reason)
+	}
+	if was.RanOn != "" && was.RanOn != is.RanOn {
+		j.find(ruleFacts, is.RunID, "run %s ran on %s, and now on %q", is.RunID, was.RanOn, is.RanOn)
+	}
+	if (was.Status == fleet.RunCompleted || was.Status == fleet.RunCancelled) && was.Status != is.Status {
+		j.find(ruleTerminal, is.RunID, "run %s was %s and is %s", is.RunID, was.Status, is.Status)
+	}
+}
+
+func (j *judge) runner(was, is fleet.Runner) {
+	if was.RunnerID == "" {
+		j.launched(is)
+	}
+	if was.Status != is.Status || was.Phase != is.Phase {
+		j.w.k.Log("runner %s is %s %s %s", is.RunnerID, is.Phase, is.Status, is.Reason)
+	}
+	if was.Took != 0 && was.Took != is.Took {
+		j.find(ruleFacts, is.RunnerID, "runner %s took job %d, and now %d", is.RunnerID, was.Took, is.Took)
+	}
+	if was.Phase == fleet.Closed && is.Phase != fleet.Closed {
+		j.find(ruleFacts, is.RunnerID, "runner %s was closed and is %s", is.RunnerID, is.Phase)
+	}
+}
+
+func (j *judge) launched(runner fleet.Runner) {
+	now := j.w.k.Now()
+	j.w.k.Log("runner %s is launched for %s", runner.RunnerID, runner.RunID)
+	recent := slices.DeleteFunc(j.launches[runner.RunID], func(at time.Time) bool { return now.Sub(at) > time.Hour })
+	recent = append(recent, now)
+	j.launches[runner.RunID] = recent
+	if len(recent) > mostAnHour {
+		run := j.runs[runner.RunID]
+		j.find(ruleCost, runner.RunID, "%d runners were launched for run %s within an hour, %d of them counted; the run says %q", len(recent), runner.RunID, run.Fruitless, run.Reason)
+	}
+}
+
+// pair looks at the runners of a run: at most one that is open may take its job, and
+// the run and that runner expect each other.
+func (j *judge) pair(runID string) {
+	run, known := j.runs[runID]
+	if !known {
+		return
+	}
+	var open []string
+	for n := 1; n <= run.Launched+1; n++ {
+		r, made := j.runners[fleet.RunnerID(j.w.policy.FleetName, run.Job.JobID, n)]
+		if made && r.For == runID && r.Phase == fleet.Open && r.Took == 0 && !r.Stopped() {
+			open = append(open, r.RunnerID)
+		}
+	}
+	if expected, made := j.runners[run.RunnerID]; made {
+		if expected.RunID != runID && expected.For == runID && expected.Phase == fleet.Open && expected.Took == 0 && !expected.Stopped() {
+			open = append(open, expected.RunnerID)
+		}
+		if expected.Phase != fleet.Closed && expected.For != runID {
+			j.find(ruleExpects, runID, "run %s expects runner %s, which is for %q", runID, run.RunnerID, expected.For)
+		}
+	}
+	if len(open) > 1 {
+		j.find(ruleOneOpen, runID, "run %s has the open runners %s", runID, strings.Join(open, " and "))
+	}
+}
+
+func (j *judge) capacity() {
+	capacity, open := j.w.Table.CapacityNow(), j.w.Table.OpenNow()
+	if capacity.Open != open {
+		j.find(ruleCapacity, "count", "%d runners are open and %d counted", open, capacity.Open)
+	}
+	if open > j.w.policy.MaxRunners {
+		j.find(ruleCapacity, "bound", "%d runners are open and max_runners is %d", open, j.w.policy.MaxRunners)
+	}
+}
+
+// stopping hears of SIGTERM to a container. Whoever has a job may get it from Spot, and
+// from the fleet only at the end of max_runtime, or if policy refused the job.
+func (j *judge) stopping(c *container) {
+	task, known := j.w.ECS.Task(c.arn)
+	if c.job == 0 || !known || task.StopCode != fleet.StopUserInitiated {
+		return
+	}
+	job, _ := j.w.GitHub.Job(c.job)
+	if j.w.k.Now().Sub(job.StartedAt) >= j.w.policy.Limits.MaxRuntime || j.runs[fleet.RunID(c.job)].Status == fleet.RunRefused {
+		return
+	}
+	j.find(ruleKilled, c.about, "the task of runner %s was stopped while it ran job %d: %s", c.about, c.job, task.StoppedReason)
+}
+
+// final looks around once everything has had time to come to rest.
+func (j *judge) final() {
+	j.lost()
+	j.leftovers()
+	j.tasks()
+	j.budget()
+	j.secrets()
+	j.expected()
+}
+
+// lost finds the jobs of which GitHub says that they wait for a runner, which policy
+// admits, and for which none comes.
+func (j *judge) lost() {
+	for _, job := range j.w.GitHub.Jobs() {
+		run, known := j.runs[fleet.RunID(job.ID)]
+		switch {
+		case job.Hosted || j.w.policy.Admit(jobOf(job)).Verdict != fleet.Admitted:
+			continue
+		case job.Status == "completed" && job.StartedAt.IsZero() && job.CompletedAt.Sub(job.QueuedAt) >= 24*time.Hour:
+			j.find(ruleLost, run.RunID, "job %d was given up by GitHub after a day in its queue; %s", job.ID, describe(run, known))
+		case job.Status == "queued" && job.Held == "" && !job.Stuck && !job.RunOver:
+			j.find(ruleLost, fleet.RunID(job.ID), "job %d is queued on GitHub since %s; %s", job.ID, job.QueuedAt.Sub(j.w.epoch()), describe(run, known))
+		}
+	}
+}
+
+func jobOf(job simgithub.Job) fleet.Job {
+	return fleet.Job{JobID: job.ID, Repository: job.Repository, Private: true, Labels: job.Labels, Status: fleet.JobQueued}
+}
+
+func describe(run fleet.Run, known bool) string {
+	if !known {
+		return "it has no run"
+	}
+	return fmt.Sprintf("its run is %s: %s", run.Status, run.Reason)
+}
+
+func (j *judge) leftovers() {
+	w := j.w
+	for _, runner := range w.Table.AllRunners() {
+		if runner.Phase != fleet.Closed {
+			j.find(ruleLeft, runner.RunnerID, "runner %s is %s since %s: %s", runner.RunnerID, runner.Phase, runner.At(fleet.StageLaunched).Sub(w.epoch()), runner.Reason)
+		}
+		if runner.Phase == fleet.Closed && runner.TaskToken != "" {
+			j.find(ruleLeft, runner.RunnerID+" token", "runner %s is closed and has a token", runner.RunnerID)
+		}
+	}
+	for _, e := range w.executions() {
+		j.find(ruleLeft, "execution "+e.Name, "execution %s is in %s since %s", e.Name, e.State, e.StateEnteredAt.Sub(w.epoch()))
+	}
+	for _, task := range w.ECS.Running() {
+		j.find(ruleLeft, "task "+task.StartedBy, "a task of %s is %s since %s", task.StartedBy, task.Status, task.CreatedAt.Sub(w.epoch()))
+	}
+	for _, reg := range w.GitHub.Registrations() {
+		if _, _, ours := fleet.ParseRunnerID(w.policy.FleetName, reg.Name); ours && !reg.Foreign {
+			j.find(ruleLeft, "registration "+reg.Name, "GitHub still has runner %s", reg.Name)
+		}
+	}
+	locks := w.Table.LocksNow()
+	for _, tag := range slices.Sorted(maps.Keys(locks)) {
+		j.find(ruleLeft, "lock "+tag, "the build of image %s is locked, with a lease until %s", tag, locks[tag].Sub(w.epoch()))
+	}
+	for _, run := range w.Table.AllRuns() {
+		if !run.Status.Terminal() && j.over(run) {
+			j.find(ruleLeft, run.RunID, "run %s is %s though its job is completed on GitHub: %s", run.RunID, run.Status, run.Reason)
+		}
+	}
+	if n := w.deadLetters.left(); n > 0 {
+		j.find(ruleLeft, "events", "%d events are left that dispatch could not handle", n)
+	}
+}
+
+// over reports whether GitHub has the run's job as completed.
+func (j *judge) over(run fleet.Run) bool {
+	job, known := j.w.GitHub.Job(run.Job.JobID)
+	return known && job.Status == "completed"
+}
+
+// tasks finds what was spent wrongly.
+func (j *judge) tasks() {
+	limits := j.w.policy.Limits
+	most := limits.Start + limits.Build + limits.MaxRuntime + limits.Inspect + time.Hour
+	for _, task := range j.w.ECS.Tasks() {
+		_, jobID, ours := fleet.ParseRunnerID(j.w.policy.FleetName, task.StartedBy)
+		job, known := j.w.GitHub.Job(jobID)
+		if ours && known && j.w.policy.Admit(jobOf(job)).Verdict != fleet.Admitted {
+			j.find(ruleSpent, task.StartedBy, "a task was started for job %d, which policy does not admit", jobID)
+		}
+		if end := task.StoppedAt; !end.IsZero() && end.Sub(task.CreatedAt) > most {
+			j.find(ruleOutlives, task.StartedBy, "the task of %s lived for %s", task.StartedBy, end.Sub(task.CreatedAt))
+		}
+	}
+}
+
+// budget finds out whether the fleet used its own token up. In a scenario in which
+// others use it too that proves nothing, and none has them.
+func (j *judge) budget() {
+	for name, usage := range j.w.GitHub.Usage() {
+		if usage.RefusedPrimary > 0 {
+			j.find(ruleBudget, name, "%d requests met the limit of an hour; the most in an hour were %d", usage.RefusedPrimary, usage.MaxUsed)
+		}
+		if usage.RefusedSecondary > 0 {
+			j.find(ruleBudget, name+" secondary", "%d requests met the limit of a minute; the most points in a minute were %d", usage.RefusedSecondary, usage.MaxPoints)
+		}
+	}
+}
+
+// secrets looks for what must be nowhere but where it belongs: the token and the
+// webhook's secret, and in executions also claim tokens and JIT configs.
+func (j *judge) secrets() {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	for _, e := range j.history() {
+		_ = enc.Encode(e)
+	}
+	inHistory := text.Len()
+	for _, run := range j.w.Table.AllRuns() {
+		_ = enc.Encode(run)
+	}
+	for _, runner := range j.w.Table.AllRunners() {
+		_ = enc.Encode(runner)
+	}
+	for what, secret := range map[string]string{"the token": firstToken, "the webhook's secret": hookSecret} {
+		if bytes.Contains(text.Bytes(), []byte(secret)) {
+			j.find(ruleSecret, what, "%s is in a record or an execution", what)
+		}
+	}
+	for _, runner := range j.w.Table.AllRunners() {
+		if bytes.Contains(text.Bytes()[:inHistory], []byte(fleet.ClaimToken(claimKey, runner.RunnerID))) {
+			j.find(ruleSecret, runner.RunnerID, "the claim token of %s is in an execution", runner.RunnerID)
+		}
+	}
+}
+
+func (j *judge) history() (events []engine.Event) {
+	all, err := j.w.engine.List(j.w.ctx(), "", 0)
+	if err != nil {
+		panic(err)
+	}
+	for _, e := range all {
+		history, err := j.w.engine.History(j.w.ctx(), e.Name)
+		if err != nil {
+			panic(err)
+		}
+		events = append(events, history...)
+	}
+	return events
+}
+
+func (w *World) epoch() time.Time { return w.k.Now().Add(-w.k.Since()) }
+
+func (w *World) ctx() context.Context { return context.Background() }

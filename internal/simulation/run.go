@@ -1,0 +1,237 @@
+package simulation
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/kernel"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/simgithub"
+)
+
+// Run plays a scenario from a seed to its end and judges it. trace, if not nil, gets a
+// line for everything that happens.
+func Run(s Scenario, seed uint64, trace func(at time.Time, line string)) Result {
+	w := newWorld(s, seed, trace)
+	defer w.k.Close()
+	w.prepare()
+	w.schedule()
+	end := kernel.Epoch.Add(s.end())
+	quiet := 0
+	for at := kernel.Epoch; at.Before(end); {
+		at = at.Add(time.Minute)
+		for w.k.Step(at) {
+		}
+		if quiet++; !w.atRest() {
+			quiet = 0
+		}
+		if quiet >= restful && w.k.Since() > s.lastTrouble() && s.Lasts.Duration == 0 {
+			break
+		}
+	}
+	w.judge.final()
+	return w.result()
+}
+
+// restful is how many minutes in a row nothing must be under way.
+const restful = 4
+
+// prepare makes what a deployment has made before the first job.
+func (w *World) prepare() {
+	if w.scenario.Fleet.Unbuilt {
+		return
+	}
+	spec := fleet.ImageSpec{Kind: fleet.BaseImage, Name: "latest", Arch: fleet.X64}
+	digest := "sha256:" + strings.Repeat("0a", 32)
+	w.ECR.Push(digest, spec.Tag()+"-1")
+	if err := w.Table.PutImage(w.ctx(), fleet.ImageRecord{
+		Tag: spec.Tag(), Spec: spec, Revision: 1, Digest: w.repositoryURI() + "@" + digest, RunnerVersion: "2.336.0", BuiltAt: kernel.Epoch, UsedAt: kernel.Epoch,
+	}); err != nil {
+		panic(err)
+	}
+}
+
+// schedule puts the workload, the events and the sweeps into the future.
+func (w *World) schedule() {
+	runs := map[string]int64{}
+	for _, job := range w.scenario.Jobs {
+		for i := range max(job.Count, 1) {
+			w.at(job.At.Duration+time.Duration(i)*job.Every.Duration, func() { w.queue(job, runs) })
+		}
+	}
+	for _, event := range w.scenario.Events {
+		w.at(event.At.Duration, func() { w.does(event) })
+	}
+	var tick func()
+	tick = func() {
+		w.k.After(time.Minute, tick)
+		if _, skipped := w.k.Strikes(scheduleSkipped, "sweep"); skipped {
+			return
+		}
+		w.sweepNow()
+		if _, doubled := w.k.Strikes(scheduleDoubled, "sweep"); doubled {
+			w.k.After(w.k.Between(scheduleDoubled, 0, 5*time.Second), w.sweepNow)
+		}
+	}
+	w.k.After(w.k.Between("schedule", time.Second, time.Minute), tick)
+}
+
+func (w *World) at(since time.Duration, do func()) { w.k.At(kernel.Epoch.Add(since), do) }
+
+func (w *World) queue(job Job, runs map[string]int64) {
+	spec := simgithub.JobSpec{
+		Repository: cmp.Or(job.Repository, w.scenario.repositories()[0]), Name: "build", Labels: job.Labels, Takes: job.takes(),
+		Environment: job.ApprovedAt.Duration != 0, Concurrency: job.Concurrency, MaxParallel: job.MaxParallel, Hosted: job.Hosted,
+	}
+	if len(spec.Labels) == 0 {
+		spec.Labels = []string{"self-hosted"}
+	}
+	if job.Run != "" {
+		key := spec.Repository + " " + job.Run
+		if runs[key] == 0 {
+			runs[key] = w.GitHub.NewRun(spec.Repository)
+		}
+		spec.RunID = runs[key]
+	}
+	id := w.GitHub.Queue(spec)
+	w.k.Log("job %d of %s is queued with %q", id, spec.Repository, spec.Labels)
+	if job.ApprovedAt.Duration != 0 {
+		w.at(job.ApprovedAt.Duration, func() { w.GitHub.Approve(id) })
+	}
+	if job.CancelledAt.Duration != 0 {
+		w.at(job.CancelledAt.Duration, func() { w.GitHub.Cancel(id) })
+	}
+	if job.RerunAt.Duration != 0 {
+		w.at(job.RerunAt.Duration, func() {
+			if made, ok := w.GitHub.Job(id); ok {
+				w.GitHub.Rerun(made.RunID)
+			}
+		})
+	}
+}
+
+// does is what a person does.
+func (w *World) does(e Event) {
+	w.k.Log("somebody does %s %s %s", e.Does, e.Of, e.With)
+	switch e.Does {
+	case "rename":
+		w.GitHub.Rename(e.Of, e.With)
+	case "foreign_runner":
+		w.GitHub.AddForeignRunner(cmp.Or(e.Of, w.scenario.repositories()[0]), strings.Fields(e.With))
+	case "replace_token":
+		// With says what comes first; "" is GitHub.
+		if e.With == "secret" {
+			w.vault.put(tokenSecret, secondToken)
+		} else {
+			w.GitHub.ReplaceToken(credentialName, secondToken)
+			if e.With != "github" {
+				w.vault.put(tokenSecret, secondToken)
+			}
+		}
+	case "new_runner_release":
+		w.GitHub.ReleaseRunner(e.With)
+	case "deploy":
+		w.lambdas.recycle()
+	case "abort_execution":
+		w.abort()
+	case "delete_image":
+		for _, image := range w.ECR.Images() {
+			if slices.ContainsFunc(image.Tags, func(tag string) bool { return strings.HasPrefix(tag, e.Of) }) {
+				w.ECR.Delete(image.Digest)
+				return
+			}
+		}
+	}
+}
+
+const secondToken = "ghp_simulated1111111111111111111111111111"
+
+// abort stops the execution that was started first of those that run.
+func (w *World) abort() {
+	running := w.executions()
+	if len(running) == 0 {
+		return
+	}
+	w.k.Count(statesHistoryEnd)
+	name := running[len(running)-1].Name
+	if err := w.engine.Stop(w.ctx(), name, "", "stopped by an operator"); err != nil {
+		panic(err)
+	}
+}
+
+func (w *World) executions() []engine.Execution {
+	running, err := w.engine.List(w.ctx(), engine.Running, 0)
+	if err != nil {
+		panic(err)
+	}
+	return running
+}
+
+// atRest reports whether nothing is under way: no job of ours that could go on, no
+// runner, task or execution.
+func (w *World) atRest() bool {
+	if w.Table.OpenNow() > 0 || len(w.ECS.Running()) > 0 {
+		return false
+	}
+	for _, job := range w.GitHub.Jobs() {
+		if !job.Hosted && job.Status != "completed" && !job.Stuck && !job.RunOver {
+			return false
+		}
+	}
+	return len(w.executions()) == 0
+}
+
+// Result is what came of a history.
+type Result struct {
+	Violations []Violation
+	Turns      int
+	Lasted     time.Duration
+	Jobs       int
+	Ran        int
+	Tasks      int
+	Builds     int
+	Executions int
+	Requests   int
+	Faults     map[string]int
+	Repairs    map[string]int
+	Red        map[string]int
+	Calls      map[string]int // requests to GitHub by operation
+	// Waits are the times from when each job that ran was queued last, or the last
+	// trouble was over, until a runner took it.
+	Waits []time.Duration
+}
+
+func (w *World) result() Result {
+	r := Result{
+		Violations: w.judge.violations, Turns: w.k.Turns, Lasted: w.k.Since(), Tasks: len(w.ECS.Tasks()), Builds: len(w.CodeBuild.Builds()),
+		Faults: w.k.Counts(), Repairs: w.repaired, Red: w.redEnds, Calls: map[string]int{},
+	}
+	for _, usage := range w.GitHub.Usage() {
+		for operation, n := range usage.Requests {
+			r.Calls[operation] += n
+			r.Requests += n
+		}
+	}
+	trouble := kernel.Epoch.Add(w.scenario.lastTrouble())
+	for _, job := range w.GitHub.Jobs() {
+		if job.Hosted {
+			continue
+		}
+		r.Jobs++
+		if job.StartedAt.IsZero() {
+			continue
+		}
+		r.Ran++
+		from := job.QueuedAt
+		if len(w.scenario.Faults) > 0 && trouble.After(from) {
+			from = trouble
+		}
+		r.Waits = append(r.Waits, max(0, job.StartedAt.Sub(from)))
+	}
+	r.Executions = len(slices.Collect(maps.Keys(w.judge.runners)))
+	return r
+}

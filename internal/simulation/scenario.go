@@ -1,0 +1,195 @@
+package simulation
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/kernel"
+)
+
+// Scenario is a workload, faults over time, and what is expected of the fleet. It is
+// data that people read and write; docs/simulation.md describes its keys.
+type Scenario struct {
+	Name  string `yaml:"name"`
+	About string `yaml:"about,omitempty"` // for whom it matters and why
+
+	Fleet  FleetConfig    `yaml:"fleet,omitempty"`
+	Jobs   []Job          `yaml:"jobs"`
+	Events []Event        `yaml:"events,omitempty"`
+	Faults []kernel.Fault `yaml:"faults,omitempty"`
+	// Lasts is how long the history goes on, if it does not come to rest before.
+	Lasts kernel.Duration `yaml:"lasts,omitempty"`
+	// Settles is how long after its last trouble the fleet may take to come to rest; two
+	// hours if it is zero.
+	Settles kernel.Duration `yaml:"settles,omitempty"`
+
+	Expect []string `yaml:"expect,omitempty"`
+	// KnownFailure says which finding makes it fail today. A scenario with one that
+	// passes is an error, and so is one that fails for another reason than ShowsAs.
+	KnownFailure string   `yaml:"known_failure,omitempty"`
+	ShowsAs      []string `yaml:"shows_as,omitempty"`
+}
+
+// FleetConfig is the part of the configuration that a scenario may choose.
+type FleetConfig struct {
+	Repositories    []string        `yaml:"repositories,omitempty"` // octo/app if there is none
+	MaxRunners      int             `yaml:"max_runners,omitempty"`  // 20 if it is zero
+	Idle            kernel.Duration `yaml:"idle,omitempty"`
+	Start           kernel.Duration `yaml:"start,omitempty"`
+	MaxRuntime      kernel.Duration `yaml:"max_runtime,omitempty"`
+	Inspect         kernel.Duration `yaml:"inspect,omitempty"`
+	RunnerVersion   string          `yaml:"runner_version,omitempty"`
+	RequestsPerHour int             `yaml:"requests_per_hour,omitempty"` // of the token; 5,000 if it is zero
+	BuildTakes      kernel.Duration `yaml:"build_takes,omitempty"`       // three minutes if it is zero
+	Unbuilt         bool            `yaml:"unbuilt,omitempty"`           // the base image is not there at the beginning
+}
+
+// Job is one job of the workload, or several alike.
+type Job struct {
+	At         kernel.Duration `yaml:"at,omitempty"`
+	Count      int             `yaml:"count,omitempty"` // 1 if it is zero
+	Every      kernel.Duration `yaml:"every,omitempty"` // between them
+	Repository string          `yaml:"repository,omitempty"`
+	Labels     []string        `yaml:"labels,omitempty"` // [self-hosted] if there are none
+	Takes      kernel.Duration `yaml:"takes,omitempty"`  // three minutes if it is zero
+	// Run puts jobs of one name into one workflow run.
+	Run         string          `yaml:"run,omitempty"`
+	Concurrency string          `yaml:"concurrency,omitempty"`
+	MaxParallel int             `yaml:"max_parallel,omitempty"`
+	ApprovedAt  kernel.Duration `yaml:"approved_at,omitempty"` // it waits for its environment until then
+	CancelledAt kernel.Duration `yaml:"cancelled_at,omitempty"`
+	RerunAt     kernel.Duration `yaml:"rerun_at,omitempty"` // its workflow run, if that is over
+	Hosted      bool            `yaml:"hosted,omitempty"`   // GitHub's own runners take it
+}
+
+// Event is something that a person does.
+type Event struct {
+	At kernel.Duration `yaml:"at,omitempty"`
+	// Does is one of: rename, foreign_runner, replace_token, new_runner_release, deploy,
+	// abort_execution, delete_image.
+	Does string `yaml:"does"`
+	Of   string `yaml:"of,omitempty"`
+	With string `yaml:"with,omitempty"`
+}
+
+var eventVerbs = []string{"rename", "foreign_runner", "replace_token", "new_runner_release", "deploy", "abort_execution", "delete_image"}
+
+// ReadScenario reads a scenario and checks it as a whole.
+func ReadScenario(text []byte) (Scenario, error) {
+	var s Scenario
+	d := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict())
+	if err := d.Decode(&s); err != nil {
+		return s, fmt.Errorf("read the scenario: %w", err)
+	}
+	if err := s.check(); err != nil {
+		return s, fmt.Errorf("scenario %q: %w", s.Name, err)
+	}
+	return s, nil
+}
+
+func (s Scenario) check() error {
+	var problems []error
+	problems = append(problems, kernel.CheckPlan(s.Faults, Kinds))
+	if s.Name == "" {
+		problems = append(problems, errors.New("it has no name"))
+	}
+	if len(s.Jobs) == 0 && s.Lasts.Duration == 0 {
+		problems = append(problems, errors.New("it has neither jobs nor a time that it lasts"))
+	}
+	for _, e := range s.Events {
+		if !slices.Contains(eventVerbs, e.Does) {
+			problems = append(problems, fmt.Errorf("nobody does %q; does is one of %s", e.Does, strings.Join(eventVerbs, ", ")))
+		}
+	}
+	for _, j := range s.Jobs {
+		if repository := cmp.Or(j.Repository, s.repositories()[0]); !slices.Contains(s.repositories(), repository) {
+			problems = append(problems, fmt.Errorf("a job is of %s, which is not among fleet.repositories", repository))
+		}
+	}
+	for _, text := range s.Expect {
+		if _, err := parseExpectation(text); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	if (s.KnownFailure == "") != (len(s.ShowsAs) == 0) {
+		problems = append(problems, errors.New("known_failure and shows_as go together"))
+	}
+	return errors.Join(problems...)
+}
+
+// Write is the scenario as ReadScenario reads it.
+func (s Scenario) Write() string {
+	text, err := yaml.MarshalWithOptions(s, yaml.IndentSequence(true))
+	if err != nil {
+		panic(err) // plain values
+	}
+	return string(text)
+}
+
+func (s Scenario) repositories() []string {
+	if len(s.Fleet.Repositories) == 0 {
+		return []string{"octo/app"}
+	}
+	return s.Fleet.Repositories
+}
+
+func (f FleetConfig) policy(repositories []string) fleet.Policy {
+	limits := fleet.DefaultLimits()
+	for _, l := range []struct {
+		to   *time.Duration
+		from kernel.Duration
+	}{
+		{&limits.Idle, f.Idle}, {&limits.Start, f.Start}, {&limits.MaxRuntime, f.MaxRuntime}, {&limits.Inspect, f.Inspect},
+	} {
+		if l.from.Duration != 0 {
+			*l.to = l.from.Duration
+		}
+	}
+	return fleet.Policy{
+		FleetName: "fleet", Repositories: repositories, DefaultClass: "small", BaseImage: "latest",
+		Classes: map[string]fleet.Class{
+			"small": {CPU: 1024, Memory: 2048, Arch: fleet.X64},
+			"large": {CPU: 4096, Memory: 8192, Arch: fleet.X64},
+			"spot":  {CPU: 2048, Memory: 4096, Arch: fleet.X64, Spot: true},
+		},
+		ExtraImages: map[string]string{"gpu": "images/gpu/Dockerfile"}, Registries: fleet.DefaultRegistries,
+		MaxRunners: cmp.Or(f.MaxRunners, 20), RunnerVersion: cmp.Or(f.RunnerVersion, "latest"), Limits: limits,
+	}
+}
+
+// lastTrouble is when nothing new happens any more: the last job has come, and the
+// last fault and event are over. A fault without an end is not counted.
+func (s Scenario) lastTrouble() (last time.Duration) {
+	for _, f := range s.Faults {
+		last = max(last, f.Until.Duration)
+	}
+	for _, e := range s.Events {
+		last = max(last, e.At.Duration)
+	}
+	for _, j := range s.Jobs {
+		last = max(last, j.At.Duration+time.Duration(max(j.Count-1, 0))*j.Every.Duration, j.ApprovedAt.Duration, j.CancelledAt.Duration, j.RerunAt.Duration)
+	}
+	return last
+}
+
+// end is when the history ends at the latest.
+func (s Scenario) end() time.Duration {
+	if s.Lasts.Duration != 0 {
+		return s.Lasts.Duration
+	}
+	var work time.Duration
+	for _, j := range s.Jobs {
+		work += time.Duration(max(j.Count, 1)) * j.takes()
+	}
+	return s.lastTrouble() + work/time.Duration(cmp.Or(s.Fleet.MaxRunners, 20)) + cmp.Or(s.Settles.Duration, 2*time.Hour)
+}
+
+func (j Job) takes() time.Duration { return cmp.Or(j.Takes.Duration, 3*time.Minute) }

@@ -45,7 +45,7 @@ func parseExpectation(text string) (expectation, error) {
 		return e, fmt.Errorf("expectation %q: write %q, \"a run says TEXT\", or a measure, <=, >= or == and a number or time", text, everyJob)
 	}
 	e.measure, e.relation = m[1], m[2]
-	if _, known := measures[e.measure]; !known {
+	if _, known := measure(e.measure); !known {
 		return e, fmt.Errorf("expectation %q: there is no measure %q; there are %s", text, e.measure, strings.Join(measureNames(), ", "))
 	}
 	if d, err := time.ParseDuration(m[3]); err == nil && m[3] != "0" {
@@ -79,8 +79,26 @@ var measures = map[string]func(*World, Result) float64{
 	"unresolved runners": func(w *World, _ Result) float64 { return float64(unresolved(w)) },
 }
 
+// measure finds a measure. Faults, repairs, red executions and requests are also measured
+// by their kind, cause, error and operation: "repairs of signal_lost".
+func measure(name string) (func(*World, Result) float64, bool) {
+	if of, known := measures[name]; known {
+		return of, true
+	}
+	what, which, by := strings.Cut(name, " of ")
+	for of, counts := range map[string]func(Result) map[string]int{
+		"faults": func(r Result) map[string]int { return r.Faults }, "repairs": func(r Result) map[string]int { return r.Repairs },
+		"red executions": func(r Result) map[string]int { return r.Red }, "requests": func(r Result) map[string]int { return r.Calls },
+	} {
+		if by && what == of {
+			return func(_ *World, r Result) float64 { return float64(counts(r)[which]) }, true
+		}
+	}
+	return nil, false
+}
+
 func measureNames() []string {
-	var names []string
+	names := []string{"faults of KIND", "repairs of CAUSE", "red executions of ERROR", "requests of OPERATION"}
 	for name := range measures {
 		names = append(names, name)
 	}
@@ -134,7 +152,8 @@ func (j *judge) expectation(e expectation, r Result) {
 			j.find(ruleExpected, e.text, "no run says %q", e.says)
 		}
 	default:
-		got := measures[e.measure](j.w, r)
+		of, _ := measure(e.measure)
+		got := of(j.w, r)
 		if !holds(got, e.relation, e.want) {
 			j.find(ruleExpected, e.text, "%s are %s, want %s %s", e.measure, show(got, e.isTime), e.relation, show(e.want, e.isTime))
 		}

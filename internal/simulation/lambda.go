@@ -37,6 +37,7 @@ type lambdas struct {
 	running int
 	idle    map[string][]*environment
 	made    int
+	failed  int // asynchronous invocations that were tried again, or were not any more
 	// Invocations counts by function.
 	Invocations map[string]int
 }
@@ -139,10 +140,13 @@ func (l *lambdas) async(name, about string, retries int, body func(*environment)
 			case failure == tooMany && l.w.k.Now().Sub(began) < 6*time.Hour:
 				l.w.k.After(pause, func() { attempt(n, min(2*pause, 5*time.Minute)) })
 			case failure == "" && err == nil:
+				return
 			case n < retries && failure != tooMany:
+				l.failed++
 				l.w.k.Log("%s %s failed and is tried again: %s", name, about, firstOf(failure, err))
 				l.w.k.After(time.Duration(n+1)*time.Minute, func() { attempt(n+1, time.Second) })
 			default:
+				l.failed++
 				l.w.k.Log("%s %s failed for good: %s", name, about, firstOf(failure, err))
 				if dead != nil {
 					dead()

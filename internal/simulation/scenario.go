@@ -40,8 +40,10 @@ type Scenario struct {
 
 // FleetConfig is the part of the configuration that a scenario may choose.
 type FleetConfig struct {
-	Repositories    []string        `yaml:"repositories,omitempty"` // octo/app if there is none
-	MaxRunners      int             `yaml:"max_runners,omitempty"`  // 20 if it is zero
+	Repositories []string `yaml:"repositories,omitempty"` // octo/app if there is none
+	// GitHubRepo is github_repo as somebody wrote it; the repositories' names if empty.
+	GitHubRepo      []string        `yaml:"github_repo,omitempty"`
+	MaxRunners      int             `yaml:"max_runners,omitempty"` // 20 if it is zero
 	Idle            kernel.Duration `yaml:"idle,omitempty"`
 	Start           kernel.Duration `yaml:"start,omitempty"`
 	MaxRuntime      kernel.Duration `yaml:"max_runtime,omitempty"`
@@ -152,6 +154,9 @@ func (f FleetConfig) policy(repositories []string) fleet.Policy {
 		if l.from.Duration != 0 {
 			*l.to = l.from.Duration
 		}
+	}
+	if len(f.GitHubRepo) > 0 {
+		repositories = f.GitHubRepo
 	}
 	return fleet.Policy{
 		FleetName: "fleet", Repositories: repositories, DefaultClass: "small", BaseImage: "latest",

@@ -2,7 +2,11 @@ package simaws
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/kernel"
 )
@@ -19,11 +23,49 @@ type CodeBuild struct {
 	k   *kernel.Kernel
 	cfg Config
 	ecr *ECR
+
+	buildIDs, eventIDs ids
+	projects           map[string]*project
+	all                []*build // in the order of their start
+	builds             map[string]*build
+	tokens             map[string]ordered
+}
+
+// project has machines of its own kind, and so a limit and a queue of its own
+// (https://docs.aws.amazon.com/codebuild/latest/userguide/limits.html).
+type project struct {
+	name   string
+	builds []*build // in the order of their start
+	queue  []*build // those that have not begun
+	active int      // those that have begun and not ended
 }
 
 // NewCodeBuild returns projects without builds, which push to the registry.
 func NewCodeBuild(k *kernel.Kernel, cfg Config, r *ECR) *CodeBuild {
-	return &CodeBuild{k: k, cfg: cfg, ecr: r}
+	c := &CodeBuild{
+		k: k, cfg: cfg, ecr: r, buildIDs: ids{stream: "codebuild.build"}, eventIDs: ids{stream: "codebuild.event"},
+		projects: map[string]*project{}, builds: map[string]*build{}, tokens: map[string]ordered{},
+	}
+	for _, name := range []string{cfg.Project, cfg.Project + "-arm64"} {
+		c.projects[name] = &project{name: name}
+	}
+	return c
+}
+
+// call is one call of the API: it is throttled, or has its effect.
+func (c *CodeBuild) call(what, operation string, effect func() error) error {
+	return c.k.Call(what, func() error {
+		if _, strikes := c.k.Strikes(CodeBuildThrottled, what); strikes {
+			return refused("CodeBuild", operation, throttled())
+		}
+		return refused("CodeBuild", operation, effect())
+	})
+}
+
+func (c *CodeBuild) limit() int { return max(1, c.cfg.ConcurrentBuilds) }
+
+func notFound(what string) error {
+	return &types.ResourceNotFoundException{Message: aws.String("The provided " + what + " does not exist.")}
 }
 
 // BuildView is the truth about a build, for those who check the world.
@@ -36,4 +78,26 @@ type BuildView struct {
 }
 
 // Builds lists all builds that were ever started, in that order.
-func (c *CodeBuild) Builds() []BuildView { return nil }
+func (c *CodeBuild) Builds() []BuildView {
+	views := make([]BuildView, len(c.all))
+	for i, b := range c.all {
+		views[i] = BuildView{
+			ID: b.id, Project: b.project.name, Status: string(b.status), Phase: string(b.current().kind), Env: b.env,
+			Digest: b.digest, Reason: b.reason(), StartedAt: b.started, EndedAt: b.ended,
+		}
+	}
+	return views
+}
+
+// LastLines is the end of a build's log. It is one call of CloudWatch Logs.
+func (c *CodeBuild) LastLines(_, stream string, most int) (lines []string, err error) {
+	err = c.k.Call("logs.get_log_events", func() error {
+		for _, b := range c.all {
+			if strings.HasSuffix(b.id, ":"+stream) {
+				lines = b.log
+			}
+		}
+		return nil
+	})
+	return lines[max(0, len(lines)-most):], err
+}

@@ -2,7 +2,11 @@ package simaws
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/kernel"
 )
@@ -24,12 +28,54 @@ type ECS struct {
 	// if all can be pulled.
 	Images *ECR
 
-	k   *kernel.Kernel
-	cfg Config
+	k      *kernel.Kernel
+	cfg    Config
+	limits limits
+
+	taskIDs, eventIDs ids
+	all               []*task          // in the order of their start
+	remembered        []*task          // what the API may know, in that order
+	tasks             map[string]*task // of remembered, by ARN
+	tokens            map[string]launched
+	vCPUs             map[string]float64 // in use, by capacity provider
+
+	families map[string]*family
 }
 
 // NewECS returns a cluster without tasks.
-func NewECS(k *kernel.Kernel, cfg Config) *ECS { return &ECS{k: k, cfg: cfg} }
+func NewECS(k *kernel.Kernel, cfg Config) *ECS {
+	return &ECS{
+		k: k, cfg: cfg, limits: newLimits(),
+		taskIDs: ids{stream: "ecs.task"}, eventIDs: ids{stream: "ecs.event"},
+		tasks: map[string]*task{}, tokens: map[string]launched{}, vCPUs: map[string]float64{}, families: map[string]*family{},
+	}
+}
+
+// call is one call of the API: it is throttled, or has its effect.
+func (e *ECS) call(what, operation string, limit *bucket, effect func() error) error {
+	return e.k.Call(what, func() error {
+		if _, strikes := e.k.Strikes(ECSThrottled, what); strikes || !limit.take(e.k.Now(), 1) {
+			e.k.Log("%s is throttled", what)
+			return refused("ECS", operation, throttled())
+		}
+		return refused("ECS", operation, effect())
+	})
+}
+
+// isCluster refuses a request about another cluster than the one that there is.
+func (e *ECS) isCluster(name *string) error {
+	given := deref(name)
+	if given != e.cfg.Cluster && given != e.cfg.ClusterARN() {
+		return &types.ClusterNotFoundException{Message: aws.String("Cluster not found.")}
+	}
+	return nil
+}
+
+func invalid(message string) error {
+	return &types.InvalidParameterException{Message: aws.String(message)}
+}
+
+func clientError(message string) error { return &types.ClientException{Message: aws.String(message)} }
 
 // TaskStart is a program that begins: the container named runner.
 type TaskStart struct {
@@ -41,28 +87,87 @@ type TaskStart struct {
 
 // TaskView is the truth about a task, for those who check the world.
 type TaskView struct {
-	ARN, StartedBy, ClientToken   string
-	Definition, Image             string
-	Status, DesiredStatus         string
-	StopCode, StoppedReason       string
-	Provider, Subnet              string
-	CPU, Memory                   int       // in ECS's units
-	CreatedAt, StartedAt, EndedAt time.Time // EndedAt is when the program ended
-	StoppedAt                     time.Time // zero: it has not
-	ExitCode                      *int      // of the container named runner
-	Up                            bool      // whether the program runs
-	Tags                          map[string]string
+	ARN, StartedBy, ClientToken string
+	Definition, Image           string
+	Status, DesiredStatus       string
+	StopCode, StoppedReason     string
+	Provider, Subnet            string
+	CPU, Memory                 int       // in ECS's units
+	CreatedAt                   time.Time // by RunTask
+	StartedAt                   time.Time // its containers; zero: they have not
+	EndedAt                     time.Time // its program; zero: it has not
+	StoppedAt                   time.Time // zero: it has not
+	ExitCode                    *int      // of the container named runner
+	Up                          bool      // whether the program runs
+	Tags                        map[string]string
 }
 
-// Exit says that the program in a task's container has ended. It has no effect on
-// one that was killed, and none while the fault Hangs holds the container.
-func (e *ECS) Exit(arn string, code int) {}
-
 // Tasks lists all tasks that were ever started, in that order.
-func (e *ECS) Tasks() []TaskView { return nil }
+func (e *ECS) Tasks() []TaskView {
+	views := make([]TaskView, len(e.all))
+	for i, t := range e.all {
+		views[i] = t.view()
+	}
+	return views
+}
 
-// Running lists the tasks that have not stopped, in the order of their start.
-func (e *ECS) Running() []TaskView { return nil }
+// Running lists the tasks that have not stopped, in the order of their start. It
+// costs no more than the tasks of the last hour.
+func (e *ECS) Running() []TaskView {
+	e.forget()
+	var views []TaskView
+	for _, t := range e.remembered {
+		if t.last != stopped {
+			views = append(views, t.view())
+		}
+	}
+	return views
+}
 
-// Task is one task.
-func (e *ECS) Task(arn string) (TaskView, bool) { return TaskView{}, false }
+// Task is one task that has not stopped more than an hour ago.
+func (e *ECS) Task(arn string) (TaskView, bool) {
+	t, ok := e.tasks[arn]
+	if !ok {
+		return TaskView{}, false
+	}
+	return t.view(), true
+}
+
+// keeps is how long a stopped task is remembered, at least
+// (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html:
+// "Stopped tasks are currently displayed in the returned results for at least one
+// hour").
+const keeps = time.Hour
+
+// forget drops the tasks that stopped too long ago.
+func (e *ECS) forget() {
+	now := e.k.Now()
+	if len(e.remembered) == 0 || !e.remembered[0].over(now) {
+		return // the oldest is nearly always among the first to go
+	}
+	kept := e.remembered[:0]
+	for _, t := range e.remembered {
+		if !t.over(now) {
+			kept = append(kept, t)
+			continue
+		}
+		delete(e.tasks, t.arn)
+		if launch, ok := e.tokens[t.token]; ok && launch.tasks[0] == t {
+			delete(e.tokens, t.token)
+		}
+	}
+	clear(e.remembered[len(kept):])
+	e.remembered = kept
+}
+
+// find is a task by its ARN or id, if the API knows it by now.
+func (e *ECS) find(id string) (*task, bool) {
+	if !strings.HasPrefix(id, "arn:") {
+		id = e.cfg.arn("ecs", "task/"+e.cfg.Cluster+"/"+id)
+	}
+	t, ok := e.tasks[id]
+	if !ok || t.over(e.k.Now()) || e.k.Now().Before(t.knownAt) {
+		return nil, false
+	}
+	return t, true
+}

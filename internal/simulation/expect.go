@@ -59,19 +59,20 @@ func parseExpectation(text string) (expectation, error) {
 
 // measures are what a scenario may compare; times are in seconds.
 var measures = map[string]func(*World, Result) float64{
-	"jobs":             func(_ *World, r Result) float64 { return float64(r.Jobs) },
-	"jobs that ran":    func(_ *World, r Result) float64 { return float64(r.Ran) },
-	"tasks":            func(_ *World, r Result) float64 { return float64(r.Tasks) },
-	"builds":           func(_ *World, r Result) float64 { return float64(r.Builds) },
-	"executions":       func(_ *World, r Result) float64 { return float64(r.Executions) },
-	"requests":         func(_ *World, r Result) float64 { return float64(r.Requests) },
-	"claims":           func(w *World, _ Result) float64 { return float64(w.claims) },
-	"last start":       func(_ *World, r Result) float64 { return longest(r.Waits) },
-	"red executions":   func(w *World, _ Result) float64 { return float64(sum(w.redEnds)) },
-	"repairs":          func(w *World, _ Result) float64 { return float64(sum(w.repaired)) },
-	"failed events":    func(w *World, _ Result) float64 { return float64(len(w.deadLetters.messages)) },
-	"requests an hour": func(w *World, _ Result) float64 { return float64(w.GitHub.Usage()[credentialName].MaxUsed) },
-	"points a minute":  func(w *World, _ Result) float64 { return float64(w.GitHub.Usage()[credentialName].MaxPoints) },
+	"jobs":               func(_ *World, r Result) float64 { return float64(r.Jobs) },
+	"jobs that ran":      func(_ *World, r Result) float64 { return float64(r.Ran) },
+	"tasks":              func(_ *World, r Result) float64 { return float64(r.Tasks) },
+	"builds":             func(_ *World, r Result) float64 { return float64(r.Builds) },
+	"executions":         func(_ *World, r Result) float64 { return float64(r.Executions) },
+	"requests":           func(_ *World, r Result) float64 { return float64(r.Requests) },
+	"claims":             func(w *World, _ Result) float64 { return float64(w.claims) },
+	"last start":         func(_ *World, r Result) float64 { return longest(r.Waits) },
+	"red executions":     func(w *World, _ Result) float64 { return float64(sum(w.redEnds)) },
+	"repairs":            func(w *World, _ Result) float64 { return float64(sum(w.repaired)) },
+	"failed invocations": func(w *World, _ Result) float64 { return float64(w.lambdas.failed) },
+	"failed events":      func(w *World, _ Result) float64 { return float64(len(w.deadLetters.messages)) },
+	"requests an hour":   func(w *World, _ Result) float64 { return float64(w.GitHub.Usage()[credentialName].MaxUsed) },
+	"points a minute":    func(w *World, _ Result) float64 { return float64(w.GitHub.Usage()[credentialName].MaxPoints) },
 	"refused requests": func(w *World, _ Result) float64 {
 		u := w.GitHub.Usage()[credentialName]
 		return float64(u.RefusedPrimary + u.RefusedSecondary)

@@ -38,6 +38,7 @@ func History(seed uint64) Scenario {
 	s := Scenario{Name: fmt.Sprintf("seed %d", seed)}
 	s.Fleet.MaxRunners = d.between(3, 30)
 	s.Fleet.Repositories = []string{"octo/app", "octo/lib", "acme/site"}[:d.between(1, 3)]
+	s.Fleet.ExtraImage = d.chance(0.5)
 	s.Fleet.Unbuilt = d.chance(0.1)
 	s.Fleet.Idle, s.Fleet.Inspect = d.minutes(3, 5), d.minutes(10, 30)
 	jobs(d, &s)
@@ -136,8 +137,8 @@ func (t entry) draw(d *dice, s Scenario) kernel.Fault {
 	}
 	if t.lasts > 0 {
 		f.For = d.minutes(t.lasts/10, t.lasts)
-		if f.For.Duration == 0 {
-			f.For.Duration = 5 * time.Second
+		if t.lasts < 1 {
+			f.For.Duration = time.Duration((0.1 + 0.9*d.float()) * t.lasts * float64(time.Minute)).Round(10 * time.Millisecond)
 		}
 	}
 	if d.chance(0.5) {

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -224,18 +225,26 @@ func describe(run fleet.Run, known bool) string {
 
 func (j *judge) leftovers() {
 	w := j.w
+	left := map[string]bool{}
 	for _, runner := range w.Table.AllRunners() {
 		if runner.Phase != fleet.Closed {
-			j.find(ruleLeft, runner.RunnerID, "runner %s is %s since %s: %s", runner.RunnerID, runner.Phase, runner.At(fleet.StageLaunched).Sub(w.epoch()), runner.Reason)
+			left[runner.RunnerID] = true
+			j.find(ruleLeft, runner.RunnerID, "runner %s is %s since %s%s", runner.RunnerID, runner.Phase, runner.At(fleet.StageLaunched).Sub(w.epoch()), j.busyWith(runner))
 		}
 		if runner.Phase == fleet.Closed && runner.TaskToken != "" {
 			j.find(ruleLeft, runner.RunnerID+" token", "runner %s is closed and has a token", runner.RunnerID)
 		}
 	}
 	for _, e := range w.executions() {
+		if left[e.Name] {
+			continue
+		}
 		j.find(ruleLeft, "execution "+e.Name, "execution %s is in %s since %s", e.Name, e.State, e.StateEnteredAt.Sub(w.epoch()))
 	}
 	for _, task := range w.ECS.Running() {
+		if left[task.StartedBy] {
+			continue
+		}
 		j.find(ruleLeft, "task "+task.StartedBy, "a task of %s is %s since %s", task.StartedBy, task.Status, task.CreatedAt.Sub(w.epoch()))
 	}
 	for _, reg := range w.GitHub.Registrations() {
@@ -255,6 +264,15 @@ func (j *judge) leftovers() {
 	if n := w.deadLetters.left(); n > 0 {
 		j.find(ruleLeft, "events", "%d events are left that dispatch could not handle", n)
 	}
+}
+
+// busyWith says what an open runner does.
+func (j *judge) busyWith(runner fleet.Runner) string {
+	if runner.Took == 0 {
+		return ": " + cmp.Or(runner.Reason, string(runner.Status)+" without a job")
+	}
+	job, _ := j.w.GitHub.Job(runner.Took)
+	return fmt.Sprintf(": it took job %d, which is %s", runner.Took, job.Status)
 }
 
 // over reports whether GitHub has the run's job as completed.

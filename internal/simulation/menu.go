@@ -22,7 +22,7 @@ var menu = []entry{
 	{kind: statesLost, rate: 0.2, minutes: 30},
 	{kind: dynamoThrottled, rate: 0.15, minutes: 20},
 	{kind: dynamoLost, rate: 0.1, minutes: 30},
-	{kind: dynamoConflicts, minutes: 60, lasts: 0.1},
+	{kind: dynamoConflicts, minutes: 60, lasts: 0.003},
 	{kind: dynamoHot, with: []string{"1", "2", "5"}, minutes: 30},
 	{kind: dynamoLags, rate: 0.5, minutes: 60, lasts: 1},
 	{kind: secretsDown, rate: 0.5, minutes: 10},
@@ -78,7 +78,7 @@ var menu = []entry{
 	{kind: "codebuild.stopped", rate: 0.3, minutes: 20},
 	{kind: "codebuild.throttled", rate: 0.4, minutes: 20},
 	{kind: "codebuild.answer_lost", rate: 0.3, minutes: 30},
-	{kind: "codebuild.image_missing", rate: 0.2, minutes: 20, times: 1},
-	{kind: "ecr.image_deleted", rate: 0.05, minutes: 20, times: 1},
+	{kind: "codebuild.image_missing", minutes: 20, times: 1},
+	{kind: "ecr.image_deleted", minutes: 20, times: 1},
 	{kind: "ecr.throttled", rate: 0.4, minutes: 20},
 }

@@ -2,7 +2,9 @@ package simulation
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -18,7 +20,11 @@ import (
 func Run(s Scenario, seed uint64, trace func(at time.Time, line string)) Result {
 	w := newWorld(s, seed, trace)
 	defer w.k.Close()
-	w.prepare()
+	defer func() {
+		if cause := recover(); cause != nil {
+			panic(fmt.Sprintf("seed %d of %q, after %s: %v\n%s", seed, s.Name, w.k.Since(), cause, debug.Stack()))
+		}
+	}()
 	w.schedule()
 	end := kernel.Epoch.Add(s.end())
 	quiet := 0
@@ -38,7 +44,7 @@ func Run(s Scenario, seed uint64, trace func(at time.Time, line string)) Result 
 }
 
 // restful is how many minutes in a row nothing must be under way.
-const restful = 4
+const restful = 6
 
 // prepare makes what a deployment has made before the first job.
 func (w *World) prepare() {
@@ -178,11 +184,21 @@ func (w *World) atRest() bool {
 		return false
 	}
 	for _, job := range w.GitHub.Jobs() {
-		if !job.Hosted && job.Status != "completed" && !job.Stuck && !job.RunOver {
+		if !job.Hosted && job.Status != "completed" && !job.Stuck && !job.RunOver && !w.givenUp(job) {
 			return false
 		}
 	}
 	return len(w.executions()) == 0
+}
+
+// givenUp reports whether the fleet has ended the run of a job, refused it, or never heard
+// of it, and nobody will change that: whether rightly is for the judge to say.
+func (w *World) givenUp(job simgithub.Job) bool {
+	run, known := w.Table.RunNow(fleet.RunID(job.ID))
+	if !known {
+		return w.policy.Admit(jobOf(job)).Verdict == fleet.Ignored
+	}
+	return run.Status.Terminal()
 }
 
 // Result is what came of a history.

@@ -51,6 +51,7 @@ type FleetConfig struct {
 	RunnerVersion   string          `yaml:"runner_version,omitempty"`
 	RequestsPerHour int             `yaml:"requests_per_hour,omitempty"` // of the token; 5,000 if it is zero
 	BuildTakes      kernel.Duration `yaml:"build_takes,omitempty"`       // three minutes if it is zero
+	ExtraImage      bool            `yaml:"extra_image,omitempty"`       // there is an extra image with the label gpu
 	Unbuilt         bool            `yaml:"unbuilt,omitempty"`           // the base image is not there at the beginning
 }
 
@@ -158,6 +159,10 @@ func (f FleetConfig) policy(repositories []string) fleet.Policy {
 	if len(f.GitHubRepo) > 0 {
 		repositories = f.GitHubRepo
 	}
+	extra := map[string]string{}
+	if f.ExtraImage {
+		extra["gpu"] = "images/gpu/Dockerfile"
+	}
 	return fleet.Policy{
 		FleetName: "fleet", Repositories: repositories, DefaultClass: "small", BaseImage: "latest",
 		Classes: map[string]fleet.Class{
@@ -165,7 +170,7 @@ func (f FleetConfig) policy(repositories []string) fleet.Policy {
 			"large": {CPU: 4096, Memory: 8192, Arch: fleet.X64},
 			"spot":  {CPU: 2048, Memory: 4096, Arch: fleet.X64, Spot: true},
 		},
-		ExtraImages: map[string]string{"gpu": "images/gpu/Dockerfile"}, Registries: fleet.DefaultRegistries,
+		ExtraImages: extra, Registries: fleet.DefaultRegistries,
 		MaxRunners: cmp.Or(f.MaxRunners, 20), RunnerVersion: cmp.Or(f.RunnerVersion, "latest"), Limits: limits,
 	}
 }

@@ -86,11 +86,11 @@ func newWorld(s Scenario, seed uint64, trace func(at time.Time, line string)) *W
 	w.vault.put(tokenSecret, firstToken)
 	w.vault.put(webhookSecret, hookSecret)
 	w.Table = table.New()
-	w.Table.Call, w.Table.Busy, w.Table.Index = w.tableCall, w.busy, w.index
 	w.judge = newJudge(w)
-	w.Table.Wrote = w.judge.wrote
 	w.newGitHub()
 	w.newAWS()
+	w.prepare()
+	w.Table.Call, w.Table.Busy, w.Table.Index, w.Table.Wrote = w.tableCall, w.busy, w.index, w.judge.wrote
 	w.newEngine()
 	return w
 }

@@ -118,14 +118,19 @@ func (k *Kernel) Strikes(kind, subject string) (Fault, bool) {
 	return Fault{}, false
 }
 
-// Lasts reports whether a fault of a kind is in force for a subject now. It counts
-// nothing and draws nothing: a state, not an occasion. Its Rate means nothing.
+// Lasts reports whether a fault of a kind is in force for a subject now: a state, not an
+// occasion. It draws nothing, so its Rate means nothing, and it is counted once, when it
+// is first met.
 func (k *Kernel) Lasts(kind, subject string) (Fault, bool) {
 	for i := range k.plan {
 		f := k.plan[i]
 		since := k.now.Sub(Epoch)
 		if f.Kind == kind && (f.Of == "" || strings.HasPrefix(subject, f.Of)) &&
 			since >= f.From.Duration && (f.Until.Duration == 0 || since < f.Until.Duration) {
+			if k.struck[i] == 0 {
+				k.struck[i] = 1
+				k.counts[kind]++
+			}
 			return f, true
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -143,6 +144,7 @@ func scenarios(w io.Writer) int {
 
 // many plays seeds.
 func many(stdout, stderr io.Writer, o options) int {
+	debug.SetGCPercent(400) // histories make much garbage and keep little
 	began := time.Now()
 	told := began
 	b := simulation.Histories(o.first, o.histories, o.workers, began.Add(o.lasts), func(b *simulation.Batch) {

@@ -9,6 +9,9 @@ const (
 	// offerLimit is how long a job that was assigned waits to be picked up.
 	// https://docs.github.com/actions/reference/runners/self-hosted-runners: 60 seconds
 	offerLimit = time.Minute
+	// runLimit is how long a job may run on a runner that is not GitHub's.
+	// https://docs.github.com/actions/reference/limits: 5 days
+	runLimit = 5 * 24 * time.Hour
 	// retryLook is how often the queue is looked at while jobs are assigned to nobody.
 	retryLook = 5 * time.Second
 )
@@ -104,13 +107,13 @@ func (g *GitHub) offer(j *job, r *runner) {
 		}
 	})
 	since := g.k.Now()
-	j.stopTimer()
+	stop(j.expiry)
 	j.expiry = g.k.After(offerLimit, func() {
 		if j.offered == r {
 			g.k.Log("runner %s did not pick job %d up since %s: it is queued again", r.name, j.id, since.Format(time.TimeOnly))
 			g.withdraw(j)
 			j.refusedBy = r
-			g.ready(j)
+			g.enqueue(j)
 		}
 	})
 	if r.foreign {
@@ -120,17 +123,26 @@ func (g *GitHub) offer(j *job, r *runner) {
 
 // begin is the moment at which a runner has a job.
 func (g *GitHub) begin(j *job, id int64, name string) {
-	j.stopTimer()
+	stop(j.expiry)
+	stop(j.deadline)
 	g.k.Log("job %d is in progress on runner %s", j.id, name)
 	g.show(j, func(s *jobState) {
 		s.status, s.started, s.runnerID, s.runnerName = inProgress, g.k.Now(), id, name
 	})
 	g.emit(inProgress, j)
+	j.deadline = g.k.After(runLimit, func() {
+		g.k.Log("job %d has run for %s: GitHub cancels it", j.id, runLimit)
+		g.Cancel(j.id)
+	})
 }
 
 // runHosted lets one of GitHub's own runners have a job.
 func (g *GitHub) runHosted(j *job) {
 	if j.over() {
+		return
+	}
+	if _, lasts := g.k.Lasts(NoAssignment, j.repo().name); lasts {
+		g.k.After(retryLook, func() { g.runHosted(j) })
 		return
 	}
 	g.withdraw(j)

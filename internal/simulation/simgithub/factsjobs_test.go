@@ -1,6 +1,7 @@
 package simgithub_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -95,6 +96,40 @@ func TestFactsOfTheQueue(t *testing.T) {
 			w.pass(24*time.Hour - time.Second)
 			same(t, "before", w.job(id).Status, "queued")
 			w.pass(2 * time.Second)
+			same(t, "after", w.job(id).Conclusion, "cancelled")
+		},
+		"a runner that lets a job lie does not prolong that": func(t *testing.T, w *world) {
+			w.pass(time.Minute)
+			id := w.queue(simgithub.JobSpec{})
+			for i := range 3 {
+				w.pass(6 * time.Hour)
+				r := &runner{refuses: true}
+				_, encoded := w.register(fmt.Sprint("r", i))
+				w.connect(r, encoded)
+				w.pass(2 * time.Minute)
+				r.session.Close()
+			}
+			w.pass(6*time.Hour - 10*time.Minute)
+			same(t, "before", w.job(id).Status, "queued")
+			w.pass(5 * time.Minute)
+			same(t, "after", w.job(id).Conclusion, "cancelled")
+		},
+		"a job that is not approved within 30 days fails": func(t *testing.T, w *world) {
+			id := w.queue(simgithub.JobSpec{Environment: true})
+			w.pass(30*24*time.Hour - time.Minute)
+			same(t, "before", w.job(id).Status, "waiting")
+			w.pass(2 * time.Minute)
+			same(t, "after", w.job(id).Conclusion, "failure")
+			same(t, "approved", w.Approve(id), false)
+		},
+		"a job that runs for 5 days is cancelled": func(t *testing.T, w *world) {
+			id := w.queue(simgithub.JobSpec{})
+			r := w.runner("a")
+			w.pass(5*24*time.Hour - time.Minute)
+			same(t, "before", w.job(id).Status, "in_progress")
+			w.pass(2 * time.Minute)
+			sameList(t, "told", r.cancelled, id)
+			r.session.Finish("cancelled")
 			same(t, "after", w.job(id).Conclusion, "cancelled")
 		},
 		"an approved job has its 24 h from then": func(t *testing.T, w *world) {

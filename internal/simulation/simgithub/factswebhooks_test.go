@@ -73,13 +73,16 @@ func TestFactsOfWebhooks(t *testing.T) {
 		},
 		// https://docs.github.com/webhooks/using-webhooks/best-practices-for-using-webhooks
 		"a delivery times out after ten seconds": func(t *testing.T, w *world) {
-			w.answer = 0
+			var late func(int)
+			w.Deliver = func(_ http.Header, _ []byte, answered func(int)) { late = answered }
 			w.queue(simgithub.JobSpec{})
 			w.pass(10 * time.Second)
 			same(t, "in the log", len(w.deliveries()), 0)
 			w.pass(10 * time.Second)
 			same(t, "in the log", len(w.deliveries()), 1)
 			same(t, "status", w.deliveries()[0].Status, http.StatusGatewayTimeout)
+			late(http.StatusOK)
+			same(t, "after a late answer", w.deliveries()[0].Status, http.StatusGatewayTimeout)
 		},
 		// https://docs.github.com/webhooks/testing-and-troubleshooting-webhooks/viewing-webhook-deliveries
 		"a delivery is kept for three days": func(t *testing.T, w *world) {

@@ -68,7 +68,7 @@ func (g *GitHub) takeBack(j *job, r *runner) {
 		return
 	}
 	g.k.After(length(fault, 30*time.Second), func() {
-		if j.runner != r || j.over() {
+		if j.runner != r || j.over() || j.cancels {
 			return
 		}
 		g.k.Log("GitHub takes job %d back from runner %s and queues it again", j.id, r.name)

@@ -43,20 +43,20 @@ func TestFaults(t *testing.T) {
 			w.pass(minute)
 			sameList(t, "webhooks", w.sent(id), "queued")
 		}},
-		"a doubled webhook comes twice under one GUID": {kernel.Fault{Kind: simgithub.WebhookDoubled}, "strikes queued octo/app", func(t *testing.T, w *world) {
+		"a doubled webhook comes twice under one GUID": {kernel.Fault{Kind: simgithub.WebhookDoubled}, "comes twice", func(t *testing.T, w *world) {
 			id := w.queue(simgithub.JobSpec{})
 			w.pass(minute)
 			sameList(t, "webhooks", w.sent(id), "queued", "queued")
 			same(t, "GUID", w.got[0].header.Get("X-GitHub-Delivery"), w.got[1].header.Get("X-GitHub-Delivery"))
 		}},
-		"a late webhook comes later": {kernel.Fault{Kind: simgithub.WebhookLate, For: duration(time.Hour)}, "strikes queued octo/app", func(t *testing.T, w *world) {
+		"a late webhook comes later": {kernel.Fault{Kind: simgithub.WebhookLate, For: duration(time.Hour)}, "comes 1h0m0s late", func(t *testing.T, w *world) {
 			id := w.queue(simgithub.JobSpec{})
 			w.pass(59 * minute)
 			same(t, "webhooks", len(w.sent(id)), 0)
 			w.pass(2 * minute)
 			sameList(t, "webhooks", w.sent(id), "queued")
 		}},
-		"a reordered webhook is overtaken": {kernel.Fault{Kind: simgithub.WebhookReordered, Times: 1}, "strikes queued octo/app", func(t *testing.T, w *world) {
+		"a reordered webhook is overtaken": {kernel.Fault{Kind: simgithub.WebhookReordered, Times: 1}, "may overtake queued of job", func(t *testing.T, w *world) {
 			id := w.queue(simgithub.JobSpec{Environment: true})
 			w.pass(minute)
 			sameList(t, "webhooks", w.sent(id), "waiting", "queued")

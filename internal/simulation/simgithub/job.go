@@ -104,7 +104,9 @@ type job struct {
 	abandoned bool    // its workflow run is over without it
 	gate      gate
 	told      time.Time // when its latest webhook goes out, if that keeps its place
+	cancels   bool      // its end was asked for while it runs
 	expiry    *kernel.Timer
+	deadline  *kernel.Timer
 }
 
 // gate is the deployment of a job with an environment.
@@ -148,8 +150,9 @@ func (j *job) snapshot() Job {
 	}
 }
 
-func (j *job) stopTimer() {
-	if j.expiry != nil {
-		j.expiry.Stop()
+// stop stops a timer, if there is one.
+func stop(t *kernel.Timer) {
+	if t != nil {
+		t.Stop()
 	}
 }

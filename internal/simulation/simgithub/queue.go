@@ -12,6 +12,8 @@ const (
 	// queueLimit is how long a job may wait for a runner.
 	// https://docs.github.com/actions/reference/limits: 24 hours
 	queueLimit = 24 * time.Hour
+	// approvalLimit is how long a job may wait for an approval: 30 days, the same page.
+	approvalLimit = 30 * 24 * time.Hour
 	// cancelLimit is how long a runner may take to end a cancelled job.
 	// https://docs.github.com/actions/reference/workflows-and-actions/workflow-cancellation
 	cancelLimit = 5 * time.Minute
@@ -56,6 +58,10 @@ func (g *GitHub) add(r *run, spec JobSpec) *job {
 		g.show(j, func(s *jobState) { s.status = waiting })
 		g.emit(queued, j)
 		g.emit(waiting, j)
+		j.deadline = g.k.After(approvalLimit, func() {
+			g.k.Log("job %d was not approved within %s", j.id, approvalLimit)
+			g.complete(j, failure)
+		})
 		return j
 	}
 	g.update(r)
@@ -72,6 +78,7 @@ func (g *GitHub) Approve(jobID int64) bool {
 	if j.held != byEnvironment || j.over() {
 		return false
 	}
+	stop(j.deadline)
 	j.held, j.gate.updated = free, g.k.Now()
 	g.k.Log("job %d is approved", j.id)
 	g.show(j, func(s *jobState) { s.status = queued })
@@ -89,26 +96,29 @@ func (g *GitHub) ready(j *job) {
 	if j.stuck {
 		return
 	}
-	repo := j.repo()
-	i, _ := slices.BinarySearchFunc(repo.queue, j.id, func(other *job, id int64) int { return cmp.Compare(other.id, id) })
-	repo.queue = slices.Insert(repo.queue, i, j)
 	g.giveUpLater(j)
+	g.enqueue(j)
 	if j.spec.Hosted {
 		g.k.After(g.k.Between("github.hosted", 5*time.Second, 30*time.Second), func() { g.runHosted(j) })
 		return
 	}
 	g.steal(j)
+}
+
+// enqueue puts a job among those that runners may have. The oldest comes first.
+func (g *GitHub) enqueue(j *job) {
+	repo := j.repo()
+	i, _ := slices.BinarySearchFunc(repo.queue, j.id, func(other *job, id int64) int { return cmp.Compare(other.id, id) })
+	repo.queue = slices.Insert(repo.queue, i, j)
 	g.look(repo)
 }
 
-// giveUpLater cancels a job that no runner has taken within 24 hours.
+// giveUpLater cancels a job that no runner has taken within 24 hours since one might.
 func (g *GitHub) giveUpLater(j *job) {
-	since := j.queued
-	g.k.After(queueLimit, func() {
-		if j.now().status == queued && j.runner == nil && j.queued.Equal(since) && j.held == free {
-			g.k.Log("job %d has waited for 24 h: GitHub gives it up", j.id)
-			g.complete(j, cancelled)
-		}
+	stop(j.deadline)
+	j.deadline = g.k.After(queueLimit, func() {
+		g.k.Log("job %d has waited for 24 h: GitHub gives it up", j.id)
+		g.complete(j, cancelled)
 	})
 }
 
@@ -130,13 +140,14 @@ func (g *GitHub) withdraw(j *job) {
 func (g *GitHub) Cancel(jobID int64) {
 	j := g.job(jobID)
 	switch {
-	case j.over(), j.abandoned:
+	case j.over(), j.abandoned, j.cancels:
 	case j.now().status != inProgress:
 		g.k.Log("job %d is cancelled before a runner had it", j.id)
 		g.complete(j, cancelled)
 	case j.taken:
 		g.complete(j, cancelled)
 	default:
+		j.cancels = true
 		g.k.Log("job %d is cancelled while it runs", j.id)
 		g.tell(j.runner, func(on Events) {
 			if on.Cancelled != nil {
@@ -157,7 +168,8 @@ func (g *GitHub) Cancel(jobID int64) {
 // complete ends a job on GitHub. Its runner keeps what it has: see release.
 func (g *GitHub) complete(j *job, conclusion string) {
 	g.withdraw(j)
-	j.stopTimer()
+	stop(j.expiry)
+	stop(j.deadline)
 	j.taken, j.held = false, free
 	g.k.Log("job %d is completed: %s", j.id, conclusion)
 	g.show(j, func(s *jobState) { s.status, s.conclusion, s.completed = completed, conclusion, g.k.Now() })

@@ -106,9 +106,7 @@ func (g *GitHub) register(repo *repository, name string, labels []string) *runne
 
 // expireLater removes a runner that stays offline for a day.
 func (g *GitHub) expireLater(r *runner) {
-	if r.expiry != nil {
-		r.expiry.Stop()
-	}
+	stop(r.expiry)
 	r.expiry = g.k.After(offlineLimit, func() {
 		if !r.gone && !r.online && !r.busy() {
 			g.k.Log("runner %s was offline for a day: GitHub removes it", r.name)
@@ -128,9 +126,7 @@ func (g *GitHub) remove(r *runner) {
 		}
 	})
 	r.gone, r.online, r.session = true, false, nil
-	if r.expiry != nil {
-		r.expiry.Stop()
-	}
+	stop(r.expiry)
 	g.showRunner(r)
 	repo := r.repo
 	repo.runners = slices.DeleteFunc(repo.runners, func(other *runner) bool { return other == r })

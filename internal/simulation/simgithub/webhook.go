@@ -85,13 +85,16 @@ func (g *GitHub) emit(action string, j *job) {
 	if late, strikes := g.k.Strikes(WebhookLate, subject); strikes {
 		d.throttled = true
 		at = at.Add(length(late, 5*time.Minute))
+		g.k.Log("the webhook %s of job %d comes %s late", action, j.id, length(late, 5*time.Minute))
 	} else if behind, strikes := g.k.Strikes(WebhookReordered, subject); strikes {
 		at = at.Add(length(behind, g.k.Between(WebhookReordered+".for", 2*time.Second, 10*time.Second)))
+		g.k.Log("later webhooks may overtake %s of job %d", action, j.id)
 	} else {
 		j.told = at
 	}
 	g.k.At(at, func() { g.attempt(repo, d) })
 	if _, strikes := g.k.Strikes(WebhookDoubled, subject); strikes {
+		g.k.Log("the webhook %s of job %d comes twice", action, j.id)
 		g.k.At(at.Add(g.k.Between(WebhookDoubled+".after", 100*time.Millisecond, 3*time.Second)), func() { g.attempt(repo, d) })
 	}
 }

@@ -1,6 +1,10 @@
 package simgithub
 
-import "time"
+import (
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/kernel"
+)
 
 // JobSpec is a job to queue.
 type JobSpec struct {
@@ -52,37 +56,103 @@ type Job struct {
 	RunOver bool
 }
 
-// NewRun begins a workflow run without jobs and returns its id.
-func (g *GitHub) NewRun(repository string) int64 { return 0 }
-
-// Queue adds a job and returns its id.
-func (g *GitHub) Queue(spec JobSpec) int64 { return 0 }
-
-// Cancel asks for the end of a job. One that no runner has ends at once; one that runs
-// is ended by its runner, or by GitHub after five minutes.
-func (g *GitHub) Cancel(jobID int64) {}
-
-// CancelRun cancels every job of a workflow run.
-func (g *GitHub) CancelRun(runID int64) {}
-
-// Rerun makes all jobs of a completed workflow run again, with new ids and the next
-// attempt, and returns them. It returns none if the run is not completed.
-func (g *GitHub) Rerun(runID int64) []int64 { return nil }
-
-// Approve opens the environment of a job that waits for it. It reports whether one did.
-func (g *GitHub) Approve(jobID int64) bool { return false }
-
-// Rename gives a repository another name. Its id stays.
-func (g *GitHub) Rename(from, to string) {}
-
-// ReplaceToken gives a credential another token and revokes the old one.
-func (g *GitHub) ReplaceToken(name, token string) {}
-
-// ReleaseRunner publishes a version of the runner, which is the newest from now on.
-func (g *GitHub) ReleaseRunner(version string) {}
-
 // Jobs returns all jobs, oldest first.
-func (g *GitHub) Jobs() []Job { return nil }
+func (g *GitHub) Jobs() []Job {
+	all := make([]Job, len(g.jobs))
+	for i, j := range g.jobs {
+		all[i] = j.snapshot()
+	}
+	return all
+}
 
 // Job returns a job, if there is one of that id.
-func (g *GitHub) Job(id int64) (Job, bool) { return Job{}, false }
+func (g *GitHub) Job(id int64) (Job, bool) {
+	j := g.jobByID[id]
+	if j == nil {
+		return Job{}, false
+	}
+	return j.snapshot(), true
+}
+
+// hold is what keeps a job from runners.
+type hold string
+
+const (
+	free          hold = ""
+	byEnvironment hold = "environment"
+	byConcurrency hold = "concurrency"
+	byMaxParallel hold = "max-parallel"
+)
+
+// job is a job and how it came to be as it is.
+type job struct {
+	id      int64
+	run     *run
+	attempt int
+	spec    JobSpec
+	labels  []string // in lower case
+	created time.Time
+	queued  time.Time
+	past    []jobState // the last is how it is
+
+	held      hold
+	offered   *runner // that has not accepted it yet
+	runner    *runner // that runs it
+	taken     bool    // one of GitHub's own runners has it
+	refusedBy *runner // that let it lie for a minute
+	stuck     bool    // no runner ever gets it
+	abandoned bool    // its workflow run is over without it
+	gate      gate
+	told      time.Time // when its latest webhook goes out, if that keeps its place
+	cancels   bool      // its end was asked for while it runs
+	expiry    *kernel.Timer
+	deadline  *kernel.Timer
+}
+
+// gate is the deployment of a job with an environment.
+type gate struct {
+	id               int64
+	created, updated time.Time
+}
+
+// jobState is what a job has shown since a time.
+type jobState struct {
+	since              time.Time
+	status, conclusion string
+	runnerID           int64
+	runnerName         string
+	started, completed time.Time
+}
+
+func (j *job) now() jobState { return j.past[len(j.past)-1] }
+
+func (j *job) repo() *repository { return j.run.repo }
+
+func (j *job) over() bool { return j.now().status == completed }
+
+// show changes what a job shows, and its run's state with it.
+func (g *GitHub) show(j *job, change func(*jobState)) {
+	state := j.now()
+	change(&state)
+	state.since = g.k.Now()
+	j.past = append(j.past, state)
+	g.update(j.run)
+}
+
+func (j *job) snapshot() Job {
+	state := j.now()
+	return Job{
+		ID: j.id, RunID: j.run.id, Attempt: j.attempt, Repository: j.repo().name, Name: j.spec.Name, Labels: j.spec.Labels,
+		Status: state.status, Conclusion: state.conclusion, RunnerID: state.runnerID, RunnerName: state.runnerName,
+		CreatedAt: j.created, QueuedAt: j.queued, StartedAt: state.started, CompletedAt: state.completed,
+		Takes: j.spec.Takes, Hosted: j.spec.Hosted,
+		Held: string(j.held), Assigned: j.offered != nil, Running: j.runner != nil || j.taken, Stuck: j.stuck, RunOver: j.run.over(),
+	}
+}
+
+// stop stops a timer, if there is one.
+func stop(t *kernel.Timer) {
+	if t != nil {
+		t.Stop()
+	}
+}

@@ -1,26 +1,20 @@
 package simgithub
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
-// Registration is a runner as it truly is.
-type Registration struct {
-	ID         int64
-	Repository string // its name now
-	Name       string
-	Labels     []string
-	Online     bool
-	Busy       bool // it has accepted a job and not ended it
-	Foreign    bool // not made by generate-jitconfig
-	JobID      int64
-	CreatedAt  time.Time
-}
-
-// Registrations returns the runners that are registered, oldest first.
-func (g *GitHub) Registrations() []Registration { return nil }
-
-// AddForeignRunner registers a runner of others that stays: online, with those labels,
-// and eager for any job that fits them.
-func (g *GitHub) AddForeignRunner(repository string, labels []string) {}
+// Errors of Connect.
+var (
+	// ErrConflict is the answer to the second runner with one JIT config
+	// (actions/actions-runner-controller#4588).
+	ErrConflict = errors.New("the JIT config was used before: Conflict")
+	// ErrGone says that the registration was deleted.
+	ErrGone = errors.New("the registration was not found")
+	// ErrUnreachable is temporary.
+	ErrUnreachable = errors.New("GitHub cannot be reached")
+)
 
 // Events are what a session learns. Each is called as the world and may be nil.
 type Events struct {
@@ -30,20 +24,114 @@ type Events struct {
 }
 
 // Session is the connection of one runner.
-type Session struct{}
+type Session struct {
+	g      *GitHub
+	r      *runner
+	closed bool
+}
 
 // Connect opens the one session that a JIT config is good for. It fails with
-// ErrConflict, ErrGone or, for a while, ErrUnreachable.
-func (g *GitHub) Connect(encodedJITConfig string, on Events) (*Session, error) { return nil, ErrGone }
+// ErrConflict, with ErrGone or, while faults of kind Down last for github.connect, with
+// ErrUnreachable.
+func (g *GitHub) Connect(encodedJITConfig string, on Events) (*Session, error) {
+	if _, lasts := g.k.Lasts(Down, "github.connect"); lasts {
+		return nil, ErrUnreachable
+	}
+	r := g.configs[encodedJITConfig]
+	switch {
+	case r == nil:
+		return nil, ErrGone
+	case r.used:
+		g.k.Log("runner %s cannot connect: its JIT config was used", r.name)
+		return nil, ErrConflict
+	}
+	s := &Session{g: g, r: r}
+	r.used, r.online, r.on, r.session = true, true, on, s
+	g.showRunner(r)
+	g.k.Log("runner %s is online", r.name)
+	g.deleteIdle(r)
+	g.look(r.repo)
+	return s, nil
+}
 
 // Accept takes the job that was offered last. It reports whether the job was still
-// there: if not, a runner for one job ends.
-func (s *Session) Accept() bool { return false }
+// there: if not, a runner for one job ends (actions/runner: Acknowledge 404).
+func (s *Session) Accept() bool {
+	r := s.r
+	if s.closed || r.gone || r.offered == nil || r.offered != r.told {
+		return false
+	}
+	s.g.accept(r, r.offered)
+	return true
+}
 
-// Finish ends the job with a conclusion and the session with it. GitHub deletes the
-// registration.
-func (s *Session) Finish(conclusion string) {}
+func (g *GitHub) accept(r *runner, j *job) {
+	j.offered, r.offered, r.told = nil, nil, nil
+	j.runner, r.job = r, j
+	g.showRunner(r)
+	g.begin(j, r.id, r.name)
+	g.completeEarly(j, r)
+	g.takeBack(j, r)
+}
 
-// Close is the end of a listener without a word: a job that it had fails when GitHub
-// has lost patience.
-func (s *Session) Close() {}
+// Finish ends the job with a conclusion, and the session with it. GitHub deletes the
+// registration a moment later: not at once (actions/runner#2809). Without a job it is
+// Close.
+func (s *Session) Finish(conclusion string) {
+	if s.closed || s.r.job == nil {
+		s.Close()
+		return
+	}
+	s.closed = true
+	s.g.end(s.r, conclusion)
+}
+
+// end is what GitHub does when a runner says that its job has ended.
+func (g *GitHub) end(r *runner, conclusion string) {
+	j := r.job
+	j.runner = nil
+	if !j.over() {
+		g.complete(j, conclusion)
+	}
+	if r.stays {
+		g.release(r)
+		return
+	}
+	r.online, r.job = false, nil
+	g.showRunner(r)
+	g.k.After(g.k.Between("github.deregister", 100*time.Millisecond, 5*time.Second), func() { g.release(r) })
+}
+
+// Close is the end of a listener without a word. A job that it had fails when GitHub
+// has lost patience, after 10 to 20 minutes ("lost communication"); one that it was
+// offered is queued again when its minute is over. Without a job the registration
+// stays, offline.
+func (s *Session) Close() {
+	if s.closed {
+		return
+	}
+	s.closed = true
+	g, r := s.g, s.r
+	if r.gone {
+		return
+	}
+	r.online, r.session = false, nil
+	g.showRunner(r)
+	g.k.Log("runner %s is offline", r.name)
+	if j := r.job; j != nil {
+		g.k.After(g.k.Between("github.patience", 10*time.Minute, 20*time.Minute), func() { g.loseCommunication(r, j) })
+		return
+	}
+	g.expireLater(r)
+}
+
+func (g *GitHub) loseCommunication(r *runner, j *job) {
+	if r.job != j {
+		return
+	}
+	g.k.Log("GitHub lost communication with runner %s", r.name)
+	if !j.over() {
+		g.complete(j, failure)
+	}
+	g.release(r)
+}

@@ -7,8 +7,9 @@
 package simgithub
 
 import (
-	"errors"
+	"encoding/hex"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/kernel"
@@ -51,21 +52,91 @@ type Credential struct {
 // GitHub is one instance. It belongs to the goroutine of its kernel.
 type GitHub struct {
 	// Deliver sends one attempt of a webhook. It is called as the world; answered may
-	// be called once within ten seconds, else the attempt has timed out.
+	// be called once within ten seconds, else the attempt has timed out. With no
+	// Deliver every attempt fails to connect.
 	Deliver func(header http.Header, body []byte, answered func(status int))
 
-	k *kernel.Kernel
+	k   *kernel.Kernel
+	cfg Config
+
+	lastID       int64
+	requests     uint64
+	repositories []*repository
+	byName       map[string]*repository // in lower case, former names too
+	byID         map[int64]*repository
+	credentials  []*credential
+	byToken      map[string]*credential
+	anonymous    *credential
+	releases     map[string]bool
+
+	runs    map[int64]*run
+	jobs    []*job // oldest first
+	jobByID map[int64]*job
+	groups  map[group]*groupState
+	configs map[string]*runner // by encoded JIT config
+	count   DeliveryCount
 }
+
+// firstID makes ids like GitHub's, which need more than 32 bits.
+const firstID = 14_500_000_000
 
 // New returns a GitHub without jobs.
-func New(k *kernel.Kernel, cfg Config) *GitHub { return &GitHub{k: k} }
-
-// RoundTrip answers a request to the REST API in one kernel.Call, whose name is the
-// operation's, like github.generate_jitconfig. It makes a GitHub an http.Client's
-// Transport.
-func (g *GitHub) RoundTrip(req *http.Request) (*http.Response, error) {
-	return nil, errors.New("not there yet")
+func New(k *kernel.Kernel, cfg Config) *GitHub {
+	if cfg.RunnerVersion == "" {
+		cfg.RunnerVersion = "2.336.0"
+	}
+	if cfg.Patience == 0 {
+		cfg.Patience = 15 * time.Second
+	}
+	g := &GitHub{
+		k: k, cfg: cfg, lastID: firstID,
+		byName: map[string]*repository{}, byID: map[int64]*repository{}, byToken: map[string]*credential{},
+		anonymous: newCredential(Credential{Name: "anonymous", Limit: anonymousLimit}, nil),
+		releases:  map[string]bool{cfg.RunnerVersion: true},
+		runs:      map[int64]*run{}, jobByID: map[int64]*job{}, groups: map[group]*groupState{}, configs: map[string]*runner{},
+	}
+	for _, r := range cfg.Repositories {
+		g.addRepository(r)
+	}
+	for _, c := range cfg.Credentials {
+		var sees map[int64]bool
+		for _, name := range c.Sees {
+			if sees == nil {
+				sees = map[int64]bool{}
+			}
+			sees[g.repository(name).id] = true
+		}
+		one := newCredential(c, sees)
+		g.credentials = append(g.credentials, one)
+		g.byToken[c.Token] = one
+	}
+	return g
 }
 
-// Kinds are the faults of GitHub.
-var Kinds = []kernel.Kind{}
+// ReleaseRunner publishes a version of the runner, which is the newest from now on.
+func (g *GitHub) ReleaseRunner(version string) {
+	g.cfg.RunnerVersion = version
+	g.releases[version] = true
+	g.k.Log("GitHub releases runner %s", version)
+}
+
+func (g *GitHub) newID() int64 {
+	g.lastID++
+	return g.lastID
+}
+
+// randomHex is 2n hexadecimal digits.
+func (g *GitHub) randomHex(stream string, n int) string {
+	b := make([]byte, 0, n+6)
+	for len(b) < n {
+		x := uint64(g.k.Random(stream) * (1 << 48))
+		b = append(b, byte(x), byte(x>>8), byte(x>>16), byte(x>>24), byte(x>>32), byte(x>>40))
+	}
+	return hex.EncodeToString(b[:n])
+}
+
+// uuid is like the GUID of a delivery.
+func (g *GitHub) uuid() string {
+	h := g.randomHex("github.uuid", 16)
+	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
+}

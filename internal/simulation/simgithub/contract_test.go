@@ -1,0 +1,165 @@
+package simgithub_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim/contract"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/simgithub"
+)
+
+// TestTheRealClientWithinTheContract asks for everything that internal/github can ask
+// for, and checks requests and answers against GitHub's own description.
+func TestTheRealClientWithinTheContract(t *testing.T) {
+	cfg := config()
+	cfg.Full = true
+	w := worldOf(t, cfg)
+	checked := contract.New(t)
+	client := github.New(base, func(context.Context) (string, error) { return w.token, nil }, &http.Client{Transport: checked.Transport(w)})
+	real, repo, ctx := github.ForFleet{Client: client}, github.Repository{Owner: "octo", Name: "app"}, context.Background()
+
+	var waits, runs int64
+	w.do(func() {
+		waits = w.queue(simgithub.JobSpec{Environment: true})
+		runs = w.queue(simgithub.JobSpec{})
+		w.Cancel(w.queue(simgithub.JobSpec{}))
+	})
+	r := w.runner("busy")
+	w.pass(time.Minute)
+	sameList(t, "taken", r.jobs, runs)
+
+	w.do(func() {
+		must := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		fails := func(err error, name string) {
+			t.Helper()
+			var named interface{ ErrorName() string }
+			if named, _ = err.(interface{ ErrorName() string }); named == nil || named.ErrorName() != name {
+				t.Errorf("got %v, want %s", err, name)
+			}
+		}
+		_, err := real.Job(ctx, app, waits)
+		must(err)
+		_, err = real.Job(ctx, app, 1)
+		fails(err, github.NotFound)
+		active := 0
+		for _, err := range real.ActiveJobs(ctx, app) {
+			must(err)
+			active++
+		}
+		same(t, "active jobs", active, 2)
+		ended := 0
+		for _, err := range real.EndedJobs(ctx, app, w.k.Now().Add(-time.Hour)) {
+			must(err)
+			ended++
+		}
+		same(t, "ended jobs", ended, 1)
+
+		registration, _, err := real.Register(ctx, app, "new", labels)
+		must(err)
+		_, _, err = real.Register(ctx, app, "new", labels)
+		fails(err, github.Conflict)
+		_, _, err = real.Register(ctx, app, "mislabelled", []string{"a,b"})
+		fails(err, github.Invalid)
+		_, found, err := real.Registration(ctx, app, "new")
+		must(err)
+		same(t, "found", found, true)
+		for _, err := range real.Registrations(ctx, app) {
+			must(err)
+		}
+		_, err = client.GetRunner(ctx, repo, registration.ID)
+		must(err)
+		fails(real.Delete(ctx, app, r.id), github.RunnerBusy)
+		must(real.Delete(ctx, app, registration.ID))
+		fails(real.Delete(ctx, app, registration.ID), github.NotFound)
+
+		var hook int64
+		for h, err := range real.Hooks(ctx, app) {
+			must(err)
+			hook = h.ID
+			same(t, "hook", h.URL, cfg.HookURL)
+		}
+		var last int64
+		for d, err := range real.Deliveries(ctx, app, hook) {
+			must(err)
+			last = d.ID
+		}
+		must(real.Redeliver(ctx, app, hook, last))
+		fails(real.Redeliver(ctx, app, hook, 1), github.NotFound)
+
+		release, err := real.LatestRunner(ctx, app)
+		must(err)
+		same(t, "runner", release.Version, "2.336.0")
+		pinned, err := github.PinnedRunner(ctx, &http.Client{Transport: w}, github.ReleasesURL, "2.336.0")
+		must(err)
+		same(t, "checksums", fmt.Sprint(pinned.SHA256), fmt.Sprint(release.SHA256))
+		w.token = "wrong"
+		_, err = real.Job(ctx, app, waits)
+		fails(err, github.Unauthorized)
+	})
+	want := []string{
+		"DELETE /repos/{owner}/{repo}/actions/runners/{runner_id} 204",
+		"DELETE /repos/{owner}/{repo}/actions/runners/{runner_id} 404",
+		"DELETE /repos/{owner}/{repo}/actions/runners/{runner_id} 422",
+		"GET /repos/{owner}/{repo}/actions/jobs/{job_id} 200",
+		"GET /repos/{owner}/{repo}/actions/jobs/{job_id} 401",
+		"GET /repos/{owner}/{repo}/actions/jobs/{job_id} 404",
+		"GET /repos/{owner}/{repo}/actions/runners 200",
+		"GET /repos/{owner}/{repo}/actions/runners/downloads 200",
+		"GET /repos/{owner}/{repo}/actions/runners/{runner_id} 200",
+		"GET /repos/{owner}/{repo}/actions/runs 200",
+		"GET /repos/{owner}/{repo}/actions/runs/{run_id}/jobs 200",
+		"GET /repos/{owner}/{repo}/hooks 200",
+		"GET /repos/{owner}/{repo}/hooks/{hook_id}/deliveries 200",
+		"POST /repos/{owner}/{repo}/actions/runners/generate-jitconfig 201",
+		"POST /repos/{owner}/{repo}/actions/runners/generate-jitconfig 409",
+		"POST /repos/{owner}/{repo}/actions/runners/generate-jitconfig 422",
+		"POST /repos/{owner}/{repo}/hooks/{hook_id}/deliveries/{delivery_id}/attempts 202",
+		"POST /repos/{owner}/{repo}/hooks/{hook_id}/deliveries/{delivery_id}/attempts 404",
+	}
+	for _, one := range want {
+		if !slices.Contains(checked.Seen(), one) {
+			t.Errorf("%s was not asked for; these were: %q", one, checked.Seen())
+		}
+	}
+}
+
+// TestRequestsAreOneCallEach: an operation's name is its kernel.Call's, so that faults
+// of other kinds can be aimed at it.
+func TestRequestsAreOneCallEach(t *testing.T) {
+	w := newWorld(t)
+	for path, operation := range map[string]string{
+		"GET /repos/octo/app/actions/jobs/1":                      "github.job",
+		"GET /repos/octo/app/actions/runs?status=queued":          "github.runs",
+		"GET /repos/octo/app/actions/runs/1":                      "github.run",
+		"GET /repos/octo/app/actions/runs/1/jobs":                 "github.run_jobs",
+		"GET /repos/octo/app/actions/runners?per_page=100":        "github.runners",
+		"GET /repos/octo/app/actions/runners?name=a&per_page=100": "github.runner_by_name",
+		"GET /repos/octo/app/actions/runners/1":                   "github.runner",
+		"DELETE /repos/octo/app/actions/runners/1":                "github.delete_runner",
+		"POST /repos/octo/app/actions/runners/generate-jitconfig": "github.generate_jitconfig",
+		"GET /repos/octo/app/actions/runners/downloads":           "github.downloads",
+		"GET /repos/octo/app/hooks":                               "github.hooks",
+		"GET /repos/octo/app/hooks/1/deliveries":                  "github.deliveries",
+		"POST /repos/octo/app/hooks/1/deliveries/2/attempts":      "github.redeliver",
+		"GET /repos/actions/runner/releases/tags/v1.2.3":          "github.releases",
+		"GET /repos/octo/app/issues":                              "github.unknown",
+		"GET /user":                                               "github.unknown",
+		"GET /api/v3/repos/octo/app/actions/jobs/1":               "github.job",
+	} {
+		before := w.Usage()["fleet"].Requests[operation]
+		var method string
+		fmt.Sscanf(path, "%s %s", &method, &path)
+		w.ask(method, path)
+		same(t, path, w.Usage()["fleet"].Requests[operation], before+1)
+	}
+}

@@ -3,6 +3,7 @@ package simaws_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,7 +80,7 @@ func newWorldWith(t *testing.T, seed uint64, cfg simaws.Config, plan ...kernel.F
 	t.Helper()
 	cfg.Cluster, cfg.Account, cfg.Region, cfg.Subnets = "ci", "123456789012", "eu-west-1", []string{"subnet-1", "subnet-2"}
 	cfg.Project, cfg.Repository = "ci-images", "ci"
-	if err := kernel.CheckPlan(plan, simaws.Kinds); err != nil {
+	if err := kernel.CheckPlan(plan, slices.Concat(simaws.Kinds, kernel.Kinds)); err != nil {
 		t.Fatal(err)
 	}
 	w := &world{T: t, k: kernel.New(seed, plan), cfg: cfg}

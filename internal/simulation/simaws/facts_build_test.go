@@ -147,7 +147,6 @@ func TestBuildsThatEndBadly(t *testing.T) {
 			bad.EnvironmentVariablesOverride = append(bad.EnvironmentVariablesOverride,
 				cbtypes.EnvironmentVariable{Name: aws.String("BASE_IMAGE"), Value: aws.String("docker.io/library/node:22")})
 			bad.EnvironmentVariablesOverride[2].Value = aws.String("on_demand")
-			w.run(0)
 			first, second := w.start(bad), w.start(build("b"))
 			w.run(20 * time.Minute)
 			if w.look(first).BuildStatus != cbtypes.StatusTypeFailed || w.look(second).BuildStatus != cbtypes.StatusTypeSucceeded {

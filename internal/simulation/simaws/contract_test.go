@@ -71,7 +71,7 @@ func TestThePlatformRunsTasksHere(t *testing.T) {
 	if len(w.starts) != 1 || w.starts[0].Env["B"] != "2" {
 		t.Fatalf("programs: %+v", w.starts)
 	}
-	foreign := w.order("somebody")
+	foreign := w.order("other-7-1")
 	w.launch(foreign)
 	w.run(time.Minute)
 	sees := func(status string) fleet.Task {

@@ -318,7 +318,7 @@ func TestDefinitions(t *testing.T) {
 			}, nil)
 			w.run(time.Minute)
 		},
-		"a caller that dies during a registration blocks nobody": func(t *testing.T) {
+		"a caller that dies during a registration does not block the next": func(t *testing.T) {
 			w := newWorld(t, kernel.Fault{Kind: kernel.KilledAfter})
 			w.k.Go(&kernel.Process{Mortal: true}, func() { w.register(nil) }, nil)
 			w.run(time.Minute)

@@ -10,8 +10,8 @@
 package simaws
 
 import (
-	"fmt"
-	"strings"
+	"encoding/binary"
+	"encoding/hex"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/kernel"
@@ -51,20 +51,35 @@ func (c Config) arn(service, resource string) string {
 }
 
 // ids numbers what a service makes. The numbers look like its ids; they are the same
-// in every history, for nobody may depend on them.
+// in every history, for nothing may depend on them.
 type ids struct {
 	stream string
 	n      uint64
 }
 
-// hex is the next id of 32 hexadecimal digits.
-func (i *ids) hex() string {
+// next is the next id.
+func (i *ids) next() (id [16]byte) {
 	i.n++
-	return fmt.Sprintf("%016x%016x", kernel.Mix(0, i.stream, i.n), kernel.Mix(1, i.stream, i.n))
+	binary.BigEndian.PutUint64(id[:8], kernel.Mix(0, i.stream, i.n))
+	binary.BigEndian.PutUint64(id[8:], kernel.Mix(1, i.stream, i.n))
+	return id
+}
+
+// hex is the next id in 32 hexadecimal digits.
+func (i *ids) hex() string {
+	id := i.next()
+	return hex.EncodeToString(id[:])
 }
 
 // uuid is the next id in the form of a UUID.
 func (i *ids) uuid() string {
-	h := i.hex()
-	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
+	id := i.next()
+	text := make([]byte, 0, 36)
+	for n, end := range []int{4, 6, 8, 10, 16} {
+		if n > 0 {
+			text = append(text, '-')
+		}
+		text = hex.AppendEncode(text, id[(len(text)-n)/2:end])
+	}
+	return string(text)
 }

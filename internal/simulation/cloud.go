@@ -64,7 +64,7 @@ var cloudKinds = []kernel.Kind{
 	{Name: scheduleSkipped, Does: "leaves a sweep out", Source: "facts/aws.md §7"},
 	{Name: scheduleDoubled, Does: "starts a sweep twice", Source: "facts/aws.md §7: at least once"},
 	{Name: apiRefuses, Does: "answers for the API before a function is called, with status with", Source: "facts/aws.md §7: API Gateway throttles and fails"},
-	{Name: claimAnswerLost, Does: "loses the answer to a claim", Source: "answers get lost on every network"},
+	{Name: claimAnswerLost, Does: "loses the answer to a claim; its subject begins with the answer's status", Source: "answers get lost on every network"},
 }
 
 func unanswered(what string) error { return fmt.Errorf("%s: connection reset by peer", what) }

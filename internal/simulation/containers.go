@@ -226,7 +226,7 @@ func (g gateway) RoundTrip(r *http.Request) (*http.Response, error) {
 	if failure != "" || err != nil { // API Gateway says no more than this
 		reply = events.APIGatewayV2HTTPResponse{StatusCode: http.StatusServiceUnavailable, Body: `{"message":"Service Unavailable"}`}
 	}
-	if _, strikes := k.Strikes(claimAnswerLost, id); strikes {
+	if _, strikes := k.Strikes(claimAnswerLost, strconv.Itoa(reply.StatusCode)+" "+id); strikes {
 		return nil, errNoAnswer
 	}
 	g.c.answered = append(g.c.answered, reply.StatusCode)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
@@ -76,7 +77,7 @@ func printCluster(w io.Writer, c report.Cluster) error {
 	if c.MaxRunners > 0 {
 		room = fmt.Sprintf("%d of at most %d", c.OpenRunners, c.MaxRunners)
 	}
-	printFields(w, [][2]string{
+	readable.Fields(w, [][2]string{
 		{"fleet", c.FleetName}, {"state", stateOf(c)}, {"paused", pausedOf(c)}, {"webhook", c.WebhookURL}, {"ecs cluster", c.ECSCluster}, {"engine", c.Engine},
 		{"repositories", strings.Join(c.Repositories, ", ")}, {"open runners", room},
 		{"waiting", fmt.Sprintf("%d runs wait for room", c.WaitingForRoom)},
@@ -175,12 +176,12 @@ func printClasses(w io.Writer, s report.Settings) error {
 		names = append(names, name)
 	}
 	slices.SortFunc(names, func(a, b string) int { return bySize(s.ClassSizes[a], s.ClassSizes[b], a, b) })
-	t := newTable(w, "CLASS", "CPU (UNITS)", "MEMORY (MIB)", "ARCH", "SPOT", "DEFAULT")
+	t := readable.NewTable(w, "CLASS", "CPU (UNITS)", "MEMORY (MIB)", "ARCH", "SPOT", "DEFAULT")
 	for _, name := range names {
 		c := s.ClassSizes[name]
-		t.row(name, c.CPU, c.Memory, c.Arch, yes(c.Spot), yes(name == s.DefaultClass))
+		t.Row(name, c.CPU, c.Memory, c.Arch, yes(c.Spot), yes(name == s.DefaultClass))
 	}
-	return t.flush()
+	return t.Flush()
 }
 
 func bySize(a, b fleet.Class, nameA, nameB string) int {

@@ -12,6 +12,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
@@ -63,7 +64,7 @@ func printImages(w io.Writer, images []report.Image) error {
 	if reasons {
 		columns = append(columns, "REASON")
 	}
-	t := newTable(w, columns...)
+	t := readable.NewTable(w, columns...)
 	for _, i := range images {
 		building, revision := "", ""
 		if i.Building {
@@ -74,11 +75,11 @@ func printImages(w io.Writer, images []report.Image) error {
 		}
 		cells := []any{shortImage(i.Image), i.Arch, i.Status, building, revision, i.RunnerVersion, day(i.BuiltAt), day(i.UsedAt), i.Tag}
 		if reasons {
-			cells = append(cells, plain(i.Reason()))
+			cells = append(cells, readable.Plain(i.Reason()))
 		}
-		t.row(cells...)
+		t.Row(cells...)
 	}
-	return t.flush()
+	return t.Flush()
 }
 
 func newImagesRemove() *cobra.Command {
@@ -100,7 +101,7 @@ wants it has it built anew; the base image and extra images are built anew at on
 			if src.json {
 				return printJSON(cmd.OutOrStdout(), image)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "image %s is deleted\n", plain(shortImage(image.Image)))
+			fmt.Fprintf(cmd.OutOrStdout(), "image %s is deleted\n", readable.Plain(shortImage(image.Image)))
 			return nil
 		},
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
@@ -51,7 +52,7 @@ the build.`,
 				if err != nil {
 					return err
 				}
-				cmd.PrintErrf("asked for revision %d of %s (%s)\n", before.Revision+1, plain(shortImage(spec.String())), spec.Arch)
+				cmd.PrintErrf("asked for revision %d of %s (%s)\n", before.Revision+1, readable.Plain(shortImage(spec.String())), spec.Arch)
 				if !detach {
 					return watchBuild(cmd, f, buildLog(f, settings.FleetName, before), before, src.json)
 				}
@@ -104,10 +105,10 @@ func watchBuild(cmd *cobra.Command, f *opened, log liveLog, before fleet.ImageRe
 	case asJSON:
 		err = printJSON(cmd.OutOrStdout(), image)
 	case image.Revision > before.Revision:
-		fmt.Fprintf(cmd.OutOrStdout(), "revision %d of %s is built, with runner %s\n", image.Revision, plain(shortImage(image.Image)), image.RunnerVersion)
+		fmt.Fprintf(cmd.OutOrStdout(), "revision %d of %s is built, with runner %s\n", image.Revision, readable.Plain(shortImage(image.Image)), image.RunnerVersion)
 	}
 	if err == nil && image.Revision <= before.Revision {
-		return fmt.Errorf("build %s: %s", plain(shortImage(image.Image)), plain(image.Failure))
+		return fmt.Errorf("build %s: %s", readable.Plain(shortImage(image.Image)), readable.Plain(image.Failure))
 	}
 	return err
 }

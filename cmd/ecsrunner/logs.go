@@ -15,6 +15,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/logs"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/process"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
@@ -201,7 +202,7 @@ func readFile(path string, from int64, final bool, line func(string) error) (n i
 func linesTo(w io.Writer, terminal bool) func(string) error {
 	return func(text string) error {
 		if terminal {
-			text = plain(text)
+			text = readable.Plain(text)
 		}
 		_, err := fmt.Fprintln(w, text)
 		return err

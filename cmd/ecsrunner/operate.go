@@ -9,6 +9,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 )
 
 func newPause() *cobra.Command {
@@ -36,7 +37,7 @@ reason.`,
 			if result.Already {
 				verb = "was paused already, since " + day(result.PausedAt)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "fleet %s %s (%s); %s; `ecsrunner resume` launches again\n", result.FleetName, verb, plain(result.Reason), waiting(result.Waiting))
+			fmt.Fprintf(cmd.OutOrStdout(), "fleet %s %s (%s); %s; `ecsrunner resume` launches again\n", result.FleetName, verb, readable.Plain(result.Reason), waiting(result.Waiting))
 			return nil
 		},
 	}
@@ -93,7 +94,7 @@ resume takes the pause back. The exit status is 1 if something is left.`,
   ecsrunner drain --stack ecsrunner-fleet --now && npx cdk destroy`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			tell := func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), plain(line)) }
+			tell := func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), readable.Plain(line)) }
 			result, err := operated(cmd, &src, func(o operate.Operator) (operate.DrainResult, error) {
 				o.Progress = tell
 				return o.Drain(cmd.Context(), now)
@@ -163,7 +164,7 @@ func printDrain(w io.Writer, r operate.DrainResult) error {
 	if r.Already {
 		fmt.Fprintf(w, "fleet %s was drained already\n", r.FleetName)
 	}
-	t := newTable(w, "TAKEN AWAY", "")
+	t := readable.NewTable(w, "TAKEN AWAY", "")
 	for _, row := range []struct {
 		what string
 		n    int
@@ -171,17 +172,17 @@ func printDrain(w io.Writer, r operate.DrainResult) error {
 		{"runners without a job", r.RunnersEnded}, {"runners and their jobs", r.JobsStopped}, {"image builds", r.Builds}, {"executions", r.Executions},
 		{"further tasks", r.Tasks}, {"registrations on GitHub", r.Registrations}, {"task definitions", r.Deleted},
 	} {
-		t.row(row.what, row.n)
+		t.Row(row.what, row.n)
 	}
-	if err := t.flush(); err != nil {
+	if err := t.Flush(); err != nil {
 		return err
 	}
 	fmt.Fprintf(w, "%s in the queue\n", waiting(r.Waiting))
 	for _, hook := range r.Hooks {
-		fmt.Fprintf(w, "the webhook of %s is yours to remove: %s\n", plain(hook.Repository), plain(hook.Command))
+		fmt.Fprintf(w, "the webhook of %s is yours to remove: %s\n", readable.Plain(hook.Repository), readable.Plain(hook.Command))
 	}
 	for _, problem := range r.Problems {
-		fmt.Fprintf(w, "left: %s: %s\n", plain(problem.What), plain(problem.Reason))
+		fmt.Fprintf(w, "left: %s: %s\n", readable.Plain(problem.What), readable.Plain(problem.Reason))
 	}
 	return nil
 }

@@ -2,13 +2,10 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/mattn/go-isatty"
 	"golang.org/x/sys/unix"
@@ -22,46 +19,6 @@ func printJSON(w io.Writer, v any) error {
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
-}
-
-// table writes rows under a header, in columns.
-type table struct{ w *tabwriter.Writer }
-
-func newTable(w io.Writer, columns ...string) table {
-	t := table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
-	t.row(toAny(columns)...)
-	return t
-}
-
-func (t table) row(cells ...any) {
-	texts := make([]string, len(cells))
-	for i, cell := range cells {
-		if texts[i] = plain(fmt.Sprint(cell)); texts[i] == "" {
-			texts[i] = "-"
-		}
-	}
-	fmt.Fprintln(t.w, strings.TrimRight(strings.Join(texts, "\t"), " "))
-}
-
-func (t table) flush() error { return t.w.Flush() }
-
-func toAny(texts []string) []any {
-	cells := make([]any, len(texts))
-	for i, text := range texts {
-		cells[i] = text
-	}
-	return cells
-}
-
-// plain takes out of a stranger's text what does not print, so that it can
-// neither break a table nor speak to a terminal nor turn its line around.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, s)
 }
 
 // widest is the most letters of a stranger's text in a column, so that a table
@@ -125,41 +82,9 @@ func (p paint) status(s fleet.RunStatus, conclusion string) string {
 	return "\x1b[" + code + "m" + string(s) + "\x1b[0m"
 }
 
-// byGitHub shows what GitHub has timed, which it does in whole seconds.
-func byGitHub(ms *int64) string {
-	if ms != nil && *ms < 1000 {
-		return "<1s"
-	}
-	return took(ms)
-}
-
-// took shows milliseconds for people.
-func took(ms *int64) string {
-	if ms == nil {
-		return ""
-	}
-	d := time.Duration(*ms) * time.Millisecond
-	switch {
-	case d < time.Second:
-		return fmt.Sprintf("%dms", *ms)
-	case d < 10*time.Second:
-		return fmt.Sprintf("%.1fs", d.Seconds())
-	case d < time.Hour:
-		return d.Round(time.Second).String()
-	}
-	return d.Round(time.Minute).String()
-}
-
 func day(at time.Time) string {
 	if at.IsZero() {
 		return ""
 	}
 	return at.Local().Format("2006-01-02 15:04:05")
-}
-
-func clock(at time.Time) string {
-	if at.IsZero() {
-		return ""
-	}
-	return at.Local().Format("15:04:05.000")
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
@@ -19,20 +20,20 @@ func TestPlain(t *testing.T) {
 		"bytes that are no text":        {"a\xffb", "a�b"},
 		"what has no width is no trick": {"a\u200bb", "a b"},
 	} {
-		if got := plain(c.in); got != c.want {
-			t.Errorf("%s: plain(%q) = %q, want %q", name, c.in, got, c.want)
+		if got := readable.Plain(c.in); got != c.want {
+			t.Errorf("%s: readable.Plain(%q) = %q, want %q", name, c.in, got, c.want)
 		}
 	}
 }
 
 func TestTook(t *testing.T) {
-	if got := took(nil); got != "" {
-		t.Errorf("took(nil) = %q, want nothing", got)
+	if got := readable.Took(nil); got != "" {
+		t.Errorf("readable.Took(nil) = %q, want nothing", got)
 	}
 	for ms, want := range map[int64]string{
 		0: "0ms", 999: "999ms", 1000: "1.0s", 9940: "9.9s", 10_000: "10s", 61_400: "1m1s", 3_600_000: "1h0m0s", 90 * 60_000: "1h30m0s",
 	} {
-		if got := took(&ms); got != want {
+		if got := readable.Took(&ms); got != want {
 			t.Errorf("took(%d ms) = %q, want %q", ms, got, want)
 		}
 	}
@@ -105,7 +106,7 @@ func TestColoursOnlyWhereAskedFor(t *testing.T) {
 }
 
 func TestClockOfNoTimeIsEmpty(t *testing.T) {
-	if got := clock(time.Time{}) + day(time.Time{}); got != "" {
+	if got := readable.Clock(time.Time{}, time.Local) + day(time.Time{}); got != "" {
 		t.Errorf("got %q", got)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
@@ -70,7 +71,7 @@ func (p *progress) show(runs []fleet.Run) {
 }
 
 func (p *progress) line(run seen) string {
-	text := fmt.Sprintf("%6.1fs  %-16s %-*s %s", run.at.Seconds(), run.RunID, widest, clip(plain(run.Job.Name)), p.paint.status(run.Status, run.Conclusion))
+	text := fmt.Sprintf("%6.1fs  %-16s %-*s %s", run.at.Seconds(), run.RunID, widest, clip(readable.Plain(run.Job.Name)), p.paint.status(run.Status, run.Conclusion))
 	if run.Status == fleet.RunCompleted {
 		text += " " + run.Conclusion
 	}
@@ -78,7 +79,7 @@ func (p *progress) line(run seen) string {
 		text += "  on " + id
 	}
 	if run.Reason != "" {
-		text += "  (" + plain(run.Reason) + ")"
+		text += "  (" + readable.Plain(run.Reason) + ")"
 	}
 	return text
 }

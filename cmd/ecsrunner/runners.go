@@ -11,6 +11,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
@@ -45,11 +46,11 @@ any idle runner with its labels.`,
 					cmd.PrintErrln("no runners yet: one is launched for each job that is admitted")
 					return nil
 				}
-				t := newTable(cmd.OutOrStdout(), "RUNNER", "STATUS", "PHASE", "CLASS", "IMAGE", "JOB", "TASK", "LAUNCHED", "REASON")
+				t := readable.NewTable(cmd.OutOrStdout(), "RUNNER", "STATUS", "PHASE", "CLASS", "IMAGE", "JOB", "TASK", "LAUNCHED", "REASON")
 				for _, r := range runners {
-					t.row(r.RunnerID, r.Status, r.Phase, r.ClassName, clip(shortImage(r.Image)), jobOf(r), r.TaskStatus, day(r.Times[fleet.StageLaunched]), r.Reason)
+					t.Row(r.RunnerID, r.Status, r.Phase, r.ClassName, clip(shortImage(r.Image)), jobOf(r), r.TaskStatus, day(r.Times[fleet.StageLaunched]), r.Reason)
 				}
-				return t.flush()
+				return t.Flush()
 			})
 		},
 	}
@@ -91,7 +92,7 @@ func printRunner(w io.Writer, r report.Runner) error {
 	if r.Failure != "" {
 		failure += ": " + r.Failure
 	}
-	printFields(w, [][2]string{
+	readable.Fields(w, [][2]string{
 		{"runner", r.RunnerID}, {"run", r.RunID}, {"expected for", r.For}, {"took job", jobOf(r)},
 		{"status", string(r.Status)}, {"phase", string(r.Phase)}, {"reason", r.Reason}, {"failure", failure},
 		{"repository", r.Repository}, {"labels", strings.Join(r.Labels, ", ")}, {"class", r.ClassName}, {"image", r.Image},
@@ -102,7 +103,7 @@ func printRunner(w io.Writer, r report.Runner) error {
 		fleet.StageRegistered, fleet.StageJobStarted, fleet.StageClosing, fleet.StageTaskStopped, fleet.StageClosed,
 	} {
 		if at, ok := r.Times[stage]; ok {
-			fmt.Fprintf(w, fieldFormat, stage, at.Local().Format("2006-01-02 15:04:05.000"))
+			fmt.Fprintf(w, readable.FieldFormat, stage, at.Local().Format("2006-01-02 15:04:05.000"))
 		}
 	}
 	return nil

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
@@ -87,19 +89,19 @@ func printRuns(w io.Writer, runs []report.Run) error {
 	if reasons {
 		columns = append(columns, "REASON")
 	}
-	t := newTable(w, columns...)
+	t := readable.NewTable(w, columns...)
 	for _, r := range runs {
 		s := r.Stages
 		cells := []any{
 			r.RunID, clip(r.JobName), r.Status, r.Conclusion, r.ClassName, clip(shortImage(r.Image)), r.RunnerID,
-			took(s.Admit), took(s.Image), took(s.Start), took(s.Claim), byGitHub(s.Queue), byGitHub(s.Job), took(s.Total),
+			readable.Took(s.Admit), readable.Took(s.Image), readable.Took(s.Start), readable.Took(s.Claim), readable.ByGitHub(s.Queue), readable.ByGitHub(s.Job), readable.Took(s.Total),
 		}
 		if reasons {
 			cells = append(cells, r.Reason)
 		}
-		t.row(cells...)
+		t.Row(cells...)
 	}
-	return t.flush()
+	return t.Flush()
 }
 
 func newRunsShow() *cobra.Command {
@@ -122,7 +124,7 @@ a link to the AWS console for each execution.`,
 					tellOfMissing(cmd, f.cloud, details)
 				}
 				return details, err
-			}, printRunDetails)
+			}, func(w io.Writer, d report.RunDetails) error { return readable.RunDetails(w, d, time.Local) })
 		},
 	}
 	src.flags(cmd)

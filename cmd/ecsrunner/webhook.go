@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/config"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim"
 )
 
@@ -95,7 +96,7 @@ func sendWebhook(cmd *cobra.Command, url string, body []byte, header map[string]
 	if err != nil {
 		return fmt.Errorf("read the answer to delivery %s: %w", header["X-GitHub-Delivery"], err)
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", resp.Status, strings.TrimSpace(plain(string(answer))))
+	fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", resp.Status, strings.TrimSpace(readable.Plain(string(answer))))
 	if resp.StatusCode/100 != 2 {
 		return fmt.Errorf("delivery %s was not accepted: %s", header["X-GitHub-Delivery"], nextStep(resp.StatusCode))
 	}

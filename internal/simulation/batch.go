@@ -29,7 +29,7 @@ func Histories(first uint64, n, workers int, until time.Time, progress func(b *B
 				if i >= uint64(n) || !until.IsZero() && time.Now().After(until) {
 					return
 				}
-				r := Run(History(first+i), first+i, nil)
+				r := Run(History(first+i), first+i, Watch{})
 				mu.Lock()
 				b.add(first+i, r)
 				if progress != nil {

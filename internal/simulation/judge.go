@@ -207,7 +207,7 @@ func (j *judge) lost() {
 		case job.Status == "completed" && job.StartedAt.IsZero() && job.CompletedAt.Sub(job.QueuedAt) >= 24*time.Hour:
 			j.find(ruleLost, run.RunID, "job %d was given up by GitHub after a day in its queue; %s", job.ID, describe(run, known))
 		case job.Status == "queued" && job.Held == "" && !job.Stuck && !job.RunOver:
-			j.find(ruleLost, fleet.RunID(job.ID), "job %d is queued on GitHub since %s; %s", job.ID, job.QueuedAt.Sub(j.w.epoch()), describe(run, known))
+			j.find(ruleLost, fleet.RunID(job.ID), "job %d is queued on GitHub since %s; %s", job.ID, job.QueuedAt.Sub(j.w.epoch()).Round(time.Second), describe(run, known))
 		}
 	}
 }
@@ -229,7 +229,7 @@ func (j *judge) leftovers() {
 	for _, runner := range w.Table.AllRunners() {
 		if runner.Phase != fleet.Closed {
 			left[runner.RunnerID] = true
-			j.find(ruleLeft, runner.RunnerID, "runner %s is %s since %s%s", runner.RunnerID, runner.Phase, runner.At(fleet.StageLaunched).Sub(w.epoch()), j.busyWith(runner))
+			j.find(ruleLeft, runner.RunnerID, "runner %s is %s since %s%s", runner.RunnerID, runner.Phase, runner.At(fleet.StageLaunched).Sub(w.epoch()).Round(time.Second), j.busyWith(runner))
 		}
 		if runner.Phase == fleet.Closed && runner.TaskToken != "" {
 			j.find(ruleLeft, runner.RunnerID+" token", "runner %s is closed and has a token", runner.RunnerID)
@@ -239,13 +239,13 @@ func (j *judge) leftovers() {
 		if left[e.Name] {
 			continue
 		}
-		j.find(ruleLeft, "execution "+e.Name, "execution %s is in %s since %s", e.Name, e.State, e.StateEnteredAt.Sub(w.epoch()))
+		j.find(ruleLeft, "execution "+e.Name, "execution %s is in %s since %s", e.Name, e.State, e.StateEnteredAt.Sub(w.epoch()).Round(time.Second))
 	}
 	for _, task := range w.ECS.Running() {
 		if left[task.StartedBy] {
 			continue
 		}
-		j.find(ruleLeft, "task "+task.StartedBy, "a task of %s is %s since %s", task.StartedBy, task.Status, task.CreatedAt.Sub(w.epoch()))
+		j.find(ruleLeft, "task "+task.StartedBy, "a task of %s is %s since %s", task.StartedBy, task.Status, task.CreatedAt.Sub(w.epoch()).Round(time.Second))
 	}
 	for _, reg := range w.GitHub.Registrations() {
 		if _, _, ours := fleet.ParseRunnerID(w.policy.FleetName, reg.Name); ours && !reg.Foreign {
@@ -254,7 +254,7 @@ func (j *judge) leftovers() {
 	}
 	locks := w.Table.LocksNow()
 	for _, tag := range slices.Sorted(maps.Keys(locks)) {
-		j.find(ruleLeft, "lock "+tag, "the build of image %s is locked, with a lease until %s", tag, locks[tag].Sub(w.epoch()))
+		j.find(ruleLeft, "lock "+tag, "the build of image %s is locked, with a lease until %s", tag, locks[tag].Sub(w.epoch()).Round(time.Second))
 	}
 	for _, run := range w.Table.AllRuns() {
 		if !run.Status.Terminal() && j.over(run) {

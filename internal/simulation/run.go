@@ -3,6 +3,7 @@ package simulation
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"maps"
 	"runtime/debug"
 	"slices"
@@ -15,10 +16,17 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/simgithub"
 )
 
-// Run plays a scenario from a seed to its end and judges it. trace, if not nil, gets a
-// line for everything that happens.
-func Run(s Scenario, seed uint64, trace func(at time.Time, line string)) Result {
-	w := newWorld(s, seed, trace)
+// Watch is who watches a history; nobody if it is the zero value.
+type Watch struct {
+	// Trace gets a line for everything that happens.
+	Trace func(at time.Time, line string)
+	// Story gets what became of every run in the end, as `ecsrunner runs show` has it.
+	Story io.Writer
+}
+
+// Run plays a scenario from a seed to its end and judges it.
+func Run(s Scenario, seed uint64, watch Watch) Result {
+	w := newWorld(s, seed, watch.Trace)
 	defer w.k.Close()
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -40,7 +48,13 @@ func Run(s Scenario, seed uint64, trace func(at time.Time, line string)) Result 
 		}
 	}
 	w.judge.final()
-	return w.result()
+	result := w.result()
+	if watch.Story != nil {
+		if err := w.tell(watch.Story); err != nil {
+			panic(err)
+		}
+	}
+	return result
 }
 
 // restful is how many minutes in a row nothing must be under way.

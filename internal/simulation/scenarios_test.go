@@ -10,7 +10,7 @@ func TestScenarios(t *testing.T) {
 	for _, s := range all {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
-			if err := s.Judge(Run(s, 1, nil)); err != nil {
+			if err := s.Judge(Run(s, 1, Watch{})); err != nil {
 				t.Error(err)
 			}
 		})

@@ -14,7 +14,7 @@ func Shrink(s Scenario, seed uint64, rule string, most int) Scenario {
 		if most--; most < 0 || try.check() != nil {
 			return false
 		}
-		return slices.ContainsFunc(Run(try, seed, nil).Violations, func(v Violation) bool { return v.Rule == rule && Known(v) == "" })
+		return slices.ContainsFunc(Run(try, seed, Watch{}).Violations, func(v Violation) bool { return v.Rule == rule && Known(v) == "" })
 	}
 	for smaller := true; smaller && most > 0; {
 		smaller = false

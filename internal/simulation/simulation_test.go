@@ -9,7 +9,7 @@ func BenchmarkHistories(b *testing.B) {
 	jobs, seed := 0, uint64(0)
 	for b.Loop() {
 		seed++
-		jobs += Run(History(seed), seed, nil).Jobs
+		jobs += Run(History(seed), seed, Watch{}).Jobs
 	}
 	b.ReportMetric(float64(jobs)/float64(b.N), "jobs/op")
 }

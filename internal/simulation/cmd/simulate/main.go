@@ -5,6 +5,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"flag"
 	"fmt"
@@ -93,13 +94,16 @@ func run(args []string, stdout, stderr io.Writer) int {
 
 // one plays one history.
 func one(w io.Writer, s simulation.Scenario, o options) int {
+	o.seed = max(o.seed, 1)
 	fmt.Fprintf(w, "%s\n", s.Write())
-	r := simulation.Run(s, o.seed, tracer(w, o.trace))
+	var story bytes.Buffer
+	r := simulation.Run(s, o.seed, simulation.Watch{Trace: tracer(w, o.trace), Story: &story})
 	fmt.Fprintf(w, "%d of %d jobs ran; %d tasks, %d builds, %d requests to GitHub, in %s\n", r.Ran, r.Jobs, r.Tasks, r.Builds, r.Requests, r.Lasted)
 	counts(w, "faults", r.Faults)
 	counts(w, "repairs", r.Repairs)
 	counts(w, "red executions", r.Red)
 	counts(w, "requests to GitHub", r.Calls)
+	fmt.Fprintln(w, story.String())
 	bad := 0
 	for _, v := range r.Violations {
 		if known := simulation.Known(v); known != "" {
@@ -129,7 +133,7 @@ func scenarios(w io.Writer) int {
 	}
 	bad := 0
 	for _, s := range all {
-		r := simulation.Run(s, 1, nil)
+		r := simulation.Run(s, 1, simulation.Watch{})
 		verdict, problem := "holds", s.Judge(r)
 		switch {
 		case problem != nil:
@@ -195,7 +199,8 @@ func report(w io.Writer, b *simulation.Batch, o options) {
 		seed := rules[rule]
 		s := simulation.Shrink(simulation.History(seed), seed, rule, o.shrink)
 		fmt.Fprintf(w, "\nthe shortest history found that breaks %q, from seed %d; keep it in a file and play it with\n`go run ./internal/simulation/cmd/simulate -scenario FILE -seed %d -trace`:\n\n%s", rule, seed, seed, s.Write())
-		for _, v := range simulation.Run(s, seed, nil).Violations {
+		fmt.Fprintln(w)
+		for _, v := range simulation.Run(s, seed, simulation.Watch{Story: w}).Violations {
 			fmt.Fprintf(w, "VIOLATION %s\n", v)
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package readable
 
 import (
 	"bytes"
@@ -84,10 +84,10 @@ func TestVisits(t *testing.T) {
 
 func TestTraceOfAFailure(t *testing.T) {
 	var out bytes.Buffer
-	err := printTrace(&out, report.Execution{
+	err := trace(&out, report.Execution{
 		Execution: engine.Execution{Name: "fleet-1-1", Status: engine.Failed, Error: "Image.BuildFailed", Cause: "the build\x1b[31m failed"},
 		Events:    secondsApart(engine.Event{Type: "FailStateEntered", State: "Failed"}),
-	})
+	}, time.UTC)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package main
+package readable
 
 import (
 	"encoding/json"
@@ -11,34 +11,35 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
-// printRunDetails shows a run and the trace of each of its executions.
-func printRunDetails(w io.Writer, d report.RunDetails) error {
+// RunDetails shows a run and the trace of each of its executions, with times in a zone.
+func RunDetails(w io.Writer, d report.RunDetails, zone *time.Location) error {
 	r := d.Run
 	fields := [][2]string{
 		{"run", r.RunID}, {"repository", r.Repository}, {"job", r.JobName}, {"workflow", r.WorkflowName}, {"url", r.HTMLURL},
 		{"labels", strings.Join(r.Labels, ", ")}, {"status", string(r.Status)}, {"conclusion", r.Conclusion},
 		{"reason", r.Reason}, {"rule", r.Rule}, {"class", r.ClassName}, {"image", r.Image}, {"runner", r.RunnerID},
 	}
-	printFields(w, fields)
+	Fields(w, fields)
 	s := r.Stages
-	printFields(w, [][2]string{{"stages", fmt.Sprintf("admit %s, image %s, start %s, claim %s, queue %s, job %s, total %s",
-		orDash(took(s.Admit)), orDash(took(s.Image)), orDash(took(s.Start)), orDash(took(s.Claim)), orDash(byGitHub(s.Queue)), orDash(byGitHub(s.Job)), orDash(took(s.Total)))}})
+	Fields(w, [][2]string{{"stages", fmt.Sprintf("admit %s, image %s, start %s, claim %s, queue %s, job %s, total %s",
+		orDash(Took(s.Admit)), orDash(Took(s.Image)), orDash(Took(s.Start)), orDash(Took(s.Claim)), orDash(ByGitHub(s.Queue)), orDash(ByGitHub(s.Job)), orDash(Took(s.Total)))}})
 	for _, e := range d.Executions {
 		fmt.Fprintln(w)
-		if err := printTrace(w, e); err != nil {
+		if err := trace(w, e, zone); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// fieldFormat is a name and its value; the longest name is that of a stage.
-const fieldFormat = "%-15s  %s\n"
+// FieldFormat is a name and its value; the longest name is that of a stage.
+const FieldFormat = "%-15s  %s\n"
 
-func printFields(w io.Writer, fields [][2]string) {
+// Fields shows the fields that have a value.
+func Fields(w io.Writer, fields [][2]string) {
 	for _, f := range fields {
 		if f[1] != "" {
-			fmt.Fprintf(w, fieldFormat, f[0], plain(f[1]))
+			fmt.Fprintf(w, FieldFormat, f[0], Plain(f[1]))
 		}
 	}
 }
@@ -50,25 +51,25 @@ func orDash(s string) string {
 	return s
 }
 
-// printTrace shows an execution as one line per state that it went through.
-func printTrace(w io.Writer, e report.Execution) error {
+// trace shows an execution as one line per state that it went through.
+func trace(w io.Writer, e report.Execution, zone *time.Location) error {
 	fmt.Fprintf(w, "execution %s: %s", e.Name, e.Status)
 	if e.Error != "" {
-		fmt.Fprintf(w, " with %s: %s", e.Error, plain(sentence(e.Cause)))
+		fmt.Fprintf(w, " with %s: %s", e.Error, Plain(sentence(e.Cause)))
 	}
 	fmt.Fprintln(w)
 	if e.ConsoleURL != "" {
 		fmt.Fprintln(w, "  "+e.ConsoleURL)
 	}
-	t := newTable(w, "  AT", "STATE", "TOOK", "WHAT")
+	t := NewTable(w, "  AT", "STATE", "TOOK", "WHAT")
 	for _, v := range visits(e) {
 		took := ""
 		if !v.left.IsZero() {
 			took = v.left.Sub(v.entered).Round(time.Millisecond).String()
 		}
-		t.row("  "+clock(v.entered), v.state, took, strings.Join(v.notes, "; "))
+		t.Row("  "+Clock(v.entered, zone), v.state, took, strings.Join(v.notes, "; "))
 	}
-	return t.flush()
+	return t.Flush()
 }
 
 // visit is one stay in one state.

@@ -183,3 +183,52 @@ func TestWhatIsDecidedByIsReadConsistently(t *testing.T) {
 		})
 	}
 }
+
+// The list of open runners is counted, so a runner enters and leaves it in the very
+// transaction that opens or closes it.
+func TestAnOpenRunnerHasAnEntry(t *testing.T) {
+	for name, c := range map[string]struct {
+		phase   fleet.Phase
+		version int64
+		want    string
+	}{
+		"opened":           {fleet.Open, 0, "Put"},
+		"changed":          {fleet.Open, 1, ""},
+		"being ended":      {fleet.Closing, 1, ""},
+		"closed":           {fleet.Closed, 1, "Delete"},
+		"closed when made": {fleet.Closed, 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := &listening{}
+			must(t, server.store().Write(t.Context(), fleet.Changes{Runners: []fleet.Runner{{RunnerID: "f-7-1", Phase: c.phase, Version: c.version}}}))
+			if len(server.requests) != 1 {
+				t.Fatalf("%d requests", len(server.requests))
+			}
+			const entry = `{"pk":{"S":"open_runners"},"sk":{"S":"f-7-1"}}`
+			body := server.requests[0].body
+			put, deleted := strings.Contains(body, `"Item":`+entry), strings.Contains(body, `"Delete":{"Key":`+entry)
+			if put != (c.want == "Put") || deleted != (c.want == "Delete") {
+				t.Errorf("the entry is put: %t, deleted: %t, in %s", put, deleted, body)
+			}
+		})
+	}
+}
+
+// The owner of a build may have lost its lock to another, which must not notice.
+func TestALockIsItsOwners(t *testing.T) {
+	for name, act := range map[string]func(context.Context, *dynamo.Store) error{
+		"RenewBuild": func(ctx context.Context, s *dynamo.Store) error { return s.RenewBuild(ctx, "tag", "f-1-1@1", start) },
+		"EndBuild":   func(ctx context.Context, s *dynamo.Store) error { return s.EndBuild(ctx, "tag", "f-1-1@1") },
+	} {
+		server := &listening{}
+		must(t, act(t.Context(), server.store()))
+		var request struct {
+			ConditionExpression       string
+			ExpressionAttributeValues map[string]map[string]string
+		}
+		must(t, json.Unmarshal([]byte(server.requests[0].body), &request))
+		if request.ConditionExpression != "build_owner = :owner" || request.ExpressionAttributeValues[":owner"]["S"] != "f-1-1@1" {
+			t.Errorf("%s acts on the condition %q with %v", name, request.ConditionExpression, request.ExpressionAttributeValues)
+		}
+	}
+}

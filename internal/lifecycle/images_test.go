@@ -44,3 +44,28 @@ func TestARunnerJoinsWhileTheBuildsEndIsRecorded(t *testing.T) {
 		})
 	}
 }
+
+// What runners are told is recorded before. If the process dies in between, the next job
+// finds the image and does not have it built once more.
+func TestABuildsEndIsRecordedBeforeItIsTold(t *testing.T) {
+	w := lifecycletest.New(t)
+	id := w.Launch(w.Job(1))
+	if _, err := w.Fleet().StoreToken(t.Context(), id, w.Executions.Token(id), fleet.WaitForImage, fleet.RunnerImageCreating); err != nil {
+		t.Fatal(err)
+	}
+	owner, err := w.Images.JoinBuild(t.Context(), "tag", id, w.Now(), 15*time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := false
+	w.After("Executions.Succeed", func() {
+		told = true
+		if record, _, err := w.Images.Image(t.Context(), "tag"); err != nil || record.Digest != "sha256:1" {
+			t.Errorf("when the runner is told, the record is %+v, %v", record, err)
+		}
+	})
+	build := fleet.Build{Tag: "tag", Owner: owner, Status: fleet.BuildSucceeded, Digest: "sha256:1"}
+	if err := w.Fleet().BuildEvent(t.Context(), w.Images, build); err != nil || !told {
+		t.Errorf("%v; the runner was told: %t", err, told)
+	}
+}

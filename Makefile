@@ -37,6 +37,10 @@ bench: ## Run the benchmarks
 fuzz: ## Run each fuzz target for FUZZTIME (default 100000x; 60s works too)
 	@scripts/fuzz $(FUZZTIME)
 
+.PHONY: mutate
+mutate: ## Make wrong changes in a copy of the tree, and say what catches each (minutes: a scheduled workflow runs it, not CI)
+	@GO="$(GO)" scripts/mutate
+
 .PHONY: build
 build: ## Build the programs and the Lambda functions into build/
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/ecsrunner

@@ -133,6 +133,7 @@ func TestNothingImportsUpward(t *testing.T) {
 		"internal/config":    {"internal/fleet"},
 		"runner":             {"internal/fleet", "runner"},
 		"internal/sim":       {"internal/sim"},
+		"internal/mutation":  {"internal/mutation"},
 		"internal/aws":       {"internal/fleet", "internal/engine", "internal/report", "internal/aws"},
 
 		"internal/simulation/kernel":    {},

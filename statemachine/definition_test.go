@@ -28,10 +28,12 @@ type state struct {
 	HeartbeatSecondsPath          string
 	ResultPath                    string
 	Retry                         []struct{ ErrorEquals []string }
-	Catch                         []struct {
-		ErrorEquals      []string
-		Next, ResultPath string
-	}
+	Catch                         []catcher
+}
+
+type catcher struct {
+	ErrorEquals      []string
+	Next, ResultPath string
 }
 
 func load(t *testing.T) definition {
@@ -136,6 +138,23 @@ func TestFailuresAreRecorded(t *testing.T) {
 		if !slices.Equal(last.ErrorEquals, []string{"States.ALL"}) || last.Next != "RecordFailure" || last.ResultPath != "$.error" {
 			t.Errorf("state %s: its last Catch is %v to %s at %s, want States.ALL to RecordFailure at $.error", name, last.ErrorEquals, last.Next, last.ResultPath)
 		}
+	}
+}
+
+// A wait that looks again after silence needs something to notice silence by.
+func TestSilenceIsNoticed(t *testing.T) {
+	noticed := 0
+	for name, s := range load(t).tasks() {
+		looks := slices.ContainsFunc(s.Catch, func(c catcher) bool { return slices.Contains(c.ErrorEquals, "States.HeartbeatTimeout") })
+		if looks != (s.HeartbeatSecondsPath != "") {
+			t.Errorf("state %s catches silence: %t, and has HeartbeatSecondsPath %q", name, looks, s.HeartbeatSecondsPath)
+		}
+		if looks {
+			noticed++
+		}
+	}
+	if noticed == 0 {
+		t.Error("no state notices silence: this test holds for nothing")
 	}
 }
 

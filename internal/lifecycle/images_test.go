@@ -1,0 +1,71 @@
+package lifecycle_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
+)
+
+// A runner that joins a build while its end is recorded may have looked at the record
+// before that. It is told with the others, or it waits for a lease.
+func TestARunnerJoinsWhileTheBuildsEndIsRecorded(t *testing.T) {
+	for status, want := range map[string]string{
+		fleet.BuildSucceeded: `succeeded {"outcome":"ready","tag":"tag","digest":"sha256:1"}`,
+		fleet.BuildFailed:    "failed Image.BuildFailed: typo",
+	} {
+		t.Run(status, func(t *testing.T) {
+			w := lifecycletest.New(t)
+			join := func(id string) (owner string) {
+				t.Helper()
+				if _, err := w.Fleet().StoreToken(t.Context(), id, w.Executions.Token(id), fleet.WaitForImage, fleet.RunnerImageCreating); err != nil {
+					t.Fatal(err)
+				}
+				owner, err := w.Images.JoinBuild(t.Context(), "tag", id, w.Now(), 15*time.Minute)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return owner
+			}
+			first, second := w.Launch(w.Job(1)), w.Launch(w.Job(2))
+			build := fleet.Build{Tag: "tag", Owner: join(first), Status: status, Digest: "sha256:1", Reason: "typo"}
+			w.After("Images.Image", func() { join(second) })
+			if err := w.Fleet().BuildEvent(t.Context(), w.Images, build); err != nil {
+				t.Fatal(err)
+			}
+			if told := w.Executions.Signals; !slices.Equal(told, []string{first + " " + want, second + " " + want}) {
+				t.Errorf("told %q, want that both runners are told %q", told, want)
+			}
+			if lock, err := w.Images.BuildLock(t.Context(), "tag"); err != nil || lock.Owner != "" {
+				t.Errorf("the lock is %+v, %v", lock, err)
+			}
+		})
+	}
+}
+
+// What runners are told is recorded before. If the process dies in between, the next job
+// finds the image and does not have it built once more.
+func TestABuildsEndIsRecordedBeforeItIsTold(t *testing.T) {
+	w := lifecycletest.New(t)
+	id := w.Launch(w.Job(1))
+	if _, err := w.Fleet().StoreToken(t.Context(), id, w.Executions.Token(id), fleet.WaitForImage, fleet.RunnerImageCreating); err != nil {
+		t.Fatal(err)
+	}
+	owner, err := w.Images.JoinBuild(t.Context(), "tag", id, w.Now(), 15*time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := false
+	w.After("Executions.Succeed", func() {
+		told = true
+		if record, _, err := w.Images.Image(t.Context(), "tag"); err != nil || record.Digest != "sha256:1" {
+			t.Errorf("when the runner is told, the record is %+v, %v", record, err)
+		}
+	})
+	build := fleet.Build{Tag: "tag", Owner: owner, Status: fleet.BuildSucceeded, Digest: "sha256:1"}
+	if err := w.Fleet().BuildEvent(t.Context(), w.Images, build); err != nil || !told {
+		t.Errorf("%v; the runner was told: %t", err, told)
+	}
+}

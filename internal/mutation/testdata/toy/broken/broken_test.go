@@ -1,0 +1,9 @@
+package broken
+
+import "testing"
+
+func TestAnswer(t *testing.T) {
+	if got := Answer(); got != 42 {
+		t.Errorf("%d is not the answer", got)
+	}
+}

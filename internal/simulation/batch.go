@@ -11,27 +11,40 @@ type Batch struct {
 	Histories, Jobs, Ran, Tasks, Builds, Requests, Turns int
 	Virtual                                              time.Duration
 	Faults, Repairs, Red, Known                          map[string]int
+	Reaps                                                Reaps
 	// New has the violations that are not known, by seed.
 	New map[uint64][]Violation
 }
 
-// Histories plays the histories of so many seeds, from the first on, until all are played or
-// the time is over. progress hears of each; it is called from one goroutine at a time.
-func Histories(first uint64, n, workers int, until time.Time, progress func(b *Batch)) *Batch {
+// Plan is which histories to play: those that Draw gives for the seeds from First on, until
+// there are N or Enough says so, or the time is over.
+type Plan struct {
+	Draw    func(seed uint64) Scenario
+	First   uint64
+	N       int
+	Workers int
+	Until   time.Time           // no end if it is zero
+	Enough  func(b *Batch) bool // nil is never
+}
+
+// Histories plays them. progress hears of each; it is called from one goroutine at a time.
+func Histories(p Plan, progress func(b *Batch)) *Batch {
 	b := &Batch{Faults: map[string]int{}, Repairs: map[string]int{}, Red: map[string]int{}, Known: map[string]int{}, New: map[uint64][]Violation{}}
 	var next atomic.Uint64
+	var enough atomic.Bool
 	var mu sync.Mutex
 	var all sync.WaitGroup
-	for range workers {
+	for range p.Workers {
 		all.Go(func() {
 			for {
 				i := next.Add(1) - 1
-				if i >= uint64(n) || !until.IsZero() && time.Now().After(until) {
+				if i >= uint64(p.N) || enough.Load() || !p.Until.IsZero() && time.Now().After(p.Until) {
 					return
 				}
-				r := Run(History(first+i), first+i, Watch{})
+				r := Run(p.Draw(p.First+i), p.First+i, Watch{})
 				mu.Lock()
-				b.add(first+i, r)
+				b.add(p.First+i, r)
+				enough.Store(p.Enough != nil && p.Enough(b))
 				if progress != nil {
 					progress(b)
 				}
@@ -52,6 +65,9 @@ func (b *Batch) add(seed uint64, r Result) {
 	b.Requests += r.Requests
 	b.Turns += r.Turns
 	b.Virtual += r.Lasted
+	b.Reaps.Decisions += r.Reaps.Decisions
+	b.Reaps.Unknown += r.Reaps.Unknown
+	b.Reaps.Refused += r.Reaps.Refused
 	addAll(b.Faults, r.Faults)
 	addAll(b.Repairs, r.Repairs)
 	addAll(b.Red, r.Red)

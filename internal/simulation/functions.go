@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -61,7 +62,7 @@ func (w *World) functions() functions {
 		panic(err)
 	}
 	token := &params.Secret{SecretsManager: w.vault, ID: tokenSecret, Now: w.k.Clock}
-	gh := github.ForFleet{Client: github.New(base, token.Value, &http.Client{Transport: w.GitHub})}
+	gh := github.ForFleet{Client: github.New(base, token.Value, &http.Client{Transport: watched{w}})}
 	executions := stepfn.Executions{SFN: states{w}, StateMachineARN: w.stateMachineARN()}
 	platform := ecsfleet.Platform{
 		ECS: w.ECS, Cluster: w.clusterARN(), FleetName: w.policy.FleetName,
@@ -136,7 +137,11 @@ func reported(err error) error {
 // invokeStep is the engine's Invoke.
 func (w *World) invokeStep(ctx context.Context, arn string, payload json.RawMessage) (out json.RawMessage, err error) {
 	name := arn[len(functionPrefix):]
-	failure := w.lambdas.await(folders[name], callOf(payload), func(env *environment) {
+	about := callOf(payload)
+	if name == "InspectRunner" {
+		w.inspects(about[strings.LastIndexByte(about, ' ')+1:])
+	}
+	failure := w.lambdas.await(folders[name], about, func(env *environment) {
 		out, err = env.steps[name](context.Background(), payload)
 	})
 	if failure != "" {

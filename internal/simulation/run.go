@@ -230,6 +230,7 @@ type Result struct {
 	Repairs    map[string]int
 	Red        map[string]int
 	Calls      map[string]int // requests to GitHub by operation
+	Reaps      Reaps
 	// Waits are the times from when each job that ran was queued last, or the last
 	// trouble was over, until a runner took it.
 	Waits []time.Duration
@@ -238,7 +239,7 @@ type Result struct {
 func (w *World) result() Result {
 	r := Result{
 		Violations: w.judge.violations, Turns: w.k.Turns, Lasted: w.k.Since(), Tasks: len(w.ECS.Tasks()), Builds: len(w.CodeBuild.Builds()),
-		Faults: w.k.Counts(), Repairs: w.repaired, Red: w.redEnds, Calls: map[string]int{},
+		Faults: w.k.Counts(), Repairs: w.repaired, Red: w.redEnds, Calls: map[string]int{}, Reaps: w.reaps,
 	}
 	for _, usage := range w.GitHub.Usage() {
 		for operation, n := range usage.Requests {

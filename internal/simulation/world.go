@@ -66,6 +66,7 @@ type World struct {
 	repaired  map[string]int
 	redEnds   map[string]int // executions that ended red, by error
 	claims    int
+	reaps     Reaps
 }
 
 // newWorld builds a world in which nothing has happened yet.

@@ -34,6 +34,7 @@ type options struct {
 	shrink    int
 	scenarios bool
 	faults    bool
+	reaps     int
 }
 
 func run(args []string, stdout, stderr io.Writer) int {
@@ -49,6 +50,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.BoolVar(&o.scenarios, "scenarios", false, "play all scenarios that come with the program")
 	flags.BoolVar(&o.trace, "trace", false, "with -seed or -scenario: print everything that happens")
 	flags.IntVar(&o.shrink, "shrink", 400, "play at most so many histories to shrink a violation")
+	flags.IntVar(&o.reaps, "reaps", 0, "play histories full of idle and busy runners until the fleet has made so many `decisions` about ending one")
 	flags.BoolVar(&o.faults, "faults", false, "list the kinds of faults and where they are published")
 	flags.Usage = func() {
 		fmt.Fprint(stderr, "simulate plays histories of a fleet in a simulated world and judges them.\n\n",
@@ -151,7 +153,12 @@ func many(stdout, stderr io.Writer, o options) int {
 	debug.SetGCPercent(400) // histories make much garbage and keep little
 	began := time.Now()
 	told := began
-	b := simulation.Histories(o.first, o.histories, o.workers, began.Add(o.lasts), func(b *simulation.Batch) {
+	plan := simulation.Plan{Draw: simulation.History, First: o.first, N: o.histories, Workers: o.workers, Until: began.Add(o.lasts)}
+	if o.reaps > 0 {
+		plan.Draw, plan.N = simulation.Reaping, 1<<31
+		plan.Enough = func(b *simulation.Batch) bool { return b.Reaps.Decisions >= o.reaps }
+	}
+	b := simulation.Histories(plan, func(b *simulation.Batch) {
 		if time.Since(told) > 10*time.Second {
 			told = time.Now()
 			fmt.Fprintf(stderr, "%d histories, %d with violations that are not known\n", b.Histories, len(b.New))
@@ -162,26 +169,27 @@ func many(stdout, stderr io.Writer, o options) int {
 	fmt.Fprintf(stdout, "%d jobs, %d ran; %d tasks, %d builds, %d requests to GitHub, %.0f days of virtual time\n", b.Jobs, b.Ran, b.Tasks, b.Builds, b.Requests, b.Virtual.Hours()/24)
 	counts(stdout, "faults that struck, by kind", b.Faults)
 	for _, kind := range simulation.Kinds {
-		if b.Faults[kind.Name] == 0 {
+		if b.Faults[kind.Name] == 0 && o.reaps == 0 {
 			fmt.Fprintf(stdout, "  %-28s %8d  NEVER STRUCK\n", kind.Name, 0)
 		}
 	}
 	counts(stdout, "repairs of the sweep, by cause", b.Repairs)
 	counts(stdout, "executions that ended red, by error", b.Red)
 	counts(stdout, "known failures", b.Known)
-	if b.Histories < o.histories {
-		fmt.Fprintf(stdout, "the time of %s was over after %d of %d histories\n", o.lasts, b.Histories, o.histories)
+	fmt.Fprintf(stdout, "%d decisions about ending a runner, %d of them about one whose job no record had; GitHub refused %d as busy\n", b.Reaps.Decisions, b.Reaps.Unknown, b.Reaps.Refused)
+	if o.reaps > b.Reaps.Decisions || o.reaps == 0 && b.Histories < o.histories {
+		fmt.Fprintf(stdout, "the time of %s was over before all was played\n", o.lasts)
 	}
 	if len(b.New) == 0 {
 		fmt.Fprintln(stdout, "no violation but the known failures")
 		return 0
 	}
-	report(stdout, b, o)
+	report(stdout, b, o, plan)
 	return 1
 }
 
 // report tells of the new violations: how many of each rule, and one of each shrunk.
-func report(w io.Writer, b *simulation.Batch, o options) {
+func report(w io.Writer, b *simulation.Batch, o options, plan simulation.Plan) {
 	rules := map[string]uint64{}
 	byRule := map[string]int{}
 	for _, seed := range slices.Sorted(maps.Keys(b.New)) {
@@ -197,7 +205,7 @@ func report(w io.Writer, b *simulation.Batch, o options) {
 	counts(w, "violations by rule", byRule)
 	for _, rule := range slices.Sorted(maps.Keys(rules)) {
 		seed := rules[rule]
-		s := simulation.Shrink(simulation.History(seed), seed, rule, o.shrink)
+		s := simulation.Shrink(plan.Draw(seed), seed, rule, o.shrink)
 		fmt.Fprintf(w, "\nthe shortest history found that breaks %q, from seed %d; keep it in a file and play it with\n`go run ./internal/simulation/cmd/simulate -scenario FILE -seed %d -trace`:\n\n%s", rule, seed, seed, s.Write())
 		fmt.Fprintln(w)
 		for _, v := range simulation.Run(s, seed, simulation.Watch{Story: w}).Violations {

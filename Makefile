@@ -37,6 +37,22 @@ bench: ## Run the benchmarks
 fuzz: ## Run each fuzz target for FUZZTIME (default 100000x; 60s works too)
 	@scripts/fuzz $(FUZZTIME)
 
+# How long `make simulate` may take, and how many histories it plays.
+SIMULATE  ?= -histories 20000 -time 10m
+
+.PHONY: simulate
+simulate: ## Play histories of a fleet in a simulated world and judge them (20,000 seeds, 10 minutes at most)
+	$(GO) run ./internal/simulation/cmd/simulate $(SIMULATE)
+
+.PHONY: simulate-short
+simulate-short: ## Every scenario, and 2,000 histories (CI runs this)
+	$(GO) run ./internal/simulation/cmd/simulate -scenarios
+	$(GO) run ./internal/simulation/cmd/simulate -histories 2000 -time 30m
+
+.PHONY: simulate-reaps
+simulate-reaps: ## A million decisions about ending a runner, with lies and lost webhooks (10 to 30 minutes: a scheduled workflow runs it)
+	$(GO) run ./internal/simulation/cmd/simulate -reaps 1000000 -time 60m
+
 .PHONY: mutate
 mutate: ## Make wrong changes in a copy of the tree, and say what catches each (minutes: a scheduled workflow runs it, not CI)
 	@GO="$(GO)" scripts/mutate

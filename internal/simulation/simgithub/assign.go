@@ -12,7 +12,7 @@ const (
 	// runLimit is how long a job may run on a runner that is not GitHub's.
 	// https://docs.github.com/actions/reference/limits: 5 days
 	runLimit = 5 * 24 * time.Hour
-	// retryLook is how often the queue is looked at while jobs are assigned to nobody.
+	// retryLook is how often the queue is looked at while GitHub assigns no jobs.
 	retryLook = 5 * time.Second
 )
 

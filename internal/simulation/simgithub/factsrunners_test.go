@@ -69,6 +69,7 @@ func TestFactsOfRunners(t *testing.T) {
 			w.pass(time.Minute)
 			same(t, "busy", w.Registrations()[0].Busy, true)
 			r.session.Finish("success")
+			w.pass(50 * time.Millisecond)
 			same(t, "not at once (actions/runner#2809)", len(w.Registrations()), 1)
 			w.pass(time.Minute)
 			same(t, "registrations", len(w.Registrations()), 0)

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -81,6 +82,8 @@ func TestFactsOfWebhooks(t *testing.T) {
 			w.pass(10 * time.Second)
 			same(t, "in the log", len(w.deliveries()), 1)
 			same(t, "status", w.deliveries()[0].Status, http.StatusGatewayTimeout)
+			path := fmt.Sprintf("/repos/octo/app/hooks/%d/deliveries", w.HookID(app))
+			contains(t, w.ask("GET", path).body, `"duration":10.00,`)
 			late(http.StatusOK)
 			same(t, "after a late answer", w.deliveries()[0].Status, http.StatusGatewayTimeout)
 		},

@@ -190,7 +190,7 @@ func TestFaults(t *testing.T) {
 			w.pass(minute)
 			same(t, "REST says later", w.rest(id).Status, "in_progress")
 		}},
-		"jobs are assigned to nobody": {kernel.Fault{Kind: simgithub.NoAssignment, From: duration(time.Second), Until: duration(time.Hour)}, "is assigned to runner a", func(t *testing.T, w *world) {
+		"GitHub assigns no jobs for an hour": {kernel.Fault{Kind: simgithub.NoAssignment, From: duration(time.Second), Until: duration(time.Hour)}, "is assigned to runner a", func(t *testing.T, w *world) {
 			w.pass(time.Second)
 			id := w.queue(simgithub.JobSpec{})
 			r := w.runner("a")

@@ -18,11 +18,7 @@ const (
 func (g *GitHub) payload(action string, j *job) []byte {
 	w := &writer{b: make([]byte, 0, 2048)}
 	w.open('{').text("action", action).key("workflow_job")
-	state := j.now()
-	if state.status == pending {
-		state.status = queued // the webhook has no pending
-	}
-	g.writeJob(w, j, state, true)
+	g.writeJob(w, j, j.now(), true)
 	w.key("repository")
 	g.writeRepository(w, j.repo())
 	w.key("sender").open('{').fields(j.repo().user(g.cfg.Full)).close('}')

@@ -55,7 +55,7 @@ func rough(w *world) {
 			}
 		}, nil)
 	}
-	for i := range 8 {
+	for i := range 16 {
 		w.k.Go(&kernel.Process{Name: fmt.Sprint("build ", i)}, func() {
 			w.k.Pause(w.k.Between("build", 0, time.Hour))
 			_, _ = w.builds.StartBuild(w.Context(), build(fmt.Sprint(i)))
@@ -95,7 +95,7 @@ func TestOneSeedIsOneHistory(t *testing.T) {
 // what it said agrees with the truth.
 func TestWhateverHappensEveryTaskEnds(t *testing.T) {
 	struck := map[string]bool{}
-	for seed := range uint64(12) {
+	for seed := range uint64(8) {
 		w := newWorldWith(t, seed, simaws.Config{ConcurrentBuilds: 2, VCPUQuota: 12, SpotVCPUQuota: 6}, roughPlan...)
 		rough(w)
 		for _, task := range w.ecs.Tasks() {

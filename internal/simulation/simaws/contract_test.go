@@ -254,7 +254,7 @@ func TestImagesAreBuiltHere(t *testing.T) {
 
 // The fleet hears every event that is sent here, and reads it as it was meant.
 func TestEveryEventIsHeard(t *testing.T) {
-	for seed := range uint64(20) {
+	for seed := range uint64(5) {
 		w := newWorldWith(t, seed, simaws.Config{ConcurrentBuilds: 2}, roughPlan...)
 		rough(w)
 		listener := events.Listener{ClusterARN: w.cfg.ClusterARN(), BuildProject: "ci-images", LastLines: w.builds.LastLines}

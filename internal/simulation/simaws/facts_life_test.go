@@ -153,6 +153,7 @@ func TestTasksThatFailToStart(t *testing.T) {
 	}{
 		"an image cannot be pulled":           {kernel.Fault{Kind: simaws.PullFails}, "CannotPullContainerError: pull image manifest has been retried 5 time(s)"},
 		"an image cannot be pulled, with why": {kernel.Fault{Kind: simaws.PullFails, With: "toomanyrequests"}, "CannotPullContainerError: toomanyrequests"},
+		"images of one registry cannot be":    {kernel.Fault{Kind: simaws.PullFails, Of: "123456789012.dkr.ecr."}, "CannotPullContainerError"},
 		"only some images cannot be pulled":   {kernel.Fault{Kind: simaws.PullFails, Of: "docker.io/"}, ""},
 		"a network interface times out":       {kernel.Fault{Kind: simaws.NetworkFails, With: "Timeout waiting for network interface provisioning to complete."}, "Timeout waiting for network interface provisioning"},
 		"both subnets are full":               {kernel.Fault{Kind: simaws.NoAddresses}, "InsufficientFreeAddressesInSubnet"},

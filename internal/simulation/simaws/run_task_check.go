@@ -44,8 +44,8 @@ func (e *ECS) provider(in *ecs.RunTaskInput) string {
 }
 
 var (
-	clientToken = regexp.MustCompile(`^[!-~]{0,64}$`)
-	startedBy   = regexp.MustCompile(`^[A-Za-z0-9/_-]{0,128}$`)
+	validToken     = regexp.MustCompile(`^[!-~]{0,64}$`)
+	validStartedBy = regexp.MustCompile(`^[A-Za-z0-9/_-]{0,128}$`)
 )
 
 // check refuses what ECS refuses, and fills in the request
@@ -55,9 +55,9 @@ func (e *ECS) check(r *request) (err error) {
 	switch {
 	case r.count > 10:
 		return invalid("Task count must be at most 10.")
-	case !clientToken.MatchString(deref(in.ClientToken)):
+	case !validToken.MatchString(deref(in.ClientToken)):
 		return invalid("clientToken can only have ASCII characters 33 to 126, and at most 64.")
-	case !startedBy.MatchString(deref(in.StartedBy)):
+	case !validStartedBy.MatchString(deref(in.StartedBy)):
 		return invalid("startedBy can only have letters, numbers, -, / and _, and at most 128.")
 	case len(in.Tags) > 50:
 		return invalid("A task can have 50 tags.")

@@ -40,8 +40,9 @@ type world struct {
 
 // event is what the tests look at in an event.
 type event struct {
-	At         time.Time `json:"-"`
-	DetailType string    `json:"detail-type"`
+	At         time.Time       `json:"-"`
+	DetailType string          `json:"detail-type"`
+	Raw        json.RawMessage `json:"detail"`
 	Detail     struct {
 		TaskARN       string `json:"taskArn"`
 		LastStatus    string `json:"lastStatus"`
@@ -99,17 +100,11 @@ func newWorldWith(t *testing.T, seed uint64, cfg simaws.Config, plan ...kernel.F
 
 func (w *world) hear(raw json.RawMessage) {
 	e := event{At: w.k.Now()}
-	var detail struct {
-		Detail json.RawMessage `json:"detail"`
-	}
 	err := json.Unmarshal(raw, &e)
-	if err == nil {
-		err = json.Unmarshal(raw, &detail)
-	}
 	if err == nil && e.DetailType == "ECS Task State Change" {
-		err = json.Unmarshal(detail.Detail, &e.Detail)
+		err = json.Unmarshal(e.Raw, &e.Detail)
 	} else if err == nil {
-		err = json.Unmarshal(detail.Detail, &e.Build)
+		err = json.Unmarshal(e.Raw, &e.Build)
 	}
 	if err != nil {
 		w.Errorf("event %s: %v", raw, err)

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 // cluster is what tasks need. The roles are made when the repository is there.
@@ -22,8 +23,12 @@ type cluster struct {
 // newCluster has no Container Insights: they are billed by the task, and a runner
 // lives for minutes. Its log and the fleet's own metrics say more.
 func newCluster(scope constructs.Construct, c Config, t things) cluster {
+	var providers []any
+	for _, provider := range fleet.CapacityProviders() {
+		providers = append(providers, string(provider))
+	}
 	made := awsecs.NewCfnCluster(scope, jsii.String("Cluster"), &awsecs.CfnClusterProps{
-		CapacityProviders: &[]any{"FARGATE", "FARGATE_SPOT"},
+		CapacityProviders: &providers,
 		ClusterSettings:   &[]*awsecs.CfnCluster_ClusterSettingsProperty{{Name: jsii.String("containerInsights"), Value: jsii.String("disabled")}},
 	})
 	logs := newLogGroup(scope, "RunnerLogs", logFolder+c.FleetName+"/runners", c)

@@ -225,9 +225,14 @@ func TestTheSweepRunsEachMinute(t *testing.T) {
 	}
 }
 
-func TestTheClusterHasBothCapacityProviders(t *testing.T) {
-	if diff := cmp.Diff([]any{"FARGATE", "FARGATE_SPOT"}, golden(t).only("AWS::ECS::Cluster").Properties["CapacityProviders"]); diff != "" {
-		t.Error(diff)
+func TestTheClusterHasTheCapacityProvidersOfEveryClass(t *testing.T) {
+	providers := golden(t).only("AWS::ECS::Cluster").Properties["CapacityProviders"].([]any)
+	for _, class := range []fleet.Class{{}, {Spot: true}} {
+		for _, provider := range class.Ladder() {
+			if !slices.Contains(providers, any(string(provider))) {
+				t.Errorf("the cluster has %v and not %s of %+v", providers, provider, class)
+			}
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/examples"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim"
@@ -292,7 +293,7 @@ func demoConfig(w *demoWorld, dir, token, secret string) (local.Config, error) {
 			Registries: fleet.DefaultRegistries, MaxRunners: 20, Limits: fleet.DefaultLimits(),
 		},
 		GitHubURL:      w.githubURL,
-		Token:          func(context.Context) (string, error) { return token, nil },
+		Credential:     github.PAT(func(context.Context) (string, error) { return token, nil }),
 		WebhookSecrets: func(context.Context) ([]string, error) { return []string{secret}, nil },
 		DataDir:        dir,
 		Listen:         "127.0.0.1:0",

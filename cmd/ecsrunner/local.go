@@ -152,7 +152,7 @@ func localConfig(cmd *cobra.Command, flags localFlags) (local.Config, error) {
 	cfg := local.Config{
 		Policy:         policy,
 		GitHubURL:      file.GitHubURL,
-		Token:          func(context.Context) (string, error) { return file.Token(os.Getenv, os.ReadFile) },
+		Credential:     github.PAT(func(context.Context) (string, error) { return file.Token(os.Getenv, os.ReadFile) }),
 		WebhookSecrets: func(context.Context) ([]string, error) { return file.WebhookSecrets(os.Getenv, os.ReadFile) },
 		DataDir:        dir,
 		Listen:         flags.listen,

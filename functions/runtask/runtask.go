@@ -83,7 +83,7 @@ func (s Step) launch(call fleet.Call, rung int) fleet.TaskLaunch {
 		CPU:              size.CPU,
 		Memory:           size.Memory,
 		EphemeralStorage: size.EphemeralStorage,
-		Spot:             size.Spot && rung == 0,
+		CapacityProvider: size.CapacityProvider(rung),
 		Env: map[string]string{
 			fleet.EnvRunnerID:   call.RunnerID,
 			fleet.EnvClaimURL:   s.ClaimURL + "/runners/" + call.RunnerID + "/claim",

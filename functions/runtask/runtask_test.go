@@ -2,6 +2,7 @@ package runtask_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -63,7 +64,7 @@ func TestStarts(t *testing.T) {
 	if err := json.Unmarshal([]byte(w.Tasks.Launches[0]), &launch); err != nil {
 		t.Fatal(err)
 	}
-	if launch.ClientToken != "fleet-7-1.0" || launch.RunnerID != id || launch.TaskDefinition != "definition" || !launch.Spot || launch.CPU != 1024 {
+	if launch.ClientToken != "fleet-7-1.0" || launch.RunnerID != id || launch.TaskDefinition != "definition" || launch.CapacityProvider != fleet.FargateSpot || launch.CPU != 1024 {
 		t.Errorf("launched %+v", launch)
 	}
 	if !fleet.CheckClaimToken([][]byte{[]byte("key")}, id, launch.Env["CLAIM_TOKEN"]) || launch.Env["CLAIM_URL"] != "https://fleet.example/runners/fleet-7-1/claim" || launch.Env["RUNNER_ID"] != id {
@@ -176,8 +177,9 @@ func TestNoCapacityAdvancesTheRung(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), &l); err != nil {
 			t.Fatal(err)
 		}
-		if want := id + "." + string(rune('0'+rung)); l.ClientToken != want || l.Spot != (rung == 0) {
-			t.Errorf("rung %d: token %s, Spot %t", rung, l.ClientToken, l.Spot)
+		token, provider := fmt.Sprintf("%s.%d", id, rung), []fleet.CapacityProvider{fleet.FargateSpot, fleet.Fargate, fleet.Fargate}[rung]
+		if l.ClientToken != token || l.CapacityProvider != provider {
+			t.Errorf("rung %d: token %s on %s, want %s on %s", rung, l.ClientToken, l.CapacityProvider, token, provider)
 		}
 	}
 }

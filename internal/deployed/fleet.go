@@ -138,5 +138,5 @@ func (f *Function) GitHub() github.ForFleet {
 		f.problems = append(f.problems, deployment.EnvGitHubURL+": "+err.Error())
 	}
 	token := f.secret(deployment.EnvGitHubPAT)
-	return github.ForFleet{Client: github.New(base, token.Value, &http.Client{Timeout: gitHubTimeout})}
+	return github.NewForFleet(base, github.PAT(token.Value), &http.Client{Timeout: gitHubTimeout})
 }

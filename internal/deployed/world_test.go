@@ -70,7 +70,7 @@ func newFleet(t *testing.T, c *cloud) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gh := github.ForFleet{Client: github.New(base, token.Value, &http.Client{Transport: c})}
+	gh := github.NewForFleet(base, github.PAT(token.Value), &http.Client{Transport: c})
 	platform := ecsfleet.Platform{
 		ECS: ecs.NewFromConfig(c.config()), Cluster: theCluster, FleetName: "ci",
 		Network:    ecsfleet.Network{Subnets: []string{"subnet-0a1b2c3d"}, SecurityGroups: []string{"sg-0a1b2c3d"}},

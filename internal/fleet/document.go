@@ -134,6 +134,6 @@ type TaskLaunch struct {
 	CPU              int               `json:"cpu"`
 	Memory           int               `json:"memory"`
 	EphemeralStorage int               `json:"ephemeral_storage,omitempty"`
-	Spot             bool              `json:"spot,omitempty"`
+	CapacityProvider CapacityProvider  `json:"capacity_provider"`
 	Env              map[string]string `json:"env"`
 }

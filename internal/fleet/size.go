@@ -1,6 +1,9 @@
 package fleet
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Arch is a CPU architecture as GitHub's labels spell it.
 type Arch string
@@ -17,6 +20,54 @@ type Class struct {
 	Arch             Arch `json:"arch"`                        // x64 if empty
 	Spot             bool `json:"spot,omitempty"`              // may run on Fargate Spot
 	EphemeralStorage int  `json:"ephemeral_storage,omitempty"` // GiB, 21 to 200; 0 is Fargate's own 20
+}
+
+// CapacityProvider is a capacity provider of the fleet's cluster, by its name in ECS.
+type CapacityProvider string
+
+const (
+	Fargate     CapacityProvider = "FARGATE"
+	FargateSpot CapacityProvider = "FARGATE_SPOT"
+)
+
+// capacityLadder has the capacity providers in the order of the tries. Another one
+// above the last moves the rungs below it: to a launch under way, whose client token
+// then comes with another provider, ECS answers with the task that the token started.
+var capacityLadder = []struct {
+	provider CapacityProvider
+	serves   func(Class) bool
+}{
+	{FargateSpot, func(c Class) bool { return c.Spot }},
+	{Fargate, func(Class) bool { return true }},
+}
+
+// CapacityProviders returns all of them, sorted by name.
+func CapacityProviders() []CapacityProvider {
+	var all []CapacityProvider
+	for _, rung := range capacityLadder {
+		all = append(all, rung.provider)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Ladder returns the capacity providers of the class in the order of the tries. It
+// is never empty.
+func (c Class) Ladder() []CapacityProvider {
+	var ladder []CapacityProvider
+	for _, rung := range capacityLadder {
+		if rung.serves(c) {
+			ladder = append(ladder, rung.provider)
+		}
+	}
+	return ladder
+}
+
+// CapacityProvider returns the rung of the class's ladder, counted from 0. Beyond the
+// last rung it stays the last one, which may have room later.
+func (c Class) CapacityProvider(rung int) CapacityProvider {
+	ladder := c.Ladder()
+	return ladder[min(rung, len(ladder)-1)]
 }
 
 type memoryRange struct{ min, max, step int }

@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,6 +72,32 @@ func TestFurtherPartsOfAClass(t *testing.T) {
 			err := tc.class.Check()
 			if (err == nil) != (tc.says == "") || err != nil && !strings.Contains(err.Error(), tc.says) {
 				t.Errorf("got %v, want %q", err, tc.says)
+			}
+		})
+	}
+}
+
+func TestTheLadderOfAClass(t *testing.T) {
+	for name, tc := range map[string]struct {
+		class  fleet.Class
+		ladder []fleet.CapacityProvider
+	}{
+		"on demand":             {fleet.Class{CPU: 1024, Memory: 2048}, []fleet.CapacityProvider{fleet.Fargate}},
+		"on demand, arm64":      {fleet.Class{CPU: 1024, Memory: 2048, Arch: fleet.ARM64}, []fleet.CapacityProvider{fleet.Fargate}},
+		"Spot before on demand": {fleet.Class{CPU: 1024, Memory: 2048, Spot: true}, []fleet.CapacityProvider{fleet.FargateSpot, fleet.Fargate}},
+		"Spot, arm64":           {fleet.Class{CPU: 1024, Memory: 2048, Spot: true, Arch: fleet.ARM64}, []fleet.CapacityProvider{fleet.FargateSpot, fleet.Fargate}},
+		"no class at all":       {fleet.Class{}, []fleet.CapacityProvider{fleet.Fargate}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			equal(t, tc.class.Ladder(), tc.ladder)
+			for rung, want := range tc.ladder {
+				equal(t, tc.class.CapacityProvider(rung), want)
+				if !slices.Contains(fleet.CapacityProviders(), want) {
+					t.Errorf("%s is none of the cluster's %v", want, fleet.CapacityProviders())
+				}
+			}
+			for beyond := range 3 {
+				equal(t, tc.class.CapacityProvider(len(tc.ladder)+beyond), tc.ladder[len(tc.ladder)-1])
 			}
 		})
 	}

@@ -48,7 +48,7 @@ func (s *stack) create(id string, r resource) identity {
 		return identity{name, map[string]string{"Value": s.text(r.Properties["Value"])}}
 	case "AWS::ECS::Cluster":
 		name := s.name(id, r, "ClusterName")
-		s.moto.json("ecs", "AmazonEC2ContainerServiceV20141113.CreateCluster", map[string]any{"clusterName": name, "capacityProviders": []string{"FARGATE", "FARGATE_SPOT"}})
+		s.moto.json("ecs", "AmazonEC2ContainerServiceV20141113.CreateCluster", map[string]any{"clusterName": name, "capacityProviders": r.Properties["CapacityProviders"]})
 		return identity{name, map[string]string{"Arn": arn("ecs", "cluster/"+name)}}
 	case "AWS::ECR::Repository":
 		name := strings.ToLower(s.name(id, r, "RepositoryName"))

@@ -154,7 +154,7 @@ func (w *world) operator() operate.Operator {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	hub := github.ForFleet{Client: github.New(base, func(context.Context) (string, error) { return w.token, nil }, &http.Client{})}
+	hub := github.NewForFleet(base, github.PAT(func(context.Context) (string, error) { return w.token, nil }), &http.Client{})
 	records := dynamo.New(dynamodb.NewFromConfig(cfg), env[deployment.EnvTable], dynamo.Options{Now: time.Now, NewID: rand.Text})
 	platform := ecsfleet.Platform{ECS: ecs.NewFromConfig(cfg), Cluster: env[deployment.EnvCluster], FleetName: policy.FleetName}
 	steps := sfn.NewFromConfig(cfg)

@@ -27,24 +27,25 @@ const (
 
 // Client calls one GitHub instance. It is safe for concurrent use.
 type Client struct {
-	base  string
-	token func(context.Context) (string, error)
-	http  *http.Client
+	base       string
+	credential Credential
+	http       *http.Client
 
 	mu    sync.Mutex
 	limit RateLimit
 }
 
-// New returns a client of the API at apiBase, which APIBase returns. It asks
-// for the token before every request, so a token may change while it runs.
-// With a nil httpClient a request ends after 15 seconds.
-func New(apiBase string, token func(context.Context) (string, error), httpClient *http.Client) *Client {
+// New returns a client of the API at apiBase, which APIBase returns. It asks the
+// credential for a token before every request. With a nil httpClient a request
+// ends after 15 seconds. The client has no clock and no goroutine of its own, so
+// an httpClient without a Timeout runs it on the caller's goroutine alone.
+func New(apiBase string, credential Credential, httpClient *http.Client) *Client {
 	if httpClient == nil {
 		httpClient = &http.Client{Timeout: 15 * time.Second}
 	}
 	own := *httpClient
 	own.CheckRedirect = sameRequestOnly
-	return &Client{base: strings.TrimSuffix(apiBase, "/"), token: token, http: &own}
+	return &Client{base: strings.TrimSuffix(apiBase, "/"), credential: credential, http: &own}
 }
 
 // RateLimit returns the budget that the latest answer reported, or the zero
@@ -67,13 +68,12 @@ func sameRequestOnly(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// do sends one request to path, which may carry a query, and decodes the answer
-// into out unless that is nil. It returns the answer's headers.
-func (c *Client) do(ctx context.Context, method, path string, in, out any) (http.Header, error) {
-	bare, _, _ := strings.Cut(path, "?")
-	fail := &Error{Method: method, Path: bare}
+// do sends one request about a resource and decodes the answer into out unless
+// that is nil. It returns the answer's headers.
+func (c *Client) do(ctx context.Context, method string, at resource, in, out any) (http.Header, error) {
+	fail := &Error{Method: method, Path: at.bare()}
 
-	token, err := c.token(ctx)
+	token, err := c.credential.Token(ctx, at.owner)
 	if err != nil {
 		return nil, fmt.Errorf("read the token: %w", err)
 	}
@@ -81,9 +81,9 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) (http
 		fail.cause = errNoToken
 		return nil, fail
 	}
-	req, err := c.request(ctx, method, path, in)
+	req, err := c.request(ctx, method, at.path, in)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", method, bare, err)
+		return nil, fmt.Errorf("%s %s: %w", method, at.bare(), err)
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
 
@@ -164,7 +164,22 @@ func withoutURL(err error) error {
 	return err
 }
 
-// repoPath joins a repository and what is asked of it to "/repos/…".
-func repoPath(repo Repository, format string, args ...any) string {
-	return "/repos/" + url.PathEscape(repo.Owner) + "/" + url.PathEscape(repo.Name) + fmt.Sprintf(format, args...)
+// resource is what a request is about.
+type resource struct {
+	owner string // whose token the request carries
+	path  string // may carry a query
+}
+
+// bare is the path without the query.
+func (r resource) bare() string {
+	path, _, _ := strings.Cut(r.path, "?")
+	return path
+}
+
+// resource is one of the repository's, at a path below /repos/OWNER/NAME.
+func (r Repository) resource(format string, args ...any) resource {
+	return resource{
+		owner: r.Owner,
+		path:  "/repos/" + url.PathEscape(r.Owner) + "/" + url.PathEscape(r.Name) + fmt.Sprintf(format, args...),
+	}
 }

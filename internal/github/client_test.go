@@ -22,7 +22,7 @@ const secret = "ghp_do_not_show_this"
 
 var repo = github.Repository{Owner: "octo", Name: "widgets"}
 
-func token(context.Context) (string, error) { return secret, nil }
+var token = github.PAT(func(context.Context) (string, error) { return secret, nil })
 
 // serve returns a client of a GitHub that answers with h. The requests have to
 // keep GitHub's contract; the answers are as short and wrong as the test wants.
@@ -166,7 +166,7 @@ func TestNoAnswerKeepsItsCause(t *testing.T) {
 func TestWithoutTokenNothingIsSent(t *testing.T) {
 	errVault := errors.New("the vault is closed")
 	for name, tc := range map[string]struct {
-		token func(context.Context) (string, error)
+		token github.PAT
 		check func(error) bool
 	}{
 		"an empty token is unauthorized": {

@@ -32,7 +32,7 @@ func (d RunnerDownload) Version() string {
 // RunnerDownloads returns the newest runner for every platform.
 func (c *Client) RunnerDownloads(ctx context.Context, repo Repository) ([]RunnerDownload, error) {
 	var all []RunnerDownload
-	_, err := c.do(ctx, http.MethodGet, repoPath(repo, "/actions/runners/downloads"), nil, &all)
+	_, err := c.do(ctx, http.MethodGet, repo.resource("/actions/runners/downloads"), nil, &all)
 	return all, err
 }
 

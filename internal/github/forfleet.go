@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"net/http"
 	"strings"
 	"time"
 
@@ -17,6 +18,11 @@ const defaultRunnerGroup = 1
 // ForFleet is a Client in the fleet's own words: repositories as owner/name and
 // jobs as fleet.Job.
 type ForFleet struct{ Client *Client }
+
+// NewForFleet is how every fleet gets its GitHub; see New for the arguments.
+func NewForFleet(apiBase string, credential Credential, httpClient *http.Client) ForFleet {
+	return ForFleet{Client: New(apiBase, credential, httpClient)}
+}
 
 // Wait is how long GitHub wants to be left alone, 0 if it did not say.
 func (e *Error) Wait() time.Duration { return e.RetryAfter }

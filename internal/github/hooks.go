@@ -19,7 +19,7 @@ type Hook struct {
 // GitHub shows them to a credential that may read webhooks: with GitHub.NotFound or
 // GitHub.Unauthorized it may not. An error is the last thing it yields.
 func (c *Client) Hooks(ctx context.Context, repo Repository) iter.Seq2[Hook, error] {
-	return list(ctx, c, repoPath(repo, "/hooks?per_page=100"), func(page []Hook) []Hook { return page })
+	return list(ctx, c, repo.resource("/hooks?per_page=100"), func(page []Hook) []Hook { return page })
 }
 
 // Delivery is one attempt to deliver a webhook. What GitHub gives as null is the
@@ -53,7 +53,7 @@ func (d Delivery) OK() bool { return d.StatusCode/100 == 2 }
 // GitHub's own filter for failures is not used: it goes by a status code of 400
 // to 599, and what code a delivery has that nothing answered is not documented.
 func (c *Client) HookDeliveries(ctx context.Context, repo Repository, hookID int64) iter.Seq2[Delivery, error] {
-	first := repoPath(repo, "/hooks/%d/deliveries?per_page=100", hookID)
+	first := repo.resource("/hooks/%d/deliveries?per_page=100", hookID)
 	return list(ctx, c, first, func(page []Delivery) []Delivery { return page })
 }
 
@@ -62,6 +62,6 @@ func (c *Client) HookDeliveries(ctx context.Context, repo Repository, hookID int
 // safe and costs the receiver a duplicate. GitHub.NotFound means that GitHub
 // does not keep the delivery any more.
 func (c *Client) Redeliver(ctx context.Context, repo Repository, hookID, deliveryID int64) error {
-	_, err := c.do(ctx, http.MethodPost, repoPath(repo, "/hooks/%d/deliveries/%d/attempts", hookID, deliveryID), nil, nil)
+	_, err := c.do(ctx, http.MethodPost, repo.resource("/hooks/%d/deliveries/%d/attempts", hookID, deliveryID), nil, nil)
 	return err
 }

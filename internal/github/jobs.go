@@ -36,13 +36,13 @@ type Job struct {
 // GetJob returns a job, or GitHub.NotFound. Every attempt of a job has its own
 // id.
 func (c *Client) GetJob(ctx context.Context, repo Repository, id int64) (Job, error) {
-	p := repoPath(repo, "/actions/jobs/%d", id)
+	at := repo.resource("/actions/jobs/%d", id)
 	var job Job
-	if _, err := c.do(ctx, http.MethodGet, p, nil, &job); err != nil {
+	if _, err := c.do(ctx, http.MethodGet, at, nil, &job); err != nil {
 		return Job{}, err
 	}
 	if job.ID == 0 || job.Status == "" {
-		return Job{}, incomplete(http.MethodGet, p)
+		return Job{}, incomplete(http.MethodGet, at)
 	}
 	return job, nil
 }

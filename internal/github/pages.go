@@ -11,10 +11,10 @@ import (
 
 // list yields what the pages of a list hold, page by page as they are asked
 // for. An error is the last thing it yields. P is what a page looks like.
-func list[P, T any](ctx context.Context, c *Client, first string, items func(P) []T) iter.Seq2[T, error] {
+func list[P, T any](ctx context.Context, c *Client, first resource, items func(P) []T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
-		for next := first; next != ""; {
+		for next := first; next.path != ""; {
 			var page P
 			header, err := c.do(ctx, http.MethodGet, next, nil, &page)
 			if err != nil {
@@ -26,9 +26,8 @@ func list[P, T any](ctx context.Context, c *Client, first string, items func(P) 
 					return
 				}
 			}
-			if next, err = c.nextPage(header); err != nil {
-				bare, _, _ := strings.Cut(first, "?")
-				yield(none, fmt.Errorf("list %s: %w", bare, err))
+			if next.path, err = c.nextPage(header); err != nil {
+				yield(none, fmt.Errorf("list %s: %w", first.bare(), err))
 				return
 			}
 		}

@@ -1,7 +1,6 @@
 package github_test
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -79,7 +78,7 @@ func TestLatestRunner(t *testing.T) {
 				_, _ = w.Write([]byte("[" + c.body + "]"))
 			}))
 			defer server.Close()
-			hub := github.ForFleet{Client: github.New(server.URL, func(context.Context) (string, error) { return "token", nil }, server.Client())}
+			hub := github.NewForFleet(server.URL, token, server.Client())
 			got, err := hub.LatestRunner(t.Context(), "o/r")
 			if fleet.IsNamed(err, fleet.GitHubUnavailable) != (c.want.Version == "") {
 				t.Fatal(err)

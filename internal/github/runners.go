@@ -67,13 +67,13 @@ func (c *Client) GenerateJITConfig(ctx context.Context, repo Repository, r JITRe
 	if r.Labels == nil {
 		r.Labels = []string{} // null would be another complaint than "no labels"
 	}
-	p := repoPath(repo, "/actions/runners/generate-jitconfig")
+	at := repo.resource("/actions/runners/generate-jitconfig")
 	var config JITConfig
-	if _, err := c.do(ctx, http.MethodPost, p, r, &config); err != nil {
+	if _, err := c.do(ctx, http.MethodPost, at, r, &config); err != nil {
 		return JITConfig{}, err
 	}
 	if config.Runner.ID == 0 || config.EncodedJITConfig == "" {
-		return JITConfig{}, incomplete(http.MethodPost, p)
+		return JITConfig{}, incomplete(http.MethodPost, at)
 	}
 	return config, nil
 }
@@ -81,13 +81,13 @@ func (c *Client) GenerateJITConfig(ctx context.Context, repo Repository, r JITRe
 // GetRunner returns a runner, or GitHub.NotFound. A 404 means that the
 // registration is gone; it says nothing about whether a job still runs.
 func (c *Client) GetRunner(ctx context.Context, repo Repository, id int64) (Runner, error) {
-	p := repoPath(repo, "/actions/runners/%d", id)
+	at := repo.resource("/actions/runners/%d", id)
 	var runner Runner
-	if _, err := c.do(ctx, http.MethodGet, p, nil, &runner); err != nil {
+	if _, err := c.do(ctx, http.MethodGet, at, nil, &runner); err != nil {
 		return Runner{}, err
 	}
 	if runner.ID == 0 {
-		return Runner{}, incomplete(http.MethodGet, p)
+		return Runner{}, incomplete(http.MethodGet, at)
 	}
 	return runner, nil
 }
@@ -115,17 +115,17 @@ func (c *Client) runners(ctx context.Context, repo Repository, query url.Values)
 	type page struct {
 		Runners []Runner `json:"runners"`
 	}
-	return list(ctx, c, repoPath(repo, "/actions/runners")+"?"+query.Encode(), func(p page) []Runner { return p.Runners })
+	return list(ctx, c, repo.resource("/actions/runners?%s", query.Encode()), func(p page) []Runner { return p.Runners })
 }
 
 // DeleteRunner removes a registration. GitHub.RunnerBusy means that the runner
 // has a job and stays, GitHub.NotFound that it was gone already. It is the only
 // test for "busy" that cannot be overtaken, and safe to repeat.
 func (c *Client) DeleteRunner(ctx context.Context, repo Repository, id int64) error {
-	_, err := c.do(ctx, http.MethodDelete, repoPath(repo, "/actions/runners/%d", id), nil, nil)
+	_, err := c.do(ctx, http.MethodDelete, repo.resource("/actions/runners/%d", id), nil, nil)
 	return err
 }
 
-func incomplete(method, path string) *Error {
-	return &Error{Method: method, Path: path, StatusCode: http.StatusOK, cause: errors.New("the answer lacks required fields")}
+func incomplete(method string, at resource) *Error {
+	return &Error{Method: method, Path: at.bare(), StatusCode: http.StatusOK, cause: errors.New("the answer lacks required fields")}
 }

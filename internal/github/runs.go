@@ -39,7 +39,7 @@ func (c *Client) WorkflowRuns(ctx context.Context, repo Repository, status strin
 	type page struct {
 		Runs []WorkflowRun `json:"workflow_runs"`
 	}
-	return list(ctx, c, repoPath(repo, "/actions/runs")+"?"+query.Encode(), func(p page) []WorkflowRun { return p.Runs })
+	return list(ctx, c, repo.resource("/actions/runs?%s", query.Encode()), func(p page) []WorkflowRun { return p.Runs })
 }
 
 // RunJobs yields the jobs of a run's latest attempt. GitHub.NotFound means that
@@ -48,5 +48,5 @@ func (c *Client) RunJobs(ctx context.Context, repo Repository, runID int64) iter
 	type page struct {
 		Jobs []Job `json:"jobs"`
 	}
-	return list(ctx, c, repoPath(repo, "/actions/runs/%d/jobs?filter=latest&per_page=100", runID), func(p page) []Job { return p.Jobs })
+	return list(ctx, c, repo.resource("/actions/runs/%d/jobs?filter=latest&per_page=100", runID), func(p page) []Job { return p.Jobs })
 }

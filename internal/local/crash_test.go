@@ -18,6 +18,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/sqlite"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
@@ -58,7 +59,7 @@ func playFleet() int {
 			Classes: map[string]fleet.Class{"small": {CPU: 512, Memory: 1024, Arch: fleet.X64}}, MaxRunners: 10, Limits: limits,
 		},
 		GitHubURL:      c.GitHubURL,
-		Token:          func(context.Context) (string, error) { return c.Token, nil },
+		Credential:     github.PAT(func(context.Context) (string, error) { return c.Token, nil }),
 		WebhookSecrets: func(context.Context) ([]string, error) { return []string{c.Secret}, nil },
 		DataDir:        c.DataDir, Listen: c.Listen,
 		Entrypoint:    []string{self, "entrypoint", "--"},

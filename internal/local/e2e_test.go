@@ -21,6 +21,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim"
@@ -123,7 +124,7 @@ func newWorld(t *testing.T, options ...option) *world {
 			Registries: fleet.DefaultRegistries, MaxRunners: 20, Limits: fleet.DefaultLimits(),
 		},
 		GitHubURL:      front.URL,
-		Token:          func(context.Context) (string, error) { return w.token, nil },
+		Credential:     github.PAT(func(context.Context) (string, error) { return w.token, nil }),
 		WebhookSecrets: func(context.Context) ([]string, error) { return []string{w.secret}, nil },
 		DataDir:        w.dir, Listen: "127.0.0.1:0",
 		Entrypoint:    []string{self, "entrypoint", "--"},

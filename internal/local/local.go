@@ -44,7 +44,7 @@ import (
 type Config struct {
 	Policy         fleet.Policy
 	GitHubURL      string
-	Token          func(context.Context) (string, error)
+	Credential     github.Credential
 	WebhookSecrets func(context.Context) ([]string, error)
 
 	DataDir string
@@ -175,7 +175,7 @@ func (f *Fleet) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	gh := github.ForFleet{Client: github.New(base, f.cfg.Token, &http.Client{Timeout: 20 * time.Second})}
+	gh := github.NewForFleet(base, f.cfg.Credential, &http.Client{Timeout: 20 * time.Second})
 	f.github = gh
 	if err := f.startPlatform(ctx); err != nil {
 		return err

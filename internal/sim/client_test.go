@@ -21,7 +21,7 @@ var widgets = github.Repository{Owner: "octo", Name: "widgets"}
 
 // client is the fleet's own client of the simulated GitHub.
 func (w *world) client(credential string) *github.Client {
-	return github.New(w.url+"/api/v3", func(context.Context) (string, error) { return credential, nil }, nil)
+	return github.New(w.url+"/api/v3", github.PAT(func(context.Context) (string, error) { return credential, nil }), nil)
 }
 
 // all returns what an iterator yields before its end or its error.

@@ -31,12 +31,12 @@ type golden struct {
 	Images   []image             `json:"images,omitempty"`
 	Builds   []build             `json:"builds,omitempty"`
 
-	MaxRunners    int                `json:"max_runners"`
-	Jobs          []fleet.Job        `json:"jobs"` // as GitHub has them
-	Registrations []registration     `json:"registrations,omitempty"`
-	Launches      []fleet.TaskLaunch `json:"launches,omitempty"` // that the platform took
-	Tasks         []fleet.Task       `json:"tasks,omitempty"`
-	LaunchFault   launchFault        `json:"launch_fault,omitempty"`
+	MaxRunners    int            `json:"max_runners"`
+	Jobs          []fleet.Job    `json:"jobs"` // as GitHub has them
+	Registrations []registration `json:"registrations,omitempty"`
+	Launches      []launched     `json:"launches,omitempty"` // that the platform took
+	Tasks         []fleet.Task   `json:"tasks,omitempty"`
+	LaunchFault   launchFault    `json:"launch_fault,omitempty"`
 
 	ToCome []happening `json:"to_come"`
 	End    ending      `json:"end"`
@@ -62,6 +62,24 @@ type registration struct {
 	Labels  []string `json:"labels"`
 	Online  bool     `json:"online,omitempty"`
 	Working bool     `json:"working,omitempty"`
+}
+
+// launched is what the platform was asked to run.
+type launched struct {
+	fleet.TaskLaunch
+	Spot bool `json:"spot,omitempty"` // what 8e94fe4 has in place of capacity_provider
+}
+
+// today is the launch as today's code asks for it.
+func (l launched) today() fleet.TaskLaunch {
+	switch {
+	case l.CapacityProvider != "":
+	case l.Spot:
+		l.CapacityProvider = fleet.FargateSpot
+	default:
+		l.CapacityProvider = fleet.Fargate
+	}
+	return l.TaskLaunch
 }
 
 // launchFault is what the platform does to the next launches.

@@ -47,7 +47,7 @@ type play struct {
 	claims   claim.Handler
 
 	fault    launchFault
-	launches []fleet.TaskLaunch // that the platform took, each once
+	launches []launched // that the platform took, each once
 	happened []happening
 	calling  func(fleet.Call) // hears of every call before it is made
 	problems []string
@@ -230,7 +230,7 @@ func (p platform) Launch(ctx context.Context, l fleet.TaskLaunch) (fleet.Task, e
 	before := p.world.Tasks.Count()
 	task, err := p.world.Tasks.Launch(ctx, l)
 	if err == nil && p.world.Tasks.Count() > before {
-		p.launches = append(p.launches, l)
+		p.launches = append(p.launches, launched{TaskLaunch: l})
 	}
 	if p.fault == answerLost {
 		p.fault = noFault

@@ -158,7 +158,7 @@ func (p *play) register(r registration) error {
 // and what came with them, and puts each task where it was.
 func (p *play) loadTasks(g golden) {
 	for _, launch := range g.Launches {
-		_, err := p.world.Tasks.Launch(p.ctx, launch)
+		_, err := p.world.Tasks.Launch(p.ctx, launch.today())
 		p.check(err, "start the task of %s", launch.RunnerID)
 		p.launches = append(p.launches, launch)
 	}

@@ -49,10 +49,6 @@ func sameTask(conflict *types.ConflictException, launch fleet.TaskLaunch) (fleet
 // runTask is a pure function of the launch, byte for byte: what is a map there is
 // sorted here.
 func (p Platform) runTask(launch fleet.TaskLaunch) *ecs.RunTaskInput {
-	provider := "FARGATE"
-	if launch.Spot {
-		provider = "FARGATE_SPOT"
-	}
 	overrides := &types.TaskOverride{
 		Cpu:                aws.String(strconv.Itoa(launch.CPU)),
 		Memory:             aws.String(strconv.Itoa(launch.Memory)),
@@ -67,7 +63,7 @@ func (p Platform) runTask(launch fleet.TaskLaunch) *ecs.RunTaskInput {
 		StartedBy:                aws.String(launch.RunnerID),
 		Count:                    aws.Int32(1),
 		TaskDefinition:           aws.String(launch.TaskDefinition),
-		CapacityProviderStrategy: []types.CapacityProviderStrategyItem{{CapacityProvider: aws.String(provider), Weight: 1}},
+		CapacityProviderStrategy: []types.CapacityProviderStrategyItem{{CapacityProvider: aws.String(string(launch.CapacityProvider)), Weight: 1}},
 		EnableExecuteCommand:     false,
 		NetworkConfiguration:     &types.NetworkConfiguration{AwsvpcConfiguration: p.Network.config()},
 		Overrides:                overrides,

@@ -24,7 +24,7 @@ const (
 
 func launch() fleet.TaskLaunch {
 	return fleet.TaskLaunch{
-		RunnerID: "ci-7-1", ClientToken: "ci-7-1.0", TaskDefinition: "arn:aws:ecs:r:1:task-definition/ci-abc:1", CPU: 1024, Memory: 2048,
+		RunnerID: "ci-7-1", ClientToken: "ci-7-1.0", TaskDefinition: "arn:aws:ecs:r:1:task-definition/ci-abc:1", CPU: 1024, Memory: 2048, CapacityProvider: fleet.Fargate,
 		Env: map[string]string{"B": "2", "A": "1", "D": "4", "C": "3"},
 	}
 }
@@ -140,7 +140,7 @@ func checkVerdict(t *testing.T, err error, want, says string) {
 
 func TestLaunchAsksFor(t *testing.T) {
 	spot := launch()
-	spot.Spot, spot.EphemeralStorage = true, 50
+	spot.CapacityProvider, spot.EphemeralStorage = fleet.FargateSpot, 50
 	tests := map[string]struct {
 		launch fleet.TaskLaunch
 		check  func(*ecs.RunTaskInput) bool

@@ -35,9 +35,9 @@ func TestMotoATasksLife(t *testing.T) {
 	}
 
 	l := launch()
-	l.TaskDefinition, l.Spot = definition, true
+	l.TaskDefinition, l.CapacityProvider = definition, fleet.FargateSpot
 	task := must(p.Launch(t.Context(), l))(t)
-	l.RunnerID, l.Spot = "other-7-1", false
+	l.RunnerID, l.CapacityProvider = "other-7-1", fleet.Fargate
 	foreign := must(p.Launch(t.Context(), l))(t)
 
 	found, known, err := p.Describe(t.Context(), task.ARN)

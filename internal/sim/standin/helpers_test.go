@@ -45,7 +45,7 @@ func newWorld(t *testing.T, cfg sim.Config) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token := func(context.Context) (string, error) { return cfg.Token, nil }
+	token := github.PAT(func(context.Context) (string, error) { return cfg.Token, nil })
 	return &world{
 		Server: s, t: t, client: github.New(base, token, nil), dir: t.TempDir(),
 		repo: github.Repository{Owner: "octo", Name: "widgets"},

@@ -62,7 +62,7 @@ func (w *World) functions() functions {
 		panic(err)
 	}
 	token := &params.Secret{SecretsManager: w.vault, ID: tokenSecret, Now: w.k.Clock}
-	gh := github.ForFleet{Client: github.New(base, token.Value, &http.Client{Transport: watched{w}})}
+	gh := github.NewForFleet(base, github.PAT(token.Value), &http.Client{Transport: watched{w}})
 	executions := stepfn.Executions{SFN: states{w}, StateMachineARN: w.stateMachineARN()}
 	platform := ecsfleet.Platform{
 		ECS: w.ECS, Cluster: w.clusterARN(), FleetName: w.policy.FleetName,

@@ -20,7 +20,7 @@ func TestTheRealClientWithinTheContract(t *testing.T) {
 	cfg.Full = true
 	w := worldOf(t, cfg)
 	checked := contract.New(t)
-	client := github.New(base, func(context.Context) (string, error) { return w.token, nil }, &http.Client{Transport: checked.Transport(w)})
+	client := github.New(base, github.PAT(func(context.Context) (string, error) { return w.token, nil }), &http.Client{Transport: checked.Transport(w)})
 	real, repo, ctx := github.ForFleet{Client: client}, github.Repository{Owner: "octo", Name: "app"}, context.Background()
 
 	var waits, runs int64

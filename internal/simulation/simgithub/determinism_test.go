@@ -33,7 +33,7 @@ func history(t testing.TB, seed uint64) string {
 		fmt.Fprintln(all, header, string(body)) // fmt sorts the keys
 		k.After(time.Second, func() { answered(http.StatusAccepted) })
 	}
-	client := github.ForFleet{Client: github.New(base, func(context.Context) (string, error) { return "t1", nil }, &http.Client{Transport: g})}
+	client := github.ForFleet{Client: github.New(base, github.PAT(func(context.Context) (string, error) { return "t1", nil }), &http.Client{Transport: g})}
 	for i := range 200 {
 		k.At(kernel.Epoch.Add(time.Duration(i)*time.Minute), func() {
 			g.Queue(simgithub.JobSpec{Repository: app, Labels: labels, Environment: i%7 == 0, Concurrency: []string{"", "", "deploy"}[i%3], Hosted: i%11 == 0, Takes: time.Minute})

@@ -119,7 +119,7 @@ func (w *world) do(body func()) {
 }
 
 func (w *world) client() *github.Client {
-	return github.New(base, func(context.Context) (string, error) { return w.token, nil }, &http.Client{Transport: w})
+	return github.New(base, github.PAT(func(context.Context) (string, error) { return w.token, nil }), &http.Client{Transport: w})
 }
 
 func (w *world) fleet() github.ForFleet { return github.ForFleet{Client: w.client()} }

@@ -2,8 +2,10 @@ package local_test
 
 import (
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -13,14 +15,18 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim"
 )
 
-// hangOnce makes the first of all entrypoints hang, and lets the others run.
+// hangOnce makes the first of all entrypoints hang until it is told to stop, and lets
+// the others run.
 func hangOnce() {
 	mark, err := os.OpenFile(os.Getenv("HANG_ONCE"), os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return
 	}
 	mark.Close()
-	select {}
+	told := make(chan os.Signal, 1) // without cgo, Go ends a program that waits for nothing
+	signal.Notify(told, syscall.SIGTERM)
+	<-told
+	os.Exit(98)
 }
 
 // TestReapedRunnerIsReplaced: a container that never claims is reaped, its

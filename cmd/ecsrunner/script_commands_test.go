@@ -23,7 +23,7 @@ import (
 )
 
 // patience is how long a script waits for a condition. Only a failure takes it.
-const patience = 20 * time.Second
+const patience = 3 * time.Minute
 
 // scriptCommands are the commands that scripts have beside testscript's own.
 var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
@@ -255,13 +255,16 @@ func nothingIn(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// no-process DIR: no process works below the directory. Only Linux can tell.
+// no-process DIR: waits until no process works below the directory, as one that was
+// killed does for a moment. Only Linux can tell.
 func noProcess(ts *testscript.TestScript, _ bool, args []string) {
-	works, err := filepath.Glob("/proc/[0-9]*/cwd")
-	ts.Check(err)
-	for _, link := range works {
-		if dir, err := os.Readlink(link); err == nil && strings.HasPrefix(dir, ts.MkAbs(args[0])+"/") {
-			ts.Fatalf("%s works in %s", filepath.Dir(link), dir)
+	await(ts, "no process works in "+args[0], func() error {
+		works, err := filepath.Glob("/proc/[0-9]*/cwd")
+		for _, link := range works {
+			if dir, err := os.Readlink(link); err == nil && strings.HasPrefix(dir, ts.MkAbs(args[0])+"/") {
+				return fmt.Errorf("%s works in %s", filepath.Dir(link), dir)
+			}
 		}
-	}
+		return err
+	})
 }

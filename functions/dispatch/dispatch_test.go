@@ -430,6 +430,23 @@ func TestTask(t *testing.T) {
 	}
 }
 
+// After a swap the runner is meant for the other's job: GitHub is asked for that one,
+// not for the job that it was launched for.
+func TestATaskStopsAfterASwapAndALostWebhook(t *testing.T) {
+	w := lifecycletest.New(t)
+	first, second := w.Job(7), w.Job(8)
+	id, thief := w.Idle(first), w.Idle(second)
+	w.GitHub.Set(inProgress(first, fleet.RunnerName(thief, 1)))
+	hear(t, w, "in_progress", w.GitHub.Has(7))
+	w.GitHub.Set(completed(inProgress(second, fleet.RunnerName(id, 1)), "success"))
+	if err := handle(w, w.Event(fleet.TaskEvent, w.Tasks.Ends(id, 0))); err != nil {
+		t.Fatal(err)
+	}
+	if ran := w.Run("job-8"); ran.Status != fleet.RunCompleted || ran.RanOn != id || w.Runner(id).Took != 8 {
+		t.Errorf("its job is not known:\n%s", w.State())
+	}
+}
+
 func TestTasksOfOthersAreLeftAlone(t *testing.T) {
 	for _, startedBy := range []string{"", "other-7-1", "fleet-7-1", "ecs-svc/123"} {
 		w := lifecycletest.New(t)

@@ -75,6 +75,15 @@ func TestRun(t *testing.T) {
 			},
 			want: fleet.Wait{Outcome: fleet.OutcomeWaiting, Seconds: 60}, phase: fleet.Open,
 		},
+		"GitHub is down and its task has stopped: nothing to wait for": {
+			setup: func(w *world) string {
+				id := w.Idle(w.Job(7))
+				w.Tasks.Ends(id, 0)
+				w.GitHub.Fails["Job"] = unavailable
+				return id
+			},
+			want: fleet.Wait{Outcome: fleet.OutcomeStopped, Seconds: 1}, phase: fleet.Open,
+		},
 		"GitHub goes down before it is deleted: its task runs on": {
 			setup: func(w *world) string {
 				id := w.Idle(w.Job(7))
@@ -129,8 +138,12 @@ func TestRun(t *testing.T) {
 			setup: func(w *world) string { id := w.Busy(w.Job(7)); w.Pass(6*time.Hour - time.Minute); return id },
 			want:  fleet.Wait{Outcome: fleet.OutcomeBusy, Seconds: 60}, phase: fleet.Open,
 		},
-		"busy for longer than max_runtime": {
+		"busy for max_runtime": {
 			setup: func(w *world) string { id := w.Busy(w.Job(7)); w.Pass(6 * time.Hour); return id },
+			want:  fleet.Wait{Outcome: fleet.OutcomeBusy, Seconds: 60}, asked: true, phase: fleet.Open,
+		},
+		"busy for longer than max_runtime: the inspection was late": {
+			setup: func(w *world) string { id := w.Busy(w.Job(7)); w.Pass(6*time.Hour + 10*time.Minute); return id },
 			want:  fleet.Wait{Outcome: fleet.OutcomeBusy, Seconds: 60}, asked: true, phase: fleet.Open,
 		},
 		"its task stopped after the job": {
@@ -194,6 +207,27 @@ func TestRun(t *testing.T) {
 				t.Errorf("the run is %s", s)
 			}
 		})
+	}
+}
+
+// After a swap the runner is meant for the other's job: GitHub is asked for that one,
+// not for the job that it was launched for.
+func TestALostWebhookAfterASwap(t *testing.T) {
+	w := lifecycletest.New(t)
+	first, second := w.Job(7), w.Job(8)
+	id, thief := w.Idle(first), w.Idle(second)
+	learn := func(job fleet.Job) fleet.Job { w.GitHub.Set(job); return job }
+	if _, err := w.Fleet().LearnJob(t.Context(), learn(lifecycletest.InProgress(first, fleet.RunnerName(thief, 1)))); err != nil {
+		t.Fatal(err)
+	}
+	learn(lifecycletest.Completed(lifecycletest.InProgress(second, fleet.RunnerName(id, 1)), "success"))
+	w.Tasks.Ends(id, 0)
+	got, err := run(t, w, id)
+	if want := (fleet.Wait{Outcome: fleet.OutcomeStopped, Seconds: 1}); err != nil || got != want {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if ran := w.Run("job-8"); ran.Status != fleet.RunCompleted || ran.RanOn != id {
+		t.Errorf("its job is not known:\n%s", w.State())
 	}
 }
 

@@ -47,8 +47,17 @@ type world struct {
 	dispatch dispatch.Handler
 	sweeper  sweep.Handler
 
+	turn sync.Mutex // one thing acts at a time, so that every play of a fleet is the same
+
 	mu                     sync.Mutex
 	firstError, firstCause string
+}
+
+// inTurn does something while no step, event or sweep is under way.
+func (w *world) inTurn(do func()) {
+	w.turn.Lock()
+	defer w.turn.Unlock()
+	do()
 }
 
 var theLimits = fleet.DefaultLimits()
@@ -101,13 +110,15 @@ func newFleet(t *testing.T, c *cloud) *world {
 		t.Fatal(err)
 	}
 	c.hear = func(e events.EventBridgeEvent) {
-		event, ours, err := listener.Hear(e)
-		if err == nil && ours {
-			err = w.dispatch.Handle(context.Background(), event)
-		}
-		if err != nil {
-			t.Error(err)
-		}
+		w.inTurn(func() {
+			event, ours, err := listener.Hear(e)
+			if err == nil && ours {
+				err = w.dispatch.Handle(context.Background(), event)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
 	}
 	return w
 }
@@ -172,6 +183,7 @@ func (w *world) start(t *testing.T, steps map[string]invoke) {
 	}
 	w.engine, err = engine.New(engine.Config{
 		Machine: machine, Store: engine.NewMemoryStore(), OnEnd: w.ended, Jitter: func() float64 { return 0.5 },
+		Go: func(invocation func()) { go w.inTurn(invocation) },
 		Invoke: func(ctx context.Context, arn string, payload json.RawMessage) (json.RawMessage, error) {
 			return byARN[arn](ctx, payload)
 		},
@@ -212,9 +224,11 @@ func (w *world) queue(t *testing.T) {
 // sweep is let fail: GitHub may refuse it as well.
 func (w *world) sweep(t *testing.T) {
 	t.Helper()
-	if _, err := w.sweeper.Run(t.Context()); err != nil && fleet.ErrorName(err) == "" {
-		t.Errorf("sweep: %v", err)
-	}
+	w.inTurn(func() {
+		if _, err := w.sweeper.Run(t.Context()); err != nil && fleet.ErrorName(err) == "" {
+			t.Errorf("sweep: %v", err)
+		}
+	})
 	synctest.Wait()
 }
 

@@ -97,13 +97,13 @@ func TestCrash(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c := crashConfig{Token: "token", Secret: "secret", DataDir: data, Listen: freePort(t)}
+	c := crashConfig{Token: "token", Secret: "secret", DataDir: data, Listen: freeAddress(t)}
 	var gh *sim.Server
 	front := httptest.NewUnstartedServer(nil)
 	c.GitHubURL = "http://" + front.Listener.Addr().String()
 	gh, err := sim.New(sim.Config{
 		Repository: repository, Private: true, Token: c.Token, URL: c.GitHubURL, WebhookSecret: c.Secret,
-		WebhookURL: "http://" + c.Listen + "/webhook", LostAfter: 5 * time.Second,
+		WebhookURL: "http://" + c.Listen + "/webhook",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -193,7 +193,7 @@ func awaitCrashed(t *testing.T, data string, ids []int64, gh *sim.Server) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	limit := time.After(90 * time.Second)
+	limit := time.After(patience)
 	look := time.NewTicker(100 * time.Millisecond) // another process's database tells nobody
 	defer look.Stop()
 	for {
@@ -205,7 +205,7 @@ func awaitCrashed(t *testing.T, data string, ids []int64, gh *sim.Server) {
 		case <-look.C:
 		case <-limit:
 			log, _ := os.ReadFile(filepath.Join(data, "..", "fleet.log"))
-			t.Fatalf("not at rest after 90 s:\n%s\nthe fleet's log ends with\n%s", strings.Join(open, "\n"), tail(string(log), 15))
+			t.Fatalf("not at rest after %s:\n%s\nthe fleet's log ends with\n%s", patience, strings.Join(open, "\n"), tail(string(log), 15))
 		}
 	}
 }
@@ -265,13 +265,17 @@ func tail(text string, n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
-// freePort is an address that nobody serves just now.
-func freePort(t *testing.T) string {
+// freeAddress is one that nobody serves just now, and that is still free when a fleet
+// is started again: systems take the ports of outgoing connections from 32768 on.
+func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("there is no free port")
+	return ""
 }

@@ -126,7 +126,7 @@ func newWorld(t *testing.T, options ...option) *world {
 		GitHubURL:      front.URL,
 		Credential:     github.PAT(func(context.Context) (string, error) { return w.token, nil }),
 		WebhookSecrets: func(context.Context) ([]string, error) { return []string{w.secret}, nil },
-		DataDir:        w.dir, Listen: "127.0.0.1:0",
+		DataDir:        w.dir, Listen: freeAddress(t), // which the next start takes again, for the webhooks
 		Entrypoint:    []string{self, "entrypoint", "--"},
 		RunnerCommand: []string{self, "simulated-runner"},
 		RunnerEnv:     []string{"PATH=" + os.Getenv("PATH"), noSleep},
@@ -135,7 +135,7 @@ func newWorld(t *testing.T, options ...option) *world {
 		Log:           slog.New(slog.NewTextHandler(w, nil)),
 		Observe:       w.observe,
 	}
-	simulated := sim.Config{Repository: repository, Private: true, Token: w.token, URL: front.URL, WebhookSecret: w.secret, LostAfter: 2 * time.Second}
+	simulated := sim.Config{Repository: repository, Private: true, Token: w.token, URL: front.URL, WebhookSecret: w.secret}
 	for _, o := range options {
 		o(&w.config, &simulated)
 	}
@@ -159,8 +159,6 @@ func (w *world) start() {
 		w.t.Fatal(err)
 	}
 	w.fleet = f
-	// The next start takes the same port, for the webhooks.
-	w.config.Listen = f.Addr()
 }
 
 func (w *world) stop(after time.Duration) {
@@ -212,14 +210,42 @@ func (w *world) observe(c fleet.Changes) {
 	if c.Capacity != nil {
 		w.mostUp = max(w.mostUp, c.Capacity.Open)
 	}
+	w.wake()
+}
+
+// touch has those look again that wait.
+func (w *world) touch() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wake()
+}
+
+func (w *world) wake() {
 	close(w.changed)
 	w.changed = make(chan struct{})
 }
 
-// await waits until the records hold what is asked for.
+// seen reads what the fleet's goroutines write.
+func (w *world) seen(read func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	read()
+}
+
+func (w *world) mostAtOnce() (n int) { w.seen(func() { n = w.mostUp }); return n }
+
+func (w *world) logged() (text string) { w.seen(func() { text = w.log.String() }); return text }
+
+func (w *world) answered() (text string) { w.seen(func() { text = w.answers.String() }); return text }
+
+// patience is how long a test waits for what takes a second on a machine that has
+// nothing else to do. Only a failure takes it.
+const patience = 3 * time.Minute
+
+// await waits until what is asked for holds.
 func (w *world) await(what string, holds func() bool) {
 	w.t.Helper()
-	limit := time.After(30 * time.Second)
+	limit := time.After(patience)
 	for {
 		w.mu.Lock()
 		changed := w.changed
@@ -229,9 +255,9 @@ func (w *world) await(what string, holds func() bool) {
 		}
 		select {
 		case <-changed:
-		case <-time.After(time.Second): // a build in the yard changes no record
+		case <-time.After(time.Second): // GitHub and another fleet's records tell nobody
 		case <-limit:
-			w.t.Fatalf("%s: not within 30 s\n%s", what, w.state())
+			w.t.Fatalf("%s: not within %s\n%s", what, patience, w.state())
 		}
 	}
 }
@@ -253,10 +279,7 @@ func (w *world) state() string {
 		}
 	}
 	fmt.Fprintf(&b, "on GitHub: %+v\n", w.github.Runners())
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	lines := strings.Split(strings.TrimSpace(w.log.String()), "\n")
-	return b.String() + strings.Join(lines[max(0, len(lines)-10):], "\n")
+	return b.String() + tail(w.logged(), 10)
 }
 
 func (w *world) run(jobID int64) fleet.Run {
@@ -452,7 +475,7 @@ func TestCancelledBeforeTheClaim(t *testing.T) {
 	if d.Run.Status != fleet.RunCancelled || len(d.Executions) != 1 || d.Executions[0].Status != "SUCCEEDED" {
 		t.Errorf("run %s, executions %s; want CANCELLED and one SUCCEEDED", d.Run.Status, statuses(d))
 	}
-	if strings.Contains(w.answers.String(), "encoded_jit_config") {
+	if strings.Contains(w.answered(), "encoded_jit_config") {
 		t.Error("a registration was made for a job that nobody wanted")
 	}
 }
@@ -480,8 +503,8 @@ func TestMaxRunnersIsKept(t *testing.T) {
 		ids = append(ids, w.github.Queue(job()))
 	}
 	w.awaitEnd(ids...)
-	if w.mostUp > 2 {
-		t.Errorf("%d runners were open at once; max_runners is 2", w.mostUp)
+	if n := w.mostAtOnce(); n > 2 {
+		t.Errorf("%d runners were open at once; max_runners is 2", n)
 	}
 	for _, id := range ids {
 		if run := w.run(id); run.Conclusion != "success" {
@@ -591,9 +614,9 @@ func TestSecretsStayWhereTheyBelong(t *testing.T) {
 		"webhook secret":        w.secret,
 		"claim token":           fleet.ClaimToken(key, w.run(id).RanOn),
 		"claim key":             string(key),
-		"JIT config":            between(w.answers.String(), `"encoded_jit_config":"`, `"`),
+		"JIT config":            between(w.answered(), `"encoded_jit_config":"`, `"`),
 	}
-	seen := map[string]string{"the fleet's log": w.log.String(), "the job's log on GitHub": strings.Join(w.github.JobLog(id), "\n")}
+	seen := map[string]string{"the fleet's log": w.logged(), "the job's log on GitHub": strings.Join(w.github.JobLog(id), "\n")}
 	for _, path := range []string{"/api/runs", "/api/runners", "/api/executions", "/api/runs/" + fleet.RunID(id), "/api/runners/" + w.run(id).RanOn, "/api/executions/" + w.run(id).RanOn} {
 		seen[path] = w.get(path)
 	}

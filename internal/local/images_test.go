@@ -25,17 +25,19 @@ type yard struct {
 	requests []container.BuildRequest
 	says     error
 	let      chan struct{}
+	asked    func() // called when a build begins
 }
 
-func newYard() *yard { return &yard{let: make(chan struct{})} }
+func newYard() *yard { return &yard{let: make(chan struct{}), asked: func() {}} }
 
 func (y *yard) build(ctx context.Context, request container.BuildRequest) (string, error) {
 	_, _ = io.Copy(io.Discard, request.Context)
 	fmt.Fprintln(request.Output, "building for", request.Args["BASE_IMAGE"])
 	y.mu.Lock()
 	y.requests = append(y.requests, request)
-	id, let := fmt.Sprintf("sha256:%064d", len(y.requests)), y.let
+	id, let, asked := fmt.Sprintf("sha256:%064d", len(y.requests)), y.let, y.asked
 	y.mu.Unlock()
+	asked()
 	select {
 	case <-let:
 		return id, y.says // which was written before
@@ -54,6 +56,18 @@ func (y *yard) bases() (bases []string) {
 	return bases
 }
 
+// arguments are those of the first build from a base image.
+func (y *yard) arguments(base string) map[string]string {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	for _, r := range y.requests {
+		if r.Args["BASE_IMAGE"] == base {
+			return r.Args
+		}
+	}
+	return nil
+}
+
 // open lets all builds end, those to come at once.
 func (y *yard) open(says error) {
 	y.mu.Lock()
@@ -65,12 +79,16 @@ func (y *yard) open(says error) {
 // withImages is a fleet that builds images in the yard. The sweep is left out where it
 // would build by itself.
 func withImages(t *testing.T, y *yard, options ...option) *world {
-	return newWorld(t, append([]option{func(c *local.Config, s *sim.Config) {
+	w := newWorld(t, append([]option{func(c *local.Config, s *sim.Config) {
 		c.BuildsOn(local.TestEngine{Builds: y.build})
 		c.Policy.RunnerVersion, c.Policy.MaxRunners = fleet.LatestRunner, 60
 		c.SweepEvery = time.Hour
 		s.RunnerArchives = map[string][]byte{"x64": []byte("archive"), "arm64": []byte("archive")}
 	}}, options...)...)
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	y.asked = w.touch
+	return w
 }
 
 func (w *world) lockOf(tag string) fleet.BuildLock {
@@ -117,10 +135,8 @@ func TestFiftyJobsOneBuild(t *testing.T) {
 	if built := onlyNode(y.bases()); len(built) != 1 {
 		t.Errorf("builds of %q", built)
 	}
-	if lock := w.lockOf(w.node().Tag()); lock.Owner != "" {
-		t.Errorf("the lock is left: %+v", lock)
-	}
-	args := y.requests[slices.Index(y.bases(), nodeImage)].Args
+	w.await("the lock is given up", func() bool { return w.lockOf(w.node().Tag()).Owner == "" })
+	args := y.arguments(nodeImage)
 	want := map[string]string{"ECSRUNNER_VERSION": "2.336.0", "ECSRUNNER_ARCH": "amd64", "BASE_IMAGE": nodeImage, "ECSRUNNER_SUDO": "false", "BUILDER_IMAGE": ""}
 	for name, value := range want {
 		if args[name] != value {
@@ -216,12 +232,22 @@ func (w *world) imageCalled(name string) report.Image {
 	return report.Image{}
 }
 
+// awaitRevision waits until an image has a revision and the lock on its build is given
+// up, which comes after: until then nobody may build or remove the image.
+func (w *world) awaitRevision(name string, revision int) {
+	w.t.Helper()
+	w.await(fmt.Sprintf("revision %d of %s", revision, name), func() bool {
+		i := w.imageCalled(name)
+		return i.Revision == revision && w.lockOf(i.Tag).Owner == ""
+	})
+}
+
 // A new version of the runner makes a new revision while the old one serves.
 func TestANewRunnerVersion(t *testing.T) {
 	y := newYard()
 	y.open(nil)
 	w := withImages(t, y)
-	w.await("the base image", func() bool { return w.imageCalled("base").Revision == 1 })
+	w.awaitRevision("base", 1)
 
 	next := newYard()
 	w.config.BuildsOn(local.TestEngine{Builds: next.build})
@@ -238,7 +264,7 @@ func TestANewRunnerVersion(t *testing.T) {
 		t.Errorf("while it is built a job ends as %s in %+v", run.Conclusion, w.imageCalled("base"))
 	}
 	next.open(nil)
-	w.await("the next revision", func() bool { return w.imageCalled("base").Revision == 2 })
+	w.awaitRevision("base", 2)
 	if i := w.imageCalled("base"); i.RunnerVersion != "2.337.0" || len(next.bases()) != 1 {
 		t.Errorf("after %d builds the base image is %+v", len(next.bases()), i)
 	}
@@ -248,18 +274,19 @@ func TestOperatorsOfImages(t *testing.T) {
 	y := newYard()
 	y.open(nil)
 	w := withImages(t, y)
-	w.await("the base image", func() bool { return w.imageCalled("base").Revision == 1 })
+	w.awaitRevision("base", 1)
 
 	before, err := local.BuildImage(t.Context(), w.dir, w.node())
 	if err != nil || before.Revision != 0 {
 		t.Fatalf("build: %+v, %v", before, err)
 	}
 	name := "image:" + nodeImage
-	w.await("it is built", func() bool { return w.imageCalled(name).Revision == 1 })
+	w.awaitRevision(name, 1)
 	if _, err := local.RefreshImages(t.Context(), w.dir, true); err != nil {
 		t.Fatal(err)
 	}
-	w.await("all are built anew", func() bool { return w.imageCalled(name).Revision == 2 && w.imageCalled("base").Revision == 2 })
+	w.awaitRevision(name, 2)
+	w.awaitRevision("base", 2)
 	if removed, err := local.RemoveImage(t.Context(), w.dir, w.node().Tag()); err != nil || removed.Revision != 2 {
 		t.Errorf("remove: %+v, %v", removed, err)
 	}

@@ -2,8 +2,10 @@ package local_test
 
 import (
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -13,14 +15,18 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim"
 )
 
-// hangOnce makes the first of all entrypoints hang, and lets the others run.
+// hangOnce makes the first of all entrypoints hang until it is told to stop, and lets
+// the others run.
 func hangOnce() {
 	mark, err := os.OpenFile(os.Getenv("HANG_ONCE"), os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return
 	}
 	mark.Close()
-	select {}
+	told := make(chan os.Signal, 1) // without cgo, Go ends a program that waits for nothing
+	signal.Notify(told, syscall.SIGTERM)
+	<-told
+	os.Exit(98)
 }
 
 // TestReapedRunnerIsReplaced: a container that never claims is reaped, its
@@ -29,19 +35,21 @@ func TestReapedRunnerIsReplaced(t *testing.T) {
 	w := newWorld(t, func(c *local.Config, _ *sim.Config) {
 		c.Entrypoint[1] = "hanging-entrypoint"
 		c.RunnerEnv = append(c.RunnerEnv, "HANG_ONCE="+filepath.Join(t.TempDir(), "hung"))
-		c.Policy.Limits.Start, c.Policy.Limits.Idle = 3*time.Second, time.Second
+		// The next runner has to claim and to get its job within them.
+		c.Policy.Limits.Start, c.Policy.Limits.Idle = 4*time.Second, 5*time.Second
 	})
 	id := w.github.Queue(job())
 	w.awaitEnd(id)
 	d := w.details(id)
-	if d.Run.Conclusion != "success" || len(d.Executions) != 2 {
+	// On a machine that is too busy the next one is reaped as well, and replaced.
+	if d.Run.Conclusion != "success" || len(d.Executions) < 2 {
 		t.Fatalf("run %s %s, executions %s", d.Run.Status, d.Run.Conclusion, statuses(d))
 	}
 	if first := d.Executions[0]; first.Status != engine.Failed || first.Error != fleet.RunnerStartTimeout || first.Cause == "" {
 		t.Errorf("the first execution: %s %s %q", first.Status, first.Error, first.Cause)
 	}
-	if d.Executions[1].Status != engine.Succeeded {
-		t.Errorf("the second execution: %s", d.Executions[1].Status)
+	if last := d.Executions[len(d.Executions)-1]; last.Status != engine.Succeeded {
+		t.Errorf("the last execution: %s", last.Status)
 	}
 }
 
@@ -101,7 +109,7 @@ func TestBrokenImageDoesNotLoop(t *testing.T) {
 	if tasks != fleet.MaxFruitlessImage {
 		t.Errorf("%d tasks were started, want %d", tasks, fleet.MaxFruitlessImage)
 	}
-	if !strings.Contains(w.log.String(), "breaker opened") {
+	if !strings.Contains(w.logged(), "breaker opened") {
 		t.Error("the log does not tell of the breaker")
 	}
 	if err := w.github.Cancel(id); err != nil {

@@ -34,7 +34,7 @@ func child(does string) int {
 		}
 	case "die":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-		select {}
+		hang()
 	case "obey":
 		signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 		fmt.Println("child is ready")
@@ -49,11 +49,19 @@ func child(does string) int {
 			fmt.Println(err)
 			return 1
 		}
-		select {}
+		hang()
 	case "defy-too":
 		signal.Ignore(syscall.SIGTERM, syscall.SIGINT)
 		fmt.Println("child is ready")
-		select {}
+		hang()
 	}
 	return 0
+}
+
+// hang waits for a signal that nobody sends: without cgo, Go ends a program that waits
+// for nothing.
+func hang() {
+	never := make(chan os.Signal, 1)
+	signal.Notify(never, syscall.SIGUSR1)
+	<-never
 }

@@ -137,11 +137,11 @@ func TestFailuresAreThoseOfLambda(t *testing.T) {
 		"an error without one":        {do: "fail without a name", want: "errorString", message: "no room", survives: true},
 		"a panic":                     {do: "panic", want: "string", message: "the probe panics"},
 		"an exit":                     {do: "exit", want: ExitError, message: "Runtime exited with error: exit status 7"},
-		"a time-out":                  {do: "hang", config: Config{Timeout: 200 * time.Millisecond}, want: Timedout, message: "Task timed out after 0.20 seconds"},
+		"a time-out":                  {do: "hang", config: Config{Timeout: 2 * time.Second}, want: Timedout, message: "Task timed out after 2.00 seconds"},
 		"an exit at the start":        {config: Config{Env: map[string]string{"START": "exits"}}, want: ExitError, message: "exit status 3", init: true},
 		"an error told at the start":  {config: Config{Env: map[string]string{"START": "reports"}}, want: "Probe.NoTable", message: "the probe has no table", init: true},
 		"an error behind a wrapper":   {do: "fail", config: Config{Command: []string{"env", program}}, want: "Runner.NoCapacity", message: "no room", survives: true},
-		"a time-out behind a wrapper": {do: "hang", config: Config{Timeout: 200 * time.Millisecond, Command: []string{"env", program}}, want: Timedout, message: "0.20 seconds"},
+		"a time-out behind a wrapper": {do: "hang", config: Config{Timeout: 2 * time.Second, Command: []string{"env", program}}, want: Timedout, message: "2.00 seconds"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := deploy(t, test.config)

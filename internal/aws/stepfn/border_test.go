@@ -66,7 +66,7 @@ func start(t *testing.T, function any) func(payload string) report {
 		select {
 		case r := <-api.reports:
 			return r
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("the function reported nothing")
 			return report{}
 		}

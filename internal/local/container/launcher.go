@@ -29,6 +29,9 @@ const (
 	defaultGrace  = 120 * time.Second
 	defaultMaxLog = 16 << 20
 
+	// defaultPatience leaves an engine time to hand over what a container wrote last.
+	defaultPatience = 10 * time.Second
+
 	// remembered is how long a stopped task is known, and with it its client
 	// token. ECS keeps client tokens for as long.
 	remembered = 24 * time.Hour
@@ -46,8 +49,9 @@ type Config struct {
 	Dir     string
 	Network string
 
-	Grace  time.Duration // from SIGTERM to SIGKILL, by default 120 s
-	MaxLog int64         // bytes of one task's log, by default 16 MiB
+	Grace    time.Duration // from SIGTERM to SIGKILL, by default 120 s
+	Patience time.Duration // for the end of a container's log after its own, by default 10 s
+	MaxLog   int64         // bytes of one task's log, by default 16 MiB
 
 	// Notify is called for each change of a task's LastStatus, in order for one task. The
 	// task waits for it. It may call the launcher, except Close. After a restart, the last
@@ -120,6 +124,7 @@ func New(cfg Config) (*Launcher, error) {
 		}
 	}
 	cfg.Grace = cmp.Or(cfg.Grace, defaultGrace)
+	cfg.Patience = cmp.Or(cfg.Patience, defaultPatience)
 	cfg.MaxLog = cmp.Or(cfg.MaxLog, defaultMaxLog)
 	if cfg.Notify == nil {
 		cfg.Notify = func(fleet.Task) {}

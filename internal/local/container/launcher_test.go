@@ -24,6 +24,18 @@ type bench struct {
 	warns *bytes.Buffer
 }
 
+// patience is the one wait that is not over at once: a log comes to its end.
+const patience = time.Hour
+
+func pausesAreOver(d time.Duration) <-chan time.Time {
+	if d == patience {
+		return nil
+	}
+	over := make(chan time.Time)
+	close(over)
+	return over
+}
+
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	e, connected := newEngine(t)
@@ -31,7 +43,7 @@ func newBench(t *testing.T) *bench {
 	b.cfg = container.Config{
 		Engine: connected, FleetName: "test", Dir: t.TempDir(), Network: "ecsrunner-test", Grace: 7 * time.Second,
 		Notify: func(task fleet.Task) { b.notes <- task }, Log: slog.New(slog.NewTextHandler(b.warns, nil)),
-		After: func(time.Duration) <-chan time.Time { c := make(chan time.Time); close(c); return c },
+		Patience: patience, After: pausesAreOver,
 	}
 	b.restart()
 	t.Cleanup(func() {

@@ -68,7 +68,7 @@ func (l *Launcher) follow(t *task, id string, log *logFile) {
 	}
 	select {
 	case err = <-logged:
-	case <-l.cfg.After(logPatience):
+	case <-l.cfg.After(l.cfg.Patience):
 		err = errors.New("the engine did not end the container's log")
 	}
 	if err != nil {
@@ -89,9 +89,6 @@ func (l *Launcher) start(id string) error {
 	_, err = l.cfg.Engine.client.ContainerStart(l.ctx, id, client.ContainerStartOptions{})
 	return err
 }
-
-// logPatience is how long the end of a container's log may come after its own.
-const logPatience = 10 * time.Second
 
 // end records how the task ended, tells of it, and removes its container.
 func (l *Launcher) end(t *task, id string, end ending) {

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/task"
 )
 
 // processes lists the ids of all living processes.
@@ -38,8 +40,8 @@ func belongs(pid, leader int, _ string) (within, marked bool) {
 // started just before the fleet was killed, and not recorded any more, is missed.
 func findLeader(string) (pid int, start string, ok bool) { return 0, "", false }
 
-// findTask finds nothing, as findLeader.
-func findTask(string, string) (arn string, ok bool) { return "", false }
+// findTasks finds nothing, as findLeader.
+func findTasks(string) []task.Mark { return nil }
 
 // awaitHandle is not called: there are no handles of processes here.
 func awaitHandle(uintptr) {}

@@ -29,7 +29,7 @@ func processes() []int {
 	return pids
 }
 
-// belongs tells whether a process is in the leader's session. The mark is not
+// belongs reports whether a process is in the leader's session. The mark is not
 // looked for here, so a daemon with a session of its own is missed.
 func belongs(pid, leader int, _ string) (within, marked bool) {
 	session, err := syscall.Getsid(pid)
@@ -52,7 +52,7 @@ func startTime(pid int) (string, error) {
 	return ask(pid, "lstart=")
 }
 
-// alive tells whether the process of this id and start time lives.
+// alive reports whether the process of this id and start time lives.
 func alive(pid int, start string) bool {
 	state, err := ask(pid, "stat=")
 	if err != nil || strings.HasPrefix(state, "Z") {

@@ -29,7 +29,7 @@ func processes() []int {
 	return pids
 }
 
-// belongs tells whether a process lives in the leader's session, and whether it
+// belongs reports whether a process lives in the leader's session, and whether it
 // carries the task's mark. A zombie does not live.
 func belongs(pid, leader int, mark string) (within, marked bool) {
 	s, err := readStat(pid)
@@ -98,7 +98,7 @@ func startTime(pid int) (string, error) {
 	return s.start(), err
 }
 
-// alive tells whether the process of this id and start time lives.
+// alive reports whether the process of this id and start time lives.
 func alive(pid int, start string) bool {
 	s, err := readStat(pid)
 	return err == nil && s.lives() && s.start() == start

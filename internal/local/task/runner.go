@@ -91,7 +91,7 @@ type Process struct {
 	StartTime string `json:"start_time,omitempty"` // tells it from a later one of the same id
 }
 
-// What a task of an earlier ledger has by default, and a runner's configuration changes.
+// Defaults of the runners' configurations.
 const (
 	DefaultGrace  = 120 * time.Second // from SIGTERM to SIGKILL
 	DefaultMaxLog = 16 << 20          // bytes

@@ -76,7 +76,7 @@ func Run(t *testing.T, on func(*testing.T) Machine) {
 		"a task whose record is missing":                                 missing,
 		"a running task that the previous release recorded":              previousRunning,
 		"a stopped task that the previous release recorded":              previousStopped,
-		"a record of each earlier form that cannot be used is put aside": func(t *testing.T, _ *bench) { unusable(t, on) },
+		"a record that cannot be used, and a running task":               func(t *testing.T, _ *bench) { unusable(t, on) },
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newBench(t, on(t))) })
 	}

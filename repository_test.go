@@ -136,6 +136,10 @@ func TestNothingImportsUpward(t *testing.T) {
 		"internal/mutation":  {"internal/mutation"},
 		"internal/aws":       {"internal/fleet", "internal/engine", "internal/report", "internal/aws"},
 
+		"internal/local/task":      {"internal/fleet", "internal/local/task"},
+		"internal/local/process":   {"internal/fleet", "internal/local/task"},
+		"internal/local/container": {"internal/fleet", "internal/local/task"},
+
 		"internal/simulation/kernel":    {},
 		"internal/simulation/simgithub": {"internal/simulation/kernel"}, // what GitHub does is not taken from the fleet's code
 		"internal/simulation/simaws":    {"internal/simulation/kernel"}, // what AWS does is not taken from the fleet's code

@@ -21,6 +21,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/container"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/task"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner"
 )
 
@@ -112,7 +113,11 @@ func (o *oven) run(image, script string) (said string, exit int) {
 	o.t.Helper()
 	stopped := make(chan fleet.Task, 10)
 	dir := o.t.TempDir()
-	l, err := container.New(container.Config{Engine: o.engine, FleetName: "oven", Dir: dir, Network: "bridge", Grace: time.Second, Notify: func(task fleet.Task) {
+	runner, err := container.New(container.Config{Engine: o.engine, FleetName: "oven", Dir: dir, Network: "bridge", Grace: time.Second})
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	l, err := task.Open(o.t.Context(), task.Config{Dir: dir, Runner: runner, Notify: func(task fleet.Task) {
 		if task.LastStatus == fleet.TaskStopped {
 			stopped <- task
 		}
@@ -122,19 +127,19 @@ func (o *oven) run(image, script string) (said string, exit int) {
 	}
 	defer l.Close(o.t.Context())
 	// The entrypoint would claim: it is told that there is nothing to, by a command of its own.
-	_, err = l.Launch(o.t.Context(), container.Spec{RunnerID: "oven-1-1", Image: image, CPU: 1024, Memory: 512, Entrypoint: []string{"/bin/sh", "-c", script}})
+	_, err = l.Launch(o.t.Context(), task.Spec{RunnerID: "oven-1-1", Image: image, CPU: 1024, Memory: 512, Entrypoint: []string{"/bin/sh", "-c", script}})
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	task := <-stopped
+	end := <-stopped
 	text, err := os.ReadFile(filepath.Join(dir, "logs", "oven-1-1.log"))
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	if task.ExitCode() == nil {
-		return string(text) + task.StoppedReason, -1
+	if end.ExitCode() == nil {
+		return string(text) + end.StoppedReason, -1
 	}
-	return string(text), *task.ExitCode()
+	return string(text), *end.ExitCode()
 }
 
 const look = `

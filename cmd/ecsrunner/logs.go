@@ -14,7 +14,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/logs"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/process"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/task"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
@@ -147,7 +147,7 @@ func hasEnded(r report.Runner) bool {
 
 // logFile is the log of a runner on this machine.
 func logFile(f *opened, runnerID string) (liveLog, error) {
-	path, err := process.LogPath(f.dir, runnerID)
+	path, err := task.LogPath(f.dir, runnerID)
 	if err != nil {
 		return liveLog{}, usageError{err}
 	}

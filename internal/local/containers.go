@@ -13,6 +13,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/container"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/process"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/task"
 )
 
 // Containers is how runners are run as containers.
@@ -32,18 +33,19 @@ func (f *Fleet) startPlatform(ctx context.Context) error {
 	if f.cfg.Containers != nil {
 		return f.startContainers(ctx)
 	}
-	launcher, err := process.New(process.Config{
+	runner, err := process.New(process.Config{
 		Dir:      f.cfg.DataDir,
 		Command:  append(append([]string{}, f.cfg.Entrypoint...), f.cfg.RunnerCommand...),
 		Env:      f.cfg.RunnerEnv,
 		Template: f.cfg.RunnerDir,
 		Grace:    f.cfg.StopGrace,
-		Notify:   f.taskChanged,
 	})
 	if err != nil {
 		return err
 	}
-	f.platform = processes{launcher}
+	if err := f.openTasks(ctx, platform{kind: "a process"}, runner); err != nil {
+		return err
+	}
 	if f.cfg.buildsOn != nil {
 		f.builder = f.newBuilder(f.cfg.buildsOn, Images{})
 	}
@@ -65,16 +67,26 @@ func (f *Fleet) startContainers(ctx context.Context) error {
 			}
 		}
 	}
-	launcher, err := container.New(container.Config{
+	runner, err := container.New(container.Config{
 		Engine: c.Engine, FleetName: name, Dir: f.cfg.DataDir, Network: network,
-		Grace: f.cfg.StopGrace, Notify: f.taskChanged, Log: f.cfg.Log,
+		Grace: f.cfg.StopGrace, Log: f.cfg.Log,
 	})
 	if err != nil {
 		return err
 	}
-	f.platform = containers{Launcher: launcher, definitions: f.store}
+	if err := f.openTasks(ctx, platform{kind: "a container", images: f.store.Definition}, runner); err != nil {
+		return err
+	}
 	f.builder = f.newBuilder(c.Engine, c.Images)
 	return nil
+}
+
+func (f *Fleet) openTasks(ctx context.Context, p platform, runner task.Runner) (err error) {
+	p.Ledger, err = task.Open(ctx, task.Config{Dir: f.cfg.DataDir, Runner: runner, Notify: f.taskChanged, Log: f.cfg.Log})
+	if err == nil {
+		f.platform = &p
+	}
+	return err
 }
 
 func (f *Fleet) newBuilder(engine builderEngine, images Images) *imageBuilder {

@@ -87,7 +87,7 @@ type Fleet struct {
 	store     *sqlite.Store
 	engine    *engine.Engine
 	bus       *bus
-	platform  platform
+	platform  *platform
 	builder   *imageBuilder // nil where no images are built
 	claims    *claimServer  // for containers; nil without them
 	sweeper   *sweeper

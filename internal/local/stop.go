@@ -46,12 +46,9 @@ func (f *Fleet) letIdleGo(ctx context.Context) {
 	}
 }
 
-// awaitJobs waits until no task runs any more, or nobody can tell.
+// awaitJobs waits until no task runs any more.
 func (f *Fleet) awaitJobs(ctx context.Context) {
-	for {
-		if n, err := f.live(ctx); n == 0 || err != nil {
-			return
-		}
+	for f.live() > 0 {
 		select {
 		case <-ctx.Done():
 			return

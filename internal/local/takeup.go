@@ -7,7 +7,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// takeUp goes on with what an earlier process left open. The launcher knows that
+// takeUp goes on with what an earlier process left open. The ledger knows that
 // one's tasks already, so an execution that resumes starts no second one; it
 // speaks of them last, when every execution can hear it.
 func (f *Fleet) takeUp(ctx context.Context) error {
@@ -29,7 +29,7 @@ func (f *Fleet) takeUp(ctx context.Context) error {
 	if err := f.lifecycle.LaunchWaiting(ctx); err != nil {
 		return err
 	}
-	if err := f.platform.Resume(ctx); err != nil {
+	if err := f.platform.Resume(); err != nil {
 		f.cfg.Log.Warn("an earlier process left what cannot be used", "error", err.Error())
 	}
 	return nil
@@ -37,27 +37,19 @@ func (f *Fleet) takeUp(ctx context.Context) error {
 
 // takeUpRunner starts the execution of a runner that has none yet, and tells
 // again that its task has stopped: the bus forgot what it held. A task that the
-// launcher does not know is not there any more.
+// ledger does not know is not there any more.
 func (f *Fleet) takeUpRunner(ctx context.Context, r fleet.Runner) error {
 	if r.RunID != "" && r.TaskARN == "" {
 		if err := f.lifecycle.StartAgain(ctx, r); err != nil {
 			return err
 		}
 	}
-	tasks, err := f.platform.TasksOf(ctx, r.RunnerID)
-	if err != nil {
-		return err
-	}
-	for _, task := range tasks {
+	for _, task := range f.platform.List(r.RunnerID) {
 		if task.LastStatus == fleet.TaskStopped {
 			f.put(fleet.TaskEvent, task)
 		}
 	}
-	_, known, err := f.platform.Describe(ctx, r.TaskARN)
-	if err != nil {
-		return err
-	}
-	if !known && r.TaskARN != "" {
+	if _, known := f.platform.Ledger.Describe(r.TaskARN); !known && r.TaskARN != "" {
 		now := time.Now()
 		f.put(fleet.TaskEvent, fleet.Task{
 			ARN: r.TaskARN, StartedBy: r.RunnerID, LastStatus: fleet.TaskStopped, Version: r.TaskVersion + 1,

@@ -105,7 +105,7 @@ func (e *Engine) Host(ctx context.Context) (HostInfo, error) {
 	return host, nil
 }
 
-// absent tells whether the engine knows no such thing.
+// absent reports whether the engine knows no such thing.
 func absent(err error) bool { return errdefs.IsNotFound(err) }
 
 // short is an error's last word on what was wrong.
@@ -117,5 +117,5 @@ func short(err error) string {
 	return text
 }
 
-// isConflict tells whether something is there already, or in use.
+// isConflict reports whether something is there already, or in use.
 func isConflict(err error) bool { return errdefs.IsConflict(err) || errdefs.IsAlreadyExists(err) }

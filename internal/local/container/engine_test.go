@@ -16,7 +16,7 @@ import (
 )
 
 // engine is a small container engine behind a real socket: containers are what its tests
-// say they are. It answers as Docker does, as far as launchers ask.
+// say they are. It answers as Docker does, as far as runners of tasks ask.
 type engine struct {
 	t *testing.T
 
@@ -40,6 +40,15 @@ type box struct {
 	OOM              bool
 	Labels           map[string]string
 	log              string
+}
+
+// exits reports whether the container ran until then.
+func (b *box) exits(code int) bool {
+	ran := b.Status == "running"
+	if ran {
+		b.Status, b.Exit = "exited", code
+	}
+	return ran
 }
 
 func newEngine(t *testing.T) (*engine, *container.Engine) {
@@ -72,12 +81,34 @@ func (e *engine) change(do func()) {
 	e.changed = make(chan struct{})
 }
 
+// runs is the running container of a runner, nil if there is none.
+func (e *engine) runs(runnerID string) *box {
+	for _, b := range e.containers {
+		if b.Status == "running" && b.Labels["ecsrunner.runner-id"] == runnerID {
+			return b
+		}
+	}
+	return nil
+}
+
+// await waits until something holds.
+func (e *engine) await(holds func() bool) {
+	for {
+		e.mu.Lock()
+		changed, over := e.changed, holds()
+		e.mu.Unlock()
+		if over {
+			return
+		}
+		<-changed
+	}
+}
+
 // exits lets the only container that runs exit.
 func (e *engine) exits(code int, says string) {
 	e.change(func() {
 		for _, b := range e.containers {
-			if b.Status == "running" {
-				b.Status, b.Exit = "exited", code
+			if b.exits(code) {
 				b.log += says
 			}
 		}
@@ -143,7 +174,7 @@ func (e *engine) create(w http.ResponseWriter, r *http.Request) {
 		answer(w, 404, map[string]string{"message": "no such image"})
 		return
 	}
-	name, status := r.URL.Query().Get("name"), http.StatusCreated
+	name, status, id := r.URL.Query().Get("name"), http.StatusCreated, ""
 	e.change(func() {
 		for _, b := range e.containers {
 			if b.Name == name {
@@ -158,10 +189,10 @@ func (e *engine) create(w http.ResponseWriter, r *http.Request) {
 		for key, value := range asked["Labels"].(map[string]any) {
 			labels[key] = value.(string)
 		}
-		id := fmt.Sprintf("%064d", len(e.created))
+		id = fmt.Sprintf("%064d", len(e.created))
 		e.containers[id] = &box{ID: id, Name: name, Status: "created", Labels: labels, log: "begins\n"}
 	})
-	answer(w, status, map[string]string{"Id": fmt.Sprintf("%064d", len(e.created)), "message": "the name is in use"})
+	answer(w, status, map[string]string{"Id": id, "message": "the name is in use"})
 }
 
 func (e *engine) list(w http.ResponseWriter, r *http.Request) {
@@ -211,15 +242,15 @@ func (e *engine) one(w http.ResponseWriter, r *http.Request, id, what string) {
 	case what == "stop":
 		e.change(func() {
 			e.stops = append(e.stops, r.URL.RawQuery)
-			b.Status, b.Exit = "exited", 143
+			b.exits(143)
 		})
 		w.WriteHeader(http.StatusNoContent)
 	case what == "kill":
-		e.change(func() { b.Status, b.Exit = "exited", 137 })
+		e.change(func() { b.exits(137) })
 		w.WriteHeader(http.StatusNoContent)
 	case what == "wait":
 		if e.until(r, func() bool { return b.Status != "running" }) {
-			answer(w, 200, map[string]int{"StatusCode": b.Exit})
+			answer(w, 200, map[string]int{"StatusCode": 0}) // runners look for themselves
 		}
 	case what == "logs":
 		e.until(r, func() bool { return b.Status != "running" })
@@ -230,7 +261,7 @@ func (e *engine) one(w http.ResponseWriter, r *http.Request, id, what string) {
 		binary.BigEndian.PutUint32(frame[4:], uint32(len(b.log)))
 		_, _ = w.Write(append(frame, b.log...))
 	default:
-		e.t.Errorf("the launcher asks for %s %s", r.Method, r.URL)
+		e.t.Errorf("a runner asks for %s %s", r.Method, r.URL)
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// HasImage tells whether the engine has an image, by its id or a reference.
+// HasImage reports whether the engine has an image, by its id or a reference.
 func (e *Engine) HasImage(ctx context.Context, ref string) (bool, error) {
 	_, err := e.client.ImageInspect(ctx, ref)
 	if absent(err) {

@@ -41,12 +41,16 @@ func beChild(does string) int {
 		fmt.Println(err)
 		return 99
 	}
-	awaitGo := func() { _, _ = bufio.NewReader(conn).ReadString('\n') }
+	awaitGo := func() (code int) {
+		line, _ := bufio.NewReader(conn).ReadString('\n')
+		code, _ = strconv.Atoi(strings.TrimSpace(line))
+		return code
+	}
 	fmt.Fprintln(conn, does)
 
 	switch what {
 	case "wait": // to be let go on, or to be killed
-		awaitGo()
+		return awaitGo()
 	case "defy": // SIGTERM
 		awaitGo()
 	case "fleet": // to be killed

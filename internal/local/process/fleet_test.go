@@ -1,7 +1,6 @@
 package process
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,11 +9,12 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/task"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/task/tasktest"
 )
 
 // What a fleet works on, and which tasks it launches, in its environment.
@@ -23,121 +23,79 @@ const (
 	launchesVariable = "PROCESS_TEST_LAUNCHES"
 )
 
-// Where a fleet stops to be killed, besides the statuses that it notifies.
-const (
-	pointForked   = "FORKED"   // and not recorded
-	pointStopping = "STOPPING" // told to stop
-	pointTwoRun   = "TWO RUN"
-	pointDone     = "DONE" // nothing more to do
-)
-
-// beFleet takes over what there is, launches tasks, and says so when one of them
-// has reached the point. There it hangs.
+// beFleet takes over what there is, launches tasks, and says so when they have reached the
+// point. There it hangs.
 func beFleet(point string, conn net.Conn) int {
-	hang := func() { _, _ = io.Copy(io.Discard, conn) }
-	reach := func(p string) {
-		if p == point {
-			fmt.Fprintln(conn, "reached")
-			hang()
-		}
-	}
-	var running atomic.Int32
 	self, err1 := os.Executable()
-	l, err2 := New(Config{
+	runner, err2 := New(Config{
 		Dir:     os.Getenv(dirVariable),
 		Command: []string{self},
 		Env:     []string{reportVariable + "=" + os.Getenv(reportVariable), "GORACE=atexit_sleep_ms=0"},
-		Now:     newClock().Now,
-		Notify: func(task fleet.Task) {
-			reach(task.LastStatus)
-			if task.LastStatus == fleet.TaskRunning && running.Add(1) == 2 {
-				reach(pointTwoRun)
-			}
-		},
 	})
-	if err := errors.Join(err1, err2); err != nil {
-		fmt.Println(err)
-		return 99
-	}
-	l.afterFork = func() { reach(pointForked) }
-	if err := l.Resume(); err != nil {
-		fmt.Println(err)
-		return 99
-	}
+	var specs []task.Spec
 	for i, does := range launches(os.Getenv(launchesVariable)) {
-		task, err := l.Launch(context.Background(), spec(runner(i), does))
-		if err != nil {
-			fmt.Println(err)
-			return 99
-		}
-		if point == pointStopping {
-			if err := l.Stop(context.Background(), task.ARN, "no longer wanted"); err != nil {
-				fmt.Println(err)
-				return 99
-			}
-			reach(pointStopping)
-		}
-		if point == pointDone {
-			<-l.tasks[task.ARN].done
-		}
+		specs = append(specs, spec(runnerID(i), does))
 	}
-	reach(pointDone)
-	hang()
-	return 0
+	err := errors.Join(err1, err2)
+	if err == nil {
+		cfg := task.Config{Dir: os.Getenv(dirVariable), Runner: runner}
+		err = tasktest.Play(cfg, specs, tasktest.Point(point), func(*tasktest.Fleet) {
+			fmt.Fprintln(conn, "reached")
+			_, _ = io.Copy(io.Discard, conn)
+		})
+	}
+	fmt.Println(err)
+	return 99
 }
 
 func launches(list string) []string {
 	return slices.DeleteFunc(strings.Split(list, ","), func(s string) bool { return s == "" })
 }
 
-// runner is the id of the i-th runner that a fleet launches.
-func runner(i int) string { return fmt.Sprintf("demo-%d-1", 7+i) }
+// runnerID is the id of the i-th runner that a fleet launches.
+func runnerID(i int) string { return fmt.Sprintf("demo-%d-1", 7+i) }
 
-// killFleet runs a fleet on the rig's directory, meets the children that it is to
-// have, and kills it at the point.
-func (r *rig) killFleet(point string, tasks string, meets ...string) {
+// startFleet runs a fleet on the rig's directory. What it returns kills it at the point.
+func (r *rig) startFleet(point tasktest.Point, tasks string) (kill func()) {
 	r.t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), doesVariable+"=fleet "+point, reportVariable+"="+r.reports.Addr().String(),
+	cmd.Env = append(os.Environ(), doesVariable+"=fleet "+string(point), reportVariable+"="+r.reports.Addr().String(),
 		dirVariable+"="+r.cfg.Dir, launchesVariable+"="+tasks)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Start(); err != nil {
 		r.t.Fatal(err)
 	}
-	defer func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	}()
-	delete(r.children, "fleet "+point)
-	if got := r.meet("fleet " + point).line(r.t); got != "reached" {
-		r.t.Fatalf("the fleet says %s", got)
+	name := "fleet " + string(point)
+	delete(r.children, name)
+	return func() {
+		r.t.Helper()
+		defer func() {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		}()
+		if got := r.meet(name).line(r.t); got != "reached" {
+			r.t.Fatalf("the fleet says %s", got)
+		}
 	}
+}
+
+// killFleet runs a fleet on the rig's directory, kills it at the point, and meets the
+// children that it is to have.
+func (r *rig) killFleet(point tasktest.Point, tasks string, meets ...string) {
+	r.t.Helper()
+	r.startFleet(point, tasks)()
 	for _, name := range meets {
 		r.meet(name)
 	}
 }
 
-// restart makes a new launcher on the directory, without Resume.
-func (r *rig) restart() {
-	r.t.Helper()
-	var err error
-	if r.Launcher, err = New(r.cfg); err != nil {
-		r.t.Fatal(err)
-	}
-}
-
+// resume opens the next ledger on the directory and takes over.
 func (r *rig) resume() {
 	r.t.Helper()
-	r.restart()
+	r.open()
 	if err := r.Resume(); err != nil {
 		r.t.Fatal(err)
 	}
-}
-
-// recorded is the task of a runner in its record.
-func (r *rig) recorded(id string) fleet.Task {
-	r.t.Helper()
-	return r.record(id).Task
 }
 
 const (
@@ -154,19 +112,6 @@ func wantEnded(t *testing.T, task fleet.Task, code, reason string) {
 	}
 	if task.ExitCode() != nil || task.Containers[0].Reason == "" || task.StoppedAt == nil {
 		t.Errorf("stopped as %+v, want no exit code but a reason of it", task)
-	}
-}
-
-// onlyOnce checks that nothing more is notified once all tasks have ended.
-func (r *rig) onlyOnce() {
-	r.t.Helper()
-	if err := r.Close(context.Background()); err != nil {
-		r.t.Error(err)
-	}
-	select {
-	case task := <-r.notes:
-		r.t.Errorf("notified again: %+v", task)
-	default:
 	}
 }
 

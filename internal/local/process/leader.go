@@ -16,8 +16,8 @@ type leader struct {
 	pid   int    // 0 if it was never known
 	start string // what startTime says of it
 
-	child *exec.Cmd // if this launcher started it
-	seen  bool      // it lived when this launcher first looked
+	child *exec.Cmd // if this process started it
+	seen  bool      // it lived when this process first looked
 }
 
 // exited is closed when the leader has exited.
@@ -47,8 +47,8 @@ func awaitGone(pid int, start string, after func(time.Duration) <-chan time.Time
 	}
 }
 
-// namesSession tells whether the leader's id still names the task's session, and
-// no later process or session of others. A child that nobody has waited for keeps
+// namesSession reports whether the leader's id still names the task's session, and
+// no later process or session of others. A child that was not waited for keeps
 // its id. That of another process is free when all of its session are gone: it is
 // trusted only for a leader that ended under our eyes, and not if another has it.
 func (p leader) namesSession() bool {

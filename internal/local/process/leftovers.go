@@ -20,16 +20,13 @@ const (
 const taskVariable = "ECSRUNNER_TASK"
 
 // endLeftovers ends what the task's leader, which has exited, left behind.
-func (l *Launcher) endLeftovers(t *task, lead leader, log *logFile) {
-	if signalSession(t, lead, syscall.SIGTERM) == 0 {
+func (s *session) endLeftovers() {
+	if s.signal(syscall.SIGTERM) == 0 || s.gone(look, s.task.Killing.Done()) {
 		return
 	}
-	if l.gone(t, lead, look, t.killing.Done()) {
-		return
-	}
-	log.say("processes of the task outlived it: killed")
-	if !l.gone(t, lead, syscall.SIGKILL, nil) {
-		log.say("processes of the task outlived even that")
+	s.log.say("processes of the task outlived it: killed")
+	if !s.gone(syscall.SIGKILL, nil) {
+		s.log.say("processes of the task outlived even that")
 	}
 }
 
@@ -38,11 +35,11 @@ const look = syscall.Signal(0)
 
 // gone sends a signal to what is left of a task until nothing is. It gives up
 // after leftoverGrace, or when impatient is closed.
-func (l *Launcher) gone(t *task, lead leader, sig syscall.Signal, impatient <-chan struct{}) bool {
-	overdue := l.cfg.After(leftoverGrace)
-	for signalSession(t, lead, sig) > 0 {
+func (s *session) gone(sig syscall.Signal, impatient <-chan struct{}) bool {
+	overdue := s.cfg.After(leftoverGrace)
+	for s.signal(sig) > 0 {
 		select {
-		case <-l.cfg.After(leftoverPoll):
+		case <-s.cfg.After(leftoverPoll):
 		case <-overdue:
 			return false
 		case <-impatient:
@@ -52,19 +49,19 @@ func (l *Launcher) gone(t *task, lead leader, sig syscall.Signal, impatient <-ch
 	return true
 }
 
-// signalSession signals every process of the task and returns how many there
+// signal signals every process of the task and returns how many there
 // were besides the leader. A process is looked at again once it is held (by a
 // pidfd on Linux), because its number may have become another's since it was
 // listed.
-func signalSession(t *task, lead leader, sig syscall.Signal) (found int) {
-	lead.signalGroup(sig)
-	pids, whole := session(lead, t.mark())
+func (s *session) signal(sig syscall.Signal) (found int) {
+	s.lead.signalGroup(sig)
+	pids, whole := members(s.lead, s.mark())
 	for _, pid := range pids {
 		held, err := os.FindProcess(pid)
 		if err != nil {
 			continue
 		}
-		within, marked := belongs(pid, lead.pid, t.mark())
+		within, marked := belongs(pid, s.lead.pid, s.mark())
 		if (marked || whole && within) && !errors.Is(held.Signal(sig), os.ErrProcessDone) {
 			found++
 		}
@@ -73,11 +70,11 @@ func signalSession(t *task, lead leader, sig syscall.Signal) (found int) {
 	return found
 }
 
-// session lists the living processes of the task apart from its leader: those
+// members lists the living processes of the task apart from its leader: those
 // that carry its mark and, if whole is true, those in the leader's session. The
 // session is the task's if the leader's id still names it; or else if one with
 // the mark lives in it, because then its number was never free.
-func session(lead leader, mark string) (pids []int, whole bool) {
+func members(lead leader, mark string) (pids []int, whole bool) {
 	var unmarked []int
 	whole = lead.namesSession()
 	for _, pid := range processes() {
@@ -99,4 +96,4 @@ func session(lead leader, mark string) (pids []int, whole bool) {
 	return pids, whole
 }
 
-func (t *task) mark() string { return taskVariable + "=" + t.arn }
+func (s *session) mark() string { return taskVariable + "=" + s.task.ARN }

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/task"
 )
 
 // processes lists the ids of all living processes.
@@ -27,7 +29,7 @@ func processes() []int {
 	return pids
 }
 
-// belongs tells whether a process is in the leader's session. The mark is not
+// belongs reports whether a process is in the leader's session. The mark is not
 // looked for here, so a daemon with a session of its own is missed.
 func belongs(pid, leader int, _ string) (within, marked bool) {
 	session, err := syscall.Getsid(pid)
@@ -38,8 +40,8 @@ func belongs(pid, leader int, _ string) (within, marked bool) {
 // started just before the fleet was killed, and not recorded any more, is missed.
 func findLeader(string) (pid int, start string, ok bool) { return 0, "", false }
 
-// findTask finds nothing, as findLeader.
-func findTask(string, string) (arn string, ok bool) { return "", false }
+// findTasks finds nothing, as findLeader.
+func findTasks(string) []task.Mark { return nil }
 
 // awaitHandle is not called: there are no handles of processes here.
 func awaitHandle(uintptr) {}
@@ -50,7 +52,7 @@ func startTime(pid int) (string, error) {
 	return ask(pid, "lstart=")
 }
 
-// alive tells whether the process of this id and start time lives.
+// alive reports whether the process of this id and start time lives.
 func alive(pid int, start string) bool {
 	state, err := ask(pid, "stat=")
 	if err != nil || strings.HasPrefix(state, "Z") {

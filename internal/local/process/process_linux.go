@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"unsafe"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/task"
 )
 
 // processes lists the ids of the processes that this one can see.
@@ -26,7 +29,7 @@ func processes() []int {
 	return pids
 }
 
-// belongs tells whether a process lives in the leader's session, and whether it
+// belongs reports whether a process lives in the leader's session, and whether it
 // carries the task's mark. A zombie does not live.
 func belongs(pid, leader int, mark string) (within, marked bool) {
 	s, err := readStat(pid)
@@ -55,17 +58,20 @@ func findLeader(mark string) (pid int, start string, ok bool) {
 	return pid, first.start(), pid != 0
 }
 
-// findTask finds the task of a runner that has no record, by the mark of a
-// process which calls that work directory its home.
-func findTask(runnerID, work string) (arn string, ok bool) {
+// findTasks finds the tasks whose work directories are in a directory, by the marks of
+// processes which call one of those their home.
+func findTasks(dir string) (found []task.Mark) {
 	for _, pid := range processes() {
 		entries := environ(pid)
-		_, rest, marked := strings.Cut(entries, "\x00"+taskVariable+"="+arnPrefix(runnerID))
-		if random, _, ended := strings.Cut(rest, "\x00"); marked && ended && hasEntry(entries, "HOME="+work) {
-			return arnPrefix(runnerID) + random, true
+		_, rest, _ := strings.Cut(entries, "\x00"+taskVariable+"=")
+		arn, _, _ := strings.Cut(rest, "\x00")
+		_, rest, _ = strings.Cut(entries, "\x00HOME="+dir+"/")
+		id, _, _ := strings.Cut(rest, "\x00")
+		if m := (task.Mark{ARN: arn, RunnerID: id}); m.Valid() && !slices.Contains(found, m) {
+			found = append(found, m)
 		}
 	}
-	return "", false
+	return found
 }
 
 // awaitHandle returns when the process has exited that a pidfd stands for, or
@@ -92,7 +98,7 @@ func startTime(pid int) (string, error) {
 	return s.start(), err
 }
 
-// alive tells whether the process of this id and start time lives.
+// alive reports whether the process of this id and start time lives.
 func alive(pid int, start string) bool {
 	s, err := readStat(pid)
 	return err == nil && s.lives() && s.start() == start

@@ -3,6 +3,7 @@ package process
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"io"
 	"net"
 	"os"
@@ -13,15 +14,15 @@ import (
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/task"
 )
 
-// clock leaves the launcher's short polls to real time. Every longer wait ends
+// clock leaves the runner's short polls to real time. Every longer wait ends
 // when the test says so.
 type clock struct {
 	mu      sync.Mutex
 	changed *sync.Cond
 	waiting map[time.Duration][]chan time.Time
-	offset  time.Duration
 }
 
 func newClock() *clock {
@@ -31,15 +32,7 @@ func newClock() *clock {
 }
 
 func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC).Add(c.offset)
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.offset += d
+	return time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
 }
 
 func (c *clock) After(d time.Duration) <-chan time.Time {
@@ -76,9 +69,10 @@ func (c *clock) awaitWait(d time.Duration) {
 	}
 }
 
-// rig is a launcher of test children and what can be seen of it.
+// rig is a ledger of test children and what can be seen of it.
 type rig struct {
-	*Launcher
+	*task.Ledger
+	*Runner
 	t        *testing.T
 	clock    *clock
 	notes    chan fleet.Task
@@ -93,8 +87,15 @@ type child struct {
 	in *bufio.Reader
 }
 
-// newRig has the test binary as every task's command.
 func newRig(t *testing.T, adapt func(*Config)) *rig {
+	t.Helper()
+	r := newMachine(t, adapt)
+	r.open()
+	return r
+}
+
+// newMachine is a rig without a ledger. It has the test binary as every task's command.
+func newMachine(t *testing.T, adapt func(*Config)) *rig {
 	t.Helper()
 	// Not t.TempDir, whose path may be too long for a socket's.
 	sockets, err := os.MkdirTemp("", "process")
@@ -116,27 +117,38 @@ func newRig(t *testing.T, adapt func(*Config)) *rig {
 		Command: []string{self},
 		Env:     []string{reportVariable + "=" + reports.Addr().String(), "GORACE=atexit_sleep_ms=0"},
 		Grace:   time.Minute,
-		Notify:  func(task fleet.Task) { r.notes <- task },
-		Now:     r.clock.Now,
 		After:   r.clock.After,
 	}
 	if adapt != nil {
 		adapt(&cfg)
 	}
-	if r.Launcher, err = New(cfg); err != nil {
+	if r.Runner, err = New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel()
-		_ = r.Close(ctx)
-		reports.Close()
-	})
+	t.Cleanup(func() { reports.Close() })
 	return r
 }
 
-func spec(id, does string) Spec {
-	return Spec{RunnerID: id, ClientToken: id + ".0", Env: map[string]string{doesVariable: does}}
+// open opens the next ledger on the directory.
+func (r *rig) open() {
+	r.t.Helper()
+	var err error
+	r.Ledger, err = task.Open(context.Background(), task.Config{
+		Dir: r.cfg.Dir, Runner: r.Runner, Notify: func(task fleet.Task) { r.notes <- task }, Now: r.clock.Now,
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	opened := r.Ledger
+	r.t.Cleanup(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = opened.Close(ctx)
+	})
+}
+
+func spec(id, does string) task.Spec {
+	return task.Spec{RunnerID: id, ClientToken: id + ".0", Env: map[string]string{doesVariable: does}}
 }
 
 func (r *rig) launch(id, does string) fleet.Task {
@@ -201,7 +213,7 @@ func (c child) awaitDeath(t *testing.T) {
 
 func (r *rig) log(id string) string {
 	r.t.Helper()
-	path, err := LogPath(r.cfg.Dir, id)
+	path, err := task.LogPath(r.cfg.Dir, id)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -224,9 +236,17 @@ func (r *rig) wantCleared(id string) {
 	}
 }
 
-func (r *rig) record(id string) record {
+func (r *rig) recordPath(id string) string {
+	return filepath.Join(r.cfg.Dir, string(task.Processes), id+".json")
+}
+
+func (r *rig) record(id string) task.Record {
 	r.t.Helper()
-	found, err := readRecord(r.recordPath(id), id)
+	var found task.Record
+	content, err := os.ReadFile(r.recordPath(id))
+	if err == nil {
+		err = json.Unmarshal(content, &found)
+	}
 	if err != nil {
 		r.t.Fatal(err)
 	}

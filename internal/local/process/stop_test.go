@@ -18,33 +18,6 @@ func wantStopped(t *testing.T, task fleet.Task, code, reason string, exitCode in
 	}
 }
 
-func TestStopEndsWithSIGTERM(t *testing.T) {
-	r := newRig(t, nil)
-	ctx := context.Background()
-	task := r.launch("demo-7-1", "wait")
-	child := r.meet("wait")
-	for _, reason := range []string{"no longer wanted", "a later reason"} {
-		if err := r.Stop(ctx, task.ARN, reason); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if now, _ := r.Describe(ctx, task.ARN); now.DesiredStatus != fleet.TaskStopped {
-		t.Errorf("described as %+v after Stop", now)
-	}
-	wantStopped(t, r.await(fleet.TaskStopped), fleet.StopUserInitiated, "no longer wanted", 143)
-	child.awaitDeath(t)
-	r.wantCleared("demo-7-1")
-
-	for _, arn := range []string{task.ARN, "local:task/nobody/0"} {
-		if err := r.Stop(ctx, arn, "again"); err != nil {
-			t.Errorf("stop %s: %v", arn, err)
-		}
-	}
-	if now, _ := r.Describe(ctx, task.ARN); now.StoppedReason != "no longer wanted" {
-		t.Errorf("described as %+v", now)
-	}
-}
-
 func TestStopKillsAfterTheGrace(t *testing.T) {
 	r := newRig(t, nil)
 	task := r.launch("demo-7-1", "defy")
@@ -59,31 +32,6 @@ func TestStopKillsAfterTheGrace(t *testing.T) {
 	if got, want := r.log("demo-7-1"), "ecsrunner: the task did not end within 1m0s of SIGTERM: killed\n"; got != want {
 		t.Errorf("log %q, want %q", got, want)
 	}
-}
-
-func TestStopBeforeTheStart(t *testing.T) {
-	started := make(chan struct{})
-	//lint:ignore S1021 the function below uses r
-	var r *rig
-	r = newRig(t, func(c *Config) {
-		note := c.Notify
-		c.Notify = func(task fleet.Task) {
-			if task.LastStatus == fleet.TaskPending {
-				<-started
-			}
-			note(task)
-		}
-	})
-	task := r.launch("demo-7-1", "defy")
-	if err := r.Stop(context.Background(), task.ARN, "no longer wanted"); err != nil {
-		t.Fatal(err)
-	}
-	close(started)
-	stopped := r.await(fleet.TaskStopped)
-	if stopped.StartedAt != nil || stopped.ExitCode() != nil || stopped.StopCode != fleet.StopUserInitiated || stopped.StoppedReason != "no longer wanted" {
-		t.Errorf("stopped as %+v", stopped)
-	}
-	r.wantCleared("demo-7-1")
 }
 
 func TestWhatOutlivesItsLeaderIsEnded(t *testing.T) {
@@ -117,7 +65,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 	for _, child := range children {
 		child.awaitDeath(t)
 	}
-	for _, task := range r.List(context.Background(), "") {
+	for _, task := range r.List("") {
 		if task.LastStatus != fleet.TaskStopped {
 			t.Errorf("left %+v", task)
 		}

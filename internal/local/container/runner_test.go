@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,48 +14,69 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/container"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/task"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/task/tasktest"
 )
 
-// bench is a launcher on the engine of engine_test.go.
+// bench is a ledger of containers on the engine of engine_test.go.
 type bench struct {
-	*container.Launcher
+	*tasktest.Fleet
 	*engine
 	cfg   container.Config
 	notes chan fleet.Task
 	warns *bytes.Buffer
 }
 
-func newBench(t *testing.T) *bench {
+// patience is the one wait that is not over at once: a log comes to its end.
+const patience = time.Hour
+
+func pausesAreOver(d time.Duration) <-chan time.Time {
+	if d == patience {
+		return nil
+	}
+	over := make(chan time.Time)
+	close(over)
+	return over
+}
+
+func newConfig(t *testing.T) (*engine, container.Config) {
 	t.Helper()
 	e, connected := newEngine(t)
-	b := &bench{engine: e, notes: make(chan fleet.Task, 100), warns: &bytes.Buffer{}}
-	b.cfg = container.Config{
-		Engine: connected, FleetName: "test", Dir: t.TempDir(), Network: "ecsrunner-test", Grace: 7 * time.Second,
-		Notify: func(task fleet.Task) { b.notes <- task }, Log: slog.New(slog.NewTextHandler(b.warns, nil)),
-		After: func(time.Duration) <-chan time.Time { c := make(chan time.Time); close(c); return c },
+	t.Cleanup(func() { e.change(func() { e.down = false }) })
+	return e, container.Config{
+		Engine: connected, FleetName: "test", Dir: t.TempDir(), Network: "ecsrunner-test",
+		Grace: 7 * time.Second, Patience: patience, After: pausesAreOver,
 	}
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{notes: make(chan fleet.Task, 100), warns: &bytes.Buffer{}}
+	b.engine, b.cfg = newConfig(t)
+	b.cfg.Log = slog.New(slog.NewTextHandler(b.warns, nil))
 	b.restart()
-	t.Cleanup(func() {
-		e.change(func() { e.down = false })
-		_ = b.Close(context.Background())
-	})
 	return b
 }
 
-// restart kills the launcher and makes the next one on the data directory.
+// restart kills the fleet and opens the next one's ledger on the data directory.
 func (b *bench) restart() {
 	b.t.Helper()
-	if b.Launcher != nil {
-		b.Abandon()
+	if b.Fleet != nil {
+		b.Kill()
 	}
-	var err error
-	if b.Launcher, err = container.New(b.cfg); err != nil {
+	runner, err := container.New(b.cfg)
+	if err == nil {
+		b.Fleet, err = tasktest.Open(b.t.Context(), task.Config{Dir: b.cfg.Dir, Runner: runner, Notify: func(task fleet.Task) { b.notes <- task }})
+	}
+	if err != nil {
 		b.t.Fatal(err)
 	}
+	opened := b.Fleet
+	b.t.Cleanup(func() { _ = opened.Close(context.Background()) })
 }
 
-func spec() container.Spec {
-	return container.Spec{RunnerID: "test-7-1", ClientToken: "test-7-1.0", Image: "sha256:image", CPU: 1536, Memory: 2048, Env: map[string]string{"CLAIM_TOKEN": "once", "A": "b c"}}
+func spec() task.Spec {
+	return task.Spec{RunnerID: "test-7-1", ClientToken: "test-7-1.0", Image: "sha256:image", CPU: 1536, Memory: 2048, Env: map[string]string{"CLAIM_TOKEN": "once", "A": "b c"}}
 }
 
 func (b *bench) launch() fleet.Task {
@@ -99,9 +121,6 @@ func (b *bench) left() int {
 func TestATasksLife(t *testing.T) {
 	b := newBench(t)
 	launched := b.launch()
-	if again := b.launch(); again.ARN != launched.ARN {
-		t.Errorf("the same token gives %s, and gave %s", again.ARN, launched.ARN)
-	}
 	b.await(fleet.TaskRunning)
 	b.exits(7, "ends\n")
 	end := b.await(fleet.TaskStopped)
@@ -113,9 +132,6 @@ func TestATasksLife(t *testing.T) {
 	}
 	if err := b.Close(t.Context()); err != nil || b.left() != 0 || len(b.created) != 1 {
 		t.Errorf("%v: %d containers are left of %d", err, b.left(), len(b.created))
-	}
-	if _, err := b.Launch(t.Context(), container.Spec{RunnerID: "test-8-1"}); !errors.Is(err, container.ErrClosed) {
-		t.Errorf("after Close: %v", err)
 	}
 }
 
@@ -158,10 +174,6 @@ func TestWhatAContainerGets(t *testing.T) {
 	if len(env) != 2 || env[0] != "A=b c" || env[1] != "CLAIM_TOKEN=once" || asked["Volumes"] != nil {
 		t.Errorf("environment %v, volumes %v", env, asked["Volumes"])
 	}
-	record, err := os.ReadFile(filepath.Join(b.cfg.Dir, "containers", "test-7-1.json"))
-	if err != nil || bytes.Contains(record, []byte("once")) {
-		t.Errorf("the record tells the token: %s, %v", record, err)
-	}
 }
 
 // A class that wants more than there is gets what there is, with one warning.
@@ -184,178 +196,93 @@ func TestAClassThatIsTooLarge(t *testing.T) {
 	}
 }
 
-func TestRefusedLaunches(t *testing.T) {
+func TestStopIsTheEngines(t *testing.T) {
 	b := newBench(t)
-	b.launch()
+	launched := b.launch()
 	b.await(fleet.TaskRunning)
-	other, another, bad := spec(), spec(), spec()
-	other.Memory, another.ClientToken, bad.RunnerID = 4096, "test-7-1.1", "../etc"
-	for sentence, s := range map[string]container.Spec{"was used with other parameters": other, "has not stopped": another, "is no runner id": bad} {
-		if _, err := b.Launch(t.Context(), s); !fleet.IsNamed(err, fleet.RunnerLaunchFailed) || !strings.Contains(err.Error(), sentence) {
-			t.Errorf("got %v, want …%s…", err, sentence)
-		}
+	if err := b.Stop(t.Context(), launched.ARN, "no longer wanted"); err != nil {
+		t.Fatal(err)
 	}
-}
-
-func TestStop(t *testing.T) {
-	b := newBench(t)
-	task := b.launch()
-	b.await(fleet.TaskRunning)
-	for _, reason := range []string{"no longer wanted", "another reason"} {
-		if err := b.Stop(t.Context(), task.ARN, reason); err != nil {
-			t.Fatal(err)
-		}
-	}
-	end := b.await(fleet.TaskStopped)
-	if end.StopCode != fleet.StopUserInitiated || end.StoppedReason != "no longer wanted" || *end.ExitCode() != 143 {
-		t.Errorf("it ended as %+v", end)
-	}
+	b.await(fleet.TaskStopped)
 	if len(b.stops) != 1 || b.stops[0] != "t=7" {
 		t.Errorf("stopped with %q", b.stops)
 	}
-	if err := b.Stop(t.Context(), task.ARN, "late"); err != nil {
-		t.Error(err)
-	}
-	if err := b.Stop(t.Context(), "local:task/none/0", "unknown"); err != nil {
-		t.Error(err)
-	}
 }
 
-// A fleet that is killed between any two of its calls leaves containers that the next
-// one goes on with, and none that runs twice.
-func TestTakenOver(t *testing.T) {
-	for name, c := range map[string]struct {
-		meanwhile func(*bench)
-		status    string // that is told first
-		exit      int
-		reason    string
-	}{
-		"it runs":             {func(*bench) {}, "", 5, "Essential container in task exited"},
-		"it has ended":        {func(b *bench) { b.exits(5, "") }, fleet.TaskStopped, 5, "Essential container in task exited"},
-		"somebody removed it": {func(b *bench) { b.change(func() { clear(b.containers) }) }, fleet.TaskStopped, -1, "its container was removed while the fleet was down"},
-	} {
-		t.Run(name, func(t *testing.T) {
+// A container that was made and not started is started once; one that has ended is not
+// started again.
+func TestKilledBetweenCreateAndStart(t *testing.T) {
+	for status, exit := range map[string]int{"created": 0, "exited": 3} {
+		t.Run(status, func(t *testing.T) {
 			b := newBench(t)
-			launched := b.launch()
+			b.launch()
 			b.await(fleet.TaskRunning)
-			b.restart()
-			c.meanwhile(b)
-			if err := b.Resume(t.Context()); err != nil {
+			b.Kill()
+			path := filepath.Join(b.cfg.Dir, "containers", "test-7-1.json")
+			text, err := os.ReadFile(path)
+			if err == nil {
+				err = os.WriteFile(path, bytes.Replace(text, []byte(`"lastStatus":"RUNNING"`), []byte(`"lastStatus":"PENDING"`), 1), 0o600)
+			}
+			if err != nil {
 				t.Fatal(err)
 			}
-			if c.status == "" {
-				b.exits(5, "")
+			b.change(func() {
+				for _, c := range b.containers {
+					c.Status, c.Exit = status, exit
+				}
+			})
+			b.restart()
+			if err := b.Resume(); err != nil {
+				t.Fatal(err)
 			}
-			end := b.await(fleet.TaskStopped)
-			exit := -1
-			if end.ExitCode() != nil {
-				exit = *end.ExitCode()
-			}
-			if end.ARN != launched.ARN || exit != c.exit && end.Containers[0].Reason == "" || !strings.Contains(end.StoppedReason, "Essential container in task exited") {
-				t.Errorf("it ended as %+v", end)
-			}
-			if len(b.created) != 1 {
-				t.Errorf("%d containers were made", len(b.created))
-			}
-		})
-	}
-}
-
-// Killed after the record and before the container, and between create and start.
-func TestKilledWhileItStarts(t *testing.T) {
-	record := func(b *bench) fleet.Task {
-		b.t.Helper()
-		made := b.launch()
-		b.await(fleet.TaskRunning)
-		path := filepath.Join(b.cfg.Dir, "containers", "test-7-1.json")
-		text, err := os.ReadFile(path)
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		pending := strings.Replace(string(text), `"lastStatus":"RUNNING"`, `"lastStatus":"PENDING"`, 1)
-		if err := os.WriteFile(path, []byte(pending), 0o600); err != nil {
-			b.t.Fatal(err)
-		}
-		return made
-	}
-	t.Run("before the container", func(t *testing.T) {
-		b := newBench(t)
-		record(b)
-		b.Abandon()
-		b.change(func() { clear(b.containers) })
-		b.restart()
-		if err := b.Resume(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if end := b.await(fleet.TaskStopped); end.StopCode != fleet.StopTaskFailedToStart || !strings.Contains(end.StoppedReason, "the fleet was killed while it started the task") {
-			t.Errorf("it ended as %+v", end)
-		}
-	})
-	t.Run("between create and start", func(t *testing.T) {
-		b := newBench(t)
-		record(b)
-		b.Abandon()
-		b.change(func() {
-			for _, c := range b.containers {
-				c.Status = "created"
+			b.await(fleet.TaskRunning)
+			b.exits(0, "")
+			if end := b.await(fleet.TaskStopped); end.ExitCode() == nil || *end.ExitCode() != exit || len(b.created) != 1 {
+				t.Errorf("it ended as %+v after %d creates", end, len(b.created))
 			}
 		})
-		b.restart()
-		if err := b.Resume(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		b.await(fleet.TaskRunning)
-		b.exits(0, "")
-		if end := b.await(fleet.TaskStopped); *end.ExitCode() != 0 || len(b.created) != 1 {
-			t.Errorf("it ended as %+v after %d creates", end, len(b.created))
-		}
-	})
-	t.Run("after it has ended", func(t *testing.T) {
-		b := newBench(t)
-		record(b)
-		b.Abandon()
-		b.exits(3, "")
-		b.restart()
-		if err := b.Resume(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if end := b.await(fleet.TaskStopped); end.ExitCode() == nil || *end.ExitCode() != 3 {
-			t.Errorf("a container that had ended was started again: %+v", end)
-		}
-	})
-}
-
-func labelsOf(created map[string]any) map[string]string {
-	labels := map[string]string{}
-	for key, value := range created["Labels"].(map[string]any) {
-		labels[key] = value.(string)
 	}
-	return labels
 }
 
-// Containers of nobody's go; those of other fleets and folders stay.
-func TestLeftovers(t *testing.T) {
+func TestRemovedByAnotherProgram(t *testing.T) {
 	b := newBench(t)
 	b.launch()
 	b.await(fleet.TaskRunning)
-	ours := labelsOf(b.created[0])
-	b.change(func() {
-		gone := map[string]string{}
-		for key, value := range ours {
-			gone[key] = value
-		}
-		gone["ecsrunner.task-arn"] = "local:task/test-1-1/0"
-		b.containers["leftover"] = &box{ID: "leftover", Name: "leftover", Status: "exited", Labels: gone}
-		b.containers["foreign"] = &box{ID: "foreign", Name: "foreign", Status: "running", Labels: map[string]string{"ecsrunner.fleet": "test", "ecsrunner.data-dir": "another"}}
-		b.containers["nobody"] = &box{ID: "nobody", Name: "nobody", Status: "running"}
-	})
-	if err := b.Resume(t.Context()); err != nil {
+	b.Kill()
+	b.change(func() { clear(b.containers) })
+	b.restart()
+	if err := b.Resume(); err != nil {
 		t.Fatal(err)
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.containers["leftover"] != nil || b.containers["foreign"] == nil || b.containers["nobody"] == nil || len(b.containers) != 3 {
-		t.Errorf("left are %+v", b.containers)
+	if end := b.await(fleet.TaskStopped); end.ExitCode() != nil || end.StoppedReason != "Essential container in task exited: its container was removed while the fleet was down" {
+		t.Errorf("it ended as %+v", end)
+	}
+}
+
+// Containers that say they are of a data directory, and of no task that may be of a
+// fleet, are left alone, as are those of other directories.
+func TestContainersOfOthersStay(t *testing.T) {
+	b := newBench(t)
+	b.launch()
+	b.await(fleet.TaskRunning)
+	b.Kill()
+	b.change(func() {
+		ours := b.runs("test-7-1").Labels
+		for name, change := range map[string][2]string{
+			"no task": {"ecsrunner.task-arn", ""}, "another's task": {"ecsrunner.task-arn", "local:task/test-1-1/0"},
+			"a path": {"ecsrunner.runner-id", "../test"}, "another folder": {"ecsrunner.data-dir", "another"},
+		} {
+			labels := maps.Clone(ours)
+			labels[change[0]] = change[1]
+			b.containers[name] = &box{ID: name, Name: name, Status: "running", Labels: labels}
+		}
+	})
+	b.restart()
+	if err := b.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	if list := b.List(""); b.left() != 5 || len(list) != 1 {
+		t.Errorf("%d containers are left; known are %+v", b.left(), list)
 	}
 }
 
@@ -373,9 +300,18 @@ func TestAnEngineThatIsDown(t *testing.T) {
 	if end := b.await(fleet.TaskStopped); *end.ExitCode() != 4 {
 		t.Errorf("it ended as %+v", end)
 	}
-	b.change(func() { b.down = true })
-	if err := b.Resume(t.Context()); err == nil {
-		t.Error("an engine that does not answer has no containers")
+}
+
+// An engine that is down when the fleet starts may have its containers all the same.
+func TestAnEngineThatIsDownAtTheStart(t *testing.T) {
+	e, cfg := newConfig(t)
+	e.change(func() { e.down = true })
+	runner, err := container.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := task.Open(t.Context(), task.Config{Dir: cfg.Dir, Runner: runner}); err == nil || !strings.Contains(err.Error(), "look for containers of an earlier process") {
+		t.Errorf("opened with %v", err)
 	}
 }
 

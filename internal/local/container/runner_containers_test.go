@@ -17,14 +17,16 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/container"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/task"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/task/tasktest"
 )
 
 // base is an image with sh that scripts/test-containers has loaded.
 const base = "docker.io/bases/bookworm:1"
 
-// rig is a launcher on a real engine.
+// rig is a ledger of containers on a real engine.
 type rig struct {
-	*container.Launcher
+	*tasktest.Fleet
 	t      *testing.T
 	engine *container.Engine
 	cfg    container.Config
@@ -44,7 +46,6 @@ func newRig(t *testing.T) *rig {
 	}
 	r.cfg = container.Config{
 		Engine: engine, FleetName: "test", Dir: t.TempDir(), Network: network.Name, Grace: 5 * time.Second,
-		Notify: func(task fleet.Task) { r.notes <- task },
 	}
 	r.restart()
 	t.Cleanup(func() {
@@ -55,18 +56,21 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-// restart makes the next launcher on the data directory, as after a crash.
+// restart opens the next ledger on the data directory, as after a crash.
 func (r *rig) restart() {
 	r.t.Helper()
-	var err error
-	if r.Launcher, err = container.New(r.cfg); err != nil {
+	runner, err := container.New(r.cfg)
+	if err == nil {
+		r.Fleet, err = tasktest.Open(r.t.Context(), task.Config{Dir: r.cfg.Dir, Runner: runner, Notify: func(task fleet.Task) { r.notes <- task }})
+	}
+	if err != nil {
 		r.t.Fatal(err)
 	}
 }
 
 func (r *rig) launch(script string) fleet.Task {
 	r.t.Helper()
-	task, err := r.Launch(r.t.Context(), container.Spec{
+	task, err := r.Launch(r.t.Context(), task.Spec{
 		RunnerID: "test-7-1", ClientToken: "test-7-1.0", Image: base, CPU: 512, Memory: 256, Env: map[string]string{"GIVEN": "a value"}, Command: []string{"sh", "-c", script},
 	})
 	if err != nil {
@@ -192,13 +196,13 @@ func TestContainerThatUsesTooMuchMemory(t *testing.T) {
 
 func TestContainerIsStopped(t *testing.T) {
 	r := newRig(t)
-	task := r.launch("trap 'echo told; exit 3' TERM; echo ready; while :; do sleep 0.1; done")
+	launched := r.launch("trap 'echo told; exit 3' TERM; echo ready; while :; do sleep 0.1; done")
 	r.await(fleet.TaskRunning)
 	r.awaitLog("ready")
-	if err := r.Stop(t.Context(), task.ARN, "no longer wanted"); err != nil {
+	if err := r.Stop(t.Context(), launched.ARN, "no longer wanted"); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Stop(t.Context(), task.ARN, "another reason"); err != nil {
+	if err := r.Stop(t.Context(), launched.ARN, "another reason"); err != nil {
 		t.Fatal(err)
 	}
 	end := r.await(fleet.TaskStopped)
@@ -208,7 +212,7 @@ func TestContainerIsStopped(t *testing.T) {
 	if said := r.log(); !strings.HasSuffix(said, "told\n") {
 		t.Errorf("the log is %q", said)
 	}
-	if again, err := r.Launch(t.Context(), container.Spec{RunnerID: "test-7-1", ClientToken: "test-7-1.0", Image: base}); !fleet.IsNamed(err, fleet.RunnerLaunchFailed) {
+	if again, err := r.Launch(t.Context(), task.Spec{RunnerID: "test-7-1", ClientToken: "test-7-1.0", Image: base}); !fleet.IsNamed(err, fleet.RunnerLaunchFailed) {
 		t.Errorf("the token with other parameters: %+v, %v", again, err)
 	}
 }
@@ -245,15 +249,15 @@ func TestContainerIsTakenOver(t *testing.T) {
 	r := newRig(t)
 	launched := r.launch("echo before; while [ ! -e /go ]; do sleep 0.1; done; echo after; exit 5")
 	r.awaitLog("before")
-	r.Abandon()
+	r.Kill()
 	r.restart()
-	if err := r.Resume(t.Context()); err != nil {
+	if err := r.Resume(); err != nil {
 		t.Fatal(err)
 	}
-	if task, ok, err := r.Describe(t.Context(), launched.ARN); !ok || err != nil || task.LastStatus != fleet.TaskRunning {
-		t.Errorf("taken over as %+v, %t, %v", task, ok, err)
+	if task, ok := r.Describe(launched.ARN); !ok || task.LastStatus != fleet.TaskRunning {
+		t.Errorf("taken over as %+v, %t", task, ok)
 	}
-	same, err := r.Launch(t.Context(), container.Spec{
+	same, err := r.Launch(t.Context(), task.Spec{
 		RunnerID: "test-7-1", ClientToken: "test-7-1.0", Image: base, CPU: 512, Memory: 256, Env: map[string]string{"GIVEN": "a value"},
 		Command: []string{"sh", "-c", "echo before; while [ ! -e /go ]; do sleep 0.1; done; echo after; exit 5"},
 	})
@@ -269,11 +273,12 @@ func TestContainerIsTakenOver(t *testing.T) {
 	}
 }
 
-func TestContainersOfNobodyAreRemoved(t *testing.T) {
+// A container whose record is lost is taken over by its labels.
+func TestContainerWithoutARecordIsTakenOver(t *testing.T) {
 	r := newRig(t)
-	r.launch("sleep 600")
-	r.await(fleet.TaskRunning)
-	r.Abandon()
+	launched := r.launch("echo ready; while :; do sleep 0.1; done")
+	r.awaitLog("ready")
+	r.Kill()
 	if err := os.RemoveAll(filepath.Join(r.cfg.Dir, "containers")); err != nil {
 		t.Fatal(err)
 	}
@@ -281,24 +286,23 @@ func TestContainersOfNobodyAreRemoved(t *testing.T) {
 	kept := other.launch("sleep 600")
 	other.await(fleet.TaskRunning)
 	r.restart()
-	if err := r.Resume(t.Context()); err != nil {
+	if err := r.Resume(); err != nil {
 		t.Fatal(err)
 	}
-	if task, ok, _ := other.Describe(t.Context(), kept.ARN); !ok || task.LastStatus != fleet.TaskRunning {
+	if task := r.await(fleet.TaskRunning); task.ARN != launched.ARN || task.StartedBy != "test-7-1" {
+		t.Errorf("taken over as %+v", task)
+	}
+	if list := r.List(""); len(list) != 1 {
+		t.Errorf("known are %+v", list)
+	}
+	if task, ok := other.Describe(kept.ARN); !ok || task.LastStatus != fleet.TaskRunning {
 		t.Errorf("another directory's is %+v", task)
-	}
-	if list, err := r.List(t.Context(), ""); err != nil || len(list) != 0 {
-		t.Errorf("known are %+v, %v", list, err)
-	}
-	again := r.launch("echo again")
-	if end := r.await(fleet.TaskStopped); end.ARN != again.ARN {
-		t.Errorf("%s has ended, and %s was launched", end.ARN, again.ARN)
 	}
 }
 
 func TestContainerWithoutItsImage(t *testing.T) {
 	r := newRig(t)
-	if _, err := r.Launch(t.Context(), container.Spec{RunnerID: "test-7-1", Image: "sha256:" + strings.Repeat("0", 64), CPU: 512, Memory: 256}); err != nil {
+	if _, err := r.Launch(t.Context(), task.Spec{RunnerID: "test-7-1", Image: "sha256:" + strings.Repeat("0", 64), CPU: 512, Memory: 256}); err != nil {
 		t.Fatal(err)
 	}
 	end := r.await(fleet.TaskStopped)

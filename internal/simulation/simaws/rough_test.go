@@ -21,7 +21,7 @@ var roughPlan = func() (plan []kernel.Fault) {
 	for _, kind := range simaws.Kinds {
 		f := kernel.Fault{Kind: kind.Name, Rate: 0.1, From: lasting(time.Second), Until: lasting(6 * time.Hour), For: lasting(2 * time.Minute)}
 		if kind.Name == simaws.BuildTakes {
-			f.From, f.For = lasting(10*time.Minute), lasting(70*time.Minute)
+			f.From, f.Until, f.For = lasting(10*time.Minute), lasting(30*time.Minute), lasting(70*time.Minute)
 		}
 		plan = append(plan, f)
 	}
@@ -34,38 +34,47 @@ func rough(w *world) {
 		w.starts = append(w.starts, s)
 		w.k.After(w.k.Between("program", time.Second, 20*time.Minute), func() { w.ecs.Exit(s.ARN, w.k.Int("exit", 3)) })
 	}
-	for i := range 60 {
-		w.k.Go(&kernel.Process{Name: fmt.Sprint("launch ", i)}, func() {
-			w.k.Pause(w.k.Between("launch", 0, time.Hour))
-			in := w.order(fmt.Sprintf("ci-%d-1", i))
-			if i%3 == 0 {
-				in = w.onSpot(fmt.Sprintf("ci-%d-1", i))
-			}
-			arn := ""
-			for try := 0; try < 5 && arn == ""; try++ {
-				if out, err := w.ecs.RunTask(w.Context(), in); err == nil && len(out.Tasks) > 0 {
-					arn = *out.Tasks[0].TaskArn
-				}
-				w.k.Pause(10 * time.Second)
-			}
-			w.k.Pause(10 * time.Minute)
-			_, _ = w.ecs.DescribeTasks(w.Context(), &ecs.DescribeTasksInput{Cluster: aws.String("ci"), Tasks: []string{arn}})
-			if i%2 == 0 {
-				_, _ = w.ecs.StopTask(w.Context(), &ecs.StopTaskInput{Cluster: aws.String("ci"), Task: aws.String(arn)})
+	// Few processes for many runners: the race detector never gives back what it keeps
+	// for one.
+	for n := range 6 {
+		w.k.Go(&kernel.Process{Name: fmt.Sprint("launcher ", n)}, func() {
+			for i := range 10 {
+				w.comeAndGo(6*i + n)
 			}
 		}, nil)
 	}
-	for i := range 16 {
-		w.k.Go(&kernel.Process{Name: fmt.Sprint("build ", i)}, func() {
-			w.k.Pause(w.k.Between("build", 0, time.Hour))
+	w.k.Go(&kernel.Process{Name: "builder"}, func() {
+		for i := range 16 {
+			w.k.Pause(w.k.Between("build", 0, 30*time.Minute))
 			_, _ = w.builds.StartBuild(w.Context(), build(fmt.Sprint(i)))
-		}, nil)
-	}
+		}
+	}, nil)
 	w.run(6 * time.Hour)
 	for _, task := range w.ecs.Running() {
 		_, _ = w.ecs.StopTask(w.Context(), &ecs.StopTaskInput{Cluster: aws.String("ci"), Task: aws.String(task.ARN)})
 	}
 	w.run(time.Hour)
+}
+
+// comeAndGo launches a runner, looks at it, and stops every other one.
+func (w *world) comeAndGo(i int) {
+	w.k.Pause(w.k.Between("launch", 0, 10*time.Minute))
+	in := w.order(fmt.Sprintf("ci-%d-1", i))
+	if i%4 == 0 {
+		in = w.onSpot(fmt.Sprintf("ci-%d-1", i))
+	}
+	arn := ""
+	for try := 0; try < 5 && arn == ""; try++ {
+		if out, err := w.ecs.RunTask(w.Context(), in); err == nil && len(out.Tasks) > 0 {
+			arn = *out.Tasks[0].TaskArn
+		}
+		w.k.Pause(10 * time.Second)
+	}
+	w.k.Pause(w.k.Between("look", 0, 20*time.Minute))
+	_, _ = w.ecs.DescribeTasks(w.Context(), &ecs.DescribeTasksInput{Cluster: aws.String("ci"), Tasks: []string{arn}})
+	if i%2 == 0 {
+		_, _ = w.ecs.StopTask(w.Context(), &ecs.StopTaskInput{Cluster: aws.String("ci"), Task: aws.String(arn)})
+	}
 }
 
 func TestOneSeedIsOneHistory(t *testing.T) {

@@ -165,6 +165,7 @@ func TestAListWithMistakes(t *testing.T) {
 		"a bad catcher":          {"== a\n" + head + "caught_by: luck\n" + change, "caught_by must be tests or simulate"},
 		"no tests":               {"== a\nbreaks: It breaks.\nfile: a.go\n" + change, "tests must name those that catch it"},
 		"a flag for a package":   {"== a\nbreaks: It breaks.\nfile: a.go\ntests: -exec x\n" + change, "tests must be a package and names"},
+		"parts of two tests":     {"== a\nbreaks: It breaks.\nfile: a.go\ntests: ./a TestA/b TestB/b\n" + change, "tests must be a package and names"},
 		"a pattern for a test":   {"== a\nbreaks: It breaks.\nfile: a.go\ntests: ./a Test.*\n" + change, "tests must be a package and names"},
 	} {
 		t.Run(name, func(t *testing.T) {

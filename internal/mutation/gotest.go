@@ -35,14 +35,14 @@ func (r runs) test(ctx context.Context, t Tests) (outcome, error) {
 	// cache, whatever the name of the scratch folder is.
 	args := []string{"test", "-json", "-trimpath", "-vet=off", "-failfast", "-timeout", (r.limit / 2).String()}
 	if len(t.Names) > 0 {
-		args = append(args, "-run", "^("+strings.Join(t.Names, "|")+")$")
+		args = append(args, "-run", t.pattern())
 	}
 	stdout, stderr, err := r.run(ctx, r.goCommand, append(args, t.Package)...)
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		return outcome{}, err
 	}
-	found, ran, readErr := readTests(stdout)
+	found, ran, readErr := readTests(stdout, t.parts())
 	switch {
 	case readErr != nil:
 		return outcome{}, fmt.Errorf("read what go test %s printed: %w", t.Package, readErr)
@@ -52,6 +52,18 @@ func (r runs) test(ctx context.Context, t Tests) (outcome, error) {
 		found.unusable = fmt.Sprintf("no test was run: does %s have %s?", t.Package, cmp.Or(strings.Join(t.Names, ", "), "any"))
 	}
 	return found, nil
+}
+
+// pattern is what go test's -run takes.
+func (t Tests) pattern() string {
+	if !t.parts() {
+		return "^(" + strings.Join(t.Names, "|") + ")$"
+	}
+	var parts []string
+	for _, name := range t.Names {
+		parts = append(parts, regexp.QuoteMeta(strings.TrimPrefix(name, test(name)+"/")))
+	}
+	return "^" + test(t.Names[0]) + "$/^(" + strings.Join(parts, "|") + ")$"
 }
 
 // run runs a program and whatever that starts, and ends all of them when the context
@@ -80,8 +92,8 @@ func (r runs) run(ctx context.Context, program string, args ...string) (stdout, 
 type event struct{ Action, Package, Test, Output string }
 
 // readTests finds the first test that failed, and how. ran reports whether there was one
-// at all.
-func readTests(printed []byte) (found outcome, ran bool, err error) {
+// at all, or a part of one if parts were asked for.
+func readTests(printed []byte, parts bool) (found outcome, ran bool, err error) {
 	failed, said, all := "", map[string]string{}, "" // what was said by each test, and by all
 	lines := bufio.NewScanner(bytes.NewReader(printed))
 	lines.Buffer(nil, 16<<20)
@@ -96,7 +108,7 @@ func readTests(printed []byte) (found outcome, ran bool, err error) {
 		case "build-fail":
 			return outcome{unusable: "it does not compile: " + firstLine(all)}, ran, nil
 		case "run":
-			ran = true
+			ran = ran || !parts || strings.Contains(e.Test, "/")
 		case "fail": // of a package too, which then comes last
 			failed = cmp.Or(failed, e.Test)
 		}
@@ -146,10 +158,26 @@ func clip(line string) string {
 }
 
 // simulator is the program that plays seeded histories and ends with a status other than
-// 0 when one breaks a rule. Its first line of output then names the rule and the seed.
-const simulator = "./internal/simulation/cmd/simulate"
+// 0 when one breaks a rule. A line that begins with violation then names the rule and the
+// seed.
+const (
+	simulator = "./internal/simulation/cmd/simulate"
+	violation = "VIOLATION"
+)
 
-func simulatorArgs(histories int) []string { return []string{"-histories", strconv.Itoa(histories)} }
+func simulatorArgs(histories int) []string {
+	return []string{"-histories", strconv.Itoa(histories), "-stop", "-shrink", "0"}
+}
+
+// broken is the line that says which rule was broken, or else the first line.
+func broken(said string) string {
+	for line := range strings.Lines(said) {
+		if strings.HasPrefix(line, violation) {
+			return clip(strings.TrimSpace(line))
+		}
+	}
+	return firstLine(said)
+}
 
 // simulate plays histories until one breaks a rule.
 func (r runs) simulate(ctx context.Context, histories int) (outcome, error) {
@@ -163,7 +191,7 @@ func (r runs) simulate(ctx context.Context, histories int) (outcome, error) {
 	stdout, stderr, err := r.run(ctx, program, simulatorArgs(histories)...)
 	switch {
 	case errors.As(err, &exit):
-		return outcome{failed: "simulation: " + firstLine(string(stdout)+string(stderr))}, nil
+		return outcome{failed: "simulation: " + broken(string(stdout)+string(stderr))}, nil
 	case err != nil:
 		return outcome{}, err
 	}

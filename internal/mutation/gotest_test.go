@@ -11,6 +11,7 @@ import (
 func TestReadTests(t *testing.T) {
 	for name, c := range map[string]struct {
 		printed []string
+		parts   bool
 		want    outcome
 		ran     bool
 	}{
@@ -19,6 +20,11 @@ func TestReadTests(t *testing.T) {
 			ran:     true,
 		},
 		"there is none": {printed: []string{`{"Action":"output","Output":"testing: warning: no tests to run\n"}`, `{"Action":"pass"}`}},
+		"the part that was asked for": {
+			printed: []string{`{"Action":"run","Test":"TestA"}`, `{"Action":"run","Test":"TestA/part"}`, `{"Action":"pass","Test":"TestA/part"}`}, parts: true,
+			ran: true,
+		},
+		"there is no such part": {printed: []string{`{"Action":"run","Test":"TestA"}`, `{"Action":"pass","Test":"TestA"}`}, parts: true},
 		"the first that fails counts": {
 			printed: []string{
 				`{"Action":"run","Test":"TestA"}`, `{"Action":"output","Test":"TestA","Output":"=== RUN   TestA\n"}`,
@@ -52,7 +58,7 @@ func TestReadTests(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, ran, err := readTests([]byte(strings.Join(c.printed, "\n")))
+			got, ran, err := readTests([]byte(strings.Join(c.printed, "\n")), c.parts)
 			if err != nil || got != c.want || ran != c.ran {
 				t.Errorf("%+v, ran: %t, %v; want %+v", got, ran, err, c.want)
 			}
@@ -70,5 +76,16 @@ func TestTheLimitOfARun(t *testing.T) {
 	end()
 	if _, _, err := (runs{dir: ".", limit: time.Minute}).run(over, "go", "version"); !errors.Is(err, context.Canceled) {
 		t.Errorf("when the caller has given up: %v", err)
+	}
+}
+
+func TestPattern(t *testing.T) {
+	for want, names := range map[string][]string{
+		"^(TestA|TestB)$":              {"TestA", "TestB"},
+		`^TestA$/^(a_part|another\.)$`: {"TestA/a_part", "TestA/another."},
+	} {
+		if got := (Tests{Names: names}).pattern(); got != want {
+			t.Errorf("%q: %s, want %s", names, got, want)
+		}
 	}
 }

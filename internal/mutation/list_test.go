@@ -47,6 +47,10 @@ func TestTheListFitsTheCode(t *testing.T) {
 				known[tests.Package] = testsOf(t, filepath.Join(root, tests.Package))
 			}
 			for _, name := range tests.Names {
+				name, part, _ := strings.Cut(name, "/")
+				if !strings.Contains(known[tests.Package], strings.ReplaceAll(part, "_", " ")) {
+					t.Errorf("mutant %s: %s has no %s of %s", m.Name, tests.Package, part, name)
+				}
 				if !regexp.MustCompile(`(?m)^func ` + name + `\(`).MatchString(known[tests.Package]) {
 					t.Errorf("mutant %s: %s has no %s that runs without a build tag", m.Name, tests.Package, name)
 				}
@@ -55,14 +59,19 @@ func TestTheListFitsTheCode(t *testing.T) {
 	}
 }
 
-// testsOf is the text of a package's tests, without those that a build tag leaves out.
+// testsOf is the text of a package's tests and of their data, without those that a build
+// tag leaves out.
 func testsOf(t *testing.T, dir string) (all string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range files {
+	data, err := filepath.Glob(filepath.Join(dir, "*", "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(files, data...) {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

@@ -29,11 +29,21 @@ type Mutant struct {
 	CaughtBy Catcher
 }
 
-// Tests are some of a package's tests, all of them without names.
+// Tests are some of a package's tests, all of them without names. A name with a slash is
+// one part of a test; all names are then of parts of that test.
 type Tests struct {
 	Package string // as in ./internal/fleet
 	Names   []string
 }
+
+// test is the part of a name before its slash, if it has one.
+func test(name string) string {
+	whole, _, _ := strings.Cut(name, "/")
+	return whole
+}
+
+// parts reports whether the names are of parts of one test.
+func (t Tests) parts() bool { return len(t.Names) > 0 && strings.Contains(t.Names[0], "/") }
 
 // Catcher says what is to catch a mutant.
 type Catcher string
@@ -47,7 +57,7 @@ const (
 var (
 	nameForm = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	pkgForm  = regexp.MustCompile(`^\./[a-z0-9/_-]+$`)
-	testForm = regexp.MustCompile(`^Test[A-Za-z0-9_]*$`)
+	testForm = regexp.MustCompile(`^Test[A-Za-z0-9_]*(/[^/]+)?$`)
 )
 
 func (m Mutant) problems() (found []string) {
@@ -66,9 +76,9 @@ func (m Mutant) problems() (found []string) {
 	for _, t := range m.Tests {
 		ok := pkgForm.MatchString(t.Package)
 		for _, name := range t.Names {
-			ok = ok && testForm.MatchString(name)
+			ok = ok && testForm.MatchString(name) && strings.Contains(name, "/") == t.parts() && (!t.parts() || test(name) == test(t.Names[0]))
 		}
-		check(ok, "tests must be a package and names, as ./internal/fleet TestLaunch")
+		check(ok, "tests must be a package and names, as ./internal/fleet TestLaunch, or of parts of one test, as TestLaunch/while_paused")
 	}
 	return found
 }

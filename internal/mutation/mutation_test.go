@@ -54,7 +54,7 @@ func TestWhatBecomesOfAMutant(t *testing.T) {
 		"a-test-catches-it":                  {mutation.Caught, "TestEnter/full: room_test.go:9: 4 guests after 3"},
 		"a-panic-catches-it":                 {mutation.Caught, "TestEnter/full: panic: no room"},
 		"nothing-catches-it":                 {mutation.Survived, "its tests do not catch it: The room has one place too many."},
-		"the-simulation-catches-it":          {mutation.Caught, `simulation: guests leave one by one: broken in the history of seed 7, played as ["-histories" "5"]`},
+		"the-simulation-catches-it":          {mutation.Caught, `simulation: guests leave one by one: broken in the history of seed 7, played as ["-histories" "5" "-stop" "-shrink" "0"]`},
 		"only-the-simulation-is-to-catch-it": {mutation.Caught, "simulation: guests leave one by one"},
 		"it-does-not-compile":                {mutation.Unusable, "it does not compile: room/room.go:12:"},
 		"the-text-is-not-there":              {mutation.Unusable, "the code moved on: room/room.go does not have the old lines"},
@@ -165,6 +165,7 @@ func TestAListWithMistakes(t *testing.T) {
 		"a bad catcher":          {"== a\n" + head + "caught_by: luck\n" + change, "caught_by must be tests or simulate"},
 		"no tests":               {"== a\nbreaks: It breaks.\nfile: a.go\n" + change, "tests must name those that catch it"},
 		"a flag for a package":   {"== a\nbreaks: It breaks.\nfile: a.go\ntests: -exec x\n" + change, "tests must be a package and names"},
+		"parts of two tests":     {"== a\nbreaks: It breaks.\nfile: a.go\ntests: ./a TestA/b TestB/b\n" + change, "tests must be a package and names"},
 		"a pattern for a test":   {"== a\nbreaks: It breaks.\nfile: a.go\ntests: ./a Test.*\n" + change, "tests must be a package and names"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -176,7 +176,9 @@ func (c catchers) allIn(pkg string) Tests {
 			case len(t.Names) == 0:
 				return t
 			default:
-				all.Names = append(all.Names, t.Names...)
+				for _, name := range t.Names {
+					all.Names = append(all.Names, test(name))
+				}
 			}
 		}
 	}

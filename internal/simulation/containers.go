@@ -3,6 +3,8 @@ package simulation
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -248,6 +250,13 @@ func (w *World) delivered(header http.Header, body []byte, answered func(status 
 		answered(status)
 		return
 	}
+	var about struct {
+		Action string `json:"action"`
+	}
+	if err := json.Unmarshal(body, &about); err != nil {
+		panic(fmt.Sprintf("simulation: a webhook that is none: %v", err))
+	}
+	w.webhooks[about.Action]++
 	lower := map[string]string{}
 	for name := range header {
 		lower[strings.ToLower(name)] = header.Get(name)

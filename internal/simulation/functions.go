@@ -162,6 +162,12 @@ func callOf(payload json.RawMessage) string {
 
 // dispatchEvent is an event's way to dispatch, which a rule calls asynchronously.
 func (w *World) dispatchEvent(e events.EventBridgeEvent) {
+	w.events[e.DetailType]++
+	if made := e.Time.Truncate(time.Second); made.Before(w.newest) { // AWS's own have no fractions
+		w.overtaken++
+	} else {
+		w.newest = made
+	}
 	w.lambdas.async("dispatch", e.DetailType+" "+e.ID, 2, func(env *environment) error {
 		event, ours, err := env.listener.Hear(e)
 		if err != nil || !ours {

@@ -101,6 +101,9 @@ func ReadScenario(text []byte) (Scenario, error) {
 func (s Scenario) check() error {
 	var problems []error
 	problems = append(problems, kernel.CheckPlan(s.Faults, Kinds))
+	if slices.ContainsFunc(s.Faults, func(f kernel.Fault) bool { return f.Kind == statesHistoryEnd }) {
+		problems = append(problems, errors.New(statesHistoryEnd+" is what the event abort_execution does"))
+	}
 	if s.Name == "" {
 		problems = append(problems, errors.New("it has no name"))
 	}

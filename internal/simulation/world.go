@@ -67,18 +67,33 @@ type World struct {
 	redEnds   map[string]int // executions that ended red, by error
 	claims    int
 	reaps     Reaps
+	webhooks  map[string]int // that arrived, by action
+	events    map[string]int // that arrived at dispatch, by type
+	newest    time.Time      // of the events that arrived
+	overtaken int            // events that a younger one was before
+	sightings sightings
 }
 
 // newWorld builds a world in which nothing has happened yet.
 func newWorld(s Scenario, seed uint64, trace func(at time.Time, line string)) *World {
 	k := kernel.New(seed, s.Faults)
 	k.Trace = trace
+	looks := lookFor(s.Expect)
+	if looks != nil {
+		k.Trace = func(at time.Time, line string) {
+			looks.look(at, line)
+			if trace != nil {
+				trace(at, line)
+			}
+		}
+	}
 	w := &World{
 		k: k, scenario: s, policy: s.Fleet.policy(s.repositories()), subnets: []string{"subnet-0a", "subnet-0b"},
 		containers: map[string]*container{}, held: map[string]time.Time{}, ids: map[string]int{},
 		repaired: map[string]int{}, redEnds: map[string]int{}, log: slog.New(slog.DiscardHandler),
+		webhooks: map[string]int{}, events: map[string]int{}, sightings: looks,
 	}
-	if trace != nil {
+	if k.Trace != nil {
 		w.log = slog.New(traceHandler{w})
 	}
 	w.lambdas = &lambdas{w: w, idle: map[string][]*environment{}, Invocations: map[string]int{}}

@@ -39,7 +39,8 @@ func history(seed uint64, plan ...kernel.Fault) string {
 }
 
 func TestOneSeedIsOneHistory(t *testing.T) {
-	if history(1) != history(1) {
+	first, second := history(1), history(1)
+	if first != second {
 		t.Error("the same seed gave two histories")
 	}
 	seen := map[string]bool{}

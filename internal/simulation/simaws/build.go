@@ -46,6 +46,16 @@ type phase struct {
 
 func (b *build) current() *phase { return b.phases[len(b.phases)-1] }
 
+// begun is when a machine was provided for it.
+func (b *build) begun() time.Time {
+	for _, p := range b.phases {
+		if p.kind == types.BuildPhaseTypeProvisioning {
+			return p.started
+		}
+	}
+	return time.Time{}
+}
+
 func (b *build) over() bool { return !b.ended.IsZero() }
 
 // subject is what faults know it by: the kind and the name of its image. A build that

@@ -75,6 +75,7 @@ type BuildView struct {
 	Digest                     string            // of the image that it pushed
 	Reason                     string            // why it did not succeed
 	StartedAt, EndedAt         time.Time         // EndedAt is zero: it has not
+	BegunAt                    time.Time         // when it left the queue; zero: it has not
 }
 
 // Builds lists all builds that were ever started, in that order.
@@ -83,7 +84,7 @@ func (c *CodeBuild) Builds() []BuildView {
 	for i, b := range c.all {
 		views[i] = BuildView{
 			ID: b.id, Project: b.project.name, Status: string(b.status), Phase: string(b.current().kind), Env: b.env,
-			Digest: b.digest, Reason: b.reason(), StartedAt: b.started, EndedAt: b.ended,
+			Digest: b.digest, Reason: b.reason(), StartedAt: b.started, EndedAt: b.ended, BegunAt: b.begun(),
 		}
 	}
 	return views

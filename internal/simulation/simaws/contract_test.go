@@ -36,7 +36,8 @@ var content = fleet.TaskDefinition{FleetName: "ci", Image: "sha256:" + strings.R
 
 func (w *world) launchOf(definition string) fleet.TaskLaunch {
 	return fleet.TaskLaunch{
-		RunnerID: "ci-7-1", ClientToken: "ci-7-1.0", TaskDefinition: definition, CPU: 1024, Memory: 2048, Env: map[string]string{"A": "1", "B": "2"},
+		CapacityProvider: "FARGATE",
+		RunnerID:         "ci-7-1", ClientToken: "ci-7-1.0", TaskDefinition: definition, CPU: 1024, Memory: 2048, Env: map[string]string{"A": "1", "B": "2"},
 	}
 }
 

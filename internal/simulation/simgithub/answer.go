@@ -114,6 +114,9 @@ func etag(token string, body []byte) string {
 // 304 and is not counted.
 func (g *GitHub) respond(q *request, a answer) *http.Response {
 	g.requests++
+	if a.status >= http.StatusMultipleChoices {
+		g.k.Log("%s is answered with %d", q.operation, a.status)
+	}
 	tag := ""
 	if a.status == http.StatusOK && q.by != nil {
 		tag = etag(q.http.Header.Get("Authorization"), a.body)

@@ -135,6 +135,7 @@ func (g *GitHub) show(j *job, change func(*jobState)) {
 	state := j.now()
 	change(&state)
 	state.since = g.k.Now()
+	g.k.Log("job %d is shown as %s", j.id, state.status)
 	j.past = append(j.past, state)
 	g.update(j.run)
 }

@@ -34,6 +34,7 @@ type options struct {
 	shrink    int
 	scenarios bool
 	faults    bool
+	stop      bool
 	reaps     int
 }
 
@@ -49,8 +50,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&o.scenario, "scenario", "", "play the scenario in this `file`; with -seed from that seed")
 	flags.BoolVar(&o.scenarios, "scenarios", false, "play all scenarios that come with the program")
 	flags.BoolVar(&o.trace, "trace", false, "with -seed or -scenario: print everything that happens")
-	flags.IntVar(&o.shrink, "shrink", 400, "play at most so many histories to shrink a violation")
+	flags.IntVar(&o.shrink, "shrink", 400, "play at most so many histories to shrink a violation; 0 shrinks none")
 	flags.IntVar(&o.reaps, "reaps", 0, "play histories full of idle and busy runners until the fleet has made so many `decisions` about ending one")
+	flags.BoolVar(&o.stop, "stop", false, "end at the first violation that is not known")
 	flags.BoolVar(&o.faults, "faults", false, "list the kinds of faults and where they are published")
 	flags.Usage = func() {
 		fmt.Fprint(stderr, "simulate plays histories of a fleet in a simulated world and judges them.\n\n",
@@ -154,6 +156,9 @@ func many(stdout, stderr io.Writer, o options) int {
 	began := time.Now()
 	told := began
 	plan := simulation.Plan{Draw: simulation.History, First: o.first, N: o.histories, Workers: o.workers, Until: began.Add(o.lasts)}
+	if o.stop {
+		plan.Enough = func(b *simulation.Batch) bool { return len(b.New) > 0 }
+	}
 	if o.reaps > 0 {
 		plan.Draw, plan.N = simulation.Reaping, 1<<31
 		plan.Enough = func(b *simulation.Batch) bool { return b.Reaps.Decisions >= o.reaps }
@@ -165,6 +170,10 @@ func many(stdout, stderr io.Writer, o options) int {
 		}
 	})
 	took := time.Since(began)
+	if b.Histories == 0 {
+		fmt.Fprintf(stdout, "the time of %s was over before one history was played\n", o.lasts)
+		return 1
+	}
 	fmt.Fprintf(stdout, "seeds %d to %d: %d histories in %s\n", o.first, o.first+uint64(b.Histories)-1, b.Histories, took.Round(time.Second))
 	fmt.Fprintf(stdout, "%d jobs, %d ran; %d tasks, %d builds, %d requests to GitHub, %.0f days of virtual time\n", b.Jobs, b.Ran, b.Tasks, b.Builds, b.Requests, b.Virtual.Hours()/24)
 	counts(stdout, "faults that struck, by kind", b.Faults)
@@ -203,6 +212,9 @@ func report(w io.Writer, b *simulation.Batch, o options, plan simulation.Plan) {
 		}
 	}
 	counts(w, "violations by rule", byRule)
+	if o.shrink == 0 {
+		return
+	}
 	for _, rule := range slices.Sorted(maps.Keys(rules)) {
 		seed := rules[rule]
 		s := simulation.Shrink(plan.Draw(seed), seed, rule, o.shrink)

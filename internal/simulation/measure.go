@@ -1,0 +1,187 @@
+package simulation
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// measures are what a scenario may compare; times are in seconds.
+var measures = map[string]func(*World, Result) float64{
+	"jobs":               func(_ *World, r Result) float64 { return float64(r.Jobs) },
+	"jobs that ran":      func(_ *World, r Result) float64 { return float64(r.Ran) },
+	"swapped jobs":       func(w *World, _ Result) float64 { return float64(w.swapped()) },
+	"tasks":              func(_ *World, r Result) float64 { return float64(r.Tasks) },
+	"longest task":       func(w *World, _ Result) float64 { return w.longestTask().Seconds() },
+	"builds":             func(_ *World, r Result) float64 { return float64(r.Builds) },
+	"builds at once":     func(w *World, _ Result) float64 { return float64(w.buildsAtOnce()) },
+	"executions":         func(_ *World, r Result) float64 { return float64(r.Executions) },
+	"requests":           func(_ *World, r Result) float64 { return float64(r.Requests) },
+	"claims":             func(w *World, _ Result) float64 { return float64(w.claims) },
+	"last start":         func(_ *World, r Result) float64 { return longest(r.Waits) },
+	"red executions":     func(w *World, _ Result) float64 { return float64(sum(w.redEnds)) },
+	"repairs":            func(w *World, _ Result) float64 { return float64(sum(w.repaired)) },
+	"invocations":        func(w *World, _ Result) float64 { return float64(sum(w.lambdas.Invocations)) },
+	"failed invocations": func(w *World, _ Result) float64 { return float64(w.lambdas.failed) },
+	"failed events":      func(w *World, _ Result) float64 { return float64(len(w.deadLetters.messages)) },
+	"received messages":  func(w *World, _ Result) float64 { return float64(w.deadLetters.received) },
+	"overtaken events":   func(w *World, _ Result) float64 { return float64(w.overtaken) },
+	"deliveries":         func(w *World, _ Result) float64 { return float64(w.GitHub.Deliveries().Attempts) },
+	"failed deliveries":  func(w *World, _ Result) float64 { return float64(w.GitHub.Deliveries().Failed) },
+	"requests an hour":   func(w *World, _ Result) float64 { return float64(w.GitHub.Usage()[credentialName].MaxUsed) },
+	"points a minute":    func(w *World, _ Result) float64 { return float64(w.GitHub.Usage()[credentialName].MaxPoints) },
+	"refused requests": func(w *World, _ Result) float64 {
+		u := w.GitHub.Usage()[credentialName]
+		return float64(u.RefusedPrimary + u.RefusedSecondary)
+	},
+	"unresolved runners": func(w *World, _ Result) float64 { return float64(unresolved(w)) },
+}
+
+// counts are what a scenario may compare kind by kind: "repairs of signal_lost".
+var counts = map[string]struct {
+	kind string // what follows "of"
+	of   func(*World, Result) map[string]int
+}{
+	"faults":         {"KIND", func(_ *World, r Result) map[string]int { return r.Faults }},
+	"repairs":        {"CAUSE", func(_ *World, r Result) map[string]int { return r.Repairs }},
+	"red executions": {"ERROR", func(_ *World, r Result) map[string]int { return r.Red }},
+	"requests":       {"OPERATION", func(_ *World, r Result) map[string]int { return r.Calls }},
+	"invocations":    {"FUNCTION", func(w *World, _ Result) map[string]int { return w.lambdas.Invocations }},
+	"webhooks":       {"ACTION", func(w *World, _ Result) map[string]int { return w.webhooks }},
+	"events":         {"TYPE", func(w *World, _ Result) map[string]int { return w.events }},
+	"jobs":           {"CONCLUSION", func(w *World, _ Result) map[string]int { return w.conclusions() }},
+	"tasks":          {"STOP CODE OR CAPACITY PROVIDER", func(w *World, _ Result) map[string]int { return w.taskKinds() }},
+	"exits":          {"CODE", func(w *World, _ Result) map[string]int { return w.exits() }},
+	"builds":         {"STATUS", func(w *World, _ Result) map[string]int { return w.buildStatuses() }},
+}
+
+// measure finds a measure by its name.
+func measure(name string) (func(*World, Result) float64, bool) {
+	if of, known := measures[name]; known {
+		return of, true
+	}
+	if s, known := parseSighting(name); known {
+		return func(w *World, _ Result) float64 { return w.sightings.value(s) }, true
+	}
+	what, which, by := strings.Cut(name, " of ")
+	if c, known := counts[what]; known && by {
+		return func(w *World, r Result) float64 { return float64(c.of(w, r)[which]) }, true
+	}
+	return nil, false
+}
+
+func measureNames() []string {
+	names := []string{linesOf + "TEXT", timeFrom + "TEXT" + timeTo + "TEXT"}
+	for name := range measures {
+		names = append(names, name)
+	}
+	for what, c := range counts {
+		names = append(names, what+" of "+c.kind)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func longest(waits []time.Duration) float64 {
+	if len(waits) == 0 {
+		return 0
+	}
+	return slices.Max(waits).Seconds()
+}
+
+func sum(counts map[string]int) (n int) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
+
+func unresolved(w *World) (n int) {
+	for _, r := range w.Table.AllRunners() {
+		if r.Unresolved {
+			n++
+		}
+	}
+	return n
+}
+
+// swapped counts the jobs that ran on a runner that was launched for another.
+func (w *World) swapped() (n int) {
+	for _, job := range w.GitHub.Jobs() {
+		if _, launchedFor, ours := fleet.ParseRunnerID(w.policy.FleetName, job.RunnerName); ours && launchedFor != job.ID {
+			n++
+		}
+	}
+	return n
+}
+
+func (w *World) conclusions() map[string]int {
+	n := map[string]int{}
+	for _, job := range w.GitHub.Jobs() {
+		n[job.Conclusion]++
+	}
+	return n
+}
+
+// taskKinds counts tasks by why they stopped, and by who gave them their machine.
+func (w *World) taskKinds() map[string]int {
+	n := map[string]int{}
+	for _, task := range w.ECS.Tasks() {
+		n[task.StopCode]++
+		n[task.Provider]++
+	}
+	return n
+}
+
+// exits counts the programs that have ended by their exit code, "none" if ECS has none.
+func (w *World) exits() map[string]int {
+	n := map[string]int{}
+	for _, task := range w.ECS.Tasks() {
+		switch {
+		case task.EndedAt.IsZero():
+		case task.ExitCode == nil:
+			n["none"]++
+		default:
+			n[strconv.Itoa(*task.ExitCode)]++
+		}
+	}
+	return n
+}
+
+func (w *World) longestTask() (most time.Duration) {
+	for _, task := range w.ECS.Tasks() {
+		end := task.StoppedAt
+		if end.IsZero() {
+			end = w.k.Now()
+		}
+		most = max(most, end.Sub(task.CreatedAt))
+	}
+	return most
+}
+
+func (w *World) buildStatuses() map[string]int {
+	n := map[string]int{}
+	for _, b := range w.CodeBuild.Builds() {
+		n[b.Status]++
+	}
+	return n
+}
+
+// buildsAtOnce is the most builds of one project that were under way at a time, without
+// those in its queue.
+func (w *World) buildsAtOnce() (most int) {
+	builds := w.CodeBuild.Builds()
+	for _, b := range builds {
+		n := 0
+		for _, other := range builds {
+			if other.Project == b.Project && !other.BegunAt.IsZero() && !b.BegunAt.IsZero() && !other.BegunAt.After(b.BegunAt) && (other.EndedAt.IsZero() || other.EndedAt.After(b.BegunAt)) {
+				n++
+			}
+		}
+		most = max(most, n)
+	}
+	return most
+}

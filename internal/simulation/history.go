@@ -51,7 +51,7 @@ func History(seed uint64) Scenario {
 }
 
 // arrivals are the minutes over which jobs come, most of them in bursts.
-var arrivals = []float64{0, 0, 0.2, 2, 10, 30}
+var arrivals = []float64{0, 0, 0.2, 2, 10, 20}
 
 // labelSets are what jobs ask for. The more often one stands here, the more jobs do.
 var labelSets = [][]string{
@@ -81,7 +81,7 @@ func jobs(d *dice, s *Scenario) {
 		case 4:
 			j.Hosted = true
 		case 5:
-			j.Run, j.RerunAt = "again", kernel.Duration{Duration: j.At.Duration + d.minutes(10, 40).Duration}
+			j.Run, j.RerunAt = "again", kernel.Duration{Duration: j.At.Duration + d.minutes(10, 30).Duration}
 		}
 		s.Jobs = append(s.Jobs, j)
 	}
@@ -116,6 +116,10 @@ type entry struct {
 	times   int // at most
 }
 
+// longestTrouble is how many minutes a fault of a history is in force at most: what takes
+// longer is for scenarios.
+const longestTrouble = 25
+
 func (t entry) draw(d *dice, s Scenario) kernel.Fault {
 	f := kernel.Fault{Kind: t.kind}
 	if len(t.of) > 0 {
@@ -144,6 +148,6 @@ func (t entry) draw(d *dice, s Scenario) kernel.Fault {
 	if d.chance(0.5) {
 		f.From = d.minutes(0, 15)
 	}
-	f.Until = kernel.Duration{Duration: f.From.Duration + d.minutes(1, t.minutes).Duration}
+	f.Until = kernel.Duration{Duration: f.From.Duration + d.minutes(1, min(t.minutes, longestTrouble)).Duration}
 	return f
 }

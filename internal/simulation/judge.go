@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/simgithub"
 )
@@ -311,45 +310,44 @@ func (j *judge) budget() {
 }
 
 // secrets looks for what must be nowhere but where it belongs: the token and the
-// webhook's secret, and in executions also claim tokens and JIT configs.
+// webhook's secret in records and executions, and claim tokens in executions.
 func (j *judge) secrets() {
-	var text bytes.Buffer
-	enc := json.NewEncoder(&text)
-	for _, e := range j.history() {
-		_ = enc.Encode(e)
-	}
-	inHistory := text.Len()
+	hidden := map[string]string{"the token": firstToken, "the webhook's secret": hookSecret}
+	var records bytes.Buffer
+	enc := json.NewEncoder(&records)
 	for _, run := range j.w.Table.AllRuns() {
 		_ = enc.Encode(run)
 	}
 	for _, runner := range j.w.Table.AllRunners() {
 		_ = enc.Encode(runner)
 	}
-	for what, secret := range map[string]string{"the token": firstToken, "the webhook's secret": hookSecret} {
-		if bytes.Contains(text.Bytes(), []byte(secret)) {
-			j.find(ruleSecret, what, "%s is in a record or an execution", what)
+	for what, secret := range hidden {
+		if bytes.Contains(records.Bytes(), []byte(secret)) {
+			j.find(ruleSecret, what, "%s is in a record", what)
 		}
 	}
-	for _, runner := range j.w.Table.AllRunners() {
-		if bytes.Contains(text.Bytes()[:inHistory], []byte(fleet.ClaimToken(claimKey, runner.RunnerID))) {
-			j.find(ruleSecret, runner.RunnerID, "the claim token of %s is in an execution", runner.RunnerID)
-		}
-	}
-}
-
-func (j *judge) history() (events []engine.Event) {
 	all, err := j.w.engine.List(j.w.ctx(), "", 0)
 	if err != nil {
 		panic(err)
 	}
 	for _, e := range all {
-		history, err := j.w.engine.History(j.w.ctx(), e.Name)
-		if err != nil {
-			panic(err)
-		}
-		events = append(events, history...)
+		hidden["the claim token"] = fleet.ClaimToken(claimKey, e.Name)
+		j.execution(e.Name, hidden)
 	}
-	return events
+}
+
+func (j *judge) execution(name string, hidden map[string]string) {
+	history, err := j.w.engine.History(j.w.ctx(), name)
+	if err != nil {
+		panic(err)
+	}
+	for what, secret := range hidden {
+		for _, e := range history {
+			if bytes.Contains(e.Input, []byte(secret)) || bytes.Contains(e.Output, []byte(secret)) || strings.Contains(e.Cause, secret) {
+				j.find(ruleSecret, name+what, "%s is in execution %s", what, name)
+			}
+		}
+	}
 }
 
 func (w *World) epoch() time.Time { return w.k.Now().Add(-w.k.Since()) }

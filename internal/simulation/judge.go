@@ -44,7 +44,10 @@ type Violation struct {
 
 func (v Violation) String() string { return fmt.Sprintf("%s: %s (at %s)", v.Rule, v.What, v.At) }
 
-// mostAnHour is how many tasks one job may cost in an hour.
+// usedUp follows what may be the consequence of a limit of GitHub's that was met.
+const usedUp = " (the limit of an hour was met before)"
+
+// mostAnHour is how many tasks without a job one job may cost in an hour.
 const mostAnHour = 12
 
 // judge watches every transaction, and looks around at the end.
@@ -54,11 +57,11 @@ type judge struct {
 	seen       map[string]bool
 	runs       map[string]fleet.Run
 	runners    map[string]fleet.Runner
-	launches   map[string][]time.Time // by run
+	waste      map[string][]time.Time // by run
 }
 
 func newJudge(w *World) *judge {
-	return &judge{w: w, seen: map[string]bool{}, runs: map[string]fleet.Run{}, runners: map[string]fleet.Runner{}, launches: map[string][]time.Time{}}
+	return &judge{w: w, seen: map[string]bool{}, runs: map[string]fleet.Run{}, runners: map[string]fleet.Runner{}, waste: map[string][]time.Time{}}
 }
 
 // find notes a violation, once for each rule and thing.
@@ -66,6 +69,9 @@ func (j *judge) find(rule, thing, format string, args ...any) {
 	if key := rule + " " + thing; !j.seen[key] {
 		j.seen[key] = true
 		v := Violation{rule, j.w.k.Since(), fmt.Sprintf(format, args...)}
+		if (rule == ruleLost || rule == ruleLeft) && j.w.GitHub.Usage()[credentialName].RefusedPrimary > 0 {
+			v.What += usedUp
+		}
 		j.violations = append(j.violations, v)
 		j.w.k.Log("VIOLATION %s: %s", v.Rule, v.What)
 	}
@@ -109,7 +115,10 @@ func (j *judge) run(was, is fleet.Run) {
 
 func (j *judge) runner(was, is fleet.Runner) {
 	if was.RunnerID == "" {
-		j.launched(is)
+		j.w.k.Log("runner %s is launched for %s", is.RunnerID, is.RunID)
+	}
+	if was.Phase != fleet.Closed && is.Phase == fleet.Closed && is.Took == 0 && is.TaskARN != "" {
+		j.wasted(is)
 	}
 	if was.Status != is.Status || was.Phase != is.Phase {
 		j.w.k.Log("runner %s is %s %s %s", is.RunnerID, is.Phase, is.Status, is.Reason)
@@ -122,15 +131,15 @@ func (j *judge) runner(was, is fleet.Runner) {
 	}
 }
 
-func (j *judge) launched(runner fleet.Runner) {
+// wasted counts a runner whose task ended without a job.
+func (j *judge) wasted(runner fleet.Runner) {
 	now := j.w.k.Now()
-	j.w.k.Log("runner %s is launched for %s", runner.RunnerID, runner.RunID)
-	recent := slices.DeleteFunc(j.launches[runner.RunID], func(at time.Time) bool { return now.Sub(at) > time.Hour })
+	recent := slices.DeleteFunc(j.waste[runner.RunID], func(at time.Time) bool { return now.Sub(at) > time.Hour })
 	recent = append(recent, now)
-	j.launches[runner.RunID] = recent
+	j.waste[runner.RunID] = recent
 	if len(recent) > mostAnHour {
 		run := j.runs[runner.RunID]
-		j.find(ruleCost, runner.RunID, "%d runners were launched for run %s within an hour, %d of them counted; the run says %q", len(recent), runner.RunID, run.Fruitless, run.Reason)
+		j.find(ruleCost, runner.RunID, "%d tasks were started for run %s and ended without a job within an hour, %d of them counted; the run says %q", len(recent), runner.RunID, run.Fruitless, run.Reason)
 	}
 }
 

@@ -192,10 +192,15 @@ func (w *World) executions() []engine.Execution {
 }
 
 // atRest reports whether nothing is under way: no job of ours that could go on, no
-// runner, task or execution.
+// runner, task, build or execution.
 func (w *World) atRest() bool {
 	if w.Table.OpenNow() > 0 || len(w.ECS.Running()) > 0 {
 		return false
+	}
+	for _, build := range w.CodeBuild.Builds() {
+		if build.EndedAt.IsZero() {
+			return false
+		}
 	}
 	for _, job := range w.GitHub.Jobs() {
 		if !job.Hosted && job.Status != "completed" && !job.Stuck && !job.RunOver && !w.givenUp(job) {

@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -204,9 +206,17 @@ func TestAnOpenRunnerHasAnEntry(t *testing.T) {
 			if len(server.requests) != 1 {
 				t.Fatalf("%d requests", len(server.requests))
 			}
-			const entry = `{"pk":{"S":"open_runners"},"sk":{"S":"f-7-1"}}`
 			body := server.requests[0].body
-			put, deleted := strings.Contains(body, `"Item":`+entry), strings.Contains(body, `"Delete":{"Key":`+entry)
+			var request struct {
+				TransactItems []struct{ Put, Delete *struct{ Item, Key map[string]any } }
+			}
+			must(t, json.Unmarshal([]byte(body), &request))
+			entry := map[string]any{"pk": map[string]any{"S": "open_runners"}, "sk": map[string]any{"S": "f-7-1"}}
+			put, deleted := false, false
+			for _, item := range request.TransactItems {
+				put = put || item.Put != nil && cmp.Equal(item.Put.Item, entry)
+				deleted = deleted || item.Delete != nil && cmp.Equal(item.Delete.Key, entry)
+			}
 			if put != (c.want == "Put") || deleted != (c.want == "Delete") {
 				t.Errorf("the entry is put: %t, deleted: %t, in %s", put, deleted, body)
 			}

@@ -208,7 +208,9 @@ func TestAnOpenRunnerHasAnEntry(t *testing.T) {
 			}
 			body := server.requests[0].body
 			var request struct {
-				TransactItems []struct{ Put, Delete *struct{ Item, Key map[string]any } }
+				TransactItems []struct {
+					Put, Delete *struct{ Item, Key map[string]any }
+				}
 			}
 			must(t, json.Unmarshal([]byte(body), &request))
 			entry := map[string]any{"pk": map[string]any{"S": "open_runners"}, "sk": map[string]any{"S": "f-7-1"}}

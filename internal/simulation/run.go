@@ -192,9 +192,9 @@ func (w *World) executions() []engine.Execution {
 }
 
 // atRest reports whether nothing is under way: no job of ours that could go on, no
-// runner, task, build or execution.
+// runner, task, build or execution, and no event that dispatch could not handle.
 func (w *World) atRest() bool {
-	if w.Table.OpenNow() > 0 || len(w.ECS.Running()) > 0 {
+	if w.Table.OpenNow() > 0 || len(w.ECS.Running()) > 0 || w.deadLetters.left() > 0 {
 		return false
 	}
 	for _, build := range w.CodeBuild.Builds() {

@@ -7,14 +7,17 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"flag"
 	"fmt"
 	"io"
 	"maps"
 	"os"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation"
@@ -61,7 +64,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 			"  simulate -scenarios               play every scenario of internal/simulation/scenarios\n",
 			"  simulate -scenario file.yaml -trace\n\nFlags:\n")
 		flags.PrintDefaults()
-		fmt.Fprint(stderr, "\nExit status: 0 if every rule held but for known failures, 1 if one did not, 2 for wrong usage.\n")
+		fmt.Fprint(stderr, "\nExit status: 0 if every rule held but for known failures, 1 if one did not, 2 for wrong usage, 130 after Ctrl-C.\n")
 	}
 	if err := flags.Parse(args); err != nil {
 		if err == flag.ErrHelp {
@@ -163,6 +166,10 @@ func many(stdout, stderr io.Writer, o options) int {
 		plan.Draw, plan.N = simulation.Reaping, 1<<31
 		plan.Enough = func(b *simulation.Batch) bool { return b.Reaps.Decisions >= o.reaps }
 	}
+	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	enough := plan.Enough
+	plan.Enough = func(b *simulation.Batch) bool { return interrupted.Err() != nil || enough != nil && enough(b) }
 	b := simulation.Histories(plan, func(b *simulation.Batch) {
 		if time.Since(told) > 10*time.Second {
 			told = time.Now()
@@ -186,8 +193,15 @@ func many(stdout, stderr io.Writer, o options) int {
 	counts(stdout, "executions that ended red, by error", b.Red)
 	counts(stdout, "known failures", b.Known)
 	fmt.Fprintf(stdout, "%d decisions about ending a runner, %d of them about one whose job no record had; GitHub refused %d as busy\n", b.Reaps.Decisions, b.Reaps.Unknown, b.Reaps.Refused)
-	if o.reaps > b.Reaps.Decisions || o.reaps == 0 && b.Histories < o.histories {
+	if interrupted.Err() == nil && o.reaps > b.Reaps.Decisions || interrupted.Err() == nil && o.reaps == 0 && !o.stop && b.Histories < o.histories {
 		fmt.Fprintf(stdout, "the time of %s was over before all was played\n", o.lasts)
+	}
+	if interrupted.Err() != nil {
+		o.shrink = 0
+		fmt.Fprintf(stdout, "interrupted after %d histories\n", b.Histories)
+	}
+	if len(b.New) == 0 && interrupted.Err() != nil {
+		return 130
 	}
 	if len(b.New) == 0 {
 		fmt.Fprintln(stdout, "no violation but the known failures")

@@ -33,6 +33,10 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 	if err != nil || runner.Phase != fleet.Open {
 		return fleet.Image{}, err
 	}
+	// The sweep finds locks by their images' records.
+	if err := s.known(ctx, spec, tag); err != nil {
+		return fleet.Image{}, err
+	}
 	lease := time.Duration(call.Document.Plan.BuildLeaseSeconds) * time.Second
 	owner, err := s.Images.JoinBuild(ctx, tag, call.RunnerID, s.Fleet.Now(), lease)
 	if err != nil {
@@ -67,6 +71,16 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 		return fleet.Image{}, err
 	}
 	return fleet.Image{Outcome: fleet.ImageMissing, Tag: tag}, nil
+}
+
+// known makes sure that the image has a record.
+func (s Step) known(ctx context.Context, spec fleet.ImageSpec, tag string) error {
+	_, err := lifecycle.ChangeImage(ctx, s.Images, tag, func(r fleet.ImageRecord) (fleet.ImageRecord, bool) {
+		made := r.Version != 0
+		r.Spec = spec
+		return r, !made
+	})
+	return err
 }
 
 // build starts the build of the image's next revision.

@@ -518,16 +518,18 @@ func TestBuild(t *testing.T) {
 			signals: []string{"fleet-1-1 failed Image.BuildFailed: no such base image", "fleet-2-1 failed Image.BuildFailed: no such base image"},
 			failed:  "no such base image",
 		},
-		"it was stopped: that says nothing about the image": {
+		"it was stopped: that says nothing about the image, and all look again": {
 			build:   fleet.Build{Tag: "tag", Status: fleet.BuildStopped, Reason: "stopped"},
-			signals: []string{"fleet-1-1 failed Image.BuildFailed: stopped", "fleet-2-1 failed Image.BuildFailed: stopped"},
+			signals: []string{"fleet-1-1 failed Image.BuildLost: stopped", "fleet-2-1 failed Image.BuildLost: stopped"},
 		},
 		"it goes on: heartbeats and a longer lease": {
 			build: fleet.Build{Tag: "tag", Status: fleet.BuildInProgress}, beats: 2, locked: true,
 		},
 		"another image's build": {build: fleet.Build{Tag: "other", Status: "FAILED"}, locked: true},
 		"a build from before the owner lost the lock and took it again, which succeeded": {
-			build: fleet.Build{Tag: "tag", Owner: lost, Status: fleet.BuildSucceeded, Digest: "sha256:1"}, locked: true,
+			build:   fleet.Build{Tag: "tag", Owner: lost, Status: fleet.BuildSucceeded, Digest: "sha256:1"},
+			signals: []string{`fleet-1-1 succeeded {"outcome":"ready","tag":"tag","digest":"sha256:1"}`, `fleet-2-1 succeeded {"outcome":"ready","tag":"tag","digest":"sha256:1"}`},
+			image:   "sha256:1",
 		},
 		"such a build, which failed":  {build: fleet.Build{Tag: "tag", Owner: lost, Status: "FAILED"}, locked: true},
 		"such a build, which goes on": {build: fleet.Build{Tag: "tag", Owner: lost, Status: fleet.BuildInProgress}, locked: true},
@@ -540,6 +542,9 @@ func TestBuild(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := lifecycletest.New(t)
 			owner := builds(w, 15*time.Minute)
+			if err := w.Images.PutImage(t.Context(), fleet.ImageRecord{Tag: "tag"}); err != nil { // as buildimage does
+				t.Fatal(err)
+			}
 			w.Launch(w.Job(3)) // waits for nothing
 			w.Pass(10 * time.Minute)
 			switch c.build.Owner {
@@ -589,16 +594,36 @@ func TestABuildWithoutALock(t *testing.T) {
 	}
 }
 
-// The lease may run out while dispatch records the image.
+// The lease may run out while dispatch records the build's end. A failure is then the next
+// owner's business; with a success everybody has the image.
 func TestALockThatIsLostMeanwhile(t *testing.T) {
+	for status, waiters := range map[string]int{"FAILED": 3, fleet.BuildSucceeded: 0} {
+		w := lifecycletest.New(t)
+		owner := builds(w, 15*time.Minute)
+		w.After("Images.PutImage", func() { _, _ = w.Images.JoinBuild(t.Context(), "tag", "fleet-9-1", w.Now().Add(time.Hour), time.Hour) })
+		if err := handle(w, w.Event(fleet.BuildEvent, fleet.Build{Tag: "tag", Owner: owner, Status: status, Digest: "sha256:1"})); err != nil {
+			t.Fatal(err)
+		}
+		if lock, _ := w.Images.BuildLock(t.Context(), "tag"); len(lock.Waiters) != waiters || waiters > 0 && !fleet.OwnsBuild(lock.Owner, "fleet-9-1") {
+			t.Errorf("%s: the next build's lock is %+v", status, lock)
+		}
+	}
+}
+
+// A build whose lock has run out succeeds at last: its image is there, and nothing is built
+// again.
+func TestASuccessIsTakenWhoeverOwnsTheLock(t *testing.T) {
 	w := lifecycletest.New(t)
-	owner := builds(w, 15*time.Minute)
-	w.After("Images.PutImage", func() { _, _ = w.Images.JoinBuild(t.Context(), "tag", "fleet-9-1", w.Now().Add(time.Hour), time.Hour) })
-	if err := handle(w, w.Event(fleet.BuildEvent, fleet.Build{Tag: "tag", Owner: owner, Status: fleet.BuildSucceeded, Digest: "sha256:1"})); err != nil {
+	if err := w.Images.PutImage(t.Context(), fleet.ImageRecord{Tag: "tag"}); err != nil {
 		t.Fatal(err)
 	}
-	if lock, _ := w.Images.BuildLock(t.Context(), "tag"); len(lock.Waiters) != 3 || !fleet.OwnsBuild(lock.Owner, "fleet-9-1") {
-		t.Errorf("the next build's lock is %+v", lock)
+	for _, status := range []string{"FAILED", fleet.BuildSucceeded} {
+		if err := handle(w, w.Event(fleet.BuildEvent, fleet.Build{Tag: "tag", Owner: "fleet-1-1@1", Revision: 1, Status: status, Digest: "sha256:1"})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if record, _, _ := w.Images.Image(t.Context(), "tag"); record.Digest != "sha256:1" || record.Revision != 1 || record.Failure != nil {
+		t.Errorf("image %+v", record)
 	}
 }
 

@@ -18,9 +18,8 @@ type BuildOrder struct {
 	Release RunnerRelease
 }
 
-// BuildLock lets one build of an image run at a time. Only events of the build that
-// was started under it count: what is heard later from an earlier one, also of its
-// success, changes nothing, because the present one's waiters wait for that.
+// BuildLock lets one build of an image run at a time. Of other builds than the one that
+// was started under it only a success counts: the image is there, whoever had it built.
 type BuildLock struct {
 	Owner   string    // a BuildOwner
 	Waiters []string  // the runners that joined, with the owner's; none if there is no lock
@@ -45,6 +44,14 @@ func BuildOwner(runnerID string, since time.Time) string {
 // BuildOwnerPrefix begins the names of a runner as the owner of a lock, and no other
 // runner's.
 func BuildOwnerPrefix(runnerID string) string { return runnerID + "@" }
+
+// ParseBuildOwner splits a BuildOwner. ok is false for one of the release before, which has
+// no time.
+func ParseBuildOwner(owner string) (runnerID string, since time.Time, ok bool) {
+	runnerID, at, ok := strings.Cut(owner, "@")
+	ms, err := strconv.ParseInt(at, 10, 64)
+	return runnerID, time.UnixMilli(ms), ok && err == nil
+}
 
 // OwnsBuild tells whether a BuildOwner is the runner.
 func OwnsBuild(owner, runnerID string) bool {

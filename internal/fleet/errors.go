@@ -21,6 +21,7 @@ const (
 
 	ImageBreakerOpen    = "Image.BreakerOpen" // its runners end without a job: tried again later
 	ImageBuildFailed    = "Image.BuildFailed"
+	ImageBuildLost      = "Image.BuildLost"      // the build ended without saying anything about the image: look again
 	ImageBuildQueueFull = "Image.BuildQueueFull" // CodeBuild takes no further build just now
 	ImageOutdated       = "Image.Outdated"       // GitHub gives no jobs to the runner in it: the next revision is built
 

@@ -49,21 +49,26 @@ func ChangeImage(ctx context.Context, images Images, tag string, decide func(fle
 	return fleet.ImageRecord{}, err
 }
 
-// BuildEvent acts on what is heard of a build. It counts only if the build was
-// started under the lock as it is now: one whose owner lost the lock comes too late,
-// and others wait for another build by then. It may be repeated from any point.
+// BuildEvent acts on what is heard of a build. A success counts under whichever lock it
+// comes: the image is there, and whoever waits for it has it. Everything else counts only
+// if the build was started under the lock as it is now. It may be repeated from any point.
 func (f Fleet) BuildEvent(ctx context.Context, images Images, b fleet.Build) error {
 	lock, err := images.BuildLock(ctx, b.Tag)
-	if err != nil || !lock.Began(b) {
+	if err != nil || !lock.Began(b) && b.Status != fleet.BuildSucceeded {
 		return err
 	}
 	if b.Status == fleet.BuildInProgress {
 		return f.buildGoesOn(ctx, images, b, lock)
 	}
+	used := false
 	_, err = ChangeImage(ctx, images, b.Tag, func(record fleet.ImageRecord) (fleet.ImageRecord, bool) {
+		if record.Version == 0 && !lock.Began(b) {
+			return record, false // started by hand, for no image of the fleet's
+		}
 		switch b.Status {
 		case fleet.BuildSucceeded:
 			built := record.Built(b, f.Now())
+			used = built.Digest == b.Digest && built.Revision == max(b.Revision, 1)
 			return built, built.Revision != record.Revision
 		case fleet.BuildStopped:
 			return record, false
@@ -74,9 +79,20 @@ func (f Fleet) BuildEvent(ctx context.Context, images Images, b fleet.Build) err
 		return err
 	}
 	// Who joins from here on finds that in the record, and who joined until now is told.
-	if lock, err = images.BuildLock(ctx, b.Tag); err != nil || !lock.Began(b) {
+	if lock, err = images.BuildLock(ctx, b.Tag); err != nil || lock.Owner == "" || !lock.Began(b) && !used {
 		return err
 	}
+	return f.endBuild(ctx, images, b, lock)
+}
+
+// LoseBuild gives a lock up whose build ended unheard, or never began. Those who wait for
+// it look again.
+func (f Fleet) LoseBuild(ctx context.Context, images Images, tag string, lock fleet.BuildLock) error {
+	return f.endBuild(ctx, images, fleet.Build{Tag: tag, Status: fleet.BuildStopped, Reason: "nothing is known of the build any more"}, lock)
+}
+
+// endBuild tells those who joined, and ends the lock.
+func (f Fleet) endBuild(ctx context.Context, images Images, b fleet.Build, lock fleet.BuildLock) error {
 	for _, runnerID := range lock.Waiters {
 		if err := f.tellBuilt(ctx, runnerID, b); err != nil {
 			return err
@@ -97,7 +113,11 @@ func (f Fleet) tellBuilt(ctx context.Context, runnerID string, b fleet.Build) er
 	if err != nil || !ok {
 		return err
 	}
-	if b.Status != fleet.BuildSucceeded {
+	switch b.Status {
+	case fleet.BuildSucceeded:
+	case fleet.BuildStopped:
+		return f.Executions.Fail(ctx, runner.TaskToken, fleet.ImageBuildLost, b.Reason)
+	default:
 		return f.Executions.Fail(ctx, runner.TaskToken, fleet.ImageBuildFailed, b.Reason)
 	}
 	output, err := json.Marshal(fleet.Image{Outcome: fleet.ImageReady, Tag: b.Tag, Digest: b.Digest})

@@ -1,4 +1,4 @@
-// Package builds lists and stops the image builds of a fleet on CodeBuild.
+// Package builds lists, reads and stops the image builds of a fleet on CodeBuild.
 //
 // CodeBuild lists all builds that a project ever had and cannot be asked for those
 // that run. Since no build lasts longer than its limits allow, the newest ones are
@@ -31,6 +31,8 @@ type Builds struct {
 	CodeBuild client
 	Project   string
 	Now       func() time.Time
+	// LastLines reads the end of a build's log, for Newest; nil if nobody can.
+	LastLines func(group, stream string, most int) ([]string, error)
 }
 
 // longest is how long a build can be under way: 8 hours in the queue and 36 hours at

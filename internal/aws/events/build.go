@@ -59,14 +59,21 @@ type phase struct {
 	Context []any  `json:"phase-context"` // texts, as far as it is known
 }
 
+// lastPhase is over when the build is.
+const lastPhase = "COMPLETED"
+
 // build knows a build of the fleet by its tag: one that was started by hand has
 // none. A phase change only says that the build goes on.
 func (l Listener) build(b build) (fleet.Build, bool) {
 	tag := valueOf(b.More.Environment.Variables, ImageTagVariable)
-	goesOn := b.Status == fleet.BuildInProgress
+	// A phase change has no build-status of its own in AWS's examples.
+	goesOn := b.Status == fleet.BuildInProgress || b.Status == "" && b.Phase != "" && b.Phase != lastPhase
 	ours := b.Project == l.BuildProject || b.Project == l.BuildProject+ArmSuffix
 	if l.BuildProject == "" || !ours || tag == "" || b.Phase != "" && !goesOn {
 		return fleet.Build{}, false
+	}
+	if goesOn {
+		b.Status = fleet.BuildInProgress
 	}
 	out := fleet.Build{BuildID: b.BuildID, Tag: tag, Owner: valueOf(b.More.Environment.Variables, ImageOwnerVariable), Status: b.Status}
 	out.Revision, _ = strconv.Atoi(valueOf(b.More.Environment.Variables, ImageRevisionVariable)) // the release before gave none

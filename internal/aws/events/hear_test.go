@@ -69,6 +69,8 @@ func TestHear(t *testing.T) {
 		"a task event of another source":         {"task_stopped", []string{`"aws.ecs"`, `"acme.ecs"`}, "", ""},
 		"a build that starts":                    {"build_in_progress", nil, fleet.BuildEvent, build + `"status":"IN_PROGRESS"}`},
 		"a build that goes on":                   {"build_phase", nil, fleet.BuildEvent, build + `"status":"IN_PROGRESS"}`},
+		"one as AWS shows it, without a status":  {"build_phase", []string{`"build-status": "IN_PROGRESS",`, ""}, fleet.BuildEvent, build + `"status":"IN_PROGRESS"}`},
+		"the last phase, without a status":       {"build_phase", []string{`"build-status": "IN_PROGRESS",`, "", `"PROVISIONING"`, `"COMPLETED"`}, "", ""},
 		"the last phase of a build":              {"build_phase", []string{`"build-status": "IN_PROGRESS"`, `"build-status": "SUCCEEDED"`}, "", ""},
 		"a build that succeeded":                 {"build_succeeded", nil, fleet.BuildEvent, succeeded},
 		"one with a bare digest":                 {"build_succeeded", []string{"123456789012.dkr.ecr.eu-west-1.amazonaws.com/ci@", ""}, fleet.BuildEvent, build + `"status":"SUCCEEDED","digest":"` + digest + `"}`},

@@ -38,6 +38,8 @@ const (
 	RegistrationLeft   Cause = "registration_left"        // an offline registration of an ended runner: deleted
 	Miscounted         Cause = "capacity_miscounted"      // the count of open runners was wrong
 	FailedEvent        Cause = "failed_event"             // an event that dispatch could not handle: handled
+	BuildEventLost     Cause = "build_event_lost"         // a build that has ended, and we did not know
+	BuildOwnerGone     Cause = "build_owner_gone"         // a lock on a build that nobody builds under: given up
 	DefinitionUnused   Cause = "task_definition_unused"   // a task definition that nobody uses: deregistered
 )
 
@@ -112,6 +114,7 @@ type Handler struct {
 	// nil where there are none: on one machine.
 	Definitions definitions
 
+	Builds   builds // nil where builds tell by themselves how they stand
 	Images   images
 	Builder  lifecycle.Builder // nil where no images are built
 	Registry registry          // nil where nobody else publishes images
@@ -149,6 +152,7 @@ func (h Handler) Run(ctx context.Context) (Repairs, error) {
 		{"deliveries", s.deliveries},
 		{"room", s.room},
 		{"task definitions", s.definitions},
+		{"locks on builds", s.locks},
 		{"images", s.images},
 	} {
 		if err := part.do(ctx); err != nil {

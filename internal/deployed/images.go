@@ -3,10 +3,12 @@ package deployed
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/codebuild"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/builds"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/images"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -22,6 +24,13 @@ func (f *Function) Registry() images.Registry {
 // Builder builds runner images.
 func (f *Function) Builder() images.Builder {
 	return images.Builder{CodeBuild: codebuild.NewFromConfig(f.aws), Project: f.env(deployment.EnvBuildProject)}
+}
+
+// Builds reads how builds stand.
+func (f *Function) Builds() builds.Builds {
+	return builds.Builds{
+		CodeBuild: codebuild.NewFromConfig(f.aws), Project: f.env(deployment.EnvBuildProject), Now: time.Now, LastLines: f.Listener().LastLines,
+	}
 }
 
 // Release is GitHub's latest runner as the sweep heard of it, without a version before.

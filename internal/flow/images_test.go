@@ -4,6 +4,7 @@ package flow
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -48,6 +49,7 @@ func (w *world) startBuild(r *faultproxy.Request, forward func() faultproxy.Answ
 		value[v.Name] = v.Value
 	}
 	tell := func(status string, more map[string]any) {
+		w.buildIs(started.Build.ARN, status, asked.Variables, more)
 		more["environment"] = map[string]any{"environment-variables": variables}
 		w.putEvent("aws.codebuild", "CodeBuild Build State Change", map[string]any{
 			"build-status": status, "project-name": asked.ProjectName, "build-id": started.Build.ARN, "additional-information": more,
@@ -59,6 +61,7 @@ func (w *world) startBuild(r *faultproxy.Request, forward func() faultproxy.Answ
 		status := "SUCCEEDED"
 		if ends != nil {
 			if status = ends(w.ctx); status == "" {
+				w.buildIs(started.Build.ARN, "", nil, nil)
 				return // nothing more is heard of it
 			}
 		}
@@ -72,4 +75,52 @@ func (w *world) startBuild(r *faultproxy.Request, forward func() faultproxy.Answ
 		}})
 	})
 	return answer
+}
+
+// buildIs notes how a build stands; "" for one that CodeBuild does not list any more.
+func (w *world) buildIs(arn, status string, variables []struct{ Name, Value string }, more map[string]any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if status == "" {
+		w.builtAs[arn] = nil
+		return
+	}
+	build := map[string]any{"buildStatus": status, "environment": map[string]any{"environmentVariables": variables}}
+	if exported, ok := more["exported-environment-variables"]; ok {
+		build["exportedEnvironmentVariables"] = exported
+	}
+	w.builtAs[arn] = build
+}
+
+// readBuilds is BatchGetBuilds: moto's own builds end as soon as they are looked at.
+func (w *world) readBuilds(_ *faultproxy.Request, forward func() faultproxy.Answer) faultproxy.Answer {
+	answer := forward()
+	var out map[string]any
+	if answer.Status != http.StatusOK || json.Unmarshal(answer.Body, &out) != nil {
+		return answer
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	listed := []any{}
+	if w.unlisted {
+		out["builds"] = nil
+	}
+	for _, one := range asList(out["builds"]) {
+		build := one.(map[string]any)
+		arn, _ := build["arn"].(string)
+		as, ours := w.builtAs[arn]
+		if ours && as == nil {
+			continue
+		}
+		maps.Copy(build, as)
+		listed = append(listed, build)
+	}
+	out["builds"] = listed
+	answer.Body, _ = json.Marshal(out)
+	return answer
+}
+
+func asList(v any) []any {
+	list, _ := v.([]any)
+	return list
 }

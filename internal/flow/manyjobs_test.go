@@ -115,8 +115,8 @@ func TestFiftyJobsWithABaseThatFails(t *testing.T) {
 	w.leftNothing()
 }
 
-// Nothing is heard of a build any more: a lease later one of those who wait starts
-// another, and what the first one then says changes nothing.
+// Nothing is heard of a build any more, and CodeBuild lists none: a lease later one of those
+// who wait starts another. That the first one fails then changes nothing.
 func TestABuildOfWhichNothingIsHeard(t *testing.T) {
 	w := startWith(t, false, func(p *fleet.Policy) {
 		roomy(p)
@@ -125,6 +125,7 @@ func TestABuildOfWhichNothingIsHeard(t *testing.T) {
 	ends, late := atGate("FAILED")
 	var mu sync.Mutex
 	begun := 0
+	w.unlisted = true
 	secondEnds, let := atGate("SUCCEEDED")
 	w.buildEnds = func(ctx context.Context) string {
 		mu.Lock()

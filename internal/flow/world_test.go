@@ -81,7 +81,9 @@ type world struct {
 	// buildEnds says how a build ends, when it does: "" for one of which nothing more is
 	// heard. nil ends it at once, well.
 	buildEnds func(context.Context) (status string)
-	policy    func(*fleet.Policy) // changes the deployed one before the functions start
+	builtAs   map[string]map[string]any // how each build stands, by ARN; nil for one that is not listed
+	unlisted  bool                      // CodeBuild lists no build
+	policy    func(*fleet.Policy)       // changes the deployed one before the functions start
 
 	failedSent int // events on their way to the on-failure queue
 }
@@ -100,7 +102,8 @@ func startWith(t *testing.T, enforced bool, policy func(*fleet.Policy)) *world {
 	moto := moto{t: t, url: *awstest.Config(t).BaseEndpoint, credentials: admin}
 	moto.reset()
 	w := &world{
-		t: t, policy: policy, token: "ghp_" + rand.Text() + rand.Text(), functions: map[string]*lambdahost.Function{}, credentials: map[string]aws.Credentials{}, byARN: map[string]string{},
+		builtAs: map[string]map[string]any{},
+		t:       t, policy: policy, token: "ghp_" + rand.Text() + rand.Text(), functions: map[string]*lambdahost.Function{}, credentials: map[string]aws.Credentials{}, byARN: map[string]string{},
 		queueOf: map[string]string{}, events: make(chan struct{}, 1), changed: make(chan struct{}),
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -166,6 +169,7 @@ func (w *world) startProxy(upstream string) {
 	proxy.Use(faultproxy.TaskTokens())
 	proxy.Use(faultproxy.TaskChanges(w.fargate.change))
 	proxy.Use(faultproxy.Rule{Name: "builds", Match: faultproxy.Match{Service: "codebuild", Operation: "StartBuild"}, Act: w.startBuild})
+	proxy.Use(faultproxy.Rule{Name: "builds that are read", Match: faultproxy.Match{Service: "codebuild", Operation: "BatchGetBuilds"}, Act: w.readBuilds})
 	proxy.Use(faultproxy.BuildTokens())
 	proxy.Use(faultproxy.Rule{Name: "Step Functions", Match: faultproxy.Match{Service: "states"}, Act: w.callStepFunctions})
 	proxy.Use(faultproxy.Rule{Name: "events", Match: faultproxy.Match{Service: "events", Operation: "PutEvents"}, Act: func(_ *faultproxy.Request, forward func() faultproxy.Answer) faultproxy.Answer {

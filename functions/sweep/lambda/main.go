@@ -17,7 +17,7 @@ func main() {
 	policy, home, records, gh, tasks, bus := f.Policy(), f.Fleet(), f.Records(), f.GitHub(), f.Tasks(), f.Bus()
 	executions := f.Executions()
 	home.Executions, home.GitHub, home.Tasks = executions, gh, tasks
-	failed, measure, builder, registry := f.FailedEvents(), f.MeasureSweep(records), f.Builder(), f.Registry()
+	failed, measure, builds, builder, registry := f.FailedEvents(), f.MeasureSweep(records), f.Builds(), f.Builder(), f.Registry()
 	settings := deployed.Settings{Records: records, GitHubURL: f.GitHubURL(), Now: time.Now}
 	deployed.Start(f, func(ctx context.Context, _ json.RawMessage) (sweep.Repairs, error) {
 		current, err := policy(ctx)
@@ -27,7 +27,7 @@ func main() {
 		repairs, err := sweep.Handler{
 			Fleet: home, Policy: current, Records: records, GitHub: gh, Executions: executions, Platform: tasks, Bus: bus, NewID: rand.Text, Grace: time.Minute,
 			FailedEvents: failed, Dispatch: dispatch.Handler{Fleet: home, Images: records}.Handle, Definitions: tasks,
-			Images: records, Builder: builder, Registry: registry,
+			Images: records, Builds: builds, Builder: builder, Registry: registry,
 		}.Run(ctx)
 		return repairs, measure(ctx, repairs, settings.Tell(ctx, current), err)
 	})

@@ -22,6 +22,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/sweep"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/validate"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/webhook"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/builds"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
 	awsevents "github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/images"
@@ -69,6 +70,7 @@ func (w *World) functions() functions {
 		Network:    ecsfleet.Network{Subnets: w.subnets, SecurityGroups: []string{"sg-0a1b2c3d"}},
 		Definition: ecsfleet.Definition{Repository: w.repositoryURI(), ExecutionRole: "arn:aws:iam::123456789012:role/execution", TaskRole: "arn:aws:iam::123456789012:role/task", LogGroup: "/ecsrunner/fleet/runners", Region: region},
 	}
+	running := builds.Builds{CodeBuild: w.CodeBuild, Project: buildProject, Now: w.k.Clock, LastLines: w.CodeBuild.LastLines}
 	builder := images.Builder{CodeBuild: w.CodeBuild, Project: buildProject}
 	registry := images.Registry{ECR: w.ECR, Repository: imageRepository}
 	listener := awsevents.Listener{ClusterARN: w.clusterARN(), BuildProject: buildProject, StateMachineARN: w.stateMachineARN()}
@@ -90,7 +92,7 @@ func (w *World) functions() functions {
 		sweep: sweep.Handler{
 			Fleet: home, Policy: w.policy, Records: w.Table, GitHub: gh, Executions: executions, Platform: platform, Bus: eventBus, NewID: newID, Grace: time.Minute,
 			FailedEvents: queue.FailedEvents{SQS: w.deadLetters, URL: "failed-events", Hear: listener.Hear, Log: w.log},
-			Dispatch:     dispatcher.Handle, Definitions: platform, Images: w.Table, Builder: builder, Registry: registry,
+			Dispatch:     dispatcher.Handle, Definitions: platform, Images: w.Table, Builds: running, Builder: builder, Registry: registry,
 		},
 		steps: map[string]step{
 			"Validate":               border(validate.Step{Fleet: home, Policy: w.policy}.Run),

@@ -9,8 +9,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// builds tells how the newest builds stand. Nil where builds tell that themselves: on one
-// machine.
+// builds reads how the newest builds stand. It is nil on one machine, where builds report
+// that themselves.
 type builds interface {
 	Newest(ctx context.Context) ([]fleet.Build, error)
 }
@@ -59,7 +59,7 @@ func (s *sweep) locks(ctx context.Context) error {
 }
 
 func (s *sweep) lock(ctx context.Context, tag string, lock fleet.BuildLock, newest []fleet.Build) error {
-	// An earlier build of the image may have succeeded unheard: whoever waits has it.
+	// An earlier build of the image may have succeeded unheard: those who wait get its image.
 	var failed []error
 	for _, b := range newest {
 		if b.Tag == tag && b.Owner != lock.Owner && b.Status == fleet.BuildSucceeded {

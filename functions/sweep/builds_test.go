@@ -70,7 +70,7 @@ func TestLocksOnBuilds(t *testing.T) {
 		"an earlier build has failed":                                 {passed: 2 * time.Minute, build: &fleet.Build{Owner: "fleet-9-1@1", Status: fleet.BuildFailed}},
 		"another image's build says nothing":                          {passed: 2 * time.Minute, build: &fleet.Build{Tag: "other", Status: fleet.BuildSucceeded}},
 		"the owner still tries to start it":                           {passed: 10 * time.Minute},
-		"nobody builds, and the lease has run out":                    {passed: 16 * time.Minute, signals: lost, free: true, cause: sweep.BuildOwnerGone},
+		"nothing builds, and the lease has run out":                   {passed: 16 * time.Minute, signals: lost, free: true, cause: sweep.BuildOwnerGone},
 		"the owner is gone before it started one":                     {passed: 2 * time.Minute, before: closes, signals: lost[1:], free: true, cause: sweep.BuildOwnerGone},
 		"the owner is gone a moment ago, its build may be on its way": {passed: 30 * time.Second, before: closes},
 		"the owner is gone and its build goes on":                     {passed: 6 * time.Minute, before: closes, build: &fleet.Build{Status: fleet.BuildInProgress}, beats: 1, renewed: true},

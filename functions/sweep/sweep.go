@@ -39,7 +39,7 @@ const (
 	Miscounted         Cause = "capacity_miscounted"      // the count of open runners was wrong
 	FailedEvent        Cause = "failed_event"             // an event that dispatch could not handle: handled
 	BuildEventLost     Cause = "build_event_lost"         // a build that has ended, and we did not know
-	BuildOwnerGone     Cause = "build_owner_gone"         // a lock on a build that nobody builds under: given up
+	BuildOwnerGone     Cause = "build_owner_gone"         // a lock without a build and without its owner: given up
 	DefinitionUnused   Cause = "task_definition_unused"   // a task definition that nobody uses: deregistered
 )
 
@@ -114,7 +114,7 @@ type Handler struct {
 	// nil where there are none: on one machine.
 	Definitions definitions
 
-	Builds   builds // nil where builds tell by themselves how they stand
+	Builds   builds // nil where builds report by themselves how they stand
 	Images   images
 	Builder  lifecycle.Builder // nil where no images are built
 	Registry registry          // nil where nobody else publishes images

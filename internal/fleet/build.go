@@ -19,7 +19,7 @@ type BuildOrder struct {
 }
 
 // BuildLock lets one build of an image run at a time. Of other builds than the one that
-// was started under it only a success counts: the image is there, whoever had it built.
+// was started under it only a success counts: the image is there, by whichever build.
 type BuildLock struct {
 	Owner   string    // a BuildOwner
 	Waiters []string  // the runners that joined, with the owner's; none if there is no lock

@@ -50,7 +50,7 @@ func ChangeImage(ctx context.Context, images Images, tag string, decide func(fle
 }
 
 // BuildEvent acts on what is heard of a build. A success counts under whichever lock it
-// comes: the image is there, and whoever waits for it has it. Everything else counts only
+// comes: the image is there, and those who wait for it get it. Everything else counts only
 // if the build was started under the lock as it is now. It may be repeated from any point.
 func (f Fleet) BuildEvent(ctx context.Context, images Images, b fleet.Build) error {
 	lock, err := images.BuildLock(ctx, b.Tag)

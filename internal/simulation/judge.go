@@ -18,7 +18,7 @@ import (
 // Rules are what must always hold, in the words of the violations. The numbers are
 // those of docs/architecture.md, "What must always hold".
 const (
-	ruleLost     = "lost job"          // 1, 10: GitHub has it queued, and nobody will run it
+	ruleLost     = "lost job"          // 1, 10: GitHub has it queued, and no runner will come
 	ruleTerminal = "terminal once"     // 1: a run that ended ends again
 	ruleOneOpen  = "one open runner"   // 2
 	ruleOutlives = "task outlives"     // 3
@@ -180,7 +180,7 @@ func (j *judge) capacity() {
 	}
 }
 
-// stopping hears of SIGTERM to a container. Whoever has a job may get it from Spot, and
+// stopping hears of SIGTERM to a container. A runner with a job may get it from Spot, and
 // from the fleet only at the end of max_runtime, or if policy refused the job.
 func (j *judge) stopping(c *container) {
 	task, known := j.w.ECS.Task(c.arn)

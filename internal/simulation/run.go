@@ -16,7 +16,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/simgithub"
 )
 
-// Watch is who watches a history; nobody if it is the zero value.
+// Watch says where a history is written to; the zero value is nowhere.
 type Watch struct {
 	// Trace gets a line for everything that happens.
 	Trace func(at time.Time, line string)
@@ -136,7 +136,7 @@ func (w *World) queue(job Job, runs map[string]int64) {
 
 // does is what a person does.
 func (w *World) does(e Event) {
-	w.k.Log("somebody does %s %s %s", e.Does, e.Of, e.With)
+	w.k.Log("an operator does %s %s %s", e.Does, e.Of, e.With)
 	switch e.Does {
 	case "rename":
 		w.GitHub.Rename(e.Of, e.With)
@@ -211,7 +211,7 @@ func (w *World) atRest() bool {
 }
 
 // givenUp reports whether the fleet has ended the run of a job, refused it, or never heard
-// of it, and nobody will change that: whether rightly is for the judge to say.
+// of it, and that is final: whether rightly is for the judge to say.
 func (w *World) givenUp(job simgithub.Job) bool {
 	run, known := w.Table.RunNow(fleet.RunID(job.ID))
 	if !known {

@@ -41,7 +41,7 @@ type Scenario struct {
 // FleetConfig is the part of the configuration that a scenario may choose.
 type FleetConfig struct {
 	Repositories []string `yaml:"repositories,omitempty"` // octo/app if there is none
-	// GitHubRepo is github_repo as somebody wrote it; the repositories' names if empty.
+	// GitHubRepo is github_repo as the configuration has it; the repositories' names if empty.
 	GitHubRepo      []string        `yaml:"github_repo,omitempty"`
 	MaxRunners      int             `yaml:"max_runners,omitempty"` // 20 if it is zero
 	Idle            kernel.Duration `yaml:"idle,omitempty"`
@@ -112,7 +112,7 @@ func (s Scenario) check() error {
 	}
 	for _, e := range s.Events {
 		if !slices.Contains(eventVerbs, e.Does) {
-			problems = append(problems, fmt.Errorf("nobody does %q; does is one of %s", e.Does, strings.Join(eventVerbs, ", ")))
+			problems = append(problems, fmt.Errorf("event %q is not known; does is one of %s", e.Does, strings.Join(eventVerbs, ", ")))
 		}
 	}
 	for _, j := range s.Jobs {

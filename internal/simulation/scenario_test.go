@@ -16,7 +16,7 @@ func TestScenariosThatAreRefused(t *testing.T) {
 		"a rate that is none":           {jobs + "faults: [{kind: github.slow, rate: 2}]\n", "rate 2 is not between 0 and 1"},
 		"a fault that ends too early":   {jobs + "faults: [{kind: github.slow, from: 2m, until: 1m}]\n", "it ends at 1m, before it begins at 2m"},
 		"a fault that is an event":      {jobs + "faults: [{kind: states.aborted}]\n", "states.aborted is what the event abort_execution does"},
-		"an event that there is not":    {jobs + "events: [{does: dance}]\n", `nobody does "dance"; does is one of rename, `},
+		"an event that there is not":    {jobs + "events: [{does: dance}]\n", `event "dance" is not known; does is one of rename, `},
 		"a repository of others":        {"name: a\njobs: [{at: 1s, repository: octo/lib}]\n", "a job is of octo/lib, which is not among fleet.repositories"},
 		"an expectation without a form": {jobs + "expect: [all is well]\n", `expectation "all is well": write "every job runs"`},
 		"a measure that there is not":   {jobs + "expect: [tears == 0]\n", `there is no measure "tears"; there are `},

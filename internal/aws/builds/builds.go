@@ -31,7 +31,7 @@ type Builds struct {
 	CodeBuild client
 	Project   string
 	Now       func() time.Time
-	// LastLines reads the end of a build's log, for Newest; nil if nobody can.
+	// LastLines reads the end of a build's log, for Newest; nil leaves the reason to the phase that failed.
 	LastLines func(group, stream string, most int) ([]string, error)
 }
 

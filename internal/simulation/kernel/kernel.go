@@ -30,7 +30,7 @@ type Kernel struct {
 	draws  map[string]uint64
 	counts map[string]int
 
-	// Trace gets a line for everything that happens; nil if nobody reads it.
+	// Trace gets a line for everything that happens; nil drops it.
 	Trace func(at time.Time, line string)
 	// Turns counts the turns that processes and timers had.
 	Turns int

@@ -55,7 +55,7 @@ func New() *Store {
 	}
 }
 
-// The operations that Call is told of.
+// The operations that Call gets.
 const (
 	Read  = "dynamo.read"
 	List  = "dynamo.list"
@@ -349,7 +349,7 @@ func (s *Store) Settings(context.Context) (settings report.Settings, err error) 
 	return settings, err
 }
 
-// Everything that follows is the truth, past every fault: it is for who judges.
+// Everything that follows is the truth, past every fault: it is for the judge.
 
 // AllRuns yields every run.
 func (s *Store) AllRuns() []fleet.Run { return sorted(slices.Collect(maps.Values(s.runs)), oldestRun) }

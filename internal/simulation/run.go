@@ -191,8 +191,9 @@ func (w *World) executions() []engine.Execution {
 	return running
 }
 
-// atRest reports whether nothing is under way: no job of ours that could go on, no
-// runner, task, build or execution, and no event that dispatch could not handle.
+// atRest reports whether nothing is under way: no job of ours that could go on, no run
+// of a job that is over, no runner, task, build or execution, and no event that dispatch
+// could not handle.
 func (w *World) atRest() bool {
 	if w.Table.OpenNow() > 0 || len(w.ECS.Running()) > 0 || w.deadLetters.left() > 0 {
 		return false
@@ -204,6 +205,11 @@ func (w *World) atRest() bool {
 	}
 	for _, job := range w.GitHub.Jobs() {
 		if !job.Hosted && job.Status != "completed" && !job.Stuck && !job.RunOver && !w.givenUp(job) {
+			return false
+		}
+	}
+	for _, run := range w.Table.AllRuns() {
+		if !run.Status.Terminal() && w.judge.over(run) {
 			return false
 		}
 	}

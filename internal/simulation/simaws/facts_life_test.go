@@ -95,6 +95,21 @@ func TestATasksLife(t *testing.T) {
 				t.Errorf("%+v, %d programs", e.Detail, len(w.starts))
 			}
 		},
+		"a task that is stopped while its container crashes still ends": func(t *testing.T) {
+			w := newWorld(t, kernel.Fault{Kind: simaws.ContainerCrashes})
+			arn := w.launch(w.order("ci-7-1"))
+			for range 600 {
+				if task := w.describe(arn); task != nil && *task.LastStatus == "RUNNING" {
+					break
+				}
+				w.run(100 * time.Millisecond)
+			}
+			w.stop(arn)
+			w.run(time.Minute)
+			if e := w.ended(arn); exitCode(e) != 1 || e.Detail.StopCode != "UserInitiated" {
+				t.Errorf("%+v", e.Detail)
+			}
+		},
 		"a container that runs out of memory is killed with 137 and says so": func(t *testing.T) {
 			w := newWorld(t, kernel.Fault{Kind: simaws.OutOfMemory, For: lasting(time.Minute)})
 			arn := w.up(w.order("ci-7-1"))

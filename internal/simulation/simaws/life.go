@@ -81,7 +81,7 @@ func (e *ECS) pulled(t *task) {
 	if fault, strikes := e.k.Strikes(ContainerCrashes, t.subject()); strikes {
 		e.to(t, running)
 		e.k.Log("the container of task %s exits before its program did anything", t.name())
-		t.next = e.k.After(time.Second, func() { e.exited(t, new(number(fault.With, 1))) })
+		e.k.After(time.Second, func() { e.exited(t, new(number(fault.With, 1))) })
 		return
 	}
 	e.run(t)

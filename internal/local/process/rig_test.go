@@ -15,6 +15,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/task"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/task/tasktest"
 )
 
 // clock leaves the runner's short polls to real time. Every longer wait ends
@@ -75,7 +76,7 @@ type rig struct {
 	*Runner
 	t        *testing.T
 	clock    *clock
-	notes    chan fleet.Task
+	notes    tasktest.Notes
 	reports  net.Listener
 	children map[string]child
 }
@@ -111,7 +112,7 @@ func newMachine(t *testing.T, adapt func(*Config)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, clock: newClock(), notes: make(chan fleet.Task, 1000), reports: reports, children: map[string]child{}}
+	r := &rig{t: t, clock: newClock(), notes: make(tasktest.Notes, 1000), reports: reports, children: map[string]child{}}
 	cfg := Config{
 		Dir:     t.TempDir(),
 		Command: []string{self},
@@ -132,18 +133,8 @@ func newMachine(t *testing.T, adapt func(*Config)) *rig {
 // open opens the next ledger on the directory.
 func (r *rig) open() {
 	r.t.Helper()
-	var err error
-	r.Ledger, err = task.Open(context.Background(), task.Config{
+	r.Ledger = tasktest.OpenFor(r.t, task.Config{
 		Dir: r.cfg.Dir, Runner: r.Runner, Notify: func(task fleet.Task) { r.notes <- task }, Now: r.clock.Now,
-	})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	opened := r.Ledger
-	r.t.Cleanup(func() {
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel()
-		_ = opened.Close(ctx)
 	})
 }
 
@@ -160,19 +151,9 @@ func (r *rig) launch(id, does string) fleet.Task {
 	return task
 }
 
-// await drops notifications up to one of the status.
 func (r *rig) await(status string) fleet.Task {
 	r.t.Helper()
-	for task := range r.notes {
-		if task.LastStatus == status {
-			return task
-		}
-		if task.LastStatus == fleet.TaskStopped {
-			break
-		}
-	}
-	r.t.Fatalf("no %s before the task stopped", status)
-	return fleet.Task{}
+	return r.notes.Await(r.t, status)
 }
 
 // meet waits for a child that reports under the name.

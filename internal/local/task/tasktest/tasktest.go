@@ -91,7 +91,7 @@ type bench struct {
 	Machine
 	*task.Ledger
 	t     *testing.T
-	notes chan fleet.Task
+	notes Notes
 	hear  func(fleet.Task)
 
 	mu    sync.Mutex
@@ -99,7 +99,7 @@ type bench struct {
 }
 
 func newBench(t *testing.T, m Machine) *bench {
-	b := &bench{Machine: m, t: t, notes: make(chan fleet.Task, 1000), hear: func(fleet.Task) {}}
+	b := &bench{Machine: m, t: t, notes: make(Notes, 1000), hear: func(fleet.Task) {}}
 	b.open()
 	return b
 }
@@ -107,19 +107,9 @@ func newBench(t *testing.T, m Machine) *bench {
 // open opens the next ledger on the machine.
 func (b *bench) open() {
 	b.t.Helper()
-	var err error
-	b.Ledger, err = task.Open(context.Background(), task.Config{
+	b.Ledger = OpenFor(b.t, task.Config{
 		Dir: b.Dir(), Runner: b.Runner(), Now: b.now,
 		Notify: func(task fleet.Task) { b.notes <- task; b.hear(task) },
-	})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	opened := b.Ledger
-	b.t.Cleanup(func() {
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel()
-		_ = opened.Close(ctx)
 	})
 }
 
@@ -158,18 +148,9 @@ func (b *bench) launch(runnerID string) fleet.Task {
 	return launched
 }
 
-// await drops notifications up to one of the status.
 func (b *bench) await(status string) fleet.Task {
 	b.t.Helper()
-	for task := range b.notes {
-		if task.LastStatus == status {
-			return task
-		}
-		if task.LastStatus == fleet.TaskStopped {
-			b.t.Fatalf("no %s before the task stopped as %+v", status, task)
-		}
-	}
-	return fleet.Task{}
+	return b.notes.Await(b.t, status)
 }
 
 func (b *bench) path() string {

@@ -155,7 +155,9 @@ func TestContainersOfJobs(t *testing.T) {
 	}
 }
 
-// Bases that cannot work, each with its one sentence on the run.
+// Bases that cannot work, each with its one sentence on the run. They stop no job on the
+// fleet's own image, whose build goes on beside theirs: Podman 4.3 panics when the client
+// of a build leaves, so that build has to have ended before the fleet does.
 func TestContainersOfBasesThatCannotWork(t *testing.T) {
 	w := newContainerWorld(t)
 	wants := map[string]string{
@@ -169,6 +171,9 @@ func TestContainersOfBasesThatCannotWork(t *testing.T) {
 		for range 3 {
 			ids[base] = append(ids[base], w.queue("echo never", "class:small", "image:"+base))
 		}
+	}
+	if run, log := w.ran(w.queue("true", "class:small")); run.Conclusion != "success" {
+		t.Errorf("%s: %s\n%s", run.Status, run.Reason, log)
 	}
 	for base, want := range wants {
 		for _, id := range ids[base] {

@@ -9,8 +9,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
 
-// A runner that joins a build while its end is recorded may have looked at the record
-// before that. It is told with the others, or it waits for a lease.
+// A runner that joins a build just when the build's end is recorded may have read the
+// older record. The fleet tells it the outcome with the others, or it waits for a lease.
 func TestARunnerJoinsWhileTheBuildsEndIsRecorded(t *testing.T) {
 	for status, want := range map[string]string{
 		fleet.BuildSucceeded: `succeeded {"outcome":"ready","tag":"tag","digest":"sha256:1"}`,

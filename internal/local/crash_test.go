@@ -265,8 +265,8 @@ func tail(text string, n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
-// freeAddress is one that nobody serves just now, and that is still free when a fleet
-// is started again: systems take the ports of outgoing connections from 32768 on.
+// freeAddress finds an unused address that stays unused until the test starts its fleet
+// again. Its port is below 32768, so no outgoing connection takes it meanwhile.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	for range 100 {

@@ -232,8 +232,8 @@ func (w *world) imageCalled(name string) report.Image {
 	return report.Image{}
 }
 
-// awaitRevision waits until an image has a revision and the lock on its build is given
-// up, which comes after: until then nobody may build or remove the image.
+// awaitRevision waits until an image has the revision, and until the build has released
+// its lock, which it does last. Nobody may build or remove the image before.
 func (w *world) awaitRevision(name string, revision int) {
 	w.t.Helper()
 	w.await(fmt.Sprintf("revision %d of %s", revision, name), func() bool {

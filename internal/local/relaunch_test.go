@@ -15,8 +15,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim"
 )
 
-// hangOnce makes the first of all entrypoints hang until it is told to stop, and lets
-// the others run.
+// hangOnce hangs in the first entrypoint that calls it, until SIGTERM, and returns at once
+// in every other.
 func hangOnce() {
 	mark, err := os.OpenFile(os.Getenv("HANG_ONCE"), os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

@@ -31,8 +31,8 @@ type runs struct {
 
 // test runs tests until the first one fails.
 func (r runs) test(ctx context.Context, t Tests) (outcome, error) {
-	// Without a folder's name in them, packages that did not change come from Go's build
-	// cache, whatever the name of the scratch folder is.
+	// -trimpath keeps the scratch folder's name out of the build, so that Go's build cache
+	// serves every package that did not change.
 	args := []string{"test", "-json", "-trimpath", "-vet=off", "-failfast", "-timeout", (r.limit / 2).String()}
 	if len(t.Names) > 0 {
 		args = append(args, "-run", t.pattern())
@@ -66,8 +66,8 @@ func (t Tests) pattern() string {
 	return "^" + test(t.Names[0]) + "$/^(" + strings.Join(parts, "|") + ")$"
 }
 
-// run runs a program and whatever that starts, and ends all of them when the context
-// does.
+// run runs a program. When the context ends, or the time for one program, it kills the
+// program and all its children.
 func (r runs) run(ctx context.Context, program string, args ...string) (stdout, stderr []byte, err error) {
 	limited, cancel := context.WithTimeout(ctx, r.limit)
 	defer cancel()

@@ -24,7 +24,8 @@ func newClusterStatus() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [<cluster>]",
 		Short: "Show the fleet at a glance",
-		Long: `Show the fleet at a glance. A data directory or a stack has one fleet; its name,
+		Long: `Show the fleet at a glance, and the holds: what keeps runs from being launched, since
+when, and which runner tries next whether it is over. A data directory or a stack has one fleet; its name,
 or on AWS that of its ECS cluster, may be given as <cluster> to be sure that it is
 the one meant.`,
 		Example: `  ecsrunner cluster status
@@ -83,7 +84,24 @@ func printCluster(w io.Writer, c report.Cluster) error {
 		{"waiting", fmt.Sprintf("%d runs wait for room", c.WaitingForRoom)},
 		{"runners", newest(c.RunnersBy)}, {"runs", newest(c.RunsBy)}, {"repairs", counts(c.Repairs)},
 	})
-	return nil
+	return printHolds(w, c.Holds)
+}
+
+// printHolds shows what keeps runs from being launched, and nothing of none.
+func printHolds(w io.Writer, holds []report.Hold) error {
+	if len(holds) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	t := readable.NewTable(w, "HOLD", "WHOSE", "SINCE", "FAILED", "NEXT TRY", "SOONER AFTER", "REASON")
+	for _, h := range holds {
+		next := day(h.Next)
+		if len(h.Trying) > 0 {
+			next = strings.Join(h.Trying, ", ")
+		}
+		t.Row(h.Key, h.Whose, day(h.Since), h.Failed, next, h.Sooner, h.Reason)
+	}
+	return t.Flush()
 }
 
 func stateOf(c report.Cluster) string {

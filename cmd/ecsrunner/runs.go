@@ -5,16 +5,19 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
 func newRuns() *cobra.Command {
-	return group("runs", "The fleet's records of jobs", newRunsList(), newRunsShow())
+	return group("runs", "The fleet's records of jobs", newRunsList(), newRunsShow(), newRunsRetry())
 }
 
 func newRunsList() *cobra.Command {
@@ -33,7 +36,11 @@ func newRunsList() *cobra.Command {
   JOB    the job itself
   TOTAL  from the webhook until the run was closed
 
-GitHub's clock, which QUEUE and JOB go by, has whole seconds.`,
+GitHub's clock, which QUEUE and JOB go by, has whole seconds.
+
+RETRYING is a run whose last runner could not be started, or got no job. The fleet
+tries again by itself, at the time that REASON ends with; ` + "`ecsrunner runs show`" + ` says
+what makes it sooner, and ` + "`ecsrunner runs retry`" + ` tries now.`,
 		Example: `  ecsrunner runs list
   ecsrunner runs list --stack ecsrunner-fleet
   ecsrunner runs list --runner-id fleet-20000000005-1 --json`,
@@ -97,11 +104,62 @@ func printRuns(w io.Writer, runs []report.Run) error {
 			readable.Took(s.Admit), readable.Took(s.Image), readable.Took(s.Start), readable.Took(s.Claim), readable.ByGitHub(s.Queue), readable.ByGitHub(s.Job), readable.Took(s.Total),
 		}
 		if reasons {
-			cells = append(cells, r.Reason)
+			cells = append(cells, r.Reason+nextTry(r))
 		}
 		t.Row(cells...)
 	}
 	return t.Flush()
+}
+
+// nextTry says when a run is tried again, "" of one that is not RETRYING.
+func nextTry(r report.Run) string {
+	switch {
+	case r.Retry == nil:
+		return ""
+	case len(r.Retry.Trying) > 0:
+		return "; " + strings.Join(r.Retry.Trying, ", ") + " is trying whether that is over"
+	case r.Retry.Next.IsZero():
+		return "; the next try is soon"
+	}
+	return "; the next try is at " + r.Retry.Next.Local().Format(time.TimeOnly)
+}
+
+func newRunsRetry() *cobra.Command {
+	var src source
+	cmd := &cobra.Command{
+		Use:   "retry <run_id>",
+		Short: "Try now to give a RETRYING run its runner",
+		Long: `Try now to give a RETRYING run its runner, without waiting for the next try. It comes
+first among the runs that wait for the same. The fleet tries all of them again by
+itself: retry is for when you have mended the cause.
+
+The exit status is 1 if the run does not wait for a next try; the output says why.`,
+		Example: `  ecsrunner runs retry job-20000000005
+  ecsrunner runs retry job-20000000005 --stack ecsrunner-fleet`,
+		Args: oneArg("run id, as `ecsrunner runs list` prints it"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			result, err := operated(cmd, &src, func(o operate.Operator) (operate.RetryResult, error) { return o.Retry(cmd.Context(), args[0]) },
+				func(dir string) (operate.RetryResult, error) { return local.Retry(cmd.Context(), dir, args[0]) })
+			if err == nil && src.json {
+				err = printJSON(cmd.OutOrStdout(), result)
+			}
+			if err != nil {
+				return err
+			}
+			if !result.Retry {
+				if !src.json {
+					fmt.Fprintf(cmd.OutOrStdout(), "run %s is %s: %s\n", result.RunID, result.Status, readable.Plain(result.Message))
+				}
+				return exitCode(exitFailure)
+			}
+			if !src.json {
+				fmt.Fprintf(cmd.OutOrStdout(), "run %s is tried now; it waited for: %s\n", result.RunID, readable.Plain(result.Reason))
+			}
+			return nil
+		},
+	}
+	src.flags(cmd)
+	return cmd
 }
 
 func newRunsShow() *cobra.Command {

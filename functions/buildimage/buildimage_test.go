@@ -158,7 +158,7 @@ func TestABuildThatCannotStartForGood(t *testing.T) {
 		t.Errorf("%s still waits: lock %+v", owner, lock)
 	}
 	w.Launch(w.Job(3))
-	if _, err := run(t, w, "fleet-3-1"); fleet.ErrorName(err) != fleet.ImageBuildFailed || !strings.Contains(err.Error(), "no such project; a job after ") {
+	if _, err := run(t, w, "fleet-3-1"); fleet.ErrorName(err) != fleet.ImageBuildFailed || !strings.Contains(err.Error(), "no such project") {
 		t.Errorf("who comes next got %v", err)
 	}
 	if lock, _ := w.Images.BuildLock(t.Context(), spec.Tag()); lock.Owner != "" {

@@ -198,17 +198,17 @@ func TestAFailingBase(t *testing.T) {
 			t.Fatalf("%s: %s", id, s)
 		}
 	}
-	q.Pass(9 * time.Minute)
+	q.Pass(fleet.FailedBuildPause - time.Minute)
 	late := q.add(q.Job(51))
 	q.goOn()
-	q.want("nine minutes later", 1, map[string]int{"failed": 51})
-	if s := q.state[late]; !strings.HasPrefix(s, "failed "+fleet.ImageBuildFailed+": "+why+"; a job after ") {
+	q.want("soon after", 1, map[string]int{"failed": 51})
+	if s := q.state[late]; !strings.HasPrefix(s, "failed "+fleet.ImageBuildFailed+": "+why) {
 		t.Errorf("a late job: %s", s)
 	}
 	q.Pass(time.Minute)
 	q.add(q.Job(52))
 	q.goOn()
-	q.want("ten minutes later", 2, map[string]int{"failed": 51, "wait": 1})
+	q.want("at the next try", 2, map[string]int{"failed": 51, "wait": 1})
 	q.tell(1, fleet.BuildSucceeded, "sha256:1", "")
 	q.want("it is built", 2, map[string]int{"failed": 51, "ready": 1})
 }

@@ -183,13 +183,19 @@ func (h Handler) registered(ctx context.Context, claimed fleet.Runner, name stri
 		return refuse(http.StatusGone, fleet.RunnerNotWanted, "the job needs this runner no longer")
 	}
 	h.progress(ctx, runner)
+	if err := h.Fleet.Passed(ctx, runner, fleet.PassedRegister); err != nil {
+		h.Log.WarnContext(ctx, "holds go on until the next runner registers", "runner_id", runner.RunnerID, "error", err.Error())
+	}
 	return Reply{Status: http.StatusOK, Body: fleet.ClaimResponse{RunnerName: name, EncodedJITConfig: config}}
 }
 
 func (h Handler) registerFailed(ctx context.Context, runner fleet.Runner, name string, err error) Reply {
 	errorName := fleet.ErrorName(err)
+	if errorName == fleet.GitHubNotFound {
+		errorName = fleet.GitHubNoAccess // the repository is all that a registration names
+	}
 	switch errorName {
-	case fleet.GitHubUnauthorized, fleet.GitHubNotFound, fleet.GitHubInvalid:
+	case fleet.GitHubUnauthorized, fleet.GitHubNoAccess, fleet.GitHubInvalid:
 		_, _, werr := h.Fleet.ChangeRunner(ctx, runner.RunnerID, func(r fleet.Runner) (fleet.Runner, bool) {
 			if r.FailureName != "" {
 				return r, false

@@ -35,7 +35,7 @@ func (h Handler) Handle(ctx context.Context, event fleet.Event) error {
 	case fleet.ExecutionEvent:
 		return decodeAnd(event, func(e fleet.ExecutionEnded) error { return h.executionEnded(ctx, e) })
 	case fleet.FleetResumedEvent:
-		return h.Fleet.LaunchWaiting(ctx)
+		return decodeAnd(event, func(r fleet.Resumed) error { return h.resumed(ctx, r) })
 	}
 	return nil
 }
@@ -48,12 +48,23 @@ func decodeAnd[T any](event fleet.Event, handle func(T) error) error {
 	return handle(detail)
 }
 
+func (h Handler) resumed(ctx context.Context, r fleet.Resumed) error {
+	if r.RunID == "" {
+		return h.Fleet.LaunchWaiting(ctx)
+	}
+	if _, known, err := h.Fleet.Records.Run(ctx, r.RunID); err != nil || !known {
+		return err
+	}
+	_, err := h.Fleet.Launch(ctx, r.RunID)
+	return err
+}
+
 func (h Handler) workflowJob(ctx context.Context, e fleet.WorkflowJob) error {
 	if e.Action == fleet.JobQueued {
 		if e.Job.Status != fleet.JobQueued {
 			return nil // an environment's gate: the queued event that counts comes later
 		}
-		return h.Fleet.Queued(ctx, e.Job, e.ReceivedAt)
+		return h.Fleet.Queued(ctx, e.Job, e.Wants, e.ReceivedAt)
 	}
 	job := e.Job
 	if e.Action == fleet.JobWaiting {
@@ -88,10 +99,13 @@ func (h Handler) task(ctx context.Context, task fleet.Task) error {
 			// stopped it. Without a claim it cannot have a job.
 			return h.Fleet.Tasks.Stop(ctx, runner.TaskARN, "the job needs this runner no longer")
 		}
-		if changed {
-			return h.Fleet.Heartbeat(ctx, runner)
+		if !changed {
+			return nil
 		}
-		return nil
+		if err := h.Fleet.Heartbeat(ctx, runner); err != nil || task.LastStatus != fleet.TaskRunning {
+			return err
+		}
+		return h.Fleet.Passed(ctx, runner, fleet.PassedStart)
 	}
 	if runner.Claims > 0 && runner.Took == 0 && runner.For != "" {
 		if runner, err = h.mayHaveRun(ctx, runner); err != nil {

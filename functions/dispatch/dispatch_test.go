@@ -637,8 +637,8 @@ func TestExecutionEnded(t *testing.T) {
 	if r.Phase != fleet.Closed || r.FailureName != "Execution.ABORTED" || !w.Tasks.Asked(r.TaskARN) || len(w.GitHub.Names()) != 0 {
 		t.Errorf("what the execution left is not cleared:\n%s", w.State())
 	}
-	if run := w.Run("job-7"); run.RunnerID != "fleet-7-2" || run.Fruitless != 1 {
-		t.Errorf("the run expects %q after %d fruitless runners", run.RunnerID, run.Fruitless)
+	if run := w.Run("job-7"); run.Shown() != fleet.RunRetrying || run.Setback.Name != "Execution.ABORTED" || !run.Setback.NextTry.Equal(w.Now().Add(time.Minute)) {
+		t.Errorf("the run is %s: %+v", run.Shown(), run.Setback)
 	}
 	before := w.State()
 	for _, name := range []string{id, "unknown"} {

@@ -52,6 +52,10 @@ func TestQueuedWaitingQueuedWithAReapBetween(t *testing.T) {
 	if _, err := record.Run(t.Context(), fleet.Call{RunnerID: first, State: recordstatus.RecordFailure, Document: fleet.Document{Job: job, Wait: &wait}}); err != nil {
 		t.Fatal(err)
 	}
+	w.Pass(time.Minute)
+	if _, err := w.Fleet().Launch(t.Context(), "job-7"); err != nil {
+		t.Fatal(err)
+	}
 	second := w.Run("job-7").RunnerID
 	if second == "" || second == first {
 		t.Fatalf("the reaped runner was not replaced:\n%s", w.State())
@@ -66,6 +70,10 @@ func TestQueuedWaitingQueuedWithAReapBetween(t *testing.T) {
 
 	hear(t, w, "queued", job)
 	one("queued again")
+	if _, err := record.Run(t.Context(), fleet.Call{RunnerID: second, State: recordstatus.RecordStatus, Document: fleet.Document{Job: job}}); err != nil {
+		t.Fatal(err)
+	}
+	one("the second runner has ended")
 	third := w.Run("job-7").RunnerID
 	if third == "" || third == second || w.Run("job-7").Fruitless != 1 {
 		t.Fatalf("no third runner:\n%s", w.State())

@@ -47,8 +47,12 @@ func TestADeprecatedRunner(t *testing.T) {
 				t.Errorf("ended with %s: %s", result.Error, result.Cause)
 			}
 			run := w.Run("job-7")
-			if relaunched := run.RunnerID == "fleet-7-2"; relaunched != (c.error == fleet.ImageOutdated) || (run.Status == fleet.RunFailed) == relaunched {
-				t.Errorf("the run is %s and expects %q", run.Status, run.RunnerID)
+			kind := fleet.SetbackConfiguration
+			if c.error == fleet.ImageOutdated {
+				kind = fleet.SetbackStart
+			}
+			if run.Shown() != fleet.RunRetrying || run.Setback.Kind != kind || run.Setback.Name != c.error {
+				t.Errorf("the run is %s: %+v", run.Shown(), run.Setback)
 			}
 			if record, _, _ := w.Images.Image(t.Context(), built.Tag()); record.Usable() != c.usable {
 				t.Errorf("the record is %+v", record)
@@ -57,22 +61,17 @@ func TestADeprecatedRunner(t *testing.T) {
 	}
 }
 
-// However often the latest runner is deprecated, a run costs a few tasks and ends.
+// However often the latest runner is deprecated, a run costs one task at each try.
 func TestADeprecatedRunnerIsNoLoop(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Idle(w.Job(7))
-	for n := 1; ; n++ {
-		w.Images.Have(built, "sha256:1")
-		result, err := run(t, w, recordstatus.RecordFailure, id, exited7("latest", "sha256:1"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if id = result.Next; id == "" {
-			if run := w.Run("job-7"); run.Status != fleet.RunFailed || n != fleet.MaxFruitless {
-				t.Errorf("after %d runners the run is %s: %s", n, run.Status, run.Reason)
-			}
-			return
-		}
+	w.Images.Have(built, "sha256:1")
+	result, err := run(t, w, recordstatus.RecordFailure, id, exited7("latest", "sha256:1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run := w.Run("job-7"); result.Next != "" || run.Shown() != fleet.RunRetrying || run.Setback.Name != fleet.ImageOutdated {
+		t.Errorf("the next runner is %q, and the run is %s: %s", result.Next, run.Shown(), run.Reason)
 	}
 }
 

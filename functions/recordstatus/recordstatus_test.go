@@ -115,11 +115,11 @@ func TestClose(t *testing.T) {
 			setup:  func(w *world) string { return w.Idle(w.Job(7)) },
 			result: fleet.Result{RunnerStatus: fleet.RunnerOffline, RunStatus: fleet.RunQueued, Next: "fleet-7-2"},
 		},
-		"stopped early: the next runner": {
+		"stopped early: tried again later": {
 			setup:  func(w *world) string { return w.Up(w.Job(7)) },
 			state:  recordstatus.RecordFailure,
 			doc:    caught(fleet.RunnerStoppedEarly, "the task stopped"),
-			result: fleet.Result{RunnerStatus: fleet.RunnerFailed, RunStatus: fleet.RunQueued, Next: "fleet-7-2", Error: fleet.RunnerStoppedEarly},
+			result: fleet.Result{RunnerStatus: fleet.RunnerFailed, RunStatus: fleet.RunQueued, Error: fleet.RunnerStoppedEarly},
 			reason: "",
 		},
 		"reaped: what InspectRunner found, not the time-out before it": {
@@ -133,16 +133,16 @@ func TestClose(t *testing.T) {
 				Error: &fleet.CaughtError{Error: "States.HeartbeatTimeout"},
 				Wait:  &fleet.Wait{Outcome: fleet.OutcomeReaped, Error: fleet.RunnerIdleTimeout, Cause: "idle"},
 			},
-			result: fleet.Result{RunnerStatus: fleet.RunnerFailed, RunStatus: fleet.RunQueued, Next: "fleet-7-2", Error: fleet.RunnerIdleTimeout},
+			result: fleet.Result{RunnerStatus: fleet.RunnerFailed, RunStatus: fleet.RunQueued, Error: fleet.RunnerIdleTimeout},
 		},
-		"the image cannot be built: final": {
+		"the image cannot be built: tried again later": {
 			setup:  func(w *world) string { return w.Launch(w.Job(7)) },
 			state:  recordstatus.RecordFailure,
 			doc:    caught(fleet.ImageBuildFailed, "typo"),
-			result: fleet.Result{RunnerStatus: fleet.RunnerFailed, RunStatus: fleet.RunFailed, Error: fleet.ImageBuildFailed},
+			result: fleet.Result{RunnerStatus: fleet.RunnerFailed, RunStatus: fleet.RunQueued, Error: fleet.ImageBuildFailed},
 			reason: "Image.BuildFailed: typo",
 		},
-		"GitHub refuses the credential: final, although nothing can be asked": {
+		"GitHub refuses the credential: tried again later, although nothing can be asked": {
 			setup: func(w *world) string {
 				id := w.Idle(w.Job(7))
 				w.GitHub.Fails["Registration"] = fleet.Errorf(fleet.GitHubUnauthorized, "401")
@@ -150,7 +150,7 @@ func TestClose(t *testing.T) {
 			},
 			state:  recordstatus.RecordFailure,
 			doc:    caught(fleet.GitHubUnauthorized, "401"),
-			result: fleet.Result{RunnerStatus: fleet.RunnerFailed, RunStatus: fleet.RunFailed, Error: fleet.GitHubUnauthorized},
+			result: fleet.Result{RunnerStatus: fleet.RunnerFailed, RunStatus: fleet.RunQueued, Error: fleet.GitHubUnauthorized},
 			reason: "GitHub.Unauthorized: 401",
 		},
 		"the execution failed while the job runs: the run goes on": {
@@ -247,23 +247,37 @@ func TestGitHubIsAskedAgain(t *testing.T) {
 	}
 }
 
-func TestFiveFruitlessRunnersFailTheRun(t *testing.T) {
+func TestNoSetbackIsFinal(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Launch(w.Job(7))
-	for n := 1; n <= fleet.MaxFruitless; n++ {
-		if want := fmt.Sprintf("fleet-7-%d", n); id != want {
+	for n, pause := range []time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 30 * time.Minute, 30 * time.Minute} {
+		if want := fmt.Sprintf("fleet-7-%d", n+1); id != want {
 			t.Fatalf("runner %q, want %q", id, want)
 		}
+		w.EditRunner(id, func(r *fleet.Runner) { r.ExitCode = new(int); *r.ExitCode = fleet.ExitRunnerNotFound })
 		result, err := run(t, w, recordstatus.RecordFailure, id, caught(fleet.RunnerStoppedEarly, "it fell over"))
-		if err != nil {
-			t.Fatal(err)
+		if err != nil || result.Next != "" {
+			t.Fatalf("next %q, %v", result.Next, err)
 		}
-		id = result.Next
+		if r := w.Run("job-7"); r.Shown() != fleet.RunRetrying || r.Reason != "Runner.StoppedEarly: it fell over" {
+			t.Errorf("the run is %s: %s", r.Shown(), r.Reason)
+		}
+		w.Pass(pause - time.Second)
+		if next := launch(t, w, "job-7"); next != "" {
+			t.Errorf("%s was launched before %s had passed", next, pause)
+		}
+		w.Pass(time.Second)
+		id = launch(t, w, "job-7")
 	}
-	r := w.Run("job-7")
-	if id != "" || r.Status != fleet.RunFailed || r.Reason != "5 runners ended without taking a job; the last: Runner.StoppedEarly: it fell over" {
-		t.Errorf("then %q; the run is %s: %s", id, r.Status, r.Reason)
+}
+
+func launch(t *testing.T, w *world, runID string) string {
+	t.Helper()
+	id, err := w.Fleet().Launch(t.Context(), runID)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return id
 }
 
 func TestAPlaceIsGivenToWhoWaits(t *testing.T) {

@@ -30,9 +30,8 @@ type Step struct {
 }
 
 // Run stores the token and starts the task if there is none. It fails with
-// Runner.NotWanted if the job needs no runner any more, with
-// Runner.DeadlineExceeded once GitHub has given the job up, and with what the
-// platform says.
+// Runner.NotWanted if the job needs no runner any more, and with what the platform
+// says.
 func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 	none := fleet.Wait{}
 	runner, err := s.Fleet.StoreToken(ctx, call.RunnerID, call.TaskToken, fleet.WaitForJob, fleet.RunnerStarting)
@@ -44,9 +43,6 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 	}
 	if runner.TaskARN != "" {
 		return none, nil
-	}
-	if queued := call.Document.Job.CreatedAt; queued != nil && s.Fleet.Now().Sub(*queued) > s.Fleet.Limits.Queue {
-		return none, fleet.Errorf(fleet.RunnerDeadlineExceeded, "the job has waited for %s, after which GitHub gives it up%s", s.Fleet.Limits.Queue, lastTry(runner))
 	}
 	task, err := s.Launcher.Launch(ctx, s.launch(call, runner.Rung))
 	if fleet.IsNamed(err, fleet.RunnerNoCapacity, fleet.RunnerQuotaExceeded) {
@@ -61,14 +57,6 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 		return none, fmt.Errorf("start the task of %s: %w", runner.RunnerID, err)
 	}
 	return none, s.started(ctx, runner, task)
-}
-
-// lastTry says why the platform did not start the task, if it was ever asked.
-func lastTry(runner fleet.Runner) string {
-	if runner.Reason == "" {
-		return ""
-	}
-	return "; the last try: " + runner.Reason
 }
 
 // launch is a pure function of the call and the rung: a repeated RunTask has

@@ -115,14 +115,6 @@ func TestAgain(t *testing.T) {
 			},
 			err: fleet.RunnerNotWanted,
 		},
-		"GitHub has given the job up": {
-			setup: func(_ *testing.T, w *world) string {
-				id := w.Launch(w.Job(7))
-				w.Pass(24*time.Hour + time.Second)
-				return id
-			},
-			err: fleet.RunnerDeadlineExceeded,
-		},
 		"the platform refuses the task": {
 			setup: func(_ *testing.T, w *world) string {
 				w.Tasks.Fails["Launch"] = fleet.Errorf(fleet.RunnerLaunchFailed, "no such role")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -79,12 +80,19 @@ func (s *sweep) queued(ctx context.Context, job fleet.Job, run fleet.Run, known 
 			return nil
 		}
 	case run.Status == fleet.RunWaiting: // it was approved
-	case !run.Wanted() || run.NotBefore.After(s.now) || run.WaitsForRoom || run.RunnerID != "" || !s.old(run.At(fleet.StageReceived)):
+	case run.Status == fleet.RunFailed || run.Status == fleet.RunGone: // it was given up too early
+	case !run.Wanted() || s.waits(run) || run.WaitsForRoom || run.RunnerID != "" || !s.old(run.At(fleet.StageReceived)):
 		return nil
 	default:
 		cause = RunnerMissing
 	}
-	return s.counted(cause, s.Fleet.Queued(ctx, job, s.now))
+	return s.counted(cause, s.Fleet.Queued(ctx, job, s.Policy.Wants(job), s.now))
+}
+
+// waits tells whether a run's next try is somebody's business: its own time is to come,
+// or there is the hold that it waits for.
+func (s *sweep) waits(run fleet.Run) bool {
+	return run.Retrying() && (run.Setback.Hold == "" || s.holds == nil || s.holds[run.Setback.Hold])
 }
 
 // learn does what the lost webhook would have done, and counts it if that
@@ -159,24 +167,49 @@ func (s *sweep) openRun(ctx context.Context, run fleet.Run) error {
 	if err != nil {
 		return err
 	}
+	if err := s.knownAgain(ctx, run); err != nil {
+		return err
+	}
 	// What only webhooks tell is not lost if the run takes the job over.
 	job.Private, job.HookID, job.InstallationID = run.Job.Private, run.Job.HookID, run.Job.InstallationID
 	return s.compare(ctx, job, run, true)
 }
 
-// gone closes the run of a job that GitHub does not know. It may only be hidden
-// from our credential for a while, so the run is given the time that a job could
-// take at most.
+// unknownFor is how long GitHub may not know a job before its run is closed: as long as
+// a job can be queued and run, and half a day.
+const unknownFor = 36 * time.Hour
+
+// gone closes the run of a job that GitHub does not know. It may only be hidden from
+// our credential for a while, so the run is given time.
 func (s *sweep) gone(ctx context.Context, run fleet.Run) error {
-	limits := s.Fleet.Limits
-	if s.now.Sub(run.At(fleet.StageReceived)) < limits.Queue+limits.MaxRuntime {
+	was := run
+	if run.UnknownSince.IsZero() {
+		run.UnknownSince = s.now
+	} else if s.now.Sub(run.UnknownSince) < unknownFor {
 		return nil
+	} else {
+		run = run.Move(fleet.RunGone, "GitHub has not known the job since "+run.UnknownSince.UTC().Format(time.DateTime+" MST")).Mark(fleet.StageClosed, s.now)
+		run.WaitsForRoom = false
 	}
-	run = run.Move(fleet.RunFailed, "GitHub does not know the job any more").Mark(fleet.StageClosed, s.now)
-	run.WaitsForRoom = false
-	err := s.counted(JobGone, s.Fleet.Records.Write(ctx, fleet.Changes{Runs: []fleet.Run{run}}))
+	err := s.Fleet.Records.Write(ctx, fleet.Changes{Runs: []fleet.Run{run}})
 	if fleet.IsNamed(err, fleet.RecordsConflict) {
 		return nil // somebody knows more: the next sweep looks again
+	}
+	if run.Status == was.Status {
+		return err
+	}
+	return s.counted(JobGone, err)
+}
+
+// knownAgain forgets that GitHub did not know the job for a while.
+func (s *sweep) knownAgain(ctx context.Context, run fleet.Run) error {
+	if run.UnknownSince.IsZero() {
+		return nil
+	}
+	run.UnknownSince = time.Time{}
+	err := s.Fleet.Records.Write(ctx, fleet.Changes{Runs: []fleet.Run{run}})
+	if fleet.IsNamed(err, fleet.RecordsConflict) {
+		return nil
 	}
 	return err
 }

@@ -143,7 +143,9 @@ func (h Handler) Run(ctx context.Context) (Repairs, error) {
 		do   func(context.Context) error
 	}{
 		{"failed events", s.failed},
+		{"retries", s.retries},
 		{"jobs", s.jobs},
+		{"credential", s.credential},
 		{"open runs", s.openRuns},
 		{"unresolved runners", s.unresolved},
 		{"registrations", s.registrations},
@@ -182,6 +184,7 @@ type sweep struct {
 	listed     map[string]bool // repositories, in lower case, of which it listed them
 	registered map[string]bool // runners with registrations that were left; nil if not all are known
 	stopping   map[string]bool // tasks that were asked to stop
+	holds      map[string]bool // keys of the holds that there are; nil if not all are known
 	told       map[string]bool // runners whose executions were signalled by this sweep
 }
 

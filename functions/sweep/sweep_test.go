@@ -219,11 +219,14 @@ func TestJobsThatWait(t *testing.T) {
 			},
 			want: repairs{sweep.RunnerMissing: 1}, check: wantRun("job-7", fleet.RunStarting, "fleet-7-1"),
 		},
-		"a run that failed is left alone":     {setup: func(w *world) { known(w, w.Job(7)); w.EditRun("job-7", status(fleet.RunFailed)) }, check: wantRun("job-7", fleet.RunFailed, "")},
-		"a run that was refused, as well":     {setup: func(w *world) { known(w, w.Job(7)); w.EditRun("job-7", status(fleet.RunRefused)) }, check: wantRun("job-7", fleet.RunRefused, "")},
-		"GitHub is behind: the job runs":      {setup: func(w *world) { job := w.Job(7); w.Busy(job); w.GitHub.Set(job) }, check: wantRun("job-7", fleet.RunRunning, "fleet-7-1")},
-		"GitHub is behind: it has ended":      {setup: func(w *world) { known(w, w.Job(7)); w.EditRun("job-7", status(fleet.RunCompleted)) }, check: wantRun("job-7", fleet.RunCompleted, "")},
-		"GitHub is behind: it runs elsewhere": {setup: func(w *world) { known(w, w.Job(7)); w.EditRun("job-7", status(fleet.RunRunning)) }, check: wantRun("job-7", fleet.RunRunning, "")},
+		"a run that was given up": {
+			setup: func(w *world) { known(w, w.Job(7)); w.EditRun("job-7", status(fleet.RunFailed)) },
+			want:  repairs{sweep.QueuedLost: 1}, check: wantRun("job-7", fleet.RunStarting, "fleet-7-1"),
+		},
+		"a run that was refused is left alone": {setup: func(w *world) { known(w, w.Job(7)); w.EditRun("job-7", status(fleet.RunRefused)) }, check: wantRun("job-7", fleet.RunRefused, "")},
+		"GitHub is behind: the job runs":       {setup: func(w *world) { job := w.Job(7); w.Busy(job); w.GitHub.Set(job) }, check: wantRun("job-7", fleet.RunRunning, "fleet-7-1")},
+		"GitHub is behind: it has ended":       {setup: func(w *world) { known(w, w.Job(7)); w.EditRun("job-7", status(fleet.RunCompleted)) }, check: wantRun("job-7", fleet.RunCompleted, "")},
+		"GitHub is behind: it runs elsewhere":  {setup: func(w *world) { known(w, w.Job(7)); w.EditRun("job-7", status(fleet.RunRunning)) }, check: wantRun("job-7", fleet.RunRunning, "")},
 		"an approval that nobody told of": {
 			setup: func(w *world) { known(w, w.Job(7)); w.EditRun("job-7", status(fleet.RunWaiting)) },
 			want:  repairs{sweep.QueuedLost: 1}, check: wantRun("job-7", fleet.RunStarting, "fleet-7-1"),
@@ -363,10 +366,11 @@ func TestOpenRunsThatAreNotListed(t *testing.T) {
 			},
 			want: repairs{sweep.InProgressLost: 1}, check: wantRun("job-7", fleet.RunRunning, "fleet-7-1"),
 		},
-		"it is queued":                      {setup: setup(func(*world, fleet.Job) {}), want: repairs{sweep.RunnerMissing: 1}, check: wantRun("job-7", fleet.RunStarting, "fleet-7-1")},
-		"it is known of a moment only":      {setup: setup(func(w *world, job fleet.Job) { w.GitHub.Set(completed(job, "success")) }), early: true, check: wantRun("job-7", fleet.RunQueued, "")},
-		"GitHub does not know it, for now":  {setup: setup(func(w *world, _ fleet.Job) { w.GitHub.Gone(7); w.Pass(29 * time.Hour) }), check: wantRun("job-7", fleet.RunQueued, "")},
-		"GitHub does not know it, for long": {setup: setup(func(w *world, _ fleet.Job) { w.GitHub.Gone(7); w.Pass(30 * time.Hour) }), want: repairs{sweep.JobGone: 1}, check: wantRun("job-7", fleet.RunFailed, "")},
+		"it is queued":                                {setup: setup(func(*world, fleet.Job) {}), want: repairs{sweep.RunnerMissing: 1}, check: wantRun("job-7", fleet.RunStarting, "fleet-7-1")},
+		"it is known of a moment only":                {setup: setup(func(w *world, job fleet.Job) { w.GitHub.Set(completed(job, "success")) }), early: true, check: wantRun("job-7", fleet.RunQueued, "")},
+		"GitHub does not know it, for the first time": {setup: setup(func(w *world, _ fleet.Job) { w.GitHub.Gone(7); w.Pass(48 * time.Hour) }), check: wantRun("job-7", fleet.RunQueued, "")},
+		"GitHub does not know it, for now":            {setup: setup(unknown(35 * time.Hour)), check: wantRun("job-7", fleet.RunQueued, "")},
+		"GitHub does not know it, for long":           {setup: setup(unknown(36 * time.Hour)), want: repairs{sweep.JobGone: 1}, check: wantRun("job-7", fleet.RunGone, "")},
 		"an approval: what only webhooks tell is kept": {
 			setup: setup(func(w *world, job fleet.Job) {
 				w.EditRun("job-7", func(r *fleet.Run) { r.Status, r.Job.HookID, r.Job.InstallationID = fleet.RunWaiting, 5, 6 })
@@ -394,10 +398,10 @@ func TestRunners(t *testing.T) {
 			},
 		},
 		"an execution that may be starting": {setup: func(w *world) { w.Executions.Forget(w.Launch(w.Job(7))) }, early: true},
-		"an execution that has ended: the run gets its next runner": {
+		"an execution that has ended: the run is tried again": {
 			setup: func(w *world) { w.Executions.End(w.Idle(w.Job(7))) }, want: repairs{sweep.ExecutionEnded: 1},
 			check: func(t *testing.T, w *world) {
-				wantRun("job-7", fleet.RunStarting, "fleet-7-2")(t, w)
+				wantRun("job-7", fleet.RunQueued, "")(t, w)
 				wantStopped("task-1", true)(t, w)
 				wantNames(0)(t, w)
 			},
@@ -608,4 +612,12 @@ func TestRegistrations(t *testing.T) {
 		"one without a record": {setup: has("fleet-9-1.1"), want: repairs{sweep.RegistrationLeft: 1}, check: wantNames(0)},
 		"those of others":      {setup: has("fleet-1-9-1.1", "fleet-9.1", "other-9-1.1", "fleet", "my-fleet-9-1.1", "fleet-09-1.1"), check: wantNames(6)},
 	})
+}
+
+// unknown has GitHub not know the job of the run for a time.
+func unknown(since time.Duration) func(*world, fleet.Job) {
+	return func(w *world, job fleet.Job) {
+		w.GitHub.Gone(job.JobID)
+		w.EditRun(fleet.RunID(job.JobID), func(r *fleet.Run) { r.UnknownSince = w.Now().Add(-since) })
+	}
 }

@@ -7,6 +7,7 @@
 package validate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -22,9 +23,9 @@ type Step struct {
 }
 
 // Run returns the plan for the job, or why it gets none. It fails with
-// GitHub.Unauthorized or GitHub.NotFound if GitHub does not show us the job, with
-// Secret.Missing if there is no credential to ask it with, and with Image.BreakerOpen while runners of its image end without a job.
-// It may be repeated.
+// GitHub.Unauthorized, GitHub.NoAccess or GitHub.NotFound if GitHub does not show us the
+// job, with Secret.Missing if there is no credential to ask it with, and with
+// GitHub.JobPending while GitHub holds the job back. It may be repeated.
 func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 	job := call.Document.Job
 	decision := s.Policy.Admit(job)
@@ -40,13 +41,6 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 	}
 	if err := s.record(ctx, call.RunnerID, decision); err != nil {
 		return fleet.Plan{}, err
-	}
-	health, err := s.Fleet.Records.Health(ctx, decision.Image.String())
-	if err != nil {
-		return fleet.Plan{}, err
-	}
-	if why := health.Broken(s.Fleet.Now()); why != "" {
-		return fleet.Plan{}, fleet.Errorf(fleet.ImageBreakerOpen, "%s", why)
 	}
 	limits := s.Policy.Limits
 	return fleet.Plan{
@@ -75,25 +69,49 @@ func (s Step) unwanted(ctx context.Context, call fleet.Call) (string, error) {
 	job, err := s.Fleet.GitHub.Job(ctx, runner.Repository, call.Document.Job.JobID)
 	switch {
 	case fleet.IsNamed(err, fleet.GitHubUnauthorized):
-		return "", fmt.Errorf("%w; give the token of github_pat Administration (read and write) and Actions (read) on %s, then run the job again", err, runner.Repository)
+		return "", fmt.Errorf("%w; store a valid token as github_pat", err)
+	case fleet.IsNamed(err, fleet.GitHubNoAccess):
+		return "", fmt.Errorf("%w; give the token of github_pat Administration (read and write) and Actions (read) on %s", err, runner.Repository)
 	case fleet.IsNamed(err, fleet.GitHubNotFound):
-		return "", fmt.Errorf("%w; let the token of github_pat see %s, then run the job again", err, runner.Repository)
+		return "", fmt.Errorf("%w; does the token of github_pat see %s?", err, runner.Repository)
 	case fleet.IsNamed(err, fleet.SecretMissing):
-		return "", fmt.Errorf("%w, then run the job again", err)
+		return "", err
 	case err != nil:
 		s.Fleet.Log.WarnContext(ctx, "taking the job to be queued: GitHub did not say", "runner_id", call.RunnerID, "error", err.Error())
 		return "", nil
 	}
 	queued, err := s.Fleet.LearnJob(ctx, job)
-	if queued || err != nil {
+	switch {
+	case err != nil:
+		return "", err
+	case !queued:
+		return "the job is " + job.Status + " on GitHub and needs no runner", nil
+	case job.Status == fleet.JobPending:
+		return "", fleet.Errorf(fleet.GitHubJobPending, "GitHub holds the job back: max-parallel or a concurrency group does not let it start yet")
+	}
+	return s.over(ctx, runner)
+}
+
+// over says why a job that is queued will never start, "" if it may: its workflow run
+// is over. It costs a request, so it is asked only after a runner got no job.
+func (s Step) over(ctx context.Context, runner fleet.Runner) (string, error) {
+	run, err := s.Fleet.ReadRun(ctx, cmp.Or(runner.For, runner.RunID))
+	if err != nil || run.Setback == nil || run.Job.WorkflowRunID == 0 {
 		return "", err
 	}
-	return "the job is " + job.Status + " on GitHub and needs no runner", nil
+	if kind := run.Setback.Kind; kind != fleet.SetbackIdle && kind != fleet.SetbackOutage {
+		return "", nil
+	}
+	w, err := s.Fleet.GitHub.WorkflowRun(ctx, runner.Repository, run.Job.WorkflowRunID)
+	if err != nil || w.Status != fleet.JobCompleted {
+		return "", nil // as if it had not been asked
+	}
+	return s.Fleet.WorkflowRunOver(ctx, run.RunID, w)
 }
 
 func (s Step) record(ctx context.Context, runnerID string, d fleet.Decision) error {
 	return s.Fleet.DescribeRun(ctx, runnerID, func(run fleet.Run, runner fleet.Runner) (fleet.Run, fleet.Runner) {
-		run.ClassName, run.Image = d.Class, d.Image.String()
+		run = run.Want(d.Wants())
 		runner.ClassName, runner.Image = d.Class, d.Image.String()
 		now := s.Fleet.Now()
 		return run.Mark(fleet.StageAdmitted, now), runner.Mark(fleet.StageAdmitted, now)

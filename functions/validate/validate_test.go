@@ -50,14 +50,16 @@ func TestPlan(t *testing.T) {
 			before: func(w *world, _ fleet.Job) { w.GitHub.Fails["Job"] = fleet.Errorf(fleet.GitHubNotFound, "404") },
 			err:    fleet.GitHubNotFound,
 		},
-		"runners of its image end without a job": {
-			before: func(w *world, _ fleet.Job) {
-				health := fleet.ImageHealth{Image: "v1", InARow: 3, OpenUntil: w.Now().Add(time.Minute), Reason: "why"}
-				if err := w.Records.Write(t.Context(), fleet.Changes{Health: &health}); err != nil {
-					t.Fatal(err)
-				}
+		"GitHub refuses the repository": {
+			before: func(w *world, _ fleet.Job) { w.GitHub.Fails["Job"] = fleet.Errorf(fleet.GitHubNoAccess, "403") },
+			err:    fleet.GitHubNoAccess,
+		},
+		"GitHub holds the job back": {
+			before: func(w *world, job fleet.Job) {
+				job.Status = fleet.JobPending
+				w.GitHub.Set(job)
 			},
-			err: fleet.ImageBreakerOpen,
+			err: fleet.GitHubJobPending,
 		},
 		"the job was cancelled and no webhook told": {
 			before:   func(w *world, job fleet.Job) { w.GitHub.Set(lifecycletest.Completed(job, "cancelled")) },

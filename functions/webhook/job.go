@@ -40,7 +40,10 @@ func (h Handler) workflowJob(ctx context.Context, doc json.RawMessage, d *delive
 	}
 	outcome := Accepted
 	decision := h.Policy.Admit(job)
+	var wants fleet.Wants
 	switch decision.Verdict {
+	case fleet.Admitted:
+		wants = decision.Wants()
 	case fleet.Ignored:
 		if !h.ranHere(d.action, job) {
 			return ignore("%s", decision.Reason)
@@ -50,7 +53,7 @@ func (h Handler) workflowJob(ctx context.Context, doc json.RawMessage, d *delive
 		outcome = Refused
 	}
 	job.Labels, job.HookID = slimLabels(job.Labels), d.hookID
-	if err := h.put(ctx, job, d); err != nil {
+	if err := h.put(ctx, job, wants, d); err != nil {
 		d.cause = err.Error()
 		return unavailable("the event could not be stored just now")
 	}
@@ -70,9 +73,9 @@ func (h Handler) ranHere(action string, job fleet.Job) bool {
 	return ours
 }
 
-func (h Handler) put(ctx context.Context, job fleet.Job, d *delivery) error {
+func (h Handler) put(ctx context.Context, job fleet.Job, wants fleet.Wants, d *delivery) error {
 	now := h.Now().UTC()
-	detail, err := json.Marshal(fleet.WorkflowJob{Action: d.action, Delivery: d.id, ReceivedAt: now, Job: job})
+	detail, err := json.Marshal(fleet.WorkflowJob{Action: d.action, Delivery: d.id, ReceivedAt: now, Job: job, Wants: wants})
 	if err != nil {
 		return err
 	}

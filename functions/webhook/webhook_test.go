@@ -37,6 +37,10 @@ func TestEventOnTheBus(t *testing.T) {
 			Labels:  []string{"self-hosted", "class:small"}, Status: "queued", InstallationID: 23154469,
 			CreatedAt: &created, StartedAt: &started,
 		},
+		Wants: b.Policy.Wants(fleet.Job{Repository: "octo-org/app", Private: true, Labels: []string{"self-hosted", "class:small"}}),
+	}
+	if detail.Wants.Class != "small" || detail.Wants.Rungs != 1 {
+		t.Errorf("it wants %+v", detail.Wants)
 	}
 	if diff := cmp.Diff(detail, b.bus.last(t)); diff != "" {
 		t.Error(diff)

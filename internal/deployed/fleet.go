@@ -30,7 +30,7 @@ import (
 func (f *Function) Fleet() lifecycle.Fleet {
 	policy := f.policy()
 	return lifecycle.Fleet{
-		Name: policy.FleetName, MaxRunners: policy.MaxRunners, Limits: policy.Limits,
+		Name: policy.FleetName, MaxRunners: policy.MaxRunners, Limits: policy.Limits, Deployment: policy.Fingerprint(),
 		Records: f.Records(), Now: time.Now, Log: f.Log,
 	}
 }

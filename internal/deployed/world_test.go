@@ -216,7 +216,7 @@ func (w *world) queue(t *testing.T) {
 	t.Helper()
 	now := time.Now()
 	job := fleet.Job{JobID: 7, WorkflowRunID: 70, Repository: "octo-org/app", Private: true, Name: "build", Labels: w.cloud.labels, Status: fleet.JobQueued, CreatedAt: &now}
-	if err := w.dispatch.Fleet.Queued(t.Context(), job, now); err != nil {
+	if err := w.dispatch.Fleet.Queued(t.Context(), job, w.sweeper.Policy.Wants(job), now); err != nil {
 		t.Fatal(err)
 	}
 }

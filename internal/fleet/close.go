@@ -1,7 +1,9 @@
 package fleet
 
 import (
-	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -10,24 +12,26 @@ type CloseFacts struct {
 	Runner   Runner
 	Run      *Run // whose runner it is: of the job it took, else of the run that expects it
 	Capacity Capacity
-	Health   ImageHealth // of the runner's image
-	Plan     *Plan       // Validate's decision, nil if it made none
-	Job      *Job        // what GitHub says of that run's job, nil if it was not asked
-	Error    string      // the name of what the fleet could not do, "" if nothing
+	Plan     *Plan  // Validate's decision, nil if it made none
+	Job      *Job   // what GitHub says of that run's job, nil if it was not asked
+	Error    string // the name of what the fleet could not do, "" if nothing
 	Cause    string
-	Now      time.Time
+
+	Holds      map[string]Hold // those of the run and those that the runner tries
+	Deployment string
+	Now        time.Time
 }
 
 // CloseResult says what follows from it.
 type CloseResult struct {
 	Changes  Changes
 	Relaunch string // the run that still wants a runner
-	Opened   bool   // the breaker of the runner's image opened
+	Held     []Hold // that this setback began
 	Runner   Runner
 	Run      *Run
 }
 
-// Close ends a runner, and its run where the run has ended or cannot succeed.
+// Close ends a runner, and its run where that has ended.
 // A runner that is closed already changes nothing; its run may still follow.
 func Close(f CloseFacts) CloseResult {
 	var res CloseResult
@@ -49,13 +53,12 @@ func Close(f CloseFacts) CloseResult {
 		capacity := f.Capacity
 		capacity.Open = max(0, capacity.Open-1)
 		res.Changes.Capacity = &capacity
-		health, changed, opened := f.Health.after(runner, f.Error, f.Cause, f.Now)
-		if res.Opened = opened; changed {
-			res.Changes.Health = &health
-		}
 	}
+	var holds []Hold
 	if f.Run != nil {
-		run, relaunch := closeRun(*f.Run, runner, f)
+		var run Run
+		var relaunch bool
+		run, holds, relaunch = closeRun(*f.Run, runner, f)
 		if relaunch {
 			res.Relaunch = run.RunID
 		}
@@ -65,48 +68,100 @@ func Close(f CloseFacts) CloseResult {
 		res.Run = &run
 		res.Changes.Runs = []Run{run}
 	}
+	for _, h := range holds {
+		if h.InARow == 1 && h.Holds(f.Deployment) {
+			res.Held = append(res.Held, h)
+		}
+	}
+	res.Changes.Holds = f.leaveOthers(holds)
 	res.Changes.Runners = []Runner{runner}
 	res.Runner = runner
 	return res
 }
 
-func closeRun(run Run, runner Runner, f CloseFacts) (_ Run, relaunch bool) {
+// leaveOthers adds the holds that the runner tries and that are not changed yet.
+func (f CloseFacts) leaveOthers(holds []Hold) []Hold {
+	for _, key := range slices.Sorted(maps.Keys(f.Holds)) {
+		h := f.Holds[key]
+		changed := slices.ContainsFunc(holds, func(other Hold) bool { return other.Key == key })
+		if !changed && slices.Contains(h.Tries, f.Runner.RunnerID) {
+			holds = append(holds, h.Leave(f.Runner.RunnerID))
+		}
+	}
+	return holds
+}
+
+func closeRun(run Run, runner Runner, f CloseFacts) (_ Run, _ []Hold, relaunch bool) {
 	if f.Job != nil && f.Job.Status == JobCompleted {
 		if run.RunnerID == runner.RunnerID && run.RanOn == "" {
 			run.RunnerID = ""
 		}
-		return run.Complete(*f.Job, f.Now), false
+		return run.Complete(*f.Job, f.Now), nil, false
 	}
 	if runner.Took != 0 {
 		if !run.Status.Terminal() {
 			run.Reason = "the runner has ended; GitHub has not reported the end of the job yet"
 		}
-		return run, false
+		return run, nil, false
 	}
 	if run.RunnerID != runner.RunnerID {
-		return run, false // another runner is expected: not ours to close
+		return run, nil, false // another runner is expected: not ours to close
 	}
 	run.RunnerID = ""
 	switch {
 	case !run.Wanted():
-		return run, false
+		return run, nil, false
 	case f.Plan != nil && f.Plan.Decision == Refused:
 		run = run.Move(RunRefused, f.Plan.Reason).Mark(StageClosed, f.Now)
 		run.Rule = f.Plan.Rule
-		return run, false
+		return run, nil, false
 	case f.Error == "":
-		return run.Move(RunQueued, "its runner was let go before it took a job"), true
-	case f.Error == ImageBreakerOpen:
-		run.NotBefore = f.Health.OpenUntil
-		run.WaitsForRoom = false
-		return run.Move(RunQueued, f.Error+": "+f.Cause), false
-	case endsRun[f.Error]:
-		return run.Move(RunFailed, f.Error+": "+f.Cause).Mark(StageClosed, f.Now), false
+		return run.Move(RunQueued, "its runner was let go before it took a job"), nil, true
 	}
 	run.Fruitless++
-	if run.Fruitless >= MaxFruitless {
-		reason := fmt.Sprintf("%d runners ended without taking a job; the last: %s: %s", run.Fruitless, f.Error, f.Cause)
-		return run.Move(RunFailed, reason).Mark(StageClosed, f.Now), false
+	run, holds := f.setBack(run, runner)
+	return run, holds, true
+}
+
+// setBack notes the setback on the run and on the holds that it belongs to. The run's
+// next try is up to those that hold it, and to itself where none does.
+func (f CloseFacts) setBack(run Run, runner Runner) (Run, []Hold) {
+	kind := kindOfEnd(f.Error, runner)
+	var holds []Hold
+	if kind == SetbackIdle {
+		lately := idleRecently.in(f.Holds)
+		lately.Met = meet(lately.Met, strings.ToLower(run.Job.Repository)+" "+run.labelSet(), f.Now)
+		lately.InARow, lately.NextTry = 1, f.Now // it is remembered for a while
+		holds = append(holds, lately)
+		if lately.isOutage() {
+			kind = SetbackOutage
+		}
 	}
-	return run.Move(RunQueued, f.Error+": "+f.Cause), true
+	run = run.setBack(kind, f.Error, f.Cause, f.Now)
+	refs := run.holdsOf(kind, runner.Rung)
+	if kind == SetbackCapacity && f.Error != RunnerSpotInterrupted {
+		// No rung had room, down to the one that was tried last.
+		for rung := run.last(runner.Rung) - 1; rung >= 0; rung-- {
+			refs = append(refs, run.holdsOf(kind, rung)...)
+		}
+	}
+	for _, r := range refs {
+		h, changed := r.in(f.Holds).failed(f.Error, f.Cause, r.by, runner.RunnerID, f.Deployment, f.Now)
+		if changed {
+			holds = append(holds, h)
+		}
+		if held := len(h.Met) >= h.Needs; held && run.Setback.Hold == "" {
+			run.Setback.Hold, run.Setback.NextTry = h.Key, time.Time{}
+		}
+	}
+	return run, holds
+}
+
+// kindOfEnd is the kind of a failure. A task that stopped without saying why tells
+// nothing about its image.
+func kindOfEnd(name string, runner Runner) SetbackKind {
+	if name == RunnerStoppedEarly && runner.ExitCode == nil && runner.StopCode != StopTaskFailedToStart {
+		return SetbackFleet
+	}
+	return KindOf(name)
 }

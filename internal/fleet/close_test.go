@@ -82,7 +82,7 @@ func TestCloseTheRunOfARunnerWithoutAJob(t *testing.T) {
 		"a failure that may pass":          {facts: fleet.CloseFacts{Error: fleet.RunnerIdleTimeout, Cause: "no job"}, status: fleet.RunQueued, says: "Runner.IdleTimeout: no job", counted: true, relaunch: true},
 		"a failure nobody named":           {facts: fleet.CloseFacts{Error: "States.Timeout"}, status: fleet.RunQueued, says: "States.Timeout", counted: true, relaunch: true},
 		"the fourth failure":               {facts: fleet.CloseFacts{Error: fleet.RunnerIdleTimeout}, fruitless: 3, status: fleet.RunQueued, counted: true, relaunch: true},
-		"the fifth failure":                {facts: fleet.CloseFacts{Error: fleet.RunnerIdleTimeout, Cause: "no job"}, fruitless: 4, status: fleet.RunFailed, says: "5 runners ended without taking a job; the last: Runner.IdleTimeout: no job", counted: true},
+		"the hundredth failure":            {facts: fleet.CloseFacts{Error: fleet.RunnerIdleTimeout, Cause: "no job"}, fruitless: 99, status: fleet.RunQueued, says: "Runner.IdleTimeout: no job", counted: true, relaunch: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			run, runner := launched(t, jobOf(1))
@@ -99,21 +99,6 @@ func TestCloseTheRunOfARunnerWithoutAJob(t *testing.T) {
 			equal(t, got.Run.At(fleet.StageClosed).IsZero(), !tc.status.Terminal())
 			equal(t, got.Changes.Runs, []fleet.Run{*got.Run})
 		})
-	}
-}
-
-func TestFailuresThatEndARun(t *testing.T) {
-	for name, ends := range map[string]bool{
-		fleet.GitHubUnauthorized: true, fleet.GitHubNotFound: true, fleet.GitHubInvalid: true, fleet.ImageBuildFailed: true,
-		fleet.RunnerDeadlineExceeded: true, fleet.RunnerLaunchFailed: true, fleet.RunnerVersionDeprecated: true,
-		fleet.RunnerNoCapacity: false, fleet.RunnerSpotInterrupted: false, fleet.RunnerStoppedEarly: false, fleet.RunnerStartTimeout: false,
-		fleet.RunnerLaunchUnclear: false, fleet.GitHubRateLimited: false, fleet.GitHubUnavailable: false, fleet.RecordsUnavailable: false,
-	} {
-		run, runner := launched(t, jobOf(1))
-		got := fleet.Close(fleet.CloseFacts{Runner: runner, Run: &run, Error: name, Cause: "cause", Now: later})
-		if failed := got.Run.Status == fleet.RunFailed; failed != ends || (got.Relaunch == "") != ends || got.Run.Reason != name+": cause" {
-			t.Errorf("%s: the run is %s (%s), launched again: %q", name, got.Run.Status, got.Run.Reason, got.Relaunch)
-		}
 	}
 }
 

@@ -11,8 +11,10 @@ import (
 const (
 	AWSUnavailable = "AWS.Unavailable" // an AWS service did not answer, or asked to slow down
 
-	GitHubUnauthorized = "GitHub.Unauthorized" // the credential is wrong or lacks a permission (401, 403)
+	GitHubUnauthorized = "GitHub.Unauthorized" // GitHub does not accept the credential (401)
+	GitHubNoAccess     = "GitHub.NoAccess"     // the credential lacks a permission for the repository, or does not see it (403, 404)
 	GitHubNotFound     = "GitHub.NotFound"     // GitHub does not show the thing to this credential (404)
+	GitHubJobPending   = "GitHub.JobPending"   // GitHub holds the job back: max-parallel, or a concurrency group
 	GitHubConflict     = "GitHub.Conflict"     // a runner of that name exists (409)
 	GitHubRunnerBusy   = "GitHub.RunnerBusy"   // a busy runner cannot be deleted (422)
 	GitHubInvalid      = "GitHub.Invalid"      // GitHub refuses the request as it is (other 4xx)
@@ -87,19 +89,6 @@ func IsNamed(err error, names ...string) bool {
 		}
 	}
 	return false
-}
-
-// endsRun lists the failures after which another runner for the same job would
-// fail in the same way.
-var endsRun = map[string]bool{
-	GitHubUnauthorized:      true,
-	GitHubNotFound:          true,
-	GitHubInvalid:           true,
-	ImageBuildFailed:        true,
-	RunnerDeadlineExceeded:  true,
-	RunnerLaunchFailed:      true,
-	RunnerVersionDeprecated: true,
-	SecretMissing:           true,
 }
 
 // RetryAfter is how long the first error in err's chain that knows says to wait,

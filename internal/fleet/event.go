@@ -22,7 +22,7 @@ const (
 	BuildEvent        = "CodeBuild Build State Change"
 	ExecutionEvent    = "Step Functions Execution Status Change"
 	RunnerStatusEvent = "runner.status"
-	FleetResumedEvent = "fleet.resumed" // runs that waited may be launched; it has no detail
+	FleetResumedEvent = "fleet.resumed" // runs that waited may be launched; its detail is a Resumed
 )
 
 // Sources of the fleet's own events.
@@ -41,6 +41,12 @@ type WorkflowJob struct {
 	Delivery   string    `json:"delivery"`
 	ReceivedAt time.Time `json:"received_at"`
 	Job        Job       `json:"job"`
+	Wants      Wants     `json:"wants,omitzero"`
+}
+
+// Resumed is the detail of a FleetResumedEvent.
+type Resumed struct {
+	RunID string `json:"run_id,omitempty"` // the run that is to be tried now, "" for all that wait for room
 }
 
 // Statuses of a task, in ECS's words. STOPPED is final.

@@ -30,7 +30,7 @@ func jobOf(id int64, labels ...string) fleet.Job {
 // launched is a run with its first runner.
 func launched(t *testing.T, job fleet.Job) (fleet.Run, fleet.Runner) {
 	t.Helper()
-	res := fleet.Launch("fleet", 10, fleet.NewRun(job, now), fleet.Capacity{}, now)
+	res := fleet.Launch(fleet.LaunchFacts{FleetName: "fleet", MaxRunners: 10, Run: fleet.NewRun(job, now), Now: now})
 	if len(res.Changes.Runners) != 1 {
 		t.Fatalf("job %d was not launched: %s", job.JobID, res.Reason)
 	}

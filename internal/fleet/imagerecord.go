@@ -1,14 +1,14 @@
 package fleet
 
 import (
-	"fmt"
 	"time"
 )
 
 const (
 	// FailedBuildPause is how long the failure of an image's build answers for the
-	// image: as many jobs as there are with the same mistake cost one build.
-	FailedBuildPause = 10 * time.Minute
+	// image: runners that were launched before the hold came cost no build. It ends
+	// before the hold's first try.
+	FailedBuildPause = 4 * time.Minute
 
 	// BackgroundPause is how long the fleet waits before it tries once more to build
 	// an image that no job waits for.
@@ -56,11 +56,10 @@ func (r ImageRecord) Broken(now time.Time) string {
 	if r.Usable() || r.Failure == nil {
 		return ""
 	}
-	again := r.Failure.At.Add(FailedBuildPause)
-	if !now.Before(again) {
+	if !now.Before(r.Failure.At.Add(FailedBuildPause)) {
 		return ""
 	}
-	return fmt.Sprintf("%s; a job after %s tries again", r.Failure.Reason, again.UTC().Format(time.TimeOnly+" MST"))
+	return r.Failure.Reason
 }
 
 // Built is the record after a build has succeeded. One of a revision that there is

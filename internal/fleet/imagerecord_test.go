@@ -23,11 +23,11 @@ func TestABrokenImage(t *testing.T) {
 		want   string
 	}{
 		"never built":                       {fleet.ImageRecord{}, 0, ""},
-		"failed just now":                   {fleet.ImageRecord{}.Failed("musl", noon), 0, "musl; a job after 12:10:00 UTC tries again"},
-		"failed nearly ten minutes ago":     {fleet.ImageRecord{}.Failed("musl", noon), 10*time.Minute - 1, "musl; a job after 12:10:00 UTC tries again"},
-		"failed ten minutes ago":            {fleet.ImageRecord{}.Failed("musl", noon), 10 * time.Minute, ""},
+		"failed just now":                   {fleet.ImageRecord{}.Failed("musl", noon), 0, "musl"},
+		"failed before the first try":       {fleet.ImageRecord{}.Failed("musl", noon), fleet.FailedBuildPause - 1, "musl"},
+		"the first try":                     {fleet.ImageRecord{}.Failed("musl", noon), fleet.FailedBuildPause, ""},
 		"failed, and a revision serves":     {ready().Failed("musl", noon), 0, ""},
-		"failed, and none may be used":      {outdated.Failed("musl", noon), 0, "musl; a job after 12:10:00 UTC tries again"},
+		"failed, and none may be used":      {outdated.Failed("musl", noon), 0, "musl"},
 		"outdated, and no build has failed": {outdated, 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) { equal(t, c.record.Broken(noon.Add(c.after)), c.want) })

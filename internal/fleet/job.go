@@ -9,6 +9,7 @@ import (
 const (
 	JobQueued     = "queued"
 	JobWaiting    = "waiting"
+	JobPending    = "pending" // the REST API's alone: held back by max-parallel or a concurrency group
 	JobInProgress = "in_progress"
 	JobCompleted  = "completed"
 
@@ -66,4 +67,10 @@ type Delivery struct {
 type Hook struct {
 	ID  int64
 	URL string
+}
+
+// WorkflowRun is what the fleet asks of the workflow run that a job belongs to.
+type WorkflowRun struct {
+	Status     string // JobCompleted once it is over, whatever its jobs' own statuses
+	Conclusion string
 }

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -23,12 +24,24 @@ type Changes struct {
 	Runs     []Run
 	Runners  []Runner
 	Capacity *Capacity
-	Health   *ImageHealth
+	Holds    []Hold
 }
 
 // Empty tells whether there is nothing to write.
 func (c Changes) Empty() bool {
-	return len(c.Runs) == 0 && len(c.Runners) == 0 && c.Capacity == nil && c.Health == nil
+	return len(c.Runs) == 0 && len(c.Runners) == 0 && c.Capacity == nil && len(c.Holds) == 0
+}
+
+// LaunchFacts are what a decision about a launch needs.
+type LaunchFacts struct {
+	FleetName  string
+	MaxRunners int
+	Queue      time.Duration // how long GitHub keeps a job queued
+	Run        Run
+	Capacity   Capacity
+	Holds      map[string]Hold
+	Deployment string
+	Now        time.Time
 }
 
 // LaunchResult says what Launch decided.
@@ -39,28 +52,85 @@ type LaunchResult struct {
 }
 
 // Launch decides whether a run gets its next runner. It is the only way to one:
-// the run is wanted, has no open runner, and the fleet has room. A run that is
-// to wait is marked so, with the reason.
-func Launch(fleetName string, maxRunners int, run Run, capacity Capacity, now time.Time) LaunchResult {
+// the run is wanted, has no open runner, its time has come, no hold keeps it, and the
+// fleet has room. A run that is to wait is marked so, with the reason.
+func Launch(f LaunchFacts) LaunchResult {
+	run := f.Run
 	switch {
 	case !run.Wanted():
 		return LaunchResult{Reason: "the run needs no runner"}
 	case run.RunnerID != "":
 		return LaunchResult{RunnerID: run.RunnerID}
-	case run.NotBefore.After(now):
+	case run.Retrying() && run.Setback.NextTry.After(f.Now):
 		return LaunchResult{Reason: run.Reason}
-	case run.Fruitless >= MaxFruitless:
-		return LaunchResult{Reason: "too many runners ended without a job"}
-	case capacity.Paused != "":
-		return hold(run, capacity.pausedReason())
-	case capacity.Open >= maxRunners:
-		return hold(run, fmt.Sprintf("waits for room: max_runners is %d", maxRunners))
+	case f.Capacity.Paused != "":
+		return waitForRoom(run, f.Capacity.pausedReason())
 	}
+	if next := f.overdue(); next.After(f.Now) {
+		run.Setback = &Setback{
+			Kind: SetbackJob, Name: RunnerDeadlineExceeded, At: f.Now, NextTry: next,
+			Cause: "GitHub has had the job in its queue for more than " + f.Queue.String() + ": one runner a day is started for it",
+		}
+		run.WaitsForRoom = false
+		run = run.Move(RunQueued, run.Setback.reason())
+		return LaunchResult{Reason: run.Reason, Changes: Changes{Runs: []Run{run}}}
+	}
+	rung, kept := f.rung()
+	if kept != nil {
+		waiting, changed := run.waitFor(*kept, f.Now)
+		if !changed {
+			return LaunchResult{Reason: run.Reason}
+		}
+		return LaunchResult{Reason: waiting.Reason, Changes: Changes{Runs: []Run{waiting}}}
+	}
+	if f.Capacity.Open >= f.MaxRunners {
+		return waitForRoom(run, fmt.Sprintf("waits for room: max_runners is %d", f.MaxRunners))
+	}
+	return f.launch(rung)
+}
+
+// overdue is when a run may be launched that GitHub has had queued for longer than it
+// keeps jobs, zero for any other.
+func (f LaunchFacts) overdue() time.Time {
+	queued := cmp.Or(f.Run.At(StageQueued), f.Run.At(StageReceived))
+	if f.Queue == 0 || f.Run.LaunchedAt.IsZero() || f.Now.Sub(queued) <= f.Queue {
+		return time.Time{}
+	}
+	return f.Run.LaunchedAt.Add(24 * time.Hour)
+}
+
+// rung is the first rung of the ladder that no hold keeps the run from, or the hold
+// that the run has to wait for. A run that lost its place on a rung begins above it.
+func (f LaunchFacts) rung() (rung int, kept *Hold) {
+	for rung = range max(1, f.Run.Rungs) {
+		if kept = f.keeps(rung); kept == nil {
+			return rung, nil
+		}
+		if kept.Kind != SetbackCapacity {
+			return 0, kept // it keeps the run from every rung
+		}
+	}
+	return 0, kept
+}
+
+// keeps is the hold that keeps the run from being launched on a rung, nil if none does.
+func (f LaunchFacts) keeps(rung int) *Hold {
+	for _, r := range f.Run.holdsAt(rung) {
+		if h := r.in(f.Holds); h.Holds(f.Deployment) && h.Free(f.Now) == 0 {
+			return &h
+		}
+	}
+	return nil
+}
+
+func (f LaunchFacts) launch(rung int) LaunchResult {
+	run := f.Run
 	run.Launched++
-	run.RunnerID = RunnerID(fleetName, run.Job.JobID, run.Launched)
+	run.RunnerID = RunnerID(f.FleetName, run.Job.JobID, run.Launched)
 	run.LastRunner = run.RunnerID
+	run.LaunchedAt = f.Now.UTC()
 	run.WaitsForRoom = false
-	run = run.Move(RunStarting, "").Mark(StageLaunched, now)
+	run = run.Move(RunStarting, "").Mark(StageLaunched, f.Now)
 	runner := Runner{
 		Schema:     Schema,
 		RunnerID:   run.RunnerID,
@@ -70,14 +140,24 @@ func Launch(fleetName string, maxRunners int, run Run, capacity Capacity, now ti
 		Phase:      Open,
 		Repository: run.Job.Repository,
 		Labels:     RunnerLabels(run.Job),
-		Times:      Times{}.set(StageLaunched, now),
+		Rung:       rung,
+		Times:      Times{}.set(StageLaunched, f.Now),
 	}
+	changes := Changes{}
+	for _, r := range f.Run.holdsAt(rung) {
+		if h := r.in(f.Holds); h.Holds(f.Deployment) {
+			changes.Holds = append(changes.Holds, h.try(runner.RunnerID, f.Now))
+			runner.Tries = append(runner.Tries, h.Key)
+		}
+	}
+	capacity := f.Capacity
 	capacity.Open++
-	return LaunchResult{RunnerID: run.RunnerID, Changes: Changes{Runs: []Run{run}, Runners: []Runner{runner}, Capacity: &capacity}}
+	changes.Runs, changes.Runners, changes.Capacity = []Run{run}, []Runner{runner}, &capacity
+	return LaunchResult{RunnerID: run.RunnerID, Changes: changes}
 }
 
-// hold lets a run wait for room, with the reason.
-func hold(run Run, reason string) LaunchResult {
+// waitForRoom lets a run wait for room, with the reason.
+func waitForRoom(run Run, reason string) LaunchResult {
 	if run.WaitsForRoom && run.Reason == reason {
 		return LaunchResult{Reason: reason}
 	}

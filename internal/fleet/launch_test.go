@@ -12,11 +12,11 @@ func TestLaunch(t *testing.T) {
 	run.Launched, run.LastRunner, run.WaitsForRoom, run.Reason, run.Version = 1, "fleet-7-1", true, "waits for room", 4
 	later := now.Add(time.Minute)
 
-	got := fleet.Launch("fleet", 2, run, fleet.Capacity{Open: 1, Version: 9}, later)
+	got := fleet.Launch(fleet.LaunchFacts{FleetName: "fleet", MaxRunners: 2, Run: run, Capacity: fleet.Capacity{Open: 1, Version: 9}, Now: later})
 
 	want := run
 	want.Status, want.RunnerID, want.LastRunner, want.Launched = fleet.RunStarting, "fleet-7-2", "fleet-7-2", 2
-	want.WaitsForRoom, want.Reason = false, ""
+	want.WaitsForRoom, want.Reason, want.LaunchedAt = false, "", later
 	equal(t, got, fleet.LaunchResult{
 		RunnerID: "fleet-7-2",
 		Changes: fleet.Changes{
@@ -40,14 +40,16 @@ func TestNoLaunch(t *testing.T) {
 		run  fleet.Run
 		want fleet.LaunchResult
 	}{
-		"for a run that is over":           {run(func(r *fleet.Run) { r.Status = fleet.RunCancelled }), fleet.LaunchResult{Reason: "the run needs no runner"}},
-		"for a run that waits":             {run(func(r *fleet.Run) { r.Status = fleet.RunWaiting }), fleet.LaunchResult{Reason: "the run needs no runner"}},
-		"for a run whose job runs":         {run(func(r *fleet.Run) { r.RanOn = "fleet-9-1" }), fleet.LaunchResult{Reason: "the run needs no runner"}},
-		"for a run with a runner":          {run(func(r *fleet.Run) { r.RunnerID = "fleet-7-1" }), fleet.LaunchResult{RunnerID: "fleet-7-1"}},
-		"after too many fruitless runners": {run(func(r *fleet.Run) { r.Fruitless = fleet.MaxFruitless }), fleet.LaunchResult{Reason: "too many runners ended without a job"}},
+		"for a run that is over":   {run(func(r *fleet.Run) { r.Status = fleet.RunCancelled }), fleet.LaunchResult{Reason: "the run needs no runner"}},
+		"for a run that waits":     {run(func(r *fleet.Run) { r.Status = fleet.RunWaiting }), fleet.LaunchResult{Reason: "the run needs no runner"}},
+		"for a run whose job runs": {run(func(r *fleet.Run) { r.RanOn = "fleet-9-1" }), fleet.LaunchResult{Reason: "the run needs no runner"}},
+		"for a run with a runner":  {run(func(r *fleet.Run) { r.RunnerID = "fleet-7-1" }), fleet.LaunchResult{RunnerID: "fleet-7-1"}},
+		"before the next try": {run(func(r *fleet.Run) {
+			r.Setback, r.Reason = &fleet.Setback{NextTry: now.Add(time.Second)}, "why"
+		}), fleet.LaunchResult{Reason: "why"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			equal(t, fleet.Launch("fleet", 10, tc.run, fleet.Capacity{}, now), tc.want)
+			equal(t, fleet.Launch(fleet.LaunchFacts{FleetName: "fleet", MaxRunners: 10, Run: tc.run, Capacity: fleet.Capacity{}, Now: now}), tc.want)
 		})
 	}
 }
@@ -57,18 +59,18 @@ func TestLaunchWithoutRoom(t *testing.T) {
 	full := fleet.Capacity{Open: 2}
 	run := fleet.NewRun(jobOf(7), now)
 
-	first := fleet.Launch("fleet", 2, run, full, now)
+	first := fleet.Launch(fleet.LaunchFacts{FleetName: "fleet", MaxRunners: 2, Run: run, Capacity: full, Now: now})
 	waits := run
 	waits.WaitsForRoom, waits.Reason = true, reason
 	equal(t, first, fleet.LaunchResult{Reason: reason, Changes: fleet.Changes{Runs: []fleet.Run{waits}}})
 
-	again := fleet.Launch("fleet", 2, waits, full, now)
+	again := fleet.Launch(fleet.LaunchFacts{FleetName: "fleet", MaxRunners: 2, Run: waits, Capacity: full, Now: now})
 	equal(t, again, fleet.LaunchResult{Reason: reason})
 
-	smaller := fleet.Launch("fleet", 1, waits, full, now)
+	smaller := fleet.Launch(fleet.LaunchFacts{FleetName: "fleet", MaxRunners: 1, Run: waits, Capacity: full, Now: now})
 	equal(t, smaller.Changes.Runs[0].Reason, "waits for room: max_runners is 1")
 
-	room := fleet.Launch("fleet", 2, waits, fleet.Capacity{Open: 1}, now)
+	room := fleet.Launch(fleet.LaunchFacts{FleetName: "fleet", MaxRunners: 2, Run: waits, Capacity: fleet.Capacity{Open: 1}, Now: now})
 	equal(t, room.RunnerID, "fleet-7-1")
 }
 
@@ -81,6 +83,7 @@ func TestEmptyChanges(t *testing.T) {
 		"a run":    {fleet.Changes{Runs: make([]fleet.Run, 1)}, false},
 		"a runner": {fleet.Changes{Runners: make([]fleet.Runner, 1)}, false},
 		"a count":  {fleet.Changes{Capacity: &fleet.Capacity{}}, false},
+		"a hold":   {fleet.Changes{Holds: make([]fleet.Hold, 1)}, false},
 	} {
 		t.Run(name, func(t *testing.T) { equal(t, tc.changes.Empty(), tc.want) })
 	}

@@ -24,16 +24,16 @@ func TestLaunchWhilePaused(t *testing.T) {
 	waits := run
 	waits.WaitsForRoom, waits.Reason = true, reason
 
-	equal(t, fleet.Launch("fleet", 2, run, paused, now), fleet.LaunchResult{Reason: reason, Changes: fleet.Changes{Runs: []fleet.Run{waits}}})
-	equal(t, fleet.Launch("fleet", 2, waits, paused, now), fleet.LaunchResult{Reason: reason})
-	equal(t, fleet.Launch("fleet", 2, waits, paused.Resume(), now).RunnerID, "fleet-7-1")
+	equal(t, fleet.Launch(fleet.LaunchFacts{FleetName: "fleet", MaxRunners: 2, Run: run, Capacity: paused, Now: now}), fleet.LaunchResult{Reason: reason, Changes: fleet.Changes{Runs: []fleet.Run{waits}}})
+	equal(t, fleet.Launch(fleet.LaunchFacts{FleetName: "fleet", MaxRunners: 2, Run: waits, Capacity: paused, Now: now}), fleet.LaunchResult{Reason: reason})
+	equal(t, fleet.Launch(fleet.LaunchFacts{FleetName: "fleet", MaxRunners: 2, Run: waits, Capacity: paused.Resume(), Now: now}).RunnerID, "fleet-7-1")
 
 	has := run
 	has.RunnerID = "fleet-7-1"
-	equal(t, fleet.Launch("fleet", 2, has, paused, now), fleet.LaunchResult{RunnerID: "fleet-7-1"})
+	equal(t, fleet.Launch(fleet.LaunchFacts{FleetName: "fleet", MaxRunners: 2, Run: has, Capacity: paused, Now: now}), fleet.LaunchResult{RunnerID: "fleet-7-1"})
 	full := paused
 	full.Open = 2
-	equal(t, fleet.Launch("fleet", 2, run, full, now).Reason, reason)
+	equal(t, fleet.Launch(fleet.LaunchFacts{FleetName: "fleet", MaxRunners: 2, Run: run, Capacity: full, Now: now}).Reason, reason)
 }
 
 func TestARunTellsOfThePause(t *testing.T) {

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -37,6 +38,15 @@ type Policy struct {
 	RunnerVersion    string            `json:"runner_version,omitempty"`      // of GitHub's runner: latest or pinned
 	MaxRunners       int               `json:"max_runners"`
 	Limits           Limits            `json:"limits"`
+}
+
+// Fingerprint names the configuration: another one has another.
+func (p Policy) Fingerprint() string {
+	text, err := json.Marshal(p)
+	if err != nil {
+		panic(err) // plain values
+	}
+	return contentHash(string(text))
 }
 
 // Limits are the times that bound a runner's life.

@@ -11,41 +11,45 @@ import (
 type RunStatus string
 
 const (
-	RunQueued        RunStatus = "QUEUED"  // no runner yet; the reason says why
-	RunWaiting       RunStatus = "WAITING" // GitHub waits for an environment's approval
+	RunQueued        RunStatus = "QUEUED"   // no runner yet; the reason says why
+	RunRetrying      RunStatus = "RETRYING" // how a QUEUED run with a setback is shown: no record has it
+	RunWaiting       RunStatus = "WAITING"  // GitHub waits for an environment's approval
 	RunImageCreating RunStatus = "IMAGE_CREATING"
 	RunStarting      RunStatus = "STARTING"
 	RunWaitingForJob RunStatus = "WAITING_FOR_JOB"
 	RunRunning       RunStatus = "RUNNING"
 	RunCompleted     RunStatus = "COMPLETED" // with GitHub's conclusion, whatever it is
 	RunCancelled     RunStatus = "CANCELLED"
-	RunFailed        RunStatus = "FAILED"  // the fleet could not run it
+	RunFailed        RunStatus = "FAILED"  // given up by an earlier release: opened again if GitHub has the job queued
+	RunGone          RunStatus = "GONE"    // GitHub has not known the job for long
 	RunRefused       RunStatus = "REFUSED" // policy said no
 )
 
 // Terminal tells whether a run with this status has ended.
 func (s RunStatus) Terminal() bool {
 	switch s {
-	case RunCompleted, RunCancelled, RunFailed, RunRefused:
+	case RunCompleted, RunCancelled, RunFailed, RunGone, RunRefused:
 		return true
 	}
 	return false
 }
 
 var active = []RunStatus{RunQueued, RunWaiting, RunImageCreating, RunStarting, RunWaitingForJob, RunRunning}
-var ended = []RunStatus{RunCompleted, RunCancelled, RunFailed, RunRefused}
+var ended = []RunStatus{RunCompleted, RunCancelled, RunGone, RunRefused}
 
 // runMoves are the legal next statuses. An open run may move to any other but
-// for one rule: what runs cannot be queued again. A FAILED or REFUSED run is
-// amended if GitHub runs its job after all.
+// for one rule: what runs cannot be queued again. A run that the fleet ended is
+// amended if GitHub queues, runs or ends its job after all, but for a REFUSED one,
+// which is not queued.
 var runMoves = map[RunStatus][]RunStatus{
 	RunQueued:        slices.Concat(active, ended),
 	RunWaiting:       slices.Concat(active, ended),
 	RunImageCreating: slices.Concat(active, ended),
 	RunStarting:      slices.Concat(active, ended),
 	RunWaitingForJob: slices.Concat(active, ended),
-	RunRunning:       {RunRunning, RunCompleted, RunCancelled, RunFailed},
-	RunFailed:        {RunRunning, RunCompleted, RunCancelled},
+	RunRunning:       {RunRunning, RunCompleted, RunCancelled, RunGone},
+	RunFailed:        {RunQueued, RunRunning, RunCompleted, RunCancelled},
+	RunGone:          {RunQueued, RunRunning, RunCompleted, RunCancelled},
 	RunRefused:       {RunRunning, RunCompleted, RunCancelled},
 }
 
@@ -90,9 +94,6 @@ func (t Times) set(s Stage, at time.Time) Times {
 	return out
 }
 
-// MaxFruitless is how many runners may end without a job before their run fails.
-const MaxFruitless = 5
-
 // MaxDisplaced is how often a run whose runner took another job is launched again
 // at once. After that the sweep does it, at its own pace.
 const MaxDisplaced = 3
@@ -108,6 +109,8 @@ type Run struct {
 	Conclusion string    `json:"conclusion,omitempty"`
 	ClassName  string    `json:"class_name,omitempty"`
 	Image      string    `json:"image,omitempty"`
+	ImageTag   string    `json:"image_tag,omitempty"` // of the image's spec
+	Rungs      int       `json:"rungs,omitempty"`     // of the class's capacity ladder
 
 	// RunnerID is the runner that is expected to run the job. It and the
 	// runner's For change only together, in one transaction.
@@ -119,12 +122,16 @@ type Run struct {
 	LastRunner   string `json:"last_runner_id,omitempty"`
 	Launched     int    `json:"launched"`            // runners launched so far
 	Displaced    int    `json:"displaced,omitempty"` // how often another job took its runner
-	Fruitless    int    `json:"fruitless"`           // of them, ended without any job
+	Fruitless    int    `json:"fruitless"`           // of them, ended by a setback
 	WaitsForRoom bool   `json:"waits_for_room,omitempty"`
-	// NotBefore is when the next runner may be launched, if that has to wait.
-	NotBefore time.Time `json:"not_before,omitzero"`
-	Times     Times     `json:"times"`
-	Version   int64     `json:"version"`
+	// Setback is the last one: what it waits for, and until when. A run that gets a
+	// job has none.
+	Setback    *Setback  `json:"setback,omitempty"`
+	LaunchedAt time.Time `json:"launched_at,omitzero"` // the last runner
+	// UnknownSince is since when GitHub does not know the job.
+	UnknownSince time.Time `json:"unknown_since,omitzero"`
+	Times        Times     `json:"times"`
+	Version      int64     `json:"version"`
 }
 
 // NewRun makes the record of a job that was just heard of.
@@ -173,13 +180,33 @@ func (r Run) Wait() Run {
 	return r.Move(RunWaiting, "GitHub waits for the approval of the job's environment")
 }
 
-// Requeue makes a run that waited for approval wanted again.
-func (r Run) Requeue(job Job) Run {
-	if r.Status != RunWaiting {
-		return r
+// Requeue makes a run wanted again that waited for approval, or that the fleet had
+// given up: from then on GitHub has had it queued. One that GitHub did not know is
+// tried at once. changed is false for every other run.
+func (r Run) Requeue(job Job, at time.Time) (_ Run, changed bool) {
+	switch {
+	case r.Status == RunWaiting, r.Status == RunFailed, r.Status == RunGone:
+		r.Job = job
+		r.Setback, r.UnknownSince = nil, time.Time{}
+		r.Times = maps.Clone(r.Times)
+		delete(r.Times, StageClosed)
+		delete(r.Times, StageQueued)
+		return r.Move(RunQueued, "").Mark(StageQueued, at), true
+	case r.Retrying() && r.Setback.Kind == SetbackJob && r.Setback.NextTry.After(at):
+		setback := *r.Setback
+		setback.NextTry = at
+		r.Setback = &setback
+		return r, true
 	}
-	r.Job = job
-	return r.Move(RunQueued, "")
+	return r, false
+}
+
+// Shown is the status that people are shown.
+func (r Run) Shown() RunStatus {
+	if r.Retrying() {
+		return RunRetrying
+	}
+	return r.Status
 }
 
 // Complete closes the run with what GitHub says of its job. It may amend a run
@@ -190,6 +217,8 @@ func (r Run) Complete(job Job, now time.Time) Run {
 		to, reason = RunCancelled, "cancelled on GitHub before a runner took it"
 		if r.RanOn != "" {
 			reason = fmt.Sprintf("cancelled on GitHub while %s ran it", r.RanOn)
+		} else if r.Setback != nil {
+			reason += "; until then: " + r.Setback.reason()
 		}
 	}
 	moved := r.Move(to, reason)

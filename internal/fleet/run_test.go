@@ -11,26 +11,27 @@ import (
 
 var runStatuses = []fleet.RunStatus{
 	fleet.RunQueued, fleet.RunWaiting, fleet.RunImageCreating, fleet.RunStarting, fleet.RunWaitingForJob,
-	fleet.RunRunning, fleet.RunCompleted, fleet.RunCancelled, fleet.RunFailed, fleet.RunRefused,
+	fleet.RunRunning, fleet.RunCompleted, fleet.RunCancelled, fleet.RunFailed, fleet.RunGone, fleet.RunRefused,
 }
 
 // A row is a status, and each column in it the same statuses in the same order:
-// x for a legal move.
+// x for a legal move. Nothing leads to failed: what the fleet fails at ends no run.
 //
-//	queued, waiting, image creating, starting, waiting for job, running | completed, cancelled, failed, refused
+//	queued, waiting, image creating, starting, waiting for job, running | completed, cancelled, failed, gone, refused
 func TestRunMoves(t *testing.T) {
 	for from, row := range map[fleet.RunStatus]string{
-		fleet.RunQueued:        "xxxxxx|xxxx",
-		fleet.RunWaiting:       "xxxxxx|xxxx",
-		fleet.RunImageCreating: "xxxxxx|xxxx",
-		fleet.RunStarting:      "xxxxxx|xxxx",
-		fleet.RunWaitingForJob: "xxxxxx|xxxx",
-		fleet.RunRunning:       ".....x|xxx.",
-		fleet.RunCompleted:     "......|....",
-		fleet.RunCancelled:     "......|....",
-		fleet.RunFailed:        ".....x|xx..",
-		fleet.RunRefused:       ".....x|xx..",
-		"NONSENSE":             "......|....",
+		fleet.RunQueued:        "xxxxxx|xx.xx",
+		fleet.RunWaiting:       "xxxxxx|xx.xx",
+		fleet.RunImageCreating: "xxxxxx|xx.xx",
+		fleet.RunStarting:      "xxxxxx|xx.xx",
+		fleet.RunWaitingForJob: "xxxxxx|xx.xx",
+		fleet.RunRunning:       ".....x|xx.x.",
+		fleet.RunCompleted:     "......|.....",
+		fleet.RunCancelled:     "......|.....",
+		fleet.RunFailed:        "x....x|xx...",
+		fleet.RunGone:          "x....x|xx...",
+		fleet.RunRefused:       ".....x|xx...",
+		"NONSENSE":             "......|.....",
 	} {
 		for i, to := range runStatuses {
 			legal := strings.ReplaceAll(row, "|", "")[i] == 'x'
@@ -48,7 +49,7 @@ func TestRunMoves(t *testing.T) {
 }
 
 func TestWhichRunsAreOver(t *testing.T) {
-	over := []fleet.RunStatus{fleet.RunCompleted, fleet.RunCancelled, fleet.RunFailed, fleet.RunRefused}
+	over := []fleet.RunStatus{fleet.RunCompleted, fleet.RunCancelled, fleet.RunFailed, fleet.RunGone, fleet.RunRefused}
 	for _, s := range runStatuses {
 		equal(t, s.Terminal(), slices.Contains(over, s))
 	}
@@ -158,11 +159,14 @@ func TestWaitAndRequeue(t *testing.T) {
 	equal(t, waiting.Wait(), waiting)
 
 	again := jobOf(1, "linux")
-	queued := waiting.Requeue(again)
+	queued, changed := waiting.Requeue(again, later)
+	equal(t, changed, true)
+	equal(t, queued.At(fleet.StageQueued), later)
 	equal(t, queued.Status, fleet.RunQueued)
 	equal(t, queued.Reason, "")
 	equal(t, queued.Job, again)
-	equal(t, queued.Requeue(jobOf(1)), queued)
+	_, changed = queued.Requeue(jobOf(1), later)
+	equal(t, changed, false)
 }
 
 func TestAWaitingRunWaitsForNoRoom(t *testing.T) {
@@ -177,8 +181,12 @@ func TestALateEventChangesNothing(t *testing.T) {
 		if !run.Wanted() {
 			equal(t, run.Wait(), run)
 		}
-		if s != fleet.RunWaiting {
-			equal(t, run.Requeue(jobOf(2)), run)
+		switch s {
+		case fleet.RunWaiting, fleet.RunFailed, fleet.RunGone:
+			continue
 		}
+		requeued, changed := run.Requeue(jobOf(2), now)
+		equal(t, requeued, run)
+		equal(t, changed, false)
 	}
 }

@@ -61,6 +61,9 @@ type Runner struct {
 	// Records of the release before have none.
 	TaskDefinition string `json:"task_definition,omitempty"`
 
+	// Tries are the keys of holds: it tries whether they are over.
+	Tries []string `json:"tries,omitempty"`
+
 	Rung          int    `json:"rung,omitempty"` // of the capacity ladder
 	TaskARN       string `json:"task_arn,omitempty"`
 	TaskStatus    string `json:"task_status,omitempty"` // ECS's word

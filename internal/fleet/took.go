@@ -36,7 +36,7 @@ func Took(f TookFacts) TookResult {
 	run.RanOn, runner.Took = runner.RunnerID, run.Job.JobID
 	runner.Unresolved = false
 	run = run.Move(RunRunning, "").Mark(StageJobStarted, f.At)
-	run.WaitsForRoom = false
+	run.WaitsForRoom, run.Setback = false, nil
 	runner = runner.Progress(RunnerRunning).Mark(StageJobStarted, f.At)
 
 	res := TookResult{Stop: f.Run.Status == RunRefused}

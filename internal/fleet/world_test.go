@@ -87,7 +87,8 @@ func (w *world) step() {
 		w.write("complete "+run.RunID, fleet.Changes{Runs: []fleet.Run{run.Complete(w.completed(run.Job), now)}})
 	case 11:
 		run := w.anyRun()
-		w.write("wait or requeue "+run.RunID, fleet.Changes{Runs: []fleet.Run{pick(w.rand, []fleet.Run{run.Wait(), run.Requeue(run.Job)})}})
+		requeued, _ := run.Requeue(run.Job, now)
+		w.write("wait or requeue "+run.RunID, fleet.Changes{Runs: []fleet.Run{pick(w.rand, []fleet.Run{run.Wait(), requeued})}})
 	case 12:
 		if run := w.anyRun(); run.Wanted() {
 			w.write(run.RunID+" runs elsewhere", fleet.Changes{Runs: []fleet.Run{run.Move(fleet.RunRunning, "")}})
@@ -101,7 +102,7 @@ func (w *world) completed(job fleet.Job) fleet.Job {
 }
 
 func (w *world) launch(runID string) {
-	res := fleet.Launch("fleet", worldRunners, w.runs[runID], w.capacity, now)
+	res := fleet.Launch(fleet.LaunchFacts{FleetName: "fleet", MaxRunners: worldRunners, Run: w.runs[runID], Capacity: w.capacity, Now: now})
 	w.write("launch "+runID, res.Changes)
 }
 
@@ -260,7 +261,7 @@ func TestDecisionsChangeNoRecordInPlace(t *testing.T) {
 	facts := fleet.TookFacts{Run: run2, Runner: runner1, Meant: &run1, Expected: &runner2, At: started}
 	fleet.Took(facts)
 	fleet.Close(fleet.CloseFacts{Runner: runner1, Run: &run1, Error: fleet.RunnerIdleTimeout, Now: later})
-	fleet.Launch("fleet", 9, run1, fleet.Capacity{}, later)
+	fleet.Launch(fleet.LaunchFacts{FleetName: "fleet", MaxRunners: 9, Run: run1, Now: later})
 	for _, diff := range []string{cmp.Diff(again1, run1), cmp.Diff(again2, run2), cmp.Diff(copy1, runner1), cmp.Diff(copy2, runner2)} {
 		if diff != "" {
 			t.Error(diff)

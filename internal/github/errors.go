@@ -12,7 +12,8 @@ import (
 
 // The names that ErrorName returns.
 const (
-	Unauthorized = fleet.GitHubUnauthorized // the credential is missing, wrong or lacks a permission
+	Unauthorized = fleet.GitHubUnauthorized // the credential is missing or wrong
+	NoAccess     = fleet.GitHubNoAccess     // the credential lacks a permission
 	NotFound     = fleet.GitHubNotFound     // no such thing, or the credential may not see it
 	Conflict     = fleet.GitHubConflict     // the name is taken
 	RunnerBusy   = fleet.GitHubRunnerBusy   // the runner has a job, so it was not deleted
@@ -50,8 +51,10 @@ func (e *Error) ErrorName() string {
 		return RateLimited
 	case code < 300, code >= 500, code == http.StatusRequestTimeout:
 		return Unavailable
-	case code == http.StatusUnauthorized, code == http.StatusForbidden:
+	case code == http.StatusUnauthorized:
 		return Unauthorized
+	case code == http.StatusForbidden:
+		return NoAccess
 	case code == http.StatusNotFound:
 		return NotFound
 	case code == http.StatusConflict:

@@ -37,6 +37,15 @@ func (f ForFleet) Job(ctx context.Context, repository string, jobID int64) (flee
 	return fleetJob(repository, job), nil
 }
 
+// WorkflowRun asks how a workflow run stands.
+func (f ForFleet) WorkflowRun(ctx context.Context, repository string, id int64) (fleet.WorkflowRun, error) {
+	run, err := f.Client.GetWorkflowRun(ctx, parse(repository), id)
+	if err != nil {
+		return fleet.WorkflowRun{}, err
+	}
+	return fleet.WorkflowRun{Status: run.Status, Conclusion: run.Conclusion}, nil
+}
+
 // ActiveJobs yields the jobs of all workflow runs that have not ended, whatever
 // their own status. Each run is looked at once, even if its status changes
 // meanwhile. An error is the last thing it yields.

@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"iter"
+	"net/http"
 	"net/url"
 	"time"
 )
@@ -49,4 +50,17 @@ func (c *Client) RunJobs(ctx context.Context, repo Repository, runID int64) iter
 		Jobs []Job `json:"jobs"`
 	}
 	return list(ctx, c, repo.resource("/actions/runs/%d/jobs?filter=latest&per_page=100", runID), func(p page) []Job { return p.Jobs })
+}
+
+// GetWorkflowRun returns one workflow run.
+func (c *Client) GetWorkflowRun(ctx context.Context, repo Repository, id int64) (WorkflowRun, error) {
+	at := repo.resource("/actions/runs/%d", id)
+	var run WorkflowRun
+	if _, err := c.do(ctx, http.MethodGet, at, nil, &run); err != nil {
+		return WorkflowRun{}, err
+	}
+	if run.ID == 0 || run.Status == "" {
+		return WorkflowRun{}, incomplete(http.MethodGet, at)
+	}
+	return run, nil
 }

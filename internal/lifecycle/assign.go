@@ -30,6 +30,11 @@ func (f Fleet) Took(ctx context.Context, job fleet.Job, runnerID string, at time
 	if err := f.Signal(ctx, runner); err != nil {
 		return err
 	}
+	if !res.Known {
+		if err := f.Passed(ctx, runner, fleet.PassedJob); err != nil {
+			return err
+		}
+	}
 	if res.Stop {
 		if err := f.Tasks.Stop(ctx, runner.TaskARN, "policy refused the job that the runner took"); err != nil {
 			return err
@@ -133,7 +138,10 @@ func (f Fleet) Completed(ctx context.Context, job fleet.Job) error {
 		}
 		return fleet.Changes{Runs: []fleet.Run{closed}}, nil
 	})
-	if err != nil || run.RanOn != "" {
+	if err != nil {
+		return err
+	}
+	if err := f.jobEnded(ctx, job.Repository); err != nil || run.RanOn != "" {
 		return err
 	}
 	return f.endFor(ctx, run, "its job was "+orCompleted(job.Conclusion)+" on GitHub before it took it")
@@ -169,18 +177,19 @@ func (f Fleet) Waiting(ctx context.Context, job fleet.Job, receivedAt time.Time)
 	return f.endFor(ctx, run, "its job waits for the approval of its environment")
 }
 
-// Queued makes the run of a queued job, if it is new or waited for approval,
-// and launches it if it is wanted.
-func (f Fleet) Queued(ctx context.Context, job fleet.Job, receivedAt time.Time) error {
+// Queued makes the run of a queued job, if it is new, waited for approval or had been
+// given up, and launches it if it is wanted.
+func (f Fleet) Queued(ctx context.Context, job fleet.Job, wants fleet.Wants, receivedAt time.Time) error {
 	err := f.change(ctx, func() (fleet.Changes, error) {
 		run, ok, err := f.Records.Run(ctx, fleet.RunID(job.JobID))
 		switch {
 		case err != nil:
 			return fleet.Changes{}, err
 		case !ok:
-			return fleet.Changes{Runs: []fleet.Run{fleet.NewRun(job, receivedAt)}}, nil
-		case run.Status == fleet.RunWaiting:
-			return fleet.Changes{Runs: []fleet.Run{run.Requeue(job)}}, nil
+			return fleet.Changes{Runs: []fleet.Run{fleet.NewRun(job, receivedAt).Want(wants)}}, nil
+		}
+		if next, changed := run.Requeue(job, receivedAt); changed {
+			return fleet.Changes{Runs: []fleet.Run{next.Want(wants)}}, nil
 		}
 		return fleet.Changes{}, nil
 	})
@@ -235,4 +244,19 @@ func (f Fleet) runsElsewhere(ctx context.Context, job fleet.Job) error {
 		return err
 	}
 	return f.endFor(ctx, run, "its job runs on "+job.RunnerName)
+}
+
+// WorkflowRunOver ends a run whose workflow run is over on GitHub: some jobs of such
+// ones stay queued for ever.
+func (f Fleet) WorkflowRunOver(ctx context.Context, runID string, w fleet.WorkflowRun) (reason string, err error) {
+	reason = "its workflow run is over on GitHub (" + w.Conclusion + "), which still has the job queued"
+	return reason, f.change(ctx, func() (fleet.Changes, error) {
+		run, err := f.ReadRun(ctx, runID)
+		if err != nil || !run.Wanted() {
+			return fleet.Changes{}, err
+		}
+		run = run.Move(fleet.RunCancelled, reason).Mark(fleet.StageClosed, f.Now())
+		run.Conclusion, run.WaitsForRoom = w.Conclusion, false
+		return fleet.Changes{Runs: []fleet.Run{run}}, nil
+	})
 }

@@ -35,6 +35,10 @@ func (q *quiet) Stop(_ context.Context, arn, _ string) error {
 	return nil
 }
 
+func (*quiet) WorkflowRun(context.Context, string, int64) (fleet.WorkflowRun, error) {
+	return fleet.WorkflowRun{}, nil
+}
+
 func (*quiet) Succeed(context.Context, string, []byte) error         { return nil }
 func (*quiet) Fail(context.Context, string, string, string) error    { return nil }
 func (*quiet) Heartbeat(context.Context, string) error               { return nil }
@@ -61,7 +65,7 @@ func TestSwapChain(t *testing.T) {
 		jobs := make([]fleet.Job, 3)
 		for i := range jobs {
 			jobs[i] = fleet.Job{JobID: int64(i + 1), Repository: "o/r", Private: true, Labels: []string{"self-hosted"}, Status: fleet.JobQueued}
-			if err := f.Queued(t.Context(), jobs[i], time.Now()); err != nil {
+			if err := f.Queued(t.Context(), jobs[i], fleet.Wants{}, time.Now()); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -18,7 +18,7 @@ func (f Fleet) Close(ctx context.Context, runnerID string, plan *fleet.Plan, nam
 	}
 	var res fleet.CloseResult
 	err = f.change(ctx, func() (fleet.Changes, error) {
-		facts := fleet.CloseFacts{Plan: plan, Job: job, Error: name, Cause: cause, Now: f.Now()}
+		facts := fleet.CloseFacts{Plan: plan, Job: job, Error: name, Cause: cause, Deployment: f.Deployment, Now: f.Now()}
 		var err error
 		if facts.Runner, err = f.ReadRunner(ctx, runnerID); err != nil {
 			return fleet.Changes{}, err
@@ -29,16 +29,23 @@ func (f Fleet) Close(ctx context.Context, runnerID string, plan *fleet.Plan, nam
 		if facts.Capacity, err = f.Records.Capacity(ctx); err != nil {
 			return fleet.Changes{}, err
 		}
-		if facts.Health, err = f.Records.Health(ctx, facts.Runner.Image); err != nil {
+		keys := facts.Runner.Tries
+		if facts.Run != nil && name != "" {
+			keys = append(facts.Run.HoldKeys(), keys...)
+		}
+		if facts.Holds, err = f.Records.Holds(ctx, keys); err != nil {
 			return fleet.Changes{}, err
 		}
 		res = fleet.Close(facts)
 		return res.Changes, nil
 	})
-	if err == nil && res.Opened {
-		f.Log.ErrorContext(ctx, "breaker opened: runners of an image end without a job", "image", res.Runner.Image, "reason", res.Changes.Health.Reason, "until", res.Changes.Health.OpenUntil)
+	if err != nil {
+		return res, err
 	}
-	return res, err
+	for _, h := range res.Held {
+		f.Log.ErrorContext(ctx, "launches are held", "hold", h.Key, "reason", h.Name+": "+h.Cause, "next_try_at", h.NextTry)
+	}
+	return res, nil
 }
 
 // Finish closes a runner for good: what it may have left on GitHub and on the
@@ -83,7 +90,7 @@ func (f Fleet) letGo(ctx context.Context, runnerID, name, cause string) error {
 	case runner.ExitCode == nil || *runner.ExitCode != 0 || runner.Took == 0 || runner.Claims > 1:
 		_, err = f.Deregister(ctx, runner)
 	}
-	if fleet.IsNamed(err, fleet.GitHubUnauthorized, fleet.GitHubNotFound, fleet.GitHubInvalid) {
+	if fleet.IsNamed(err, fleet.GitHubUnauthorized, fleet.GitHubNoAccess, fleet.GitHubNotFound, fleet.GitHubInvalid) {
 		f.Log.WarnContext(ctx, "leaving what the runner may have on GitHub", "runner_id", runnerID, "error", err.Error())
 		return nil
 	}

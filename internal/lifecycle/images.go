@@ -78,6 +78,11 @@ func (f Fleet) BuildEvent(ctx context.Context, images Images, b fleet.Build) err
 	if err != nil {
 		return err
 	}
+	if used {
+		if err := f.Over(ctx, []string{fleet.BuildHold(b.Tag)}, ""); err != nil {
+			return err
+		}
+	}
 	// Who joins from here on finds that in the record, and who joined until now is told.
 	if lock, err = images.BuildLock(ctx, b.Tag); err != nil || lock.Owner == "" || !lock.Began(b) && !used {
 		return err

@@ -31,7 +31,14 @@ func (f Fleet) Launch(ctx context.Context, runID string) (runnerID string, err e
 		} else if older {
 			capacity.Open = max(capacity.Open, f.MaxRunners) // what room there is, is that one's
 		}
-		res = fleet.Launch(f.Name, f.MaxRunners, run, capacity, f.Now())
+		holds, err := f.Records.Holds(ctx, run.HoldKeys())
+		if err != nil {
+			return fleet.Changes{}, err
+		}
+		res = fleet.Launch(fleet.LaunchFacts{
+			FleetName: f.Name, MaxRunners: f.MaxRunners, Queue: f.Limits.Queue, Run: run, Capacity: capacity,
+			Holds: holds, Deployment: f.Deployment, Now: f.Now(),
+		})
 		for i := range res.Changes.Runs {
 			// Until its execution is started LaunchWaiting must find it again.
 			res.Changes.Runs[i].WaitsForRoom = res.Changes.Runs[i].WaitsForRoom || run.WaitsForRoom

@@ -24,7 +24,12 @@ type Records interface {
 	Run(ctx context.Context, runID string) (fleet.Run, bool, error)
 	Runner(ctx context.Context, runnerID string) (fleet.Runner, bool, error)
 	Capacity(ctx context.Context) (fleet.Capacity, error)
-	Health(ctx context.Context, image string) (fleet.ImageHealth, error)
+	// Holds reads those of the keys that are there.
+	Holds(ctx context.Context, keys []string) (map[string]fleet.Hold, error)
+	// HoldsBelow lists up to limit holds whose keys begin so.
+	HoldsBelow(ctx context.Context, prefix string, limit int) ([]fleet.Hold, error)
+	// Retrying lists up to limit runs of a fleet.Run.RetryList that come before a time.
+	Retrying(ctx context.Context, list string, before time.Time, limit int) ([]string, error)
 	Write(ctx context.Context, changes fleet.Changes) error
 	// WaitingForRoom lists up to limit runs that wait for room, oldest first.
 	WaitingForRoom(ctx context.Context, limit int) ([]string, error)
@@ -44,6 +49,7 @@ type GitHub interface {
 	Job(ctx context.Context, repository string, jobID int64) (fleet.Job, error)
 	Registration(ctx context.Context, repository, name string) (fleet.Registration, bool, error)
 	Delete(ctx context.Context, repository string, id int64) error
+	WorkflowRun(ctx context.Context, repository string, id int64) (fleet.WorkflowRun, error)
 }
 
 // Tasks is the container platform. Stopping a task that has stopped, or is not
@@ -57,6 +63,7 @@ type Fleet struct {
 	Name       string
 	MaxRunners int
 	Limits     fleet.Limits
+	Deployment string // names the configuration: another one ends holds
 	Records    Records
 	Executions Executions
 	GitHub     GitHub

@@ -27,13 +27,14 @@ func TestLaunch(t *testing.T) {
 		"a run that has ended":        {setup: func(w *world) { w.Launch(w.Job(7)); w.EditRun("job-7", status(fleet.RunCancelled)) }, starts: 1, status: fleet.RunCancelled},
 		"a run that waits for GitHub": {setup: func(w *world) { w.Launch(w.Job(7)); w.EditRun("job-7", status(fleet.RunWaiting)) }, starts: 1, status: fleet.RunWaiting},
 		"a run that runs":             {setup: func(w *world) { w.Busy(w.Job(7)) }, starts: 1, status: fleet.RunRunning},
-		"too many were fruitless": {
+		"its next try is to come": {
 			setup: func(w *world) {
 				w.Launch(w.Job(7))
 				w.EditRun("job-7", forget)
-				w.EditRun("job-7", func(r *fleet.Run) { r.Fruitless = fleet.MaxFruitless })
+				w.EditRun("job-7", status(fleet.RunQueued))
+				w.EditRun("job-7", func(r *fleet.Run) { r.Setback = &fleet.Setback{NextTry: w.Now().Add(time.Second)} })
 			},
-			starts: 1, status: fleet.RunStarting,
+			starts: 1, status: fleet.RunQueued,
 		},
 		"no room": {setup: func(w *world) { w.MaxRunners = 0; w.Launch(w.Job(7)) }, status: fleet.RunQueued},
 		"the record changes meanwhile": {
@@ -326,13 +327,13 @@ func TestOneOpenRunnerAtATime(t *testing.T) {
 	if _, err := w.Fleet().End(t.Context(), id, "idle"); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Fleet().Queued(t.Context(), job, w.Now()); err != nil {
+	if err := w.Fleet().Queued(t.Context(), job, w.Policy().Wants(job), w.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if w.Run("job-7").Launched != 1 {
 		t.Errorf("launched %d", w.Run("job-7").Launched)
 	}
-	if _, next, err := w.Fleet().Finish(t.Context(), id, nil, fleet.RunnerIdleTimeout, "idle"); err != nil || next != "fleet-7-2" || w.Run("job-7").Fruitless != 1 {
+	if _, next, err := w.Fleet().Finish(t.Context(), id, nil, fleet.RunnerIdleTimeout, "idle"); err != nil || next != "" || w.Run("job-7").Fruitless != 1 {
 		t.Errorf("%q, %v; %d fruitless", next, err, w.Run("job-7").Fruitless)
 	}
 }

@@ -83,7 +83,11 @@ func TestTheNextRunnerOfARunWaitsWhilePaused(t *testing.T) {
 	if _, next, err := w.Fleet().Finish(t.Context(), id, nil, fleet.RunnerStoppedEarly, "it stopped"); err != nil || next != "" {
 		t.Fatalf("launched %q, %v", next, err)
 	}
-	if run := w.Run("job-7"); run.Status != fleet.RunQueued || !run.WaitsForRoom || run.Reason != "the fleet is paused: an upgrade" {
+	w.Pass(time.Minute)
+	if next, err := w.Fleet().Launch(t.Context(), "job-7"); err != nil || next != "" {
+		t.Fatalf("launched %q, %v", next, err)
+	}
+	if run := w.Run("job-7"); run.Setback == nil || run.Status != fleet.RunQueued || !run.WaitsForRoom || run.Reason != "the fleet is paused: an upgrade" {
 		t.Errorf("%+v", run)
 	}
 }
@@ -106,7 +110,7 @@ func TestAnExecutionIsStartedWhilePaused(t *testing.T) {
 	w.MaxRunners = 0
 	w.Launch(w.Job(7))
 	w.MaxRunners = 1
-	died, _ := w.Suffer(lifecycletest.Fault{Point: 5}, func() error { _, err := w.Fleet().Launch(t.Context(), "job-7"); return err })
+	died, _ := w.Suffer(lifecycletest.Fault{Point: 6}, func() error { _, err := w.Fleet().Launch(t.Context(), "job-7"); return err })
 	if !died || w.Run("job-7").RunnerID == "" || w.Executions.Count() != 0 {
 		t.Fatalf("died %t, %+v", died, w.Run("job-7"))
 	}

@@ -53,6 +53,7 @@ func listenControl(dir string, f *Fleet) (*control, error) {
 	mux.HandleFunc("POST /runners/{id}/terminate", f.serveTerminate)
 	mux.HandleFunc("POST /pause", f.servePause)
 	mux.HandleFunc("POST /resume", f.serveResume)
+	mux.HandleFunc("POST /runs/{id}/retry", f.serveRetry)
 	mux.HandleFunc("POST /drain", f.serveDrain)
 	mux.HandleFunc("POST /images/build", f.serveBuildImage)
 	mux.HandleFunc("POST /images/{tag}/remove", f.serveRemoveImage)

@@ -52,6 +52,14 @@ func Resume(ctx context.Context, dir string) (operate.ResumeResult, error) {
 	return change(ctx, dir, "/resume", nil, func(o operate.Operator) (operate.ResumeResult, error) { return o.Resume(ctx) })
 }
 
+// Retry has a run of the fleet of a data directory tried now. A fleet that does not run
+// tries it when it is started.
+func Retry(ctx context.Context, dir, runID string) (operate.RetryResult, error) {
+	return change(ctx, dir, "/runs/"+url.PathEscape(runID)+"/retry", nil, func(o operate.Operator) (operate.RetryResult, error) {
+		return o.Retry(ctx, runID)
+	})
+}
+
 // change asks the fleet that serves dir, or changes the records itself if there is
 // none: then it holds the lock meanwhile.
 func change[T any](ctx context.Context, dir, target string, request any, otherwise func(operate.Operator) (T, error)) (result T, err error) {
@@ -198,6 +206,11 @@ func (f *Fleet) servePause(w http.ResponseWriter, r *http.Request) {
 
 func (f *Fleet) serveResume(w http.ResponseWriter, r *http.Request) {
 	result, err := f.operator().Resume(r.Context())
+	answerWith(w, result, err)
+}
+
+func (f *Fleet) serveRetry(w http.ResponseWriter, r *http.Request) {
+	result, err := f.operator().Retry(r.Context(), r.PathValue("id"))
 	answerWith(w, result, err)
 }
 

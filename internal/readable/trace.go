@@ -20,6 +20,7 @@ func RunDetails(w io.Writer, d report.RunDetails, zone *time.Location) error {
 		{"reason", r.Reason}, {"rule", r.Rule}, {"class", r.ClassName}, {"image", r.Image}, {"runner", r.RunnerID},
 	}
 	Fields(w, fields)
+	Fields(w, retry(r.Retry, zone))
 	s := r.Stages
 	Fields(w, [][2]string{{"stages", fmt.Sprintf("admit %s, image %s, start %s, claim %s, queue %s, job %s, total %s",
 		orDash(Took(s.Admit)), orDash(Took(s.Image)), orDash(Took(s.Start)), orDash(Took(s.Claim)), orDash(ByGitHub(s.Queue)), orDash(ByGitHub(s.Job)), orDash(Took(s.Total)))}})
@@ -30,6 +31,24 @@ func RunDetails(w io.Writer, d report.RunDetails, zone *time.Location) error {
 		}
 	}
 	return nil
+}
+
+// retry says when a run is tried again, and what makes it sooner.
+func retry(r *report.Retry, zone *time.Location) [][2]string {
+	if r == nil {
+		return nil
+	}
+	next := "soon"
+	if !r.Next.IsZero() {
+		next = r.Next.In(zone).Format(time.DateTime)
+	}
+	switch {
+	case len(r.Trying) > 0:
+		next = "once " + strings.Join(r.Trying, ", ") + " has tried whether that is over"
+	case r.Turn:
+		next += ", of one of the runs that wait for " + r.Hold
+	}
+	return [][2]string{{"next try", next}, {"sooner after", r.Sooner}, {"whose business", r.Whose}}
 }
 
 // FieldFormat is a name and its value; the longest name is that of a stage.

@@ -28,13 +28,20 @@ func Runs(ctx context.Context, src Source) ([]Run, error) {
 	if err != nil {
 		return nil, err
 	}
+	holds, err := src.HoldsBelow(ctx, "", MostListed)
+	if err != nil {
+		return nil, err
+	}
+	keyed := byKey(holds)
 	views := make([]Run, 0, len(runs))
 	for _, run := range runs {
 		var runner *fleet.Runner
 		if r, ok := runners[RunnerOf(run)]; ok {
 			runner = &r
 		}
-		views = append(views, OfRun(run, runner))
+		view := OfRun(run, runner)
+		view.Retry = retryOf(run, keyed)
+		views = append(views, view)
 	}
 	return views, nil
 }
@@ -93,7 +100,15 @@ func ShowRun(ctx context.Context, src Source, runID string) (RunDetails, error) 
 		details.Executions = append(details.Executions, execution)
 	}
 	details.Run = OfRun(run, shown)
-	return details, nil
+	if !run.Retrying() {
+		return details, nil
+	}
+	holds, err := src.HoldsBelow(ctx, run.Setback.Hold, 1)
+	if run.Setback.Hold == "" {
+		holds = nil
+	}
+	details.Run.Retry = retryOf(run, byKey(holds))
+	return details, err
 }
 
 // withThief adds the runner that took the job, if it was launched for another run.
@@ -196,6 +211,7 @@ type Cluster struct {
 	RunnersBy      map[fleet.RunnerStatus]int `json:"runners_by_status"` // of the newest MostListed
 	RunsBy         map[fleet.RunStatus]int    `json:"runs_by_status"`    // of the newest MostListed
 	WaitingForRoom int                        `json:"waiting_for_room"`
+	Holds          []Hold                     `json:"holds"`            // what keeps runs from being launched
 	Repairs        map[string]int             `json:"repairs_by_cause"` // by the sweep, since the first start
 }
 
@@ -216,12 +232,17 @@ func ClusterStatus(ctx context.Context, src Source) (Cluster, error) {
 	if cluster.Repairs, err = src.Repairs(ctx); err != nil {
 		return Cluster{}, err
 	}
+	holds, err := src.HoldsBelow(ctx, "", MostListed)
+	if err != nil {
+		return Cluster{}, err
+	}
+	cluster.Holds = ofHolds(holds)
 	runs, err := src.Runs(ctx, MostListed)
 	if err != nil {
 		return Cluster{}, err
 	}
 	for _, run := range runs {
-		cluster.RunsBy[run.Status]++
+		cluster.RunsBy[run.Shown()]++
 		if run.WaitsForRoom {
 			cluster.WaitingForRoom++
 		}

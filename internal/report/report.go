@@ -27,6 +27,7 @@ type Source interface {
 	History(ctx context.Context, name string) ([]engine.Event, error)
 	Settings(ctx context.Context) (Settings, error)
 	Repairs(ctx context.Context) (map[string]int, error)
+	HoldsBelow(ctx context.Context, prefix string, limit int) ([]fleet.Hold, error)
 	Image(ctx context.Context, tag string) (fleet.ImageRecord, bool, error)
 	Images(ctx context.Context) ([]fleet.ImageRecord, error)
 	BuildLock(ctx context.Context, tag string) (fleet.BuildLock, error)
@@ -62,6 +63,7 @@ type Run struct {
 	Labels        []string        `json:"labels"`
 	Status        fleet.RunStatus `json:"status"`
 	Reason        string          `json:"reason,omitempty"`
+	Retry         *Retry          `json:"retry,omitempty"` // of a run that is RETRYING
 	Rule          string          `json:"rule,omitempty"`
 	Conclusion    string          `json:"conclusion"`
 	RunnerID      string          `json:"runner_id"`
@@ -98,7 +100,7 @@ func OfRun(run fleet.Run, runner *fleet.Runner) Run {
 	view := Run{
 		RunID: run.RunID, Repository: run.Job.Repository, JobID: run.Job.JobID, JobName: run.Job.Name,
 		WorkflowName: run.Job.WorkflowName, WorkflowRunID: run.Job.WorkflowRunID, RunAttempt: run.Job.RunAttempt,
-		HTMLURL: run.Job.HTMLURL, Labels: run.Job.Labels, Status: run.Status, Reason: run.Reason, Rule: run.Rule,
+		HTMLURL: run.Job.HTMLURL, Labels: run.Job.Labels, Status: run.Shown(), Reason: run.Reason, Rule: run.Rule,
 		Conclusion: run.Conclusion, RunnerID: RunnerOf(run), Launched: run.Launched,
 		ClassName: run.ClassName, Image: run.Image, Times: times, Stages: stagesOf(times),
 	}

@@ -77,7 +77,7 @@ func (w *World) functions() functions {
 	eventBus := awsevents.Bus{EventBridge: bus{w}, Name: "fleet"}
 	newID := func() string { return w.id("fleet") }
 	home := lifecycle.Fleet{
-		Name: w.policy.FleetName, MaxRunners: w.policy.MaxRunners, Limits: w.policy.Limits,
+		Name: w.policy.FleetName, MaxRunners: w.policy.MaxRunners, Limits: w.policy.Limits, Deployment: w.policy.Fingerprint(),
 		Records: w.Table, Executions: executions, GitHub: gh, Tasks: platform, Now: w.k.Clock, Log: w.log,
 	}
 	dispatcher := dispatch.Handler{Fleet: home, Images: w.Table}

@@ -148,7 +148,7 @@ func openRuns(t *testing.T, s Store) {
 	for i := range 5 {
 		write(t, s, fleet.Changes{Runs: []fleet.Run{runAt(int64(i), -i)}})
 	}
-	changeRun(t, s, "job-3", func(r *fleet.Run) { *r = r.Move(fleet.RunFailed, "why") })
+	changeRun(t, s, "job-3", func(r *fleet.Run) { *r = r.Move(fleet.RunGone, "why") })
 	changeRun(t, s, "job-1", func(r *fleet.Run) { *r = r.Move(fleet.RunRunning, "") })
 	runs, err := s.OpenRuns(t.Context(), 9)
 	mustList(t, "open runs", runs, err, "job-4", "job-2", "job-1", "job-0")

@@ -50,32 +50,35 @@ var now = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 // Run runs the suite, each test on a new, empty store.
 func Run(t *testing.T, open func(*testing.T) Store) {
 	for name, test := range map[string]func(*testing.T, Store){
-		"a record that there is not is no error":                      absent,
-		"a record comes back as it was written, one version on":       roundTrip,
-		"a record is made once":                                       madeOnce,
-		"an old version writes nothing":                               oldVersion,
-		"changes are written together or not at all":                  together,
-		"of many writers of one version one wins":                     oneWins,
-		"runs that wait for room come oldest first":                   waitingForRoom,
-		"an image's record is written over the version that was read": images,
-		"images are listed, the last built first":                     imageList,
-		"a build has one owner until the lease ends":                  buildLock,
-		"waiters of a build are kept until it ends":                   waiters,
-		"the owner that joins again still owns the build":             ownerAgain,
-		"500 runners can wait for one build":                          manyWaiters,
-		"renewing the lease of a build that nobody owns is harmless":  renewNothing,
-		"an owner whose lease ended changes nothing":                  formerOwner,
-		"of many that join a build at once one owns it":               oneOwner,
-		"a write of nothing is no error":                              nothing,
-		"runs and runners are listed the newest first":                newestFirst,
-		"runners of a run are listed as they were launched":           runnersOf,
-		"open runners are those that are not closed":                  openRunners,
-		"open runners are all there, however many":                    manyOpenRunners,
-		"open runs are those that have not ended, oldest first":       openRuns,
-		"unresolved runners are listed until they are resolved":       unresolvedRunners,
-		"a count of open runners is refused if one was opened since":  recount,
-		"a cursor has the value that was put last":                    cursors,
-		"a fleet stays paused until it is resumed":                    paused,
+		"a record that there is not is no error":                         absent,
+		"a record comes back as it was written, one version on":          roundTrip,
+		"a record is made once":                                          madeOnce,
+		"an old version writes nothing":                                  oldVersion,
+		"changes are written together or not at all":                     together,
+		"of many writers of one version one wins":                        oneWins,
+		"runs that wait for room come oldest first":                      waitingForRoom,
+		"an image's record is written over the version that was read":    images,
+		"images are listed, the last built first":                        imageList,
+		"a build has one owner until the lease ends":                     buildLock,
+		"waiters of a build are kept until it ends":                      waiters,
+		"the owner that joins again still owns the build":                ownerAgain,
+		"500 runners can wait for one build":                             manyWaiters,
+		"renewing the lease of a build that nobody owns is harmless":     renewNothing,
+		"an owner whose lease ended changes nothing":                     formerOwner,
+		"of many that join a build at once one owns it":                  oneOwner,
+		"a write of nothing is no error":                                 nothing,
+		"runs and runners are listed the newest first":                   newestFirst,
+		"runners of a run are listed as they were launched":              runnersOf,
+		"open runners are those that are not closed":                     openRunners,
+		"open runners are all there, however many":                       manyOpenRunners,
+		"open runs are those that have not ended, oldest first":          openRuns,
+		"unresolved runners are listed until they are resolved":          unresolvedRunners,
+		"a count of open runners is refused if one was opened since":     recount,
+		"a cursor has the value that was put last":                       cursors,
+		"a fleet stays paused until it is resumed":                       paused,
+		"holds are found by their keys and by how those begin":           holds,
+		"a hold that is over is forgotten, at the version that was read": holdOver,
+		"runs that are tried again are listed by their time":             retrying,
 		"repairs add up":                        repairs,
 		"settings are those that were put last": settings,
 	} {
@@ -112,10 +115,10 @@ func absent(t *testing.T, s Store) {
 	must(t, err)
 	capacity, err := s.Capacity(t.Context())
 	must(t, err)
-	health, err := s.Health(t.Context(), "image")
+	holds, err := s.Holds(t.Context(), []string{"build/tag"})
 	must(t, err)
-	if foundRun || foundRunner || capacity != (fleet.Capacity{}) || health != (fleet.ImageHealth{}) {
-		t.Errorf("an empty store has a run (%t), a runner (%t), capacity %+v or health %+v", foundRun, foundRunner, capacity, health)
+	if foundRun || foundRunner || capacity != (fleet.Capacity{}) || len(holds) != 0 {
+		t.Errorf("an empty store has a run (%t), a runner (%t), capacity %+v or holds %+v", foundRun, foundRunner, capacity, holds)
 	}
 }
 
@@ -124,13 +127,14 @@ func roundTrip(t *testing.T, s Store) {
 	r, n := run(1), runner("f-1-1")
 	r.Reason, r.WaitsForRoom, r.RanOn = "weird \"text\" \u2028 ü", true, "f-1-1"
 	n.TaskToken, n.ExitCode, n.Took = "token", &exit, 1<<62
-	must(t, s.Write(t.Context(), fleet.Changes{Runs: []fleet.Run{r}, Runners: []fleet.Runner{n}, Capacity: &fleet.Capacity{Open: 1}, Health: &fleet.ImageHealth{Image: "image", InARow: 2, Reason: "why"}}))
-	r.Version, n.Version = 1, 1
+	hold := fleet.Hold{Key: "start/0a1b", Kind: fleet.SetbackStart, Cause: "weird \"text\" \u2028 ü", InARow: 2, Width: 1, Tries: []string{"f-1-1"}, Met: map[string]time.Time{"octo/app": now}, Since: now}
+	must(t, s.Write(t.Context(), fleet.Changes{Runs: []fleet.Run{r}, Runners: []fleet.Runner{n}, Capacity: &fleet.Capacity{Open: 1}, Holds: []fleet.Hold{hold}}))
+	r.Version, n.Version, hold.Version = 1, 1, 1
 
-	health, err := s.Health(t.Context(), "image")
+	holds, err := s.Holds(t.Context(), []string{"start/none", hold.Key})
 	must(t, err)
-	if want := (fleet.ImageHealth{Image: "image", InARow: 2, Reason: "why", Version: 1}); health != want {
-		t.Errorf("health %+v, want %+v", health, want)
+	if diff := cmp.Diff(map[string]fleet.Hold{hold.Key: hold}, holds); diff != "" {
+		t.Errorf("holds (-written +read):\n%s", diff)
 	}
 
 	gotRun, _, err := s.Run(t.Context(), "job-1")
@@ -151,7 +155,7 @@ func roundTrip(t *testing.T, s Store) {
 }
 
 func madeOnce(t *testing.T, s Store) {
-	for _, changes := range []fleet.Changes{{Runs: []fleet.Run{run(1)}}, {Runners: []fleet.Runner{runner("f-1-1")}}, {Capacity: &fleet.Capacity{Open: 1}}, {Health: &fleet.ImageHealth{Image: "image"}}} {
+	for _, changes := range []fleet.Changes{{Runs: []fleet.Run{run(1)}}, {Runners: []fleet.Runner{runner("f-1-1")}}, {Capacity: &fleet.Capacity{Open: 1}}, {Holds: []fleet.Hold{{Key: "build/tag"}}}} {
 		must(t, s.Write(t.Context(), changes))
 		mustConflict(t, s.Write(t.Context(), changes))
 	}

@@ -12,11 +12,13 @@
 //	question            where it is answered                  read        units
 //	Run, Runner         pk run#ID or runner#ID                consistent  1
 //	Capacity            pk fleet, sk capacity                 consistent  1
-//	Health              pk health#IMAGE                       consistent  1
+//	Holds               pk holds, sk KEY                      consistent  n
+//	HoldsBelow          pk holds                              eventual    n/2
 //	OpenRunners         pk open_runners, then the records     consistent  1+n
 //	OpenRuns            index unfinished, "run"               see below   1+n
 //	UnresolvedRunners   index unfinished, "runner"            see below   1+n
 //	WaitingForRoom      index waiting, "room"                 see below   1+n
+//	Retrying            index retry, KEY of a hold or "own"   see below   1+n
 //	Runs, Runners       index newest, "run" or "runner"       eventual    1+n/2
 //	RunnersOf           index of_run, ID of the run           eventual    1+n/2
 //	Image               pk image#TAG, sk image                consistent  1

@@ -44,7 +44,7 @@ func (s *Store) PutImage(ctx context.Context, record fleet.ImageRecord) error {
 // Images lists the images, the last built first. One that was made some milliseconds
 // ago may be missing.
 func (s *Store) Images(ctx context.Context) ([]fleet.ImageRecord, error) {
-	return list(ctx, s, question[fleet.ImageRecord]{index: indexNewest, of: listImage, newestFirst: true, limit: math.MaxInt})
+	return listed(ctx, s, question[fleet.ImageRecord]{index: indexNewest, of: listImage, newestFirst: true, limit: math.MaxInt})
 }
 
 // DeleteImage forgets an image. One that is not known is no error.

@@ -73,6 +73,9 @@ func (s *Store) runItem(run fleet.Run) (item, error) {
 	if run.WaitsForRoom {
 		i[indexWaiting] = text(listRoom)
 	}
+	if list, at := run.RetryList(); list != "" {
+		i[indexRetry], i[attrRetryAt] = text(list), since(at, run.RunID)
+	}
 	if run.Status.Terminal() {
 		s.expire(i)
 	} else {

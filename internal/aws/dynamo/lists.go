@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -20,22 +21,22 @@ const (
 
 // Runs lists runs, the newest first, at most limit.
 func (s *Store) Runs(ctx context.Context, limit int) ([]fleet.Run, error) {
-	return list(ctx, s, question[fleet.Run]{index: indexNewest, of: listRun, newestFirst: true, limit: limit})
+	return listed(ctx, s, question[fleet.Run]{index: indexNewest, of: listRun, newestFirst: true, limit: limit})
 }
 
 // Runners lists runners, the newest first, at most limit.
 func (s *Store) Runners(ctx context.Context, limit int) ([]fleet.Runner, error) {
-	return list(ctx, s, question[fleet.Runner]{index: indexNewest, of: listRunner, newestFirst: true, limit: limit})
+	return listed(ctx, s, question[fleet.Runner]{index: indexNewest, of: listRunner, newestFirst: true, limit: limit})
 }
 
 // RunnersOf lists the runners launched for a run, in that order.
 func (s *Store) RunnersOf(ctx context.Context, runID string) ([]fleet.Runner, error) {
-	return list(ctx, s, question[fleet.Runner]{index: indexOfRun, of: runID, limit: math.MaxInt})
+	return listed(ctx, s, question[fleet.Runner]{index: indexOfRun, of: runID, limit: math.MaxInt})
 }
 
 // OpenRuns lists up to limit runs that have not ended, the oldest first.
 func (s *Store) OpenRuns(ctx context.Context, limit int) ([]fleet.Run, error) {
-	return list(ctx, s, question[fleet.Run]{
+	return listed(ctx, s, question[fleet.Run]{
 		index: indexUnfinished, of: listRun, limit: limit,
 		still: func(r fleet.Run) bool { return !r.Status.Terminal() },
 	})
@@ -44,7 +45,7 @@ func (s *Store) OpenRuns(ctx context.Context, limit int) ([]fleet.Run, error) {
 // UnresolvedRunners lists up to limit runners of which nobody knows the job that
 // they took, the newest first.
 func (s *Store) UnresolvedRunners(ctx context.Context, limit int) ([]fleet.Runner, error) {
-	return list(ctx, s, question[fleet.Runner]{
+	return listed(ctx, s, question[fleet.Runner]{
 		index: indexUnfinished, of: listRunner, newestFirst: true, limit: limit,
 		still: func(r fleet.Runner) bool { return r.Unresolved },
 	})
@@ -53,7 +54,7 @@ func (s *Store) UnresolvedRunners(ctx context.Context, limit int) ([]fleet.Runne
 // WaitingForRoom lists up to limit runs that wait for room, the oldest first. One
 // that began to wait some milliseconds ago may be missing.
 func (s *Store) WaitingForRoom(ctx context.Context, limit int) ([]string, error) {
-	runs, err := list(ctx, s, question[fleet.Run]{
+	runs, err := listed(ctx, s, question[fleet.Run]{
 		index: indexWaiting, of: listRoom, limit: limit,
 		still: func(r fleet.Run) bool { return r.WaitsForRoom },
 	})
@@ -105,18 +106,25 @@ type question[T any] struct {
 	index, of   string
 	newestFirst bool
 	limit       int
+	before      time.Time // of indexRetry alone
 	// still tells, from the record itself, whether it is listed rightly. Where it
 	// is nil nobody decides by the list.
 	still func(T) bool
 }
 
-// list asks an index and reads the records that it names.
-func list[T any](ctx context.Context, s *Store, q question[T]) ([]T, error) {
+// listed asks an index and reads the records that it names.
+func listed[T any](ctx context.Context, s *Store, q question[T]) ([]T, error) {
 	query := &dynamodb.QueryInput{
 		TableName: &s.table, IndexName: &q.index, ScanIndexForward: aws.Bool(!q.newestFirst),
 		KeyConditionExpression:    aws.String("#of = :of"),
 		ExpressionAttributeNames:  map[string]string{"#of": q.index},
 		ExpressionAttributeValues: item{":of": text(q.of)},
+	}
+	if !q.before.IsZero() {
+		// Those of that very time come after it, with their ids.
+		query.KeyConditionExpression = aws.String("#of = :of AND #at < :before")
+		query.ExpressionAttributeNames["#at"] = attrRetryAt
+		query.ExpressionAttributeValues[":before"] = since(q.before.Add(1), "")
 	}
 	var found []T
 	for len(found) < q.limit {

@@ -25,13 +25,6 @@ func (s *Store) Capacity(ctx context.Context) (fleet.Capacity, error) {
 	return capacity, err
 }
 
-// Health reads how an image's runners have ended; of an image that nothing is
-// known of it is zero.
-func (s *Store) Health(ctx context.Context, image string) (fleet.ImageHealth, error) {
-	health, _, err := one[fleet.ImageHealth](ctx, s, healthKey(image), consistent)
-	return health, err
-}
-
 // consistency says whether a read must see every write that was answered before.
 type consistency bool
 

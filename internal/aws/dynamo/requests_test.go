@@ -91,13 +91,13 @@ func TestEveryRecordIsWrittenUnderItsVersion(t *testing.T) {
 		run.Version = version
 		runner := fleet.Runner{RunnerID: "f-7-1", Phase: fleet.Open, Version: version}
 		capacity := &fleet.Capacity{Open: 1, Version: version}
-		health := &fleet.ImageHealth{Image: "node", Version: version}
-		return fleet.Changes{Runs: []fleet.Run{run}, Runners: []fleet.Runner{runner}, Capacity: capacity, Health: health},
+		hold := fleet.Hold{Key: "build/node", Version: version}
+		return fleet.Changes{Runs: []fleet.Run{run}, Runners: []fleet.Runner{runner}, Capacity: capacity, Holds: []fleet.Hold{hold}},
 			map[string]fleet.Changes{
 				"run#job-7":    {Runs: []fleet.Run{run}},
 				"runner#f-7-1": {Runners: []fleet.Runner{runner}},
 				"fleet":        {Capacity: capacity},
-				"health#node":  {Health: health},
+				"holds":        {Holds: []fleet.Hold{hold}},
 			}
 	}
 	check := func(t *testing.T, put written, condition, version string) {
@@ -144,8 +144,18 @@ func TestWhatIsDecidedByIsReadConsistently(t *testing.T) {
 		"Run":      {ask: func(ctx context.Context, s *dynamo.Store) error { _, _, err := s.Run(ctx, "job-1"); return err }},
 		"Runner":   {ask: func(ctx context.Context, s *dynamo.Store) error { _, _, err := s.Runner(ctx, "f-1-1"); return err }},
 		"Capacity": {ask: func(ctx context.Context, s *dynamo.Store) error { _, err := s.Capacity(ctx); return err }},
-		"Health":   {ask: func(ctx context.Context, s *dynamo.Store) error { _, err := s.Health(ctx, "node"); return err }},
-		"Image":    {ask: func(ctx context.Context, s *dynamo.Store) error { _, _, err := s.Image(ctx, "tag"); return err }},
+		"Holds": {ask: func(ctx context.Context, s *dynamo.Store) error {
+			_, err := s.Holds(ctx, []string{"build/node"})
+			return err
+		}},
+		"Retrying": {
+			ask: func(ctx context.Context, s *dynamo.Store) error {
+				_, err := s.Retrying(ctx, fleet.OwnRetries, time.Now(), 1)
+				return err
+			},
+			entry: `{"pk": {"S": "run#job-1"}, "sk": {"S": "run"}}`, index: true,
+		},
+		"Image": {ask: func(ctx context.Context, s *dynamo.Store) error { _, _, err := s.Image(ctx, "tag"); return err }},
 		"BuildLock": {
 			ask: func(ctx context.Context, s *dynamo.Store) error { _, err := s.BuildLock(ctx, "tag"); return err },
 		},

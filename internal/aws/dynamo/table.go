@@ -9,7 +9,8 @@ const (
 	attrVersion = "version"    // of the record, for conditions
 	attrWriteID = "write_id"   // of the write that made the item
 	attrExpires = "expires_at" // Unix time, in seconds
-	attrSince   = "since"      // when it began, and its id: sorts every index
+	attrSince   = "since"      // when it began, and its id: sorts every index but one
+	attrRetryAt = "retry_at"   // when it is tried again, and its id: sorts indexRetry
 )
 
 // Indexes, by the name of the attribute that is their partition key.
@@ -17,10 +18,12 @@ const (
 	indexNewest     = "newest"     // every run, runner and image
 	indexUnfinished = "unfinished" // open runs, unresolved runners
 	indexWaiting    = "waiting"    // runs that wait for room
+	indexRetry      = "retry"      // runs that wait for their next try, by what they wait for
 	indexOfRun      = "of_run"     // runners, by the run they were launched for
 )
 
-// Values of the indexes' partition keys. An index of_run has ids of runs.
+// Values of the indexes' partition keys. An index of_run has ids of runs, and retry
+// has keys of holds.
 const (
 	listRun    = "run"
 	listRunner = "runner"
@@ -51,6 +54,7 @@ func TableDefinition() Table {
 	for _, name := range []string{indexNewest, indexUnfinished, indexWaiting, indexOfRun} {
 		table.Indexes = append(table.Indexes, Index{Name: name, PartitionKey: name, SortKey: attrSince})
 	}
+	table.Indexes = append(table.Indexes, Index{Name: indexRetry, PartitionKey: indexRetry, SortKey: attrRetryAt})
 	return table
 }
 
@@ -60,7 +64,7 @@ type key struct{ pk, sk string }
 func runKey(id string) key        { return key{"run#" + id, "run"} }
 func runnerKey(id string) key     { return key{"runner#" + id, "runner"} }
 func openRunnerKey(id string) key { return key{"open_runners", id} }
-func healthKey(image string) key  { return key{"health#" + image, "health"} }
+func holdKey(hold string) key     { return key{"holds", hold} }
 func imageKey(tag string) key     { return key{"image#" + tag, "image"} }
 func buildKey(tag string) key     { return key{"image#" + tag, "build"} }
 func cursorKey(name string) key   { return key{"cursors", name} }

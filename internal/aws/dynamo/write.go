@@ -27,7 +27,7 @@ func (s *Store) Write(ctx context.Context, changes fleet.Changes) error {
 	switch {
 	case err != nil || len(items) == 0:
 		return err
-	case len(items) == 1:
+	case len(items) == 1 && items[0].Put != nil:
 		return s.put(ctx, items[0].Put, id)
 	}
 	return s.transact(ctx, items, id)
@@ -70,14 +70,18 @@ func (s *Store) writes(changes fleet.Changes, id string) (items []types.Transact
 		i[attrVersion] = number(next.Version)
 		put(i, was)
 	}
-	if h := changes.Health; h != nil {
-		was, next := h.Version, *h
-		next.Version++
-		i, err := encode(healthKey(next.Image), next)
+	for _, hold := range changes.Holds {
+		was := hold.Version
+		if hold.Over {
+			items = append(items, types.TransactWriteItem{Delete: s.forget(hold)})
+			continue
+		}
+		hold.Version++
+		i, err := encode(holdKey(hold.Key), hold)
 		if err != nil {
 			return nil, err
 		}
-		i[attrVersion] = number(next.Version)
+		i[attrVersion] = number(hold.Version)
 		put(i, was)
 	}
 	return items, nil
@@ -133,6 +137,8 @@ func keysOf(items []types.TransactWriteItem) string {
 		switch {
 		case i.Put != nil && i.Put.ConditionExpression != nil:
 			names = append(names, keyOf(i.Put.Item).String())
+		case i.Delete != nil && i.Delete.ConditionExpression != nil:
+			names = append(names, keyOf(i.Delete.Key).String())
 		case i.Update != nil:
 			names = append(names, keyOf(i.Update.Key).String())
 		}

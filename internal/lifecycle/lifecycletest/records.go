@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -16,7 +18,7 @@ type Records struct {
 	runs     map[string]fleet.Run
 	runners  map[string]fleet.Runner
 	capacity fleet.Capacity
-	health   map[string]fleet.ImageHealth
+	holds    map[string]fleet.Hold
 	cursors  map[string]string
 	Reads    int
 	Repairs  map[string]int
@@ -169,8 +171,10 @@ func (r *Records) Write(_ context.Context, c fleet.Changes) error {
 		if c.Capacity != nil && c.Capacity.Version != r.capacity.Version {
 			return conflict()
 		}
-		if c.Health != nil && c.Health.Version != r.health[c.Health.Image].Version {
-			return conflict()
+		for _, hold := range c.Holds {
+			if r.holds[hold.Key].Version != hold.Version {
+				return conflict()
+			}
 		}
 		if err := once(c); err != nil {
 			return err
@@ -187,22 +191,63 @@ func (r *Records) Write(_ context.Context, c fleet.Changes) error {
 			r.capacity = *c.Capacity
 			r.capacity.Version++
 		}
-		if c.Health != nil {
-			health := *c.Health
-			health.Version++
-			r.health[health.Image] = health
+		for _, hold := range c.Holds {
+			hold.Version++
+			if r.holds[hold.Key] = clone(hold); hold.Over {
+				delete(r.holds, hold.Key)
+			}
 		}
 		return nil
 	})
 }
 
-// Health reads how an image's runners have ended.
-func (r *Records) Health(_ context.Context, image string) (health fleet.ImageHealth, err error) {
-	err = r.w.point("Records.Health", func() error {
-		health = r.health[image]
+// Holds reads those of the keys that are there.
+func (r *Records) Holds(_ context.Context, keys []string) (found map[string]fleet.Hold, err error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	err = r.w.point("Records.Holds", func() error {
+		found = map[string]fleet.Hold{}
+		for _, key := range keys {
+			if hold, ok := r.holds[key]; ok {
+				found[key] = clone(hold)
+			}
+		}
 		return nil
 	})
-	return health, err
+	return found, err
+}
+
+// Hold is a hold as it is, the zero value if there is none.
+func (r *Records) Hold(key string) fleet.Hold { return r.holds[key] }
+
+// HoldsBelow lists up to limit holds whose keys begin so.
+func (r *Records) HoldsBelow(_ context.Context, prefix string, limit int) (found []fleet.Hold, err error) {
+	err = r.w.point("Records.HoldsBelow", func() error {
+		for _, key := range slices.Sorted(maps.Keys(r.holds)) {
+			if strings.HasPrefix(key, prefix) && len(found) < limit {
+				found = append(found, clone(r.holds[key]))
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
+// Retrying lists up to limit runs of a list that come before a time.
+func (r *Records) Retrying(_ context.Context, list string, before time.Time, limit int) (ids []string, err error) {
+	err = r.w.point("Records.Retrying", func() error {
+		at := map[string]time.Time{}
+		for _, run := range r.runs {
+			if of, next := run.RetryList(); of == list && !next.After(before) {
+				at[run.RunID] = next
+			}
+		}
+		ids = slices.SortedFunc(maps.Keys(at), func(a, b string) int { return cmp.Or(at[a].Compare(at[b]), cmp.Compare(a, b)) })
+		ids = ids[:min(limit, len(ids))]
+		return nil
+	})
+	return ids, err
 }
 
 // once refuses a transaction that writes a record twice, as DynamoDB does and as

@@ -56,7 +56,7 @@ func New(t *testing.T) *World {
 		t: t, now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC), MaxRunners: 20,
 		Log: new(strings.Builder), meddle: map[string]func(){},
 	}
-	w.Records = &Records{w: w, runs: map[string]fleet.Run{}, runners: map[string]fleet.Runner{}, cursors: map[string]string{}, health: map[string]fleet.ImageHealth{}, Repairs: map[string]int{}}
+	w.Records = &Records{w: w, runs: map[string]fleet.Run{}, runners: map[string]fleet.Runner{}, cursors: map[string]string{}, holds: map[string]fleet.Hold{}, Repairs: map[string]int{}}
 	w.Executions = &Executions{w: w, inputs: map[string]string{}, open: map[string]string{}, ended: map[string]bool{}}
 	w.Control = &Control{w: w, Fails: map[string]error{}}
 	w.Builds = &Builds{w: w}
@@ -178,7 +178,7 @@ func (w *World) EditRun(id string, edit func(*fleet.Run)) {
 // Launch queues the job and returns its runner's id.
 func (w *World) Launch(job fleet.Job) string {
 	w.t.Helper()
-	if err := w.Fleet().Queued(w.t.Context(), job, w.now); err != nil {
+	if err := w.Fleet().Queued(w.t.Context(), job, w.Policy().Wants(job), w.now); err != nil {
 		w.t.Fatal(err)
 	}
 	return w.Run(fleet.RunID(job.JobID)).RunnerID
@@ -252,8 +252,15 @@ func (w *World) State() string {
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	for _, r := range w.Records.runs {
-		add("run %s: %s, expects %q, ran on %q, launched %d, fruitless %d, waits for room %t, conclusion %q",
-			r.RunID, r.Status, r.RunnerID, r.RanOn, r.Launched, r.Fruitless, r.WaitsForRoom, r.Conclusion)
+		setback := fleet.Setback{}
+		if r.Setback != nil {
+			setback = *r.Setback
+		}
+		add("run %s: %s, expects %q, ran on %q, launched %d, fruitless %d, waits for room %t, conclusion %q, setback %q %d, waits for %q",
+			r.RunID, r.Status, r.RunnerID, r.RanOn, r.Launched, r.Fruitless, r.WaitsForRoom, r.Conclusion, setback.Name, setback.InARow, setback.Hold)
+	}
+	for _, h := range w.Records.holds {
+		add("hold %s: %s, %d in a row, %d at once, tried by %q", h.Key, h.Name, h.InARow, h.Width, h.Tries)
 	}
 	for _, r := range w.Records.runners {
 		add("runner %s: %s, %s, for %q, took %d, task %q %s, rung %d, waits for %q, failure %q",

@@ -27,13 +27,6 @@ func (s *Store) Capacity(ctx context.Context) (fleet.Capacity, error) {
 	return capacity, err
 }
 
-// Health reads how an image's runners have ended; of an image that nothing is
-// known of it is zero.
-func (s *Store) Health(ctx context.Context, image string) (fleet.ImageHealth, error) {
-	health, _, err := one[fleet.ImageHealth](ctx, s, "health of "+image, "SELECT record FROM image_health WHERE image = ?", image)
-	return health, err
-}
-
 // Runs lists runs, the newest first, at most limit.
 func (s *Store) Runs(ctx context.Context, limit int) ([]fleet.Run, error) {
 	return list[fleet.Run](ctx, s, "runs", "SELECT record FROM runs ORDER BY received_at DESC, run_id DESC LIMIT ?", limit)
@@ -57,7 +50,7 @@ func (s *Store) OpenRunners(ctx context.Context) ([]fleet.Runner, error) {
 // OpenRuns lists up to limit runs that have not ended, the oldest first.
 func (s *Store) OpenRuns(ctx context.Context, limit int) ([]fleet.Run, error) {
 	return list[fleet.Run](ctx, s, "open runs", `SELECT record FROM runs
-		WHERE status NOT IN ('COMPLETED', 'CANCELLED', 'FAILED', 'REFUSED') ORDER BY received_at, run_id LIMIT ?`, limit)
+		WHERE status NOT IN ('COMPLETED', 'CANCELLED', 'FAILED', 'REFUSED') AND status <> 'GONE' ORDER BY received_at, run_id LIMIT ?`, limit)
 }
 
 // UnresolvedRunners lists up to limit runners of which nobody knows the job that
@@ -90,8 +83,10 @@ func (s *Store) Write(ctx context.Context, changes fleet.Changes) error {
 				return err
 			}
 		}
-		if changes.Health != nil {
-			return writeHealth(ctx, tx, *changes.Health)
+		for _, hold := range changes.Holds {
+			if err := writeHold(ctx, tx, hold); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
@@ -103,6 +98,9 @@ func writeRun(ctx context.Context, tx *sql.Tx, run fleet.Run) error {
 	record, err := json.Marshal(run)
 	if err != nil {
 		return fmt.Errorf("encode run %s: %w", run.RunID, err)
+	}
+	if err := writeRetry(ctx, tx, run); err != nil {
+		return err
 	}
 	if was == 0 {
 		return created(tx.ExecContext(ctx,
@@ -142,19 +140,6 @@ func writeCapacity(ctx context.Context, tx *sql.Tx, capacity fleet.Capacity) err
 		return created(tx.ExecContext(ctx, "INSERT INTO capacity (id, version, record) VALUES (1, ?, ?)", capacity.Version, string(record)))
 	}
 	return updated(tx.ExecContext(ctx, "UPDATE capacity SET version = ?, record = ? WHERE id = 1 AND version = ?", capacity.Version, string(record), was))
-}
-
-func writeHealth(ctx context.Context, tx *sql.Tx, health fleet.ImageHealth) error {
-	was := health.Version
-	health.Version++
-	record, err := json.Marshal(health)
-	if err != nil {
-		return fmt.Errorf("encode health of %s: %w", health.Image, err)
-	}
-	if was == 0 {
-		return created(tx.ExecContext(ctx, "INSERT INTO image_health (image, version, record) VALUES (?, ?, ?)", health.Image, health.Version, string(record)))
-	}
-	return updated(tx.ExecContext(ctx, "UPDATE image_health SET version = ?, record = ? WHERE image = ? AND version = ?", health.Version, string(record), health.Image, was))
 }
 
 func conflict() error {

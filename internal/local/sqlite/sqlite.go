@@ -49,7 +49,7 @@ CREATE INDEX runners_by_run ON runners (run_id, launched_at);
 CREATE INDEX runners_unresolved ON runners (launched_at) WHERE unresolved = 1;
 CREATE INDEX runners_open ON runners (runner_id) WHERE phase <> 'CLOSED';
 CREATE TABLE capacity (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL, record TEXT NOT NULL) STRICT;
-CREATE TABLE image_health (image TEXT PRIMARY KEY, version INTEGER NOT NULL, record TEXT NOT NULL) STRICT;
+CREATE TABLE image_health (image TEXT PRIMARY KEY, version INTEGER NOT NULL, record TEXT NOT NULL) STRICT; -- the release before reads it
 CREATE TABLE settings (id INTEGER PRIMARY KEY CHECK (id = 1), record TEXT NOT NULL) STRICT;
 CREATE INDEX runs_open ON runs (received_at, run_id) WHERE status NOT IN ('COMPLETED', 'CANCELLED', 'FAILED', 'REFUSED');
 CREATE TABLE cursors (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -104,8 +104,12 @@ func (s *Store) prepare(ctx context.Context, create bool) error {
 	if err := s.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&found); err != nil {
 		return err
 	}
+	if found == layout && create {
+		_, err := s.db.ExecContext(ctx, additions)
+		return err
+	}
 	if found == layout {
-		return nil
+		return s.hasAdditions(ctx)
 	}
 	if found > layout {
 		return fmt.Errorf("the file has layout %d, and this program knows layouts up to %d: use a newer one", found, layout)
@@ -117,6 +121,7 @@ func (s *Store) prepare(ctx context.Context, create bool) error {
 	if found != 0 {
 		change = strings.Join(steps[found-1:], "\n")
 	}
+	change += additions
 	return s.transact(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, change); err != nil {
 			return err
@@ -124,6 +129,17 @@ func (s *Store) prepare(ctx context.Context, create bool) error {
 		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", layout))
 		return err
 	})
+}
+
+func (s *Store) hasAdditions(ctx context.Context) error {
+	var tables int
+	if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE name IN ('holds', 'retries')").Scan(&tables); err != nil {
+		return err
+	}
+	if tables != 2 {
+		return errors.New("the file is of an earlier release: start the fleet once with this program")
+	}
+	return nil
 }
 
 // Close closes the database.

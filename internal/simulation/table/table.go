@@ -11,6 +11,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -32,7 +33,7 @@ type Store struct {
 	runs     map[string]fleet.Run
 	runners  map[string]fleet.Runner
 	capacity fleet.Capacity
-	health   map[string]fleet.ImageHealth
+	holds    map[string]fleet.Hold
 	images   map[string]fleet.ImageRecord
 	locks    map[string]lock
 	cursors  map[string]string
@@ -41,6 +42,7 @@ type Store struct {
 
 	open       map[string]bool // runners, consistent with the records
 	waiting    map[string]bool // runs that wait for room
+	retrying   map[string]bool // runs that wait for their next try
 	active     map[string]bool // runs that have not ended
 	unresolved map[string]bool // runners
 }
@@ -49,9 +51,9 @@ type Store struct {
 func New() *Store {
 	return &Store{
 		Call: func(_ string, effect func() error) error { return effect() },
-		runs: map[string]fleet.Run{}, runners: map[string]fleet.Runner{}, health: map[string]fleet.ImageHealth{},
+		runs: map[string]fleet.Run{}, runners: map[string]fleet.Runner{}, holds: map[string]fleet.Hold{},
 		images: map[string]fleet.ImageRecord{}, locks: map[string]lock{}, cursors: map[string]string{}, repairs: map[string]int{},
-		open: map[string]bool{}, waiting: map[string]bool{}, active: map[string]bool{}, unresolved: map[string]bool{},
+		open: map[string]bool{}, waiting: map[string]bool{}, retrying: map[string]bool{}, active: map[string]bool{}, unresolved: map[string]bool{},
 	}
 }
 
@@ -81,10 +83,57 @@ func (s *Store) Runner(_ context.Context, id string) (fleet.Runner, bool, error)
 	return read(s, s.runners, id)
 }
 
-// Health reads how an image's runners ended.
-func (s *Store) Health(_ context.Context, image string) (fleet.ImageHealth, error) {
-	health, _, err := read(s, s.health, image)
-	return health, err
+// Holds reads those of the keys that are there.
+func (s *Store) Holds(_ context.Context, keys []string) (found map[string]fleet.Hold, err error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	err = s.Call(Read, func() error {
+		found = map[string]fleet.Hold{}
+		for _, key := range keys {
+			if hold, ok := s.holds[key]; ok {
+				found[key] = hold
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
+// HoldsBelow lists up to limit holds whose keys begin so.
+func (s *Store) HoldsBelow(_ context.Context, prefix string, limit int) (found []fleet.Hold, err error) {
+	err = s.Call(List, func() error {
+		for _, key := range slices.Sorted(maps.Keys(s.holds)) {
+			if strings.HasPrefix(key, prefix) && len(found) < limit {
+				found = append(found, s.holds[key])
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
+// Retrying lists up to limit runs of a list that come before a time.
+func (s *Store) Retrying(_ context.Context, list string, before time.Time, limit int) (ids []string, err error) {
+	err = s.Call(List, func() error {
+		var runs []fleet.Run
+		for _, run := range pick(s.runs, s.retrying) {
+			if of, at := run.RetryList(); of == list && !at.After(before) {
+				runs = append(runs, run)
+			}
+		}
+		for _, run := range first(limit, sorted(runs, nextTry)) {
+			ids = append(ids, run.RunID)
+		}
+		return nil
+	})
+	return ids, err
+}
+
+func nextTry(a, b fleet.Run) int {
+	_, at := a.RetryList()
+	_, bt := b.RetryList()
+	return cmp.Or(at.Compare(bt), cmp.Compare(a.RunID, b.RunID))
 }
 
 // Capacity reads the count of open runners.
@@ -131,8 +180,13 @@ func (s *Store) current(c fleet.Changes) bool {
 		}
 		seen[runner.RunnerID] = true
 	}
-	return (c.Capacity == nil || c.Capacity.Version == s.capacity.Version) &&
-		(c.Health == nil || c.Health.Version == s.health[c.Health.Image].Version)
+	for _, hold := range c.Holds {
+		if seen[hold.Key] || s.holds[hold.Key].Version != hold.Version {
+			return false
+		}
+		seen[hold.Key] = true
+	}
+	return c.Capacity == nil || c.Capacity.Version == s.capacity.Version
 }
 
 // held reports whether another transaction is at one of the records. It asks for all
@@ -150,8 +204,8 @@ func (s *Store) held(c fleet.Changes) (held bool) {
 	if c.Capacity != nil {
 		held = s.Busy("capacity") || held
 	}
-	if c.Health != nil {
-		held = s.Busy("health "+c.Health.Image) || held
+	for _, hold := range c.Holds {
+		held = s.Busy("hold "+hold.Key) || held
 	}
 	return held
 }
@@ -170,15 +224,17 @@ func (s *Store) apply(c fleet.Changes) {
 		s.capacity = *c.Capacity
 		s.capacity.Version++
 	}
-	if c.Health != nil {
-		health := *c.Health
-		health.Version++
-		s.health[health.Image] = health
+	for _, hold := range c.Holds {
+		hold.Version++
+		if s.holds[hold.Key] = hold; hold.Over {
+			delete(s.holds, hold.Key)
+		}
 	}
 	index := func() {
 		for _, run := range c.Runs {
 			now := s.runs[run.RunID]
 			set(s.waiting, run.RunID, now.WaitsForRoom)
+			set(s.retrying, run.RunID, now.Retrying())
 			set(s.active, run.RunID, !now.Status.Terminal())
 		}
 		for _, runner := range c.Runners {
@@ -376,6 +432,9 @@ func (s *Store) CapacityNow() fleet.Capacity { return s.capacity }
 
 // OpenNow counts the runners that are not closed.
 func (s *Store) OpenNow() int { return len(s.open) }
+
+// HoldsNow are the holds as they are.
+func (s *Store) HoldsNow() map[string]fleet.Hold { return maps.Clone(s.holds) }
 
 // LocksNow lists the tags of builds that are locked, with the end of the lease.
 func (s *Store) LocksNow() map[string]time.Time {

@@ -1,0 +1,47 @@
+package sweep
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// Most that one sweep looks at.
+const (
+	mostHolds   = 1000
+	mostRetries = 200 // of the runs that wait by themselves
+)
+
+// retries launches the runs whose next try has come: those that wait by themselves, and
+// those that wait for a hold.
+func (s *sweep) retries(ctx context.Context) error {
+	due, err := s.Fleet.Records.Retrying(ctx, fleet.OwnRetries, s.now, mostRetries)
+	if err != nil {
+		return err
+	}
+	failed := each(due, func(runID string) error {
+		_, err := s.Fleet.Launch(ctx, runID)
+		return err
+	})
+	holds, err := s.Fleet.Records.HoldsBelow(ctx, "", mostHolds)
+	if err != nil {
+		return errors.Join(failed, err)
+	}
+	if len(holds) < mostHolds {
+		s.holds = map[string]bool{}
+		for _, h := range holds {
+			s.holds[h.Key] = true
+		}
+	}
+	return errors.Join(failed, each(holds, func(h fleet.Hold) error { return s.Fleet.CheckHold(ctx, h) }))
+}
+
+// credential ends the hold on a credential once GitHub has accepted it: it listed the
+// jobs of a repository.
+func (s *sweep) credential(ctx context.Context) error {
+	if len(s.listed) == 0 || s.holds != nil && !s.holds[fleet.CredentialHold()] {
+		return nil
+	}
+	return s.Fleet.Over(ctx, []string{fleet.CredentialHold()}, "")
+}

@@ -1,0 +1,93 @@
+package dynamo
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// Holds reads those of the keys that are there.
+func (s *Store) Holds(ctx context.Context, keys []string) (map[string]fleet.Hold, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	asked := make([]key, len(keys))
+	for i, k := range keys {
+		asked[i] = holdKey(k)
+	}
+	found, err := records[fleet.Hold](ctx, s, asked, consistent)
+	if err != nil {
+		return nil, err
+	}
+	holds := map[string]fleet.Hold{}
+	for _, hold := range found {
+		holds[hold.Key] = hold
+	}
+	return holds, nil
+}
+
+// HoldsBelow lists up to limit holds whose keys begin so, by their keys.
+func (s *Store) HoldsBelow(ctx context.Context, prefix string, limit int) ([]fleet.Hold, error) {
+	query := &dynamodb.QueryInput{
+		TableName:                 &s.table,
+		KeyConditionExpression:    aws.String("#pk = :pk"),
+		ExpressionAttributeNames:  map[string]string{"#pk": attrPK},
+		ExpressionAttributeValues: item{":pk": text(holdKey("").pk)},
+	}
+	if prefix != "" { // DynamoDB takes no empty value of a key
+		query.KeyConditionExpression = aws.String("#pk = :pk AND begins_with(#sk, :prefix)")
+		query.ExpressionAttributeNames["#sk"] = attrSK
+		query.ExpressionAttributeValues[":prefix"] = text(prefix)
+	}
+	var found []fleet.Hold
+	for len(found) < limit {
+		query.Limit = aws.Int32(int32(limit - len(found)))
+		page, err := s.client.Query(ctx, query)
+		if err != nil {
+			return nil, named(err, "list holds")
+		}
+		for _, i := range page.Items {
+			hold, err := decode[fleet.Hold](i)
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, hold)
+		}
+		if len(page.LastEvaluatedKey) == 0 {
+			break
+		}
+		query.ExclusiveStartKey = page.LastEvaluatedKey
+	}
+	return found, nil
+}
+
+// Retrying lists up to limit runs of a list that come before a time, in that order. One
+// that began to wait some milliseconds ago may be missing.
+func (s *Store) Retrying(ctx context.Context, list string, before time.Time, limit int) ([]string, error) {
+	runs, err := listed(ctx, s, question[fleet.Run]{
+		index: indexRetry, of: list, limit: limit, before: before,
+		still: func(r fleet.Run) bool {
+			of, at := r.RetryList()
+			return of == list && !at.After(before)
+		},
+	})
+	var ids []string
+	for _, run := range runs {
+		ids = append(ids, run.RunID)
+	}
+	return ids, err
+}
+
+// forget takes a hold away, at the version that was read.
+func (s *Store) forget(hold fleet.Hold) *types.Delete {
+	return &types.Delete{
+		TableName: &s.table, Key: holdKey(hold.Key).attributes(), ConditionExpression: aws.String("#version = :was"),
+		ExpressionAttributeNames:  map[string]string{"#version": attrVersion},
+		ExpressionAttributeValues: item{":was": number(hold.Version)},
+	}
+}

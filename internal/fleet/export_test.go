@@ -1,0 +1,4 @@
+package fleet
+
+// HasKind tells whether a name stands in the table of setbacks.
+func HasKind(name string) bool { _, ok := setbackKinds[name]; return ok }

@@ -1,0 +1,349 @@
+package fleet
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Hold keeps runs from being launched into what the last one met: an image that
+// cannot be pulled, a class without capacity. A few runners try whether it is over,
+// at growing intervals; the other runs wait for them. Each success doubles how many
+// may try at once, so that hundreds of runs do not come back in one moment.
+type Hold struct {
+	Key   string      `json:"key"`
+	Kind  SetbackKind `json:"kind"`
+	Name  string      `json:"name"` // of the last failure
+	Cause string      `json:"cause"`
+	Since time.Time   `json:"since"`
+	// InARow counts the failures since the last success.
+	InARow  int       `json:"in_a_row"`
+	NextTry time.Time `json:"next_try_at,omitzero"`
+	// Width is how many runners may try at once, and Tries those that do.
+	Width   int       `json:"width"`
+	Tries   []string  `json:"tries,omitempty"`
+	TriedAt time.Time `json:"tried_at,omitzero"` // last
+	// Met is who met it, and when last. It holds nobody before Needs have.
+	Met   map[string]time.Time `json:"met,omitempty"`
+	Needs int                  `json:"needs"`
+	// Deployment is the configuration under which it was met.
+	Deployment string `json:"deployment,omitempty"`
+	Version    int64  `json:"version"`
+
+	// Over takes the record away when it is written.
+	Over bool `json:"-"`
+}
+
+// MostAtOnce is how wide a hold that is over opens: so many runs of one kind start
+// at once until none waits any more. GitHub's limit for registrations is 180 a minute.
+const MostAtOnce = 64
+
+// metFor is how long a meeting counts towards Needs.
+const metFor = 10 * time.Minute
+
+// Holds tells whether runs have to wait for it at all.
+func (h Hold) Holds(deployment string) bool {
+	if h.Version == 0 || len(h.Met) < h.Needs {
+		return false
+	}
+	return !kinds[h.Kind].untilDeployment || h.Deployment == deployment
+}
+
+// Shown tells whether people are to see it: it keeps runs from being launched, or did so
+// until a moment ago.
+func (h Hold) Shown() bool { return len(h.Met) >= h.Needs }
+
+// Free is how many runners may try now.
+func (h Hold) Free(now time.Time) int {
+	if now.Before(h.NextTry) {
+		return 0
+	}
+	return max(0, h.Width-len(h.Tries))
+}
+
+// try notes that a runner tries whether it is over.
+func (h Hold) try(runnerID string, now time.Time) Hold {
+	h.Tries = append(slices.Clone(h.Tries), runnerID)
+	h.TriedAt = now.UTC()
+	return h
+}
+
+// Leave notes that a runner tries no longer.
+func (h Hold) Leave(runnerID string) Hold {
+	h.Tries = slices.DeleteFunc(slices.Clone(h.Tries), func(id string) bool { return id == runnerID })
+	return h
+}
+
+// failed is the hold after a runner has met it. changed is false if that says
+// nothing new: it was launched before the hold came.
+func (h Hold) failed(name, cause, met, runnerID, deployment string, now time.Time) (_ Hold, changed bool) {
+	tried := slices.Contains(h.Tries, runnerID)
+	_, again := h.Met[met]
+	if !tried && again && h.InARow > 0 && h.Deployment == deployment {
+		return h, false
+	}
+	if h.Version == 0 {
+		h.Since = now
+	}
+	h = h.Leave(runnerID)
+	h.Met = meet(h.Met, met, now)
+	h.Name, h.Cause, h.Deployment = name, cause, deployment
+	h.InARow++
+	h.Width = kinds[h.Kind].width
+	h.NextTry = now.Add(pause(h.Kind, name, h.InARow))
+	return h, true
+}
+
+// meet adds a meeting, and forgets those that are long past.
+func meet(met map[string]time.Time, who string, now time.Time) map[string]time.Time {
+	next := maps.Clone(met)
+	if next == nil {
+		next = map[string]time.Time{}
+	}
+	maps.DeleteFunc(next, func(_ string, at time.Time) bool { return now.Sub(at) > metFor })
+	next[who] = now.UTC()
+	return next
+}
+
+// Succeeded is the hold after a runner got past it, or whatever else shows that it
+// is over. changed is false if that says nothing new: the hold opens already, and the
+// runner was not one of those that tried.
+func (h Hold) Succeeded(runnerID string, now time.Time) (_ Hold, changed bool) {
+	if h.InARow == 0 && !slices.Contains(h.Tries, runnerID) {
+		return h, false
+	}
+	h = h.Leave(runnerID)
+	h.InARow = 0
+	h.Width = min(MostAtOnce, max(1, 2*h.Width))
+	if h.NextTry.After(now) {
+		h.NextTry = now
+	}
+	return h, true
+}
+
+// TryNow lets the next runner try at once.
+func (h Hold) TryNow(now time.Time) Hold {
+	if h.NextTry.After(now) {
+		h.NextTry = now
+	}
+	h.Width = max(1, h.Width)
+	return h
+}
+
+// betweenEnds is how often at most the ends of jobs let a run try that idled before.
+const betweenEnds = time.Minute
+
+// AfterJobEnded lets a run try whose job GitHub may have held back until another ended.
+// changed is false if one tries, or has just tried.
+func (h Hold) AfterJobEnded(now time.Time) (_ Hold, changed bool) {
+	if len(h.Tries) > 0 || !h.NextTry.After(now) || now.Sub(h.TriedAt) < betweenEnds {
+		return h, false
+	}
+	return h.TryNow(now), true
+}
+
+// Ended tells whether the hold may be forgotten, if no run waits for it.
+func (h Hold) Ended(now time.Time) bool {
+	return len(h.Tries) == 0 && (h.InARow == 0 || now.Sub(h.NextTry) > rememberedFor)
+}
+
+// rememberedFor is how long a hold that nobody waits for is kept, so that the next
+// failure counts as another in a row.
+const rememberedFor = time.Hour
+
+// holdRef names a hold.
+type holdRef struct {
+	key   string
+	kind  SetbackKind
+	needs int    // how many have to meet it
+	by    string // who meets it, where more than one has to
+}
+
+func ref(kind SetbackKind, about ...string) holdRef {
+	return holdRef{key: strings.Join(append([]string{string(kind)}, about...), "/"), kind: kind, needs: 1}
+}
+
+func (r holdRef) met(needs int, by string) holdRef {
+	r.needs, r.by = needs, by
+	return r
+}
+
+// in is the hold as it was read, or one that nobody has met.
+func (r holdRef) in(read map[string]Hold) Hold {
+	if h, ok := read[r.key]; ok {
+		return h
+	}
+	return Hold{Key: r.key, Kind: r.kind, Needs: r.needs}
+}
+
+// Wants is what a job asks for, as far as holds are named by it.
+type Wants struct {
+	Class    string `json:"class_name,omitempty"`
+	Image    string `json:"image,omitempty"`
+	ImageTag string `json:"image_tag,omitempty"`
+	Rungs    int    `json:"rungs,omitempty"` // of the class's ladder
+}
+
+// Wants is what an admitted job asks for, nothing for every other.
+func (p Policy) Wants(job Job) Wants {
+	d := p.Admit(job)
+	if d.Verdict != Admitted {
+		return Wants{}
+	}
+	return d.Wants()
+}
+
+// Wants is what a job asks for that got the decision.
+func (d Decision) Wants() Wants {
+	return Wants{Class: d.Class, Image: d.Image.String(), ImageTag: d.Image.Tag(), Rungs: len(d.Size.Ladder())}
+}
+
+// Want notes on the run what its job asks for.
+func (r Run) Want(w Wants) Run {
+	if w != (Wants{}) {
+		r.ClassName, r.Image, r.ImageTag, r.Rungs = w.Class, w.Image, w.ImageTag, w.Rungs
+	}
+	return r
+}
+
+// last is the rung of the ladder that a runner's stands for: beyond the last one it
+// stays there.
+func (r Run) last(rung int) int { return min(rung, max(0, r.Rungs-1)) }
+
+// Of another repository none of a hold may tell, unless several met it.
+const (
+	runsOfFleetHold    = 5
+	repositoriesOfHold = 2
+)
+
+// holdsOf lists the holds that a failure of the kind belongs to.
+func (r Run) holdsOf(kind SetbackKind, rung int) []holdRef {
+	repository := strings.ToLower(r.Job.Repository)
+	switch kind {
+	case SetbackCapacity:
+		return []holdRef{ref(kind, r.ClassName, strconv.Itoa(r.last(rung)))}
+	case SetbackBuild:
+		return []holdRef{ref(kind, r.ImageTag)}
+	case SetbackStart:
+		return []holdRef{
+			ref(kind, r.ImageTag, r.ClassName, repository),
+			ref(kind, r.ImageTag, r.ClassName).met(repositoriesOfHold, repository),
+		}
+	case SetbackConfiguration:
+		return []holdRef{ref(kind, r.ClassName)}
+	case SetbackAccess:
+		return []holdRef{ref(kind, repository), ref(kind).met(repositoriesOfHold, repository)}
+	case SetbackCredential, SetbackGitHub:
+		return []holdRef{ref(kind)}
+	case SetbackIdle:
+		return []holdRef{ref(kind, repository, r.labelSet())}
+	case SetbackOutage:
+		return []holdRef{ref(kind, repository)}
+	case SetbackFleet:
+		return []holdRef{ref(kind, repository).met(runsOfFleetHold, r.RunID)}
+	}
+	return nil
+}
+
+// labelSet names the jobs of a workflow run that ask for the same labels. GitHub
+// holds back one as well as the other.
+func (r Run) labelSet() string {
+	labels := RunnerLabels(r.Job)
+	slices.Sort(labels)
+	return strconv.FormatInt(r.Job.WorkflowRunID, 10) + "/" + contentHash(labels...)
+}
+
+// IdleHoldsOf begins the keys of all holds on idle runners of a repository.
+func IdleHoldsOf(repository string) string {
+	return string(SetbackIdle) + "/" + strings.ToLower(repository) + "/"
+}
+
+// idleRecently is the record of who idled lately: it holds nobody.
+var idleRecently = ref(SetbackOutage).met(math.MaxInt, "")
+
+// BuildHold is the key of the hold on an image whose build failed.
+func BuildHold(tag string) string { return ref(SetbackBuild, tag).key }
+
+// CredentialHold is the key of the hold on a credential that GitHub does not accept.
+func CredentialHold() string { return ref(SetbackCredential).key }
+
+// isOutage tells whether so many idle that it must be GitHub that assigns nothing: in
+// several repositories, or in several label sets.
+func (h Hold) isOutage() bool {
+	repositories := map[string]bool{}
+	for who := range h.Met {
+		repository, _, _ := strings.Cut(who, " ")
+		repositories[repository] = true
+	}
+	return len(repositories) >= 2 || len(h.Met) >= 3
+}
+
+// launchKinds are those whose holds a launch asks, but for capacity's.
+var launchKinds = []SetbackKind{
+	SetbackCredential, SetbackGitHub, SetbackAccess, SetbackConfiguration, SetbackBuild, SetbackStart, SetbackIdle, SetbackOutage, SetbackFleet,
+}
+
+// holdsAt lists the holds that a launch asks, with capacity's for a rung. An outage
+// concerns those alone that have idled: others may still get their job.
+func (r Run) holdsAt(rung int) (refs []holdRef) {
+	for _, kind := range launchKinds {
+		if kind == SetbackOutage && (r.Setback == nil || r.Setback.Kind != SetbackIdle && r.Setback.Kind != SetbackOutage) {
+			continue
+		}
+		refs = append(refs, r.holdsOf(kind, rung)...)
+	}
+	return append(refs, r.holdsOf(SetbackCapacity, rung)...)
+}
+
+// HoldKeys lists the holds that decisions about the run may need.
+func (r Run) HoldKeys() []string {
+	keys := []string{idleRecently.key}
+	add := func(refs []holdRef) {
+		for _, r := range refs {
+			if !slices.Contains(keys, r.key) {
+				keys = append(keys, r.key)
+			}
+		}
+	}
+	add(r.holdsOf(SetbackOutage, 0))
+	for rung := range max(1, r.Rungs) {
+		add(r.holdsAt(rung))
+	}
+	return keys
+}
+
+// Passed says how far a runner has come, and with that what it shows to be over.
+type Passed int
+
+const (
+	PassedStart    Passed = iota // its container runs
+	PassedRegister               // it has its credential
+	PassedJob                    // it has a job
+)
+
+// shows are the kinds that are over, beside those before, for a run whose runner
+// has come so far.
+var shows = map[Passed][]SetbackKind{
+	PassedStart:    {SetbackCapacity, SetbackConfiguration, SetbackBuild},
+	PassedRegister: {SetbackStart, SetbackCredential, SetbackAccess, SetbackGitHub},
+	PassedJob:      {SetbackIdle, SetbackOutage, SetbackFleet},
+}
+
+// ShownBy lists the holds that a runner on a rung which has come so far shows to be
+// over.
+func (r Run) ShownBy(passed Passed, rung int) (keys []string) {
+	for p := PassedStart; p <= passed; p++ {
+		for _, kind := range shows[p] {
+			for _, hold := range r.holdsOf(kind, rung) {
+				keys = append(keys, hold.key)
+			}
+		}
+	}
+	if passed == PassedJob {
+		keys = append(keys, idleRecently.key)
+	}
+	return keys
+}

@@ -1,0 +1,36 @@
+package lifecycle
+
+import (
+	"context"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// TryAgain makes the next try of a run that waits after a setback due now: it comes
+// first among those that wait for the same, and its hold lets one try. It launches
+// nothing itself. changed is false for a run that does not wait so.
+func (f Fleet) TryAgain(ctx context.Context, runID string) (run fleet.Run, changed bool, err error) {
+	err = f.change(ctx, func() (fleet.Changes, error) {
+		if run, err = f.ReadRun(ctx, runID); err != nil {
+			return fleet.Changes{}, err
+		}
+		if changed = run.Retrying(); !changed {
+			return fleet.Changes{}, nil
+		}
+		setback := *run.Setback
+		run.Setback = &setback
+		if setback.Hold == "" {
+			setback.NextTry = f.Now()
+			return fleet.Changes{Runs: []fleet.Run{run}}, nil
+		}
+		setback.At = time.Unix(0, 0).UTC() // before all others
+		changes := fleet.Changes{Runs: []fleet.Run{run}}
+		found, err := f.Records.Holds(ctx, []string{setback.Hold})
+		if hold, ok := found[setback.Hold]; ok {
+			changes.Holds = []fleet.Hold{hold.TryNow(f.Now())}
+		}
+		return changes, err
+	})
+	return run, changed, err
+}

@@ -1,0 +1,76 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// additions are tables that the release before neither has nor misses, so that it can
+// still open the file.
+const additions = `
+CREATE TABLE IF NOT EXISTS holds (key TEXT PRIMARY KEY, version INTEGER NOT NULL, record TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS retries (run_id TEXT PRIMARY KEY, list TEXT NOT NULL, at TEXT NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS retries_by_list ON retries (list, at, run_id);
+`
+
+// Holds reads those of the keys that are there.
+func (s *Store) Holds(ctx context.Context, keys []string) (map[string]fleet.Hold, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	args := make([]any, len(keys))
+	for i, key := range keys {
+		args[i] = key
+	}
+	found, err := list[fleet.Hold](ctx, s, "holds", "SELECT record FROM holds WHERE key IN (?"+strings.Repeat(", ?", len(keys)-1)+")", args...)
+	if err != nil {
+		return nil, err
+	}
+	holds := map[string]fleet.Hold{}
+	for _, hold := range found {
+		holds[hold.Key] = hold
+	}
+	return holds, nil
+}
+
+// HoldsBelow lists up to limit holds whose keys begin so, by their keys.
+func (s *Store) HoldsBelow(ctx context.Context, prefix string, limit int) ([]fleet.Hold, error) {
+	return list[fleet.Hold](ctx, s, "holds", "SELECT record FROM holds WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key LIMIT ?2", prefix, limit)
+}
+
+// Retrying lists up to limit runs of a list that come before a time, in that order.
+func (s *Store) Retrying(ctx context.Context, list string, before time.Time, limit int) ([]string, error) {
+	return texts(ctx, s, "retrying runs", "SELECT run_id FROM retries WHERE list = ? AND at <= ? ORDER BY at, run_id LIMIT ?", list, sortable(before), limit)
+}
+
+func writeHold(ctx context.Context, tx *sql.Tx, hold fleet.Hold) error {
+	was := hold.Version
+	if hold.Over {
+		return updated(tx.ExecContext(ctx, "DELETE FROM holds WHERE key = ? AND version = ?", hold.Key, was))
+	}
+	hold.Version++
+	record, err := json.Marshal(hold)
+	if err != nil {
+		return fmt.Errorf("encode hold %s: %w", hold.Key, err)
+	}
+	if was == 0 {
+		return created(tx.ExecContext(ctx, "INSERT INTO holds (key, version, record) VALUES (?, ?, ?)", hold.Key, hold.Version, string(record)))
+	}
+	return updated(tx.ExecContext(ctx, "UPDATE holds SET version = ?, record = ? WHERE key = ? AND version = ?", hold.Version, string(record), hold.Key, was))
+}
+
+// writeRetry keeps the list of runs that wait for their next try.
+func writeRetry(ctx context.Context, tx *sql.Tx, run fleet.Run) error {
+	if list, at := run.RetryList(); list != "" {
+		_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO retries (run_id, list, at) VALUES (?, ?, ?)", run.RunID, list, sortable(at))
+		return err
+	}
+	_, err := tx.ExecContext(ctx, "DELETE FROM retries WHERE run_id = ?", run.RunID)
+	return err
+}

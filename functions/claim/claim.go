@@ -183,8 +183,8 @@ func (h Handler) registered(ctx context.Context, claimed fleet.Runner, name stri
 		return refuse(http.StatusGone, fleet.RunnerNotWanted, "the job needs this runner no longer")
 	}
 	h.progress(ctx, runner)
-	if err := h.Fleet.Passed(ctx, runner, fleet.PassedRegister); err != nil {
-		h.Log.WarnContext(ctx, "holds go on until the next runner registers", "runner_id", runner.RunnerID, "error", err.Error())
+	if err := h.Fleet.MarkPassed(ctx, runner, fleet.PassedRegister); err != nil {
+		h.Log.WarnContext(ctx, "holds go on until the next runner registers or gets a job", "runner_id", runner.RunnerID, "error", err.Error())
 	}
 	return Reply{Status: http.StatusOK, Body: fleet.ClaimResponse{RunnerName: name, EncodedJITConfig: config}}
 }

@@ -10,44 +10,73 @@ import (
 // Passed notes how far a runner has come: holds on what it got past are over, and runs
 // that wait for them try again.
 func (f Fleet) Passed(ctx context.Context, runner fleet.Runner, passed fleet.Passed) error {
-	var keys []string
-	if passed == fleet.PassedJob {
-		keys = slices.Clone(runner.Tries) // also those of the run that it was launched for
-	}
-	if runner.For != "" {
-		run, known, err := f.Records.Run(ctx, runner.For)
-		if err != nil {
-			return err
-		}
-		if known {
-			keys = append(keys, run.ShownBy(passed, runner.Rung)...)
-		}
+	keys, err := f.shownBy(ctx, runner, passed)
+	if err != nil {
+		return err
 	}
 	return f.Over(ctx, keys, runner.RunnerID)
 }
 
-// Over notes that holds are over, as a runner shows, or somebody else if it names none.
-// Keys without a hold are passed over.
-func (f Fleet) Over(ctx context.Context, keys []string, runnerID string) error {
-	slices.Sort(keys)
-	found, err := f.Records.Holds(ctx, slices.Compact(keys))
+// MarkPassed is Passed for whoever may launch nothing: the sweep does.
+func (f Fleet) MarkPassed(ctx context.Context, runner fleet.Runner, passed fleet.Passed) error {
+	keys, err := f.shownBy(ctx, runner, passed)
 	if err != nil {
 		return err
 	}
-	for _, key := range keys {
-		if _, ok := found[key]; !ok {
-			continue
-		}
-		delete(found, key)
-		hold, ok, err := f.changeHold(ctx, key, func(h fleet.Hold) (fleet.Hold, bool) { return h.Succeeded(runnerID, f.Now()) })
-		if err != nil || !ok {
-			return err
-		}
+	_, err = f.markOver(ctx, keys, runner.RunnerID)
+	return err
+}
+
+// shownBy lists the holds that a runner which has come so far shows to be over.
+func (f Fleet) shownBy(ctx context.Context, runner fleet.Runner, passed fleet.Passed) (keys []string, err error) {
+	if passed == fleet.PassedJob {
+		keys = slices.Clone(runner.Tries) // also those of the run that it was launched for
+	}
+	if runner.For == "" {
+		return keys, nil
+	}
+	run, known, err := f.Records.Run(ctx, runner.For)
+	if err != nil || !known {
+		return keys, err
+	}
+	return append(keys, run.ShownBy(passed, runner.Rung)...), nil
+}
+
+// Over notes that holds are over, as a runner shows, or somebody else if it names none,
+// and lets runs try that wait for them. Keys without a hold are passed over.
+func (f Fleet) Over(ctx context.Context, keys []string, runnerID string) error {
+	over, err := f.markOver(ctx, keys, runnerID)
+	if err != nil {
+		return err
+	}
+	for _, hold := range over {
 		if err := f.LaunchHeld(ctx, hold); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (f Fleet) markOver(ctx context.Context, keys []string, runnerID string) (over []fleet.Hold, err error) {
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	found, err := f.Records.Holds(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range keys {
+		if _, ok := found[key]; !ok {
+			continue
+		}
+		hold, ok, err := f.changeHold(ctx, key, func(h fleet.Hold) (fleet.Hold, bool) { return h.Succeeded(runnerID, f.Now()) })
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			over = append(over, hold)
+		}
+	}
+	return over, nil
 }
 
 // changeHold reads a hold, lets decide change it, and writes it. ok is false if there

@@ -260,6 +260,9 @@ func (w *World) State() string {
 			r.RunID, r.Status, r.RunnerID, r.RanOn, r.Launched, r.Fruitless, r.WaitsForRoom, r.Conclusion, setback.Name, setback.InARow, setback.Hold)
 	}
 	for _, h := range w.Records.holds {
+		if !h.Shown() {
+			continue // it holds nobody, and is forgotten after a while
+		}
 		add("hold %s: %s, %d in a row, %d at once, tried by %q", h.Key, h.Name, h.InARow, h.Width, h.Tries)
 	}
 	for _, r := range w.Records.runners {

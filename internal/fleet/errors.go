@@ -21,7 +21,6 @@ const (
 	GitHubRateLimited  = "GitHub.RateLimited"  // primary or secondary rate limit
 	GitHubUnavailable  = "GitHub.Unavailable"  // 5xx, no answer, or one that cannot be read
 
-	ImageBreakerOpen    = "Image.BreakerOpen" // its runners end without a job: tried again later
 	ImageBuildFailed    = "Image.BuildFailed"
 	ImageBuildLost      = "Image.BuildLost"      // the build ended without saying anything about the image: look again
 	ImageBuildQueueFull = "Image.BuildQueueFull" // CodeBuild takes no further build just now

@@ -113,7 +113,6 @@ var setbackKinds = map[string]SetbackKind{
 	AWSUnavailable:       SetbackFleet,
 	GitHubConflict:       SetbackFleet,
 	GitHubRunnerBusy:     SetbackFleet,
-	ImageBreakerOpen:     SetbackFleet,
 	ImageBuildLost:       SetbackFleet,
 	RecordsConflict:      SetbackFleet,
 	RecordsUnavailable:   SetbackFleet,

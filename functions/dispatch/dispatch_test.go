@@ -358,6 +358,30 @@ func TestTask(t *testing.T) {
 			event:  func(w *world, id string) fleet.Task { return w.Tasks.Ends(id, 64) },
 			signal: " failed Runner.StoppedEarly: the task stopped before the runner took a job: the entrypoint was started without what it needs; `ecsrunner runners logs fleet-7-1` shows what it said",
 		},
+		"the answers to its claim got lost": {
+			setup: func(w *world) string { return w.Idle(w.Job(7)) },
+			event: func(w *world, id string) fleet.Task { return w.Tasks.Ends(id, fleet.ExitClaimGone) },
+			signal: " failed Runner.ClaimLost: the container did not get the answer to its claim; " +
+				"does the network carry answers of 10 KB to it? `ecsrunner runners logs fleet-7-1` shows what it met",
+			github: 1,
+		},
+		"its claim came when its run had ended, and nobody had let it go yet": {
+			setup: func(w *world) string {
+				w.EditRun(w.Runner(w.Up(w.Job(7))).RunID, func(r *fleet.Run) { r.Status = fleet.RunCancelled })
+				return "fleet-7-1"
+			},
+			event:  func(w *world, id string) fleet.Task { return w.Tasks.Ends(id, fleet.ExitClaimGone) },
+			signal: " failed Runner.NotWanted: the job needs this runner no longer",
+		},
+		"its claim came when no run expected it": {
+			setup: func(w *world) string {
+				id := w.Up(w.Job(7))
+				w.EditRunner(id, func(r *fleet.Runner) { r.For = "" })
+				return id
+			},
+			event:  func(w *world, id string) fleet.Task { return w.Tasks.Ends(id, fleet.ExitClaimGone) },
+			signal: " failed Runner.NotWanted: the job needs this runner no longer",
+		},
 		"its version is deprecated": {
 			setup:  func(w *world) string { return w.Idle(w.Job(7)) },
 			event:  func(w *world, id string) fleet.Task { return w.Tasks.Ends(id, 7) },

@@ -44,22 +44,26 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 	}
 	if runner.Claims > 0 && runner.Took == 0 {
 		if err := s.askGitHub(ctx, &runner); err != nil {
-			return s.unsure(ctx, runner, err), nil
+			return s.unsure(ctx, runner, err)
 		}
 	}
 	switch {
 	case runner.Stopped() && (runner.Took != 0 || runner.Phase != fleet.Open):
 		return wait(fleet.OutcomeStopped, 0), nil
 	case runner.Stopped():
-		name, cause := lifecycle.StoppedBeforeJob(runner)
-		if name == fleet.RunnerNotWanted {
-			return wait(fleet.OutcomeStopped, 0), nil
-		}
-		return fleet.Wait{Outcome: fleet.OutcomeReaped, Seconds: 1, Error: name, Cause: cause}, nil
+		return s.stoppedBeforeJob(ctx, runner)
 	case runner.Took != 0:
 		return s.busy(ctx, runner)
 	}
 	return s.waiting(ctx, call, runner)
+}
+
+func (s Step) stoppedBeforeJob(ctx context.Context, runner fleet.Runner) (fleet.Wait, error) {
+	name, cause, err := s.Fleet.WhyStopped(ctx, runner)
+	if err != nil || name == fleet.RunnerNotWanted {
+		return wait(fleet.OutcomeStopped, 0), err
+	}
+	return fleet.Wait{Outcome: fleet.OutcomeReaped, Seconds: 1, Error: name, Cause: cause}, nil
 }
 
 // lookAtTask records what the platform says of the task: an event was lost.
@@ -106,15 +110,17 @@ func (s Step) askGitHub(ctx context.Context, runner *fleet.Runner) error {
 	return err
 }
 
-func (s Step) unsure(ctx context.Context, runner fleet.Runner, err error) fleet.Wait {
+func (s Step) unsure(ctx context.Context, runner fleet.Runner, err error) (fleet.Wait, error) {
 	s.Fleet.Log.WarnContext(ctx, "leaving the runner as it is: GitHub did not say", "runner_id", runner.RunnerID, "error", err.Error())
 	switch {
+	case runner.Stopped() && runner.Phase == fleet.Open && runner.RegistrationID == 0: // without a credential it had no job
+		return s.stoppedBeforeJob(ctx, runner)
 	case runner.Stopped():
-		return wait(fleet.OutcomeStopped, 0)
+		return wait(fleet.OutcomeStopped, 0), nil
 	case runner.Status == fleet.RunnerRunning:
-		return wait(fleet.OutcomeBusy, unsure)
+		return wait(fleet.OutcomeBusy, unsure), nil
 	}
-	return wait(fleet.OutcomeWaiting, unsure)
+	return wait(fleet.OutcomeWaiting, unsure), nil
 }
 
 // busy waits for the end of the job, never past the longest time a job may take.
@@ -160,7 +166,7 @@ func (s Step) waiting(ctx context.Context, call fleet.Call, runner fleet.Runner)
 	ended, err := s.Fleet.End(ctx, runner.RunnerID, unfit)
 	switch {
 	case err != nil:
-		return s.unsure(ctx, runner, err), nil
+		return s.unsure(ctx, runner, err)
 	case ended == lifecycle.EndBusy:
 		return s.busy(ctx, runner)
 	case !wanted:

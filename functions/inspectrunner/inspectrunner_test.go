@@ -155,6 +155,32 @@ func TestRun(t *testing.T) {
 			want:  fleet.Wait{Outcome: fleet.OutcomeReaped, Seconds: 1, Error: fleet.RunnerStoppedEarly},
 			cause: "the task stopped before the runner took a job: the entrypoint was started without what it needs; `ecsrunner runners logs fleet-7-1` shows what it said", phase: fleet.Open,
 		},
+		"its task stopped since the answers to its claim got lost": {
+			setup: func(w *world) string { id := w.Idle(w.Job(7)); w.Tasks.Ends(id, fleet.ExitClaimGone); return id },
+			want:  fleet.Wait{Outcome: fleet.OutcomeReaped, Seconds: 1, Error: fleet.RunnerClaimLost},
+			cause: "the container did not get the answer to its claim; " +
+				"does the network carry answers of 10 KB to it? `ecsrunner runners logs fleet-7-1` shows what it met", phase: fleet.Open,
+		},
+		"its task stopped since its run had ended": {
+			setup: func(w *world) string {
+				id := w.Up(w.Job(7))
+				w.EditRun("job-7", func(r *fleet.Run) { r.Status = fleet.RunCancelled })
+				w.Tasks.Ends(id, fleet.ExitClaimGone)
+				return id
+			},
+			want: fleet.Wait{Outcome: fleet.OutcomeStopped, Seconds: 1}, phase: fleet.Open,
+		},
+		"GitHub is down and its task has stopped without a credential": {
+			setup: func(w *world) string {
+				id := w.Up(w.Job(7))
+				w.EditRunner(id, func(r *fleet.Runner) { r.Claims = 1 })
+				w.Tasks.Ends(id, fleet.ExitClaimUnavailable)
+				w.GitHub.Fails["Job"] = unavailable
+				return id
+			},
+			want:  fleet.Wait{Outcome: fleet.OutcomeReaped, Seconds: 1, Error: fleet.RunnerStoppedEarly},
+			cause: "the task stopped before the runner took a job: the claim got no answer in the time allowed; `ecsrunner runners logs fleet-7-1` shows what it said", phase: fleet.Open,
+		},
 		"a task that the platform does not know yet": {
 			setup: func(w *world) string {
 				id := w.Up(w.Job(7))

@@ -30,6 +30,7 @@ const (
 	RecordsUnavailable = "Records.Unavailable" // the table did not answer
 
 	RunnerCannotPullContainer    = "Runner.CannotPullContainer"    // the task started and its image could not be pulled
+	RunnerClaimLost              = "Runner.ClaimLost"              // the container did not get the answer to its claim
 	RunnerDeadlineExceeded       = "Runner.DeadlineExceeded"       // GitHub gives a queued job up after 24 h
 	RunnerDefinitionGone         = "Runner.DefinitionGone"         // its task definition was deregistered: register it again
 	RunnerIdleTimeout            = "Runner.IdleTimeout"            // registered, and got no job for the idle limit

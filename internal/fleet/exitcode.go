@@ -11,7 +11,7 @@ const (
 	ExitUsage             = 64  // the entrypoint was started without what it needs
 	ExitClaimUnauthorized = 71  // 401: wrong claim token or unknown runner
 	ExitClaimConflict     = 79  // 409: somebody else claimed this runner
-	ExitClaimGone         = 80  // 410: the runner is no longer wanted
+	ExitClaimGone         = 80  // 410: the runner is no longer wanted, or its credential was given out before
 	ExitClaimRefused      = 94  // 424: GitHub refuses the credential
 	ExitClaimUnavailable  = 173 // 503: no answer to the claim in the time allowed
 	ExitRunnerNotFound    = 127 // the runner command is not there
@@ -41,7 +41,7 @@ func ExplainExit(code int) string {
 	case ExitClaimConflict:
 		return "the claim was refused: somebody else had claimed this runner"
 	case ExitClaimGone:
-		return "the runner was no longer wanted when it claimed"
+		return "the runner was no longer wanted when it claimed, or its credential had been given out before"
 	case ExitClaimRefused:
 		return "GitHub refused to register the runner"
 	case ExitClaimUnavailable:

@@ -88,6 +88,7 @@ var setbackKinds = map[string]SetbackKind{
 
 	ImageOutdated:                SetbackStart,
 	RunnerCannotPullContainer:    SetbackStart,
+	RunnerClaimLost:              SetbackStart,
 	RunnerResourceInitialization: SetbackStart,
 	RunnerStartTimeout:           SetbackStart,
 	RunnerStoppedEarly:           SetbackStart,

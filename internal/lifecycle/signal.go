@@ -36,10 +36,26 @@ func (f Fleet) signalJob(ctx context.Context, runner fleet.Runner) error {
 	case runner.Stopped() && runner.Phase != fleet.Open:
 		return f.fail(ctx, runner, fleet.RunnerNotWanted, NotWanted(runner))
 	case runner.Stopped():
-		name, cause := StoppedBeforeJob(runner)
+		name, cause, err := f.WhyStopped(ctx, runner)
+		if err != nil {
+			return err
+		}
 		return f.fail(ctx, runner, name, cause)
 	}
 	return nil
+}
+
+// WhyStopped is StoppedBeforeJob for a runner that nobody has ended. Its run may
+// have ended all the same: then it is Runner.NotWanted.
+func (f Fleet) WhyStopped(ctx context.Context, r fleet.Runner) (name, cause string, err error) {
+	if name, cause = StoppedBeforeJob(r); name != fleet.RunnerClaimLost {
+		return name, cause, nil
+	}
+	run, err := f.expecting(ctx, r)
+	if err == nil && (run == nil || !run.Wanted()) {
+		return fleet.RunnerNotWanted, NotWanted(r), nil
+	}
+	return name, cause, err
 }
 
 // StoppedBeforeJob names why a runner's task ended without a job, and says what to
@@ -48,8 +64,11 @@ func StoppedBeforeJob(r fleet.Runner) (name, cause string) {
 	switch {
 	case r.FailureName != "":
 		return r.FailureName, r.Failure
-	case r.ExitCode != nil && *r.ExitCode == fleet.ExitClaimGone:
+	case r.ExitCode != nil && *r.ExitCode == fleet.ExitClaimGone && r.For == "":
 		return fleet.RunnerNotWanted, NotWanted(r)
+	case r.ExitCode != nil && *r.ExitCode == fleet.ExitClaimGone:
+		return fleet.RunnerClaimLost, "the container did not get the answer to its claim; " +
+			"does the network carry answers of 10 KB to it? `ecsrunner runners logs " + r.RunnerID + "` shows what it met"
 	case r.ExitCode != nil && *r.ExitCode == fleet.ExitVersionDeprecated:
 		return fleet.RunnerVersionDeprecated, "GitHub gives no jobs to the runner version in image " + r.Image + ": set runner_version to latest or to a newer one, and have the image built again"
 	case r.StopCode == fleet.StopSpotInterruption:

@@ -72,7 +72,8 @@ type Runner struct {
 	StoppedReason string `json:"stopped_reason,omitempty"`
 	ExitCode      *int   `json:"exit_code,omitempty"`
 
-	Claims         int    `json:"claims,omitempty"` // claim numbers given out
+	Claims         int    `json:"claims,omitempty"`       // the last claim number: its name is RunnerName's
+	Deregistered   int    `json:"deregistered,omitempty"` // GitHub has no registration of the numbers up to this one
 	NonceHash      string `json:"nonce_hash,omitempty"`
 	RegistrationID int64  `json:"registration_id,omitempty"` // GitHub's runner id of the newest claim
 	Repeats        int    `json:"repeats,omitempty"`         // claims after an answer that was lost
@@ -181,6 +182,14 @@ func (r Runner) BeginEnd(reason string, now time.Time) (_ Runner, ok bool) {
 	}
 	r.Phase, r.Reason = Closing, reason
 	return r.Mark(StageClosing, now), true
+}
+
+// DeregisteredNumber notes that GitHub has no registration of claim number k.
+func (r Runner) DeregisteredNumber(k int) Runner {
+	if k == r.Deregistered+1 {
+		r.Deregistered = k
+	}
+	return r
 }
 
 // Reopen takes BeginEnd back: GitHub says that the runner is busy, so a webhook

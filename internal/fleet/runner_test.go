@@ -51,6 +51,16 @@ func TestWhichRunnersCanTakeAJob(t *testing.T) {
 	}
 }
 
+func TestDeregisteredNumber(t *testing.T) {
+	for _, tc := range []struct{ done, number, want int }{
+		{0, 1, 1}, {1, 2, 2}, {2, 1, 2}, {2, 2, 2}, {0, 2, 0}, {2, 4, 2},
+	} {
+		if got := (fleet.Runner{Deregistered: tc.done}).DeregisteredNumber(tc.number).Deregistered; got != tc.want {
+			t.Errorf("number %d after %d: got %d, want %d", tc.number, tc.done, got, tc.want)
+		}
+	}
+}
+
 func TestFollow(t *testing.T) {
 	for _, tc := range []struct {
 		runner fleet.RunnerStatus

@@ -87,7 +87,7 @@ func (f Fleet) letGo(ctx context.Context, runnerID, name, cause string) error {
 	switch {
 	case (name != "" || runner.Phase == fleet.Closing) && runner.Took == 0:
 		_, err = f.End(ctx, runnerID, cmp.Or(cause, runner.Reason))
-	case runner.ExitCode == nil || *runner.ExitCode != 0 || runner.Took == 0 || runner.Claims > 1:
+	case runner.ExitCode == nil || *runner.ExitCode != 0 || runner.Took == 0 || runner.Deregistered+1 < runner.Claims:
 		_, err = f.Deregister(ctx, runner)
 	}
 	if fleet.IsNamed(err, fleet.GitHubUnauthorized, fleet.GitHubNoAccess, fleet.GitHubNotFound, fleet.GitHubInvalid) {

@@ -106,42 +106,4 @@ func (f Fleet) endFor(ctx context.Context, run fleet.Run, reason string) error {
 	return err
 }
 
-// Deregister deletes every registration that the runner may have on GitHub. busy
-// is true if GitHub refuses since the runner has a job. Offline registrations of
-// an ended runner are deleted in the same way.
-func (f Fleet) Deregister(ctx context.Context, runner fleet.Runner) (busy bool, err error) {
-	for k := 1; k <= runner.Claims; k++ {
-		id, err := f.registrationID(ctx, runner, k)
-		if err != nil {
-			return false, err
-		}
-		if id == 0 {
-			continue
-		}
-		err = f.GitHub.Delete(ctx, runner.Repository, id)
-		switch {
-		case fleet.IsNamed(err, fleet.GitHubRunnerBusy):
-			return true, nil
-		case fleet.IsNamed(err, fleet.GitHubNotFound):
-		case err != nil:
-			return false, err
-		}
-	}
-	return false, nil
-}
-
-// registrationID is GitHub's id of the runner's k-th registration, 0 if there is
-// none. The id of a claim whose answer was lost was never written down, so that
-// one is looked up by its name.
-func (f Fleet) registrationID(ctx context.Context, runner fleet.Runner, k int) (int64, error) {
-	if k == runner.Claims && runner.RegistrationID != 0 {
-		return runner.RegistrationID, nil
-	}
-	reg, found, err := f.GitHub.Registration(ctx, runner.Repository, fleet.RunnerName(runner.RunnerID, k))
-	if err != nil || !found {
-		return 0, err
-	}
-	return reg.ID, nil
-}
-
 func seconds(d time.Duration) int { return max(1, int(d/time.Second)) }

@@ -28,7 +28,7 @@ func TestServeAPIGateway(t *testing.T) {
 		"the token of another":    {change: func(r *events.APIGatewayV2HTTPRequest) { r.PathParameters["id"] = "fleet-8-1" }, status: 401},
 		"a body too large":        {change: func(r *events.APIGatewayV2HTTPRequest) { r.Body = `{"nonce":"` + strings.Repeat("n", 5000) + `"}` }, status: 400},
 		"limited by GitHub": {
-			before: func(w *world) { w.GitHub.Fails["Register"] = lifecycletest.Limited(1500 * time.Millisecond) }, status: 503, wait: "2",
+			before: func(w *world) { w.GitHub.Fails["Register"] = lifecycletest.Limited(61500 * time.Millisecond) }, status: 503, wait: "62",
 		},
 	}
 	for sentence, test := range tests {

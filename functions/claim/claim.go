@@ -7,7 +7,6 @@
 package claim
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -21,12 +20,6 @@ import (
 type registrar interface {
 	Register(ctx context.Context, repository, name string, labels []string) (reg fleet.Registration, encodedJITConfig string, err error)
 }
-
-// Bounds of asking again with the same nonce.
-const (
-	maxRepeats  = 3
-	askAgainFor = 10 * time.Minute
-)
 
 // Request is one claim.
 type Request struct {
@@ -67,167 +60,60 @@ func (h Handler) Handle(ctx context.Context, req Request) Reply {
 }
 
 func (h Handler) handle(ctx context.Context, req Request) Reply {
-	runner, known, err := h.Fleet.Records.Runner(ctx, req.RunnerID)
+	_, known, err := h.Fleet.Records.Runner(ctx, req.RunnerID)
 	if err != nil {
-		return later(time.Second, fleet.RecordsUnavailable, "the records did not answer")
+		return unrecorded()
 	}
 	if !known {
 		return refuse(http.StatusUnauthorized, "", "wrong claim token or unknown runner")
 	}
-	if reply, ok := h.clearOld(ctx, runner, req.Nonce); !ok {
-		return reply
+	runner, refusal, err := h.begin(ctx, req)
+	if err == nil && refusal.Status == 0 && runner.RegistrationID != 0 {
+		runner, refusal, err = h.replace(ctx, runner)
 	}
-	runner, reply, ok := h.takeNumber(ctx, req)
-	if !ok {
-		return reply
+	switch {
+	case err != nil:
+		return unrecorded()
+	case refusal.Status != 0:
+		return refusal
 	}
+	h.clearOldest(ctx, runner)
 	name := fleet.RunnerName(runner.RunnerID, runner.Claims)
 	reg, config, err := h.GitHub.Register(ctx, runner.Repository, name, runner.Labels)
 	if err != nil {
-		return h.registerFailed(ctx, runner, name, err)
+		return h.registerFailed(ctx, runner, err)
 	}
 	return h.registered(ctx, runner, name, reg, config)
 }
 
-// clearOld prepares for a claim that is asked again: a registration whose answer
-// was lost is deleted, but only if it is not online. ok is false with the reply
-// if there is nothing to be had any more.
-func (h Handler) clearOld(ctx context.Context, runner fleet.Runner, nonce string) (Reply, bool) {
-	if runner.NonceHash != fleet.NonceHash(nonce) {
-		return Reply{}, true
-	}
-	if gone, reason := unwanted(runner); gone {
-		return refuse(http.StatusGone, fleet.RunnerNotWanted, reason), false
-	}
-	if runner.RegistrationID == 0 { // no credential was given out: the first answer was never written
-		h.clearUnused(ctx, runner, fleet.RunnerName(runner.RunnerID, runner.Claims))
-		return Reply{}, true
-	}
-	if runner.Repeats >= maxRepeats || h.Fleet.Now().Sub(runner.At(fleet.StageClaimed)) > askAgainFor {
-		return refuse(http.StatusGone, fleet.RunnerNotWanted, "the credential was given out before"), false
-	}
-	reg, found, err := h.Fleet.GitHub.Registration(ctx, runner.Repository, fleet.RunnerName(runner.RunnerID, runner.Claims))
-	if err != nil {
-		return later(5*time.Second, fleet.ErrorName(err), "GitHub did not say what became of the first credential"), false
-	}
-	if !found || reg.Online || reg.Busy {
-		return refuse(http.StatusGone, fleet.RunnerNotWanted, "the credential has been used"), false
-	}
-	err = h.Fleet.GitHub.Delete(ctx, runner.Repository, reg.ID)
-	switch {
-	case fleet.IsNamed(err, fleet.GitHubRunnerBusy, fleet.GitHubNotFound):
-		return refuse(http.StatusGone, fleet.RunnerNotWanted, "the credential has been used"), false
-	case err != nil:
-		return later(5*time.Second, fleet.ErrorName(err), "GitHub did not delete the first credential"), false
-	}
-	return Reply{}, true
-}
-
-// takeNumber takes the next claim number, bound to the nonce, in one write.
-func (h Handler) takeNumber(ctx context.Context, req Request) (fleet.Runner, Reply, bool) {
-	var reply Reply
+// begin counts the ask and binds the runner to the nonce, in one write, before
+// GitHub is asked for anything. refusal has a status if it is not to be asked.
+func (h Handler) begin(ctx context.Context, req Request) (_ fleet.Runner, refusal Reply, _ error) {
 	hash := fleet.NonceHash(req.Nonce)
-	runner, taken, err := h.Fleet.ChangeWanted(ctx, req.RunnerID, func(r fleet.Runner, wanted bool) (fleet.Runner, bool) {
-		now := h.Fleet.Now()
-		gone, reason := unwanted(r)
+	runner, _, err := h.Fleet.ChangeWanted(ctx, req.RunnerID, func(r fleet.Runner, wanted bool) (fleet.Runner, bool) {
+		now, reason, over := h.Fleet.Now(), unwanted(r, wanted), r.ClaimOver(h.Fleet.Now())
 		switch {
 		case r.NonceHash != "" && r.NonceHash != hash:
-			reply = refuse(http.StatusConflict, "Claim.Conflict", "this runner was claimed by somebody else")
-			return r, false
-		case gone:
-			reply = refuse(http.StatusGone, fleet.RunnerNotWanted, reason)
-			return r, false
-		case !wanted:
-			reply = refuse(http.StatusGone, fleet.RunnerNotWanted, "the job needs this runner no longer")
-			return r, false
-		case r.NonceHash != "" && now.Sub(r.At(fleet.StageClaimed)) > askAgainFor:
-			reply = refuse(http.StatusGone, fleet.RunnerNotWanted, "the time to claim is over")
-			return r, false
+			refusal = refuse(http.StatusConflict, "Claim.Conflict", "this runner was claimed by somebody else")
+		case reason != "":
+			refusal = refuse(http.StatusGone, fleet.RunnerNotWanted, reason)
+		case over != "":
+			refusal = refuse(http.StatusGone, fleet.RunnerClaimLost, over)
+		case now.Before(r.AskAt):
+			refusal = later(r.AskAt.Sub(now), "", "GitHub did not register the runner when it was last asked")
+		default:
+			refusal = Reply{}
+			return r.BeginAsk(hash, now), true
 		}
-		if r.RegistrationID != 0 {
-			r.Repeats++
-		}
-		r.NonceHash, r.RegistrationID = hash, 0
-		r.Claims++
-		return r.Mark(fleet.StageClaimed, now), true
+		return r, false
 	})
-	if err != nil {
-		return runner, later(time.Second, fleet.RecordsUnavailable, "the records did not answer"), false
-	}
-	if reply.Status == http.StatusConflict {
+	switch refusal.Status {
+	case http.StatusConflict:
 		h.Log.ErrorContext(ctx, "a second container or a stranger claimed a runner", "runner_id", req.RunnerID)
-	}
-	return runner, reply, taken
-}
-
-// registered writes the registration on the condition that nothing has changed,
-// and only then gives the credential out.
-func (h Handler) registered(ctx context.Context, claimed fleet.Runner, name string, reg fleet.Registration, config string) Reply {
-	runner, written, err := h.Fleet.ChangeWanted(ctx, claimed.RunnerID, func(r fleet.Runner, wanted bool) (fleet.Runner, bool) {
-		if gone, _ := unwanted(r); gone || !wanted || r.Claims != claimed.Claims {
-			return r, false
-		}
-		r.RegistrationID = reg.ID
-		return r.Progress(fleet.RunnerWaitingForJob).Mark(fleet.StageRegistered, h.Fleet.Now()), true
-	})
-	if err != nil {
-		// It may be written: whoever asks again, or ends the runner, deletes it.
-		return later(time.Second, fleet.RecordsUnavailable, "the records did not answer")
-	}
-	if !written {
-		clean := context.WithoutCancel(ctx)
-		err := h.Fleet.GitHub.Delete(clean, claimed.Repository, reg.ID)
-		if err != nil && !fleet.IsNamed(err, fleet.GitHubNotFound) {
-			h.Log.WarnContext(ctx, "a registration without a runner is left for the sweep", "runner_name", name, "error", err.Error())
-		}
-		return refuse(http.StatusGone, fleet.RunnerNotWanted, "the job needs this runner no longer")
-	}
-	h.progress(ctx, runner)
-	if err := h.Fleet.MarkPassed(ctx, runner, fleet.PassedRegister); err != nil {
-		h.Log.WarnContext(ctx, "holds go on until the next runner registers or gets a job", "runner_id", runner.RunnerID, "error", err.Error())
-	}
-	return Reply{Status: http.StatusOK, Body: fleet.ClaimResponse{RunnerName: name, EncodedJITConfig: config}}
-}
-
-func (h Handler) registerFailed(ctx context.Context, runner fleet.Runner, name string, err error) Reply {
-	errorName := fleet.ErrorName(err)
-	if errorName == fleet.GitHubNotFound {
-		errorName = fleet.GitHubNoAccess // the repository is all that a registration names
-	}
-	switch errorName {
-	case fleet.GitHubUnauthorized, fleet.GitHubNoAccess, fleet.GitHubInvalid:
-		_, _, werr := h.Fleet.ChangeRunner(ctx, runner.RunnerID, func(r fleet.Runner) (fleet.Runner, bool) {
-			if r.FailureName != "" {
-				return r, false
-			}
-			r.FailureName, r.Failure = errorName, err.Error()
-			return r, true
-		})
-		if werr != nil {
-			return later(time.Second, fleet.RecordsUnavailable, "the records did not answer")
-		}
-		return refuse(http.StatusFailedDependency, errorName, err.Error())
-	case fleet.GitHubRateLimited:
+	case http.StatusServiceUnavailable:
 		h.progress(ctx, runner)
-		return later(retryAfter(err, time.Minute), errorName, "GitHub limits the rate of requests")
 	}
-	// A conflict or an unclear answer: it may have registered after all. Whatever
-	// is there is deleted, and the next ask comes under the next name.
-	h.clearUnused(ctx, runner, name)
-	h.progress(ctx, runner)
-	return later(2*time.Second, errorName, "GitHub gave no clear answer")
-}
-
-// clearUnused deletes a registration whose credential nobody got. What it cannot
-// delete is left for the end of the runner.
-func (h Handler) clearUnused(ctx context.Context, runner fleet.Runner, name string) {
-	reg, found, err := h.Fleet.GitHub.Registration(ctx, runner.Repository, name)
-	if err == nil && found && !reg.Online && !reg.Busy {
-		err = h.Fleet.GitHub.Delete(ctx, runner.Repository, reg.ID)
-	}
-	if err != nil {
-		h.Log.WarnContext(ctx, "a registration may be left for the end of the runner", "runner_name", name, "error", err.Error())
-	}
+	return runner, refusal, err
 }
 
 // progress tells the execution that its runner is alive. A lost heartbeat only
@@ -238,23 +124,20 @@ func (h Handler) progress(ctx context.Context, runner fleet.Runner) {
 	}
 }
 
-func unwanted(r fleet.Runner) (bool, string) {
+// unwanted says why the runner is not to get a credential, "" if it is. wanted is
+// whether a run that is wanted expects it.
+func unwanted(r fleet.Runner, wanted bool) string {
 	switch {
 	case r.Took != 0:
-		return true, "the runner has had its job"
+		return "the runner has had its job"
 	case r.Phase != fleet.Open:
-		return true, cmp.Or(r.Reason, "the job needs this runner no longer")
+		return lifecycle.NotWanted(r)
 	case r.Stopped():
-		return true, "the runner's task has stopped"
+		return "the runner's task has stopped"
+	case !wanted:
+		return "the job needs this runner no longer"
 	}
-	return false, ""
-}
-
-func retryAfter(err error, otherwise time.Duration) time.Duration {
-	if wait := fleet.RetryAfter(err); wait > 0 {
-		return wait
-	}
-	return otherwise
+	return ""
 }
 
 func refuse(status int, name, message string) Reply {
@@ -263,4 +146,8 @@ func refuse(status int, name, message string) Reply {
 
 func later(wait time.Duration, name, message string) Reply {
 	return Reply{Status: http.StatusServiceUnavailable, RetryAfter: wait, Body: fleet.ClaimResponse{Error: name, Message: message}}
+}
+
+func unrecorded() Reply {
+	return later(time.Second, fleet.RecordsUnavailable, "the records did not answer")
 }

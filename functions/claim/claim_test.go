@@ -2,7 +2,6 @@ package claim_test
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -28,6 +27,17 @@ func handler(w *world) claim.Handler {
 
 func ask(t *testing.T, w *world, id, nonce string) claim.Reply {
 	return handler(w).Handle(t.Context(), claim.Request{RunnerID: id, Token: fleet.ClaimToken(key, id), Nonce: nonce})
+}
+
+// obey asks until the answer is final, and waits for as long as it is told.
+func obey(t *testing.T, w *world, id, nonce string) claim.Reply {
+	for {
+		reply := ask(t, w, id, nonce)
+		if reply.Status != http.StatusServiceUnavailable {
+			return reply
+		}
+		w.Pass(reply.RetryAfter)
+	}
 }
 
 // must asks and expects a credential.
@@ -119,7 +129,7 @@ func TestRefused(t *testing.T) {
 				})
 				w.Pass(10*time.Minute + time.Second)
 			},
-			status: 410, name: fleet.RunnerNotWanted,
+			status: 410, name: fleet.RunnerClaimLost,
 		},
 	}
 	for name, c := range cases {
@@ -180,68 +190,6 @@ func TestCancelledBeforeTheClaim(t *testing.T) {
 	if run := w.Run("job-7"); run.Status != fleet.RunCancelled || w.Tasks.Count() != 1 {
 		t.Errorf("the run is %s", run.Status)
 	}
-}
-
-func TestGitHubDoesNotRegister(t *testing.T) {
-	cases := map[string]struct {
-		fails  error
-		loses  bool // the answer only: it did register
-		status int
-		name   string
-		wait   time.Duration
-		noted  bool
-		beats  int
-	}{
-		"401": {fails: fleet.Errorf(fleet.GitHubUnauthorized, "bad credentials"), status: 424, name: fleet.GitHubUnauthorized, noted: true},
-		"404": {fails: fleet.Errorf(fleet.GitHubNotFound, "no such repository"), status: 424, name: fleet.GitHubNoAccess, noted: true},
-		"422": {fails: fleet.Errorf(fleet.GitHubInvalid, "no such group"), status: 424, name: fleet.GitHubInvalid, noted: true},
-		"a rate limit with a wait": {
-			fails: fmt.Errorf("register: %w", lifecycletest.Limited(90*time.Second)), status: 503, name: fleet.GitHubRateLimited, wait: 90 * time.Second, beats: 1,
-		},
-		"a rate limit without": {fails: lifecycletest.Limited(0), status: 503, name: fleet.GitHubRateLimited, wait: time.Minute, beats: 1},
-		"5xx":                  {fails: fleet.Errorf(fleet.GitHubUnavailable, "502"), status: 503, name: fleet.GitHubUnavailable, wait: 2 * time.Second, beats: 1},
-		"a lost answer":        {fails: fleet.Errorf(fleet.GitHubUnavailable, "time-out"), loses: true, status: 503, name: fleet.GitHubUnavailable, wait: 2 * time.Second, beats: 1},
-		"an error without a name": {
-			fails: errors.New("connection reset"), loses: true, status: 503, wait: 2 * time.Second, beats: 1,
-		},
-	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			w := lifecycletest.New(t)
-			id := w.Up(w.Job(7))
-			if c.loses {
-				w.GitHub.Loses["Register"] = c.fails
-			} else {
-				w.GitHub.Fails["Register"] = c.fails
-			}
-			reply := ask(t, w, id, "nonce")
-			if reply.Status != c.status || reply.Body.Error != c.name || reply.RetryAfter != c.wait {
-				t.Errorf("status %d, after %s: %+v", reply.Status, reply.RetryAfter, reply.Body)
-			}
-			if r := w.Runner(id); c.noted != (r.FailureName == c.name && r.FailureName != "") || c.noted && r.Failure != c.fails.Error() {
-				t.Errorf("noted %q: %q", r.FailureName, r.Failure)
-			}
-			if len(w.GitHub.Names()) != 0 || w.Executions.Heartbeats != c.beats {
-				t.Errorf("GitHub has %q; %d heartbeats", w.GitHub.Names(), w.Executions.Heartbeats)
-			}
-			delete(w.GitHub.Fails, "Register")
-			delete(w.GitHub.Loses, "Register")
-			if again := must(t, w, id, "nonce"); again.Body.RunnerName != "fleet-7-1.2" {
-				t.Errorf("then %q", again.Body.RunnerName)
-			}
-		})
-	}
-	t.Run("409: the name is taken", func(t *testing.T) {
-		w := lifecycletest.New(t)
-		id := w.Up(w.Job(7))
-		_, _, _ = w.GitHub.Register(t.Context(), lifecycletest.Repository, "fleet-7-1.1", nil)
-		if reply := ask(t, w, id, "nonce"); reply.Status != 503 || reply.Body.Error != fleet.GitHubConflict {
-			t.Errorf("status %d: %+v", reply.Status, reply.Body)
-		}
-		if must(t, w, id, "nonce").Body.RunnerName != "fleet-7-1.2" || len(w.GitHub.Names()) != 1 {
-			t.Errorf("GitHub has %q", w.GitHub.Names())
-		}
-	})
 }
 
 func TestTheSameNonceAgain(t *testing.T) {
@@ -318,11 +266,32 @@ func TestLetGoBetweenRegisterAndTheWrite(t *testing.T) {
 			}
 		})
 	}
-	t.Run("the container asked again meanwhile: the last one counts", func(t *testing.T) {
+	t.Run("the container asked again meanwhile: the first ask leaves nothing", func(t *testing.T) {
 		w := lifecycletest.New(t)
 		id := w.Up(w.Job(7))
-		w.After("GitHub.Register", func() { must(t, w, id, "nonce") })
-		if reply := ask(t, w, id, "nonce"); reply.Status != http.StatusGone || !slices.Equal(w.GitHub.Names(), []string{id + ".2"}) {
+		w.After("GitHub.Register", func() {
+			w.Pass(time.Minute)
+			if reply := ask(t, w, id, "nonce"); reply.Status != 503 || reply.Body.Error != fleet.GitHubConflict {
+				t.Errorf("the second ask: status %d: %+v", reply.Status, reply.Body)
+			}
+		})
+		if reply := ask(t, w, id, "nonce"); reply.Status != 503 || len(w.GitHub.Names()) != 0 {
+			t.Errorf("status %d; GitHub has %q", reply.Status, w.GitHub.Names())
+		}
+		if reply := must(t, w, id, "nonce"); reply.Body.RunnerName != id+".2" || !slices.Equal(w.GitHub.Names(), []string{id + ".2"}) {
+			t.Errorf("then %q; GitHub has %q", reply.Body.RunnerName, w.GitHub.Names())
+		}
+	})
+	t.Run("the container has its credential from a later ask", func(t *testing.T) {
+		w := lifecycletest.New(t)
+		id := w.Up(w.Job(7))
+		w.GitHub.Fails["Register"] = fleet.Errorf(fleet.GitHubUnavailable, "time-out")
+		w.After("GitHub.Register", func() {
+			delete(w.GitHub.Fails, "Register")
+			w.Pass(time.Minute)
+			must(t, w, id, "nonce")
+		})
+		if reply := ask(t, w, id, "nonce"); reply.Status != 503 || !slices.Equal(w.GitHub.Names(), []string{id + ".1"}) || w.Runner(id).RegistrationID == 0 {
 			t.Errorf("status %d; GitHub has %q", reply.Status, w.GitHub.Names())
 		}
 	})
@@ -358,7 +327,14 @@ func TestKilled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			lifecycletest.KillEverywhere(t,
 				func(t *testing.T) *world { w := lifecycletest.New(t); before(w); return w },
-				func(w *world) error { return answered(ask(t, w, "fleet-7-1", "nonce")) }, nil)
+				func(w *world) error {
+					w.Pass(time.Minute)
+					reply := ask(t, w, "fleet-7-1", "nonce")
+					if reply.Body.Error == fleet.GitHubConflict { // the ask that was killed had registered
+						reply = ask(t, w, "fleet-7-1", "nonce")
+					}
+					return answered(reply)
+				}, nil)
 		})
 	}
 }
@@ -378,7 +354,7 @@ func TestKilledWhileAskedAgain(t *testing.T) {
 		for _, after := range []bool{false, true} {
 			w := setup()
 			_, _ = w.Suffer(lifecycletest.Fault{Point: n, After: after}, func() error { return answered(ask(t, w, "fleet-7-1", "nonce")) })
-			reply := ask(t, w, "fleet-7-1", "nonce")
+			reply := obey(t, w, "fleet-7-1", "nonce")
 			live := len(w.GitHub.Names())
 			if !(reply.Status == http.StatusOK && live == 1) && !(reply.Status == http.StatusGone && live == 0) {
 				t.Errorf("point %d, after %t: status %d; GitHub has %q", n, after, reply.Status, w.GitHub.Names())

@@ -33,7 +33,7 @@ func TestHTTP(t *testing.T) {
 			before: func(w *world) { w.GitHub.Fails["Register"] = fleet.Errorf(fleet.GitHubNotFound, "404") }, body: good, status: 424,
 		},
 		"limited by GitHub": {
-			before: func(w *world) { w.GitHub.Fails["Register"] = lifecycletest.Limited(1500 * time.Millisecond) }, body: good, status: 503, wait: "2",
+			before: func(w *world) { w.GitHub.Fails["Register"] = lifecycletest.Limited(61500 * time.Millisecond) }, body: good, status: 503, wait: "62",
 		},
 	}
 	for name, c := range cases {

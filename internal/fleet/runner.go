@@ -75,8 +75,11 @@ type Runner struct {
 	Claims         int    `json:"claims,omitempty"`       // the last claim number: its name is RunnerName's
 	Deregistered   int    `json:"deregistered,omitempty"` // GitHub has no registration of the numbers up to this one
 	NonceHash      string `json:"nonce_hash,omitempty"`
-	RegistrationID int64  `json:"registration_id,omitempty"` // GitHub's runner id of the newest claim
+	RegistrationID int64  `json:"registration_id,omitempty"` // GitHub's runner id of the last number
 	Repeats        int    `json:"repeats,omitempty"`         // claims after an answer that was lost
+
+	Asks  int       `json:"asks,omitempty"`  // of GitHub for a registration, since it last made one
+	AskAt time.Time `json:"ask_at,omitzero"` // it is not asked for the next one before
 
 	// FailureName and Failure are why the runner cannot do its work, noted by
 	// whoever learnt it first.

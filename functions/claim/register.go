@@ -1,0 +1,150 @@
+package claim
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// replace takes the credential back that was given out in an answer that got lost,
+// if nobody has used it: its registration is deleted, and the next number taken.
+func (h Handler) replace(ctx context.Context, asked fleet.Runner) (_ fleet.Runner, refusal Reply, _ error) {
+	used := refuse(http.StatusGone, fleet.RunnerClaimLost, "the credential has been used")
+	reg, found, err := h.Fleet.GitHub.Registration(ctx, asked.Repository, fleet.RunnerName(asked.RunnerID, asked.Claims))
+	switch {
+	case err != nil:
+		return asked, h.later(ctx, asked, err, "GitHub did not say what became of the first credential"), nil
+	case !found || reg.Online || reg.Busy:
+		return asked, used, nil
+	}
+	err = h.Fleet.GitHub.Delete(ctx, asked.Repository, reg.ID)
+	switch {
+	case fleet.IsNamed(err, fleet.GitHubRunnerBusy, fleet.GitHubNotFound):
+		return asked, used, nil
+	case err != nil:
+		return asked, h.later(ctx, asked, err, "GitHub did not delete the first credential"), nil
+	}
+	return h.change(ctx, asked, func(r fleet.Runner) fleet.Runner {
+		r.Repeats++
+		return r.DeregisteredNumber(r.Claims).NextClaim()
+	})
+}
+
+// clearOldest deletes the oldest registration that an earlier number may have left.
+// Nobody has its credential, so what it cannot delete is left for the end of the
+// runner.
+func (h Handler) clearOldest(ctx context.Context, runner fleet.Runner) {
+	k := runner.Deregistered + 1
+	if k >= runner.Claims {
+		return
+	}
+	if busy, err := h.Fleet.DeregisterNumber(ctx, runner, k); busy || err != nil {
+		h.Log.WarnContext(ctx, "a registration may be left for the end of the runner", "runner_name", fleet.RunnerName(runner.RunnerID, k), "busy", busy, "error", err)
+	}
+}
+
+// registered writes the registration on the condition that nothing has changed,
+// and only then gives the credential out.
+func (h Handler) registered(ctx context.Context, asked fleet.Runner, name string, reg fleet.Registration, config string) Reply {
+	runner, refusal, err := h.change(ctx, asked, func(r fleet.Runner) fleet.Runner { return r.Registered(reg.ID, h.Fleet.Now()) })
+	switch {
+	case err != nil: // it may be written: whoever asks again, or ends the runner, deletes it
+		return unrecorded()
+	case refusal.Status != 0:
+		err := h.Fleet.GitHub.Delete(context.WithoutCancel(ctx), asked.Repository, reg.ID)
+		if err != nil && !fleet.IsNamed(err, fleet.GitHubNotFound) {
+			h.Log.WarnContext(ctx, "a registration without a runner is left for the sweep", "runner_name", name, "error", err.Error())
+		}
+		return refusal
+	}
+	h.progress(ctx, runner)
+	if err := h.Fleet.MarkPassed(ctx, runner, fleet.PassedRegister); err != nil {
+		h.Log.WarnContext(ctx, "holds go on until the next runner registers or gets a job", "runner_id", runner.RunnerID, "error", err.Error())
+	}
+	return Reply{Status: http.StatusOK, Body: fleet.ClaimResponse{RunnerName: name, EncodedJITConfig: config}}
+}
+
+func (h Handler) registerFailed(ctx context.Context, asked fleet.Runner, err error) Reply {
+	errorName := fleet.ErrorName(err)
+	if errorName == fleet.GitHubNotFound {
+		errorName = fleet.GitHubNoAccess // the repository is all that a registration names
+	}
+	switch errorName {
+	case fleet.GitHubUnauthorized, fleet.GitHubNoAccess, fleet.GitHubInvalid:
+		_, _, werr := h.Fleet.ChangeRunner(ctx, asked.RunnerID, func(r fleet.Runner) (fleet.Runner, bool) {
+			if r.FailureName != "" {
+				return r, false
+			}
+			r.FailureName, r.Failure = errorName, err.Error()
+			return r, true
+		})
+		if werr != nil {
+			return unrecorded()
+		}
+		return refuse(http.StatusFailedDependency, errorName, err.Error())
+	case fleet.GitHubConflict:
+		return h.nameTaken(ctx, asked)
+	case fleet.GitHubRateLimited:
+		return h.later(ctx, asked, err, "GitHub limits the rate of requests")
+	}
+	// If it registered the runner after all, the next ask under the same name meets
+	// GitHub.Conflict.
+	return h.later(ctx, asked, err, "GitHub gave no clear answer")
+}
+
+// nameTaken gives up a number that an earlier ask, whose answer was lost, has
+// registered. The next ask deletes that registration.
+func (h Handler) nameTaken(ctx context.Context, asked fleet.Runner) Reply {
+	if asked.Claims >= fleet.MaxClaims {
+		return refuse(http.StatusGone, fleet.RunnerClaimLost, "too many registrations were made for this runner")
+	}
+	runner, refusal, err := h.change(ctx, asked, func(r fleet.Runner) fleet.Runner {
+		r.AskAt = time.Time{}
+		return r.NextClaim()
+	})
+	switch {
+	case err != nil:
+		return unrecorded()
+	case refusal.Status != 0:
+		return refusal
+	}
+	h.progress(ctx, runner)
+	return later(time.Second, fleet.GitHubConflict, "GitHub has a registration whose answer was lost")
+}
+
+// change writes what became of an ask, unless the runner is needed no longer or a
+// later ask has begun: then refusal says so.
+func (h Handler) change(ctx context.Context, asked fleet.Runner, to func(fleet.Runner) fleet.Runner) (_ fleet.Runner, refusal Reply, _ error) {
+	runner, _, err := h.Fleet.ChangeWanted(ctx, asked.RunnerID, func(r fleet.Runner, wanted bool) (fleet.Runner, bool) {
+		reason := unwanted(r, wanted)
+		switch {
+		case reason != "":
+			refusal = refuse(http.StatusGone, fleet.RunnerNotWanted, reason)
+		case !r.SameAsk(asked):
+			refusal = later(time.Second, "", "a later claim of this container is being answered")
+		default:
+			refusal = Reply{}
+			return to(r), true
+		}
+		return r, false
+	})
+	return runner, refusal, err
+}
+
+// later tells the container to ask again: after the pause that the record says, or
+// after what GitHub asks for if that is longer. Nobody asks GitHub before.
+func (h Handler) later(ctx context.Context, asked fleet.Runner, failure error, message string) Reply {
+	wait := fleet.RetryAfter(failure)
+	if wait == 0 && fleet.IsNamed(failure, fleet.GitHubRateLimited) {
+		wait = time.Minute // https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api
+	}
+	if pause := asked.ClaimPause(); wait <= pause {
+		wait = pause
+	} else if _, refusal, err := h.change(ctx, asked, func(r fleet.Runner) fleet.Runner { r.AskAt = h.Fleet.Now().Add(wait); return r }); err == nil && refusal.Status != 0 {
+		return refusal
+	}
+	h.progress(ctx, asked)
+	return later(wait, fleet.ErrorName(failure), message)
+}

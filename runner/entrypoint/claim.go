@@ -17,14 +17,11 @@ import (
 )
 
 const (
-	// claimTime is how long a claim may take in all. A container that waits for
-	// longer costs more than the next one.
-	claimTime = 10 * time.Minute
-
 	// maxAnswer bounds what is read of an answer. A JIT config has some 4 KiB.
 	maxAnswer = 256 << 10
 
-	// requestTimeout bounds one claim request. A claim calls GitHub twice.
+	// requestTimeout bounds one claim request, for which the fleet asks GitHub
+	// up to five times.
 	requestTimeout = 30 * time.Second
 
 	nonceBytes = 24
@@ -42,8 +39,8 @@ type Claiming struct {
 	Rand   io.Reader                                        // for the nonce and for jitter; by default crypto/rand.Reader
 }
 
-// Claim asks for the runner's credential until it gets an answer or ten minutes
-// are over. It returns the credential, or "" and an exit code that
+// Claim asks for the runner's credential until it gets an answer or
+// fleet.ClaimTime is over. It returns the credential, or "" and an exit code that
 // fleet.ExplainExit explains: fleet.ExitClaimUnavailable if ctx or a Sleep ended
 // it. The nonce stays the same, so asking again after a lost answer is safe.
 //
@@ -64,7 +61,7 @@ func Claim(ctx context.Context, c Claiming) (credential string, exitCode int) {
 		return "", fleet.ExitClaimUnavailable
 	}
 	c.say("claiming as %s", s.runnerID)
-	deadline := c.Now().Add(claimTime)
+	deadline := c.Now().Add(fleet.ClaimTime)
 	for attempt := 0; ; attempt++ {
 		a := c.ask(ctx, s, body)
 		switch {
@@ -80,11 +77,11 @@ func Claim(ctx context.Context, c Claiming) (credential string, exitCode int) {
 
 		wait := c.waitBefore(attempt, a.retryAfter)
 		if c.Now().Add(wait).After(deadline) {
-			c.say("%s; giving up after %s", a.text, claimTime)
+			c.say("%s; giving up after %s", a.text, fleet.ClaimTime)
 			return "", fleet.ExitClaimUnavailable
 		}
 		if a.retryAfter > 0 {
-			c.say("told to wait %s: %s", wait, a.text)
+			c.say("told to wait %s: %s; asking again in %s", a.retryAfter, a.text, wait.Round(time.Millisecond))
 		} else {
 			c.say("%s; asking again in %s", a.text, wait.Round(time.Millisecond))
 		}

@@ -119,8 +119,8 @@ func TestWaits(t *testing.T) {
 			if code, output := w.run(t); code != 0 {
 				t.Fatalf("exit code %d:\n%s", code, output)
 			}
-			if !slices.Equal(w.clock.waits, []time.Duration{test.want}) {
-				t.Errorf("waited %v, want %s", w.clock.waits, test.want)
+			if waits := w.clock.waits; len(waits) != 1 || waits[0] < test.want || waits[0] > test.want+test.want/4 {
+				t.Errorf("waited %v, want %s and up to a quarter more", waits, test.want)
 			}
 		})
 	}
@@ -134,6 +134,38 @@ func (highest) Read(p []byte) (int, error) {
 		p[i] = 0xff
 	}
 	return len(p), nil
+}
+
+// lowest is the randomness that makes jitter shortest.
+type lowest struct{}
+
+func (lowest) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// Containers that are told the same do not all ask again at the same time.
+func TestWaitsDiffer(t *testing.T) {
+	var waits []time.Duration
+	for _, random := range []io.Reader{highest{}, lowest{}} {
+		w := newWorld(serve(t, unavailable("60"), claimed).URL, "exit 0")
+		w.Rand = random
+		if code, output := w.run(t); code != 0 {
+			t.Fatalf("exit code %d:\n%s", code, output)
+		}
+		waits = append(waits, w.clock.waits[0].Round(time.Millisecond))
+	}
+	if want := []time.Duration{75 * time.Second, time.Minute}; !slices.Equal(waits, want) {
+		t.Errorf("waited %v, want %v", waits, want)
+	}
+}
+
+func TestTheLongestWaitIsAHeartbeatInTime(t *testing.T) {
+	w := newWorld(serve(t, unavailable("3600"), claimed).URL, "exit 0")
+	w.Rand = highest{}
+	if code, output := w.run(t); code != 0 || w.clock.waits[0] >= fleet.DefaultLimits().Idle {
+		t.Errorf("exit code %d after %v:\n%s", code, w.clock.waits, output)
+	}
 }
 
 func TestBackoffGrowsAndTheClaimGivesUp(t *testing.T) {

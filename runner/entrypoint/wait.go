@@ -13,16 +13,19 @@ const (
 	firstBackoff = time.Second
 	maxBackoff   = 30 * time.Second
 
-	// maxRetryAfter bounds a wait that the fleet asks for. It is shorter than the
-	// state machine's idle limit (300 s), which each claim starts anew.
+	// maxRetryAfter bounds a wait that the fleet asks for. With its jitter it is
+	// shorter than the state machine's idle limit (300 s), which each claim starts
+	// anew.
 	maxRetryAfter = 2 * time.Minute
 )
 
 // waitBefore is how long to wait after the given attempt, counted from 0: what
-// the answer asked for, else exponential backoff with full jitter.
+// the answer asked for and up to a quarter more, so that containers which were told
+// the same do not ask at the same time; else exponential backoff with full jitter.
 func (c Claiming) waitBefore(attempt int, retryAfter time.Duration) time.Duration {
 	if retryAfter > 0 {
-		return min(retryAfter, maxRetryAfter)
+		wait := min(retryAfter, maxRetryAfter)
+		return wait + time.Duration(c.fraction()*float64(wait)/4)
 	}
 	most := maxBackoff
 	if attempt < 5 {

@@ -373,6 +373,20 @@ func TestTask(t *testing.T) {
 			event:  func(w *world, id string) fleet.Task { return w.Tasks.Ends(id, fleet.ExitClaimGone) },
 			signal: " failed Runner.NotWanted: the job needs this runner no longer",
 		},
+		"its claim got no answer": {
+			setup:  func(w *world) string { return w.Up(w.Job(7)) },
+			event:  func(w *world, id string) fleet.Task { return w.Tasks.Ends(id, fleet.ExitClaimUnavailable) },
+			signal: " failed Runner.StoppedEarly: the task stopped before the runner took a job: the claim got no answer in the time allowed; `ecsrunner runners logs fleet-7-1` shows what it said",
+		},
+		"its claims were answered, and GitHub did not register it": {
+			setup: func(w *world) string {
+				w.EditRunner(w.Up(w.Job(7)), func(r *fleet.Runner) { r.Claims, r.Asks = 1, 8 })
+				return "fleet-7-1"
+			},
+			event:  func(w *world, id string) fleet.Task { return w.Tasks.Ends(id, fleet.ExitClaimUnavailable) },
+			signal: " failed GitHub.Unavailable: GitHub did not register the runner, asked 8 times in 10m0s",
+			github: 1,
+		},
 		"its claim came when no run expected it": {
 			setup: func(w *world) string {
 				id := w.Up(w.Job(7))

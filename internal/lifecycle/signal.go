@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -69,6 +70,8 @@ func StoppedBeforeJob(r fleet.Runner) (name, cause string) {
 	case r.ExitCode != nil && *r.ExitCode == fleet.ExitClaimGone:
 		return fleet.RunnerClaimLost, "the container did not get the answer to its claim; " +
 			"does the network carry answers of 10 KB to it? `ecsrunner runners logs " + r.RunnerID + "` shows what it met"
+	case r.ExitCode != nil && *r.ExitCode == fleet.ExitClaimUnavailable && r.Asks > 0:
+		return fleet.GitHubUnavailable, "GitHub did not register the runner, asked " + strconv.Itoa(r.Asks) + " times in " + fleet.ClaimTime.String()
 	case r.ExitCode != nil && *r.ExitCode == fleet.ExitVersionDeprecated:
 		return fleet.RunnerVersionDeprecated, "GitHub gives no jobs to the runner version in image " + r.Image + ": set runner_version to latest or to a newer one, and have the image built again"
 	case r.StopCode == fleet.StopSpotInterruption:

@@ -88,7 +88,6 @@ var setbackKinds = map[string]SetbackKind{
 
 	ImageOutdated:                SetbackStart,
 	RunnerCannotPullContainer:    SetbackStart,
-	RunnerClaimLost:              SetbackStart,
 	RunnerResourceInitialization: SetbackStart,
 	RunnerStartTimeout:           SetbackStart,
 	RunnerStoppedEarly:           SetbackStart,
@@ -117,6 +116,7 @@ var setbackKinds = map[string]SetbackKind{
 	ImageBuildLost:       SetbackFleet,
 	RecordsConflict:      SetbackFleet,
 	RecordsUnavailable:   SetbackFleet,
+	RunnerClaimLost:      SetbackFleet, // it registered, so that proves nothing
 	RunnerDefinitionGone: SetbackFleet,
 	RunnerLaunchUnclear:  SetbackFleet,
 	RunnerNotWanted:      SetbackFleet,

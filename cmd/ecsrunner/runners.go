@@ -84,9 +84,9 @@ func newRunnersDetails() *cobra.Command {
 }
 
 func printRunner(w io.Writer, r report.Runner) error {
-	exit := ""
+	exit := r.ContainerReason
 	if r.ExitCode != nil {
-		exit = fmt.Sprintf("%d: %s", *r.ExitCode, fleet.ExplainExit(*r.ExitCode))
+		exit = fmt.Sprintf("%d: %s", *r.ExitCode, fleet.ExplainExit(*r.ExitCode, r.ContainerReason))
 	}
 	failure := r.FailureName
 	if r.Failure != "" {

@@ -2,6 +2,8 @@ package fleet
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -81,22 +83,49 @@ type Task struct {
 	Version       int64       `json:"version"`
 }
 
+// RunnerContainer is the name of the container that GitHub's runner is in, in each
+// task definition and in what a platform says of a task.
+const RunnerContainer = "runner"
+
 // Container is one container of a task. ExitCode is nil until it has exited.
 type Container struct {
 	Name     string `json:"name"`
 	ExitCode *int   `json:"exitCode,omitempty"`
-	Reason   string `json:"reason,omitempty"`
+	Reason   string `json:"reason,omitempty"` // as in "OutOfMemoryError: Container killed due to memory usage"
 }
 
 // ExitCode is the runner container's exit code, nil while there is none.
 func (t Task) ExitCode() *int {
 	for _, c := range t.Containers {
-		if c.ExitCode != nil {
+		if t.isRunner(c) {
 			return c.ExitCode
 		}
 	}
 	return nil
 }
+
+// ContainerReason is the platform's own reasons for the end of the containers, the
+// runner's first. Those of others begin with the container's name, so that "container
+// aws-guardduty-agent-x: CannotPullContainerError: …" is not taken for the runner's.
+func (t Task) ContainerReason() string {
+	var reasons []string
+	for _, c := range t.Containers {
+		switch {
+		case c.Reason == "" || c.Reason == t.StoppedReason:
+		case t.isRunner(c):
+			reasons = slices.Insert(reasons, 0, c.Reason)
+		default:
+			reasons = append(reasons, "container "+c.Name+": "+c.Reason)
+		}
+	}
+	return strings.Join(reasons, "; ")
+}
+
+// isRunner reports whether a container of the task is the runner's. AWS adds others,
+// in any order: GuardDuty Runtime Monitoring one to each Fargate task
+// (https://docs.aws.amazon.com/guardduty/latest/ug/how-runtime-monitoring-works-ecs-fargate.html).
+// The only container of a task is the runner's whatever its name.
+func (t Task) isRunner(c Container) bool { return c.Name == RunnerContainer || len(t.Containers) == 1 }
 
 // Build is the state of one image build.
 type Build struct {

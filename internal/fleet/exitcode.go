@@ -1,6 +1,9 @@
 package fleet
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // Exit codes of the runner container. GitHub's own runner uses 0 to 7, 130 and
 // 143 (actions/runner src/Runner.Common/Constants.cs, run.sh). Where a claim's
@@ -27,8 +30,23 @@ func ExitForClaim(status int) (code int, ok bool) {
 	return 0, false
 }
 
-// ExplainExit says what an exit code of the runner container means.
-func ExplainExit(code int) string {
+// ExplainExit says what an exit code of the runner container means, with the platform's
+// own reason for its end as Task.ContainerReason has it, "" if there is none.
+func ExplainExit(code int, reason string) string {
+	switch {
+	case reason == "":
+		return explainExit(code)
+	case strings.HasPrefix(reason, outOfMemory):
+		return "the runner was killed because it ran out of memory (" + reason + ")"
+	}
+	return explainExit(code) + " (" + reason + ")"
+}
+
+// outOfMemory begins ECS's reason for a container that used more memory than it has
+// (https://repost.aws/knowledge-center/ecs-resolve-outofmemory-errors).
+const outOfMemory = "OutOfMemoryError"
+
+func explainExit(code int) string {
 	switch code {
 	case 0:
 		return "the runner ended"

@@ -36,7 +36,7 @@ func exitCodes(t *testing.T) map[string]int {
 func TestEveryExitCodeIsExplained(t *testing.T) {
 	seen := map[string]string{}
 	for name, code := range exitCodes(t) {
-		text := fleet.ExplainExit(code)
+		text := fleet.ExplainExit(code, "")
 		if strings.Contains(text, "exited with status") || seen[text] != "" {
 			t.Errorf("%s (%d) is explained as %q, like %q", name, code, text, seen[text])
 		}
@@ -48,9 +48,22 @@ func TestExplainExit(t *testing.T) {
 	for code, says := range map[int]string{
 		0: "ended", 130: "told to stop", 143: "told to stop", 137: "killed", 1: "exited with status 1", 255: "exited with status 255",
 	} {
-		if text := fleet.ExplainExit(code); !strings.Contains(text, says) {
+		if text := fleet.ExplainExit(code, ""); !strings.Contains(text, says) {
 			t.Errorf("%d: got %q, want …%s…", code, text, says)
 		}
+	}
+}
+
+func TestTheReasonOfTheEnd(t *testing.T) {
+	for _, tc := range []struct {
+		code         int
+		reason, want string
+	}{
+		{137, "OutOfMemoryError: Container killed due to memory usage", "the runner was killed because it ran out of memory (OutOfMemoryError: Container killed due to memory usage)"},
+		{0, "container guard: OutOfMemoryError: x", "the runner ended (container guard: OutOfMemoryError: x)"},
+		{2, "ContainerRuntimeError: x", "the runner exited with status 2 (ContainerRuntimeError: x)"},
+	} {
+		equal(t, fleet.ExplainExit(tc.code, tc.reason), tc.want)
 	}
 }
 

@@ -71,6 +71,9 @@ type Runner struct {
 	StopCode      string `json:"stop_code,omitempty"`
 	StoppedReason string `json:"stopped_reason,omitempty"`
 	ExitCode      *int   `json:"exit_code,omitempty"`
+	// ContainerReason is the platform's own reasons for the end of its containers.
+	// Records of the release before have none.
+	ContainerReason string `json:"container_reason,omitempty"`
 
 	Claims         int    `json:"claims,omitempty"`       // the last claim number: its name is RunnerName's
 	Deregistered   int    `json:"deregistered,omitempty"` // GitHub has no registration of the numbers up to this one
@@ -162,6 +165,7 @@ func (r Runner) ApplyTask(t Task, now time.Time) (_ Runner, changed bool) {
 		r = r.Mark(StageContainerUp, orElse(t.StartedAt, now))
 	case TaskStopped:
 		r.StopCode, r.StoppedReason, r.ExitCode = t.StopCode, t.StoppedReason, t.ExitCode()
+		r.ContainerReason = t.ContainerReason()
 		r = r.Mark(StageTaskStopped, orElse(t.StoppedAt, now))
 	}
 	return r, true

@@ -149,27 +149,28 @@ func between(t fleet.Times, from, to fleet.Stage) *int64 {
 
 // Runner is a runner as it is shown.
 type Runner struct {
-	RunnerID       string             `json:"runner_id"`
-	RunID          string             `json:"run_id"`
-	For            string             `json:"for,omitempty"`
-	Took           int64              `json:"took_job_id,omitempty"`
-	Status         fleet.RunnerStatus `json:"status"`
-	Phase          fleet.Phase        `json:"phase"`
-	Reason         string             `json:"reason,omitempty"`
-	Repository     string             `json:"repository"`
-	Labels         []string           `json:"labels"`
-	ClassName      string             `json:"class_name"`
-	Image          string             `json:"image"`
-	TaskARN        string             `json:"task_arn,omitempty"`
-	TaskStatus     string             `json:"task_status,omitempty"`
-	StopCode       string             `json:"stop_code,omitempty"`
-	StoppedReason  string             `json:"stopped_reason,omitempty"`
-	ExitCode       *int               `json:"exit_code,omitempty"`
-	Claims         int                `json:"claims"`
-	RegistrationID int64              `json:"github_runner_id,omitempty"`
-	FailureName    string             `json:"failure_name,omitempty"`
-	Failure        string             `json:"failure,omitempty"`
-	Times          fleet.Times        `json:"times"`
+	RunnerID        string             `json:"runner_id"`
+	RunID           string             `json:"run_id"`
+	For             string             `json:"for,omitempty"`
+	Took            int64              `json:"took_job_id,omitempty"`
+	Status          fleet.RunnerStatus `json:"status"`
+	Phase           fleet.Phase        `json:"phase"`
+	Reason          string             `json:"reason,omitempty"`
+	Repository      string             `json:"repository"`
+	Labels          []string           `json:"labels"`
+	ClassName       string             `json:"class_name"`
+	Image           string             `json:"image"`
+	TaskARN         string             `json:"task_arn,omitempty"`
+	TaskStatus      string             `json:"task_status,omitempty"`
+	StopCode        string             `json:"stop_code,omitempty"`
+	StoppedReason   string             `json:"stopped_reason,omitempty"`
+	ExitCode        *int               `json:"exit_code,omitempty"`
+	ContainerReason string             `json:"container_reason,omitempty"`
+	Claims          int                `json:"claims"`
+	RegistrationID  int64              `json:"github_runner_id,omitempty"`
+	FailureName     string             `json:"failure_name,omitempty"`
+	Failure         string             `json:"failure,omitempty"`
+	Times           fleet.Times        `json:"times"`
 }
 
 // OfRunner shows a runner, without its task token and nonce.
@@ -178,7 +179,7 @@ func OfRunner(r fleet.Runner) Runner {
 		RunnerID: r.RunnerID, RunID: r.RunID, For: r.For, Took: r.Took, Status: r.Status, Phase: r.Phase,
 		Reason: r.Reason, Repository: r.Repository, Labels: r.Labels, ClassName: r.ClassName, Image: r.Image,
 		TaskARN: r.TaskARN, TaskStatus: r.TaskStatus, StopCode: r.StopCode, StoppedReason: r.StoppedReason,
-		ExitCode: r.ExitCode, Claims: r.Claims, RegistrationID: r.RegistrationID,
+		ExitCode: r.ExitCode, ContainerReason: r.ContainerReason, Claims: r.Claims, RegistrationID: r.RegistrationID,
 		FailureName: r.FailureName, Failure: r.Failure, Times: r.Times,
 	}
 	if view.Labels == nil {

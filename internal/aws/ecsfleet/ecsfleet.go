@@ -52,12 +52,9 @@ type Network struct {
 	AssignPublicIP bool     // in a public subnet the only way to the registry and to GitHub
 }
 
-// Container is the name of the one container of every task. Its log stream is
-// LogPrefix/Container/<last part of the task's ARN>.
-const (
-	Container = "runner"
-	LogPrefix = "runner"
-)
+// LogPrefix begins the name of the log stream of a runner's container, which is
+// LogPrefix/fleet.RunnerContainer/<last part of the task's ARN>.
+const LogPrefix = "runner"
 
 // Keys of the tags on tasks and task definitions.
 const (

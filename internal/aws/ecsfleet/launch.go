@@ -52,7 +52,7 @@ func (p Platform) runTask(launch fleet.TaskLaunch) *ecs.RunTaskInput {
 	overrides := &types.TaskOverride{
 		Cpu:                aws.String(strconv.Itoa(launch.CPU)),
 		Memory:             aws.String(strconv.Itoa(launch.Memory)),
-		ContainerOverrides: []types.ContainerOverride{{Name: aws.String(Container), Environment: environment(launch.Env)}},
+		ContainerOverrides: []types.ContainerOverride{{Name: aws.String(fleet.RunnerContainer), Environment: environment(launch.Env)}},
 	}
 	if launch.EphemeralStorage != 0 { // Fargate's own 20 GiB must not be asked for
 		overrides.EphemeralStorage = &types.EphemeralStorage{SizeInGiB: int32(launch.EphemeralStorage)} // 21 to 200

@@ -75,7 +75,7 @@ func (p Platform) definition(d fleet.TaskDefinition) (*ecs.RegisterTaskDefinitio
 		TaskRoleArn:             aws.String(p.Definition.TaskRole),
 		RuntimePlatform:         &types.RuntimePlatform{CpuArchitecture: arch, OperatingSystemFamily: types.OSFamilyLinux},
 		ContainerDefinitions: []types.ContainerDefinition{{
-			Name:              aws.String(Container),
+			Name:              aws.String(fleet.RunnerContainer),
 			Image:             aws.String(image),
 			Essential:         aws.Bool(true),
 			MemoryReservation: aws.Int32(reservation),

@@ -17,6 +17,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 // client is the part of CloudWatch Logs' API that reading a stream needs.
@@ -26,7 +27,7 @@ type client interface {
 
 // StreamOf is the stream of a task, by its ARN.
 func StreamOf(taskARN string) string {
-	return ecsfleet.LogPrefix + "/" + ecsfleet.Container + "/" + taskARN[strings.LastIndex(taskARN, "/")+1:]
+	return ecsfleet.LogPrefix + "/" + fleet.RunnerContainer + "/" + taskARN[strings.LastIndex(taskARN, "/")+1:]
 }
 
 // Stream is one log stream, read from its beginning on.

@@ -68,7 +68,7 @@ func (k Kind) pending(m Mark, now time.Time) Record {
 		StartedBy:     m.RunnerID,
 		LastStatus:    fleet.TaskPending,
 		DesiredStatus: fleet.TaskRunning,
-		Containers:    []fleet.Container{{Name: containerName}},
+		Containers:    []fleet.Container{{Name: fleet.RunnerContainer}},
 		CreatedAt:     &now,
 		Version:       1,
 	}}

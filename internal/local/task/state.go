@@ -11,9 +11,6 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// containerName stands for the one container of a task, as in ECS's events.
-const containerName = "runner"
-
 // entry is one task: its record, under the ledger's mutex, and the ways to end it.
 type entry struct {
 	Record

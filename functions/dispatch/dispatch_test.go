@@ -411,6 +411,15 @@ func TestTask(t *testing.T) {
 			},
 			signal: " failed Runner.SpotInterrupted: Fargate Spot took its capacity back before the runner had a job",
 		},
+		"there was no address for it: nothing that RunTask would try again": {
+			setup: func(w *world) string { return w.Up(w.Job(7)) },
+			event: func(w *world, id string) fleet.Task {
+				task := w.Tasks.Ends(id, 0)
+				task.StopCode, task.StoppedReason, task.Containers = fleet.StopTaskFailedToStart, "InsufficientFreeAddressesInSubnet", nil
+				return task
+			},
+			signal: " failed Runner.StoppedEarly: ECS could not start the task: InsufficientFreeAddressesInSubnet; the fleet tries again, and more or larger subnet_ids help: each runner needs an address of its own",
+		},
 		"it had the job although no webhook told": {
 			setup: func(w *world) string {
 				job := w.Job(7)

@@ -45,9 +45,11 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Result, error) {
 	case RecordStatus:
 		return s.close(ctx, call, "", "")
 	case RecordFailure:
-		name, cause := failure(call.Document)
+		name, cause, err := s.failure(ctx, call)
+		if err != nil {
+			return fleet.Result{}, err
+		}
 		if name == fleet.RunnerVersionDeprecated {
-			var err error
 			if name, cause, err = s.deprecated(ctx, call.Document, cause); err != nil {
 				return fleet.Result{}, err
 			}
@@ -86,9 +88,22 @@ func (s Step) tell(ctx context.Context, closed fleet.CloseResult) error {
 	})
 }
 
-// failure is what the execution ends with: what InspectRunner found, or what a
-// Catch put into the document.
-func failure(doc fleet.Document) (name, cause string) {
+// failure is what the execution ends with. Of a task that stopped before its runner
+// took a job the record has more to say than the signal: see lifecycle.Fleet.Signal.
+func (s Step) failure(ctx context.Context, call fleet.Call) (name, cause string, err error) {
+	name, cause = documented(call.Document)
+	if name != fleet.RunnerStoppedEarly {
+		return name, cause, nil
+	}
+	runner, err := s.Fleet.ReadRunner(ctx, call.RunnerID)
+	if err == nil && runner.Stopped() {
+		name, cause = lifecycle.StoppedBeforeJob(runner)
+	}
+	return name, cause, err
+}
+
+// documented is what InspectRunner found, or what a Catch put into the document.
+func documented(doc fleet.Document) (name, cause string) {
 	if w := doc.Wait; w != nil && w.Outcome == fleet.OutcomeReaped && w.Error != "" {
 		return w.Error, w.Cause
 	}

@@ -122,6 +122,18 @@ func TestClose(t *testing.T) {
 			result: fleet.Result{RunnerStatus: fleet.RunnerFailed, RunStatus: fleet.RunQueued, Error: fleet.RunnerStoppedEarly},
 			reason: "",
 		},
+		"a task that found no address: its record says more than the signal": {
+			setup: func(w *world) string {
+				id := w.Up(w.Job(7))
+				w.EditRunner(id, func(r *fleet.Runner) {
+					r.TaskStatus, r.StopCode, r.StoppedReason = fleet.TaskStopped, fleet.StopTaskFailedToStart, "InsufficientFreeAddressesInSubnet"
+				})
+				return id
+			},
+			state:  recordstatus.RecordFailure,
+			doc:    caught(fleet.RunnerStoppedEarly, "the task stopped"),
+			result: fleet.Result{RunnerStatus: fleet.RunnerFailed, RunStatus: fleet.RunQueued, Next: "fleet-7-2", Error: fleet.RunnerNoCapacity},
+		},
 		"reaped: what InspectRunner found, not the time-out before it": {
 			setup: func(w *world) string {
 				id := w.Idle(w.Job(7))

@@ -39,10 +39,18 @@ func (f Fleet) signalJob(ctx context.Context, runner fleet.Runner) error {
 		if err != nil {
 			return err
 		}
+		if retriedByRunTask[name] {
+			name = fleet.RunnerStoppedEarly
+		}
 		return f.fail(ctx, runner, name, cause)
 	}
 	return nil
 }
+
+// retriedByRunTask are names that Retry clauses of the state RunTask match, because
+// there a task was not started yet. This one has stopped, and a retry would find it
+// stopped again each time. RecordFailure takes the right name from the record.
+var retriedByRunTask = map[string]bool{fleet.RunnerNoCapacity: true, fleet.RunnerQuotaExceeded: true}
 
 // NotWanted says why a runner is needed no longer.
 func NotWanted(r fleet.Runner) string {

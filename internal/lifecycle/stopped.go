@@ -80,6 +80,11 @@ func neverStarted(r fleet.Runner) (name, cause string, known bool) {
 
 func ofWords(said, image string) (name, cause string, known bool) {
 	words := clip(said, mostWords)
+	for _, s := range noRoom {
+		if strings.Contains(strings.ToLower(said), s.part) {
+			return s.name, "ECS could not start the task: " + words + "; the fleet tries again, and " + s.hint, true
+		}
+	}
 	switch cannotPull := strings.Contains(said, "CannotPullContainerError"); {
 	case cannotPull && (strings.HasPrefix(said, "container ") || strings.Contains(said, "guardduty")):
 		return fleet.RunnerCannotPullContainer, "ECS could not pull the image of a container that AWS adds to the task: " + words +
@@ -93,6 +98,21 @@ func ofWords(said, image string) (name, cause string, known bool) {
 	}
 	return "", "", false
 }
+
+// noRoom are parts of what ECS says of a task that it accepted and had no room for
+// after all, in lower case: an address or a network interface is looked for only once
+// RunTask has succeeded. It says nothing about the image.
+var noRoom = []struct{ part, name, hint string }{
+	{"insufficientfreeaddressesinsubnet", fleet.RunnerNoCapacity, moreAddresses},
+	{"not have enough free addresses", fleet.RunnerNoCapacity, moreAddresses},
+	{"network interface provisioning to complete", fleet.RunnerNoCapacity, moreAddresses},
+	{"capacity is unavailable", fleet.RunnerNoCapacity, "more subnet_ids in other zones help"},
+	{"ephemeralstorage provisioning to complete", fleet.RunnerNoCapacity, "more subnet_ids in other zones help"},
+	{"networkinterfacelimitexceeded", fleet.RunnerQuotaExceeded, "a higher quota of network interfaces in this region helps"},
+	{"reached the limit on the number of vcpus", fleet.RunnerQuotaExceeded, "a higher Fargate quota or fewer max_runners help"},
+}
+
+const moreAddresses = "more or larger subnet_ids help: each runner needs an address of its own"
 
 // clip makes a line of a platform's text, with nothing in it that does not print, and
 // takes the middle out if it is too long: ECS begins with the kind of an error and

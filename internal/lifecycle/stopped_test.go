@@ -11,7 +11,10 @@ import (
 )
 
 func TestStoppedBeforeJob(t *testing.T) {
-	const pull = "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref 323658145986.dkr.ecr.eu-central-1.amazonaws.com/aws-guardduty-agent-fargate:v1.5.0-Fg_arm64: unexpected status from HEAD request: 403 Forbidden"
+	const (
+		timeout = "Timeout waiting for network interface provisioning to complete."
+		pull    = "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref 323658145986.dkr.ecr.eu-central-1.amazonaws.com/aws-guardduty-agent-fargate:v1.5.0-Fg_arm64: unexpected status from HEAD request: 403 Forbidden"
+	)
 	exit := func(code int) *int { return &code }
 	neverStarted := func(reason string) fleet.Runner {
 		return fleet.Runner{StopCode: fleet.StopTaskFailedToStart, StoppedReason: reason}
@@ -21,6 +24,22 @@ func TestStoppedBeforeJob(t *testing.T) {
 		want   string
 		says   []string
 	}{
+		"a subnet without addresses": {
+			neverStarted("Unexpected EC2 error while attempting to Create Network Interface in subnet 'subnet-0a': InsufficientFreeAddressesInSubnet"),
+			fleet.RunnerNoCapacity, []string{"InsufficientFreeAddressesInSubnet", "more or larger subnet_ids"},
+		},
+		"the same in EC2's sentence": {
+			neverStarted("The specified subnet does not have enough free addresses to satisfy the request."),
+			fleet.RunnerNoCapacity, []string{"more or larger subnet_ids"},
+		},
+		"a network interface that does not come": {neverStarted(timeout), fleet.RunnerNoCapacity, []string{timeout, "more or larger subnet_ids"}},
+		"the same with the kind before it":       {neverStarted("ResourceInitializationError: " + timeout), fleet.RunnerNoCapacity, nil},
+		"no capacity once the task was accepted": {neverStarted("Capacity is unavailable at this time. Please try again later or in a different availability zone"), fleet.RunnerNoCapacity, []string{"other zones"}},
+		"no disk":                                {neverStarted("Timeout waiting for EphemeralStorage provisioning to complete."), fleet.RunnerNoCapacity, nil},
+		"the quota of network interfaces":        {neverStarted("Unexpected EC2 error: NetworkInterfaceLimitExceeded"), fleet.RunnerQuotaExceeded, []string{"quota of network interfaces"}},
+		"a subnet that is not there":             {neverStarted("ResourceInitializationError: Unexpected EC2 error while attempting to Create Network Interface: InvalidSubnetID.NotFound"), fleet.RunnerResourceInitialization, nil},
+		"such words of a task that ran":          {fleet.Runner{StopCode: fleet.StopUserInitiated, StoppedReason: timeout}, fleet.RunnerStoppedEarly, []string{timeout}},
+
 		"Spot took it back":                 {fleet.Runner{StopCode: fleet.StopSpotInterruption, ExitCode: exit(143)}, fleet.RunnerSpotInterrupted, nil},
 		"Spot took it back before it began": {fleet.Runner{StopCode: fleet.StopSpotInterruption, StoppedReason: "Your Spot Task was interrupted."}, fleet.RunnerSpotInterrupted, nil},
 		"the same under another stop code":  {fleet.Runner{StopCode: "TerminationNotice", StoppedReason: "Your Spot Task was interrupted."}, fleet.RunnerSpotInterrupted, nil},

@@ -3,6 +3,7 @@ package webhook
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -126,10 +127,10 @@ func parseTime(text string) (*time.Time, error) {
 }
 
 // slimLabels bounds the labels so that policy says the same of what is left: one
-// label above the limit stays too many, and a cut label stays too long. They are
-// normalised first, since that can shorten a label.
+// label above the limit stays too many, and a cut label stays too long. What is left
+// is the workflow's own text: policy looks at its white space, and at the case of tags.
 func slimLabels(labels []string) []string {
-	out := fleet.NormalLabels(labels)
+	out := distinct(labels)
 	if len(out) > fleet.MaxLabels {
 		out = out[:fleet.MaxLabels+1]
 	}
@@ -142,6 +143,17 @@ func slimLabels(labels []string) []string {
 		}
 	}
 	return out
+}
+
+// distinct leaves out the labels that are there in another case already.
+func distinct(labels []string) []string {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(slices.Clone(labels), func(l string) bool {
+		l = strings.ToLower(l)
+		again := seen[l]
+		seen[l] = true
+		return again
+	})
 }
 
 // clip cuts text, which JSON made valid UTF-8, to n bytes between characters.

@@ -75,6 +75,9 @@ func TestReplies(t *testing.T) {
 		"a label of 300 characters":               {"workflow_job", queued(t, set("workflow_job.labels", labels(1, 300))), 202, Refused, `label "run:0-aaa`},
 		"its length too":                          {"workflow_job", queued(t, set("workflow_job.labels", labels(1, 300))), 202, Refused, "has 300 characters"},
 
+		"a label with a line end":    {"workflow_job", queued(t, set("workflow_job.labels", []string{"self-hosted", "class:small\n"})), 202, Refused, `label "class:small\n" has white space around it`},
+		"a label with nothing in it": {"workflow_job", queued(t, set("workflow_job.labels", []string{"self-hosted", ""})), 202, Refused, `label "" is empty`},
+
 		"an action of the future":     {"workflow_job", queued(t, set("action", "paused"), set("workflow_job", absent)), 200, Ignored, `action "paused"`},
 		"an event of another type":    {"push", []byte("{}"), 200, Ignored, `"push"`},
 		"a ping":                      {"ping", []byte(`{"zen":"","hook":{"events":["workflow_job"]},"repository":{"full_name":"octo-org/app"}}`), 200, Pong, ""},
@@ -237,6 +240,27 @@ func TestEventsStaySmall(t *testing.T) {
 	b.send(sent("workflow_job", queued(t, set("action", "in_progress"), ours, set("workflow_job.labels", labels(5000, 1)))))
 	if job := b.bus.last(t).Job; len(job.Labels) != fleet.MaxLabels+1 {
 		t.Errorf("%d labels are left", len(job.Labels))
+	}
+}
+
+// The step that decides sees what the workflow says, and GitHub matches.
+func TestLabelsGoOnAsTheyAre(t *testing.T) {
+	b := newBench()
+	b.Policy.Registries = fleet.DefaultRegistries
+	for _, labels := range [][]string{
+		{"self-hosted", "class:small\n"},
+		{"self-hosted", "", "Class:SMALL", "class:small"},
+		{"image:ghcr.io/octo-org/build-image:V1.2"},
+	} {
+		b.send(sent("workflow_job", queued(t, set("workflow_job.labels", labels))))
+		var want fleet.Job
+		want.Private, want.Labels = true, labels
+		if diff := cmp.Diff(b.Policy.Admit(want), b.Policy.Admit(b.bus.last(t).Job)); diff != "" {
+			t.Errorf("%q: the bus gets another decision:\n%s", labels, diff)
+		}
+	}
+	if got := b.bus.last(t).Job.Labels; !slices.Equal(got, []string{"image:ghcr.io/octo-org/build-image:V1.2"}) {
+		t.Errorf("got %q", got)
 	}
 }
 

@@ -3,6 +3,7 @@ package fleet
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,28 @@ var DefaultRegistries = []string{"docker.io", "ghcr.io", "mcr.microsoft.com", "p
 // DefaultBaseImage is what the base image is made from unless the configuration says
 // otherwise.
 const DefaultBaseImage = "public.ecr.aws/ubuntu/ubuntu:24.04"
+
+// Registries of ECR: where builds may be given the right to pull, and their names that
+// also have IPv6 addresses.
+var (
+	ecr          = regexp.MustCompile(`^[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$`)
+	ecrDualStack = regexp.MustCompile(`^([0-9]{12})\.dkr-ecr\.([a-z0-9-]+)\.on\.(aws|amazonwebservices\.com\.cn)$`)
+)
+
+// toAllow says how a registry is allowed.
+func toAllow(registry string) string {
+	if parts := ecrDualStack.FindStringSubmatch(registry); parts != nil {
+		host := parts[1] + ".dkr.ecr." + parts[2] + ".amazonaws.com"
+		if parts[3] != "aws" {
+			host += ".cn"
+		}
+		return "; write " + host + " instead, and have the ARN of the repository added to base_image_repositories"
+	}
+	if ecr.MatchString(registry) {
+		return "; an operator allows it by adding the ARN of the repository to base_image_repositories"
+	}
+	return "; an operator allows it with allowed_registries"
+}
 
 // ParseImage normalises the base image that a label names and refuses what is
 // no image reference, names no tag or digest, or names a registry that is not
@@ -39,7 +62,7 @@ func ParseImage(text string, registries []string) (string, error) {
 	domain := reference.Domain(named)
 	registry := strings.ToLower(domain)
 	if !slices.Contains(registries, registry) {
-		return "", fmt.Errorf("image %q comes from registry %s, which is not allowed; allowed are %s", text, registry, strings.Join(registries, ", "))
+		return "", fmt.Errorf("image %q comes from registry %s, which is not allowed; allowed are %s%s", text, registry, strings.Join(registries, ", "), toAllow(registry))
 	}
 	if registry != domain { // distribution/reference keeps a registry's case, and only knows docker.io in lower case
 		if named, err = reference.ParseNormalizedNamed(registry + strings.TrimPrefix(named.String(), domain)); err != nil {

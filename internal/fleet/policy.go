@@ -96,22 +96,24 @@ type Decision struct {
 // function: the same job and policy always get the same decision.
 //
 // A label that this fleet does not know makes the job somebody else's: Ignored.
+// Labels that only look like ours are a mistake, and Refused.
 // A job whose labels are all ours but ask for what we will not or cannot give
 // is Refused.
 func (p Policy) Admit(job Job) Decision {
 	labels := NormalLabels(job.Labels)
-	if len(labels) == 0 {
+	seen := allAsSeen(labels)
+	if len(seen) == 0 {
 		return ignored("labels.none", "the job has no labels")
 	}
 	if len(RunnerLabels(job)) > MaxLabels {
 		return ignored("labels.too_many", "the job has %d labels; a runner can have at most %d, self-hosted among them", len(labels), MaxLabels)
 	}
-	if p.RequiredLabel != "" && !slices.Contains(labels, strings.ToLower(p.RequiredLabel)) {
+	if p.RequiredLabel != "" && !slices.Contains(seen, strings.ToLower(p.RequiredLabel)) {
 		return ignored("labels.required", "the job lacks the label %q that this fleet requires", p.RequiredLabel)
 	}
 	for _, l := range labels {
-		if !p.knows(l) {
-			return ignored("labels.unknown", "label %s is not one of this fleet's", quoteShort(l))
+		if text := asSeen(l); text != "" && !p.knows(text) {
+			return ignored("labels.unknown", "label %s is not one of this fleet's%s", quoteShort(l), p.nearest(text))
 		}
 	}
 	for _, l := range labels {
@@ -120,6 +122,11 @@ func (p Policy) Admit(job Job) Decision {
 		}
 		if strings.Contains(l, ",") {
 			return refused("labels.comma", "label %s has a comma, which a runner's label cannot have", quoteShort(l))
+		}
+	}
+	for _, l := range job.Labels {
+		if why := misread(l); why != "" {
+			return refused("labels.text", "%s; GitHub matches labels as they are, and no runner would get the job", why)
 		}
 	}
 	if !p.AllowPublic && !job.Private {
@@ -131,15 +138,13 @@ func (p Policy) Admit(job Job) Decision {
 // plan finds what normal labels ask for; given are the labels as the workflow has them.
 func (p Policy) plan(labels, given []string) Decision {
 	d := Decision{Verdict: Admitted, Class: p.DefaultClass}
-	var classes, images, runs, archs []string
+	var classes, images, archs []string
 	for _, l := range labels {
 		switch {
 		case strings.HasPrefix(l, classPrefix):
 			classes = append(classes, strings.TrimPrefix(l, classPrefix))
 		case strings.HasPrefix(l, imagePrefix), p.ExtraImages[l] != "":
 			images = append(images, l)
-		case strings.HasPrefix(l, runPrefix):
-			runs = append(runs, l)
 		case l == string(X64) || l == string(ARM64):
 			archs = append(archs, l)
 		}
@@ -147,13 +152,16 @@ func (p Policy) plan(labels, given []string) Decision {
 	for _, several := range []struct {
 		what string
 		got  []string
-	}{{"classes", classes}, {"images", images}, {"run: labels", runs}, {"architectures", archs}} {
+	}{{"classes", classes}, {"images", images}, {"architectures", archs}} {
 		if len(several.got) > 1 {
 			return refused("labels.several", "the job names %d %s (%s); name one", len(several.got), several.what, quoteShort(strings.Join(several.got, ", ")))
 		}
 	}
-	if len(classes) == 1 {
+	switch {
+	case len(classes) == 1:
 		d.Class = classes[0]
+	case len(archs) == 1:
+		d.Class = p.classFor(Arch(archs[0]))
 	}
 	size, ok := p.Classes[d.Class]
 	if !ok {
@@ -163,7 +171,7 @@ func (p Policy) plan(labels, given []string) Decision {
 		size.Arch = X64
 	}
 	if len(archs) == 1 && archs[0] != string(size.Arch) {
-		return refused("class.arch", "class %q is %s, and the job asks for %s", d.Class, size.Arch, archs[0])
+		return refused("class.arch", "class %q is %s, and the job asks for %s%s", d.Class, size.Arch, archs[0], p.classesOf(Arch(archs[0])))
 	}
 	d.Size = size
 	d.Image = p.spec(BaseImage, p.BaseImage, size.Arch)
@@ -171,6 +179,29 @@ func (p Policy) plan(labels, given []string) Decision {
 		return p.withImage(d, images[0], given)
 	}
 	return d
+}
+
+// classFor is the class of a job that names an architecture and no class: the default
+// class, or if that is of another architecture the only class that is not.
+func (p Policy) classFor(arch Arch) string {
+	names := p.classNamesOf(arch)
+	if len(names) == 1 && !slices.Contains(names, p.DefaultClass) {
+		return names[0]
+	}
+	return p.DefaultClass
+}
+
+// classesOf says which classes have an architecture.
+func (p Policy) classesOf(arch Arch) string {
+	names := p.classNamesOf(arch)
+	if len(names) == 0 {
+		return "; no class of this fleet is " + string(arch)
+	}
+	return "; name a class that is: " + classPrefix + strings.Join(names, ", "+classPrefix)
+}
+
+func (p Policy) classNamesOf(arch Arch) []string {
+	return slices.DeleteFunc(p.classNames(), func(name string) bool { return cmp.Or(p.Classes[name].Arch, X64) != arch })
 }
 
 func (p Policy) withImage(d Decision, label string, given []string) Decision {
@@ -197,7 +228,7 @@ func (p Policy) withImage(d Decision, label string, given []string) Decision {
 // the workflow has it: labels ignore case, and so may names, but tags do not.
 func imageAsGiven(label string, given []string) string {
 	for _, l := range given {
-		if l = strings.TrimSpace(l); strings.ToLower(l) == label {
+		if strings.ToLower(l) == label {
 			name, _, _ := strings.Cut(l, "@")
 			tag := strings.LastIndex(name, ":") + 1
 			label = strings.ToLower(name[:tag]) + name[tag:] + strings.ToLower(l[len(name):])
@@ -266,10 +297,10 @@ func IsBuiltInLabel(label string) bool {
 }
 
 func (p Policy) knows(label string) bool {
-	if IsBuiltInLabel(label) || p.ExtraImages[label] != "" || strings.EqualFold(label, p.RequiredLabel) {
+	if IsBuiltInLabel(label) || p.ExtraImages[label] != "" || label != "" && strings.ToLower(p.RequiredLabel) == label {
 		return true
 	}
-	return slices.ContainsFunc(p.FleetLabels, func(l string) bool { return strings.EqualFold(l, label) })
+	return slices.ContainsFunc(p.FleetLabels, func(l string) bool { return strings.ToLower(l) == label })
 }
 
 func (p Policy) classNames() []string {
@@ -288,12 +319,12 @@ func (p Policy) AllowsRepository(repository string) bool {
 }
 
 // NormalLabels are the labels in lower case, each once, in their order: GitHub
-// compares labels ignoring case.
+// compares labels ignoring case. White space stays, for to GitHub it counts.
 func NormalLabels(labels []string) []string {
 	out := make([]string, 0, len(labels))
 	for _, l := range labels {
-		l = strings.ToLower(strings.TrimSpace(l))
-		if l != "" && !slices.Contains(out, l) {
+		l = strings.ToLower(l)
+		if !slices.Contains(out, l) {
 			out = append(out, l)
 		}
 	}
@@ -340,9 +371,15 @@ func printable(s string) string {
 
 // quoteShort quotes a stranger's text so that it fits a sentence and cannot
 // break a line or a terminal.
-func quoteShort(s string) string {
+func quoteShort(s string) string { return fmt.Sprintf("%q", short(s)) }
+
+// quoteASCII is quoteShort with everything escaped that is not ASCII, for characters
+// that look like others.
+func quoteASCII(s string) string { return fmt.Sprintf("%+q", short(s)) }
+
+func short(s string) string {
 	if r := []rune(s); len(r) > 60 {
-		s = string(r[:57]) + "..."
+		return string(r[:57]) + "..."
 	}
-	return fmt.Sprintf("%q", s)
+	return s
 }

@@ -51,6 +51,9 @@ func TestAdmitted(t *testing.T) {
 		"a class has its own architecture":           {[]string{"class:arm"}, policy(), "arm", base(fleet.ARM64)},
 		"the architecture may be said too":           {[]string{"ARM64", "class:arm"}, policy(), "arm", base(fleet.ARM64)},
 		"a class without architecture is x64":        {[]string{"X64"}, policy(), "small", base(fleet.X64)},
+		"the only class of an architecture is meant": {[]string{"self-hosted", "linux", "ARM64"}, policy(), "arm", base(fleet.ARM64)},
+		"the default class before the others":        {[]string{"x64"}, policy(), "small", base(fleet.X64)},
+		"two run labels say nothing either":          {[]string{"self-hosted", "run:4100", "run:test-3"}, policy(), "small", base(fleet.X64)},
 		"a run label says nothing":                   {[]string{"run:123-build"}, policy(), "small", base(fleet.X64)},
 		"a fleet label is known":                     {[]string{"TEAM-a"}, policy(), "small", base(fleet.X64)},
 		"a fleet label's own case does not matter":   {[]string{"team-b"}, policy(), "small", base(fleet.X64)},
@@ -76,6 +79,9 @@ func TestNotAdmitted(t *testing.T) {
 	noImages := func(p *fleet.Policy) { p.NoImages = "the platform has one image" }
 	noOnDemand := func(p *fleet.Policy) { p.NoOnDemandImages = "image_build_project is not set" }
 	required := func(p *fleet.Policy) { p.RequiredLabel = "ours" }
+	second := func(p *fleet.Policy) {
+		p.Classes["large-arm"] = fleet.Class{CPU: 4096, Memory: 8192, Arch: fleet.ARM64}
+	}
 	for name, tc := range map[string]struct {
 		labels  []string
 		policy  fleet.Policy
@@ -83,37 +89,51 @@ func TestNotAdmitted(t *testing.T) {
 		rule    string
 		says    string
 	}{
-		"no labels":                           {nil, policy(), fleet.Ignored, "labels.none", "no labels"},
-		"empty labels":                        {[]string{"", "  "}, policy(), fleet.Ignored, "labels.none", "no labels"},
-		"200 labels":                          {many(200), policy(), fleet.Ignored, "labels.too_many", "200 labels"},
-		"100 labels, and none for the runner": {many(100), policy(), fleet.Ignored, "labels.too_many", "self-hosted among them"},
-		"the required label is missing":       {[]string{"self-hosted"}, policy(required), fleet.Ignored, "labels.required", `"ours"`},
-		"a machine of GitHub's":               {[]string{"ubuntu-latest"}, policy(), fleet.Ignored, "labels.unknown", `"ubuntu-latest"`},
-		"one label that is not ours":          {[]string{"self-hosted", "gpu"}, policy(), fleet.Ignored, "labels.unknown", `"gpu"`},
-		"another operating system":            {[]string{"self-hosted", "windows"}, policy(), fleet.Ignored, "labels.unknown", `"windows"`},
-		"a prefix without its colon":          {[]string{"class"}, policy(), fleet.Ignored, "labels.unknown", `"class"`},
-		"an unknown label with escapes":       {[]string{bell + "x"}, policy(), fleet.Ignored, "labels.unknown", `\x1b[31m\a\nx`},
-		"an unknown label of 300 characters":  {[]string{strings.Repeat("g", 300)}, policy(), fleet.Ignored, "labels.unknown", `ggg..."`},
-		"a label of 300 characters":           {[]string{"run:" + strings.Repeat("é", 296)}, policy(), fleet.Refused, "labels.too_long", "300 characters"},
-		"a label with a comma":                {[]string{"run:a,b"}, policy(), fleet.Refused, "labels.comma", `"run:a,b"`},
-		"two classes":                         {[]string{"class:small", "class:medium"}, policy(), fleet.Refused, "labels.several", "small, medium"},
-		"two images":                          {[]string{"image:node:22", "android"}, policy(), fleet.Refused, "labels.several", "image:node:22, android"},
-		"two run labels":                      {[]string{"run:1", "run:2"}, policy(), fleet.Refused, "labels.several", "run:1, run:2"},
-		"two architectures":                   {[]string{"x64", "arm64"}, policy(), fleet.Refused, "labels.several", "x64, arm64"},
-		"an unknown class":                    {[]string{"class:huge"}, policy(), fleet.Refused, "class.unknown", `"huge" is not one of arm, medium, small`},
-		"a class without name":                {[]string{"class:"}, policy(), fleet.Refused, "class.unknown", `class ""`},
-		"a class with escapes":                {[]string{"class:" + bell + "x"}, policy(), fleet.Refused, "class.unknown", `\x1b[31m\a\nx`},
-		"a default class that is gone":        {[]string{"linux"}, policy(func(p *fleet.Policy) { p.DefaultClass = "old" }), fleet.Refused, "class.unknown", `"old"`},
-		"an architecture the class has not":   {[]string{"class:medium", "arm64"}, policy(), fleet.Refused, "class.arch", `"medium" is x64, and the job asks for arm64`},
-		"an architecture the default is not":  {[]string{"arm64"}, policy(), fleet.Refused, "class.arch", `"small" is x64`},
-		"an extra image where there is none":  {[]string{"android"}, policy(noImages), fleet.Refused, "image.none", "the platform has one image"},
-		"an image where there is none":        {[]string{"image:node:22"}, policy(noImages), fleet.Refused, "image.none", "the platform has one image"},
-		"an image that cannot be built":       {[]string{"image:node:22"}, policy(noOnDemand), fleet.Refused, "image.not_on_demand", "image_build_project"},
-		"an image without tag":                {[]string{"image:node"}, policy(), fleet.Refused, "image.reference", `"node" names no tag`},
-		"an image without name":               {[]string{"image:"}, policy(), fleet.Refused, "image.reference", `""`},
-		"an image of a foreign registry":      {[]string{"image:evil.example/x:1"}, policy(), fleet.Refused, "image.reference", "evil.example"},
-		"an image in letters that grow short": {[]string{"image:KK:K"}, policy(), fleet.Refused, "image.reference", "no image reference"},
-		"an image with escapes":               {[]string{"image:x" + bell + ":1"}, policy(), fleet.Refused, "image.reference", `\x1b[31m\a\n`},
+		"no labels":                            {nil, policy(), fleet.Ignored, "labels.none", "no labels"},
+		"empty labels":                         {[]string{"", "  "}, policy(), fleet.Ignored, "labels.none", "no labels"},
+		"200 labels":                           {many(200), policy(), fleet.Ignored, "labels.too_many", "200 labels"},
+		"100 labels, and none for the runner":  {many(100), policy(), fleet.Ignored, "labels.too_many", "self-hosted among them"},
+		"the required label is missing":        {[]string{"self-hosted"}, policy(required), fleet.Ignored, "labels.required", `"ours"`},
+		"a machine of GitHub's":                {[]string{"ubuntu-latest"}, policy(), fleet.Ignored, "labels.unknown", `"ubuntu-latest"`},
+		"one label that is not ours":           {[]string{"self-hosted", "gpu"}, policy(), fleet.Ignored, "labels.unknown", `"gpu"`},
+		"another operating system":             {[]string{"self-hosted", "windows"}, policy(), fleet.Ignored, "labels.unknown", `"windows"`},
+		"a prefix without its colon":           {[]string{"class"}, policy(), fleet.Ignored, "labels.unknown", `"class"`},
+		"an unknown label with escapes":        {[]string{"x" + bell}, policy(), fleet.Ignored, "labels.unknown", `x\x1b[31m\a\n`},
+		"an unknown label of 300 characters":   {[]string{strings.Repeat("g", 300)}, policy(), fleet.Ignored, "labels.unknown", `ggg..."`},
+		"a label of 300 characters":            {[]string{"run:" + strings.Repeat("é", 296)}, policy(), fleet.Refused, "labels.too_long", "300 characters"},
+		"a label with a comma":                 {[]string{"run:a,b"}, policy(), fleet.Refused, "labels.comma", `"run:a,b"`},
+		"two classes":                          {[]string{"class:small", "class:medium"}, policy(), fleet.Refused, "labels.several", "small, medium"},
+		"two images":                           {[]string{"image:node:22", "android"}, policy(), fleet.Refused, "labels.several", "image:node:22, android"},
+		"two architectures":                    {[]string{"x64", "arm64"}, policy(), fleet.Refused, "labels.several", "x64, arm64"},
+		"an unknown class":                     {[]string{"class:huge"}, policy(), fleet.Refused, "class.unknown", `"huge" is not one of arm, medium, small`},
+		"a class without name":                 {[]string{"class:"}, policy(), fleet.Refused, "class.unknown", `class ""`},
+		"a class with escapes":                 {[]string{"class:" + bell + "x"}, policy(), fleet.Refused, "labels.text", `\x1b[31m\a\nx`},
+		"a class with a line end":              {[]string{"class:a\nb"}, policy(), fleet.Refused, "class.unknown", `"a\nb"`},
+		"a default class that is gone":         {[]string{"linux"}, policy(func(p *fleet.Policy) { p.DefaultClass = "old" }), fleet.Refused, "class.unknown", `"old"`},
+		"an architecture the class has not":    {[]string{"class:medium", "arm64"}, policy(), fleet.Refused, "class.arch", `"medium" is x64, and the job asks for arm64`},
+		"an architecture that two classes are": {[]string{"arm64"}, policy(second), fleet.Refused, "class.arch", `"small" is x64, and the job asks for arm64; name a class that is: class:arm, class:large-arm`},
+		"an architecture that no class is":     {[]string{"arm64"}, policy(func(p *fleet.Policy) { delete(p.Classes, "arm") }), fleet.Refused, "class.arch", "no class of this fleet is arm64"},
+		"an extra image where there is none":   {[]string{"android"}, policy(noImages), fleet.Refused, "image.none", "the platform has one image"},
+		"an image where there is none":         {[]string{"image:node:22"}, policy(noImages), fleet.Refused, "image.none", "the platform has one image"},
+		"an image that cannot be built":        {[]string{"image:node:22"}, policy(noOnDemand), fleet.Refused, "image.not_on_demand", "image_build_project"},
+		"an image without tag":                 {[]string{"image:node"}, policy(), fleet.Refused, "image.reference", `"node" names no tag`},
+		"an image without name":                {[]string{"image:"}, policy(), fleet.Refused, "image.reference", `""`},
+		"an image of a foreign registry":       {[]string{"image:evil.example/x:1"}, policy(), fleet.Refused, "image.reference", "evil.example, which is not allowed; allowed are docker.io, ghcr.io, mcr.microsoft.com, public.ecr.aws, quay.io; an operator allows it with allowed_registries"},
+		"an image of a private registry":       {[]string{"image:123456789012.dkr.ecr.eu-west-1.amazonaws.com/bases/web:3"}, policy(), fleet.Refused, "image.reference", "base_image_repositories"},
+		"the same by its name for IPv6":        {[]string{"image:123456789012.dkr-ecr.eu-west-1.on.aws/bases/web:3"}, policy(), fleet.Refused, "image.reference", "write 123456789012.dkr.ecr.eu-west-1.amazonaws.com instead"},
+		"an image with escapes":                {[]string{"image:x" + bell + ":1"}, policy(), fleet.Refused, "labels.text", `\x1b[31m\a\n`},
+		"a label with a line end":              {[]string{"self-hosted", "class:small\n"}, policy(), fleet.Refused, "labels.text", `label "class:small\n" has white space around it (a folded YAML scalar?)`},
+		"a label after a space that stays":     {[]string{"self-hosted", "\u00a0Linux"}, policy(), fleet.Refused, "labels.text", `label "\u00a0Linux" has white space around it`},
+		"the same label without it too":        {[]string{"class:small", "class:small "}, policy(), fleet.Refused, "labels.text", `label "class:small "`},
+		"a label with nothing in it":           {[]string{"self-hosted", ""}, policy(), fleet.Refused, "labels.text", `label "" is empty`},
+		"a label with no width":                {[]string{"self-hosted", "\u200b"}, policy(), fleet.Refused, "labels.text", `label "\u200b" is empty`},
+		"a space without width":                {[]string{"class:\u200bsmall"}, policy(), fleet.Refused, "labels.text", `label "class:\u200bsmall" has a character that does not show`},
+		"text that runs the other way":         {[]string{"run:\u202e1"}, policy(), fleet.Refused, "labels.text", `\u202e`},
+		"letters that grow short":              {[]string{"image:\u212a\u212a:\u212a"}, policy(), fleet.Refused, "labels.text", `label "image:\u212a\u212a:\u212a"`},
+		"a letter that looks like an s":        {[]string{"cla\u017fs:small"}, policy(), fleet.Ignored, "labels.unknown", "ſ"},
+		"a fleet label in such letters":        {[]string{"\u017felf-hosted"}, policy(), fleet.Ignored, "labels.unknown", "elf-hosted"},
+		"white space around a foreign label":   {[]string{"self-hosted", "gpu\n"}, policy(), fleet.Ignored, "labels.unknown", `"gpu\n"`},
+		"white space around the required one":  {[]string{"ours\n"}, policy(required), fleet.Refused, "labels.text", `"ours\n"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := tc.policy.Admit(jobOf(1, tc.labels...))
@@ -124,6 +144,31 @@ func TestNotAdmitted(t *testing.T) {
 				t.Errorf("the reason has control characters: %q", d.Reason)
 			}
 		})
+	}
+}
+
+// What a label may have been meant to be is said where an ignored job's developer
+// looks: in GitHub's list of webhook deliveries.
+func TestWhatALabelWasMeantToBe(t *testing.T) {
+	for label, says := range map[string]string{
+		"self-hosted class:small image:node:22": `; it holds "self-hosted": write each label as an item of its own`,
+		"gpu,class:small":                       `; it holds "class:small": write each label as an item of its own`,
+		"class=small":                           `; did you mean "class:small"?`,
+		"class-medium":                          `; did you mean "class:medium"?`,
+		"Medium":                                `; did you mean "class:medium"?`,
+		"image=node:22":                         `; did you mean "image:node:22"?`,
+		"amd64":                                 `; did you mean "x64"?`,
+		"aarch64":                               `; did you mean "arm64"?`,
+		"class=huge":                            "",
+		"gpu large":                             "",
+		"ubuntu-latest":                         "",
+		"image-builder":                         "",
+		"runs-on,runner=2cpu-linux-x64":         "",
+	} {
+		d := policy().Admit(jobOf(1, "self-hosted", label))
+		if want := fmt.Sprintf("label %q is not one of this fleet's%s", strings.ToLower(label), says); d.Verdict != fleet.Ignored || d.Reason != want {
+			t.Errorf("got %s: %s\nwant %s", d.Verdict, d.Reason, want)
+		}
 	}
 }
 
@@ -207,7 +252,8 @@ func TestRunnerLabels(t *testing.T) {
 	for name, tc := range map[string]struct{ labels, want []string }{
 		"are the job's in lower case":      {[]string{"Self-Hosted", "Class:A"}, []string{"self-hosted", "class:a"}},
 		"have self-hosted in any case":     {[]string{"class:a"}, []string{"self-hosted", "class:a"}},
-		"have each label once":             {[]string{"linux", "LINUX", " linux "}, []string{"self-hosted", "linux"}},
+		"have each label once":             {[]string{"linux", "LINUX"}, []string{"self-hosted", "linux"}},
+		"are the job's own text":           {[]string{"run:1\n"}, []string{"self-hosted", "run:1\n"}},
 		"keep the order":                   {[]string{"linux", "self-hosted"}, []string{"linux", "self-hosted"}},
 		"are self-hosted alone if need be": {nil, []string{"self-hosted"}},
 	} {
@@ -224,6 +270,7 @@ func TestCanRun(t *testing.T) {
 		"fewer labels":                       {[]string{"self-hosted", "linux"}, []string{"linux"}, true},
 		"another order and case":             {[]string{"self-hosted", "linux"}, []string{"LINUX", "Self-Hosted"}, true},
 		"a label that the runner lacks":      {[]string{"self-hosted", "linux"}, []string{"linux", "x64"}, false},
+		"a label with a line end":            {[]string{"class:a"}, []string{"class:a\n"}, false},
 		"a label that merely begins alike":   {[]string{"class:a"}, []string{"class:ab"}, false},
 		"no labels at all run on any runner": {[]string{"self-hosted"}, nil, true},
 	} {

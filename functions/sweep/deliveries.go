@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -109,7 +110,7 @@ func (s *sweep) lookAtDeliveries(ctx context.Context, repository string, hookID 
 	now := delivered{Until: was.Until, Failed: map[string]missed{}}
 	maps.Copy(now.Failed, was.Failed)
 	arrived, newest := map[string]bool{}, map[string]fleet.Delivery{}
-	looked := 0
+	looked, refused := 0, map[int]int{}
 	for d, err := range s.GitHub.Deliveries(ctx, repository, hookID) {
 		if err != nil {
 			return delivered{}, err
@@ -121,8 +122,14 @@ func (s *sweep) lookAtDeliveries(ctx context.Context, repository string, hookID 
 		if d.Status/100 == 2 {
 			arrived[d.GUID] = true
 		}
+		refused[d.Status]++
 		if _, known := newest[d.GUID]; !known {
 			newest[d.GUID] = d
+		}
+	}
+	for _, r := range refusals {
+		if n := refused[r.status]; n > 0 {
+			s.Fleet.Log.ErrorContext(ctx, "webhooks are refused, and GitHub is not asked for them again: "+r.meaning, "repository", repository, "hook_id", hookID, "http_status", r.status, "deliveries", n)
 		}
 	}
 	for guid, d := range newest {
@@ -167,9 +174,25 @@ func oldestFirst(webhooks map[string]missed) (guids []string) {
 	return slices.SortedFunc(maps.Keys(webhooks), func(a, b string) int { return cmp.Compare(webhooks[a].ID, webhooks[b].ID) })
 }
 
-// worthAgain tells whether a delivery may succeed later: nothing answered in
-// time (0), or the answer was 5xx.
-func worthAgain(status int) bool { return status == 0 || status >= 500 }
+// worthAgain tells whether a delivery may succeed later: nothing answered in time or
+// at all (0), or the answer was 5xx; or API Gateway throttled it (429), took too long
+// to read it (408), or had no such route while it was deployed (404).
+func worthAgain(status int) bool {
+	switch status {
+	case 0, http.StatusNotFound, http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return true
+	}
+	return status >= 500
+}
+
+// refusals are answers that stay the same until a person does something.
+var refusals = []struct {
+	status  int
+	meaning string
+}{
+	{http.StatusUnauthorized, "the webhook's secret is not the fleet's; set the one of webhook_secret in the repository's settings, then press Redeliver"},
+	{http.StatusForbidden, "the repository is not in github_repo"},
+}
 
 // number reads a cursor that is a number, 0 if there is none.
 func (s *sweep) number(ctx context.Context, cursor string) (int64, error) {

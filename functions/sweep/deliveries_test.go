@@ -2,6 +2,7 @@ package sweep_test
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -48,7 +49,10 @@ func TestDeliveries(t *testing.T) {
 		"all arrived":                               {first: "a200 b202 c204"},
 		"an error of the receiver":                  {first: "a200 b500 c200", want: []int64{2}},
 		"no answer in time":                         {first: "a0", want: []int64{1}},
-		"refused by the receiver":                   {first: "a400 b401 c404 d422"},
+		"refused by the receiver":                   {first: "a400 b401 c403 d422"},
+		"throttled before the receiver":             {first: "a429", want: []int64{1}},
+		"no route while it is deployed":             {first: "a404 b408", want: []int64{1, 2}},
+		"throttled, and then refused":               {first: "a429", then: "a401", want: []int64{1}},
 		"other events":                              {first: "p500 p0"},
 		"a success after a failure counts":          {first: "a502 b200 a200"},
 		"a failure after a success as well":         {first: "a200 b200 a502"},
@@ -196,5 +200,24 @@ func TestWebhookOfARepository(t *testing.T) {
 				t.Errorf("the webhook is %q, want %q; redelivered %d", got, c.want, w.GitHub.Redelivered)
 			}
 		})
+	}
+}
+
+// GitHub's list has no forged requests, so a 401 there means that the secrets differ.
+func TestRefusedDeliveriesAreReportedOnce(t *testing.T) {
+	w := hooked(t)
+	delivers(w, "a401 b401 c403 d200")
+	var log strings.Builder
+	for range 2 {
+		h := handler(w)
+		h.Fleet.Log = slog.New(slog.NewTextHandler(&log, nil))
+		if _, err := h.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, says := range []string{"the webhook's secret is not the fleet's", "http_status=401 deliveries=2", "http_status=403 deliveries=1"} {
+		if strings.Count(log.String(), says) != 1 {
+			t.Errorf("want …%s… once:\n%s", says, log.String())
+		}
 	}
 }

@@ -17,7 +17,7 @@ func variables() map[string][]string {
 		repository, claimKey                = deployment.EnvRepository, deployment.EnvClaimKey
 	)
 	return map[string][]string{
-		"webhook":                {policy, classes, deployment.EnvWebhookSecret, deployment.EnvWebhookSecretPrevious, bus},
+		"webhook":                {policy, classes, table, deployment.EnvWebhookSecret, deployment.EnvWebhookSecretPrevious, bus},
 		"dispatch":               {policy, table, machine, cluster, gitHub, pat, project},
 		"claim":                  {policy, table, gitHub, pat, claimKey},
 		"sweep":                  {policy, classes, table, machine, cluster, bus, gitHub, pat, project, repository, deployment.EnvFailedEvents},

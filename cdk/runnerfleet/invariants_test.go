@@ -364,7 +364,7 @@ func line(effect string, actions []string, conditions map[string]any) string {
 // TestFunctionsGetTheirVariables lists what each function is told.
 func TestFunctionsGetTheirVariables(t *testing.T) {
 	want := map[string]string{
-		"webhook":                "CLASS_SIZES_PARAM EVENT_BUS_NAME FLEET_POLICY WEBHOOK_SECRET",
+		"webhook":                "CLASS_SIZES_PARAM EVENT_BUS_NAME FLEET_POLICY RUNNER_STATE_TABLE WEBHOOK_SECRET",
 		"dispatch":               "CLUSTER_ARN FLEET_POLICY GITHUB_PAT_SECRET GITHUB_URL IMAGE_BUILD_PROJECT RUNNER_STATE_TABLE STATE_MACHINE_ARN",
 		"claim":                  "CLAIM_KEY_SECRET FLEET_POLICY GITHUB_PAT_SECRET GITHUB_URL RUNNER_STATE_TABLE",
 		"sweep":                  "CLASS_SIZES_PARAM CLUSTER_ARN EVENT_BUS_NAME FAILED_EVENTS_QUEUE_URL FLEET_POLICY GITHUB_PAT_SECRET GITHUB_URL IMAGE_BUILD_PROJECT IMAGE_REPOSITORY RUNNER_STATE_TABLE STATE_MACHINE_ARN",

@@ -20,6 +20,9 @@ import (
 type Handler struct {
 	Fleet  lifecycle.Fleet
 	Images lifecycle.Images
+
+	Cursors lifecycle.Cursors // of repositories
+	Policy  fleet.Policy      // without classes
 }
 
 // Handle acts on one event. Events that are not the fleet's are no error. An
@@ -60,6 +63,9 @@ func (h Handler) resumed(ctx context.Context, r fleet.Resumed) error {
 }
 
 func (h Handler) workflowJob(ctx context.Context, e fleet.WorkflowJob) error {
+	if err := lifecycle.LearnRepository(ctx, h.Cursors, h.Policy, e.Job); err != nil {
+		return err
+	}
 	if e.Action == fleet.JobQueued {
 		if e.Job.Status != fleet.JobQueued {
 			return nil // an environment's gate: the queued event that counts comes later

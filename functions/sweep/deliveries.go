@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -23,10 +22,10 @@ const mostAttempts = 6
 func nextAttempt(attempts int) time.Duration { return time.Minute << attempts }
 
 // hookCursor keeps the id of a repository's webhook, which only a delivery tells.
-func hookCursor(repository string) string { return "hook/" + strings.ToLower(repository) }
+func hookCursor(repository string) string { return "hook/" + fleet.RepositoryKey(repository) }
 
 // deliveryCursor keeps how far the deliveries of a webhook were looked at.
-func deliveryCursor(repository string) string { return "delivery/" + strings.ToLower(repository) }
+func deliveryCursor(repository string) string { return "delivery/" + fleet.RepositoryKey(repository) }
 
 // delivered is what deliveryCursor keeps.
 type delivered struct {
@@ -45,7 +44,7 @@ type missed struct {
 // a later one does not replace it; only GitHub can, by not knowing the webhook.
 func (s *sweep) noteHooks(ctx context.Context, hooks map[string]int64) error {
 	return each(s.Policy.Repositories, func(repository string) error {
-		id := hooks[strings.ToLower(repository)]
+		id := hooks[s.key(repository)]
 		if id == 0 {
 			return nil
 		}
@@ -191,7 +190,7 @@ var refusals = []struct {
 	meaning string
 }{
 	{http.StatusUnauthorized, "the webhook's secret is not the fleet's; set the one of webhook_secret in the repository's settings, then press Redeliver"},
-	{http.StatusForbidden, "the repository is not in github_repo"},
+	{http.StatusForbidden, "the repository is not in github_repo, or another one has its name now"},
 }
 
 // number reads a cursor that is a number, 0 if there is none.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -32,7 +31,7 @@ func (s *sweep) jobsOf(ctx context.Context, repository string) error {
 			}
 		}
 	}
-	s.listed[strings.ToLower(repository)] = true
+	s.listed[s.key(repository)] = true
 	return errors.Join(failed...)
 }
 
@@ -133,9 +132,9 @@ func (s *sweep) openRuns(ctx context.Context) error {
 	hooks := map[string]int64{}
 	for i, run := range runs[from:to] {
 		if run.Job.HookID != 0 {
-			hooks[strings.ToLower(run.Job.Repository)] = run.Job.HookID
+			hooks[s.key(run.Job.Repository)] = run.Job.HookID
 		}
-		if s.seen[run.Job.JobID] || !s.listed[strings.ToLower(run.Job.Repository)] || !s.old(run.At(fleet.StageReceived)) {
+		if s.seen[run.Job.JobID] || !s.listed[s.key(run.Job.Repository)] || !s.old(run.At(fleet.StageReceived)) {
 			continue
 		}
 		if len(unlisted) == mostAsked {

@@ -135,13 +135,14 @@ const (
 func (h Handler) Run(ctx context.Context) (Repairs, error) {
 	s := &sweep{
 		Handler: h, repairs: Repairs{}, now: h.Fleet.Now(),
-		seen: map[int64]bool{}, listed: map[string]bool{}, registered: map[string]bool{}, stopping: map[string]bool{}, told: map[string]bool{},
+		seen: map[int64]bool{}, renamed: map[string]string{}, listed: map[string]bool{}, registered: map[string]bool{}, stopping: map[string]bool{}, told: map[string]bool{},
 	}
 	var failed []error
 	for _, part := range []struct {
 		what string
 		do   func(context.Context) error
 	}{
+		{"names of repositories", s.names},
 		{"failed events", s.failed},
 		{"retries", s.retries},
 		{"jobs", s.jobs},
@@ -180,12 +181,13 @@ type sweep struct {
 	Handler
 	now        time.Time
 	repairs    Repairs
-	seen       map[int64]bool  // jobs that GitHub listed
-	listed     map[string]bool // repositories, in lower case, of which it listed them
-	registered map[string]bool // runners with registrations that were left; nil if not all are known
-	stopping   map[string]bool // tasks that were asked to stop
-	holds      map[string]bool // keys of the holds that there are; nil if not all are known
-	told       map[string]bool // runners whose executions were signalled by this sweep
+	seen       map[int64]bool    // jobs that GitHub listed
+	listed     map[string]bool   // repositories, by key, of which it listed them
+	renamed    map[string]string // the keys of configured repositories → those of their names now
+	registered map[string]bool   // runners with registrations that were left; nil if not all are known
+	stopping   map[string]bool   // tasks that were asked to stop
+	holds      map[string]bool   // keys of the holds that there are; nil if not all are known
+	told       map[string]bool   // runners whose executions were signalled by this sweep
 }
 
 // counted counts a repair unless it failed.

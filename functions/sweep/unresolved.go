@@ -20,14 +20,27 @@ func (s *sweep) unresolved(ctx context.Context) error {
 	byRepository := map[string][]fleet.Runner{}
 	for _, r := range runners {
 		if s.old(r.At(fleet.StageClosed)) {
-			byRepository[r.Repository] = append(byRepository[r.Repository], r)
+			byRepository[s.key(r.Repository)] = append(byRepository[s.key(r.Repository)], r)
 		}
 	}
-	return each(s.Policy.Repositories, func(repository string) error {
-		if len(byRepository[repository]) == 0 {
+	err = each(s.Policy.Repositories, func(repository string) error {
+		of := byRepository[s.key(repository)]
+		delete(byRepository, s.key(repository))
+		if len(of) == 0 {
 			return nil
 		}
-		return s.resolve(ctx, repository, byRepository[repository])
+		return s.resolve(ctx, repository, of)
+	})
+	if err != nil {
+		return err
+	}
+	// Those of repositories that were taken out of the configuration would be looked
+	// at for ever.
+	return each(runners, func(r fleet.Runner) error {
+		if _, left := byRepository[s.key(r.Repository)]; !left {
+			return nil
+		}
+		return s.settle(ctx, r.RunnerID)
 	})
 }
 

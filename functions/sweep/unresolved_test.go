@@ -62,3 +62,28 @@ func TestUnresolvedWaitsForItsWebhook(t *testing.T) {
 		t.Error("given up before its webhook could come")
 	}
 }
+
+func TestUnresolvedInAnotherCase(t *testing.T) {
+	w := unresolved(t)
+	h := handler(w)
+	h.Policy.Repositories = []string{"Octo/Repo"}
+	if _, err := h.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.Runner("fleet-7-1"); r.Took != 8 || r.Unresolved {
+		t.Errorf("the runner's job is not known:\n%s", w.State())
+	}
+}
+
+// Nobody can tell any more what it ran, and it would be looked at for ever.
+func TestUnresolvedOfARepositoryThatWasTakenOut(t *testing.T) {
+	w := unresolved(t)
+	h := handler(w)
+	h.Policy.Repositories = []string{"octo/other"}
+	if _, err := h.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if w.Runner("fleet-7-1").Unresolved {
+		t.Errorf("it is looked for again:\n%s", w.State())
+	}
+}

@@ -64,18 +64,44 @@ func (q *queue) last(t *testing.T) fleet.WorkflowJob {
 
 var errDown = errors.New("the bus is down")
 
+// table is what is known of jobs and repositories.
+type table struct {
+	runs    map[string]fleet.Run
+	cursors map[string]string
+	err     error
+	read    int
+}
+
+func (t *table) Run(_ context.Context, id string) (fleet.Run, bool, error) {
+	t.read++
+	run, ok := t.runs[id]
+	return run, ok, t.err
+}
+
+func (t *table) Cursor(_ context.Context, name string) (string, error) {
+	t.read++
+	return t.cursors[name], t.err
+}
+
+func (t *table) PutCursor(_ context.Context, name, value string) error {
+	t.cursors[name] = value
+	return t.err
+}
+
 // bench is a handler with everything around it.
 type bench struct {
 	Handler
-	keys *keyring
-	bus  *queue
-	log  *strings.Builder
+	keys  *keyring
+	table *table
+	bus   *queue
+	log   *strings.Builder
 }
 
 func newBench() *bench {
-	b := &bench{keys: &keyring{keys: []string{secret}}, bus: &queue{}, log: &strings.Builder{}}
+	b := &bench{keys: &keyring{keys: []string{secret}}, table: &table{runs: map[string]fleet.Run{}, cursors: map[string]string{}}, bus: &queue{}, log: &strings.Builder{}}
 	b.Handler = Handler{
 		Secrets: b.keys,
+		Records: b.table,
 		Bus:     b.bus,
 		Policy: fleet.Policy{
 			FleetName:    "fleet",

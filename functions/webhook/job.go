@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 )
 
 // workflowJob decides about a workflow_job delivery that GitHub did send.
@@ -27,8 +28,10 @@ func (h Handler) workflowJob(ctx context.Context, doc json.RawMessage, d *delive
 		return invalid("%s", err)
 	}
 	d.job = job
-	if !h.Policy.AllowsRepository(job.Repository) {
-		return reply(http.StatusForbidden, Forbidden, "%s is not a repository of this fleet; add it to github_repo, or delete the webhook there", job.Repository)
+	decision := h.Policy.Admit(job)
+	ours, refusal := h.isOurs(ctx, decision, d)
+	if refusal != nil {
+		return *refusal
 	}
 	if d.action == fleet.JobQueued && job.Status == "" {
 		return invalid("%s", missing("workflow_job.status"))
@@ -38,16 +41,15 @@ func (h Handler) workflowJob(ctx context.Context, doc json.RawMessage, d *delive
 		// sends another queued event when it is given.
 		return ignore("the job's status is %q, so it cannot start yet", job.Status)
 	}
+	if !ours {
+		return ignore("%s", decision.Reason)
+	}
 	outcome := Accepted
-	decision := h.Policy.Admit(job)
 	var wants fleet.Wants
 	switch decision.Verdict {
 	case fleet.Admitted:
 		wants = decision.Wants()
 	case fleet.Ignored:
-		if !h.ranHere(d.action, job) {
-			return ignore("%s", decision.Reason)
-		}
 		decision.Reason = ""
 	case fleet.Refused:
 		outcome = Refused
@@ -63,14 +65,52 @@ func (h Handler) workflowJob(ctx context.Context, doc json.RawMessage, d *delive
 	}
 }
 
-// ranHere tells whether the event says that a runner of ours has or had the job.
-// Then the fleet must know, whatever the job's labels are.
-func (h Handler) ranHere(action string, job fleet.Job) bool {
-	if action != fleet.JobInProgress && action != fleet.JobCompleted {
-		return false
+// isOurs reports whether the fleet must know of the event: by the job's labels; or, once
+// it runs or has ended, by its runner or its run, whatever its labels are. GitHub has
+// told the end of a job with labels: [] (actions/actions-runner-controller#1370), and
+// the configuration may have other labels by then. Jobs of a repository that is not the
+// fleet's are refused; nothing is read for one that is somebody else's by all it says.
+func (h Handler) isOurs(ctx context.Context, decision fleet.Decision, d *delivery) (ours bool, refusal *Response) {
+	ours = decision.Verdict != fleet.Ignored
+	listed := h.Policy.AllowsRepository(d.job.Repository)
+	if began := d.action == fleet.JobInProgress || d.action == fleet.JobCompleted; !ours && began {
+		_, _, ours = fleet.ParseRunnerID(h.Policy.FleetName, d.job.RunnerName)
+		if !ours && listed {
+			var err error
+			if _, ours, err = h.Records.Run(ctx, fleet.RunID(d.job.JobID)); err != nil {
+				return false, h.unread(d, err)
+			}
+		}
 	}
-	_, _, ours := fleet.ParseRunnerID(h.Policy.FleetName, job.RunnerName)
-	return ours
+	switch {
+	case !ours && listed:
+		return false, nil
+	case !ours:
+		return false, forbid(fleet.NotServed(d.job.Repository))
+	}
+	why, err := lifecycle.ServesRepository(ctx, h.Records, h.Policy, d.job.Repository, d.job.RepositoryID)
+	switch {
+	case err != nil && listed:
+		// Its name says that it is the fleet's, and dispatch has to read the table anyway.
+		h.Log.WarnContext(ctx, "taking the repository to be the one of the configuration", "repository", d.job.Repository, "error", err.Error())
+	case err != nil:
+		return false, h.unread(d, err)
+	case why != "":
+		return false, forbid(why)
+	}
+	return true, nil
+}
+
+func forbid(why string) *Response {
+	resp := reply(http.StatusForbidden, Forbidden, "%s", why)
+	return &resp
+}
+
+// unread is the answer while the table does not say whether a job is the fleet's.
+func (h Handler) unread(d *delivery, err error) *Response {
+	d.cause = err.Error()
+	resp := unavailable("whether the job is this fleet's could not be read just now")
+	return &resp
 }
 
 func (h Handler) put(ctx context.Context, job fleet.Job, wants fleet.Wants, d *delivery) error {

@@ -24,6 +24,7 @@ type payload struct {
 }
 
 type repository struct {
+	ID       int64  `json:"id"`
 	FullName string `json:"full_name"`
 	Private  bool   `json:"private"`
 }
@@ -79,6 +80,7 @@ func (p payload) job() (fleet.Job, error) {
 		WorkflowRunID: j.RunID,
 		RunAttempt:    j.RunAttempt,
 		Repository:    clip(p.Repository.FullName, maxText),
+		RepositoryID:  p.Repository.ID,
 		Private:       p.Repository.Private,
 		Name:          clip(j.Name, maxText),
 		WorkflowName:  clip(j.WorkflowName, maxText),

@@ -47,10 +47,17 @@ type bus interface {
 	Put(ctx context.Context, e fleet.Event) error
 }
 
+// records are what is known of jobs and repositories. The webhook only reads them.
+type records interface {
+	Run(ctx context.Context, runID string) (run fleet.Run, ok bool, err error)
+	Cursor(ctx context.Context, name string) (string, error)
+}
+
 // Handler answers deliveries. It needs all its fields, keeps no state and may be
 // used concurrently.
 type Handler struct {
 	Secrets secrets
+	Records records
 	Bus     bus
 	Policy  fleet.Policy
 	Now     func() time.Time

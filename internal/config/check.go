@@ -54,7 +54,7 @@ func (c *Config) checkGitHub(r *review) {
 			r.add(key, "%s is no repository; write owner/name, without the host", quote(repo))
 		case strings.HasSuffix(name, ".git"):
 			r.add(key, "%s ends in .git; write %s/%s", quote(repo), owner, strings.TrimSuffix(name, ".git"))
-		case slices.ContainsFunc(c.Repositories[:i], func(other string) bool { return strings.EqualFold(repo, other) }):
+		case slices.ContainsFunc(c.Repositories[:i], func(other string) bool { return fleet.SameRepository(repo, other) }):
 			r.add(key, "%s is listed twice", quote(repo))
 		}
 	}

@@ -26,6 +26,10 @@ func (f *Function) policy() fleet.Policy {
 	return policy
 }
 
+// Repositories is the policy without classes, for functions that ask it for the
+// fleet's repositories only.
+func (f *Function) Repositories() fleet.Policy { return f.policy() }
+
 // Policy is the fleet's policy with the class sizes as they are now: they live in
 // a parameter and may change without a deployment.
 func (f *Function) Policy() func(context.Context) (fleet.Policy, error) {

@@ -88,7 +88,7 @@ func newFleet(t *testing.T, c *cloud) *world {
 	home := lifecycle.Fleet{
 		Name: "ci", MaxRunners: 20, Limits: theLimits, Records: store, Executions: w, GitHub: gh, Tasks: platform, Now: time.Now, Log: discard,
 	}
-	w.dispatch = dispatch.Handler{Fleet: home, Images: store}
+	w.dispatch = dispatch.Handler{Fleet: home, Images: store, Cursors: store, Policy: policy}
 	w.sweeper = sweep.Handler{
 		Fleet: home, Policy: policy, Records: store, GitHub: gh, Executions: w, Platform: platform, Bus: w, NewID: rand.Text, Grace: time.Minute, Images: store,
 	}

@@ -21,8 +21,9 @@ const (
 type Job struct {
 	JobID          int64      `json:"job_id"`
 	WorkflowRunID  int64      `json:"workflow_run_id"`
-	RunAttempt     int        `json:"run_attempt,omitempty"` // absent on older GitHub Enterprise Server
-	Repository     string     `json:"repository"`            // owner/name
+	RunAttempt     int        `json:"run_attempt,omitempty"`   // absent on older GitHub Enterprise Server
+	Repository     string     `json:"repository"`              // owner/name
+	RepositoryID   int64      `json:"repository_id,omitempty"` // only webhooks tell it
 	Private        bool       `json:"private"`
 	Name           string     `json:"job_name"`
 	WorkflowName   string     `json:"workflow_name,omitempty"`
@@ -44,6 +45,16 @@ type Job struct {
 func (j Job) Owner() string {
 	owner, _, _ := strings.Cut(j.Repository, "/")
 	return owner
+}
+
+// LastTime is the newest time that GitHub tells of the job, zero if there is none.
+func (j Job) LastTime() (last time.Time) {
+	for _, at := range []*time.Time{j.CreatedAt, j.StartedAt, j.CompletedAt} {
+		if at != nil && at.After(last) {
+			last = *at
+		}
+	}
+	return last
 }
 
 // Registration is a runner as GitHub knows it. Busy and Online may lag behind

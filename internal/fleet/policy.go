@@ -312,10 +312,9 @@ func (p Policy) classNames() []string {
 	return names
 }
 
-// AllowsRepository tells whether a repository is on the list; GitHub compares
-// owners and names ignoring case.
+// AllowsRepository tells whether a repository is on the list by its name.
 func (p Policy) AllowsRepository(repository string) bool {
-	return slices.ContainsFunc(p.Repositories, func(r string) bool { return strings.EqualFold(r, repository) })
+	return slices.ContainsFunc(p.Repositories, func(r string) bool { return SameRepository(r, repository) })
 }
 
 // NormalLabels are the labels in lower case, each once, in their order: GitHub

@@ -193,7 +193,7 @@ func (f *Fleet) wire(ctx context.Context) error {
 	if f.claims != nil {
 		f.claims.serve(f.claim)
 	}
-	dispatcher := dispatch.Handler{Fleet: f.lifecycle, Images: f.images()}
+	dispatcher := dispatch.Handler{Fleet: f.lifecycle, Images: f.images(), Cursors: f.store, Policy: f.cfg.Policy}
 	f.bus = newBus(dispatcher.Handle, f.cfg.Log)
 	functions := f.steps(key)
 	f.engine, err = engine.New(engine.Config{
@@ -376,7 +376,7 @@ func (f *Fleet) Source() report.Source { return f.store }
 
 // webhook is the webhook function behind this fleet's server.
 func (f *Fleet) webhook() webhook.Handler {
-	return webhook.Handler{Secrets: secrets(f.cfg.WebhookSecrets), Bus: f.bus, Policy: f.cfg.Policy, Now: time.Now, NewID: rand.Text, Log: f.cfg.Log}
+	return webhook.Handler{Secrets: secrets(f.cfg.WebhookSecrets), Records: f.store, Bus: f.bus, Policy: f.cfg.Policy, Now: time.Now, NewID: rand.Text, Log: f.cfg.Log}
 }
 
 type secrets func(context.Context) ([]string, error)

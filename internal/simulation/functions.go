@@ -80,11 +80,11 @@ func (w *World) functions() functions {
 		Name: w.policy.FleetName, MaxRunners: w.policy.MaxRunners, Limits: w.policy.Limits, Deployment: w.policy.Fingerprint(),
 		Records: w.Table, Executions: executions, GitHub: gh, Tasks: platform, Now: w.k.Clock, Log: w.log,
 	}
-	dispatcher := dispatch.Handler{Fleet: home, Images: w.Table}
+	dispatcher := dispatch.Handler{Fleet: home, Images: w.Table, Cursors: w.Table, Policy: w.policy}
 	return functions{
 		webhook: webhook.Handler{
 			Secrets: deployed.WebhookSecrets{&params.Secret{SecretsManager: w.vault, ID: webhookSecret, Now: w.k.Clock}},
-			Bus:     eventBus, Policy: w.policy, Now: w.k.Clock, NewID: newID, Log: w.log,
+			Records: w.Table, Bus: eventBus, Policy: w.policy, Now: w.k.Clock, NewID: newID, Log: w.log,
 		},
 		claim:    claim.Handler{Fleet: home, GitHub: gh, Keys: [][]byte{claimKey}, Log: w.log},
 		dispatch: dispatcher,

@@ -11,11 +11,11 @@ func runtime() []Statement {
 // functions lists the permissions by function.
 func functions() map[string][]Statement {
 	return map[string][]Statement{
-		"webhook": {
+		"webhook": append(records("GetItem"),
 			allow("deliveries go to the bus", Bus, "events:PutEvents"),
 			allow("admission needs the class sizes", ClassSizes, "ssm:GetParameter"),
 			allow("signatures are verified", WebhookSecrets, "secretsmanager:GetSecretValue"),
-		},
+		),
 		"dispatch": join(
 			records("GetItem", "PutItem", "UpdateItem", "DeleteItem"), launch(), end(), signal("Success", "Failure", "Heartbeat"), failedBuilds(),
 			[]Statement{

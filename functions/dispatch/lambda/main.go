@@ -13,9 +13,9 @@ import (
 
 func main() {
 	f := deployed.New()
-	home := f.Fleet()
+	home, records := f.Fleet(), f.Records()
 	home.Executions, home.GitHub, home.Tasks = f.Executions(), f.GitHub(), f.Tasks()
-	listener, handler := f.Listener(), dispatch.Handler{Fleet: home, Images: f.Records()}
+	listener, handler := f.Listener(), dispatch.Handler{Fleet: home, Images: records, Cursors: records, Policy: f.Repositories()}
 	deployed.Start(f, func(ctx context.Context, e events.EventBridgeEvent) (any, error) {
 		event, ours, err := listener.Hear(e)
 		if err != nil || !ours {

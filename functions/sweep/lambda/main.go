@@ -26,7 +26,7 @@ func main() {
 		}
 		repairs, err := sweep.Handler{
 			Fleet: home, Policy: current, Records: records, GitHub: gh, Executions: executions, Platform: tasks, Bus: bus, NewID: rand.Text, Grace: time.Minute,
-			FailedEvents: failed, Dispatch: dispatch.Handler{Fleet: home, Images: records}.Handle, Definitions: tasks,
+			FailedEvents: failed, Dispatch: dispatch.Handler{Fleet: home, Images: records, Cursors: records, Policy: f.Repositories()}.Handle, Definitions: tasks,
 			Images: records, Builds: builds, Builder: builder, Registry: registry,
 		}.Run(ctx)
 		return repairs, measure(ctx, repairs, settings.Tell(ctx, current), err)

@@ -14,13 +14,13 @@ import (
 
 func main() {
 	f := deployed.New()
-	policy, secrets, bus, measure := f.Policy(), f.WebhookSecrets(), f.Bus(), f.MeasureWebhook()
+	policy, secrets, records, bus, measure := f.Policy(), f.WebhookSecrets(), f.Records(), f.Bus(), f.MeasureWebhook()
 	deployed.Start(f, func(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 		current, err := policy(ctx)
 		if err != nil {
 			return events.APIGatewayV2HTTPResponse{}, err
 		}
-		h := webhook.Handler{Secrets: secrets, Bus: bus, Policy: current, Now: time.Now, NewID: rand.Text, Log: f.Log}
+		h := webhook.Handler{Secrets: secrets, Records: records, Bus: bus, Policy: current, Now: time.Now, NewID: rand.Text, Log: f.Log}
 		response, outcome, err := h.ServeAPIGateway(ctx, r)
 		measure(outcome)
 		return response, err

@@ -5,7 +5,6 @@ import (
 	"iter"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -145,7 +144,7 @@ func (g *GitHub) Gone(id int64) { delete(g.jobs, id) }
 func (g *GitHub) ActiveJobs(_ context.Context, repository string) iter.Seq2[fleet.Job, error] {
 	return list(g, "ActiveJobs", func() (jobs []fleet.Job, _ error) {
 		for _, id := range slices.Sorted(maps.Keys(g.jobs)) {
-			if job := g.jobs[id]; !g.Unlisted[id] && strings.EqualFold(job.Repository, repository) {
+			if job := g.jobs[id]; !g.Unlisted[id] && fleet.SameRepository(job.Repository, repository) {
 				jobs = append(jobs, job)
 			}
 		}
@@ -158,7 +157,7 @@ func (g *GitHub) ActiveJobs(_ context.Context, repository string) iter.Seq2[flee
 func (g *GitHub) EndedJobs(_ context.Context, repository string, _ time.Time) iter.Seq2[fleet.Job, error] {
 	return list(g, "EndedJobs", func() (jobs []fleet.Job, _ error) {
 		for _, id := range slices.Sorted(maps.Keys(g.jobs)) {
-			if job := g.jobs[id]; g.Unlisted[id] && job.Status == fleet.JobCompleted && strings.EqualFold(job.Repository, repository) {
+			if job := g.jobs[id]; g.Unlisted[id] && job.Status == fleet.JobCompleted && fleet.SameRepository(job.Repository, repository) {
 				jobs = append(jobs, job)
 			}
 		}

@@ -1,0 +1,34 @@
+package sweep
+
+import (
+	"context"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
+)
+
+// names lets the sweep call each repository as GitHub does now. Where that cannot be
+// read, the name of the configuration leads to the same repository nearly always.
+func (s *sweep) names(ctx context.Context) error {
+	current := make([]string, 0, len(s.Policy.Repositories))
+	err := each(s.Policy.Repositories, func(configured string) error {
+		name, err := lifecycle.CurrentName(ctx, s.Records, s.Policy, configured)
+		current = append(current, name)
+		s.renamed[fleet.RepositoryKey(configured)] = fleet.RepositoryKey(name)
+		return err
+	})
+	if err == nil {
+		s.Policy.Repositories = current
+	}
+	return err
+}
+
+// key is the same for all names that a repository has had in the configuration and on
+// GitHub, whatever their case.
+func (s *sweep) key(repository string) string {
+	key := fleet.RepositoryKey(repository)
+	if now, ok := s.renamed[key]; ok {
+		return now
+	}
+	return key
+}

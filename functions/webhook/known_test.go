@@ -1,0 +1,111 @@
+package webhook
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
+)
+
+func reported(t *testing.T, name string) []byte {
+	t.Helper()
+	body, err := os.ReadFile(filepath.Join("testdata", "reported", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body
+}
+
+// What has begun on the fleet's side has to end there, whatever the labels say
+// (actions/actions-runner-controller#1370).
+func TestJobsThatAreKnown(t *testing.T) {
+	none := set("workflow_job.labels", []string{})
+	foreign := set("workflow_job.labels", []string{"ubuntu-latest"})
+	for name, tc := range map[string]struct {
+		body   []byte
+		known  bool
+		err    error
+		status int
+		read   int
+	}{
+		"the end of a job without its labels":                 {queued(t, set("action", "completed"), none), true, nil, 202, 2},
+		"the beginning of one":                                {queued(t, set("action", "in_progress"), none), true, nil, 202, 2},
+		"the end of a job whose labels are not ours any more": {queued(t, set("action", "completed"), foreign), true, nil, 202, 2},
+		"the end of somebody else's job":                      {queued(t, set("action", "completed"), foreign), false, nil, 200, 1},
+		"somebody else's job is queued":                       {queued(t, foreign), false, nil, 200, 0},
+		"somebody else's job waits":                           {queued(t, set("action", "waiting"), foreign), false, nil, 200, 0},
+		"somebody else's job in another repository":           {queued(t, set("action", "completed"), foreign, set("repository.full_name", "octo-org/site")), true, nil, 403, 0},
+		"the table does not answer":                           {queued(t, set("action", "completed"), none), true, errors.New("down"), 503, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench()
+			if tc.known {
+				b.table.runs["job-14541957942"] = fleet.Run{RunID: "job-14541957942"}
+			}
+			b.table.err = tc.err
+			resp := b.send(sent("workflow_job", tc.body))
+			if resp.Status != tc.status || b.table.read != tc.read || (len(b.bus.events) == 1) != (tc.status == 202) {
+				t.Errorf("got %d after %d reads, with %d events: %s", resp.Status, b.table.read, len(b.bus.events), resp.Body.Reason)
+			}
+			if tc.err != nil && (strings.Contains(resp.Body.Reason, "down") || !strings.Contains(b.log.String(), "down")) {
+				t.Errorf("the cause belongs into the log only: %s\n%s", resp.Body.Reason, b.log)
+			}
+		})
+	}
+}
+
+// GitHub tells repositories apart by id (actions/actions-runner-controller#3412).
+func TestARenamedRepository(t *testing.T) {
+	const was, is, id = "octo-org/app", "octo-org/next", 7
+	at := func(name string, number int) []change {
+		return []change{set("repository.full_name", name), set("repository.id", number)}
+	}
+	for name, tc := range map[string]struct {
+		body   []byte
+		down   bool
+		status int
+		says   string
+	}{
+		"under the name of the configuration": {queued(t, at(was, id)...), false, 202, ""},
+		"under its new name":                  {queued(t, at(is, id)...), false, 202, ""},
+		"a payload without an id":             {queued(t, set("repository.full_name", was)), false, 202, ""},
+		"another one of that new name":        {queued(t, at(is, 8)...), false, 403, "octo-org/next is not a repository of this fleet"},
+		"another one that took its old name":  {queued(t, at(was, 8)...), false, 403, "octo-org/app is another repository now (id 8) than the one that this fleet serves (id 7, octo-org/app by its last job)"},
+		"the table is down":                   {queued(t, at(was, id)...), true, 202, ""},
+		"the table is down for a new name":    {queued(t, at(is, id)...), true, 503, "could not be read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench()
+			if err := lifecycle.LearnRepository(t.Context(), b.table, b.Policy, fleet.Job{Repository: was, RepositoryID: id}); err != nil {
+				t.Fatal(err)
+			}
+			if tc.down {
+				b.table.err = errors.New("down")
+			}
+			resp := b.send(sent("workflow_job", tc.body))
+			if resp.Status != tc.status || !strings.Contains(resp.Body.Reason, tc.says) {
+				t.Errorf("got %d %s", resp.Status, resp.Body.Reason)
+			}
+		})
+	}
+}
+
+func TestReportedPayloads(t *testing.T) {
+	for _, file := range []string{"completed-without-labels.json", "queued-under-a-new-name.json"} {
+		t.Run(file, func(t *testing.T) {
+			b := newBench()
+			b.Policy.Repositories = []string{"octo-org/demo"}
+			b.table.runs["job-41000000008"] = fleet.Run{RunID: "job-41000000008"}
+			if err := lifecycle.LearnRepository(t.Context(), b.table, b.Policy, fleet.Job{Repository: "octo-org/demo", RepositoryID: 7}); err != nil {
+				t.Fatal(err)
+			}
+			if resp := b.send(sent("workflow_job", reported(t, file))); resp.Status != 202 || resp.Body.Status != Accepted {
+				t.Errorf("got %d %+v", resp.Status, resp.Body)
+			}
+		})
+	}
+}

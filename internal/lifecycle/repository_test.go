@@ -1,0 +1,99 @@
+package lifecycle_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
+)
+
+// From its first job on a repository is the same under each name that GitHub gives it,
+// whoever dies between two writes; and whatever takes a name of it is not.
+func TestARepositoryStaysItself(t *testing.T) {
+	w := lifecycletest.New(t)
+	p := fleet.Policy{Repositories: []string{"Octo/App"}}
+	hour := 0
+	told := func(name string, id int64) {
+		t.Helper()
+		at := w.Now().Add(time.Duration(hour) * time.Hour)
+		hour++
+		if err := lifecycle.LearnRepository(t.Context(), w.Records, p, fleet.Job{Repository: name, RepositoryID: id, CreatedAt: &at}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	serves := func(name string, id int64, want bool) {
+		t.Helper()
+		why, err := lifecycle.ServesRepository(t.Context(), w.Records, p, name, id)
+		if err != nil || (why == "") != want {
+			t.Errorf("%s (%d): %q, %v", name, id, why, err)
+		}
+	}
+	current := func(want string) {
+		t.Helper()
+		if got, err := lifecycle.CurrentName(t.Context(), w.Records, p, "Octo/App"); got != want || err != nil {
+			t.Errorf("its name is %s, %v, want %s", got, err, want)
+		}
+	}
+
+	serves("octo/next", 1, false)
+	serves("octo/app", 1, true)
+	current("Octo/App")
+	told("octo/app", 1)
+	serves("octo/app", 1, true)
+	serves("octo/app", 0, true) // a payload without an id
+	serves("octo/next", 1, true)
+	serves("octo/next", 0, false)
+	serves("octo/next", 2, false)
+	serves("octo/app", 2, false)
+
+	told("octo/next", 1)
+	current("octo/next")
+	told("octo/app", 2) // the webhook would not have passed it on
+	current("octo/next")
+	serves("octo/app", 2, false)
+
+	p.Repositories = []string{"octo/next", "octo/app"}
+	serves("octo/next", 1, true)
+	told("octo/next", 1)
+	serves("octo/app", 2, true)
+	told("octo/app", 2)
+	serves("octo/app", 1, false)
+	serves("octo/next", 2, false)
+
+	p.Repositories = []string{"octo/other"}
+	serves("octo/next", 1, false)
+	serves("octo/moved", 1, false)
+}
+
+func TestLearnRepositoryDiesInBetween(t *testing.T) {
+	p := fleet.Policy{Repositories: []string{"octo/app"}}
+	w := lifecycletest.New(t)
+	job := fleet.Job{Repository: "octo/app", RepositoryID: 1}
+	dies := diesAfter{w.Records, new(int)}
+	*dies.writes = 1
+	if err := lifecycle.LearnRepository(t.Context(), dies, p, job); err == nil {
+		t.Fatal("it did not die")
+	}
+	if err := lifecycle.LearnRepository(t.Context(), w.Records, p, job); err != nil {
+		t.Fatal(err)
+	}
+	if why, err := lifecycle.ServesRepository(t.Context(), w.Records, p, "octo/next", 1); why != "" || err != nil {
+		t.Errorf("not found by its id: %q, %v", why, err)
+	}
+}
+
+// diesAfter are cursors that can be written to so often only.
+type diesAfter struct {
+	lifecycle.Cursors
+	writes *int
+}
+
+func (d diesAfter) PutCursor(ctx context.Context, name, value string) error {
+	if *d.writes--; *d.writes < 0 {
+		return fleet.Errorf(fleet.RecordsUnavailable, "down")
+	}
+	return d.Cursors.PutCursor(ctx, name, value)
+}

@@ -27,7 +27,7 @@ const (
 
 // unreached are permissions that need not be used in the scenes.
 var unreached = map[string]string{
-	"dispatch dynamodb:DeleteItem":         "the entry of a runner that is closed, if its execution did not close it",
+	"dispatch dynamodb:DeleteItem":         "the entry of a runner that is closed, if its execution did not close it, and a hold that is over",
 	"sweep dynamodb:DeleteItem":            again,
 	"sweep dynamodb:UpdateItem":            again,
 	"sweep dynamodb:BatchGetItem":          again,
@@ -48,6 +48,7 @@ var unreached = map[string]string{
 	"sweep ecs:ListTaskDefinitions":        retiring,
 
 	"validate dynamodb:BatchGetItem":  learns,
+	"validate dynamodb:DeleteItem":    learns,
 	"validate dynamodb:Query":         learns,
 	"validate ecs:StopTask":           learns,
 	"validate states:SendTaskFailure": learns,
@@ -55,6 +56,7 @@ var unreached = map[string]string{
 	"validate states:StartExecution":  learns,
 
 	"inspectrunner dynamodb:BatchGetItem":  learns,
+	"inspectrunner dynamodb:DeleteItem":    learns,
 	"inspectrunner dynamodb:Query":         learns,
 	"inspectrunner states:SendTaskFailure": learns,
 	"inspectrunner states:SendTaskSuccess": learns,

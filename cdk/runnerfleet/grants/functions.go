@@ -17,19 +17,19 @@ func functions() map[string][]Statement {
 			allow("signatures are verified", WebhookSecrets, "secretsmanager:GetSecretValue"),
 		),
 		"dispatch": join(
-			records("GetItem", "PutItem", "UpdateItem", "DeleteItem"), launch(), end(), signal("Success", "Failure", "Heartbeat"), failedBuilds(),
+			records("GetItem", "PutItem", "UpdateItem", "DeleteItem"), launch(), launchHeld(), jobEnds(), end(), signal("Success", "Failure", "Heartbeat"), failedBuilds(),
 			[]Statement{
 				allow("AWS hands on what dispatch failed to do", FailedEvents, "sqs:SendMessage").implied(),
 			},
 		),
 		"claim": join(
-			records("GetItem", "PutItem"), gitHub(), signal("Heartbeat"),
+			records("GetItem", "PutItem", "BatchGetItem"), gitHub(), signal("Heartbeat"),
 			[]Statement{allow("claim tokens are verified", ClaimKey, "secretsmanager:GetSecretValue")},
 		),
 		"sweep": join(
-			records("GetItem", "PutItem", "UpdateItem", "DeleteItem"), launch(), end(), signal("Success", "Failure", "Heartbeat"), failedBuilds(),
+			records("GetItem", "PutItem", "UpdateItem", "DeleteItem"), launch(), launchHeld(), end(), signal("Success", "Failure", "Heartbeat"), failedBuilds(),
 			[]Statement{
-				allow("open runners are listed in the table itself, unfinished runs and runners and the images by an index", Table, "dynamodb:Query").and(Table + "/index/unfinished").and(Table + "/index/newest"),
+				allow("open runners and holds are listed in the table itself, unfinished runs and runners and the images by an index", Table, "dynamodb:Query").and(Table + "/index/unfinished").and(Table + "/index/newest"),
 				allow("runners whose execution has ended are closed", Executions, "states:DescribeExecution"),
 				allow("runs whose policy is asked again need the class sizes", ClassSizes, "ssm:GetParameter"),
 				allow("lost events are put again", Bus, "events:PutEvents"),
@@ -47,7 +47,7 @@ func functions() map[string][]Statement {
 			noForeignCode(),
 		),
 		"validate": join(
-			records("GetItem", "PutItem"), launch(), end(), signal("Success", "Failure"),
+			records("GetItem", "PutItem", "DeleteItem"), launch(), launchHeld(), jobEnds(), end(), signal("Success", "Failure"),
 			[]Statement{allow("admission needs the class sizes", ClassSizes, "ssm:GetParameter")},
 		),
 		"resolveimage": join(
@@ -76,7 +76,7 @@ func functions() map[string][]Statement {
 			},
 		),
 		"inspectrunner": join(
-			records("GetItem", "PutItem"), launch(), end(), signal("Success", "Failure"),
+			records("GetItem", "PutItem", "DeleteItem"), launch(), launchHeld(), jobEnds(), end(), signal("Success", "Failure"),
 			[]Statement{allow("ECS is asked how the task stands", Tasks, "ecs:DescribeTasks")},
 		),
 		"recordstatus": join(
@@ -110,6 +110,17 @@ func launch() []Statement {
 		allow("what a list names is read again", Table, "dynamodb:BatchGetItem"),
 		allow("a runner's execution is started", StateMachine, "states:StartExecution"),
 	}
+}
+
+// launchHeld is what giving runners to runs that waited for a hold needs beyond launch. A
+// hold that nobody waits for is deleted.
+func launchHeld() []Statement {
+	return []Statement{allow("the runs that wait for their next try", Table+"/index/retry", "dynamodb:Query")}
+}
+
+// jobEnds is what hearing of the end of a job needs.
+func jobEnds() []Statement {
+	return []Statement{allow("the holds of a repository are listed in the table itself", Table, "dynamodb:Query")}
 }
 
 // end is what letting a runner go needs beyond the records.

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/http"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -26,15 +25,18 @@ const failuresFile = "testdata/first_failures.golden.json"
 
 // failure is what somebody sees who deploys a fleet that has a mistake.
 type failure struct {
-	Error        string `json:"error"`               // of the first execution that ended red, or what RunTask still met
-	Cause        string `json:"cause"`               // at most 300 characters: what happened to which thing, and what to do
-	RunStatus    string `json:"run_status"`          // of the job's run, in the end
-	RunReason    string `json:"run_reason"`          // what `ecsrunner runs list` shows
-	Meanwhile    string `json:"meanwhile,omitempty"` // what it showed after ten minutes
-	Ended        string `json:"ended"`               // how long it took, in virtual time
-	TasksStarted int    `json:"tasks_started"`       // what AWS bills
-	RunTaskCalls int    `json:"run_task_calls"`
-	BuildsAsked  int    `json:"builds_asked,omitempty"`
+	Error    string            `json:"error"` // of the first execution that ended red
+	Cause    string            `json:"cause"` // at most 300 characters: what happened to which thing, and what to do
+	Kind     fleet.SetbackKind `json:"kind"`
+	Whose    string            `json:"whose"` // business it is
+	Shown    fleet.RunStatus   `json:"shown"` // after three hours
+	Reason   string            `json:"reason"`
+	NextTry  string            `json:"next_try"` // how long after the last one
+	Sooner   string            `json:"sooner"`   // what makes it come sooner
+	Tasks    int               `json:"tasks"`    // in three hours: what AWS bills
+	RunTask  int               `json:"run_task"` // calls
+	Builds   int               `json:"builds,omitempty"`
+	Recovers string            `json:"recovers"` // how long after the mistake is corrected the job has run
 }
 
 // firstFailures are the mistakes that a first deployment has.
@@ -85,10 +87,10 @@ var firstFailures = map[string]func(*cloud){
 // mostCause is how many characters of a cause people read.
 const mostCause = 300
 
-// TestFirstFailures plays a fleet with each mistake, for up to two days: the state machine
-// and its steps, dispatch and the sweep, over AWS's and GitHub's answers as bytes.
-// What comes of it is in the golden file, for people to judge: each has a name of
-// its own, says what to do, and stops spending.
+// TestFirstFailures plays a fleet with each mistake for three hours, and corrects it: the
+// state machine and its steps, dispatch and the sweep, over AWS's and GitHub's answers as
+// bytes. What comes of it is in the golden file, for people to judge: each has a name of
+// its own, says what to do, spends little, and its job runs in the end.
 func TestFirstFailures(t *testing.T) {
 	got := map[string]failure{}
 	for name, mistake := range firstFailures {
@@ -98,17 +100,17 @@ func TestFirstFailures(t *testing.T) {
 			if n := utf8.RuneCountInString(f.Cause); n == 0 || n > mostCause {
 				t.Errorf("the cause has %d characters: %s", n, f.Cause)
 			}
-			if f.RunStatus != string(fleet.RunFailed) {
-				t.Errorf("the run is %s: its job would wait for nothing", f.RunStatus)
+			if f.Shown != fleet.RunRetrying || !strings.Contains(f.Reason, f.Error) {
+				t.Errorf("the run is %s with %s: nobody knows that it waits for the end of %s", f.Shown, f.Reason, f.Error)
 			}
-			if strings.Contains(f.Cause+f.RunReason, theToken) {
+			if strings.Contains(f.Cause+f.Reason, theToken) {
 				t.Error("the token is told")
 			}
 		})
 	}
 	for name, f := range got {
-		if strings.Contains(name, "token") && f.TasksStarted+f.RunTaskCalls > 0 {
-			t.Errorf("%s: %d tasks were started, which could never work", name, f.TasksStarted)
+		if strings.Contains(name, "token") && f.Tasks+f.RunTask > 0 {
+			t.Errorf("%s: %d tasks were started, which could never work", name, f.Tasks)
 		}
 	}
 	compareFailures(t, got)
@@ -143,65 +145,84 @@ func compareFailures(t *testing.T, got map[string]failure) {
 	}
 }
 
-// play queues one job and watches it to its end, and an hour longer.
+// play queues one job, corrects the mistake three hours later and waits until the job
+// has run.
 func play(t *testing.T, mistake func(*cloud)) failure {
 	t.Helper()
 	c := newCloud(t)
 	mistake(c)
 	f := newFleet(t, c)
 	defer f.close(t)
-	var out failure
-	begun := time.Now()
 	f.queue(t)
-	for out.Ended == "" && time.Since(begun) < 2*24*time.Hour {
-		f.pass(t, time.Since(begun)) // a look before it would be a race with the first steps
-		run := f.run(t)
-		if out.Meanwhile == "" && time.Since(begun) >= 10*time.Minute {
-			out.Meanwhile = clockTime.ReplaceAllString(run.Reason, "[time]")
+	f.pass(t, 3*time.Hour)
+	for range 30 { // while a try is under way, the run does not wait for the next one
+		if f.run(t).Retrying() {
+			break
 		}
-		if run.Status.Terminal() {
-			out.Ended = about(time.Since(begun))
-		}
-	}
-	for range 60 {
-		f.pass(t, 0)
+		f.pass(t, time.Minute)
 	}
 	run := f.run(t)
-	out.Error, out.Cause, out.RunStatus, out.RunReason = f.firstError, f.firstCause, string(run.Status), run.Reason
-	out.TasksStarted, out.RunTaskCalls, out.BuildsAsked = c.tasks, c.calls["RunTask"], c.calls["StartBuild"]
+	if run.Setback == nil {
+		t.Fatalf("the run is %s without a setback: %s", run.Status, run.Reason)
+	}
+	kind := run.Setback.Kind
+	out := failure{
+		Error: f.firstError, Cause: f.firstCause,
+		Kind: kind, Whose: kind.Whose(), Sooner: kind.Sooner(), Shown: run.Shown(), Reason: run.Reason, NextTry: f.nextTry(t, run).String(),
+		Tasks: c.tasks, RunTask: c.calls["RunTask"], Builds: c.calls["StartBuild"],
+	}
+	c.correct()
+	corrected := time.Now()
+	for !run.Status.Terminal() && time.Since(corrected) < 3*time.Hour {
+		f.pass(t, time.Minute)
+		run = f.run(t)
+	}
+	if run.Status != fleet.RunCompleted || run.Conclusion != "success" {
+		t.Errorf("three hours after the mistake was corrected the run is %s %q: %s", run.Status, run.Conclusion, run.Reason)
+	}
+	out.Recovers = about(time.Since(corrected))
+	f.pass(t, 5*time.Minute)
 	if open := f.openRunners(t); open > 0 {
 		t.Errorf("%d runners are left open", open)
 	}
 	return out
 }
 
-// clockTime is when something is tried again, which may differ by a sweep too.
-var clockTime = regexp.MustCompile(`\d\d:\d\d:\d\d UTC`)
+// nextTry is how long after its last failure a run is tried again. 0 is when a request
+// of the sweep shows that it may be.
+func (w *world) nextTry(t *testing.T, run fleet.Run) time.Duration {
+	t.Helper()
+	next := run.Setback.NextTry
+	if key := run.Setback.Hold; key != "" {
+		found, err := w.store.Holds(t.Context(), []string{key})
+		hold, ok := found[key]
+		if err != nil || !ok {
+			t.Fatalf("the run waits for hold %s, which there is not (%v)", key, err)
+		}
+		if hold.Width == 0 {
+			return 0
+		}
+		next = hold.NextTry
+	}
+	return next.Sub(run.Setback.At)
+}
 
 // about rounds: which of two things comes first at one time may differ by a sweep.
 func about(d time.Duration) string {
-	switch {
-	case d > 10*time.Hour:
-		d = d.Round(time.Hour)
-	case d > 10*time.Minute:
-		d = d.Round(30 * time.Minute)
-	default:
-		d = d.Round(time.Minute)
+	if d > 10*time.Minute {
+		return "about " + d.Round(10*time.Minute).String()
 	}
-	return "about " + d.String()
+	return "about " + d.Round(time.Minute).String()
 }
 
-// pass lets time pass until the next sweep: a minute, and after an hour fifteen, for
-// the test's sake.
-func (w *world) pass(t *testing.T, since time.Duration) {
+// pass lets time pass, with a sweep each minute.
+func (w *world) pass(t *testing.T, d time.Duration) {
 	t.Helper()
-	pause := time.Minute
-	if since > time.Hour {
-		pause = 15 * time.Minute
+	for range d / time.Minute {
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		w.sweep(t)
 	}
-	time.Sleep(pause)
-	synctest.Wait()
-	w.sweep(t)
 }
 
 func answer(status int, body string) reply { return reply{status, body} }

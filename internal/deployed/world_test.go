@@ -86,7 +86,7 @@ func newFleet(t *testing.T, c *cloud) *world {
 		Definition: ecsfleet.Definition{Repository: "123456789012.dkr.ecr.us-east-1.amazonaws.com/ci", ExecutionRole: "arn:aws:iam::123456789012:role/x", TaskRole: "arn:aws:iam::123456789012:role/t", LogGroup: "ci", Region: "us-east-1"},
 	}
 	home := lifecycle.Fleet{
-		Name: "ci", MaxRunners: 20, Limits: theLimits, Records: store, Executions: w, GitHub: gh, Tasks: platform, Now: time.Now, Log: discard,
+		Name: "ci", MaxRunners: 20, Limits: theLimits, Deployment: policy.Fingerprint(), Records: store, Executions: w, GitHub: gh, Tasks: platform, Now: time.Now, Log: discard,
 	}
 	w.dispatch = dispatch.Handler{Fleet: home, Images: store, Cursors: store, Policy: policy}
 	w.sweeper = sweep.Handler{

@@ -133,11 +133,11 @@ func TestRunner(t *testing.T) {
 			way:    strings.Replace(happyWay, "RunTask", "RunTask InspectRunner AfterInspection RunTask", 1),
 			status: Succeeded,
 		},
-		"no capacity is tried again until there is some": {
+		"no capacity is tried again for a while": {
 			fleet: func(f *fleet) {
 				keep, n := f.by["RunTask"], 0
 				f.by["RunTask"] = func(ctx context.Context, in document) (string, error) {
-					if n++; n <= 100 {
+					if n++; n <= 4 {
 						return "", named{"Runner.NoCapacity", "Fargate has no room"}
 					}
 					return keep(ctx, in)
@@ -148,14 +148,25 @@ func TestRunner(t *testing.T) {
 				if n := strings.Count(f.called(), "RunTask RunTask"); n != 1 {
 					t.Errorf("%d attempts before the first interval is over", n)
 				}
-				after(15*time.Second/2 + (15+30+60+120+95*150)*time.Second)
+				after(time.Nanosecond + (30+60+60)*time.Second/2)
 				signal(t, e, f.token("RunTask"), `{"outcome":"busy","seconds":1800}`)
 				signal(t, e, f.token("AwaitCompletion"), `{"outcome":"stopped"}`)
-				if n := strings.Count(f.called(), "RunTask RunTask"); n != 101 {
+				if n := strings.Count(f.called(), "RunTask RunTask"); n != 5 {
 					t.Errorf("RunTask was called %d times", n)
 				}
 			},
 			way: happyWay, status: Succeeded,
+		},
+		"no capacity is a setback after that": {
+			fleet: func(f *fleet) {
+				f.by["RunTask"] = func(context.Context, document) (string, error) {
+					return "", named{"Runner.NoCapacity", "Fargate has no room"}
+				}
+				f.by["RecordStatus"] = answer(`{"error":"Runner.NoCapacity","cause":"Fargate has no room"}`)
+			},
+			play:   func(t *testing.T, e *Engine, f *fleet) { after((15 + 30 + 60 + 60) * time.Second / 2) },
+			way:    "Validate IsAdmitted ResolveImage IsImageReady RegisterTaskDefinition RunTask RecordFailure Failed",
+			status: Failed, err: "Runner.NoCapacity: Fargate has no room",
 		},
 		"a long job is inspected now and then": {
 			fleet: func(f *fleet) { f.by["InspectRunner"] = answer(`{"outcome":"busy","seconds":60}`) },

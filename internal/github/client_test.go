@@ -65,10 +65,10 @@ func TestErrorNames(t *testing.T) {
 	}{
 		"a wrong token is unauthorized": {
 			get, answer(401, refusal("Bad credentials")), github.Unauthorized, 0},
-		"a missing permission is unauthorized": {
-			get, answer(403, refusal("Resource not accessible by personal access token")), github.Unauthorized, 0},
+		"a missing permission is no access": {
+			get, answer(403, refusal("Resource not accessible by personal access token")), github.NoAccess, 0},
 		"a missing permission stays one while budget is left": {
-			get, answer(403, "", "X-RateLimit-Remaining", "12", "X-RateLimit-Reset", "1751371300"), github.Unauthorized, 0},
+			get, answer(403, "", "X-RateLimit-Remaining", "12", "X-RateLimit-Reset", "1751371300"), github.NoAccess, 0},
 		"an unknown job is not found": {
 			get, answer(404, refusal("Not Found")), github.NotFound, 0},
 		"a taken name is a conflict": {

@@ -120,7 +120,7 @@ func TestClientKeepsGitHubsContract(t *testing.T) {
 		{"runners of another repository", runners, good, elsewhere, 0, github.NotFound},
 		{"a runner is registered", register, good, widgets, 1, ""},
 		{"a runner in another group", register, good, widgets, 3, github.NotFound},
-		{"a runner in GitHub's group", register, good, widgets, 2, github.Unauthorized},
+		{"a runner in GitHub's group", register, good, widgets, 2, github.NoAccess},
 		{"a runner, without permission to register it", register, wrong, widgets, 1, github.Unauthorized},
 		{"a name that is taken", named("idle"), good, widgets, 0, github.Conflict},
 		{"a name that is too long", named(strings.Repeat("n", 65)), good, widgets, 0, github.Invalid},

@@ -46,7 +46,7 @@ const metFor = 10 * time.Minute
 
 // Holds tells whether runs have to wait for it at all.
 func (h Hold) Holds(deployment string) bool {
-	if h.Version == 0 || len(h.Met) < h.Needs {
+	if len(h.Met) < h.Needs {
 		return false
 	}
 	return !kinds[h.Kind].untilDeployment || h.Deployment == deployment

@@ -311,6 +311,12 @@ func (w *world) awaitEnd(jobs ...int64) {
 	})
 }
 
+// awaitRetry waits until the job's run waits for its next try after a setback.
+func (w *world) awaitRetry(jobID int64) {
+	w.t.Helper()
+	w.await("setback of "+fleet.RunID(jobID), func() bool { return w.run(jobID).Retrying() })
+}
+
 func (w *world) details(jobID int64) report.RunDetails {
 	w.t.Helper()
 	d, err := report.ShowRun(context.Background(), w.fleet.Source(), fleet.RunID(jobID))

@@ -40,7 +40,9 @@ func (y *yard) build(ctx context.Context, request container.BuildRequest) (strin
 	asked()
 	select {
 	case <-let:
-		return id, y.says // which was written before
+		y.mu.Lock()
+		defer y.mu.Unlock()
+		return id, y.says
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
@@ -74,6 +76,13 @@ func (y *yard) open(says error) {
 	defer y.mu.Unlock()
 	y.says = says
 	close(y.let)
+}
+
+// mend lets builds succeed from now on.
+func (y *yard) mend() {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	y.says = nil
 }
 
 // withImages is a fleet that builds images in the yard. The sweep is left out where it
@@ -158,13 +167,20 @@ func TestFiftyJobsWithABaseThatFails(t *testing.T) {
 	}
 	w.await("all wait", func() bool { return len(w.lockOf(w.node().Tag()).Waiters) == 50 })
 	y.open(errors.New(why))
-	w.awaitEnd(jobs...)
+	for _, id := range jobs {
+		w.awaitRetry(id)
+	}
 	late := w.github.Queue(job("image:node:22"))
-	w.awaitEnd(late)
-	for _, id := range append(jobs, late) {
-		if run := w.run(id); run.Status != fleet.RunFailed || !strings.HasPrefix(run.Reason, fleet.ImageBuildFailed+": "+why) {
-			t.Errorf("%s: %s: %s", run.RunID, run.Status, run.Reason)
+	w.awaitRetry(late)
+	jobs = append(jobs, late)
+	for _, id := range jobs {
+		run := w.run(id)
+		if !strings.HasPrefix(run.Reason, fleet.ImageBuildFailed+": "+why) || run.Setback.Hold != fleet.BuildHold(w.node().Tag()) {
+			t.Errorf("%s waits for %s: %s", run.RunID, run.Setback.Hold, run.Reason)
 		}
+	}
+	if run := w.run(late); run.Launched != 0 {
+		t.Errorf("%d runners were launched for a job that came after the failure", run.Launched)
 	}
 	if built := onlyNode(y.bases()); len(built) != 1 {
 		t.Errorf("builds of %q", built)
@@ -176,6 +192,17 @@ func TestFiftyJobsWithABaseThatFails(t *testing.T) {
 	log, err := os.ReadFile(local.BuildLogPath(w.dir, image.BuildID))
 	if err != nil || string(log) != "building for "+nodeImage+"\necsrunner: "+why+"\n" {
 		t.Errorf("the build's log is %q, %v", log, err)
+	}
+
+	y.mend()
+	if _, err := local.BuildImage(t.Context(), w.dir, w.node()); err != nil {
+		t.Fatal(err)
+	}
+	w.awaitEnd(jobs...)
+	for _, id := range jobs {
+		if run := w.run(id); run.Conclusion != "success" {
+			t.Errorf("after a build that succeeded %s is %s %s: %s", run.RunID, run.Status, run.Conclusion, run.Reason)
+		}
 	}
 }
 

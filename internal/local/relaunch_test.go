@@ -30,15 +30,21 @@ func hangOnce() {
 }
 
 // TestReapedRunnerIsReplaced: a container that never claims is reaped, its
-// execution ends red, and its job gets the next runner.
+// execution ends red, and its job gets the next runner a minute later.
 func TestReapedRunnerIsReplaced(t *testing.T) {
 	w := newWorld(t, func(c *local.Config, _ *sim.Config) {
 		c.Entrypoint[1] = "hanging-entrypoint"
 		c.RunnerEnv = append(c.RunnerEnv, "HANG_ONCE="+filepath.Join(t.TempDir(), "hung"))
 		// The next runner has to claim and to get its job within them.
 		c.Policy.Limits.Start, c.Policy.Limits.Idle = 4*time.Second, 5*time.Second
+		c.SweepEvery = time.Second
 	})
 	id := w.github.Queue(job())
+	w.awaitRetry(id)
+	run := w.run(id)
+	if run.Setback.Name != fleet.RunnerStartTimeout || run.Setback.Hold == "" {
+		t.Errorf("the run waits for %q: %s", run.Setback.Hold, run.Reason)
+	}
 	w.awaitEnd(id)
 	d := w.details(id)
 	// On a machine that is too busy the next one is reaped as well, and replaced.
@@ -88,32 +94,38 @@ func TestForeignThief(t *testing.T) {
 	}
 }
 
-// TestBrokenImageDoesNotLoop: a runner program that ends at once is tried three
-// times; then its image's breaker is open, and the job waits instead of costing
-// one task after the other.
+// TestBrokenImageDoesNotLoop: a runner program that ends at once costs one task. Other jobs
+// of the image wait without one, and all run once another configuration is there.
 func TestBrokenImageDoesNotLoop(t *testing.T) {
-	w := newWorld(t, func(c *local.Config, _ *sim.Config) { c.RunnerCommand = []string{"/bin/false"} })
+	w := newWorld(t, func(c *local.Config, _ *sim.Config) {
+		c.RunnerCommand = []string{"/bin/false"}
+		c.SweepEvery = time.Second
+	})
+	works := []string{w.config.Entrypoint[0], "simulated-runner"}
 	id := w.github.Queue(job())
-	w.await("open breaker", func() bool { return !w.run(id).NotBefore.IsZero() })
-	run := w.run(id)
-	if run.Status != fleet.RunQueued || !strings.Contains(run.Reason, fleet.ImageBreakerOpen) || !strings.Contains(run.Reason, "3 runners in a row") {
-		t.Errorf("the run is %s: %s", run.Status, run.Reason)
-	}
-	w.await("end of the last execution", func() bool { return !strings.Contains(statuses(w.details(id)), "RUNNING") })
-	tasks := 0
-	for _, r := range w.details(id).Runners {
-		if r.TaskARN != "" {
-			tasks++
+	w.awaitRetry(id)
+	other := w.github.Queue(job())
+	w.awaitRetry(other)
+	for _, id := range []int64{id, other} {
+		run := w.run(id)
+		if !strings.HasPrefix(run.Reason, fleet.RunnerStoppedEarly) || run.Setback.Kind != fleet.SetbackStart || run.Setback.Hold == "" {
+			t.Errorf("%s waits for %q: %s", run.RunID, run.Setback.Hold, run.Reason)
 		}
 	}
-	if tasks != fleet.MaxFruitlessImage {
-		t.Errorf("%d tasks were started, want %d", tasks, fleet.MaxFruitlessImage)
+	if first, second := w.run(id).Launched, w.run(other).Launched; first != 1 || second != 0 {
+		t.Errorf("%d and %d runners were launched, want one to try", first, second)
 	}
-	if !strings.Contains(w.logged(), "breaker opened") {
-		t.Error("the log does not tell of the breaker")
+	if !strings.Contains(w.logged(), "launches are held") {
+		t.Error("the log does not tell of the hold")
 	}
-	if err := w.github.Cancel(id); err != nil {
-		t.Fatal(err)
+
+	w.stop(time.Minute)
+	w.config.RunnerCommand, w.config.Policy.MaxRunners = works, 21
+	w.start()
+	w.awaitEnd(id, other)
+	for _, id := range []int64{id, other} {
+		if run := w.run(id); run.Conclusion != "success" {
+			t.Errorf("in another configuration %s is %s %s: %s", run.RunID, run.Status, run.Conclusion, run.Reason)
+		}
 	}
-	w.await("cancellation", func() bool { return w.run(id).Status == fleet.RunCancelled })
 }

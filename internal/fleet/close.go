@@ -118,7 +118,7 @@ func closeRun(run Run, runner Runner, f CloseFacts) (_ Run, _ []Hold, relaunch b
 	case f.Error == "":
 		return run.Move(RunQueued, "its runner was let go before it took a job"), nil, true
 	}
-	run.Fruitless++
+	run.Fruitless = min(run.Fruitless+1, mostFruitless)
 	run, holds := f.setBack(run, runner)
 	return run, holds, true
 }

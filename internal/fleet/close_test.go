@@ -82,7 +82,7 @@ func TestCloseTheRunOfARunnerWithoutAJob(t *testing.T) {
 		"a failure that may pass":          {facts: fleet.CloseFacts{Error: fleet.RunnerIdleTimeout, Cause: "no job"}, status: fleet.RunQueued, says: "Runner.IdleTimeout: no job", counted: true, relaunch: true},
 		"a failure nobody named":           {facts: fleet.CloseFacts{Error: "States.Timeout"}, status: fleet.RunQueued, says: "States.Timeout", counted: true, relaunch: true},
 		"the fourth failure":               {facts: fleet.CloseFacts{Error: fleet.RunnerIdleTimeout}, fruitless: 3, status: fleet.RunQueued, counted: true, relaunch: true},
-		"the hundredth failure":            {facts: fleet.CloseFacts{Error: fleet.RunnerIdleTimeout, Cause: "no job"}, fruitless: 99, status: fleet.RunQueued, says: "Runner.IdleTimeout: no job", counted: true, relaunch: true},
+		"a failure after the last counted": {facts: fleet.CloseFacts{Error: fleet.RunnerIdleTimeout, Cause: "no job"}, fruitless: 99, status: fleet.RunQueued, says: "Runner.IdleTimeout: no job", relaunch: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			run, runner := launched(t, jobOf(1))

@@ -98,6 +98,10 @@ func (t Times) set(s Stage, at time.Time) Times {
 // at once. After that the sweep does it, at its own pace.
 const MaxDisplaced = 3
 
+// mostFruitless keeps the way back open: the release before launches no run that has
+// more.
+const mostFruitless = 4
+
 // Run is the fleet's record of one job. It ends in exactly one terminal status.
 type Run struct {
 	Schema     int       `json:"schema"`
@@ -122,7 +126,7 @@ type Run struct {
 	LastRunner   string `json:"last_runner_id,omitempty"`
 	Launched     int    `json:"launched"`            // runners launched so far
 	Displaced    int    `json:"displaced,omitempty"` // how often another job took its runner
-	Fruitless    int    `json:"fruitless"`           // of them, ended by a setback
+	Fruitless    int    `json:"fruitless"`           // of them, ended by a setback; no more than mostFruitless are counted
 	WaitsForRoom bool   `json:"waits_for_room,omitempty"`
 	// Setback is the last one: what it waits for, and until when. A run that gets a
 	// job has none.

@@ -24,12 +24,13 @@ type golden struct {
 
 	Executions []engine.Record `json:"executions"`
 
-	Runs     []fleet.Run         `json:"runs"`
-	Runners  []fleet.Runner      `json:"runners"`
-	Capacity fleet.Capacity      `json:"capacity"`
-	Health   []fleet.ImageHealth `json:"health,omitempty"`
-	Images   []image             `json:"images,omitempty"`
-	Builds   []build             `json:"builds,omitempty"`
+	Runs     []fleet.Run       `json:"runs"`
+	Runners  []fleet.Runner    `json:"runners"`
+	Capacity fleet.Capacity    `json:"capacity"`
+	Holds    []fleet.Hold      `json:"holds,omitempty"`
+	Health   []json.RawMessage `json:"health,omitempty"` // of images, in 8e94fe4: holds took its place
+	Images   []image           `json:"images,omitempty"`
+	Builds   []build           `json:"builds,omitempty"`
 
 	MaxRunners    int            `json:"max_runners"`
 	Jobs          []fleet.Job    `json:"jobs"` // as GitHub has them
@@ -40,6 +41,8 @@ type golden struct {
 
 	ToCome []happening `json:"to_come"`
 	End    ending      `json:"end"`
+
+	further func(*teller) // what happens after what was to come, if more has to: see furtherEnds
 }
 
 // image is one that is built, and build a lock on the build of one.

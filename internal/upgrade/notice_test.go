@@ -77,7 +77,8 @@ func renamesAreNoticed(t *testing.T, written fstest.MapFS) {
 		"a field of an execution":      {"RunTask-no-task-yet", `"state_entered_at"`, `"entered_at"`, "loses .executions[0].entered_at"},
 		"a field of its document":      {"RunTask-no-task-yet", `"build_seconds"`, `"build"`, "loses .executions[0].data.plan.build"},
 		"a field of the capacity":      {"RunTask-no-task-yet", `"open"`, `"opened"`, "loses .capacity.opened"},
-		"a field of an image's health": {"Validate-the-next-runner-after-a-failure", `"in_a_row"`, `"row"`, "loses .health[0].row"},
+		"a field of a hold":            {"Validate-the-next-runner-after-a-failure", `"needs"`, `"wants"`, "loses .holds[0].wants"},
+		"a field of a setback":         {"RecordFailure-the-run-waits-for-its-next-try", `"hold"`, `"held_by"`, "loses .runs[0].setback.held_by"},
 		"a field of an event":          {"RunTask-no-task-yet", `"detail-type"`, `"detail_type"`, "event.detail_type"},
 		"a field of what it tells":     {"RunTask-no-task-yet", `"received_at": "2026`, `"got_at": "2026`, "event.detail.got_at"},
 		"a field of a task":            {"RunTask-no-task-yet", `"lastStatus"`, `"status_now"`, "event.detail.status_now"},
@@ -131,7 +132,7 @@ func playsNotice(t *testing.T, written fstest.MapFS) {
 		"a document whose size has another name": {
 			golden: "RunTask-no-task-yet",
 			edit:   func(files fstest.MapFS) { edit(files, goldenPrefix, `"size"`, `"dimensions"`) },
-			want:   "0 tasks were started; it was 1",
+			want:   `execution fleet-7-1 ends as "FAILED Runtime.ExitError"`,
 		},
 		"a capacity that was miscounted": {
 			golden: "RecordStatus-the-job-is-done",

@@ -18,6 +18,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/registertaskdefinition"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/resolveimage"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/runtask"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/sweep"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/validate"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -45,6 +46,9 @@ type play struct {
 	steps    map[string]step
 	dispatch dispatch.Handler
 	claims   claim.Handler
+	sweeper  sweep.Handler
+	sweeping bool          // the next sweep is due
+	late     time.Duration // of what happens, behind the golden: today a run may wait before it is tried again
 
 	fault    launchFault
 	launches []launched // that the platform took, each once
@@ -59,6 +63,7 @@ func newPlay(t *testing.T) *play {
 		ctx: t.Context(), clock: clock{world: world}, fault: noFault, calling: func(fleet.Call) {},
 		table: table{Records: world.Records, runs: map[string]bool{}, runners: map[string]bool{}, ended: map[string]int{}},
 	}
+	p.table.written = p.sweepSoon
 	p.wire()
 	return p
 }
@@ -70,6 +75,10 @@ func (p *play) wire() {
 	home := world.Fleet()
 	home.Records, home.Executions, home.Tasks = &p.table, p, platform{p}
 	p.dispatch = dispatch.Handler{Fleet: home, Images: world.Images}
+	p.sweeper = sweep.Handler{
+		Fleet: home, Policy: world.Policy(), Records: &p.table, GitHub: world.GitHub, Executions: p, Platform: world.Tasks,
+		Bus: world.Bus, NewID: world.NewID, Grace: time.Minute, Images: world.Images,
+	}
 	p.claims = claim.Handler{Fleet: home, GitHub: world.GitHub, Keys: [][]byte{[]byte(theKey)}, Log: world.Logger()}
 	p.steps = map[string]step{
 		"Validate":               border(validate.Step{Fleet: home, Policy: world.Policy()}.Run),
@@ -219,6 +228,40 @@ func (p *play) signal(send func(*engine.Engine) error) (err error) {
 	return err
 }
 
+// Running tells how an execution stands, whichever engine has it.
+func (p *play) Running(ctx context.Context, name string) (running, known bool, err error) {
+	for _, e := range p.engines {
+		if execution, err := e.Describe(ctx, name); err == nil {
+			return execution.Status == engine.Running, true, nil
+		}
+	}
+	return false, false, nil
+}
+
+// sweepSoon has the fleet swept each minute as long as that has to be for a run to go on.
+// All else is to go on without.
+func (p *play) sweepSoon() {
+	runs, _ := p.records()
+	if p.sweeping || !slices.ContainsFunc(runs, p.waitsForSweep) {
+		return
+	}
+	p.sweeping = true
+	p.AfterFunc(time.Minute, func() {
+		p.do(func() {
+			_, err := p.sweeper.Run(p.ctx)
+			p.check(err, "sweep")
+			p.sweeping = false
+			p.sweepSoon()
+		})
+	})
+}
+
+// waitsForSweep tells whether a run waits for its next try, or was given up by a release
+// that did so while GitHub has its job queued.
+func (p *play) waitsForSweep(run fleet.Run) bool {
+	return run.Retrying() || run.Status == fleet.RunFailed && p.world.GitHub.Has(run.Job.JobID).Status == fleet.JobQueued
+}
+
 // platform is the world's container platform, with what may go wrong there. A task
 // that it is asked to stop has stopped half a minute later.
 type platform struct{ *play }
@@ -264,11 +307,17 @@ func (p *play) stops(arn string) {
 	})
 }
 
-// happens lets something happen when its time has come.
+// happens lets something happen when its time has come. What happens to a task that
+// today's code starts later than the golden's did happens that much later, and so does
+// all that follows.
 func (p *play) happens(h happening) {
-	p.until(h.At)
+	p.until(h.At.Add(p.late))
+	for h.Task != nil && p.late < mostLate && !p.knows(h.Task.ARN) {
+		p.late += time.Second
+		p.until(h.At.Add(p.late))
+	}
 	p.happened = append(p.happened, h)
-	p.world.Pass(max(0, h.At.Sub(p.Now())))
+	p.world.Pass(max(0, h.At.Add(p.late).Sub(p.Now())))
 	if h.Job != nil {
 		p.world.GitHub.Set(*h.Job)
 	}
@@ -294,6 +343,14 @@ func (p *play) happens(h happening) {
 		}
 	}
 	p.until(p.Now())
+}
+
+// mostLate is how much later a golden's run may go on.
+const mostLate = 10 * time.Minute
+
+func (p *play) knows(task string) bool {
+	_, known, err := p.world.Tasks.Describe(p.ctx, task)
+	return known && err == nil
 }
 
 func (p *play) setRegistration(r registration) error {
@@ -330,30 +387,34 @@ type table struct {
 	*lifecycletest.Records
 	runs, runners map[string]bool
 	ended         map[string]int
+	written       func() // is called after each write
 }
 
 var _ lifecycle.Records = (*table)(nil)
 
 func (r *table) Write(ctx context.Context, changes fleet.Changes) error {
-	ended := map[string]bool{}
+	ended := map[string]int{}
 	for _, run := range changes.Runs {
 		was, _, err := r.Run(ctx, run.RunID)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
+		case was.Status == fleet.RunFailed && !run.Status.Terminal(): // it had been given up, and goes on
+			ended[run.RunID] = -1
+		case run.Status.Terminal() && was.Status != run.Status:
+			ended[run.RunID] = 1
 		}
-		ended[run.RunID] = run.Status.Terminal() && was.Status != run.Status
 	}
 	if err := r.Records.Write(ctx, changes); err != nil {
 		return err
 	}
 	for _, run := range changes.Runs {
 		r.runs[run.RunID] = true
-		if ended[run.RunID] {
-			r.ended[run.RunID]++
-		}
+		r.ended[run.RunID] += ended[run.RunID]
 	}
 	for _, runner := range changes.Runners {
 		r.runners[runner.RunnerID] = true
 	}
+	r.written()
 	return nil
 }

@@ -23,6 +23,8 @@ func (p *play) snapshot(call fleet.Call, situation string, entered bool) golden 
 	var err error
 	g.Capacity, err = p.Capacity(p.ctx)
 	p.check(err, "read the capacity")
+	g.Holds, err = p.HoldsBelow(p.ctx, "", 1000)
+	p.check(err, "list holds")
 	p.snapshotImages(&g)
 	p.snapshotGitHub(&g)
 	g.Tasks, err = p.world.Tasks.Tasks(p.ctx)
@@ -48,8 +50,7 @@ func (p *play) records() (runs []fleet.Run, runners []fleet.Runner) {
 func (p *play) snapshotImages(g *golden) {
 	seen := map[string]bool{}
 	for _, run := range g.Runs {
-		spec := p.world.Policy().Admit(run.Job).Image
-		tag := spec.Tag()
+		tag := p.world.Policy().Admit(run.Job).Image.Tag()
 		if seen[tag] {
 			continue
 		}
@@ -59,9 +60,6 @@ func (p *play) snapshotImages(g *golden) {
 		}
 		if waiters, err := p.world.Images.Waiters(p.ctx, tag); err == nil && len(waiters) > 0 {
 			g.Builds = append(g.Builds, build{tag, waiters, p.world.Images.Until(tag)})
-		}
-		if health, err := p.Health(p.ctx, spec.String()); err == nil && health.Version != 0 {
-			g.Health = append(g.Health, health)
 		}
 	}
 }
@@ -91,6 +89,7 @@ func (p *play) load(g golden, definitions ...[]byte) {
 		p.run(definition, executions)
 		executions = nil
 	}
+	p.sweepSoon()
 	p.until(p.Now())
 }
 
@@ -113,9 +112,9 @@ func (p *play) loadRecords(g golden) {
 		p.runners[runner.RunnerID] = true
 	}
 	p.Miscount(g.Capacity.Open)
-	for _, health := range g.Health {
-		health.Version = 0
-		p.check(p.Records.Write(p.ctx, fleet.Changes{Health: &health}), "keep the health of %s", health.Image)
+	for _, hold := range g.Holds {
+		hold.Version = 0
+		p.check(p.Records.Write(p.ctx, fleet.Changes{Holds: []fleet.Hold{hold}}), "keep hold %s", hold.Key)
 	}
 	for _, i := range g.Images {
 		p.world.Images.HaveTag(i.Tag, fleet.ImageSpec{}, i.Digest)

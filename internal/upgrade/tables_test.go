@@ -82,9 +82,9 @@ func (g golden) changes() (all []fleet.Changes) {
 	capacity := g.Capacity
 	capacity.Version = 0
 	all = append(all, fleet.Changes{Capacity: &capacity})
-	for _, health := range g.Health {
-		health.Version = 0
-		all = append(all, fleet.Changes{Health: &health})
+	for _, hold := range g.Holds {
+		hold.Version = 0
+		all = append(all, fleet.Changes{Holds: []fleet.Hold{hold}})
 	}
 	return all
 }
@@ -94,7 +94,7 @@ type reader interface {
 	Run(ctx context.Context, id string) (fleet.Run, bool, error)
 	Runner(ctx context.Context, id string) (fleet.Runner, bool, error)
 	Capacity(ctx context.Context) (fleet.Capacity, error)
-	Health(ctx context.Context, image string) (fleet.ImageHealth, error)
+	Holds(ctx context.Context, keys []string) (map[string]fleet.Hold, error)
 }
 
 // misread says what today's stores do not read as the golden has it.
@@ -142,10 +142,10 @@ func misread(ctx context.Context, where string, store reader, g golden) (problem
 	}
 	capacity, err := store.Capacity(ctx)
 	report("the capacity", capacity.Open == g.Capacity.Open, err)
-	for _, want := range g.Health {
-		got, err := store.Health(ctx, want.Image)
+	for _, want := range g.Holds {
+		found, err := store.Holds(ctx, []string{want.Key})
 		want.Version = 1
-		report("the health of "+want.Image, same(want, got), err)
+		report("hold "+want.Key, same(want, found[want.Key]), err)
 	}
 	return problems
 }
@@ -205,6 +205,18 @@ func (m *memory) TransactWriteItems(_ context.Context, in *dynamodb.TransactWrit
 
 func (m *memory) GetItem(_ context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
 	return &dynamodb.GetItemOutput{Item: m.items[keyOf(in.Key)]}, nil
+}
+
+func (m *memory) BatchGetItem(_ context.Context, in *dynamodb.BatchGetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+	out := &dynamodb.BatchGetItemOutput{Responses: map[string][]map[string]types.AttributeValue{}}
+	for table, asked := range in.RequestItems {
+		for _, key := range asked.Keys {
+			if item := m.items[keyOf(key)]; item != nil {
+				out.Responses[table] = append(out.Responses[table], item)
+			}
+		}
+	}
+	return out, nil
 }
 
 // plain is an item as DynamoDB's own JSON has it, and attributes the way back.

@@ -110,6 +110,9 @@ func (r release) holds(t *testing.T) {
 		t.Error(problem)
 	}
 	for _, g := range r.Goldens {
+		if f, ok := furtherEnds[r.Name+"/"+g.fileName()]; ok {
+			g.further, g.End = f.tell, f.end
+		}
 		for how, definitions := range r.definitions() {
 			t.Run(strings.TrimSuffix(g.fileName(), ".json")+", "+how, func(t *testing.T) {
 				for _, problem := range g.playOn(t, definitions) {
@@ -153,6 +156,9 @@ func (g golden) playOn(t *testing.T, definitions [][]byte) []string {
 	p.load(g, definitions...)
 	for _, h := range g.ToCome {
 		p.happens(h)
+	}
+	if g.further != nil {
+		g.further(&teller{play: p, calls: map[string]fleet.Call{}})
 	}
 	p.toTheEnd()
 	return slices.Concat(p.problems, p.leftovers(), g.End.differences(p.ending()))

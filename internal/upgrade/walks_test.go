@@ -70,6 +70,10 @@ var walks = map[string]walk{
 			w.queued(7, "image:node:22")
 			w.wait(time.Minute)
 			w.builds(7, "FAILED")
+			w.here("RecordFailure", "the run waits for its next try")
+			w.nextTry()
+			w.builds(7, fleet.BuildSucceeded)
+			w.works("fleet-7-2", 7)
 		},
 	},
 	"a platform without room": {
@@ -116,6 +120,7 @@ var walks = map[string]walk{
 			w.containerRuns("fleet-7-1")
 			w.claims("fleet-7-1")
 			w.wait(6 * time.Minute)
+			w.nextTry()
 			w.works("fleet-7-2", 7)
 		},
 	},
@@ -175,6 +180,7 @@ var walks = map[string]walk{
 			w.queued(7, "class:large")
 			w.containerRuns("fleet-7-1")
 			w.taskEnds("fleet-7-1", fleet.StopSpotInterruption)
+			w.nextTry()
 			w.works("fleet-7-2", 7)
 		},
 	},
@@ -235,6 +241,17 @@ func (w *teller) take(g golden) {
 func (w *teller) here(state, situation string) {
 	w.until(w.Now())
 	w.take(w.snapshot(w.calls[state], situation, false))
+}
+
+// nextTry waits until no run waits for its next try any more.
+func (w *teller) nextTry() {
+	for range 60 {
+		w.wait(time.Minute)
+		if runs, _ := w.records(); !slices.ContainsFunc(runs, fleet.Run.Retrying) {
+			return
+		}
+	}
+	w.problem("nobody tries again")
 }
 
 func (w *teller) wait(d time.Duration) { w.until(w.Now().Add(d)) }

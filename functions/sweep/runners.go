@@ -225,7 +225,7 @@ func (s *sweep) registration(ctx context.Context, repository, runnerID string, r
 	if err != nil || known && (r.Phase != fleet.Closed || !s.old(r.At(fleet.StageClosed))) {
 		return false, err
 	}
-	if r.Took != 0 {
+	if r.Took != 0 && !r.Stopped() {
 		if works, err := s.hasOpenJob(ctx, r); err != nil || works {
 			return false, err
 		}

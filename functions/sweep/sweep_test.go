@@ -590,12 +590,20 @@ func TestRegistrations(t *testing.T) {
 		return w.GitHub.Runner("fleet-7-1.1")
 	}
 	play(t, map[string]scene{
-		"an offline one of a closed runner":    {setup: func(w *world) { ofClosed(w).Online = false }, want: repairs{sweep.RegistrationLeft: 1}, check: wantNames(0)},
-		"it was closed a moment ago":           {setup: func(w *world) { ofClosed(w).Online = false }, early: true, check: wantNames(1)},
-		"an online one":                        {setup: func(w *world) { ofClosed(w) }, check: wantNames(1)},
-		"a busy one":                           {setup: func(w *world) { r := ofClosed(w); r.Online, r.Busy = false, true }, check: wantNames(1)},
-		"GitHub says offline, and it works":    {setup: func(w *world) { r := ofClosed(w); r.Online, r.Working = false, true }, check: wantNames(1)},
-		"its runner's job has not ended":       {setup: func(w *world) { r := ofBusy(w); r.Online, r.Working = false, false }, check: wantNames(1)},
+		"an offline one of a closed runner": {setup: func(w *world) { ofClosed(w).Online = false }, want: repairs{sweep.RegistrationLeft: 1}, check: wantNames(0)},
+		"it was closed a moment ago":        {setup: func(w *world) { ofClosed(w).Online = false }, early: true, check: wantNames(1)},
+		"an online one":                     {setup: func(w *world) { ofClosed(w) }, check: wantNames(1)},
+		"a busy one":                        {setup: func(w *world) { r := ofClosed(w); r.Online, r.Busy = false, true }, check: wantNames(1)},
+		"GitHub says offline, and it works": {setup: func(w *world) { r := ofClosed(w); r.Online, r.Working = false, true }, check: wantNames(1)},
+		"its runner's job has not ended":    {setup: func(w *world) { r := ofBusy(w); r.Online, r.Working = false, false }, check: wantNames(1)},
+		"its runner's task has stopped in its job": {
+			setup: func(w *world) {
+				r := ofBusy(w)
+				r.Online, r.Working = false, false
+				w.EditRunner("fleet-7-1", func(r *fleet.Runner) { r.TaskStatus = fleet.TaskStopped })
+			},
+			want: repairs{sweep.RegistrationLeft: 1}, check: wantNames(0),
+		},
 		"one of an open runner":                {setup: func(w *world) { w.Idle(w.Job(7)); w.GitHub.Runner("fleet-7-1.1").Online = false }, check: wantNames(1)},
 		"one that the claim has not noted yet": {setup: func(w *world) { has(w.Up(w.Job(7)) + ".1")(w) }, check: wantNames(1)},
 		"one of a runner that is ending": {

@@ -53,6 +53,7 @@ func (f Fleet) Close(ctx context.Context, runnerID string, plan *fleet.Plan, nam
 // after. It may be repeated from any point.
 func (f Fleet) Finish(ctx context.Context, runnerID string, plan *fleet.Plan, name, cause string) (_ fleet.CloseResult, next string, err error) {
 	if err := f.letGo(ctx, runnerID, name, cause); err != nil {
+		f.forget(ctx, runnerID)
 		return fleet.CloseResult{}, "", err
 	}
 	closed, err := f.Close(ctx, runnerID, plan, name, cause)
@@ -85,9 +86,11 @@ func (f Fleet) letGo(ctx context.Context, runnerID, name, cause string) error {
 		return err
 	}
 	switch {
+	case runner.Stopped():
+		f.dropRegistration(ctx, runner)
 	case (name != "" || runner.Phase == fleet.Closing) && runner.Took == 0:
 		_, err = f.End(ctx, runnerID, cmp.Or(cause, runner.Reason))
-	case runner.ExitCode == nil || *runner.ExitCode != 0 || runner.Took == 0 || runner.Deregistered+1 < runner.Claims:
+	default:
 		_, err = f.Deregister(ctx, runner)
 	}
 	if fleet.IsNamed(err, fleet.GitHubUnauthorized, fleet.GitHubNoAccess, fleet.GitHubNotFound, fleet.GitHubInvalid) {
@@ -95,6 +98,31 @@ func (f Fleet) letGo(ctx context.Context, runnerID, name, cause string) error {
 		return nil
 	}
 	return err
+}
+
+// dropRegistration deletes the newest registration of a runner whose task has
+// stopped, with one request. Such a runner has no job and can take none, so its
+// end does not wait for GitHub: what GitHub does not delete now, the sweep does.
+func (f Fleet) dropRegistration(ctx context.Context, runner fleet.Runner) {
+	ranWell := runner.Took != 0 && runner.ExitCode != nil && *runner.ExitCode == 0
+	if runner.RegistrationID == 0 || ranWell { // then GitHub deletes it itself
+		return
+	}
+	err := f.GitHub.Delete(ctx, runner.Repository, runner.RegistrationID)
+	if err != nil && !fleet.IsNamed(err, fleet.GitHubNotFound) {
+		f.Log.WarnContext(ctx, "leaving the registration of a runner that has stopped to the sweep", "runner_id", runner.RunnerID, "error", err.Error())
+	}
+}
+
+// forget takes the token away from a runner whose end has to be tried again: its
+// execution waits for no signal any more.
+func (f Fleet) forget(ctx context.Context, runnerID string) {
+	_, _, err := f.ChangeRunner(ctx, runnerID, func(r fleet.Runner) (fleet.Runner, bool) {
+		return r.Forget(), r.TaskToken != ""
+	})
+	if err != nil { // the next try does it
+		f.Log.WarnContext(ctx, "leaving the token of a runner that is ending", "runner_id", runnerID, "error", err.Error())
+	}
 }
 
 // concerned is the run that a runner's end concerns: that of the job it took,

@@ -16,13 +16,13 @@ import (
 const forgotten = 2 * time.Minute
 
 // runners sees to it that every open runner has an execution that runs, and that
-// knows what it waits for.
+// knows what it waits for. What asks GitHub comes last: it may not answer.
 func (s *sweep) runners(ctx context.Context) error {
 	open, err := s.Records.OpenRunners(ctx)
 	if err != nil {
 		return err
 	}
-	var endings []func() error // ask GitHub, so they come last: it may not answer
+	var last []func() error
 	failed := each(open, func(r fleet.Runner) error {
 		if !s.old(r.At(fleet.StageLaunched)) {
 			return nil
@@ -34,21 +34,57 @@ func (s *sweep) runners(ctx context.Context) error {
 		case !known:
 			return s.counted(ExecutionMissing, s.Fleet.StartAgain(ctx, r))
 		case !running:
-			endings = append(endings, func() error {
-				_, _, err := s.Fleet.Finish(ctx, r.RunnerID, nil, "Execution.Ended", "the execution ended without closing its runner")
-				return s.counted(ExecutionEnded, err)
-			})
+			last = append(last, func() error { return s.executionEnded(ctx, r.RunnerID) })
 		case s.unsignalled(r) && !s.told[r.RunnerID]:
-			return s.counted(SignalLost, s.Fleet.Signal(ctx, r))
-		case r.Phase == fleet.Closing && s.old(r.At(fleet.StageClosing)) && !s.stopping[r.TaskARN]:
-			endings = append(endings, func() error {
-				_, err := s.Fleet.End(ctx, r.RunnerID, r.Reason)
-				return s.counted(EndingUnfinished, err)
-			})
+			return s.signalAgain(ctx, r.RunnerID)
+		case s.unfinished(r):
+			last = append(last, func() error { return s.endAgain(ctx, r.RunnerID) })
 		}
 		return nil
 	})
-	return errors.Join(failed, each(endings, func(end func() error) error { return end() }))
+	return errors.Join(failed, each(last, func(do func() error) error { return do() }))
+}
+
+// again reads a runner once more before it is repaired: while the list was walked,
+// or GitHub was asked about others, its own execution may have got on. ok is false if
+// it has closed.
+func (s *sweep) again(ctx context.Context, runnerID string) (r fleet.Runner, ok bool, err error) {
+	r, known, err := s.Fleet.Records.Runner(ctx, runnerID)
+	return r, known && r.Phase != fleet.Closed, err
+}
+
+func (s *sweep) executionEnded(ctx context.Context, runnerID string) error {
+	if _, open, err := s.again(ctx, runnerID); err != nil || !open {
+		return err
+	}
+	_, _, err := s.Fleet.Finish(ctx, runnerID, nil, "Execution.Ended", "the execution ended without closing its runner")
+	return s.counted(ExecutionEnded, err)
+}
+
+func (s *sweep) signalAgain(ctx context.Context, runnerID string) error {
+	r, open, err := s.again(ctx, runnerID)
+	if err != nil || !open || !s.unsignalled(r) {
+		return err
+	}
+	return s.counted(SignalLost, s.Fleet.Signal(ctx, r))
+}
+
+func (s *sweep) endAgain(ctx context.Context, runnerID string) error {
+	r, open, err := s.again(ctx, runnerID)
+	if err != nil || !open || !s.unfinished(r) {
+		return err
+	}
+	_, err = s.Fleet.End(ctx, runnerID, r.Reason)
+	return s.counted(EndingUnfinished, err)
+}
+
+// unfinished reports whether the end of a runner was begun and did not go on. One
+// that has no task yet, and waits for no signal, ends by itself.
+func (s *sweep) unfinished(r fleet.Runner) bool {
+	if r.Phase != fleet.Closing || r.Took != 0 || !s.old(r.At(fleet.StageClosing)) || s.stopping[r.TaskARN] {
+		return false
+	}
+	return r.TaskARN != "" || r.Claims > 0 || r.WaitingFor == fleet.WaitForImage
 }
 
 // unsignalled tells whether the execution still waits for what was recorded: who

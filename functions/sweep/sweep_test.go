@@ -483,6 +483,28 @@ func TestRunners(t *testing.T) {
 				}
 			},
 		},
+		"a job that was taken while its runner was being ended": {
+			setup: func(w *world) {
+				id := w.Idle(w.Job(7))
+				w.EditRunner(id, func(r *fleet.Runner) { *r, _ = r.BeginEnd("idle", w.Now()) })
+				w.GitHub.Runner(id + ".1").Working = true
+				w.GitHub.Set(inProgress(w.Job(7), id+".1"))
+				_ = w.Fleet().Took(context.Background(), w.GitHub.Has(7), id, w.Now())
+				token := w.Executions.Token(id)
+				w.EditRunner(id, func(r *fleet.Runner) { r.TaskToken, r.WaitingFor = token, fleet.WaitForStopped })
+			},
+			check: func(t *testing.T, w *world) {
+				if r := w.Runner("fleet-7-1"); r.Phase != fleet.Open {
+					t.Errorf("it is %s", r.Phase)
+				}
+			},
+		},
+		"the end of a runner that has nothing to end": {
+			setup: func(w *world) {
+				id := w.Launch(w.Job(7))
+				w.EditRunner(id, func(r *fleet.Runner) { *r, _ = r.BeginEnd("cancelled", w.Now()) })
+			},
+		},
 		"a wrong count is mended": {setup: func(w *world) { w.Launch(w.Job(7)); w.Records.Miscount(5) }, want: repairs{sweep.Miscounted: 1}},
 		"a paused fleet launches nothing and stays paused": {
 			setup: func(w *world) {

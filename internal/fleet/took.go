@@ -35,6 +35,7 @@ func Took(f TookFacts) TookResult {
 	}
 	run.RanOn, runner.Took = runner.RunnerID, run.Job.JobID
 	runner.Unresolved = false
+	runner = runner.Reopen() // what was ended for want of a job has one
 	run = run.Move(RunRunning, "").Mark(StageJobStarted, f.At)
 	run.WaitsForRoom, run.Setback = false, nil
 	runner = runner.Progress(RunnerRunning).Mark(StageJobStarted, f.At)

@@ -185,7 +185,8 @@ func TestAClosingRunnerMayHaveTakenAJob(t *testing.T) {
 	closing, _ := runner.BeginEnd("idle", now)
 	got := fleet.Took(fleet.TookFacts{Run: run, Runner: closing, At: started}).Changes.Runners[0]
 	equal(t, got.Took, int64(1))
-	equal(t, got.Phase, fleet.Closing) // who ends it learns from GitHub that it is busy
+	equal(t, got.Phase, fleet.Open) // there is nothing to end; who began to learns from GitHub that it is busy
+	equal(t, got.Reason, "")
 	equal(t, got.Status, fleet.RunnerRunning)
 }
 

@@ -39,6 +39,8 @@ func (s *sweep) runners(ctx context.Context) error {
 			return s.signalAgain(ctx, r.RunnerID)
 		case s.unfinished(r):
 			last = append(last, func() error { return s.endAgain(ctx, r.RunnerID) })
+		case s.Fleet.OutlivesJob(r) && !s.stopping[r.TaskARN]:
+			last = append(last, func() error { return s.afterJob(ctx, r) })
 		}
 		return nil
 	})
@@ -85,6 +87,27 @@ func (s *sweep) unfinished(r fleet.Runner) bool {
 		return false
 	}
 	return r.TaskARN != "" || r.Claims > 0 || r.WaitingFor == fleet.WaitForImage
+}
+
+// afterJob looks at a runner with a job whose run has ended. The usual end of a task
+// takes its time.
+func (s *sweep) afterJob(ctx context.Context, r fleet.Runner) error {
+	run, known, err := s.Fleet.Records.Run(ctx, fleet.RunID(r.Took))
+	if err != nil || !known || !run.Status.Terminal() {
+		return err
+	}
+	ended := run.At(fleet.StageJobCompleted)
+	if ended.IsZero() {
+		ended = run.At(fleet.StageClosed)
+	}
+	if !s.old(ended) {
+		return nil
+	}
+	stopped, err := s.Fleet.AfterJob(ctx, r.RunnerID, ended)
+	if err != nil || !stopped {
+		return err
+	}
+	return s.counted(TaskOutlivedJob, nil)
 }
 
 // unsignalled tells whether the execution still waits for what was recorded: who

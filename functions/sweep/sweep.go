@@ -33,6 +33,7 @@ const (
 	ExecutionEnded     Cause = "execution_ended"          // an open runner whose execution has ended
 	SignalLost         Cause = "signal_lost"              // an execution that waits for what has happened
 	EndingUnfinished   Cause = "ending_unfinished"        // a runner whose ending was cut short
+	TaskOutlivedJob    Cause = "task_outlived_job"        // a task that went on after its job: stopped
 	TaskEventLost      Cause = "task_event_lost"          // a task that has stopped, and we did not know
 	TaskOfClosedRunner Cause = "task_of_closed_runner"    // a task that nobody waits for: stopped
 	RegistrationLeft   Cause = "registration_left"        // an offline registration of an ended runner: deleted

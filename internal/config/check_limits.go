@@ -28,6 +28,7 @@ func (c *Config) checkLimits(r *review) {
 		{"limits.idle", l.Idle, queue, "GitHub gives a queued job up then"},
 		{"limits.inspect", l.Inspect, longestJob, "GitHub ends a job then"},
 		{"limits.max_runtime", l.MaxRuntime, longestJob, "GitHub ends a job then"},
+		{"limits.after_job", l.AfterJob, longestJob, "GitHub ends a job then"},
 		{"limits.build", l.Build, longestBuild, "CodeBuild ends a build then"},
 		{"limits.build_lease", l.BuildLease, longestBuild, "CodeBuild ends a build then"},
 	} {

@@ -69,6 +69,7 @@ type Limits struct {
 	Idle       time.Duration `yaml:"idle"`
 	Inspect    time.Duration `yaml:"inspect"`
 	MaxRuntime time.Duration `yaml:"max_runtime"`
+	AfterJob   time.Duration `yaml:"after_job"`
 	Build      time.Duration `yaml:"build"`
 	BuildLease time.Duration `yaml:"build_lease"`
 }
@@ -98,6 +99,7 @@ func defaults() Config {
 			Idle:       l.Idle,
 			Inspect:    l.Inspect,
 			MaxRuntime: l.MaxRuntime,
+			AfterJob:   l.AfterJob,
 			Build:      l.Build,
 			BuildLease: l.BuildLease,
 		},
@@ -116,7 +118,7 @@ const imagesOff = "this fleet builds no images on demand; set image_build_projec
 func (c Config) Policy() fleet.Policy {
 	limits := fleet.DefaultLimits()
 	limits.Start, limits.Idle = c.Limits.Start, c.Limits.Idle
-	limits.Inspect, limits.MaxRuntime = c.Limits.Inspect, c.Limits.MaxRuntime
+	limits.Inspect, limits.MaxRuntime, limits.AfterJob = c.Limits.Inspect, c.Limits.MaxRuntime, c.Limits.AfterJob
 	limits.Build, limits.BuildLease = c.Limits.Build, c.Limits.BuildLease
 	p := fleet.Policy{
 		FleetName:     c.FleetName,

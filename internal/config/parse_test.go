@@ -38,7 +38,7 @@ func TestDefaults(t *testing.T) {
 		},
 		DefaultClass:     "small",
 		MaxRunners:       20,
-		Limits:           Limits{15 * time.Minute, 5 * time.Minute, 30 * time.Minute, 6 * time.Hour, time.Hour, 15 * time.Minute},
+		Limits:           Limits{15 * time.Minute, 5 * time.Minute, 30 * time.Minute, 6 * time.Hour, 15 * time.Minute, time.Hour, 15 * time.Minute},
 		LogRetentionDays: 30,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -55,6 +55,7 @@ type Limits struct {
 	Idle       time.Duration `json:"idle"`        // the longest silence before a job
 	Inspect    time.Duration `json:"inspect"`     // how often a running job is looked at
 	MaxRuntime time.Duration `json:"max_runtime"` // of a job
+	AfterJob   time.Duration `json:"after_job"`   // between two looks at a task that goes on after its job
 	Queue      time.Duration `json:"queue"`       // GitHub gives a queued job up after 24 h
 	Build      time.Duration `json:"build"`       // of an image build
 	BuildLease time.Duration `json:"build_lease"` // the longest silence of a build
@@ -67,6 +68,7 @@ func DefaultLimits() Limits {
 		Idle:       5 * time.Minute,
 		Inspect:    30 * time.Minute,
 		MaxRuntime: 6 * time.Hour,
+		AfterJob:   15 * time.Minute,
 		Queue:      24 * time.Hour,
 		Build:      time.Hour,
 		BuildLease: 15 * time.Minute,

@@ -83,6 +83,8 @@ type Runner struct {
 
 	Asks  int       `json:"asks,omitempty"`  // of GitHub for a registration, since it last made one
 	AskAt time.Time `json:"ask_at,omitzero"` // it is not asked for the next one before
+	// AfterJob is the last look at it, if its task goes on after its job.
+	AfterJob AfterJob `json:"after_job,omitzero"`
 
 	// FailureName and Failure are why the runner cannot do its work, noted by
 	// whoever learnt it first.

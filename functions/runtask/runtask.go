@@ -44,6 +44,9 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 	if runner.TaskARN != "" {
 		return none, nil
 	}
+	if err := wanted(runner); err != nil {
+		return none, err
+	}
 	task, err := s.Launcher.Launch(ctx, s.launch(call, runner.Rung))
 	if fleet.IsNamed(err, fleet.RunnerNoCapacity, fleet.RunnerQuotaExceeded) {
 		return none, s.nextRung(ctx, runner, err)
@@ -57,6 +60,15 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 		return none, fmt.Errorf("start the task of %s: %w", runner.RunnerID, err)
 	}
 	return none, s.started(ctx, runner, task)
+}
+
+// wanted fails unless a run expects the runner. One that has a job has a task, although
+// whoever started it died before that was recorded.
+func wanted(runner fleet.Runner) error {
+	if runner.Took == 0 && runner.For == "" {
+		return fleet.Errorf(fleet.RunnerNotWanted, "%s", lifecycle.NotWanted(runner))
+	}
+	return nil
 }
 
 // launch is a pure function of the call and the rung: a repeated RunTask has

@@ -50,6 +50,14 @@ func cancel(t *testing.T, w *world) {
 	}
 }
 
+// swap gives the job to another runner, which was launched for another job.
+func swap(t *testing.T, w *world, job int64, thief string) {
+	t.Helper()
+	if _, err := w.Fleet().LearnJob(t.Context(), lifecycletest.InProgress(w.GitHub.Has(job), fleet.RunnerName(thief, 1))); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestStarts(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Launch(w.Job(7))
@@ -104,6 +112,16 @@ func TestAgain(t *testing.T) {
 			setup: func(t *testing.T, w *world) string { id := w.Launch(w.Job(7)); cancel(t, w); return id },
 			err:   fleet.RunnerNotWanted,
 		},
+		"an operator ends it, and its job still waits": {
+			setup: func(t *testing.T, w *world) string {
+				id := w.Launch(w.Job(7))
+				if _, err := w.Fleet().End(t.Context(), id, "by an operator"); err != nil {
+					t.Fatal(err)
+				}
+				return id
+			},
+			err: fleet.RunnerNotWanted,
+		},
 		"closed": {
 			setup: func(t *testing.T, w *world) string {
 				id := w.Launch(w.Job(7))
@@ -114,6 +132,26 @@ func TestAgain(t *testing.T) {
 				return id
 			},
 			err: fleet.RunnerNotWanted,
+		},
+		"no job expects it any more": {
+			setup: func(_ *testing.T, w *world) string {
+				id := w.Launch(w.Job(7))
+				w.EditRunner(id, func(r *fleet.Runner) { r.For = "" })
+				return id
+			},
+			err: fleet.RunnerNotWanted,
+		},
+		"it has a job, and its task was not recorded": {
+			setup: func(t *testing.T, w *world) string {
+				id := w.Launch(w.Job(7))
+				if err := run(t, w, id); err != nil {
+					t.Fatal(err)
+				}
+				w.EditRunner(id, func(r *fleet.Runner) { r.TaskARN, r.Took = "", 7 })
+				w.Pass(25 * time.Hour)
+				return id
+			},
+			signal: `fleet-7-1 succeeded {"outcome":"took","seconds":1800}`, tasks: 1, launchs: 2,
 		},
 		"the platform refuses the task": {
 			setup: func(_ *testing.T, w *world) string {

@@ -7,7 +7,6 @@
 package validate
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -63,10 +62,14 @@ func (s Step) unwanted(ctx context.Context, call fleet.Call) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if runner.Phase != fleet.Open {
-		return runner.Reason, nil
+	if runner.Phase != fleet.Open || runner.For == "" {
+		return lifecycle.NotWanted(runner), nil
 	}
-	job, err := s.Fleet.GitHub.Job(ctx, runner.Repository, call.Document.Job.JobID)
+	run, err := s.Fleet.ReadRun(ctx, runner.For) // after a swap not the one that it was launched for
+	if err != nil {
+		return "", err
+	}
+	job, err := s.Fleet.GitHub.Job(ctx, runner.Repository, run.Job.JobID)
 	switch {
 	case fleet.IsNamed(err, fleet.GitHubUnauthorized):
 		return "", fmt.Errorf("%w; store a valid token as github_pat", err)
@@ -85,19 +88,31 @@ func (s Step) unwanted(ctx context.Context, call fleet.Call) (string, error) {
 	case err != nil:
 		return "", err
 	case !queued:
-		return "the job is " + job.Status + " on GitHub and needs no runner", nil
+		return s.taken(ctx, call.RunnerID, run, job)
 	case job.Status == fleet.JobPending:
 		return "", fleet.Errorf(fleet.GitHubJobPending, "GitHub holds the job back: max-parallel or a concurrency group does not let it start yet")
 	}
-	return s.over(ctx, runner)
+	return s.over(ctx, runner, run)
+}
+
+// taken says that the run's job needs no runner, "" if another's runner has the job and
+// the two have swapped.
+func (s Step) taken(ctx context.Context, runnerID string, run fleet.Run, job fleet.Job) (string, error) {
+	runner, err := s.Fleet.ReadRunner(ctx, runnerID)
+	if err != nil {
+		return "", err
+	}
+	if runner.Phase == fleet.Open && runner.For != "" && runner.For != run.RunID {
+		return "", nil
+	}
+	return "the job is " + job.Status + " on GitHub and needs no runner", nil
 }
 
 // over says why a job that is queued will never start, "" if it may: its workflow run
 // is over. It costs a request, so it is asked only after a runner got no job.
-func (s Step) over(ctx context.Context, runner fleet.Runner) (string, error) {
-	run, err := s.Fleet.ReadRun(ctx, cmp.Or(runner.For, runner.RunID))
-	if err != nil || run.Setback == nil || run.Job.WorkflowRunID == 0 {
-		return "", err
+func (s Step) over(ctx context.Context, runner fleet.Runner, run fleet.Run) (string, error) {
+	if run.Setback == nil || run.Job.WorkflowRunID == 0 {
+		return "", nil
 	}
 	if kind := run.Setback.Kind; kind != fleet.SetbackIdle && kind != fleet.SetbackOutage {
 		return "", nil

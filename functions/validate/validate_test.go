@@ -158,3 +158,47 @@ func TestKilled(t *testing.T) {
 		})
 	}
 }
+
+// After a swap it is the other's job that says whether the runner is needed.
+func TestAfterASwap(t *testing.T) {
+	notFound := fleet.Errorf(fleet.GitHubNotFound, "404")
+	cases := map[string]struct {
+		onGitHub func(w *world)
+		decision fleet.Verdict
+		err      string
+	}{
+		"GitHub does not know the job that it was launched for": {onGitHub: func(w *world) { w.GitHub.Gone(7) }, decision: fleet.Admitted},
+		"GitHub does not know the job that it is for":           {onGitHub: func(w *world) { w.GitHub.Gone(8) }, err: fleet.ErrorName(notFound)},
+		"the job that it is for was cancelled": {
+			onGitHub: func(w *world) { w.GitHub.Set(lifecycletest.Completed(w.GitHub.Has(8), "cancelled")) },
+			decision: fleet.NotWanted,
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := lifecycletest.New(t)
+			job := w.Job(7)
+			id := w.Launch(job)
+			thief := w.Idle(w.Job(8))
+			if _, err := w.Fleet().LearnJob(t.Context(), lifecycletest.InProgress(job, fleet.RunnerName(thief, 1))); err != nil {
+				t.Fatal(err)
+			}
+			c.onGitHub(w)
+			plan, err := run(t, w, id, job)
+			if plan.Decision != c.decision || fleet.ErrorName(err) != c.err {
+				t.Errorf("%s, %v", plan.Decision, err)
+			}
+		})
+	}
+}
+
+// GitHub's answer is the first that tells of the swap.
+func TestASwapIsLearntHere(t *testing.T) {
+	w := lifecycletest.New(t)
+	job := w.Job(7)
+	id, thief := w.Launch(job), w.Idle(w.Job(8))
+	w.GitHub.Set(lifecycletest.InProgress(job, fleet.RunnerName(thief, 1)))
+	if plan, err := run(t, w, id, job); err != nil || plan.Decision != fleet.Admitted || w.Run("job-8").RunnerID != id {
+		t.Errorf("%+v, %v\n%s", plan, err, w.State())
+	}
+}

@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"cmp"
 	"fmt"
 	"time"
 )
@@ -92,8 +91,7 @@ func Launch(f LaunchFacts) LaunchResult {
 // overdue is when a run may be launched that GitHub has had queued for longer than it
 // keeps jobs, zero for any other.
 func (f LaunchFacts) overdue() time.Time {
-	queued := cmp.Or(f.Run.At(StageQueued), f.Run.At(StageReceived))
-	if f.Queue == 0 || f.Run.LaunchedAt.IsZero() || f.Now.Sub(queued) <= f.Queue {
+	if f.Queue == 0 || f.Run.LaunchedAt.IsZero() || f.Now.Sub(f.Run.QueuedSince()) <= f.Queue {
 		return time.Time{}
 	}
 	return f.Run.LaunchedAt.Add(24 * time.Hour)

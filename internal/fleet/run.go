@@ -86,6 +86,10 @@ func (t Times) set(s Stage, at time.Time) Times {
 	if _, known := t[s]; known || at.IsZero() {
 		return t
 	}
+	return t.replace(s, at)
+}
+
+func (t Times) replace(s Stage, at time.Time) Times {
 	out := maps.Clone(t)
 	if out == nil {
 		out = Times{}
@@ -185,17 +189,17 @@ func (r Run) Wait() Run {
 }
 
 // Requeue makes a run wanted again that waited for approval, or that the fleet had
-// given up: from then on GitHub has had it queued. One that GitHub did not know is
+// given up: GitHub has queued its job anew, though its created_at stays what it was
+// (runs-on/runs-on#539). One that GitHub did not know is
 // tried at once. changed is false for every other run.
 func (r Run) Requeue(job Job, at time.Time) (_ Run, changed bool) {
 	switch {
 	case r.Status == RunWaiting, r.Status == RunFailed, r.Status == RunGone:
 		r.Job = job
 		r.Setback, r.UnknownSince = nil, time.Time{}
-		r.Times = maps.Clone(r.Times)
+		r.Times = r.Times.replace(StageQueued, at)
 		delete(r.Times, StageClosed)
-		delete(r.Times, StageQueued)
-		return r.Move(RunQueued, "").Mark(StageQueued, at), true
+		return r.Move(RunQueued, ""), true
 	case r.Retrying() && r.Setback.Kind == SetbackJob && r.Setback.NextTry.After(at):
 		setback := *r.Setback
 		setback.NextTry = at
@@ -211,6 +215,15 @@ func (r Run) Shown() RunStatus {
 		return RunRetrying
 	}
 	return r.Status
+}
+
+// QueuedSince is when GitHub queued the job last. One that was heard of late may
+// have waited for an approval since it was made, so that it counts from there.
+func (r Run) QueuedSince() time.Time {
+	if heard := r.At(StageReceived); heard.After(r.At(StageQueued)) {
+		return heard
+	}
+	return r.At(StageQueued)
 }
 
 // Complete closes the run with what GitHub says of its job. It may amend a run

@@ -162,11 +162,23 @@ func TestWaitAndRequeue(t *testing.T) {
 	queued, changed := waiting.Requeue(again, later)
 	equal(t, changed, true)
 	equal(t, queued.At(fleet.StageQueued), later)
+	equal(t, queued.At(fleet.StageReceived), waiting.At(fleet.StageReceived))
 	equal(t, queued.Status, fleet.RunQueued)
 	equal(t, queued.Reason, "")
 	equal(t, queued.Job, again)
 	_, changed = queued.Requeue(jobOf(1), later)
 	equal(t, changed, false)
+}
+
+func TestQueuedSince(t *testing.T) {
+	made := now.Add(-60 * time.Hour)
+	job := jobOf(1)
+	job.CreatedAt = &made
+	equal(t, fleet.NewRun(jobOf(1), now).QueuedSince(), now)
+	equal(t, fleet.NewRun(job, now).QueuedSince(), now) // it may have waited for an approval until now
+	requeued, _ := fleet.NewRun(job, made.Add(time.Second)).Wait().Requeue(job, now)
+	equal(t, requeued.QueuedSince(), now)
+	equal(t, fleet.Run{}.QueuedSince(), time.Time{})
 }
 
 func TestAWaitingRunWaitsForNoRoom(t *testing.T) {

@@ -80,6 +80,12 @@ func (s *sweep) queued(ctx context.Context, job fleet.Job, run fleet.Run, known 
 		}
 	case run.Status == fleet.RunWaiting: // it was approved
 	case run.Status == fleet.RunFailed || run.Status == fleet.RunGone: // it was given up too early
+	case run.Status == fleet.RunRunning:
+		takenBack, err := s.Fleet.QueuedAgain(ctx, run.RunID)
+		if err != nil || !takenBack {
+			return err
+		}
+		return s.counted(JobTakenBack, nil)
 	case !run.Wanted() || s.waits(run) || run.WaitsForRoom || run.RunnerID != "" || !s.old(run.At(fleet.StageReceived)):
 		return nil
 	default:

@@ -195,7 +195,7 @@ func (s *sweep) mayWork(ctx context.Context, task fleet.Task, r fleet.Runner, kn
 	case r.Took == 0 && r.Claims == 0:
 		return false, nil // without a claim it cannot have one
 	case r.Took != 0:
-		return s.hasOpenJob(ctx, r)
+		return s.mayWorkOn(ctx, r)
 	case r.Phase != fleet.Closed:
 		return true, nil // a second task: it may be the one that claimed
 	}
@@ -207,7 +207,16 @@ func (s *sweep) mayWork(ctx context.Context, task fleet.Task, r fleet.Runner, kn
 	case err != nil:
 		return true, err
 	case r.Took != 0:
-		return s.hasOpenJob(ctx, r)
+		return s.mayWorkOn(ctx, r)
+	}
+	return s.Fleet.Deregister(ctx, r)
+}
+
+// mayWorkOn is mayWork for a runner that took a job. Its end may have been reported too
+// early, and GitHub may have taken it back from a runner that works on.
+func (s *sweep) mayWorkOn(ctx context.Context, r fleet.Runner) (bool, error) {
+	if works, err := s.hasOpenJob(ctx, r); err != nil || works {
+		return works, err
 	}
 	return s.Fleet.Deregister(ctx, r)
 }
@@ -232,7 +241,7 @@ func (s *sweep) askForJob(ctx context.Context, r fleet.Runner) error {
 
 func (s *sweep) hasOpenJob(ctx context.Context, r fleet.Runner) (bool, error) {
 	run, known, err := s.Fleet.Records.Run(ctx, fleet.RunID(r.Took))
-	return known && !run.Status.Terminal(), err
+	return known && !run.Status.Terminal() && run.RanOn == r.RunnerID, err
 }
 
 func (s *sweep) announce(ctx context.Context, task fleet.Task) error {

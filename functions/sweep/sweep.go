@@ -27,6 +27,7 @@ const (
 	RunnerMissing      Cause = "runner_missing"           // a wanted run without a runner
 	InProgressLost     Cause = "in_progress_webhook_lost" // a job that runs, and we did not know
 	CompletedLost      Cause = "completed_webhook_lost"   // a job that has ended, and we did not know
+	JobTakenBack       Cause = "job_taken_back"           // a job that GitHub took from a runner and queued again: launched again
 	JobGone            Cause = "job_gone"                 // a job that GitHub has not known for long: its run is closed
 	DeliveryFailed     Cause = "delivery_failed"          // GitHub could not deliver a webhook: asked for again
 	ExecutionMissing   Cause = "execution_missing"        // a runner whose execution was never started

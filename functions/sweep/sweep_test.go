@@ -56,6 +56,23 @@ func hear(t *testing.T, w *world) {
 	}
 }
 
+// queuedAgain has GitHub queue a job again whose runner has closed, and a sweep see it.
+func queuedAgain(w *world) {
+	job := w.Job(7)
+	id := w.Busy(job)
+	w.GitHub.Remove(id + ".1")
+	task := w.Tasks.Ends(id, 0)
+	w.EditRunner(id, func(r *fleet.Runner) { *r, _ = r.ApplyTask(task, w.Now()) })
+	closeRunner(w, id)
+	w.GitHub.Set(job)
+	w.Pass(time.Minute)
+	if _, err := run(w); err != nil {
+		panic(err)
+	}
+	w.Bus.Events = nil
+	clear(w.Records.Repairs)
+}
+
 // known makes the record of a job without launching it.
 func known(w *world, job fleet.Job) {
 	was := w.MaxRunners
@@ -95,6 +112,14 @@ func closeRunner(w *world, id string) {
 func lives(w *world, runnerID string) {
 	w.Tasks.Add("task-of-"+runnerID, runnerID)
 	_, _, _ = w.GitHub.Register(context.Background(), lifecycletest.Repository, fleet.RunnerName(runnerID, 1), nil)
+}
+
+// takenBack closes a runner whose job GitHub has given to another one since.
+func takenBack(w *world, id string) *lifecycletest.Runner {
+	closeRunner(w, id)
+	w.EditRun("job-7", func(r *fleet.Run) { *r = r.TakeBack(w.Now()).Move(fleet.RunRunning, "") })
+	w.GitHub.Set(inProgress(w.Job(7), "theirs"))
+	return w.GitHub.Runner(id + ".1")
 }
 
 type repairs = sweep.Repairs
@@ -227,6 +252,11 @@ func TestJobsThatWait(t *testing.T) {
 		"GitHub is behind: the job runs":       {setup: func(w *world) { job := w.Job(7); w.Busy(job); w.GitHub.Set(job) }, check: wantRun("job-7", fleet.RunRunning, "fleet-7-1")},
 		"GitHub is behind: it has ended":       {setup: func(w *world) { known(w, w.Job(7)); w.EditRun("job-7", status(fleet.RunCompleted)) }, check: wantRun("job-7", fleet.RunCompleted, "")},
 		"GitHub is behind: it runs elsewhere":  {setup: func(w *world) { known(w, w.Job(7)); w.EditRun("job-7", status(fleet.RunRunning)) }, check: wantRun("job-7", fleet.RunRunning, "")},
+		"GitHub says that it is queued again": {
+			setup: func(w *world) { queuedAgain(w); w.Pass(4 * time.Minute) },
+			want:  repairs{sweep.JobTakenBack: 1}, check: wantRun("job-7", fleet.RunStarting, "fleet-7-2"),
+		},
+		"GitHub says so for a minute": {setup: queuedAgain, check: wantRun("job-7", fleet.RunRunning, "fleet-7-1")},
 		"an approval that nobody told of": {
 			setup: func(w *world) { known(w, w.Job(7)); w.EditRun("job-7", status(fleet.RunWaiting)) },
 			want:  repairs{sweep.QueuedLost: 1}, check: wantRun("job-7", fleet.RunStarting, "fleet-7-1"),
@@ -575,6 +605,17 @@ func TestTasks(t *testing.T) {
 				closeRunner(w, id)
 			},
 			check: func(t *testing.T, w *world) { wantStopped("task-1", false)(t, w); wantNames(1)(t, w) },
+		},
+		"a task of a closed runner whose job GitHub took back and queued again": {
+			setup: func(w *world) { takenBack(w, w.Busy(w.Job(7))).Working = false },
+			want:  repairs{sweep.TaskOfClosedRunner: 1}, check: wantStopped("task-1", true),
+		},
+		"a task of a closed runner that works on though GitHub took its job back": {
+			setup: func(w *world) { takenBack(w, w.Busy(w.Job(7))).Working = true }, check: wantStopped("task-1", false),
+		},
+		"a task of a closed runner that works on though GitHub says that its job has ended": {
+			setup: func(w *world) { closeRunner(w, w.Busy(w.Job(7))); w.EditRun("job-7", status(fleet.RunCompleted)) },
+			check: wantStopped("task-1", false),
 		},
 		"a task of a closed runner that must have ended long ago": {
 			setup: func(w *world) { closeRunner(w, w.Busy(w.Job(7))); w.Pass(7 * time.Hour) }, want: repairs{sweep.TaskOfClosedRunner: 1},

@@ -99,7 +99,7 @@ func closeRun(run Run, runner Runner, f CloseFacts) (_ Run, _ []Hold, relaunch b
 		return run.Complete(*f.Job, f.Now), nil, false
 	}
 	if runner.Took != 0 {
-		if !run.Status.Terminal() {
+		if !run.Status.Terminal() && run.RanOn == runner.RunnerID {
 			run.Reason = "the runner has ended; GitHub has not reported the end of the job yet"
 		}
 		return run, nil, false

@@ -38,9 +38,9 @@ var active = []RunStatus{RunQueued, RunWaiting, RunImageCreating, RunStarting, R
 var ended = []RunStatus{RunCompleted, RunCancelled, RunGone, RunRefused}
 
 // runMoves are the legal next statuses. An open run may move to any other but
-// for one rule: what runs cannot be queued again. A run that the fleet ended is
-// amended if GitHub queues, runs or ends its job after all, but for a REFUSED one,
-// which is not queued.
+// for one rule: what runs cannot be queued again, unless GitHub takes its job back
+// (TakeBack). A run that the fleet ended is amended if GitHub queues, runs or ends its
+// job after all, but for a REFUSED one, which is not queued.
 var runMoves = map[RunStatus][]RunStatus{
 	RunQueued:        slices.Concat(active, ended),
 	RunWaiting:       slices.Concat(active, ended),
@@ -123,8 +123,12 @@ type Run struct {
 	// RunnerID is the runner that is expected to run the job. It and the
 	// runner's For change only together, in one transaction.
 	RunnerID string `json:"runner_id,omitempty"`
-	// RanOn is the runner that took the job: a fact, written once.
-	RanOn string `json:"ran_on,omitempty"`
+	// RanOn is the runner that took the job: a fact, written once. Only if GitHub takes
+	// the job back it moves to RanBefore.
+	RanOn     string   `json:"ran_on,omitempty"`
+	RanBefore []string `json:"ran_before,omitempty"`
+	// QueuedAgainAt is when GitHub said first that the job is queued though it ran.
+	QueuedAgainAt time.Time `json:"queued_again_at,omitzero"`
 
 	// LastRunner is the newest runner launched for it, whatever became of that.
 	LastRunner   string `json:"last_runner_id,omitempty"`

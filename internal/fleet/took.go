@@ -1,6 +1,9 @@
 package fleet
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // TookFacts are the records that a decision about "job J runs on runner R" needs.
 type TookFacts struct {
@@ -29,6 +32,9 @@ func Took(f TookFacts) TookResult {
 	run, runner := f.Run, f.Runner
 	if run.RanOn == runner.RunnerID && runner.Took == run.Job.JobID {
 		return TookResult{Known: true}
+	}
+	if slices.Contains(run.RanBefore, runner.RunnerID) {
+		return TookResult{Known: true} // before GitHub took the job back
 	}
 	if run.RanOn != "" && run.RanOn != runner.RunnerID || runner.Took != 0 && runner.Took != run.Job.JobID {
 		return TookResult{Known: true} // facts are written once: the first stands

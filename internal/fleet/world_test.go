@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -63,7 +64,7 @@ func (w *world) expecting(r fleet.Runner) *fleet.Run {
 }
 
 func (w *world) step() {
-	switch runner, ok := w.anyRunner(); w.rand.IntN(13) {
+	switch runner, ok := w.anyRunner(); w.rand.IntN(14) {
 	case 0, 1, 2:
 		w.launch(w.anyRun().RunID)
 	case 3, 4, 5:
@@ -89,11 +90,27 @@ func (w *world) step() {
 		run := w.anyRun()
 		requeued, _ := run.Requeue(run.Job, now)
 		w.write("wait or requeue "+run.RunID, fleet.Changes{Runs: []fleet.Run{pick(w.rand, []fleet.Run{run.Wait(), requeued})}})
+	case 13:
+		w.takeBack(w.anyRun())
 	case 12:
 		if run := w.anyRun(); run.Wanted() {
 			w.write(run.RunID+" runs elsewhere", fleet.Changes{Runs: []fleet.Run{run.Move(fleet.RunRunning, "")}})
 		}
 	}
+}
+
+// takeBack is GitHub queueing a job again whose runner has closed.
+func (w *world) takeBack(run fleet.Run) {
+	had, ours := w.runners[run.RanOn]
+	if run.Status != fleet.RunRunning || ours && had.Phase != fleet.Closed {
+		return
+	}
+	changes := fleet.Changes{Runs: []fleet.Run{run.TakeBack(now)}}
+	if ours && had.For == run.RunID {
+		had.For = ""
+		changes.Runners = []fleet.Runner{had}
+	}
+	w.write("take back "+run.RunID, changes)
 }
 
 func (w *world) completed(job fleet.Job) fleet.Job {
@@ -182,10 +199,11 @@ func (w *world) write(what string, c fleet.Changes) {
 		if seen[run.RunID] {
 			w.t.Errorf("%s is written twice in one transaction", run.RunID)
 		}
-		if before.Status != run.Status && !before.Status.CanMove(run.Status) {
+		takenBack := strings.HasPrefix(what, "take back")
+		if before.Status != run.Status && !before.Status.CanMove(run.Status) && !takenBack {
 			w.t.Errorf("%s goes from %s to %s", run.RunID, before.Status, run.Status)
 		}
-		if before.RanOn != "" && before.RanOn != run.RanOn {
+		if before.RanOn != "" && before.RanOn != run.RanOn && !takenBack {
 			w.t.Errorf("%s ran on %s, and now on %s", run.RunID, before.RanOn, run.RanOn)
 		}
 		seen[run.RunID], w.runs[run.RunID] = true, run

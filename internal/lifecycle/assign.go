@@ -236,7 +236,7 @@ func (f Fleet) runsElsewhere(ctx context.Context, job fleet.Job) error {
 		if err != nil || !ok || !was.Wanted() {
 			return fleet.Changes{}, err
 		}
-		run = was.Move(fleet.RunRunning, "GitHub gave the job to runner "+job.RunnerName+", which is not this fleet's")
+		run = was.Move(fleet.RunRunning, f.elsewhere(job.RunnerName))
 		run.WaitsForRoom = false
 		return fleet.Changes{Runs: []fleet.Run{run}}, nil
 	})
@@ -244,6 +244,13 @@ func (f Fleet) runsElsewhere(ctx context.Context, job fleet.Job) error {
 		return err
 	}
 	return f.endFor(ctx, run, "its job runs on "+job.RunnerName)
+}
+
+func (f Fleet) elsewhere(runnerName string) string {
+	if _, _, ours := fleet.ParseRunnerID(f.Name, runnerName); ours {
+		return "GitHub says that runner " + runnerName + ", which has ended, has the job"
+	}
+	return "GitHub gave the job to runner " + runnerName + ", which is not this fleet's"
 }
 
 // WorkflowRunOver ends a run whose workflow run is over on GitHub: some jobs of such

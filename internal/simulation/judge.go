@@ -105,7 +105,8 @@ func (j *judge) run(was, is fleet.Run) {
 	if was.Status != is.Status || was.Reason != is.Reason {
 		j.w.k.Log("run %s is %s %s", is.RunID, is.Status, is.Reason)
 	}
-	if was.RanOn != "" && was.RanOn != is.RanOn {
+	takenBack := is.RanOn == "" && slices.Contains(is.RanBefore, was.RanOn)
+	if was.RanOn != "" && was.RanOn != is.RanOn && !takenBack {
 		j.find(ruleFacts, is.RunID, "run %s ran on %s, and now on %q", is.RunID, was.RanOn, is.RanOn)
 	}
 	if (was.Status == fleet.RunCompleted || was.Status == fleet.RunCancelled) && was.Status != is.Status {

@@ -25,10 +25,6 @@ type platform interface {
 // unsure is how long to wait when GitHub did not answer.
 const unsure = time.Minute
 
-// gone is how long after RunTask a platform may still not know a task: ECS is
-// eventually consistent.
-const gone = 2 * time.Minute
-
 // Step serves the state InspectRunner.
 type Step struct {
 	Fleet    lifecycle.Fleet
@@ -66,21 +62,16 @@ func (s Step) stoppedBeforeJob(ctx context.Context, runner fleet.Runner) (fleet.
 	return fleet.Wait{Outcome: fleet.OutcomeReaped, Seconds: 1, Error: name, Cause: cause}, nil
 }
 
-// lookAtTask records what the platform says of the task: an event was lost.
+// lookAtTask records what the platform says of the task: an event was lost. One that
+// it does not know is left to the sweep: ECS may still list it.
 func (s Step) lookAtTask(ctx context.Context, runnerID string) (fleet.Runner, error) {
 	runner, err := s.Fleet.ReadRunner(ctx, runnerID)
 	if err != nil || runner.TaskARN == "" || runner.Stopped() {
 		return runner, err
 	}
 	task, known, err := s.Platform.Describe(ctx, runner.TaskARN)
-	if err != nil {
+	if err != nil || !known {
 		return runner, err
-	}
-	if !known {
-		if since(s.Fleet.Now(), runner, fleet.StageTaskStarted) < gone {
-			return runner, nil
-		}
-		task = fleet.Task{ARN: runner.TaskARN, LastStatus: fleet.TaskStopped, StoppedReason: "the platform does not know the task any more"}
 	}
 	runner, _, err = s.Fleet.ChangeRunner(ctx, runnerID, func(r fleet.Runner) (fleet.Runner, bool) {
 		return r.ApplyTask(task, s.Fleet.Now())

@@ -181,33 +181,23 @@ func TestRun(t *testing.T) {
 			want:  fleet.Wait{Outcome: fleet.OutcomeReaped, Seconds: 1, Error: fleet.RunnerStoppedEarly},
 			cause: "the task stopped before the runner took a job: the claim got no answer in the time allowed; `ecsrunner runners logs fleet-7-1` shows what it said", phase: fleet.Open,
 		},
-		"a task that the platform does not know yet": {
+		"a task that the platform does not know: the sweep's": {
 			setup: func(w *world) string {
 				id := w.Up(w.Job(7))
 				w.Tasks.Forget(w.Runner(id).TaskARN)
-				w.Pass(2*time.Minute - time.Second)
+				w.Pass(10 * time.Minute)
 				return id
 			},
 			want: fleet.Wait{Outcome: fleet.OutcomeWaiting, Seconds: 1}, phase: fleet.Open,
 		},
-		"a task that the platform does not know yet, and RunTask died": {
+		"a task with a job that the platform does not know: the sweep's": {
 			setup: func(w *world) string {
-				id := w.Up(w.Job(7))
+				id := w.Busy(w.Job(7))
 				w.Tasks.Forget(w.Runner(id).TaskARN)
-				w.EditRunner(id, func(r *fleet.Runner) { delete(r.Times, fleet.StageTaskStarted) })
+				w.Pass(10 * time.Minute)
 				return id
 			},
-			want: fleet.Wait{Outcome: fleet.OutcomeWaiting, Seconds: 1}, phase: fleet.Open,
-		},
-		"a task that the platform knows no longer": {
-			setup: func(w *world) string {
-				id := w.Up(w.Job(7))
-				w.Tasks.Forget(w.Runner(id).TaskARN)
-				w.Pass(2 * time.Minute)
-				return id
-			},
-			want:  fleet.Wait{Outcome: fleet.OutcomeReaped, Seconds: 1, Error: fleet.RunnerStoppedEarly},
-			cause: "the task stopped before the runner took a job: the platform does not know the task any more", phase: fleet.Open,
+			want: fleet.Wait{Outcome: fleet.OutcomeBusy, Seconds: 1800}, phase: fleet.Open,
 		},
 		"RunTask has started nothing yet": {
 			setup: func(w *world) string { id := w.Launch(w.Job(7)); w.Pass(time.Minute); return id },

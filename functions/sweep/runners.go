@@ -11,7 +11,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// forgotten is how long after RunTask a task that the platform does not know is
+// forgotten is how long after RunTask a task that the platform does not list is
 // taken to be gone: ECS is eventually consistent.
 const forgotten = 2 * time.Minute
 

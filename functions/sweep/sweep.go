@@ -84,7 +84,7 @@ type executions interface {
 
 // platform lists the tasks that it knows of this fleet, stopped ones too as long
 // as it remembers them. A list that may lack one is an error: what is not on it is
-// taken to be gone.
+// taken to be gone. Of a task that it cannot describe yet it knows the ARN only.
 type platform interface {
 	Tasks(ctx context.Context) ([]fleet.Task, error)
 }

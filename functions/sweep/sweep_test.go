@@ -575,8 +575,9 @@ func TestTasks(t *testing.T) {
 				}
 			},
 		},
-		"a stop a moment ago":                       {setup: func(w *world) { id := w.Busy(w.Job(7)); w.Pass(grace); w.Tasks.Ends(id, 0) }, early: true},
-		"a task that the platform may not know yet": {setup: func(w *world) { w.Busy(w.Job(7)); w.Tasks.Forget("task-1") }},
+		"a stop a moment ago":                              {setup: func(w *world) { id := w.Busy(w.Job(7)); w.Pass(grace); w.Tasks.Ends(id, 0) }, early: true},
+		"a task that the platform may not know yet":        {setup: func(w *world) { w.Busy(w.Job(7)); w.Tasks.Forget("task-1") }},
+		"a task that the platform lists and does not know": {setup: func(w *world) { w.Busy(w.Job(7)); w.Tasks.Undescribed("task-1"); w.Pass(time.Hour) }},
 		"a task that the platform does not know": {
 			setup: func(w *world) { w.Busy(w.Job(7)); w.Tasks.Forget("task-1"); w.Pass(grace) }, want: repairs{sweep.TaskEventLost: 1},
 			check: func(t *testing.T, w *world) {

@@ -55,7 +55,8 @@ func (p Platform) Describe(ctx context.Context, arn string) (task fleet.Task, kn
 }
 
 // Tasks lists the tasks of this fleet, stopped ones too as long as ECS remembers
-// them. A list that may lack one is an error.
+// them. A list that may lack one is an error. Of a task that ECS lists and does not
+// know, whose fleet is not known either, only the ARN is set.
 //
 // ECS cannot list by the beginning of startedBy, so the whole cluster is looked at,
 // a hundred tasks per two calls. What is to run is listed first: a task that stops
@@ -69,10 +70,6 @@ func (p Platform) Tasks(ctx context.Context) ([]fleet.Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	forgettable := map[string]bool{}
-	for _, arn := range ended {
-		forgettable[arn] = true
-	}
 	arns := slices.Concat(alive, ended)
 	slices.Sort(arns)
 	arns = slices.Compact(arns)
@@ -84,9 +81,7 @@ func (p Platform) Tasks(ctx context.Context) ([]fleet.Task, error) {
 			return nil, err
 		}
 		for _, arn := range unknown {
-			if !forgettable[arn] { // one that has stopped may be forgotten between the calls
-				return nil, fleet.Errorf(stepfn.Unavailable, "describe task %s: ECS lists it and does not know it", arn)
-			}
+			ours = append(ours, fleet.Task{ARN: arn})
 		}
 		for _, task := range tasks {
 			if _, _, ok := fleet.ParseRunnerID(p.FleetName, task.StartedBy); ok {

@@ -142,11 +142,11 @@ func TestTasks(t *testing.T) {
 		"a stopped one that is forgotten": {func(c *cluster) {
 			c.stopped = c.arns("ci", 3)
 			c.unknown = map[string]string{c.stopped[1]: "MISSING"}
-		}, 2, ""},
+		}, 3, ""},
 		"a running one that is not known": {func(c *cluster) {
 			c.running = c.arns("ci", 3)
 			c.unknown = map[string]string{c.running[1]: "MISSING"}
-		}, 0, stepfn.Unavailable},
+		}, 3, ""},
 		"one that ECS is silent about": {func(c *cluster) {
 			c.stopped = c.arns("ci", 3)
 			c.unknown, c.silent = map[string]string{c.stopped[1]: "MISSING"}, true

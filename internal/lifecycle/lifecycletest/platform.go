@@ -111,6 +111,9 @@ func (p *Tasks) Asked(arn string) bool {
 // Forget lets the platform not know a task any more.
 func (p *Tasks) Forget(arn string) { delete(p.tasks, arn) }
 
+// Undescribed lets the platform list a task of which it knows nothing else.
+func (p *Tasks) Undescribed(arn string) { p.tasks[arn] = &fleet.Task{ARN: arn} }
+
 // Of is the task that was started for a runner, the newest one.
 func (p *Tasks) Of(runnerID string) fleet.Task {
 	var arns []string

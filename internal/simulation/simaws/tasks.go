@@ -29,6 +29,9 @@ func (e *ECS) DescribeTasks(_ context.Context, in *ecs.DescribeTasksInput, _ ...
 		for _, id := range in.Tasks {
 			t, ok := e.find(id)
 			if !ok || now.Before(t.describedAt) {
+				if ok {
+					e.k.Log("ECS lists task %s and does not describe it", t.name())
+				}
 				out.Failures = append(out.Failures, types.Failure{Arn: aws.String(id), Reason: aws.String("MISSING")})
 				continue
 			}

@@ -132,7 +132,7 @@ func TestClose(t *testing.T) {
 			},
 			state:  recordstatus.RecordFailure,
 			doc:    caught(fleet.RunnerStoppedEarly, "the task stopped"),
-			result: fleet.Result{RunnerStatus: fleet.RunnerFailed, RunStatus: fleet.RunQueued, Next: "fleet-7-2", Error: fleet.RunnerNoCapacity},
+			result: fleet.Result{RunnerStatus: fleet.RunnerFailed, RunStatus: fleet.RunQueued, Error: fleet.RunnerNoCapacity},
 		},
 		"reaped: what InspectRunner found, not the time-out before it": {
 			setup: func(w *world) string {

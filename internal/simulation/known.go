@@ -22,15 +22,17 @@ type knownFailure struct {
 var knownText []byte
 
 // knownFailures are read once.
-var knownFailures = func() (known []knownFailure) {
-	if err := yaml.UnmarshalWithOptions(knownText, &known, yaml.Strict()); err != nil {
+var knownFailures = readKnown(knownText)
+
+func readKnown(text []byte) (known []knownFailure) {
+	if err := yaml.UnmarshalWithOptions(text, &known, yaml.Strict()); err != nil {
 		panic(fmt.Sprintf("simulation: read known.yaml: %v", err))
 	}
 	for i := range known {
 		known[i].says = regexp.MustCompile(known[i].Says)
 	}
 	return known
-}()
+}
 
 // Known names the known failure that a violation is, "" if it is none.
 func Known(v Violation) string {

@@ -16,6 +16,7 @@ import (
 	webhookhandler "github.com/ecs-runner-fleet/ecs-runner-fleet/functions/webhook"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/simgithub"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/table"
 )
 
 // deliveries is the log of a repository's webhook, as the real client reads it.
@@ -163,7 +164,7 @@ func TestTheRealHandlerAcceptsWebhooks(t *testing.T) {
 		w := worldOf(t, cfg)
 		var taken bus
 		handler := webhookhandler.Handler{
-			Secrets: secret("secret"), Bus: &taken, Now: w.k.Now, NewID: func() string { return "event" },
+			Secrets: secret("secret"), Records: table.New(), Bus: &taken, Now: w.k.Now, NewID: func() string { return "event" },
 			Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 			Policy: fleet.Policy{
 				FleetName: "fleet", Repositories: []string{app},

@@ -50,14 +50,6 @@ func cancel(t *testing.T, w *world) {
 	}
 }
 
-// swap gives the job to another runner, which was launched for another job.
-func swap(t *testing.T, w *world, job int64, thief string) {
-	t.Helper()
-	if _, err := w.Fleet().LearnJob(t.Context(), lifecycletest.InProgress(w.GitHub.Has(job), fleet.RunnerName(thief, 1))); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestStarts(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Launch(w.Job(7))

@@ -124,7 +124,6 @@ type held struct {
 	run    fleet.Run
 	runner fleet.Runner
 	holds  map[string]fleet.Hold
-	open   int
 	now    time.Time
 }
 

@@ -140,11 +140,16 @@ func (h Handler) later(ctx context.Context, asked fleet.Runner, failure error, m
 	if wait == 0 && fleet.IsNamed(failure, fleet.GitHubRateLimited) {
 		wait = time.Minute // https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api
 	}
-	if pause := asked.ClaimPause(); wait <= pause {
-		wait = pause
-	} else if _, refusal, err := h.change(ctx, asked, func(r fleet.Runner) fleet.Runner { r.AskAt = h.Fleet.Now().Add(wait); return r }); err == nil && refusal.Status != 0 {
-		return refusal
+	pause := asked.ClaimPause()
+	if wait > pause {
+		_, refusal, err := h.change(ctx, asked, func(r fleet.Runner) fleet.Runner {
+			r.AskAt = h.Fleet.Now().Add(wait)
+			return r
+		})
+		if err == nil && refusal.Status != 0 {
+			return refusal
+		}
 	}
 	h.progress(ctx, asked)
-	return later(wait, fleet.ErrorName(failure), message)
+	return later(max(wait, pause), fleet.ErrorName(failure), message)
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/builds"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/images"
@@ -69,7 +70,7 @@ func (c *cloud) operator(ctx context.Context) (operate.Operator, error) {
 		Fleet: lifecycle.Fleet{
 			Name: settings.FleetName, MaxRunners: settings.MaxRunners, Limits: fleet.DefaultLimits(), Records: store,
 			Executions: stepfn.Executions{SFN: steps, StateMachineARN: values[stateMachine]}, GitHub: hub, Tasks: platform,
-			Now: time.Now, Log: slog.New(slog.DiscardHandler),
+			Backoff: dynamo.Backoff, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		},
 		Repositories: settings.Repositories, WebhookURL: c.webhookURL(),
 		Records: store, GitHub: hub, Bus: events.Bus{EventBridge: eventbridge.NewFromConfig(c.config), Name: values[eventBus]},

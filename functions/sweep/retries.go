@@ -16,7 +16,7 @@ const (
 // retries launches the runs whose next try has come: those that wait by themselves, and
 // those that wait for a hold.
 func (s *sweep) retries(ctx context.Context) error {
-	due, err := s.Fleet.Records.Retrying(ctx, fleet.OwnRetries, s.now, mostRetries)
+	due, err := s.Fleet.Records.Waiting(ctx, fleet.OwnRetries, fleet.TimeOrder(s.now), mostRetries)
 	if err != nil {
 		return err
 	}

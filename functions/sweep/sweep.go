@@ -125,6 +125,7 @@ type Handler struct {
 // Most that one sweep looks at.
 const (
 	mostWorkflowRuns = 100 // of a repository: each costs a request
+	mostTurns        = 50  // runs that wait for room, for one without a turn
 	mostRuns         = 200 // open runs; the next sweep goes on
 	mostAsked        = 50  // of them, whose jobs GitHub is asked for one by one
 	mostDeliveries   = 300 // the newest ones
@@ -239,12 +240,37 @@ func (s *sweep) room(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if capacity.Open != len(open) {
-		capacity.Open = len(open)
-		err := s.counted(Miscounted, s.Fleet.Records.Write(ctx, fleet.Changes{Capacity: &capacity}))
+	if right, changed := capacity.Recount(open); changed {
+		err := s.Fleet.Records.Write(ctx, fleet.Changes{Capacity: &right})
+		if right.Open != capacity.Open { // the release before counts none of each repository
+			err = s.counted(Miscounted, err)
+		}
 		if err != nil && !fleet.IsNamed(err, fleet.RecordsConflict) {
 			return err
 		}
 	}
-	return s.Fleet.LaunchWaiting(ctx)
+	if err := s.turns(ctx); err != nil {
+		return err
+	}
+	if err := s.Fleet.LaunchWaiting(ctx); err != nil {
+		return err
+	}
+	return each(s.Policy.Repositories, func(repository string) error { return s.Fleet.LaunchShare(ctx, repository) })
+}
+
+// turns gives their turns to the runs that wait for room and have none: the release
+// before let them wait.
+func (s *sweep) turns(ctx context.Context) error {
+	waiting, err := s.Fleet.Records.WaitingForRoom(ctx, mostTurns)
+	if err != nil {
+		return err
+	}
+	return each(waiting, func(runID string) error {
+		run, known, err := s.Fleet.Records.Run(ctx, runID)
+		if err != nil || !known || run.Turn != 0 {
+			return err
+		}
+		_, err = s.Fleet.Launch(ctx, runID)
+		return err
+	})
 }

@@ -26,6 +26,9 @@ func (c *Config) check(r *review) {
 	if c.MaxRunners < 1 || c.MaxRunners > 10000 {
 		r.add("max_runners", "is %d; use 1 to 10000 (GitHub keeps at most 10000 runners in a group)", c.MaxRunners)
 	}
+	if c.MaxRunnersPerRepository < 0 || c.MaxRunnersPerRepository > c.MaxRunners {
+		r.add("max_runners_per_repository", "is %d; use 1 to max_runners (%d), or leave it out", c.MaxRunnersPerRepository, c.MaxRunners)
+	}
 }
 
 var (

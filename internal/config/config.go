@@ -49,6 +49,7 @@ type Config struct {
 	DefaultClass     string                 `yaml:"default_class"`
 
 	MaxRunners              int      `yaml:"max_runners"`
+	MaxRunnersPerRepository int      `yaml:"max_runners_per_repository"` // 0 leaves a tenth for others where there are several
 	RequiredLabel           string   `yaml:"required_label"`
 	FleetLabels             []string `yaml:"fleet_labels"`
 	AllowPublicRepositories bool     `yaml:"allow_public_repositories"`
@@ -121,19 +122,20 @@ func (c Config) Policy() fleet.Policy {
 	limits.Inspect, limits.MaxRuntime, limits.AfterJob = c.Limits.Inspect, c.Limits.MaxRuntime, c.Limits.AfterJob
 	limits.Build, limits.BuildLease = c.Limits.Build, c.Limits.BuildLease
 	p := fleet.Policy{
-		FleetName:     c.FleetName,
-		Repositories:  slices.Clone([]string(c.Repositories)),
-		AllowPublic:   c.AllowPublicRepositories,
-		Classes:       maps.Clone(c.RunnerClassSizes),
-		DefaultClass:  c.DefaultClass,
-		BaseImage:     c.RunnerImageTag,
-		ExtraImages:   maps.Clone(c.ExtraRunnerImages),
-		FleetLabels:   slices.Clone(c.FleetLabels),
-		RequiredLabel: c.RequiredLabel,
-		Registries:    slices.Clone(c.AllowedRegistries),
-		RunnerVersion: c.RunnerVersion,
-		MaxRunners:    c.MaxRunners,
-		Limits:        limits,
+		FleetName:        c.FleetName,
+		Repositories:     slices.Clone([]string(c.Repositories)),
+		AllowPublic:      c.AllowPublicRepositories,
+		Classes:          maps.Clone(c.RunnerClassSizes),
+		DefaultClass:     c.DefaultClass,
+		BaseImage:        c.RunnerImageTag,
+		ExtraImages:      maps.Clone(c.ExtraRunnerImages),
+		FleetLabels:      slices.Clone(c.FleetLabels),
+		RequiredLabel:    c.RequiredLabel,
+		Registries:       slices.Clone(c.AllowedRegistries),
+		RunnerVersion:    c.RunnerVersion,
+		MaxRunners:       c.MaxRunners,
+		MaxPerRepository: c.MaxRunnersPerRepository,
+		Limits:           limits,
 	}
 	for _, host := range c.PrivateRegistries() {
 		if !slices.Contains(p.Registries, host) {

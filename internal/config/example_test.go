@@ -49,7 +49,8 @@ func TestExampleShowsEveryKeyAndDefault(t *testing.T) {
 		"aws_region": true, "webhook_secret_previous": true, "vpc_id": true, "subnet_ids": true, "security_groups": true,
 		"extra_runner_images": true, "image_build_project": true, "required_label": true, "fleet_labels": true, "event_bus_name": true,
 		"docker_hub_mirror": true, "docker_hub_credentials": true, "base_image_repositories": true,
-		"assign_public_ip": true, // depends on subnet_ids
+		"max_runners_per_repository": true, // depends on max_runners
+		"assign_public_ip":           true, // depends on subnet_ids
 	}
 	for i := range reflect.TypeFor[Config]().NumField() {
 		key := reflect.TypeFor[Config]().Field(i).Tag.Get("yaml")

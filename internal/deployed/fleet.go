@@ -30,8 +30,8 @@ import (
 func (f *Function) Fleet() lifecycle.Fleet {
 	policy := f.policy()
 	return lifecycle.Fleet{
-		Name: policy.FleetName, MaxRunners: policy.MaxRunners, Limits: policy.Limits, Deployment: policy.Fingerprint(),
-		Records: f.Records(), Now: time.Now, Log: f.Log,
+		Name: policy.FleetName, MaxRunners: policy.MaxRunners, MaxPerRepository: policy.Share(), Limits: policy.Limits, Deployment: policy.Fingerprint(),
+		Records: f.Records(), Backoff: dynamo.Backoff, Now: time.Now, Log: f.Log,
 	}
 }
 

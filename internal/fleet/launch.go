@@ -10,6 +10,12 @@ import (
 // after the fleet was paused: the launch would meet a conflict.
 type Capacity struct {
 	Open int `json:"open"`
+	// OpenOf are those of each repository that has any, by its key.
+	OpenOf map[string]int `json:"open_of,omitempty"`
+	// Turn is that of the run launched last of those that waited for room, and Turns are
+	// the last ones of the repositories that have runs waiting, by their keys.
+	Turn  int64            `json:"turn,omitempty"`
+	Turns map[string]int64 `json:"turns,omitempty"`
 	// Paused is why people had the fleet launch nothing, "" unless they have.
 	Paused   string    `json:"paused,omitempty"`
 	PausedAt time.Time `json:"paused_at,omitzero"`
@@ -33,14 +39,16 @@ func (c Changes) Empty() bool {
 
 // LaunchFacts are what a decision about a launch needs.
 type LaunchFacts struct {
-	FleetName  string
-	MaxRunners int
-	Queue      time.Duration // how long GitHub keeps a job queued
-	Run        Run
-	Capacity   Capacity
-	Holds      map[string]Hold
-	Deployment string
-	Now        time.Time
+	FleetName        string
+	MaxRunners       int
+	MaxPerRepository int           // for one repository; 0 is as many as there are
+	Behind           bool          // a run waits for room whose turn comes before this one's
+	Queue            time.Duration // how long GitHub keeps a job queued
+	Run              Run
+	Capacity         Capacity
+	Holds            map[string]Hold
+	Deployment       string
+	Now              time.Time
 }
 
 // LaunchResult says what Launch decided.
@@ -63,7 +71,7 @@ func Launch(f LaunchFacts) LaunchResult {
 	case run.Retrying() && run.Setback.NextTry.After(f.Now):
 		return LaunchResult{Reason: run.Reason}
 	case f.Capacity.Paused != "":
-		return waitForRoom(run, f.Capacity.pausedReason())
+		return f.waitForRoom(run, f.Capacity.pausedReason(), false)
 	}
 	if next := f.overdue(); next.After(f.Now) {
 		run.Setback = &Setback{
@@ -82,8 +90,11 @@ func Launch(f LaunchFacts) LaunchResult {
 		}
 		return LaunchResult{Reason: waiting.Reason, Changes: Changes{Runs: []Run{waiting}}}
 	}
-	if f.Capacity.Open >= f.MaxRunners {
-		return waitForRoom(run, fmt.Sprintf("waits for room: max_runners is %d", f.MaxRunners))
+	if f.MaxPerRepository > 0 && f.Capacity.OpenOf[RepositoryKey(run.Job.Repository)] >= f.MaxPerRepository {
+		return f.waitForRoom(run, fmt.Sprintf("waits for room: max_runners_per_repository is %d", f.MaxPerRepository), true)
+	}
+	if f.Capacity.Open >= f.MaxRunners || f.Behind {
+		return f.waitForRoom(run, fmt.Sprintf("waits for room: max_runners is %d", f.MaxRunners), false)
 	}
 	return f.launch(rung)
 }
@@ -127,7 +138,7 @@ func (f LaunchFacts) launch(rung int) LaunchResult {
 	run.RunnerID = RunnerID(f.FleetName, run.Job.JobID, run.Launched)
 	run.LastRunner = run.RunnerID
 	run.LaunchedAt = f.Now.UTC()
-	run.WaitsForRoom = false
+	run.WaitsForRoom, run.WaitsForShare = false, false
 	run = run.Move(RunStarting, "").Mark(StageLaunched, f.Now)
 	runner := Runner{
 		Schema:     Schema,
@@ -148,18 +159,7 @@ func (f LaunchFacts) launch(rung int) LaunchResult {
 			runner.Tries = append(runner.Tries, h.Key)
 		}
 	}
-	capacity := f.Capacity
-	capacity.Open++
+	capacity := f.Capacity.opened(run)
 	changes.Runs, changes.Runners, changes.Capacity = []Run{run}, []Runner{runner}, &capacity
 	return LaunchResult{RunnerID: run.RunnerID, Changes: changes}
-}
-
-// waitForRoom lets a run wait for room, with the reason.
-func waitForRoom(run Run, reason string) LaunchResult {
-	if run.WaitsForRoom && run.Reason == reason {
-		return LaunchResult{Reason: reason}
-	}
-	run = run.Move(RunQueued, reason)
-	run.WaitsForRoom = true
-	return LaunchResult{Reason: reason, Changes: Changes{Runs: []Run{run}}}
 }

@@ -37,6 +37,7 @@ type Policy struct {
 	ImageSources     map[string]string `json:"image_sources,omitempty"`       // by SourceOf: the Source of the specs
 	RunnerVersion    string            `json:"runner_version,omitempty"`      // of GitHub's runner: latest or pinned
 	MaxRunners       int               `json:"max_runners"`
+	MaxPerRepository int               `json:"max_runners_per_repository,omitempty"` // 0 is Share's default
 	Limits           Limits            `json:"limits"`
 }
 

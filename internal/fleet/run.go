@@ -136,6 +136,10 @@ type Run struct {
 	Displaced    int    `json:"displaced,omitempty"` // how often another job took its runner
 	Fruitless    int    `json:"fruitless"`           // of them, ended by a setback; no more than mostFruitless are counted
 	WaitsForRoom bool   `json:"waits_for_room,omitempty"`
+	// Turn is its turn among those that wait for room: it keeps its place. WaitsForShare
+	// says that its repository has as many runners as it may have.
+	Turn          int64 `json:"turn,omitempty"`
+	WaitsForShare bool  `json:"waits_for_share,omitempty"`
 	// Setback is the last one: what it waits for, and until when. A run that gets a
 	// job has none.
 	Setback    *Setback  `json:"setback,omitempty"`

@@ -176,7 +176,7 @@ type Setback struct {
 
 func (s Setback) reason() string { return s.Name + ": " + s.Cause }
 
-// OwnRetries is the RetryList of runs that wait by themselves.
+// OwnRetries is the WaitList of runs that wait by themselves.
 const OwnRetries = "own"
 
 // Retrying tells whether the run waits for its next try after a setback.
@@ -184,18 +184,8 @@ func (r Run) Retrying() bool {
 	return r.Setback != nil && r.Status == RunQueued && r.Wanted() && r.RunnerID == "" && !r.WaitsForRoom
 }
 
-// RetryList says in which list of runs that wait for their next try the run stands,
-// "" if in none, and what it is sorted by there: when it is tried again, or, where
-// that is up to a hold, when it failed last.
-func (r Run) RetryList() (list string, at time.Time) {
-	switch {
-	case !r.Retrying():
-		return "", time.Time{}
-	case r.Setback.Hold == "":
-		return OwnRetries, r.Setback.NextTry
-	}
-	return r.Setback.Hold, r.Setback.At
-}
+// TimeOrder is the order of a time in a WaitList.
+func TimeOrder(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000000000Z") }
 
 // setBack notes that a runner for the run failed. Until holds say otherwise the run
 // is tried again after a pause of its own.

@@ -73,7 +73,10 @@ func (f Fleet) Finish(ctx context.Context, runnerID string, plan *fleet.Plan, na
 			next = ""
 		}
 	}
-	return closed, next, f.LaunchWaiting(ctx)
+	if err := f.LaunchWaiting(ctx); err != nil {
+		return closed, next, err
+	}
+	return closed, next, f.LaunchShare(ctx, closed.Runner.Repository)
 }
 
 // letGo ends what a runner may have left that failed, or whose end was cut short:

@@ -108,7 +108,7 @@ func (f Fleet) LaunchHeld(ctx context.Context, hold fleet.Hold) error {
 	if !hold.Holds(f.Deployment) {
 		most = fleet.MostAtOnce
 	}
-	waiting, err := f.Records.Retrying(ctx, hold.Key, now, max(1, most))
+	waiting, err := f.Records.Waiting(ctx, hold.Key, fleet.TimeOrder(now), max(1, most))
 	if err != nil {
 		return err
 	}

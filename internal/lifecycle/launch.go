@@ -26,17 +26,16 @@ func (f Fleet) Launch(ctx context.Context, runID string) (runnerID string, err e
 			res = fleet.LaunchResult{}
 			return fleet.Changes{Runs: []fleet.Run{run}}, nil
 		}
-		if older, err := f.olderWaits(ctx, runID); err != nil {
+		behind, err := f.isBehind(ctx, run, capacity)
+		if err != nil {
 			return fleet.Changes{}, err
-		} else if older {
-			capacity.Open = max(capacity.Open, f.MaxRunners) // what room there is, is that one's
 		}
 		holds, err := f.Records.Holds(ctx, run.HoldKeys())
 		if err != nil {
 			return fleet.Changes{}, err
 		}
 		res = fleet.Launch(fleet.LaunchFacts{
-			FleetName: f.Name, MaxRunners: f.MaxRunners, Queue: f.Limits.Queue, Run: run, Capacity: capacity,
+			FleetName: f.Name, MaxRunners: f.MaxRunners, MaxPerRepository: f.MaxPerRepository, Behind: behind, Queue: f.Limits.Queue, Run: run, Capacity: capacity,
 			Holds: holds, Deployment: f.Deployment, Now: f.Now(),
 		})
 		for i := range res.Changes.Runs {
@@ -62,31 +61,35 @@ func (f Fleet) Launch(ctx context.Context, runID string) (runnerID string, err e
 	})
 }
 
-// lookedAt is how many of the oldest waiting runs are looked at for one that has
-// no runner yet: the others are launched already and about to leave the list.
+// lookedAt is how many of the waiting runs are looked at for one that has no runner yet:
+// the others are launched already and about to leave the list.
 const lookedAt = 20
 
-// olderWaits tells whether another run has waited for room for longer.
-func (f Fleet) olderWaits(ctx context.Context, runID string) (bool, error) {
-	waiting, err := f.Records.WaitingForRoom(ctx, lookedAt)
+// isBehind tells whether another run waits for room whose turn comes before.
+func (f Fleet) isBehind(ctx context.Context, run fleet.Run, capacity fleet.Capacity) (bool, error) {
+	waiting, err := f.Records.Waiting(ctx, fleet.RoomList, fleet.LaterOrder, lookedAt)
 	if err != nil {
 		return false, err
 	}
+	turn := capacity.TurnOf(run)
 	for _, id := range waiting {
-		if id == runID {
+		if id == run.RunID {
 			return false, nil
 		}
-		older, ok, err := f.Records.Run(ctx, id)
-		if err != nil || ok && older.RunnerID == "" && older.Wanted() {
-			return err == nil, err
+		other, ok, err := f.Records.Run(ctx, id)
+		if err != nil {
+			return false, err
+		}
+		if ok && other.RunnerID == "" && other.Wanted() {
+			return other.ComesBefore(turn, run.RunID), nil
 		}
 	}
 	return false, nil
 }
 
-// LaunchWaiting launches the oldest runs that wait for room, as far as there is
-// room. It looks at one more: a run may have got its room from somebody who died
-// before its execution was started. While the fleet is paused there is no room.
+// LaunchWaiting launches the runs that wait for room, in turn, as far as there is room.
+// It looks at one more: a run may have got its room from somebody who died before its
+// execution was started. While the fleet is paused there is no room.
 func (f Fleet) LaunchWaiting(ctx context.Context) error {
 	capacity, err := f.Records.Capacity(ctx)
 	if err != nil {
@@ -96,7 +99,17 @@ func (f Fleet) LaunchWaiting(ctx context.Context) error {
 	if capacity.Paused != "" {
 		room = 0
 	}
-	waiting, err := f.Records.WaitingForRoom(ctx, room+1)
+	return f.launchFrom(ctx, fleet.RoomList, room+1)
+}
+
+// LaunchShare launches the next run of a repository that had as many runners as it may
+// have, or lets it wait for room as others do.
+func (f Fleet) LaunchShare(ctx context.Context, repository string) error {
+	return f.launchFrom(ctx, fleet.ShareList(repository), 1)
+}
+
+func (f Fleet) launchFrom(ctx context.Context, list string, most int) error {
+	waiting, err := f.Records.Waiting(ctx, list, fleet.LaterOrder, most)
 	if err != nil {
 		return err
 	}

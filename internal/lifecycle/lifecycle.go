@@ -28,10 +28,11 @@ type Records interface {
 	Holds(ctx context.Context, keys []string) (map[string]fleet.Hold, error)
 	// HoldsBelow lists up to limit holds whose keys begin so.
 	HoldsBelow(ctx context.Context, prefix string, limit int) ([]fleet.Hold, error)
-	// Retrying lists up to limit runs of a fleet.Run.RetryList that come before a time.
-	Retrying(ctx context.Context, list string, before time.Time, limit int) ([]string, error)
+	// Waiting lists up to limit runs of a fleet.Run.WaitList up to an order.
+	Waiting(ctx context.Context, list, upTo string, limit int) ([]string, error)
 	Write(ctx context.Context, changes fleet.Changes) error
-	// WaitingForRoom lists up to limit runs that wait for room, oldest first.
+	// WaitingForRoom lists up to limit runs that wait for room, oldest first. They are
+	// launched in the order of Waiting.
 	WaitingForRoom(ctx context.Context, limit int) ([]string, error)
 }
 
@@ -60,39 +61,56 @@ type Tasks interface {
 
 // Fleet is everything that the operations of this package need.
 type Fleet struct {
-	Name       string
-	MaxRunners int
-	Limits     fleet.Limits
-	Deployment string // names the configuration: another one ends holds
-	Records    Records
-	Executions Executions
-	GitHub     GitHub
-	Tasks      Tasks
-	Now        func() time.Time
-	Log        *slog.Logger
+	Name             string
+	MaxRunners       int
+	MaxPerRepository int // for one repository; 0 is as many as there are
+	Limits           fleet.Limits
+	Deployment       string // names the configuration: another one ends holds
+	Records          Records
+	Executions       Executions
+	GitHub           GitHub
+	Tasks            Tasks
+	// Backoff waits for a random part of a time, before a change that met a conflict is
+	// decided anew; nil does not wait.
+	Backoff func(ctx context.Context, most time.Duration) error
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
-// conflicts is how often a change is decided anew because a record had changed.
-// Each round means that somebody else got on, so the bound is only met by a bug.
-const conflicts = 50
+// A change is decided anew because a record had changed meanwhile. Many launches at once
+// all write the capacity, and DynamoDB cancels transactions that only overlap: so the
+// pauses grow, and in the end Step Functions or Lambda tries again.
+const (
+	conflicts    = 50
+	firstPause   = 20 * time.Millisecond
+	longestPause = 500 * time.Millisecond
+)
 
 // change repeats decide, which reads, decides and returns what to write, until
 // the write meets no conflict. decide must have no effect of its own.
 func (f Fleet) change(ctx context.Context, decide func() (fleet.Changes, error)) error {
-	var err error
-	for range conflicts {
-		var changes fleet.Changes
-		if changes, err = decide(); err != nil || changes.Empty() {
+	pause := firstPause
+	for round := 1; ; round++ {
+		changes, err := decide()
+		if err != nil || changes.Empty() {
 			return err
 		}
-		if err = f.Records.Write(ctx, changes); err == nil || !fleet.IsNamed(err, fleet.RecordsConflict) {
+		err = f.Records.Write(ctx, changes)
+		if err == nil || round == conflicts || !fleet.IsNamed(err, fleet.RecordsConflict) {
 			return err
 		}
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if err := f.backOff(ctx, pause); err != nil {
+			return err
 		}
+		pause = min(2*pause, longestPause)
 	}
-	return err
+}
+
+func (f Fleet) backOff(ctx context.Context, most time.Duration) error {
+	if ctx.Err() != nil || f.Backoff == nil {
+		return ctx.Err()
+	}
+	return f.Backoff(ctx, most)
 }
 
 // ReadRun reads a run that must be there.

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"reflect"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -41,7 +42,7 @@ func (f Fleet) changeCapacity(ctx context.Context, decide func(fleet.Capacity) f
 		if was, err = f.Records.Capacity(ctx); err != nil {
 			return fleet.Changes{}, err
 		}
-		if now = decide(was); now == was {
+		if now = decide(was); reflect.DeepEqual(now, was) {
 			return fleet.Changes{}, nil
 		}
 		return fleet.Changes{Capacity: &now}, nil

@@ -77,8 +77,8 @@ func (w *World) functions() functions {
 	eventBus := awsevents.Bus{EventBridge: bus{w}, Name: "fleet"}
 	newID := func() string { return w.id("fleet") }
 	home := lifecycle.Fleet{
-		Name: w.policy.FleetName, MaxRunners: w.policy.MaxRunners, Limits: w.policy.Limits, Deployment: w.policy.Fingerprint(),
-		Records: w.Table, Executions: executions, GitHub: gh, Tasks: platform, Now: w.k.Clock, Log: w.log,
+		Name: w.policy.FleetName, MaxRunners: w.policy.MaxRunners, MaxPerRepository: w.policy.Share(), Limits: w.policy.Limits, Deployment: w.policy.Fingerprint(),
+		Records: w.Table, Executions: executions, GitHub: gh, Tasks: platform, Backoff: w.backoff, Now: w.k.Clock, Log: w.log,
 	}
 	dispatcher := dispatch.Handler{Fleet: home, Images: w.Table, Cursors: w.Table, Policy: w.policy}
 	return functions{
@@ -104,6 +104,12 @@ func (w *World) functions() functions {
 			"RecordStatus":           border(recordstatus.Step{Fleet: home, Images: w.Table, Bus: eventBus, NewID: newID}.Run),
 		},
 	}
+}
+
+// backoff waits for a random part of a time.
+func (w *World) backoff(_ context.Context, most time.Duration) error {
+	w.k.Pause(w.k.Between("backoff", 0, most))
+	return nil
 }
 
 // folders are the functions of the state machine by their names in it.

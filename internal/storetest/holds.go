@@ -86,7 +86,7 @@ func retrying(t *testing.T, s Store) {
 
 func wantRetrying(t *testing.T, s Store, list string, before time.Time, limit int, want ...string) {
 	t.Helper()
-	got, err := s.Retrying(t.Context(), list, before, limit)
+	got, err := s.Waiting(t.Context(), list, fleet.TimeOrder(before), limit)
 	must(t, err)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%s before %s (-want +got):\n%s", list, before.Sub(now), diff)

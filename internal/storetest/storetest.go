@@ -8,6 +8,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -117,7 +118,7 @@ func absent(t *testing.T, s Store) {
 	must(t, err)
 	holds, err := s.Holds(t.Context(), []string{"build/tag"})
 	must(t, err)
-	if foundRun || foundRunner || capacity != (fleet.Capacity{}) || len(holds) != 0 {
+	if foundRun || foundRunner || !reflect.DeepEqual(capacity, fleet.Capacity{}) || len(holds) != 0 {
 		t.Errorf("an empty store has a run (%t), a runner (%t), capacity %+v or holds %+v", foundRun, foundRunner, capacity, holds)
 	}
 }
@@ -128,7 +129,7 @@ func roundTrip(t *testing.T, s Store) {
 	r.Reason, r.WaitsForRoom, r.RanOn = "weird \"text\" \u2028 ü", true, "f-1-1"
 	n.TaskToken, n.ExitCode, n.Took = "token", &exit, 1<<62
 	hold := fleet.Hold{Key: "start/0a1b", Kind: fleet.SetbackStart, Cause: "weird \"text\" \u2028 ü", InARow: 2, Width: 1, Tries: []string{"f-1-1"}, Met: map[string]time.Time{"octo/app": now}, Since: now}
-	must(t, s.Write(t.Context(), fleet.Changes{Runs: []fleet.Run{r}, Runners: []fleet.Runner{n}, Capacity: &fleet.Capacity{Open: 1}, Holds: []fleet.Hold{hold}}))
+	must(t, s.Write(t.Context(), fleet.Changes{Runs: []fleet.Run{r}, Runners: []fleet.Runner{n}, Capacity: &fleet.Capacity{Open: 1, OpenOf: map[string]int{"o/r": 1}, Turn: 2, Turns: map[string]int64{"o/r": 7}}, Holds: []fleet.Hold{hold}}))
 	r.Version, n.Version, hold.Version = 1, 1, 1
 
 	holds, err := s.Holds(t.Context(), []string{"start/none", hold.Key})
@@ -149,8 +150,8 @@ func roundTrip(t *testing.T, s Store) {
 	if diff := cmp.Diff(n, gotRunner); diff != "" {
 		t.Errorf("runner (-written +read):\n%s", diff)
 	}
-	if want := (fleet.Capacity{Open: 1, Version: 1}); capacity != want {
-		t.Errorf("capacity %+v, want %+v", capacity, want)
+	if diff := cmp.Diff(fleet.Capacity{Open: 1, OpenOf: map[string]int{"o/r": 1}, Turn: 2, Turns: map[string]int64{"o/r": 7}, Version: 1}, capacity); diff != "" {
+		t.Errorf("capacity (-written +read):\n%s", diff)
 	}
 }
 

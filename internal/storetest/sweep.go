@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"reflect"
 	"sync"
 	"testing"
 	"time"
@@ -50,12 +51,12 @@ func paused(t *testing.T, s Store) {
 	write(t, s, fleet.Changes{Capacity: &counted})
 	got, err := s.Capacity(t.Context())
 	must(t, err)
-	if want := (fleet.Capacity{Open: 3, Paused: "an upgrade", PausedAt: now.Add(time.Nanosecond), Version: 2}); got != want {
+	if want := (fleet.Capacity{Open: 3, Paused: "an upgrade", PausedAt: now.Add(time.Nanosecond), Version: 2}); !reflect.DeepEqual(got, want) {
 		t.Errorf("capacity %+v, want %+v", got, want)
 	}
 	resumed := got.Resume()
 	write(t, s, fleet.Changes{Capacity: &resumed})
-	if got, err := s.Capacity(t.Context()); err != nil || got != (fleet.Capacity{Open: 3, Version: 3}) {
+	if got, err := s.Capacity(t.Context()); err != nil || !reflect.DeepEqual(got, fleet.Capacity{Open: 3, Version: 3}) {
 		t.Errorf("resumed: %+v, %v", got, err)
 	}
 }

@@ -18,7 +18,7 @@
 //	OpenRuns            index unfinished, "run"               see below   1+n
 //	UnresolvedRunners   index unfinished, "runner"            see below   1+n
 //	WaitingForRoom      index waiting, "room"                 see below   1+n
-//	Retrying            index retry, KEY of a hold or "own"   see below   1+n
+//	Waiting             index retry, NAME of the list         see below   1+n
 //	Runs, Runners       index newest, "run" or "runner"       eventual    1+n/2
 //	RunnersOf           index of_run, ID of the run           eventual    1+n/2
 //	Image               pk image#TAG, sk image                consistent  1

@@ -2,7 +2,6 @@ package dynamo
 
 import (
 	"context"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -66,14 +65,14 @@ func (s *Store) HoldsBelow(ctx context.Context, prefix string, limit int) ([]fle
 	return found, nil
 }
 
-// Retrying lists up to limit runs of a list that come before a time, in that order. One
-// that began to wait some milliseconds ago may be missing.
-func (s *Store) Retrying(ctx context.Context, list string, before time.Time, limit int) ([]string, error) {
+// Waiting lists up to limit runs of a list up to an order, in that order. One that began
+// to wait some milliseconds ago may be missing.
+func (s *Store) Waiting(ctx context.Context, list, upTo string, limit int) ([]string, error) {
 	runs, err := listed(ctx, s, question[fleet.Run]{
-		index: indexRetry, of: list, limit: limit, before: before,
+		index: indexRetry, of: list, limit: limit, upTo: upTo,
 		still: func(r fleet.Run) bool {
-			of, at := r.RetryList()
-			return of == list && !at.After(before)
+			of, order := r.WaitList()
+			return of == list && order <= upTo
 		},
 	})
 	var ids []string

@@ -73,8 +73,8 @@ func (s *Store) runItem(run fleet.Run) (item, error) {
 	if run.WaitsForRoom {
 		i[indexWaiting] = text(listRoom)
 	}
-	if list, at := run.RetryList(); list != "" {
-		i[indexRetry], i[attrRetryAt] = text(list), since(at, run.RunID)
+	if list, order := run.WaitList(); list != "" {
+		i[indexRetry], i[attrRetryAt] = text(list), text(order+"#"+run.RunID)
 	}
 	if run.Status.Terminal() {
 		s.expire(i)

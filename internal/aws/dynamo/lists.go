@@ -4,7 +4,6 @@ import (
 	"context"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -106,7 +105,7 @@ type question[T any] struct {
 	index, of   string
 	newestFirst bool
 	limit       int
-	before      time.Time // of indexRetry alone
+	upTo        string // the order, of indexRetry alone
 	// still tells, from the record itself, whether it is listed rightly. Where it
 	// is nil nobody decides by the list.
 	still func(T) bool
@@ -120,11 +119,11 @@ func listed[T any](ctx context.Context, s *Store, q question[T]) ([]T, error) {
 		ExpressionAttributeNames:  map[string]string{"#of": q.index},
 		ExpressionAttributeValues: item{":of": text(q.of)},
 	}
-	if !q.before.IsZero() {
-		// Those of that very time come after it, with their ids.
-		query.KeyConditionExpression = aws.String("#of = :of AND #at < :before")
-		query.ExpressionAttributeNames["#at"] = attrRetryAt
-		query.ExpressionAttributeValues[":before"] = since(q.before.Add(1), "")
+	if q.upTo != "" {
+		// Those of that very order come after it, with their ids.
+		query.KeyConditionExpression = aws.String("#of = :of AND #order < :after")
+		query.ExpressionAttributeNames["#order"] = attrRetryAt
+		query.ExpressionAttributeValues[":after"] = text(q.upTo + "$")
 	}
 	var found []T
 	for len(found) < q.limit {

@@ -148,9 +148,9 @@ func TestWhatIsDecidedByIsReadConsistently(t *testing.T) {
 			_, err := s.Holds(ctx, []string{"build/node"})
 			return err
 		}},
-		"Retrying": {
+		"Waiting": {
 			ask: func(ctx context.Context, s *dynamo.Store) error {
-				_, err := s.Retrying(ctx, fleet.OwnRetries, time.Now(), 1)
+				_, err := s.Waiting(ctx, fleet.OwnRetries, fleet.LaterOrder, 1)
 				return err
 			},
 			entry: `{"pk": {"S": "run#job-1"}, "sk": {"S": "run"}}`, index: true,

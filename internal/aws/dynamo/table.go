@@ -10,7 +10,7 @@ const (
 	attrWriteID = "write_id"   // of the write that made the item
 	attrExpires = "expires_at" // Unix time, in seconds
 	attrSince   = "since"      // when it began, and its id: sorts every index but one
-	attrRetryAt = "retry_at"   // when it is tried again, and its id: sorts indexRetry
+	attrRetryAt = "retry_at"   // its fleet.Run.WaitList order, and its id: sorts indexRetry
 )
 
 // Indexes, by the name of the attribute that is their partition key.
@@ -18,12 +18,12 @@ const (
 	indexNewest     = "newest"     // every run, runner and image
 	indexUnfinished = "unfinished" // open runs, unresolved runners
 	indexWaiting    = "waiting"    // runs that wait for room
-	indexRetry      = "retry"      // runs that wait for their next try, by what they wait for
+	indexRetry      = "retry"      // runs that wait, by their fleet.Run.WaitList
 	indexOfRun      = "of_run"     // runners, by the run they were launched for
 )
 
 // Values of the indexes' partition keys. An index of_run has ids of runs, and retry
-// has keys of holds.
+// has names of lists.
 const (
 	listRun    = "run"
 	listRunner = "runner"

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -148,7 +147,7 @@ func (r *Records) AddRepairs(_ context.Context, repairs map[string]int) error {
 
 // Miscount sets the count of open runners to what it is not.
 func (r *Records) Miscount(open int) {
-	r.capacity.Open = open
+	r.capacity.Open, r.capacity.OpenOf = open, nil
 	r.capacity.Version++
 }
 
@@ -234,16 +233,16 @@ func (r *Records) HoldsBelow(_ context.Context, prefix string, limit int) (found
 	return found, err
 }
 
-// Retrying lists up to limit runs of a list that come before a time.
-func (r *Records) Retrying(_ context.Context, list string, before time.Time, limit int) (ids []string, err error) {
-	err = r.w.point("Records.Retrying", func() error {
-		at := map[string]time.Time{}
+// Waiting lists up to limit runs of a list up to an order, in that order.
+func (r *Records) Waiting(_ context.Context, list, upTo string, limit int) (ids []string, err error) {
+	err = r.w.point("Records.Waiting", func() error {
+		orders := map[string]string{}
 		for _, run := range r.runs {
-			if of, next := run.RetryList(); of == list && !next.After(before) {
-				at[run.RunID] = next
+			if of, order := run.WaitList(); of == list && order <= upTo {
+				orders[run.RunID] = order
 			}
 		}
-		ids = slices.SortedFunc(maps.Keys(at), func(a, b string) int { return cmp.Or(at[a].Compare(at[b]), cmp.Compare(a, b)) })
+		ids = slices.SortedFunc(maps.Keys(orders), func(a, b string) int { return cmp.Or(cmp.Compare(orders[a], orders[b]), cmp.Compare(a, b)) })
 		ids = ids[:min(limit, len(ids))]
 		return nil
 	})

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -44,9 +43,9 @@ func (s *Store) HoldsBelow(ctx context.Context, prefix string, limit int) ([]fle
 	return list[fleet.Hold](ctx, s, "holds", "SELECT record FROM holds WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key LIMIT ?2", prefix, limit)
 }
 
-// Retrying lists up to limit runs of a list that come before a time, in that order.
-func (s *Store) Retrying(ctx context.Context, list string, before time.Time, limit int) ([]string, error) {
-	return texts(ctx, s, "retrying runs", "SELECT run_id FROM retries WHERE list = ? AND at <= ? ORDER BY at, run_id LIMIT ?", list, sortable(before), limit)
+// Waiting lists up to limit runs of a list up to an order, in that order.
+func (s *Store) Waiting(ctx context.Context, list, upTo string, limit int) ([]string, error) {
+	return texts(ctx, s, "waiting runs", "SELECT run_id FROM retries WHERE list = ? AND at <= ? ORDER BY at, run_id LIMIT ?", list, upTo, limit)
 }
 
 func writeHold(ctx context.Context, tx *sql.Tx, hold fleet.Hold) error {
@@ -65,10 +64,10 @@ func writeHold(ctx context.Context, tx *sql.Tx, hold fleet.Hold) error {
 	return updated(tx.ExecContext(ctx, "UPDATE holds SET version = ?, record = ? WHERE key = ? AND version = ?", hold.Version, string(record), hold.Key, was))
 }
 
-// writeRetry keeps the list of runs that wait for their next try.
+// writeRetry keeps the lists of runs that wait.
 func writeRetry(ctx context.Context, tx *sql.Tx, run fleet.Run) error {
-	if list, at := run.RetryList(); list != "" {
-		_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO retries (run_id, list, at) VALUES (?, ?, ?)", run.RunID, list, sortable(at))
+	if list, order := run.WaitList(); list != "" {
+		_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO retries (run_id, list, at) VALUES (?, ?, ?)", run.RunID, list, order)
 		return err
 	}
 	_, err := tx.ExecContext(ctx, "DELETE FROM retries WHERE run_id = ?", run.RunID)

@@ -42,7 +42,7 @@ type Store struct {
 
 	open       map[string]bool // runners, consistent with the records
 	waiting    map[string]bool // runs that wait for room
-	retrying   map[string]bool // runs that wait for their next try
+	listed     map[string]bool // runs with a WaitList
 	active     map[string]bool // runs that have not ended
 	unresolved map[string]bool // runners
 }
@@ -53,7 +53,7 @@ func New() *Store {
 		Call: func(_ string, effect func() error) error { return effect() },
 		runs: map[string]fleet.Run{}, runners: map[string]fleet.Runner{}, holds: map[string]fleet.Hold{},
 		images: map[string]fleet.ImageRecord{}, locks: map[string]lock{}, cursors: map[string]string{}, repairs: map[string]int{},
-		open: map[string]bool{}, waiting: map[string]bool{}, retrying: map[string]bool{}, active: map[string]bool{}, unresolved: map[string]bool{},
+		open: map[string]bool{}, waiting: map[string]bool{}, listed: map[string]bool{}, active: map[string]bool{}, unresolved: map[string]bool{},
 	}
 }
 
@@ -113,16 +113,16 @@ func (s *Store) HoldsBelow(_ context.Context, prefix string, limit int) (found [
 	return found, err
 }
 
-// Retrying lists up to limit runs of a list that come before a time.
-func (s *Store) Retrying(_ context.Context, list string, before time.Time, limit int) (ids []string, err error) {
+// Waiting lists up to limit runs of a list up to an order, in that order.
+func (s *Store) Waiting(_ context.Context, list, upTo string, limit int) (ids []string, err error) {
 	err = s.Call(List, func() error {
 		var runs []fleet.Run
-		for _, run := range pick(s.runs, s.retrying) {
-			if of, at := run.RetryList(); of == list && !at.After(before) {
+		for _, run := range pick(s.runs, s.listed) {
+			if of, order := run.WaitList(); of == list && order <= upTo {
 				runs = append(runs, run)
 			}
 		}
-		for _, run := range first(limit, sorted(runs, nextTry)) {
+		for _, run := range first(limit, sorted(runs, waitOrder)) {
 			ids = append(ids, run.RunID)
 		}
 		return nil
@@ -130,10 +130,10 @@ func (s *Store) Retrying(_ context.Context, list string, before time.Time, limit
 	return ids, err
 }
 
-func nextTry(a, b fleet.Run) int {
-	_, at := a.RetryList()
-	_, bt := b.RetryList()
-	return cmp.Or(at.Compare(bt), cmp.Compare(a.RunID, b.RunID))
+func waitOrder(a, b fleet.Run) int {
+	_, first := a.WaitList()
+	_, second := b.WaitList()
+	return cmp.Or(cmp.Compare(first, second), cmp.Compare(a.RunID, b.RunID))
 }
 
 // Capacity reads the count of open runners.
@@ -234,7 +234,8 @@ func (s *Store) apply(c fleet.Changes) {
 		for _, run := range c.Runs {
 			now := s.runs[run.RunID]
 			set(s.waiting, run.RunID, now.WaitsForRoom)
-			set(s.retrying, run.RunID, now.Retrying())
+			list, _ := now.WaitList()
+			set(s.listed, run.RunID, list != "")
 			set(s.active, run.RunID, !now.Status.Terminal())
 		}
 		for _, runner := range c.Runners {

@@ -88,16 +88,17 @@ func (c Capacity) Recount(open []Runner) (_ Capacity, changed bool) {
 	return c, true
 }
 
-// Share is how many runners a repository may have at once: with several repositories a
-// tenth of max_runners, one at least, is left for others.
+// Share is how many runners a repository may have at once, 0 if as many as there are:
+// with several repositories a tenth of max_runners, one at least, is left for others.
 func (p Policy) Share() int {
-	switch {
-	case p.MaxPerRepository > 0:
-		return min(p.MaxPerRepository, p.MaxRunners)
-	case len(p.Repositories) < 2:
-		return p.MaxRunners
+	share := p.MaxPerRepository
+	if share == 0 && len(p.Repositories) > 1 {
+		share = max(1, p.MaxRunners-max(1, p.MaxRunners/10))
 	}
-	return max(1, p.MaxRunners-max(1, p.MaxRunners/10))
+	if share >= p.MaxRunners {
+		return 0
+	}
+	return share
 }
 
 // waitForRoom lets a run wait for room, or for its repository's share of it, with the

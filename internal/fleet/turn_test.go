@@ -113,7 +113,7 @@ func TestTheListThatARunWaitsIn(t *testing.T) {
 
 func TestTheShareOfARepository(t *testing.T) {
 	for _, c := range []struct{ repositories, max, set, want int }{
-		{1, 20, 0, 20}, {2, 20, 0, 18}, {2, 5, 0, 4}, {2, 1, 0, 1}, {3, 1000, 0, 900}, {2, 20, 3, 3}, {1, 20, 3, 3}, {2, 20, 99, 20},
+		{1, 20, 0, 0}, {2, 20, 0, 18}, {2, 5, 0, 4}, {2, 1, 0, 0}, {3, 1000, 0, 900}, {2, 20, 3, 3}, {1, 20, 3, 3}, {2, 20, 99, 0},
 	} {
 		p := fleet.Policy{Repositories: make([]string, c.repositories), MaxRunners: c.max, MaxPerRepository: c.set}
 		if got := p.Share(); got != c.want {

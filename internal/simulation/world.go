@@ -219,6 +219,9 @@ type traceHandler struct{ w *World }
 func (h traceHandler) Enabled(context.Context, slog.Level) bool { return true }
 
 func (h traceHandler) Handle(_ context.Context, r slog.Record) error {
+	if p := h.w.k.Current(); p != nil && p.Dead() {
+		return nil // it was killed, and says no more
+	}
 	var b strings.Builder
 	b.WriteString("log: " + r.Message)
 	r.Attrs(func(a slog.Attr) bool {

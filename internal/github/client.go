@@ -10,8 +10,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 const (
@@ -31,8 +32,10 @@ type Client struct {
 	credential Credential
 	http       *http.Client
 
-	mu    sync.Mutex
-	limit RateLimit
+	// Shared is where clients share what is left of their budgets; nil if each knows
+	// only what it was told itself. It is set before the first request.
+	Shared  cursors
+	budgets budgets
 }
 
 // New returns a client of the API at apiBase, which APIBase returns. It asks the
@@ -45,15 +48,10 @@ func New(apiBase string, credential Credential, httpClient *http.Client) *Client
 	}
 	own := *httpClient
 	own.CheckRedirect = sameRequestOnly
-	return &Client{base: strings.TrimSuffix(apiBase, "/"), credential: credential, http: &own}
-}
-
-// RateLimit returns the budget that the latest answer reported, or the zero
-// value if none did.
-func (c *Client) RateLimit() RateLimit {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.limit
+	return &Client{
+		base: strings.TrimSuffix(apiBase, "/"), credential: credential, http: &own,
+		budgets: budgets{known: map[string]fleet.Budget{}, shared: map[string]fleet.Budget{}, readAt: map[string]time.Time{}},
+	}
 }
 
 // sameRequestOnly follows a redirect, such as that of a renamed repository, if
@@ -73,13 +71,13 @@ func sameRequestOnly(req *http.Request, via []*http.Request) error {
 func (c *Client) do(ctx context.Context, method string, at resource, in, out any) (http.Header, error) {
 	fail := &Error{Method: method, Path: at.bare()}
 
-	token, err := c.credential.Token(ctx, at.owner)
-	if err != nil {
-		return nil, fmt.Errorf("read the token: %w", err)
-	}
-	if token = strings.TrimSpace(token); token == "" {
+	token, err := c.token(ctx, at.owner)
+	if errors.Is(err, errNoToken) {
 		fail.cause = errNoToken
 		return nil, fail
+	}
+	if err != nil {
+		return nil, err
 	}
 	req, err := c.request(ctx, method, at.path, in)
 	if err != nil {
@@ -93,11 +91,6 @@ func (c *Client) do(ctx context.Context, method string, at resource, in, out any
 		return nil, fail
 	}
 	defer resp.Body.Close()
-	if limit, ok := rateLimit(resp.Header); ok {
-		c.mu.Lock()
-		c.limit = limit
-		c.mu.Unlock()
-	}
 	fail.StatusCode = resp.StatusCode
 	fail.RequestID = resp.Header.Get("X-GitHub-Request-Id")
 
@@ -108,6 +101,9 @@ func (c *Client) do(ctx context.Context, method string, at resource, in, out any
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		fail.Message = strings.ReplaceAll(message(resp, body), token, "***")
 		fail.RetryAfter = retryAfter(resp.StatusCode, resp.Header, fail.Message)
+	}
+	c.learn(ctx, token, resp.Header, fail.RetryAfter)
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return nil, fail
 	}
 	if err == nil && out != nil {
@@ -118,6 +114,18 @@ func (c *Client) do(ctx context.Context, method string, at resource, in, out any
 		return nil, fail
 	}
 	return resp.Header, nil
+}
+
+// token returns the token for an owner. It fails with errNoToken if that is empty.
+func (c *Client) token(ctx context.Context, owner string) (string, error) {
+	token, err := c.credential.Token(ctx, owner)
+	if err != nil {
+		return "", fmt.Errorf("read the token: %w", err)
+	}
+	if token = strings.TrimSpace(token); token == "" {
+		return "", errNoToken
+	}
+	return token, nil
 }
 
 func (c *Client) request(ctx context.Context, method, path string, in any) (*http.Request, error) {

@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim/contract"
 )
@@ -222,19 +220,5 @@ func TestRedirects(t *testing.T) {
 	}
 	if _, err := client.GenerateJITConfig(t.Context(), repo, github.JITRequest{Name: "r", RunnerGroupID: 1, Labels: []string{"x"}}); err == nil {
 		t.Error("a redirect that changes the method gives no error")
-	}
-}
-
-func TestRateLimitOfTheLatestAnswer(t *testing.T) {
-	client := serve(t, answer(404, "{}",
-		"X-RateLimit-Limit", "5000", "X-RateLimit-Remaining", "4990", "X-RateLimit-Used", "10",
-		"X-RateLimit-Reset", "1751371200", "X-RateLimit-Resource", "core"))
-	if got := client.RateLimit(); got != (github.RateLimit{}) {
-		t.Errorf("before any answer the limit is %+v", got)
-	}
-	client.DeleteRunner(t.Context(), repo, 1)
-	want := github.RateLimit{Limit: 5000, Remaining: 4990, Used: 10, Reset: time.Unix(1751371200, 0).UTC(), Resource: "core"}
-	if diff := cmp.Diff(want, client.RateLimit()); diff != "" {
-		t.Error(diff)
 	}
 }

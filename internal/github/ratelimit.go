@@ -1,42 +1,35 @@
 package github
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 // shortestWait is what GitHub asks for after a secondary limit that names no
 // time. https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
 const shortestWait = 60 * time.Second
 
-// RateLimit is what GitHub last said about the credential's budget.
-type RateLimit struct {
-	Limit     int
-	Remaining int
-	Used      int
-	Reset     time.Time
-	Resource  string // the budget's name, such as "core"
-}
-
-// rateLimit reads the rate-limit headers. GitHub Enterprise Server sends none
-// unless its limits are switched on; then ok is false.
-func rateLimit(h http.Header) (limit RateLimit, ok bool) {
+// budget reads the rate-limit headers. GitHub Enterprise Server sends none unless its
+// limits are switched on; then ok is false.
+func budget(h http.Header) (b fleet.Budget, ok bool) {
 	reset, err := strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64)
 	if err != nil {
-		return RateLimit{}, false
+		return fleet.Budget{}, false
 	}
 	count := func(name string) int {
 		n, _ := strconv.Atoi(h.Get(name))
 		return n
 	}
-	return RateLimit{
+	return fleet.Budget{
 		Limit:     count("X-RateLimit-Limit"),
 		Remaining: count("X-RateLimit-Remaining"),
-		Used:      count("X-RateLimit-Used"),
 		Reset:     time.Unix(reset, 0).UTC(),
-		Resource:  h.Get("X-RateLimit-Resource"),
+		Resource:  cmp.Or(h.Get("X-RateLimit-Resource"), core),
 	}, true
 }
 
@@ -52,12 +45,12 @@ func retryAfter(status int, h http.Header, message string) time.Duration {
 		return 0
 	}
 	if h.Get("X-RateLimit-Remaining") == "0" {
-		limit, ok := rateLimit(h)
+		b, ok := budget(h)
 		date, err := http.ParseTime(h.Get("Date"))
 		if !ok || err != nil {
 			return shortestWait
 		}
-		return max(limit.Reset.Sub(date), time.Second)
+		return max(b.Reset.Sub(date), time.Second)
 	}
 	if status == http.StatusTooManyRequests || strings.Contains(strings.ToLower(message), "rate limit") {
 		return shortestWait

@@ -1,0 +1,82 @@
+package fleet
+
+import "time"
+
+// Budget is how many requests GitHub still answers to one credential. The zero value is
+// that of a credential without a limit, or of one that has not asked yet.
+// https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
+type Budget struct {
+	Credential string    `json:"credential"` // its name, never the token
+	Resource   string    `json:"resource"`   // what GitHub limits, such as "core"
+	Limit      int       `json:"limit"`      // requests an hour
+	Remaining  int       `json:"remaining"`  // until Reset
+	Reset      time.Time `json:"reset"`      // when Remaining becomes Limit again
+	// Until is how long GitHub wants to be left alone after a limit of the minute.
+	Until time.Time `json:"until,omitzero"`
+}
+
+// Known reports whether GitHub has said that there is a limit.
+func (b Budget) Known() bool { return b.Limit > 0 }
+
+// Left is how many requests are left at a time.
+func (b Budget) Left(now time.Time) int {
+	switch {
+	case now.Before(b.Until):
+		return 0
+	case !now.Before(b.Reset):
+		return b.Limit
+	}
+	return b.Remaining
+}
+
+// Merge is what follows from two answers to one credential, in any order: a later reset
+// began a new hour, and within an hour requests only get fewer.
+func (b Budget) Merge(o Budget) Budget {
+	if o.Reset.After(b.Reset) {
+		b, o = o, b
+	}
+	if o.Reset.Equal(b.Reset) {
+		b.Remaining = min(b.Remaining, o.Remaining)
+	}
+	if o.Until.After(b.Until) {
+		b.Until = o.Until
+	}
+	return b
+}
+
+// WorthSharing reports whether others should hear of b who know was: it has another
+// limit or hour, has fallen by 1 % of the limit, is used up, or has met a limit.
+func (b Budget) WorthSharing(was Budget) bool {
+	return b.Limit != was.Limit || b.Reset.After(was.Reset) || b.Until.After(was.Until) ||
+		was.Remaining-b.Remaining >= max(b.Limit/100, 1) || b.Remaining == 0 && was.Remaining > 0
+}
+
+// What the runners of a fleet may still ask of GitHub, each at most.
+const (
+	requestsOfLaunch     = 3 // is the job still queued, and two for a claim whose answer was unclear
+	requestsUnregistered = 3 // a claim, one of its repetitions, and its registration deleted
+	requestsRegistered   = 2 // its registration deleted, and its job asked for
+)
+
+// Reserve is how much of the budget is kept for claims and for the ends of open runners,
+// with one launch more. It leaves a fifth of the limit to the rest, however many runners
+// are open.
+func (b Budget) Reserve(unregistered, registered int) int {
+	need := requestsOfLaunch + requestsUnregistered*unregistered + requestsRegistered*registered
+	return min(need, b.Limit*4/5)
+}
+
+// Allowance is how much the sweep may spend within a minute on looking around: what is
+// left beyond half of the limit and beyond the reserve, in equal parts until the reset.
+// Without a limit it is limitless.
+func (b Budget) Allowance(now time.Time, reserve int) (requests int, limited bool) {
+	if !b.Known() {
+		return 0, false
+	}
+	spare := max(b.Left(now)-max(b.Limit/2, reserve), 0)
+	minutes := int(min(max(b.Reset.Sub(now), 0), time.Hour)/time.Minute) + 1
+	if !now.Before(b.Reset) {
+		minutes = 60
+	}
+	return (spare + minutes - 1) / minutes, true
+}

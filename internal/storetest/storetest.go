@@ -32,6 +32,7 @@ type Store interface {
 	UnresolvedRunners(ctx context.Context, limit int) ([]fleet.Runner, error)
 	Cursor(ctx context.Context, name string) (string, error)
 	PutCursor(ctx context.Context, name, value string) error
+	TakeLease(ctx context.Context, name, owner string, now, until time.Time) (bool, error)
 	AddRepairs(ctx context.Context, repairs map[string]int) error
 	Repairs(ctx context.Context) (map[string]int, error)
 	PutSettings(ctx context.Context, settings report.Settings) error
@@ -76,6 +77,7 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"unresolved runners are listed until they are resolved":          unresolvedRunners,
 		"a count of open runners is refused if one was opened since":     recount,
 		"a cursor has the value that was put last":                       cursors,
+		"a lease has one owner until it ends":                            leases,
 		"a fleet stays paused until it is resumed":                       paused,
 		"holds are found by their keys and by how those begin":           holds,
 		"a hold that is over is forgotten, at the version that was read": holdOver,

@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -72,6 +74,35 @@ func cursors(t *testing.T, s Store) {
 		if got, err := s.Cursor(t.Context(), "place"); err != nil || got != value {
 			t.Errorf("cursor %q, %v; want %q", got, err, value)
 		}
+	}
+}
+
+func leases(t *testing.T, s Store) {
+	take := func(owner string, at, until time.Duration, want bool) {
+		t.Helper()
+		if got, err := s.TakeLease(t.Context(), "sweep", owner, now.Add(at), now.Add(until)); err != nil || got != want {
+			t.Errorf("%s takes it at %s: %t, %v; want %t", owner, at, got, err, want)
+		}
+	}
+	take("a", 0, time.Minute, true)
+	take("b", time.Minute-time.Millisecond, 2*time.Minute, false)
+	take("a", time.Second, 2*time.Minute, true)
+	take("b", 2*time.Minute-time.Millisecond, 3*time.Minute, false)
+	take("b", 2*time.Minute, 3*time.Minute, true)
+	take("a", 2*time.Minute, 4*time.Minute, false)
+	take("b", 2*time.Minute+time.Second, 2*time.Minute+time.Second, true) // gives it up
+	take("a", 2*time.Minute+time.Second, 4*time.Minute, true)
+
+	var wg sync.WaitGroup
+	won := make([]bool, 5)
+	for i := range won {
+		wg.Go(func() {
+			won[i], _ = s.TakeLease(t.Context(), "other", fmt.Sprint("owner ", i), now, now.Add(time.Minute))
+		})
+	}
+	wg.Wait()
+	if n := len(slices.DeleteFunc(won, func(w bool) bool { return !w })); n != 1 {
+		t.Errorf("%d of many that take a lease at once have it", n)
 	}
 }
 

@@ -32,7 +32,8 @@
 //	Write of n records  TransactWriteItems under all their versions       2nu
 //	  opens or closes   the same, with the runner's entry in open_runners and 2 more
 //	PutImage            PutItem under its version                         1
-//	PutCursor, PutSettings   PutItem                                      1
+//	PutCursor, PutSettings   PutItem, or DeleteItem of an empty cursor    1
+//	TakeLease           UpdateItem                                        1
 //	DeleteImage         DeleteItem                                        1
 //	JoinBuild           one to three UpdateItem                           1 to 3
 //	RenewBuild, EndBuild   UpdateItem, DeleteItem                         1

@@ -124,10 +124,15 @@ func TestErrorsOfEveryOtherRequestHaveNames(t *testing.T) {
 			_, err := s.JoinBuild(ctx, "tag", "f-1-1", start, time.Minute)
 			return err
 		},
-		"RenewBuild": func(ctx context.Context, s *dynamo.Store) error { return s.RenewBuild(ctx, "tag", "f-1-1@1", start) },
-		"BuildLock":  func(ctx context.Context, s *dynamo.Store) error { _, err := s.BuildLock(ctx, "tag"); return err },
-		"EndBuild":   func(ctx context.Context, s *dynamo.Store) error { return s.EndBuild(ctx, "tag", "f-1-1@1") },
-		"PutCursor":  func(ctx context.Context, s *dynamo.Store) error { return s.PutCursor(ctx, "place", "1") },
+		"RenewBuild":           func(ctx context.Context, s *dynamo.Store) error { return s.RenewBuild(ctx, "tag", "f-1-1@1", start) },
+		"BuildLock":            func(ctx context.Context, s *dynamo.Store) error { _, err := s.BuildLock(ctx, "tag"); return err },
+		"EndBuild":             func(ctx context.Context, s *dynamo.Store) error { return s.EndBuild(ctx, "tag", "f-1-1@1") },
+		"PutCursor":            func(ctx context.Context, s *dynamo.Store) error { return s.PutCursor(ctx, "place", "1") },
+		"PutCursor of nothing": func(ctx context.Context, s *dynamo.Store) error { return s.PutCursor(ctx, "place", "") },
+		"TakeLease": func(ctx context.Context, s *dynamo.Store) error {
+			_, err := s.TakeLease(ctx, "sweep", "me", start, start.Add(time.Minute))
+			return err
+		},
 		"AddRepairs": func(ctx context.Context, s *dynamo.Store) error {
 			return s.AddRepairs(ctx, map[string]int{"job_gone": 1})
 		},

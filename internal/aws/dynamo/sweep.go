@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -19,9 +21,36 @@ func (s *Store) Cursor(ctx context.Context, name string) (string, error) {
 	return value, err
 }
 
-// PutCursor keeps a place that the sweep has come to.
+// PutCursor keeps a place that the sweep has come to; "" forgets it.
 func (s *Store) PutCursor(ctx context.Context, name, value string) error {
-	return s.replace(ctx, cursorKey(name), value)
+	k := cursorKey(name)
+	if value == "" {
+		_, err := s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &s.table, Key: k.attributes()})
+		return named(err, "delete %s", k)
+	}
+	return s.replace(ctx, k, value)
+}
+
+// Attributes of a lease.
+const (
+	attrLeaseOwner = "lease_owner"
+	attrLeaseEnds  = "lease_ends" // in milliseconds of Unix time
+)
+
+// TakeLease takes a lease until a time, or keeps it, or gives it up with a time that has
+// come. It reports false if somebody else has it.
+func (s *Store) TakeLease(ctx context.Context, name, owner string, now, until time.Time) (bool, error) {
+	k := cursorKey("lease/" + name)
+	_, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.table, Key: k.attributes(),
+		UpdateExpression:          aws.String("SET " + attrLeaseOwner + " = :owner, " + attrLeaseEnds + " = :until"),
+		ConditionExpression:       aws.String("attribute_not_exists(" + attrLeaseEnds + ") OR " + attrLeaseEnds + " <= :now OR " + attrLeaseOwner + " = :owner"),
+		ExpressionAttributeValues: item{":owner": text(owner), ":now": number(now.UnixMilli()), ":until": number(until.UnixMilli())},
+	})
+	if failedCondition(err) {
+		return false, nil
+	}
+	return err == nil, named(err, "take the lease %s", name)
 }
 
 // repairPrefix stands before a cause in the name of the attribute that counts it.

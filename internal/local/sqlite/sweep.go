@@ -4,6 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strconv"
+	"strings"
+	"time"
 )
 
 // Cursor reads a place that the sweep has come to, "" if it has not been there.
@@ -15,10 +18,35 @@ func (s *Store) Cursor(ctx context.Context, name string) (value string, err erro
 	return value, named(err)
 }
 
-// PutCursor keeps a place that the sweep has come to.
+// PutCursor keeps a place that the sweep has come to; "" forgets it.
 func (s *Store) PutCursor(ctx context.Context, name, value string) error {
+	if value == "" {
+		_, err := s.db.ExecContext(ctx, "DELETE FROM cursors WHERE name = ?", name)
+		return named(err)
+	}
 	_, err := s.db.ExecContext(ctx, "INSERT INTO cursors (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value)
 	return named(err)
+}
+
+// TakeLease takes a lease until a time, or keeps it, or gives it up with a time that has
+// come. It reports false if somebody else has it.
+func (s *Store) TakeLease(ctx context.Context, name, owner string, now, until time.Time) (taken bool, err error) {
+	err = s.transact(ctx, func(tx *sql.Tx) error {
+		var value string
+		err := tx.QueryRowContext(ctx, "SELECT value FROM cursors WHERE name = ?", "lease/"+name).Scan(&value)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		ends, holder, held := strings.Cut(value, " ")
+		at, err := strconv.ParseInt(ends, 10, 64)
+		if taken = !held || err != nil || at <= now.UnixMilli() || holder == owner; !taken {
+			return nil
+		}
+		_, err = tx.ExecContext(ctx, "INSERT INTO cursors (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+			"lease/"+name, strconv.FormatInt(until.UnixMilli(), 10)+" "+owner)
+		return err
+	})
+	return taken && err == nil, err
 }
 
 // AddRepairs adds to the counts of repairs.

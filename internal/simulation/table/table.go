@@ -9,6 +9,7 @@ package table
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -37,6 +38,7 @@ type Store struct {
 	images   map[string]fleet.ImageRecord
 	locks    map[string]lock
 	cursors  map[string]string
+	leases   map[string]lease
 	repairs  map[string]int
 	settings report.Settings
 
@@ -52,7 +54,7 @@ func New() *Store {
 	return &Store{
 		Call: func(_ string, effect func() error) error { return effect() },
 		runs: map[string]fleet.Run{}, runners: map[string]fleet.Runner{}, holds: map[string]fleet.Hold{},
-		images: map[string]fleet.ImageRecord{}, locks: map[string]lock{}, cursors: map[string]string{}, repairs: map[string]int{},
+		images: map[string]fleet.ImageRecord{}, locks: map[string]lock{}, cursors: map[string]string{}, leases: map[string]lease{}, repairs: map[string]int{},
 		open: map[string]bool{}, waiting: map[string]bool{}, listed: map[string]bool{}, active: map[string]bool{}, unresolved: map[string]bool{},
 	}
 }
@@ -362,12 +364,43 @@ func (s *Store) Cursor(_ context.Context, name string) (string, error) {
 	return value, err
 }
 
-// PutCursor keeps a cursor.
+// PutCursor keeps a cursor; "" forgets it.
 func (s *Store) PutCursor(_ context.Context, name, value string) error {
 	return s.Call(Write, func() error {
+		if len(value) > mostBytes {
+			return fmt.Errorf("cursor %s has %d bytes: an item holds %d", name, len(value), mostBytes)
+		}
 		s.cursors[name] = value
+		if value == "" {
+			delete(s.cursors, name)
+		}
 		return nil
 	})
+}
+
+// mostBytes is the size of an item, less its keys.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+const mostBytes = 400<<10 - 2<<10
+
+// Cursors is how many cursors are kept.
+func (s *Store) Cursors() int { return len(s.cursors) }
+
+// lease is who has a lease, and until when.
+type lease struct {
+	owner string
+	ends  time.Time
+}
+
+// TakeLease takes a lease, keeps it, or gives it up with a time that has come.
+func (s *Store) TakeLease(_ context.Context, name, owner string, now, until time.Time) (taken bool, err error) {
+	err = s.Call(Write, func() error {
+		was := s.leases[name]
+		if taken = was.owner == "" || was.owner == owner || !was.ends.After(now); taken {
+			s.leases[name] = lease{owner, until}
+		}
+		return nil
+	})
+	return taken && err == nil, err
 }
 
 // AddRepairs counts repairs.

@@ -1,6 +1,7 @@
 package sweep_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -77,17 +78,29 @@ func TestCursorBehindTheEnd(t *testing.T) {
 	}
 }
 
-// What a quiet sweep asks of GitHub: one list of jobs and one of runners for each
-// repository, one of deliveries for each webhook, and nothing for open runs.
+// What a sweep asks of GitHub: four lists of workflow runs and one of runners for each
+// repository, one of deliveries for each webhook, one of the jobs of each workflow run that
+// is due, and nothing for open runs. What has not changed since costs nothing.
 func TestWhatASweepCosts(t *testing.T) {
 	w := hooked(t)
 	w.Launch(w.Job(11))
 	w.Idle(w.Job(12))
 	w.Busy(w.Job(13))
+	w.GitHub.Set(inProgress(started(w, w.GitHub.Has(1)), "theirs"))
+	w.GitHub.Set(inProgress(started(w, w.GitHub.Has(13)), "fleet-13-1.1"))
 	w.Pass(time.Hour)
 	w.GitHub.Calls = nil
 	mustSweep(t, w)
-	if len(w.GitHub.Calls) != 3 {
+	slices.Sort(w.GitHub.Calls)
+	want := []string{"Deliveries", "JobsOf", "Registrations", "WorkflowRuns", "WorkflowRuns", "WorkflowRuns", "WorkflowRuns"}
+	if !slices.Equal(w.GitHub.Calls, want) {
 		t.Errorf("it asks for %q", w.GitHub.Calls)
+	}
+	for sweep, want := range []int{6, 6, 7} { // three minutes later the workflow run is due
+		w.Pass(time.Minute)
+		w.GitHub.Calls, w.GitHub.Unchanged = nil, 0
+		if mustSweep(t, w); len(w.GitHub.Calls) != want || w.GitHub.Unchanged != want {
+			t.Errorf("sweep %d asks for %q, of which %d are unchanged", sweep+2, w.GitHub.Calls, w.GitHub.Unchanged)
+		}
 	}
 }

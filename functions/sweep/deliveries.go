@@ -31,6 +31,9 @@ func deliveryCursor(repository string) string { return "delivery/" + fleet.Repos
 type delivered struct {
 	Until  int64             `json:"until"`            // the newest delivery that was looked at
 	Failed map[string]missed `json:"failed,omitempty"` // by GUID, of those up to it
+	// Credential and ETag are those of the first page up to Until, if it had one.
+	Credential string `json:"credential,omitempty"`
+	ETag       string `json:"etag,omitempty"`
 }
 
 // missed is a webhook that did not arrive.
@@ -58,7 +61,7 @@ func (s *sweep) noteHooks(ctx context.Context, hooks map[string]int64) error {
 // deliveries asks GitHub once more for the webhooks that it could not deliver:
 // GitHub does not try again by itself.
 func (s *sweep) deliveries(ctx context.Context) error {
-	return each(s.Policy.Repositories, func(repository string) error {
+	return each(s.turn, func(repository string) error {
 		hookID, err := s.number(ctx, hookCursor(repository))
 		if err != nil || hookID == 0 {
 			return err // no webhook has come yet, or not with its id
@@ -84,6 +87,7 @@ func (s *sweep) redeliver(ctx context.Context, repository string, hookID int64) 
 		return err
 	}
 	due := s.due(now.Failed)
+	s.noteFailing(repository, len(now.Failed) > 0)
 	encoded, err := json.Marshal(now)
 	if err != nil {
 		return fmt.Errorf("encode the cursor of %s: %w", repository, err)
@@ -106,11 +110,22 @@ func (s *sweep) redeliver(ctx context.Context, repository string, hookID int64) 
 // lookAtDeliveries adds the deliveries since the last look. A webhook has arrived
 // if any attempt succeeded; else its newest attempt counts.
 func (s *sweep) lookAtDeliveries(ctx context.Context, repository string, hookID int64, was delivered) (delivered, error) {
-	now := delivered{Until: was.Until, Failed: map[string]missed{}}
+	now := was
+	now.Failed = map[string]missed{}
 	maps.Copy(now.Failed, was.Failed)
 	arrived, newest := map[string]bool{}, map[string]fleet.Delivery{}
 	looked, refused := 0, map[int]int{}
-	for d, err := range s.GitHub.Deliveries(ctx, repository, hookID) {
+	for d, err := range fleet.AllPages(func(page fleet.Page[fleet.Delivery]) (fleet.Page[fleet.Delivery], error) {
+		first := page.Path == ""
+		if first {
+			page.Credential, page.ETag = was.Credential, was.ETag
+		}
+		page, err := s.GitHub.DeliveriesPage(ctx, repository, hookID, page)
+		if first {
+			now.Credential, now.ETag = page.Credential, page.ETag
+		}
+		return page, err
+	}) {
 		if err != nil {
 			return delivered{}, err
 		}

@@ -100,7 +100,7 @@ func TestReceiverThatStaysDown(t *testing.T) {
 		t.Errorf("asked after %d minutes", minutes)
 	}
 	cursor, _ := w.Records.Cursor(t.Context(), "delivery/octo/repo")
-	if cursor != `{"until":7}` {
+	if cursor, _, _ = strings.Cut(cursor, `,"credential"`); cursor != `{"until":7` {
 		t.Errorf("the cursor is %s", cursor)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -139,7 +138,7 @@ func TestWhatDoesNotAnswer(t *testing.T) {
 			done: []sweep.Cause{sweep.ExecutionMissing, sweep.TaskEventLost, sweep.Miscounted},
 		},
 		"GitHub lists no jobs": {
-			fail: func(w *world) { w.GitHub.Fails["ActiveJobs"] = limited },
+			fail: func(w *world) { w.GitHub.Fails["WorkflowRuns"] = limited },
 			left: []string{"jobs"},
 			done: []sweep.Cause{sweep.ExecutionEnded, sweep.TaskOfClosedRunner, sweep.RegistrationLeft, sweep.DeliveryFailed},
 		},
@@ -204,7 +203,7 @@ func TestWhatDoesNotAnswer(t *testing.T) {
 }
 
 func everything(w *world, err error) {
-	for _, method := range []string{"Job", "Registration", "Delete", "ActiveJobs", "Registrations", "Deliveries", "Redeliver"} {
+	for _, method := range []string{"Job", "Registration", "Delete", "WorkflowRuns", "Registrations", "Deliveries", "Redeliver"} {
 		w.GitHub.Fails[method] = err
 	}
 }
@@ -215,18 +214,18 @@ type hidden struct {
 	repository string
 }
 
-func (g hidden) ActiveJobs(ctx context.Context, repository string) iter.Seq2[fleet.Job, error] {
+func (g hidden) WorkflowRuns(ctx context.Context, repository, status string, was fleet.Page[fleet.WorkflowRun]) (fleet.Page[fleet.WorkflowRun], error) {
 	if repository == g.repository {
-		return func(yield func(fleet.Job, error) bool) { yield(fleet.Job{}, g.refuses()) }
+		return was, g.refuses()
 	}
-	return g.GitHub.ActiveJobs(ctx, repository)
+	return g.GitHub.WorkflowRuns(ctx, repository, status, was)
 }
 
-func (g hidden) Registrations(ctx context.Context, repository string) iter.Seq2[fleet.Registration, error] {
+func (g hidden) RegistrationsPage(ctx context.Context, repository string, was fleet.Page[fleet.Registration]) (fleet.Page[fleet.Registration], error) {
 	if repository == g.repository {
-		return func(yield func(fleet.Registration, error) bool) { yield(fleet.Registration{}, g.refuses()) }
+		return was, g.refuses()
 	}
-	return g.GitHub.Registrations(ctx, repository)
+	return g.GitHub.RegistrationsPage(ctx, repository, was)
 }
 
 func (g hidden) refuses() error {
@@ -271,14 +270,14 @@ func TestNothingIsStoppedOnAGuess(t *testing.T) {
 			id := w.Idle(w.Job(7))
 			w.GitHub.Set(inProgress(w.Job(7), id+".1"))
 			w.GitHub.Remove(id + ".1")
-			w.GitHub.Fails["ActiveJobs"] = down
+			w.GitHub.Fails["WorkflowRuns"] = down
 			closeRunner(w, id)
 			return "task-1"
 		}, false},
 		"GitHub does not say": {func(w *world) string {
 			id := w.Idle(w.Job(7))
 			w.GitHub.Remove(id + ".1")
-			w.GitHub.Fails["ActiveJobs"], w.GitHub.Fails["Job"] = down, down
+			w.GitHub.Fails["WorkflowRuns"], w.GitHub.Fails["Job"] = down, down
 			closeRunner(w, id)
 			return "task-1"
 		}, false},

@@ -2,7 +2,6 @@ package sweep
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"time"
 
@@ -11,36 +10,31 @@ import (
 
 // jobs compares the jobs that wait or run on GitHub with the records.
 func (s *sweep) jobs(ctx context.Context) error {
-	return each(s.Policy.Repositories, func(repository string) error { return s.jobsOf(ctx, repository) })
+	return each(s.turn, func(repository string) error { return s.jobsOf(ctx, repository) })
 }
 
-func (s *sweep) jobsOf(ctx context.Context, repository string) error {
-	var failed []error
-	workflowRuns := map[int64]bool{}
-	for job, err := range s.GitHub.ActiveJobs(ctx, repository) {
-		if err != nil {
-			return errors.Join(append(failed, err)...)
-		}
-		if workflowRuns[job.WorkflowRunID] = true; len(workflowRuns) > mostWorkflowRuns {
-			break
-		}
-		s.seen[job.JobID] = true
-		if err := s.job(ctx, job); err != nil {
-			if failed = append(failed, err); hopeless(err) {
-				return errors.Join(failed...)
-			}
-		}
-	}
-	s.listed[s.key(repository)] = true
-	return errors.Join(failed...)
-}
-
-func (s *sweep) job(ctx context.Context, job fleet.Job) error {
+// job compares a job with its record. It reports whether that says what GitHub says.
+func (s *sweep) job(ctx context.Context, job fleet.Job) (settled bool, err error) {
 	run, known, err := s.Fleet.Records.Run(ctx, fleet.RunID(job.JobID))
 	if err != nil {
-		return err
+		return false, err
 	}
-	return s.compare(ctx, job, run, known)
+	return s.settled(job, run, known), s.compare(ctx, job, run, known)
+}
+
+// settled reports whether nothing is to be done about a job, now or soon.
+func (s *sweep) settled(job fleet.Job, run fleet.Run, known bool) bool {
+	switch {
+	case job.Status == fleet.JobCompleted:
+		return !known || run.Status.Terminal() && run.Status != fleet.RunFailed && run.Status != fleet.RunGone
+	case !known:
+		return false
+	case job.Status != fleet.JobQueued:
+		return !run.Wanted()
+	case run.Wanted():
+		return run.RunnerID != "" || run.WaitsForRoom || s.waits(run)
+	}
+	return run.Status == fleet.RunRefused || run.Status == fleet.RunCompleted || run.Status == fleet.RunCancelled
 }
 
 // compare looks whether our record of a job, if there is one, is behind GitHub. A
@@ -119,7 +113,7 @@ func (s *sweep) learn(ctx context.Context, job fleet.Job, was fleet.Run, cause C
 const openRunsCursor = "open_runs"
 
 // openRuns asks GitHub for the jobs of open runs that it did not list: their
-// workflow runs have ended. It does not ask where it got no list.
+// workflow runs have ended, or were started again. It does not ask where it got no list.
 func (s *sweep) openRuns(ctx context.Context) error {
 	cursor, err := s.number(ctx, openRunsCursor)
 	if err != nil {
@@ -140,8 +134,12 @@ func (s *sweep) openRuns(ctx context.Context) error {
 		if run.Job.HookID != 0 {
 			hooks[s.key(run.Job.Repository)] = run.Job.HookID
 		}
-		if s.seen[run.Job.JobID] || !s.listed[s.key(run.Job.Repository)] || !s.old(run.At(fleet.StageReceived)) {
+		workflowRun := run.Job.WorkflowRunID
+		switch {
+		case s.seen[run.Job.JobID], !s.listed[s.key(run.Job.Repository)], !s.old(run.At(fleet.StageReceived)):
 			continue
+		case s.active[workflowRun] && !s.looked[workflowRun] && !s.missesRunner(run):
+			continue // its workflow run goes on, and has its turn
 		}
 		if len(unlisted) == mostAsked {
 			to = from + i
@@ -164,8 +162,13 @@ func (s *sweep) openRuns(ctx context.Context) error {
 	return each(unlisted, func(run fleet.Run) error { return s.openRun(ctx, run) })
 }
 
+// missesRunner reports whether a run that needs a runner has none, and waits for nothing.
+func (s *sweep) missesRunner(run fleet.Run) bool {
+	return run.Wanted() && run.RunnerID == "" && !run.WaitsForRoom && !s.waits(run)
+}
+
 func (s *sweep) openRun(ctx context.Context, run fleet.Run) error {
-	job, err := s.Fleet.GitHub.Job(ctx, run.Job.Repository, run.Job.JobID)
+	job, err := s.GitHub.Job(ctx, run.Job.Repository, run.Job.JobID)
 	if fleet.IsNamed(err, fleet.GitHubNotFound) {
 		return s.gone(ctx, run)
 	}

@@ -43,7 +43,7 @@ func TestRunsAreTriedAgain(t *testing.T) {
 func TestACredentialThatGitHubAcceptsAgain(t *testing.T) {
 	w := lifecycletest.New(t)
 	setBack(w, w.Job(7), fleet.GitHubUnauthorized)
-	w.GitHub.Fails["ActiveJobs"] = fleet.Errorf(fleet.GitHubUnauthorized, "401")
+	w.GitHub.Fails["WorkflowRuns"] = fleet.Errorf(fleet.GitHubUnauthorized, "401")
 	for range 600 {
 		w.Pass(time.Minute)
 		_, _ = run(w)
@@ -51,7 +51,7 @@ func TestACredentialThatGitHubAcceptsAgain(t *testing.T) {
 	if w.Run("job-7").Launched != 1 {
 		t.Errorf("%d runners were launched with a credential that GitHub refuses", w.Run("job-7").Launched)
 	}
-	delete(w.GitHub.Fails, "ActiveJobs")
+	delete(w.GitHub.Fails, "WorkflowRuns")
 	if mustSweep(t, w); w.Run("job-7").RunnerID != "fleet-7-2" {
 		t.Errorf("not launched after GitHub has accepted the credential:\n%s", w.State())
 	}

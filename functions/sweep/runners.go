@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -15,6 +16,9 @@ import (
 // taken to be gone: ECS is eventually consistent.
 const forgotten = 2 * time.Minute
 
+// runnersCursor keeps the runner up to which executions were asked for.
+const runnersCursor = "runners"
+
 // runners sees to it that every open runner has an execution that runs, and that
 // knows what it waits for. What asks GitHub comes last: it may not answer.
 func (s *sweep) runners(ctx context.Context) error {
@@ -22,11 +26,17 @@ func (s *sweep) runners(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	due, after, err := s.nextRunners(ctx, open)
+	if err != nil {
+		return err
+	}
+	reached := after
 	var last []func() error
-	failed := each(open, func(r fleet.Runner) error {
-		if !s.old(r.At(fleet.StageLaunched)) {
-			return nil
+	failed := each(due, func(r fleet.Runner) error {
+		if s.late() {
+			return fmt.Errorf("look at the execution of %s: %w", r.RunnerID, errPutOff)
 		}
+		reached = r.RunnerID
 		running, known, err := s.Executions.Running(ctx, r.RunnerID)
 		switch {
 		case err != nil:
@@ -44,7 +54,29 @@ func (s *sweep) runners(ctx context.Context) error {
 		}
 		return nil
 	})
+	if len(due) == 0 || reached == due[len(due)-1].RunnerID && len(due) < mostExecutions {
+		reached = "" // all of them
+	}
+	if reached != after {
+		failed = errors.Join(failed, s.Records.PutCursor(ctx, runnersCursor, reached))
+	}
 	return errors.Join(failed, each(last, func(do func() error) error { return do() }))
+}
+
+// nextRunners are the open runners after those that the last sweep looked at, as many as
+// Step Functions may be asked for.
+func (s *sweep) nextRunners(ctx context.Context, open []fleet.Runner) (due []fleet.Runner, after string, err error) {
+	after, err = s.kept(ctx, runnersCursor)
+	open = slices.DeleteFunc(open, func(r fleet.Runner) bool { return !s.old(r.At(fleet.StageLaunched)) })
+	slices.SortFunc(open, func(a, b fleet.Runner) int { return cmp.Compare(a.RunnerID, b.RunnerID) })
+	next, _ := slices.BinarySearchFunc(open, after, func(r fleet.Runner, id string) int {
+		if r.RunnerID <= id {
+			return -1
+		}
+		return 1
+	})
+	due = slices.Concat(open[next:], open[:next])
+	return due[:min(mostExecutions, len(due))], after, err
 }
 
 // again reads a runner once more before it is repaired: while the list was walked,
@@ -136,11 +168,20 @@ func (s *sweep) tasks(ctx context.Context) error {
 		known[task.ARN] = task
 		s.stopping[task.ARN] = task.LastStatus != fleet.TaskStopped && task.DesiredStatus == fleet.TaskStopped
 	}
-	failed := each(tasks, func(task fleet.Task) error { return s.task(ctx, task) })
 	open, err := s.Records.OpenRunners(ctx)
 	if err != nil {
-		return errors.Join(failed, err)
+		return err
 	}
+	theirs := map[string]bool{} // tasks that open runners have
+	for _, r := range open {
+		theirs[r.TaskARN] = true
+	}
+	failed := each(tasks, func(task fleet.Task) error {
+		if theirs[task.ARN] {
+			return nil
+		}
+		return s.task(ctx, task)
+	})
 	return errors.Join(failed, each(open, func(r fleet.Runner) error {
 		task, ok := known[r.TaskARN]
 		return s.taskOf(ctx, r, task, ok)
@@ -191,7 +232,7 @@ func (s *sweep) task(ctx context.Context, task fleet.Task) error {
 func (s *sweep) mayWork(ctx context.Context, task fleet.Task, r fleet.Runner, known bool) (bool, error) {
 	switch {
 	case !known:
-		return s.registered == nil || s.registered[task.StartedBy], nil
+		return s.mayBeRegistered(ctx, task.StartedBy)
 	case r.Took == 0 && r.Claims == 0:
 		return false, nil // without a claim it cannot have one
 	case r.Took != 0:
@@ -255,32 +296,42 @@ func (s *sweep) announce(ctx context.Context, task fleet.Task) error {
 // registrations deletes what ended runners left on GitHub. Only offline ones,
 // and only those with the name of this fleet, are touched.
 func (s *sweep) registrations(ctx context.Context) error {
-	err := each(s.Policy.Repositories, func(repository string) error { return s.registrationsOf(ctx, repository) })
-	if err != nil {
-		s.registered = nil
-	}
-	return err
+	return each(s.turn, func(repository string) error { return s.registrationsOf(ctx, repository) })
 }
 
 func (s *sweep) registrationsOf(ctx context.Context, repository string) error {
-	var failed []error
-	for reg, err := range s.GitHub.Registrations(ctx, repository) {
-		if err != nil {
-			return errors.Join(append(failed, err)...)
-		}
-		runnerID, _, ours := fleet.ParseRunnerID(s.Fleet.Name, reg.Name)
-		if !ours {
-			continue
-		}
+	_, err := pages(ctx, s, "runners/"+s.key(repository), func(was fleet.Page[fleet.Registration]) (fleet.Page[fleet.Registration], error) {
+		return s.GitHub.RegistrationsPage(ctx, repository, was)
+	}, func(reg fleet.Registration) bool {
+		_, _, ours := fleet.ParseRunnerID(s.Fleet.Name, reg.Name)
+		return ours
+	}, func(reg fleet.Registration) error {
+		runnerID, _, _ := fleet.ParseRunnerID(s.Fleet.Name, reg.Name)
 		deleted, err := s.registration(ctx, repository, runnerID, reg)
 		if !deleted {
 			s.registered[runnerID] = true
 		}
-		if failed = append(failed, err); hopeless(err) {
-			break
+		return err
+	})
+	s.registeredIn[s.key(repository)] = err == nil
+	return err
+}
+
+// mayBeRegistered reports whether GitHub has a registration of a runner without a record,
+// or does not say. Its repository is not known, so all are asked, those too that had no
+// turn.
+func (s *sweep) mayBeRegistered(ctx context.Context, runnerID string) (bool, error) {
+	for _, repository := range s.Policy.Repositories {
+		if _, asked := s.registeredIn[s.key(repository)]; !asked {
+			if err := s.registrationsOf(ctx, repository); err != nil {
+				return true, err
+			}
+		}
+		if !s.registeredIn[s.key(repository)] {
+			return true, nil
 		}
 	}
-	return errors.Join(failed...)
+	return s.registered[runnerID], nil
 }
 
 // registration deletes one that no open runner needs. GitHub may call a runner

@@ -1,7 +1,7 @@
 // Package sweep makes good what was lost: webhooks, events, and functions that
 // died between two lines.
 //
-// It runs every minute, and may run twice at once. It never decides anything by
+// It runs every minute, and not twice at once. It never decides anything by
 // itself: it looks at what is true, on GitHub and on the platform, and calls what
 // the lost event would have called. So a repair that was not needed is harmless.
 // Every repair is counted by its cause.
@@ -9,9 +9,10 @@ package sweep
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
+	"strconv"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -61,18 +62,20 @@ type records interface {
 	AddRepairs(ctx context.Context, repairs map[string]int) error
 }
 
-// github is what the sweep asks of GitHub. An error is the last thing that a
-// sequence yields.
+// github is what the sweep asks of GitHub: each call but Budget is one request. Lists come
+// page by page; a page that is as it was comes back Unchanged.
 type github interface {
-	// ActiveJobs yields the jobs of all workflow runs that have not ended.
-	ActiveJobs(ctx context.Context, repository string) iter.Seq2[fleet.Job, error]
-	// EndedJobs yields the jobs of workflow runs that have ended since a time, as
-	// far as those began not much earlier.
-	EndedJobs(ctx context.Context, repository string, since time.Time) iter.Seq2[fleet.Job, error]
-	Registrations(ctx context.Context, repository string) iter.Seq2[fleet.Registration, error]
-	// Deliveries yields the deliveries of a webhook, the newest first.
-	Deliveries(ctx context.Context, repository string, hookID int64) iter.Seq2[fleet.Delivery, error]
+	// WorkflowRuns lists the workflow runs with a status, the newest first.
+	WorkflowRuns(ctx context.Context, repository, status string, was fleet.Page[fleet.WorkflowRun]) (fleet.Page[fleet.WorkflowRun], error)
+	// JobsOf lists the jobs of a workflow run's latest attempt.
+	JobsOf(ctx context.Context, repository string, run fleet.WorkflowRun, was fleet.Page[fleet.Job]) (fleet.Page[fleet.Job], error)
+	Job(ctx context.Context, repository string, jobID int64) (fleet.Job, error)
+	RegistrationsPage(ctx context.Context, repository string, was fleet.Page[fleet.Registration]) (fleet.Page[fleet.Registration], error)
+	// DeliveriesPage lists the deliveries of a webhook, the newest first.
+	DeliveriesPage(ctx context.Context, repository string, hookID int64, was fleet.Page[fleet.Delivery]) (fleet.Page[fleet.Delivery], error)
 	Redeliver(ctx context.Context, repository string, hookID, deliveryID int64) error
+	// Budget is what is left for the credential that serves a repository.
+	Budget(ctx context.Context, repository string, now time.Time) (fleet.Budget, error)
 	// LatestRunner is the latest release of GitHub's runner program.
 	LatestRunner(ctx context.Context, repository string) (fleet.RunnerRelease, error)
 }
@@ -106,6 +109,11 @@ type Handler struct {
 	NewID      func() string
 	// Grace is how long the ordinary way may take before something counts as lost.
 	Grace time.Duration
+	// Time is how long the parts of a sweep may take, Overhead less than the function; 0 if
+	// nothing ends it.
+	Time time.Duration
+	// Lease is nil where there is only one sweep at a time: on one machine.
+	Lease lease
 
 	// FailedEvents and Dispatch are where the bus may lose events that dispatch
 	// could not handle. Both are nil where it cannot: on one machine.
@@ -122,46 +130,111 @@ type Handler struct {
 	Registry registry          // nil where nobody else publishes images
 }
 
-// Most that one sweep looks at.
+// Beside the time that its parts have, a sweep takes some for the lease and what comes after
+// it. One that was killed keeps its lease until it could not have gone on.
 const (
-	mostWorkflowRuns = 100 // of a repository: each costs a request
-	mostTurns        = 50  // runs that wait for room, for one without a turn
-	mostRuns         = 200 // open runs; the next sweep goes on
-	mostAsked        = 50  // of them, whose jobs GitHub is asked for one by one
-	mostDeliveries   = 300 // the newest ones
-	mostFailed       = 200 // webhooks that are remembered to be asked for again
-	mostRedelivered  = 30  // deliveries asked for again; the next sweep goes on
+	Overhead    = 10 * time.Second
+	leaseMargin = 2 * Overhead
 )
 
-// Run does one sweep. What one part cannot do, because GitHub is down for
-// example, does not stop the others; the error then says what was left.
-func (h Handler) Run(ctx context.Context) (Repairs, error) {
-	s := &sweep{
-		Handler: h, repairs: Repairs{}, now: h.Fleet.Now(),
-		seen: map[int64]bool{}, renamed: map[string]string{}, listed: map[string]bool{}, registered: map[string]bool{}, stopping: map[string]bool{}, told: map[string]bool{},
+// Most that one sweep looks at.
+const (
+	mostExecutions  = 200 // of open runners: Step Functions allows 15 a second and 300 at once
+	mostTurns       = 50  // runs that wait for room, for one without a turn
+	mostRuns        = 200 // open runs; the next sweep goes on
+	mostAsked       = 50  // of them, whose jobs GitHub is asked for one by one
+	mostDeliveries  = 300 // the newest ones
+	mostFailed      = 200 // webhooks that are remembered to be asked for again
+	mostRedelivered = 30  // deliveries asked for again; the next sweep goes on
+)
+
+// lease keeps two sweeps apart.
+type lease interface {
+	// TakeLease takes a lease until a time, keeps it, or gives it up with a time that has
+	// come. It reports false if somebody else has it.
+	TakeLease(ctx context.Context, name, owner string, now, until time.Time) (bool, error)
+}
+
+// leaseName is the sweep's lease.
+const leaseName = "sweep"
+
+// part is one thing that a sweep does. What it cannot do in its share of the time is left
+// to the next sweep, which goes on where it ended.
+type part struct {
+	what  string
+	do    func(context.Context) error
+	share int // of a hundred parts of the time
+}
+
+// orderCursor counts sweeps.
+const orderCursor = "sweeps"
+
+// parts are in an order that rotates, so that none always comes last: each sweep begins with
+// another group. Within a group one part rests on what another one saw.
+func (s *sweep) parts(sweeps int64) []part {
+	groups := [][]part{
+		{{"jobs", s.jobs, 20}, {"credential", s.credential, 1}, {"open runs", s.openRuns, 10}, {"unresolved runners", s.unresolved, 5}, {"deliveries", s.deliveries, 5}},
+		{{"registrations", s.registrations, 5}, {"tasks", s.tasks, 10}, {"runners", s.runners, 10}},
+		{{"room", s.room, 3}},
+		{{"task definitions", s.definitions, 5}},
+		{{"locks on builds", s.locks, 2}, {"images", s.images, 3}},
 	}
+	begin := int(max(sweeps, 0) % int64(len(groups)))
+	parts := []part{
+		{"names of repositories", s.names, 1}, {"failed events", s.failed, 10}, {"retries", s.retries, 5}, {"turns of repositories", s.takeTurns, 2},
+	}
+	for i := range groups {
+		parts = append(parts, groups[(begin+i)%len(groups)]...)
+	}
+	return append(parts, part{"turns of repositories", s.noteTurns, 1}, part{"GitHub's limits", s.noteUsage, 2})
+}
+
+// Run does one sweep, unless another one is under way. What one part cannot do, because
+// GitHub is down for example, does not stop the others; the error then says what was left.
+func (h Handler) Run(ctx context.Context) (Repairs, error) {
+	began := h.Fleet.Now()
+	if h.Lease == nil {
+		return h.sweep(ctx, began)
+	}
+	me := h.NewID()
+	taken, err := h.Lease.TakeLease(ctx, leaseName, me, began, began.Add(h.Time+leaseMargin))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("take the lease of the sweep: %w", err)
+	case !taken:
+		h.Fleet.Log.InfoContext(ctx, "another sweep is under way")
+		return nil, nil
+	}
+	repairs, err := h.sweep(ctx, began)
+	now := h.Fleet.Now()
+	if _, gone := h.Lease.TakeLease(context.WithoutCancel(ctx), leaseName, me, now, now); gone != nil {
+		h.Fleet.Log.WarnContext(ctx, "the lease of the sweep ends by itself: it could not be given up", "error", gone.Error())
+	}
+	return repairs, err
+}
+
+func (h Handler) sweep(ctx context.Context, now time.Time) (Repairs, error) {
+	s := &sweep{
+		Handler: h, repairs: Repairs{}, now: now, policy: h.Policy.Fingerprint(),
+		seen: map[int64]bool{}, active: map[int64]bool{}, looked: map[int64]bool{}, renamed: map[string]string{}, listed: map[string]bool{},
+		registered: map[string]bool{}, registeredIn: map[string]bool{}, stopping: map[string]bool{}, told: map[string]bool{},
+	}
+	s.gate = &gate{
+		github: h.GitHub, hub: h.Fleet.GitHub, now: h.Fleet.Now, late: s.late, open: s.openNow,
+		floors: map[string]int{}, points: map[string]int{}, usage: fleet.GitHubUsage{Asked: map[string]int{}, PutOff: map[string]int{}},
+	}
+	s.GitHub, s.Fleet.GitHub = s.gate, repairing{s.gate}
 	var failed []error
-	for _, part := range []struct {
-		what string
-		do   func(context.Context) error
-	}{
-		{"names of repositories", s.names},
-		{"failed events", s.failed},
-		{"retries", s.retries},
-		{"jobs", s.jobs},
-		{"credential", s.credential},
-		{"open runs", s.openRuns},
-		{"unresolved runners", s.unresolved},
-		{"registrations", s.registrations},
-		{"tasks", s.tasks},
-		{"runners", s.runners},
-		{"deliveries", s.deliveries},
-		{"room", s.room},
-		{"task definitions", s.definitions},
-		{"locks on builds", s.locks},
-		{"images", s.images},
-	} {
-		if err := part.do(ctx); err != nil {
+	sweeps, err := s.number(ctx, orderCursor)
+	if err == nil {
+		err = h.Records.PutCursor(ctx, orderCursor, strconv.FormatInt(sweeps+1, 10))
+	}
+	if err != nil {
+		failed = append(failed, fmt.Errorf("count sweeps: %w", err))
+	}
+	for _, part := range s.parts(sweeps) {
+		s.began, s.share = h.Fleet.Now(), h.Time*time.Duration(part.share)/100
+		if err := withoutPutOff(part.do(ctx)); err != nil {
 			failed = append(failed, fmt.Errorf("sweep %s: %w", part.what, err))
 		}
 		if ctx.Err() != nil {
@@ -182,16 +255,49 @@ func (h Handler) Run(ctx context.Context) (Repairs, error) {
 // sweep is one sweep under way.
 type sweep struct {
 	Handler
-	now        time.Time
-	repairs    Repairs
-	seen       map[int64]bool    // jobs that GitHub listed
-	listed     map[string]bool   // repositories, by key, of which it listed them
-	renamed    map[string]string // the keys of configured repositories → those of their names now
-	registered map[string]bool   // runners with registrations that were left; nil if not all are known
-	stopping   map[string]bool   // tasks that were asked to stop
-	holds      map[string]bool   // keys of the holds that there are; nil if not all are known
-	told       map[string]bool   // runners whose executions were signalled by this sweep
+	now     time.Time
+	repairs Repairs
+	policy  string // its fingerprint
+	gate    *gate
+	began   time.Time     // when the part that runs began
+	share   time.Duration // how long it may take; 0 is without end
+
+	turn        []string         // the repositories that this sweep looks at on GitHub
+	visits      map[string]visit // by the repository's key
+	openRunners *[]fleet.Runner  // as they were at the beginning; nil if they were not read
+
+	seen         map[int64]bool    // jobs that GitHub listed
+	active       map[int64]bool    // workflow runs that have not ended
+	looked       map[int64]bool    // of them, whose jobs GitHub listed
+	listed       map[string]bool   // repositories, by key, of which it listed the workflow runs
+	renamed      map[string]string // the keys of configured repositories → those of their names now
+	registered   map[string]bool   // runners with registrations that were left
+	registeredIn map[string]bool   // by the key of each repository that was asked: whether it listed them
+	holds        map[string]bool   // keys of the holds that there are; nil if not all are known
+	stopping     map[string]bool   // tasks that were asked to stop
+	told         map[string]bool   // runners whose executions were signalled by this sweep
 }
+
+// noteUsage keeps what was asked of GitHub.
+func (s *sweep) noteUsage(ctx context.Context) error {
+	text, err := s.kept(ctx, fleet.GitHubUsageCursor)
+	if err != nil {
+		return err
+	}
+	var usage fleet.GitHubUsage
+	if json.Unmarshal([]byte(text), &usage) != nil {
+		usage = fleet.GitHubUsage{} // none yet
+	}
+	for _, repository := range s.Policy.Repositories {
+		if b, err := s.GitHub.Budget(ctx, repository, s.Fleet.Now()); err == nil {
+			s.gate.usage.Know(b)
+		}
+	}
+	return s.keep(ctx, fleet.GitHubUsageCursor, usage.Add(s.gate.usage, s.now))
+}
+
+// late reports whether the part that runs has used its share of the time up.
+func (s *sweep) late() bool { return s.share > 0 && s.Fleet.Now().Sub(s.began) >= s.share }
 
 // counted counts a repair unless it failed.
 func (s *sweep) counted(cause Cause, err error) error {
@@ -224,7 +330,7 @@ func each[T any](items []T, do func(T) error) error {
 // hopeless tells whether whoever did not answer is better left alone until the
 // next sweep.
 func hopeless(err error) bool {
-	return fleet.IsNamed(err, fleet.GitHubRateLimited, fleet.GitHubUnavailable, fleet.RecordsUnavailable, fleet.AWSUnavailable) ||
+	return errors.Is(err, errPutOff) || fleet.IsNamed(err, fleet.GitHubRateLimited, fleet.GitHubUnavailable, fleet.RecordsUnavailable, fleet.AWSUnavailable) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 

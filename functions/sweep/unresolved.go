@@ -2,6 +2,9 @@ package sweep
 
 import (
 	"context"
+	"errors"
+	"strconv"
+	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -44,8 +47,17 @@ func (s *sweep) unresolved(ctx context.Context) error {
 	})
 }
 
-// resolve compares the jobs that ended since the oldest of the runners was
-// launched. Whatever that finds, those runners are not looked for again.
+// queueLimit is how long before its end a workflow run may have begun whose jobs are
+// looked for: GitHub gives a queued job up after 24 h.
+const queueLimit = 36 * time.Hour
+
+// resolvedCursor keeps the workflow run that the look at those that have ended came to, from
+// the newest on; 0 if none is under way.
+func resolvedCursor(repository string) string { return "resolved/" + fleet.RepositoryKey(repository) }
+
+// resolve compares the jobs that ended since the oldest of the runners was launched, as many
+// as there is room for in one sweep. Whatever that finds, in the end those runners are not
+// looked for again.
 func (s *sweep) resolve(ctx context.Context, repository string, runners []fleet.Runner) error {
 	since := s.now
 	for _, r := range runners {
@@ -53,21 +65,63 @@ func (s *sweep) resolve(ctx context.Context, repository string, runners []fleet.
 			since = at
 		}
 	}
-	workflowRuns := map[int64]bool{}
-	for job, err := range s.GitHub.EndedJobs(ctx, repository, since) {
+	from, err := s.number(ctx, resolvedCursor(repository))
+	if err != nil {
+		return err
+	}
+	reached, err := s.resolveFrom(ctx, repository, since, from)
+	if reached != from {
+		err = errors.Join(err, s.Records.PutCursor(ctx, resolvedCursor(repository), strconv.FormatInt(reached, 10)))
+	}
+	if err != nil || reached != 0 {
+		return err
+	}
+	return each(runners, func(r fleet.Runner) error { return s.settle(ctx, r.RunnerID) })
+}
+
+// resolveFrom returns the last workflow run that it looked at, 0 if there are no more.
+func (s *sweep) resolveFrom(ctx context.Context, repository string, since time.Time, from int64) (int64, error) {
+	ended := fleet.AllPages(func(was fleet.Page[fleet.WorkflowRun]) (fleet.Page[fleet.WorkflowRun], error) {
+		return s.GitHub.WorkflowRuns(ctx, repository, "completed", was)
+	})
+	looked, reached := 0, from
+	for run, err := range ended {
+		switch {
+		case err != nil:
+			return reached, err
+		case run.CreatedAt.Before(since.Add(-queueLimit)) && !run.CreatedAt.IsZero():
+			return 0, nil // the newest come first
+		case from != 0 && run.ID >= from, run.UpdatedAt.Before(since.Truncate(time.Second)) && !run.UpdatedAt.IsZero(): // GitHub's times have whole seconds
+			continue
+		case looked == mostWorkflowRuns:
+			return reached, nil
+		}
+		if err := s.endedJobs(ctx, repository, run); err != nil {
+			return reached, err
+		}
+		looked, reached = looked+1, run.ID
+	}
+	return 0, nil
+}
+
+// endedJobs compares the jobs of a workflow run that ran on runners of ours.
+func (s *sweep) endedJobs(ctx context.Context, repository string, run fleet.WorkflowRun) error {
+	for job, err := range fleet.AllPages(func(was fleet.Page[fleet.Job]) (fleet.Page[fleet.Job], error) {
+		return s.GitHub.JobsOf(ctx, repository, run, was)
+	}) {
+		if fleet.IsNamed(err, fleet.GitHubNotFound) {
+			return nil // it was deleted since it was listed
+		}
 		if err != nil {
 			return err
 		}
-		if workflowRuns[job.WorkflowRunID] = true; len(workflowRuns) > mostWorkflowRuns {
-			break
-		}
 		if _, _, ours := fleet.ParseRunnerID(s.Fleet.Name, job.RunnerName); ours {
-			if err := s.job(ctx, job); err != nil {
+			if _, err := s.job(ctx, job); err != nil {
 				return err
 			}
 		}
 	}
-	return each(runners, func(r fleet.Runner) error { return s.settle(ctx, r.RunnerID) })
+	return nil
 }
 
 func (s *sweep) settle(ctx context.Context, runnerID string) error {

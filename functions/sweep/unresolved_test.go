@@ -45,7 +45,7 @@ func TestUnresolvedIsLookedForOnce(t *testing.T) {
 	mustSweep(t, w)
 	asked := 0
 	for _, call := range w.GitHub.Calls {
-		if call == "EndedJobs" {
+		if call == "EndedRuns" {
 			asked++
 		}
 	}

@@ -130,7 +130,8 @@ const gitHubTimeout = 15 * time.Second
 // GitHubURL is where GitHub is.
 func (f *Function) GitHubURL() string { return f.env(deployment.EnvGitHubURL) }
 
-// GitHub is GitHub's API, with the fleet's token.
+// GitHub is GitHub's API, with the fleet's token. What is left of its limits is shared
+// through the table.
 func (f *Function) GitHub() github.ForFleet {
 	url := f.env(deployment.EnvGitHubURL)
 	base, err := github.APIBase(url)
@@ -138,5 +139,7 @@ func (f *Function) GitHub() github.ForFleet {
 		f.problems = append(f.problems, deployment.EnvGitHubURL+": "+err.Error())
 	}
 	token := f.secret(deployment.EnvGitHubPAT)
-	return github.NewForFleet(base, github.PAT(token.Value), &http.Client{Timeout: gitHubTimeout})
+	hub := github.NewForFleet(base, github.PAT(token.Value), &http.Client{Timeout: gitHubTimeout})
+	hub.Client.Shared = f.Records()
+	return hub
 }

@@ -60,10 +60,10 @@ func (j Job) LastTime() (last time.Time) {
 // Registration is a runner as GitHub knows it. Busy and Online may lag behind
 // the truth: that Busy is false proves nothing.
 type Registration struct {
-	ID     int64
-	Name   string
-	Online bool
-	Busy   bool
+	ID     int64  `json:"id"`
+	Name   string `json:"name"`
+	Online bool   `json:"online,omitempty"`
+	Busy   bool   `json:"busy,omitempty"`
 }
 
 // Delivery is one attempt of GitHub's to deliver a webhook.
@@ -80,8 +80,13 @@ type Hook struct {
 	URL string
 }
 
-// WorkflowRun is what the fleet asks of the workflow run that a job belongs to.
+// WorkflowRun is what the fleet has to know of a run of a workflow.
 type WorkflowRun struct {
-	Status     string // JobCompleted once it is over, whatever its jobs' own statuses
-	Conclusion string
+	ID         int64     `json:"id"`
+	Attempt    int       `json:"attempt,omitempty"`
+	Status     string    `json:"status"` // JobCompleted once it is over, whatever its jobs' own statuses
+	Conclusion string    `json:"conclusion,omitempty"`
+	Private    bool      `json:"private,omitempty"` // its repository
+	CreatedAt  time.Time `json:"created_at,omitzero"`
+	UpdatedAt  time.Time `json:"updated_at,omitzero"`
 }

@@ -66,12 +66,18 @@ func sameRequestOnly(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
+// errNotModified says that the answer would be the one that the request named.
+var errNotModified = errors.New("not modified")
+
 // do sends one request about a resource and decodes the answer into out unless
 // that is nil. It returns the answer's headers.
 func (c *Client) do(ctx context.Context, method string, at resource, in, out any) (http.Header, error) {
 	fail := &Error{Method: method, Path: at.bare()}
 
-	token, err := c.token(ctx, at.owner)
+	token, err := at.token, error(nil)
+	if token == "" {
+		token, err = c.token(ctx, at.owner)
+	}
 	if errors.Is(err, errNoToken) {
 		fail.cause = errNoToken
 		return nil, fail
@@ -84,6 +90,9 @@ func (c *Client) do(ctx context.Context, method string, at resource, in, out any
 		return nil, fmt.Errorf("%s %s: %w", method, at.bare(), err)
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
+	if at.unless != "" {
+		req.Header.Set("If-None-Match", at.unless)
+	}
 
 	resp, err := c.http.Do(req)
 	if err != nil {
@@ -97,6 +106,10 @@ func (c *Client) do(ctx context.Context, method string, at resource, in, out any
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if len(body) > maxAnswer {
 		err = fmt.Errorf("answer is longer than %d bytes", maxAnswer)
+	}
+	if resp.StatusCode == http.StatusNotModified && at.unless != "" {
+		c.learn(ctx, token, resp.Header, 0)
+		return nil, errNotModified
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		fail.Message = strings.ReplaceAll(message(resp, body), token, "***")
@@ -174,8 +187,10 @@ func withoutURL(err error) error {
 
 // resource is what a request is about.
 type resource struct {
-	owner string // whose token the request carries
-	path  string // may carry a query
+	owner  string // whose token the request carries
+	path   string // may carry a query
+	token  string // what it carries, if that is known already
+	unless string // the ETag of an answer that need not be repeated
 }
 
 // bare is the path without the query.

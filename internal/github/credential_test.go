@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 )
 
@@ -43,13 +43,18 @@ func TestEveryRequestAsksForATokenOfItsOwner(t *testing.T) {
 			_, err := f.Job(t.Context(), repository, 7)
 			return err
 		},
-		"active jobs": func(f github.ForFleet, repository string) error { return last(f.ActiveJobs(t.Context(), repository)) },
-		"ended jobs": func(f github.ForFleet, repository string) error {
-			return last(f.EndedJobs(t.Context(), repository, time.Time{}))
+		"workflow runs": func(f github.ForFleet, repository string) error {
+			_, err := f.WorkflowRuns(t.Context(), repository, "queued", fleet.Page[fleet.WorkflowRun]{})
+			return err
+		},
+		"jobs of a workflow run": func(f github.ForFleet, repository string) error {
+			_, err := f.JobsOf(t.Context(), repository, fleet.WorkflowRun{ID: 7}, fleet.Page[fleet.Job]{})
+			return err
 		},
 		"hooks": func(f github.ForFleet, repository string) error { return last(f.Hooks(t.Context(), repository)) },
 		"deliveries": func(f github.ForFleet, repository string) error {
-			return last(f.Deliveries(t.Context(), repository, 7))
+			_, err := f.DeliveriesPage(t.Context(), repository, 7, fleet.Page[fleet.Delivery]{})
+			return err
 		},
 		"a redelivery": func(f github.ForFleet, repository string) error { return f.Redeliver(t.Context(), repository, 7, 8) },
 		"registrations": func(f github.ForFleet, repository string) error {
@@ -138,9 +143,8 @@ func TestRequestsRunOnTheCallersGoroutine(t *testing.T) {
 		}
 	}))
 	_, _ = hub.LatestRunner(t.Context(), "octo/widgets")
-	for range hub.ActiveJobs(t.Context(), "octo/widgets") {
-	}
-	if asked != 5 {
+	_, _ = hub.WorkflowRuns(t.Context(), "octo/widgets", "queued", fleet.Page[fleet.WorkflowRun]{})
+	if asked != 2 {
 		t.Errorf("asked %d times", asked)
 	}
 }

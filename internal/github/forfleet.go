@@ -2,9 +2,9 @@ package github
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -43,87 +43,47 @@ func (f ForFleet) WorkflowRun(ctx context.Context, repository string, id int64) 
 	if err != nil {
 		return fleet.WorkflowRun{}, err
 	}
-	return fleet.WorkflowRun{Status: run.Status, Conclusion: run.Conclusion}, nil
+	return workflowRun(run), nil
 }
 
-// ActiveJobs yields the jobs of all workflow runs that have not ended, whatever
-// their own status. Each run is looked at once, even if its status changes
-// meanwhile. An error is the last thing it yields.
-func (f ForFleet) ActiveJobs(ctx context.Context, repository string) iter.Seq2[fleet.Job, error] {
-	repo := parse(repository)
-	return func(yield func(fleet.Job, error) bool) {
-		for run, err := range f.activeRuns(ctx, repo) {
-			if err != nil {
-				yield(fleet.Job{}, err)
-				return
-			}
-			for job, err := range f.jobsOf(ctx, repository, run) {
-				if !yield(job, err) || err != nil {
-					return
-				}
-			}
-		}
+// WorkflowRuns asks for a page of the workflow runs with a status, the newest first.
+//
+// A job that waits can be in a run of any status but completed, and a run whose status
+// changes meanwhile may be on two lists or on none.
+func (f ForFleet) WorkflowRuns(ctx context.Context, repository, status string, was fleet.Page[fleet.WorkflowRun]) (fleet.Page[fleet.WorkflowRun], error) {
+	type answer struct {
+		Runs []WorkflowRun `json:"workflow_runs"`
 	}
+	first := parse(repository).resource("/actions/runs?%s", url.Values{"per_page": {"100"}, "status": {status}}.Encode())
+	return page(ctx, f.Client, first, was, func(a answer) (runs []fleet.WorkflowRun) {
+		for _, r := range a.Runs {
+			runs = append(runs, workflowRun(r))
+		}
+		return runs
+	})
 }
 
-func (f ForFleet) activeRuns(ctx context.Context, repo Repository) iter.Seq2[WorkflowRun, error] {
-	return func(yield func(WorkflowRun, error) bool) {
-		seen := map[int64]bool{}
-		for _, status := range []string{"queued", "in_progress", "waiting", "pending"} {
-			for run, err := range f.Client.WorkflowRuns(ctx, repo, status) {
-				if err == nil && seen[run.ID] {
-					continue
-				}
-				seen[run.ID] = true
-				if !yield(run, err) || err != nil {
-					return
-				}
-			}
-		}
+// JobsOf asks for a page of the jobs of a run's latest attempt. GitHub.NotFound means that
+// the run was deleted.
+func (f ForFleet) JobsOf(ctx context.Context, repository string, run fleet.WorkflowRun, was fleet.Page[fleet.Job]) (fleet.Page[fleet.Job], error) {
+	type answer struct {
+		Jobs []Job `json:"jobs"`
 	}
+	first := parse(repository).resource("/actions/runs/%d/jobs?filter=latest&per_page=100", run.ID)
+	return page(ctx, f.Client, first, was, func(a answer) (jobs []fleet.Job) {
+		for _, j := range a.Jobs {
+			job := fleetJob(repository, j)
+			job.Private = run.Private
+			jobs = append(jobs, job)
+		}
+		return jobs
+	})
 }
 
-// queueLimit is how long before its end a workflow run may have begun that
-// EndedJobs still finds: GitHub gives a queued job up after 24 h.
-const queueLimit = 36 * time.Hour
-
-// EndedJobs yields the jobs of workflow runs that have ended since a time. An
-// error is the last thing it yields.
-func (f ForFleet) EndedJobs(ctx context.Context, repository string, since time.Time) iter.Seq2[fleet.Job, error] {
-	repo := parse(repository)
-	return func(yield func(fleet.Job, error) bool) {
-		for run, err := range f.Client.WorkflowRuns(ctx, repo, "completed") {
-			switch {
-			case err != nil:
-				yield(fleet.Job{}, err)
-				return
-			case run.CreatedAt.Before(since.Add(-queueLimit)):
-				return // the newest come first
-			case run.UpdatedAt.Before(since.Truncate(time.Second)): // GitHub's times have whole seconds
-				continue
-			}
-			for job, err := range f.jobsOf(ctx, repository, run) {
-				if !yield(job, err) || err != nil {
-					return
-				}
-			}
-		}
-	}
-}
-
-// jobsOf yields the jobs of a run, none if it was deleted since it was listed.
-func (f ForFleet) jobsOf(ctx context.Context, repository string, run WorkflowRun) iter.Seq2[fleet.Job, error] {
-	return func(yield func(fleet.Job, error) bool) {
-		for job, err := range f.Client.RunJobs(ctx, parse(repository), run.ID) {
-			if failure, ok := errors.AsType[*Error](err); ok && failure.ErrorName() == NotFound {
-				return
-			}
-			found := fleetJob(repository, job)
-			found.Private = run.Repository.Private
-			if !yield(found, err) || err != nil {
-				return
-			}
-		}
+func workflowRun(r WorkflowRun) fleet.WorkflowRun {
+	return fleet.WorkflowRun{
+		ID: r.ID, Attempt: r.RunAttempt, Status: r.Status, Conclusion: r.Conclusion, Private: r.Repository.Private,
+		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
 	}
 }
 
@@ -163,13 +123,22 @@ func (f ForFleet) Registration(ctx context.Context, repository, name string) (fl
 // Registrations yields all runners of the repository, also those of others. An
 // error is the last thing it yields.
 func (f ForFleet) Registrations(ctx context.Context, repository string) iter.Seq2[fleet.Registration, error] {
-	return func(yield func(fleet.Registration, error) bool) {
-		for runner, err := range f.Client.Runners(ctx, parse(repository)) {
-			if !yield(registration(runner), err) {
-				return
-			}
-		}
+	return fleet.AllPages(func(was fleet.Page[fleet.Registration]) (fleet.Page[fleet.Registration], error) {
+		return f.RegistrationsPage(ctx, repository, was)
+	})
+}
+
+// RegistrationsPage asks for a page of the runners of a repository, also those of others.
+func (f ForFleet) RegistrationsPage(ctx context.Context, repository string, was fleet.Page[fleet.Registration]) (fleet.Page[fleet.Registration], error) {
+	type answer struct {
+		Runners []Runner `json:"runners"`
 	}
+	return page(ctx, f.Client, parse(repository).resource("/actions/runners?per_page=100"), was, func(a answer) (found []fleet.Registration) {
+		for _, r := range a.Runners {
+			found = append(found, registration(r))
+		}
+		return found
+	})
 }
 
 // Hooks yields the webhooks of a repository, also those of others. An error is the
@@ -184,16 +153,16 @@ func (f ForFleet) Hooks(ctx context.Context, repository string) iter.Seq2[fleet.
 	}
 }
 
-// Deliveries yields the deliveries of a repository's webhook, newest first. An
-// error is the last thing it yields.
-func (f ForFleet) Deliveries(ctx context.Context, repository string, hookID int64) iter.Seq2[fleet.Delivery, error] {
-	return func(yield func(fleet.Delivery, error) bool) {
-		for d, err := range f.Client.HookDeliveries(ctx, parse(repository), hookID) {
-			if !yield(fleet.Delivery{ID: d.ID, GUID: d.GUID, Event: d.Event, Status: d.StatusCode}, err) {
-				return
-			}
+// DeliveriesPage asks for a page of the deliveries of a repository's webhook, the newest
+// first.
+func (f ForFleet) DeliveriesPage(ctx context.Context, repository string, hookID int64, was fleet.Page[fleet.Delivery]) (fleet.Page[fleet.Delivery], error) {
+	first := parse(repository).resource("/hooks/%d/deliveries?per_page=100", hookID)
+	return page(ctx, f.Client, first, was, func(a []Delivery) (deliveries []fleet.Delivery) {
+		for _, d := range a {
+			deliveries = append(deliveries, fleet.Delivery{ID: d.ID, GUID: d.GUID, Event: d.Event, Status: d.StatusCode})
 		}
-	}
+		return deliveries
+	})
 }
 
 // Redeliver asks for one more attempt of a delivery; see Client.Redeliver.

@@ -1,12 +1,16 @@
 package github
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"net/http"
 	"regexp"
 	"strings"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 // list yields what the pages of a list hold, page by page as they are asked
@@ -32,6 +36,41 @@ func list[P, T any](ctx context.Context, c *Client, first resource, items func(P
 			}
 		}
 	}
+}
+
+// page asks for one page of a list, on the condition that it is not what it was: then
+// GitHub sends nothing, and does not count the request for the limit of the hour. The
+// condition holds for the token that got the answer alone.
+// https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api#use-conditional-requests-if-appropriate
+func page[P, T any](ctx context.Context, c *Client, first resource, was fleet.Page[T], items func(P) []T) (fleet.Page[T], error) {
+	token, err := c.token(ctx, first.owner)
+	if err != nil {
+		return fleet.Page[T]{}, err
+	}
+	at := first
+	at.path, at.token = cmp.Or(was.Path, first.path), token
+	credential := credentialName(token)
+	if was.Credential == credential {
+		at.unless = was.ETag
+	}
+	var answer P
+	header, err := c.do(ctx, http.MethodGet, at, nil, &answer)
+	if errors.Is(err, errNotModified) {
+		was.Unchanged = true
+		return was, nil
+	}
+	if err != nil {
+		return fleet.Page[T]{}, err
+	}
+	next, err := c.nextPage(header)
+	if err != nil {
+		return fleet.Page[T]{}, fmt.Errorf("list %s: %w", first.bare(), err)
+	}
+	now := fleet.Page[T]{Path: was.Path, Next: next, Items: items(answer)}
+	if etag := header.Get("ETag"); etag != "" {
+		now.Credential, now.ETag = credential, etag
+	}
+	return now, nil
 }
 
 var linkNext = regexp.MustCompile(`<([^>]*)>;\s*rel="next"`)

@@ -1,7 +1,6 @@
 package github_test
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -114,61 +113,5 @@ func TestVersionOfADownload(t *testing.T) {
 		if got := (github.RunnerDownload{Filename: file}).Version(); got != want {
 			t.Errorf("the version of %q is %q, want %q", file, got, want)
 		}
-	}
-}
-
-// TestActiveJobs plays a GitHub whose runs change while they are listed.
-func TestActiveJobs(t *testing.T) {
-	const runs = "/api/v3/repos/octo/widgets/actions/runs"
-	for name, tc := range map[string]struct {
-		answers map[string]http.HandlerFunc // by path and status; anything else is an empty list
-		want    []int64
-		fails   string
-	}{
-		"a run that starts meanwhile is listed twice and looked at once": {
-			map[string]http.HandlerFunc{
-				runs + " queued":      answer(200, `{"workflow_runs": [{"id": 1}]}`),
-				runs + " in_progress": answer(200, `{"workflow_runs": [{"id": 1}]}`),
-				runs + "/1/jobs ":     answer(200, `{"jobs": [{"id": 10, "status": "queued"}, {"id": 11, "status": "in_progress"}]}`),
-			}, []int64{10, 11}, ""},
-		"a run that is deleted meanwhile has no jobs": {
-			map[string]http.HandlerFunc{
-				runs + " queued":  answer(200, `{"workflow_runs": [{"id": 1}]}`),
-				runs + " waiting": answer(200, `{"workflow_runs": [{"id": 2}]}`),
-				runs + "/1/jobs ": answer(404, refusal("Not Found")),
-				runs + "/2/jobs ": answer(200, `{"jobs": [{"id": 20, "status": "waiting"}, {"id": 21, "status": "queued"}]}`),
-			}, []int64{20, 21}, ""},
-		"any other error ends it": {
-			map[string]http.HandlerFunc{
-				runs + " pending": answer(200, `{"workflow_runs": [{"id": 1}, {"id": 2}]}`),
-				runs + "/1/jobs ": answer(502, ""),
-			}, nil, github.Unavailable},
-		"runs that cannot be listed end it": {
-			map[string]http.HandlerFunc{runs + " in_progress": answer(401, "")}, nil, github.Unauthorized},
-	} {
-		t.Run(name, func(t *testing.T) {
-			client := serve(t, func(w http.ResponseWriter, r *http.Request) {
-				h, ok := tc.answers[r.URL.Path+" "+r.FormValue("status")]
-				if !ok {
-					h = answer(200, `{"workflow_runs": []}`)
-				}
-				h(w, r)
-			})
-			jobs, err := all(github.ForFleet{Client: client}.ActiveJobs(t.Context(), "octo/widgets"))
-			var got []int64
-			for _, job := range jobs {
-				got = append(got, job.JobID)
-			}
-			if diff := cmp.Diff(tc.want, got); diff != "" {
-				t.Error(diff)
-			}
-			name := ""
-			if failure, ok := errors.AsType[*github.Error](err); ok {
-				name = failure.ErrorName()
-			}
-			if name != tc.fails {
-				t.Errorf("error is %v, want %q", err, tc.fails)
-			}
-		})
 	}
 }

@@ -176,6 +176,7 @@ func (f *Fleet) wire(ctx context.Context) error {
 		return err
 	}
 	gh := github.NewForFleet(base, f.cfg.Credential, &http.Client{Timeout: 20 * time.Second})
+	gh.Client.Shared = f.store
 	f.github = gh
 	if err := f.startPlatform(ctx); err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim"
 )
@@ -213,9 +214,37 @@ func TestTheOtherAnswersOfTheSimulator(t *testing.T) {
 	}
 }
 
+// activeJobs are the jobs of all workflow runs that have not ended.
+func activeJobs(t *testing.T, hub github.ForFleet, repository string) (jobs []fleet.Job) {
+	t.Helper()
+	seen := map[int64]bool{}
+	for _, status := range fleet.ActiveStatuses {
+		runs, err := all(fleet.AllPages(func(was fleet.Page[fleet.WorkflowRun]) (fleet.Page[fleet.WorkflowRun], error) {
+			return hub.WorkflowRuns(t.Context(), repository, status, was)
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, run := range runs {
+			if seen[run.ID] {
+				continue
+			}
+			seen[run.ID] = true
+			of, err := all(fleet.AllPages(func(was fleet.Page[fleet.Job]) (fleet.Page[fleet.Job], error) {
+				return hub.JobsOf(t.Context(), repository, run, was)
+			}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			jobs = append(jobs, of...)
+		}
+	}
+	return jobs
+}
+
 func TestClientFindsTheJobsOfAllActiveRuns(t *testing.T) {
 	w := newWorld(t, sim.Config{})
-	fleet := github.ForFleet{Client: w.client(token)}
+	hub := github.ForFleet{Client: w.client(token)}
 	run := w.NewRun()
 	running := w.Queue(sim.JobSpec{RunID: run, Name: "running", Labels: []string{"x"}})
 	behind := w.Queue(sim.JobSpec{RunID: run, Name: "behind", Labels: []string{"y"}})
@@ -233,13 +262,9 @@ func TestClientFindsTheJobsOfAllActiveRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	jobs, err := all(fleet.ActiveJobs(t.Context(), "octo/widgets"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var got []int64
 	status := map[int64]string{}
-	for _, job := range jobs {
+	for _, job := range activeJobs(t, hub, "octo/widgets") {
 		got = append(got, job.JobID)
 		status[job.JobID] = job.Status
 	}
@@ -253,7 +278,7 @@ func TestClientFindsTheJobsOfAllActiveRuns(t *testing.T) {
 		t.Error(diff)
 	}
 
-	registrations, err := all(fleet.Registrations(t.Context(), "octo/widgets"))
+	registrations, err := all(hub.Registrations(t.Context(), "octo/widgets"))
 	if err != nil || len(registrations) != 1 || registrations[0].Name != "r" || !registrations[0].Busy {
 		t.Errorf("registrations are %+v, %v", registrations, err)
 	}
@@ -288,11 +313,9 @@ func TestClientRepeatsAFailedDelivery(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.settleWebhooks(121)
-	for d, err := range (github.ForFleet{Client: client}).Deliveries(t.Context(), "octo/widgets", hook) {
-		if err != nil || d.GUID != failed.GUID || d.Status != http.StatusOK || d.Event != "workflow_job" {
-			t.Errorf("in the fleet's words the redelivery is %+v, %v", d, err)
-		}
-		break
+	newest, err := (github.ForFleet{Client: client}).DeliveriesPage(t.Context(), "octo/widgets", hook, fleet.Page[fleet.Delivery]{})
+	if d := newest.Items[0]; err != nil || d.GUID != failed.GUID || d.Status != http.StatusOK || d.Event != "workflow_job" {
+		t.Errorf("in the fleet's words the redelivery is %+v, %v", d, err)
 	}
 	for again, err := range client.HookDeliveries(t.Context(), widgets, hook) {
 		if err != nil || !again.OK() || !again.Redelivery || again.GUID != failed.GUID || again.ID == failed.ID {

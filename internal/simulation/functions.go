@@ -64,6 +64,7 @@ func (w *World) functions() functions {
 	}
 	token := &params.Secret{SecretsManager: w.vault, ID: tokenSecret, Now: w.k.Clock}
 	gh := github.NewForFleet(base, github.PAT(token.Value), &http.Client{Transport: watched{w}})
+	gh.Client.Shared = w.Table
 	executions := stepfn.Executions{SFN: states{w}, StateMachineARN: w.stateMachineARN()}
 	platform := ecsfleet.Platform{
 		ECS: w.ECS, Cluster: w.clusterARN(), FleetName: w.policy.FleetName,
@@ -93,6 +94,7 @@ func (w *World) functions() functions {
 			Fleet: home, Policy: w.policy, Records: w.Table, GitHub: gh, Executions: executions, Platform: platform, Bus: eventBus, NewID: newID, Grace: time.Minute,
 			FailedEvents: queue.FailedEvents{SQS: w.deadLetters, URL: "failed-events", Hear: listener.Hear, Log: w.log},
 			Dispatch:     dispatcher.Handle, Definitions: platform, Images: w.Table, Builds: running, Builder: builder, Registry: registry,
+			Lease: w.Table, Time: time.Duration(seconds["sweep"])*time.Second - sweep.Overhead,
 		},
 		steps: map[string]step{
 			"Validate":               border(validate.Step{Fleet: home, Policy: w.policy}.Run),

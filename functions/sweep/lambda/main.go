@@ -24,10 +24,12 @@ func main() {
 		if err != nil {
 			return nil, err
 		}
+		deadline, _ := ctx.Deadline()
 		repairs, err := sweep.Handler{
 			Fleet: home, Policy: current, Records: records, GitHub: gh, Executions: executions, Platform: tasks, Bus: bus, NewID: rand.Text, Grace: time.Minute,
 			FailedEvents: failed, Dispatch: dispatch.Handler{Fleet: home, Images: records, Cursors: records, Policy: f.Repositories()}.Handle, Definitions: tasks,
 			Images: records, Builds: builds, Builder: builder, Registry: registry,
+			Lease: records, Time: time.Until(deadline) - sweep.Overhead,
 		}.Run(ctx)
 		return repairs, measure(ctx, repairs, settings.Tell(ctx, current), err)
 	})

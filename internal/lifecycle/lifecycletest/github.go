@@ -1,7 +1,11 @@
 package lifecycletest
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
 	"iter"
 	"maps"
 	"slices"
@@ -37,6 +41,9 @@ type GitHub struct {
 	Hooked      []fleet.Hook     // the webhooks of the repository
 	Over        map[int64]string // conclusions of the workflow runs that are over
 	Latest      fleet.RunnerRelease
+	Left        fleet.Budget // what is left of the credential's limit; zero is none
+	Costs       bool         // requests take one of Left, but for pages that have not changed
+	Unchanged   int          // pages that were what they had been
 }
 
 // Limited is a rate limit with the wait that GitHub asks for.
@@ -67,6 +74,9 @@ func (g *GitHub) Remove(name string) { delete(g.runners, name) }
 func (g *GitHub) call(method string, effect func() error) error {
 	return g.w.point("GitHub."+method, func() error {
 		g.Calls = append(g.Calls, method)
+		if g.Costs {
+			g.Left.Remaining--
+		}
 		if err := g.Fails[method]; err != nil {
 			return err
 		}
@@ -140,28 +150,56 @@ func (g *GitHub) Has(id int64) fleet.Job { return g.jobs[id] }
 // Gone lets GitHub not know a job.
 func (g *GitHub) Gone(id int64) { delete(g.jobs, id) }
 
-// ActiveJobs yields the jobs of workflow runs that have not ended.
-func (g *GitHub) ActiveJobs(_ context.Context, repository string) iter.Seq2[fleet.Job, error] {
-	return list(g, "ActiveJobs", func() (jobs []fleet.Job, _ error) {
-		for _, id := range slices.Sorted(maps.Keys(g.jobs)) {
-			if job := g.jobs[id]; !g.Unlisted[id] && fleet.SameRepository(job.Repository, repository) {
-				jobs = append(jobs, job)
+// WorkflowRuns lists those that have not ended as in_progress, and as completed those whose
+// jobs are Unlisted.
+func (g *GitHub) WorkflowRuns(_ context.Context, repository, status string, was fleet.Page[fleet.WorkflowRun]) (fleet.Page[fleet.WorkflowRun], error) {
+	method := "WorkflowRuns"
+	if status == fleet.JobCompleted {
+		method = "EndedRuns"
+	}
+	return page(g, method, was, func() (runs []fleet.WorkflowRun) {
+		if status != fleet.JobInProgress && status != fleet.JobCompleted {
+			return nil
+		}
+		seen := map[int64]bool{}
+		for _, job := range g.jobsOf(repository, status == fleet.JobCompleted) {
+			if !seen[job.WorkflowRunID] {
+				seen[job.WorkflowRunID] = true
+				runs = append(runs, fleet.WorkflowRun{ID: job.WorkflowRunID, Status: status})
 			}
 		}
-		return jobs, nil
+		slices.SortFunc(runs, func(a, b fleet.WorkflowRun) int { return cmp.Compare(b.ID, a.ID) })
+		return runs
 	})
 }
 
-// EndedJobs yields the jobs that are Unlisted since their workflow runs have
-// ended.
-func (g *GitHub) EndedJobs(_ context.Context, repository string, _ time.Time) iter.Seq2[fleet.Job, error] {
-	return list(g, "EndedJobs", func() (jobs []fleet.Job, _ error) {
-		for _, id := range slices.Sorted(maps.Keys(g.jobs)) {
-			if job := g.jobs[id]; g.Unlisted[id] && job.Status == fleet.JobCompleted && fleet.SameRepository(job.Repository, repository) {
-				jobs = append(jobs, job)
-			}
+// JobsOf lists the jobs of a workflow run.
+func (g *GitHub) JobsOf(_ context.Context, repository string, run fleet.WorkflowRun, was fleet.Page[fleet.Job]) (fleet.Page[fleet.Job], error) {
+	return page(g, "JobsOf", was, func() []fleet.Job {
+		return slices.DeleteFunc(g.jobsOf(repository, run.Status == fleet.JobCompleted), func(job fleet.Job) bool { return job.WorkflowRunID != run.ID })
+	})
+}
+
+// jobsOf are the jobs of workflow runs that have not ended, or of those that have.
+func (g *GitHub) jobsOf(repository string, ended bool) (jobs []fleet.Job) {
+	for _, id := range slices.Sorted(maps.Keys(g.jobs)) {
+		if job := g.jobs[id]; g.Unlisted[id] == ended && (!ended || job.Status == fleet.JobCompleted) && fleet.SameRepository(job.Repository, repository) {
+			jobs = append(jobs, job)
 		}
-		return jobs, nil
+	}
+	return jobs
+}
+
+// Budget is what is left: Left, or no limit.
+func (g *GitHub) Budget(context.Context, string, time.Time) (fleet.Budget, error) { return g.Left, nil }
+
+// RegistrationsPage lists all runners of a repository.
+func (g *GitHub) RegistrationsPage(_ context.Context, _ string, was fleet.Page[fleet.Registration]) (fleet.Page[fleet.Registration], error) {
+	return page(g, "Registrations", was, func() (regs []fleet.Registration) {
+		for _, name := range g.Names() {
+			regs = append(regs, g.runners[name].Registration)
+		}
+		return regs
 	})
 }
 
@@ -180,15 +218,15 @@ func (g *GitHub) Hooks(context.Context, string) iter.Seq2[fleet.Hook, error] {
 	return list(g, "Hooks", func() ([]fleet.Hook, error) { return g.Hooked, nil })
 }
 
-// Deliveries yields what the webhook delivered, the newest first.
-func (g *GitHub) Deliveries(_ context.Context, _ string, hookID int64) iter.Seq2[fleet.Delivery, error] {
-	return list(g, "Deliveries", func() ([]fleet.Delivery, error) {
-		if hookID != g.HookID {
-			return nil, fleet.Errorf(fleet.GitHubNotFound, "GitHub has no webhook %d", hookID)
-		}
+// DeliveriesPage lists what the webhook delivered, the newest first.
+func (g *GitHub) DeliveriesPage(_ context.Context, _ string, hookID int64, was fleet.Page[fleet.Delivery]) (fleet.Page[fleet.Delivery], error) {
+	if hookID != g.HookID {
+		return fleet.Page[fleet.Delivery]{}, fleet.Errorf(fleet.GitHubNotFound, "GitHub has no webhook %d", hookID)
+	}
+	return page(g, "Deliveries", was, func() []fleet.Delivery {
 		newest := slices.Clone(g.Delivered)
 		slices.Reverse(newest)
-		return newest, nil
+		return newest
 	})
 }
 
@@ -198,6 +236,27 @@ func (g *GitHub) Redeliver(_ context.Context, _ string, _, deliveryID int64) err
 		g.Redelivered = append(g.Redelivered, deliveryID)
 		return nil
 	})
+}
+
+// page is one call that finds a list of one page, unless that is what it was.
+func page[T any](g *GitHub, method string, was fleet.Page[T], find func() []T) (now fleet.Page[T], err error) {
+	err = g.call(method, func() error {
+		now = fleet.Page[T]{Credential: "token", Items: find()}
+		encoded, err := json.Marshal(now.Items)
+		if err != nil {
+			return err
+		}
+		now.ETag = fmt.Sprintf("%x", crc32.ChecksumIEEE(encoded))
+		if now.ETag == was.ETag && now.Credential == was.Credential {
+			now, now.Unchanged = was, true
+			g.Unchanged++
+			if g.Costs {
+				g.Left.Remaining++
+			}
+		}
+		return nil
+	})
+	return now, err
 }
 
 // list is one call that yields what it finds.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim/contract"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/simgithub"
@@ -51,18 +52,18 @@ func TestTheRealClientWithinTheContract(t *testing.T) {
 		must(err)
 		_, err = real.Job(ctx, app, 1)
 		fails(err, github.NotFound)
-		active := 0
-		for _, err := range real.ActiveJobs(ctx, app) {
+		jobs := map[string]int{}
+		var runs fleet.Page[fleet.WorkflowRun]
+		for _, status := range append([]string{"completed"}, fleet.ActiveStatuses...) {
+			runs, err = real.WorkflowRuns(ctx, app, status, fleet.Page[fleet.WorkflowRun]{})
 			must(err)
-			active++
+			for _, run := range runs.Items {
+				page, err := real.JobsOf(ctx, app, run, fleet.Page[fleet.Job]{})
+				must(err)
+				jobs[status] += len(page.Items)
+			}
 		}
-		same(t, "active jobs", active, 2)
-		ended := 0
-		for _, err := range real.EndedJobs(ctx, app, w.k.Now().Add(-time.Hour)) {
-			must(err)
-			ended++
-		}
-		same(t, "ended jobs", ended, 1)
+		same(t, "jobs", fmt.Sprint(jobs), "map[completed:1 in_progress:1 waiting:1]")
 
 		registration, _, err := real.Register(ctx, app, "new", labels)
 		must(err)
@@ -89,8 +90,9 @@ func TestTheRealClientWithinTheContract(t *testing.T) {
 			same(t, "hook", h.URL, cfg.HookURL)
 		}
 		var last int64
-		for d, err := range real.Deliveries(ctx, app, hook) {
-			must(err)
+		delivered, err := real.DeliveriesPage(ctx, app, hook, fleet.Page[fleet.Delivery]{})
+		must(err)
+		for _, d := range delivered.Items {
 			last = d.ID
 		}
 		must(real.Redeliver(ctx, app, hook, last))

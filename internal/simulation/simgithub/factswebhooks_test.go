@@ -23,7 +23,9 @@ import (
 func (w *world) deliveries() (all []fleet.Delivery) {
 	w.t.Helper()
 	w.do(func() {
-		for d, err := range w.fleet().Deliveries(context.Background(), app, w.HookID(app)) {
+		for d, err := range fleet.AllPages(func(was fleet.Page[fleet.Delivery]) (fleet.Page[fleet.Delivery], error) {
+			return w.fleet().DeliveriesPage(context.Background(), app, w.HookID(app), was)
+		}) {
 			if err != nil {
 				w.t.Fatal(err)
 			}

@@ -1,0 +1,113 @@
+package sweep
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"time"
+)
+
+// A repository in which nothing of ours is open, and whose webhooks arrive, is quiet. Quiet
+// ones have their turn five a minute, and each at least every ten minutes.
+const (
+	quietAMinute = 5
+	quietAtLeast = 10 * time.Minute
+	// tick is the time between two sweeps, less what the schedule may be early.
+	tick = 30 * time.Second
+)
+
+// turnCursor keeps when each repository had its turn.
+const turnCursor = "repositories"
+
+// visit is a repository's last turn.
+type visit struct {
+	At      int64 `json:"at"`                // in Unix seconds
+	Failing bool  `json:"failing,omitempty"` // deliveries to its webhook had failed
+}
+
+// takeTurns chooses the repositories that this sweep looks at on GitHub: the busy ones, and
+// of the quiet ones those that are due; in each the one first that was seen longest ago.
+func (s *sweep) takeTurns(ctx context.Context) error {
+	s.turn = slices.Clone(s.Policy.Repositories)
+	s.visits = map[string]visit{}
+	quiet := min(time.Duration(len(s.turn)/quietAMinute)*time.Minute, quietAtLeast)
+	if quiet == 0 {
+		return nil
+	}
+	text, err := s.kept(ctx, turnCursor)
+	if err != nil {
+		return err
+	}
+	if json.Unmarshal([]byte(text), &s.visits) != nil {
+		s.visits = map[string]visit{} // none yet
+	}
+	busy, err := s.busy(ctx)
+	if err != nil {
+		return err
+	}
+	last := func(repository string) visit { return s.visits[s.key(repository)] }
+	s.turn = slices.DeleteFunc(s.turn, func(repository string) bool {
+		v := last(repository)
+		return !busy[s.key(repository)] && !v.Failing && s.now.Sub(time.Unix(v.At, 0)) < quiet-tick
+	})
+	slices.SortStableFunc(s.turn, func(a, b string) int {
+		return cmp.Or(compareBool(busy[s.key(b)], busy[s.key(a)]), cmp.Compare(last(a).At, last(b).At))
+	})
+	return nil
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}
+
+// busy are the repositories of open runs and runners, in lower case.
+func (s *sweep) busy(ctx context.Context) (map[string]bool, error) {
+	busy := map[string]bool{}
+	runs, err := s.Records.OpenRuns(ctx, mostRuns)
+	if err != nil {
+		return nil, err
+	}
+	for _, run := range runs {
+		busy[s.key(run.Job.Repository)] = true
+	}
+	if _, _, err := s.openNow(ctx); err != nil {
+		return nil, err
+	}
+	for _, r := range *s.openRunners {
+		busy[s.key(r.Repository)] = true
+	}
+	return busy, nil
+}
+
+// noteFailing notes whether deliveries to a repository's webhook fail.
+func (s *sweep) noteFailing(repository string, failing bool) {
+	v := s.visits[s.key(repository)]
+	v.Failing = failing
+	s.visits[s.key(repository)] = v
+}
+
+// noteTurns keeps which repositories had their turn: those whose workflow runs were listed.
+func (s *sweep) noteTurns(ctx context.Context) error {
+	if len(s.Policy.Repositories) < quietAMinute {
+		return nil
+	}
+	for repository := range s.listed {
+		v := s.visits[repository]
+		v.At = s.now.Unix()
+		s.visits[repository] = v
+	}
+	served := map[string]bool{}
+	for _, repository := range s.Policy.Repositories {
+		served[s.key(repository)] = true
+	}
+	maps.DeleteFunc(s.visits, func(repository string, _ visit) bool { return !served[repository] })
+	return s.keep(ctx, turnCursor, s.visits)
+}

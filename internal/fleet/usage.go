@@ -1,0 +1,63 @@
+package fleet
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// GitHubUsageCursor keeps what the sweep knows of the requests to GitHub, as GitHubUsage in
+// JSON.
+const GitHubUsageCursor = "github_usage"
+
+// GitHubUsage is what is left of GitHub's limits, and what the sweep has asked for in the
+// hour that runs, or in the last one that it swept in.
+type GitHubUsage struct {
+	Since     time.Time      `json:"since"` // when the hour began
+	At        time.Time      `json:"at"`    // of the last sweep
+	Budgets   []Budget       `json:"budgets,omitempty"`
+	Asked     map[string]int `json:"asked,omitempty"`     // by the sweep, by kind, but for those that had not changed
+	Unchanged int            `json:"unchanged,omitempty"` // pages that had not changed: the limit does not count them
+	PutOff    map[string]int `json:"put_off,omitempty"`   // left to a later sweep, by kind
+}
+
+// Know notes what is left for a credential.
+func (u *GitHubUsage) Know(b Budget) {
+	if !b.Known() {
+		return
+	}
+	i := slices.IndexFunc(u.Budgets, func(known Budget) bool { return known.Credential == b.Credential && known.Resource == b.Resource })
+	if i < 0 {
+		u.Budgets = append(u.Budgets, b)
+		return
+	}
+	u.Budgets[i] = u.Budgets[i].Merge(b)
+}
+
+// Add is the usage with that of one more sweep, which began at a time. A new hour begins
+// the counts anew. The budgets are those that the sweep knew.
+func (u GitHubUsage) Add(one GitHubUsage, at time.Time) GitHubUsage {
+	if hour := at.Truncate(time.Hour); !u.Since.Equal(hour) {
+		u = GitHubUsage{Since: hour, Budgets: u.Budgets}
+	}
+	u.At = at
+	if len(one.Budgets) > 0 {
+		u.Budgets = one.Budgets
+	}
+	u.Unchanged += one.Unchanged
+	u.Asked, u.PutOff = sum(u.Asked, one.Asked), sum(u.PutOff, one.PutOff)
+	return u
+}
+
+func sum(a, b map[string]int) map[string]int {
+	total := maps.Clone(a)
+	if total == nil {
+		total = map[string]int{}
+	}
+	for kind, n := range b {
+		if total[kind] += n; total[kind] == 0 {
+			delete(total, kind)
+		}
+	}
+	return total
+}

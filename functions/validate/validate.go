@@ -1,9 +1,9 @@
 // Package validate is the first step of an execution: labels become a plan,
 // admission policy decides, and GitHub is asked whether the job still waits.
 //
-// It fails open: when GitHub is down or limits our rate, the job is taken to be
-// queued. Only a credential that GitHub refuses stops it, before a task costs
-// anything.
+// It fails open: when GitHub is down or limits our rate, or what is left of its limit is
+// kept for claims, the job is taken to be queued. Only a credential that GitHub refuses
+// stops it, before a task costs anything.
 package validate
 
 import (
@@ -15,10 +15,16 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 )
 
+// budgets say what is left of GitHub's limits.
+type budgets interface {
+	Budget(ctx context.Context, repository string, now time.Time) (fleet.Budget, error)
+}
+
 // Step serves the state Validate.
 type Step struct {
-	Fleet  lifecycle.Fleet
-	Policy fleet.Policy
+	Fleet   lifecycle.Fleet
+	Policy  fleet.Policy
+	Budgets budgets
 }
 
 // Run returns the plan for the job, or why it gets none. It fails with
@@ -64,6 +70,14 @@ func (s Step) unwanted(ctx context.Context, call fleet.Call) (string, error) {
 	}
 	if runner.Phase != fleet.Open || runner.For == "" {
 		return lifecycle.NotWanted(runner), nil
+	}
+	spare, err := s.spare(ctx, runner.Repository)
+	if err != nil {
+		return "", err
+	}
+	if !spare {
+		s.Fleet.Log.InfoContext(ctx, "taking the job to be queued: what is left of GitHub's limit is kept for claims", "runner_id", call.RunnerID)
+		return "", nil
 	}
 	run, err := s.Fleet.ReadRun(ctx, runner.For) // after a swap not the one that it was launched for
 	if err != nil {
@@ -122,6 +136,20 @@ func (s Step) over(ctx context.Context, runner fleet.Runner, run fleet.Run) (str
 		return "", nil // as if it had not been asked
 	}
 	return s.Fleet.WorkflowRunOver(ctx, run.RunID, w)
+}
+
+// spare reports whether a question to GitHub leaves what the claims and ends of all open
+// runners may need. Each counts as one that has not registered: who has is in their records,
+// which are too many to read here. A credential that cannot be read is for the question to
+// find out.
+func (s Step) spare(ctx context.Context, repository string) (bool, error) {
+	now := s.Fleet.Now()
+	b, err := s.Budgets.Budget(ctx, repository, now)
+	if err != nil || !b.Known() || b.Left(now) > b.Reserve(s.Policy.MaxRunners, 0) {
+		return true, nil
+	}
+	capacity, err := s.Fleet.Records.Capacity(ctx)
+	return b.Left(now) > b.Reserve(capacity.Open, 0), err
 }
 
 func (s Step) record(ctx context.Context, runnerID string, d fleet.Decision) error {

@@ -12,7 +12,7 @@ import (
 type world = lifecycletest.World
 
 func run(t *testing.T, w *world, id string, job fleet.Job) (fleet.Plan, error) {
-	step := validate.Step{Fleet: w.Fleet(), Policy: w.Policy()}
+	step := validate.Step{Fleet: w.Fleet(), Policy: w.Policy(), Budgets: w.GitHub}
 	return step.Run(t.Context(), fleet.Call{RunnerID: id, State: "Validate", Document: fleet.Document{Schema: fleet.Schema, RunID: w.Runner(id).RunID, Job: job}})
 }
 
@@ -41,6 +41,28 @@ func TestPlan(t *testing.T) {
 		"GitHub limits our rate: admitted": {
 			before:   func(w *world, _ fleet.Job) { w.GitHub.Fails["Job"] = lifecycletest.Limited(time.Minute) },
 			decision: fleet.Admitted,
+		},
+		"what is left is kept for claims: admitted, and GitHub is not asked": {
+			before: func(w *world, job fleet.Job) {
+				w.GitHub.Set(lifecycletest.Completed(job, "cancelled"))
+				w.GitHub.Left = left(w, 6)
+			},
+			decision: fleet.Admitted,
+		},
+		"enough is left for the runners that are open": {
+			before: func(w *world, job fleet.Job) {
+				w.GitHub.Set(lifecycletest.Completed(job, "cancelled"))
+				w.GitHub.Left = left(w, 7)
+			},
+			decision: fleet.NotWanted, reason: "the job is completed on GitHub and needs no runner",
+		},
+		"GitHub's hour is over: it is asked": {
+			before: func(w *world, job fleet.Job) {
+				w.GitHub.Set(lifecycletest.Completed(job, "cancelled"))
+				w.GitHub.Left = left(w, 0)
+				w.Pass(time.Hour)
+			},
+			decision: fleet.NotWanted, reason: "the job is completed on GitHub and needs no runner",
 		},
 		"GitHub refuses the credential": {
 			before: func(w *world, _ fleet.Job) { w.GitHub.Fails["Job"] = fleet.Errorf(fleet.GitHubUnauthorized, "401") },
@@ -105,6 +127,11 @@ func TestPlan(t *testing.T) {
 			}
 		})
 	}
+}
+
+// left is a budget of which so much is left for half an hour.
+func left(w *world, remaining int) fleet.Budget {
+	return fleet.Budget{Credential: "token", Resource: "core", Limit: 5000, Remaining: remaining, Reset: w.Now().Add(30 * time.Minute)}
 }
 
 func TestPlanHasLimitsAndSize(t *testing.T) {

@@ -97,7 +97,7 @@ func newFleet(t *testing.T, c *cloud) *world {
 		t.Fatal(err)
 	}
 	w.start(t, map[string]invoke{
-		"Validate":               step(validate.Step{Fleet: home, Policy: policy}.Run),
+		"Validate":               step(validate.Step{Fleet: home, Policy: policy, Budgets: gh}.Run),
 		"ResolveImage":           step(resolveimage.Step{Images: store, Now: time.Now}.Run),
 		"BuildImage":             step(buildimage.Step{Fleet: home, Images: store, Builder: function.Builder(), Release: Release(store)}.Run),
 		"RegisterTaskDefinition": step(registertaskdefinition.Step{Fleet: home, Definitions: platform}.Run),

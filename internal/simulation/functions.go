@@ -97,7 +97,7 @@ func (w *World) functions() functions {
 			Lease: w.Table, Time: time.Duration(seconds["sweep"])*time.Second - sweep.Overhead,
 		},
 		steps: map[string]step{
-			"Validate":               border(validate.Step{Fleet: home, Policy: w.policy}.Run),
+			"Validate":               border(validate.Step{Fleet: home, Policy: w.policy, Budgets: gh}.Run),
 			"ResolveImage":           border(resolveimage.Step{Images: w.Table, Registry: registry, Now: w.k.Clock}.Run),
 			"BuildImage":             border(buildimage.Step{Fleet: home, Images: w.Table, Builder: builder, Release: deployed.Release(w.Table)}.Run),
 			"RegisterTaskDefinition": border(registertaskdefinition.Step{Fleet: home, Definitions: platform}.Run),

@@ -81,7 +81,7 @@ func (p *play) wire() {
 	}
 	p.claims = claim.Handler{Fleet: home, GitHub: world.GitHub, Keys: [][]byte{[]byte(theKey)}, Log: world.Logger()}
 	p.steps = map[string]step{
-		"Validate":               border(validate.Step{Fleet: home, Policy: world.Policy()}.Run),
+		"Validate":               border(validate.Step{Fleet: home, Policy: world.Policy(), Budgets: world.GitHub}.Run),
 		"ResolveImage":           border(resolveimage.Step{Images: world.Images, Now: p.Now}.Run),
 		"BuildImage":             border(buildimage.Step{Fleet: home, Images: world.Images, Builder: world.Images}.Run),
 		"RegisterTaskDefinition": border(registertaskdefinition.Step{Fleet: home, Definitions: world.Definitions}.Run),

@@ -11,13 +11,13 @@ import (
 
 func main() {
 	f := deployed.New()
-	policy, home := f.Policy(), f.Fleet()
-	home.Executions, home.GitHub, home.Tasks = f.Executions(), f.GitHub(), f.Tasks()
+	policy, home, gh := f.Policy(), f.Fleet(), f.GitHub()
+	home.Executions, home.GitHub, home.Tasks = f.Executions(), gh, f.Tasks()
 	deployed.Start(f, func(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 		current, err := policy(ctx)
 		if err != nil {
 			return fleet.Plan{}, err
 		}
-		return validate.Step{Fleet: home, Policy: current}.Run(ctx, call)
+		return validate.Step{Fleet: home, Policy: current, Budgets: gh}.Run(ctx, call)
 	})
 }

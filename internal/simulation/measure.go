@@ -22,6 +22,7 @@ var measures = map[string]func(*World, Result) float64{
 	"requests":           func(_ *World, r Result) float64 { return float64(r.Requests) },
 	"claims":             func(w *World, _ Result) float64 { return float64(w.claims) },
 	"last start":         func(_ *World, r Result) float64 { return longest(r.Waits) },
+	"p95 start":          func(_ *World, r Result) float64 { return percentile(r.Waits, 95) },
 	"red executions":     func(w *World, _ Result) float64 { return float64(sum(w.redEnds)) },
 	"repairs":            func(w *World, _ Result) float64 { return float64(sum(w.repaired)) },
 	"invocations":        func(w *World, _ Result) float64 { return float64(sum(w.lambdas.Invocations)) },
@@ -32,6 +33,9 @@ var measures = map[string]func(*World, Result) float64{
 	"deliveries":         func(w *World, _ Result) float64 { return float64(w.GitHub.Deliveries().Attempts) },
 	"failed deliveries":  func(w *World, _ Result) float64 { return float64(w.GitHub.Deliveries().Failed) },
 	"requests an hour":   func(w *World, _ Result) float64 { return float64(w.GitHub.Usage()[credentialName].MaxUsed) },
+	"requests left":      func(w *World, _ Result) float64 { return float64(w.GitHub.Usage()[credentialName].LeastLeft) },
+	"unchanged pages":    func(w *World, _ Result) float64 { return float64(w.GitHub.Usage()[credentialName].NotModified) },
+	"kept pages":         func(w *World, _ Result) float64 { return float64(w.Table.Cursors()) },
 	"points a minute":    func(w *World, _ Result) float64 { return float64(w.GitHub.Usage()[credentialName].MaxPoints) },
 	"refused requests": func(w *World, _ Result) float64 {
 		u := w.GitHub.Usage()[credentialName]
@@ -90,6 +94,15 @@ func longest(waits []time.Duration) float64 {
 		return 0
 	}
 	return slices.Max(waits).Seconds()
+}
+
+// percentile is the time that so many of a hundred waits do not exceed.
+func percentile(waits []time.Duration, percent int) float64 {
+	if len(waits) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(waits))
+	return sorted[(len(sorted)*percent+99)/100-1].Seconds()
 }
 
 func sum(counts map[string]int) (n int) {

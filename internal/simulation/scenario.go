@@ -41,6 +41,7 @@ type Scenario struct {
 // FleetConfig is the part of the configuration that a scenario may choose.
 type FleetConfig struct {
 	Repositories []string `yaml:"repositories,omitempty"` // octo/app if there is none
+	Quiet        int      `yaml:"quiet_repositories,omitempty"` // so many more, in which nothing happens
 	// GitHubRepo is github_repo as the configuration has it; the repositories' names if empty.
 	GitHubRepo      []string        `yaml:"github_repo,omitempty"`
 	MaxRunners      int             `yaml:"max_runners,omitempty"` // 20 if it is zero
@@ -141,10 +142,14 @@ func (s Scenario) Write() string {
 }
 
 func (s Scenario) repositories() []string {
-	if len(s.Fleet.Repositories) == 0 {
-		return []string{"octo/app"}
+	names := s.Fleet.Repositories
+	if len(names) == 0 {
+		names = []string{"octo/app"}
 	}
-	return s.Fleet.Repositories
+	for i := range s.Fleet.Quiet {
+		names = append(names[:len(names):len(names)], fmt.Sprintf("octo/quiet-%d", i+1))
+	}
+	return names
 }
 
 func (f FleetConfig) policy(repositories []string) fleet.Policy {

@@ -116,6 +116,9 @@ func (k *Kernel) Step(until time.Time) bool {
 
 // Close ends every process that is left.
 func (k *Kernel) Close() {
+	for _, t := range k.queue {
+		t.index = -1 // those that end may still stop it
+	}
 	k.queue = nil
 	for p := range k.alive {
 		p.stop()

@@ -29,6 +29,7 @@ const (
 type Usage struct {
 	Used, Remaining  int            // of the hour that runs
 	MaxUsed          int            // in any hour
+	LeastLeft        int            // of any hour
 	MaxPoints        int            // in any minute
 	MaxRegistrations int            // in any minute
 	RefusedPrimary   int            // requests over the limit of an hour
@@ -45,7 +46,7 @@ func (g *GitHub) Usage() map[string]Usage {
 		if g.k.Now().Before(c.reset) {
 			one.Used = c.used
 		}
-		one.Remaining = c.Limit - one.Used
+		one.Remaining, one.LeastLeft = c.Limit-one.Used, c.Limit-one.MaxUsed
 		one.Requests = maps.Clone(one.Requests)
 		all[c.Name] = one
 	}

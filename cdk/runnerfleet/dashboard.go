@@ -34,6 +34,8 @@ func newDashboard(scope constructs.Construct, c Config, made Fleet, e events) {
 		graph("Webhooks", own(deployment.MetricWebhookAccepted, "Sum"), own(deployment.MetricWebhookRejected, "Sum"), made.Functions["webhook"].MetricErrors(sumOf(5))),
 		graph("Repairs by cause", bySearch(c, deployment.MetricRepairs, deployment.DimensionCause)),
 		graph("Events that wait", e.failed.MetricApproximateNumberOfMessagesVisible(nil), e.lost.MetricApproximateNumberOfMessagesVisible(nil)),
+		graph("Left of GitHub's limit, percent", own(deployment.MetricGitHubLeft, "Minimum")),
+		graph("Requests to GitHub put off", bySearch(c, deployment.MetricPutOff, deployment.DimensionKind)),
 		graph("Claims refused with 409", own(deployment.MetricClaimConflict, "Sum")),
 	)
 }

@@ -283,7 +283,7 @@ func TestAlarmsAreThere(t *testing.T) {
 			t.Error("an alarm acts by itself")
 		}
 	}
-	for _, metric := range []string{"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted", "ExecutionThrottled", "ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible", "Throttles", deployment.MetricClaimConflict, deployment.MetricWaitingRuns} {
+	for _, metric := range []string{"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted", "ExecutionThrottled", "ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible", "Throttles", deployment.MetricClaimConflict, deployment.MetricWaitingRuns, deployment.MetricGitHubLeft} {
 		if !strings.Contains(metrics, `"MetricName":"`+metric+`"`) {
 			t.Errorf("no alarm looks at %s", metric)
 		}
@@ -302,7 +302,7 @@ func TestTheDashboardShowsTheFleetsMetrics(t *testing.T) {
 	body := flat(golden(t).only("AWS::CloudWatch::Dashboard").Properties)
 	for _, shown := range []string{
 		deployment.MetricQueueTime, "p50", "p99", "ExecutionsStarted", deployment.MetricRunnerFailed, deployment.MetricOpenRunners,
-		deployment.MetricWaitingRuns, deployment.MetricRepairs, deployment.MetricWebhookAccepted, deployment.MetricWebhookRejected, deployment.MetricClaimConflict,
+		deployment.MetricWaitingRuns, deployment.MetricGitHubLeft, deployment.MetricPutOff, deployment.MetricRepairs, deployment.MetricWebhookAccepted, deployment.MetricWebhookRejected, deployment.MetricClaimConflict,
 	} {
 		if !strings.Contains(body, shown) {
 			t.Errorf("the dashboard does not show %s", shown)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -78,11 +79,13 @@ func printCluster(w io.Writer, c report.Cluster) error {
 	if c.MaxRunners > 0 {
 		room = fmt.Sprintf("%d of at most %d", c.OpenRunners, c.MaxRunners)
 	}
+	left, asked, putOff := gitHubOf(c.GitHub)
 	readable.Fields(w, [][2]string{
 		{"fleet", c.FleetName}, {"state", stateOf(c)}, {"paused", pausedOf(c)}, {"webhook", c.WebhookURL}, {"ecs cluster", c.ECSCluster}, {"engine", c.Engine},
 		{"repositories", strings.Join(c.Repositories, ", ")}, {"open runners", room},
 		{"waiting", fmt.Sprintf("%d runs wait for room", c.WaitingForRoom)},
 		{"runners", newest(c.RunnersBy)}, {"runs", newest(c.RunsBy)}, {"repairs", counts(c.Repairs)},
+		{"github", left}, {"requests", asked}, {"put off", putOff},
 	})
 	return printHolds(w, c.Holds)
 }
@@ -102,6 +105,33 @@ func printHolds(w io.Writer, holds []report.Hold) error {
 		t.Row(h.Key, h.Whose, day(h.Since), h.Failed, next, h.Sooner, h.Reason)
 	}
 	return t.Flush()
+}
+
+// gitHubOf is what is left of GitHub's limits, what this hour's requests were for, and what
+// the sweep has put off; "" if that is not known, or there is none.
+func gitHubOf(u *fleet.GitHubUsage) (left, asked, putOff string) {
+	if u == nil {
+		return "", "", ""
+	}
+	var budgets []string
+	for _, b := range u.Budgets {
+		budgets = append(budgets, fmt.Sprintf("%d of %d requests left until %s", b.Left(u.At), b.Limit, b.Reset.UTC().Format("15:04 UTC")))
+	}
+	kinds := maps.Clone(u.Asked)
+	if kinds == nil {
+		kinds = map[string]int{}
+	}
+	if n, known := u.Others(); known {
+		kinds["claims_launches_and_others"] = n
+	}
+	asked = fmt.Sprintf("since %s: %s", u.Since.UTC().Format("15:04 UTC"), counts(kinds))
+	if u.Unchanged > 0 {
+		asked += fmt.Sprintf("; %d lists had not changed and were free", u.Unchanged)
+	}
+	if len(u.PutOff) > 0 {
+		putOff = counts(u.PutOff)
+	}
+	return strings.Join(budgets, ", "), asked, putOff
 }
 
 func stateOf(c report.Cluster) string {

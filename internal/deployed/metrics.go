@@ -41,8 +41,8 @@ func countDelivery(writer *metrics.Writer, outcome webhook.Outcome) {
 // mostWaiting bounds the count of runs that wait for room.
 const mostWaiting = 1000
 
-// MeasureSweep counts what a sweep repaired, and what it found: open runners and
-// runs that wait. It returns all errors of the sweep as one.
+// MeasureSweep counts what a sweep repaired, and what it found: open runners, runs that
+// wait, and what is left of GitHub's limits. It returns all errors of the sweep as one.
 func (f *Function) MeasureSweep(records *dynamo.Store) func(ctx context.Context, repairs sweep.Repairs, failed ...error) error {
 	writer := f.Metrics()
 	return func(ctx context.Context, repairs sweep.Repairs, failed ...error) error {
@@ -57,9 +57,28 @@ func (f *Function) MeasureSweep(records *dynamo.Store) func(ctx context.Context,
 		if err != nil {
 			return errors.Join(append(failed, err)...)
 		}
+		text, err := records.Cursor(ctx, fleet.GitHubUsageCursor)
+		if err != nil {
+			return errors.Join(append(failed, err)...)
+		}
+		measureGitHub(writer, text)
 		writer.Put(deployment.MetricOpenRunners, float64(capacity.Open), nil)
 		writer.Put(deployment.MetricWaitingRuns, float64(len(waiting)), nil)
 		return errors.Join(failed...)
+	}
+}
+
+// measureGitHub measures what the sweep has just kept.
+func measureGitHub(writer *metrics.Writer, kept string) {
+	var usage fleet.GitHubUsage
+	if json.Unmarshal([]byte(kept), &usage) != nil {
+		return // no sweep has ended yet
+	}
+	for _, b := range usage.Budgets {
+		writer.Put(deployment.MetricGitHubLeft, 100*float64(b.Left(usage.At))/float64(b.Limit), nil)
+	}
+	for kind, n := range usage.Last {
+		writer.Put(deployment.MetricPutOff, float64(n), metrics.Dimensions{deployment.DimensionKind: kind})
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 const GitHubUsageCursor = "github_usage"
 
 // GitHubUsage is what is left of GitHub's limits, and what the sweep has asked for in the
-// hour that runs, or in the last one that it swept in.
+// hour that GitHub counts now: that of the first credential, where there are several.
 type GitHubUsage struct {
 	Since     time.Time      `json:"since"` // when the hour began
 	At        time.Time      `json:"at"`    // of the last sweep
@@ -19,6 +19,7 @@ type GitHubUsage struct {
 	Asked     map[string]int `json:"asked,omitempty"`     // by the sweep, by kind, but for those that had not changed
 	Unchanged int            `json:"unchanged,omitempty"` // pages that had not changed: the limit does not count them
 	PutOff    map[string]int `json:"put_off,omitempty"`   // left to a later sweep, by kind
+	Last      map[string]int `json:"last,omitempty"`      // of them, by the last sweep
 }
 
 // Know notes what is left for a credential.
@@ -37,16 +38,33 @@ func (u *GitHubUsage) Know(b Budget) {
 // Add is the usage with that of one more sweep, which began at a time. A new hour begins
 // the counts anew. The budgets are those that the sweep knew.
 func (u GitHubUsage) Add(one GitHubUsage, at time.Time) GitHubUsage {
-	if hour := at.Truncate(time.Hour); !u.Since.Equal(hour) {
-		u = GitHubUsage{Since: hour, Budgets: u.Budgets}
-	}
-	u.At = at
 	if len(one.Budgets) > 0 {
 		u.Budgets = one.Budgets
 	}
+	hour := at.Truncate(time.Hour)
+	if len(u.Budgets) > 0 && at.Before(u.Budgets[0].Reset) {
+		hour = u.Budgets[0].Reset.Add(-time.Hour)
+	}
+	if !u.Since.Equal(hour) {
+		u = GitHubUsage{Since: hour, Budgets: u.Budgets}
+	}
+	u.At, u.Last = at, one.PutOff
 	u.Unchanged += one.Unchanged
 	u.Asked, u.PutOff = sum(u.Asked, one.Asked), sum(u.PutOff, one.PutOff)
 	return u
+}
+
+// Others is how many requests of the hour were not the sweep's: claims, launches, and all
+// else that uses the credential. It is false where GitHub has no limit, or several count.
+func (u GitHubUsage) Others() (int, bool) {
+	if len(u.Budgets) != 1 {
+		return 0, false
+	}
+	n := u.Budgets[0].Limit - u.Budgets[0].Left(u.At)
+	for _, asked := range u.Asked {
+		n -= asked
+	}
+	return max(n, 0), true
 }
 
 func sum(a, b map[string]int) map[string]int {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -213,6 +214,7 @@ type Cluster struct {
 	WaitingForRoom int                        `json:"waiting_for_room"`
 	Holds          []Hold                     `json:"holds"`            // what keeps runs from being launched
 	Repairs        map[string]int             `json:"repairs_by_cause"` // by the sweep, since the first start
+	GitHub         *fleet.GitHubUsage         `json:"github,omitempty"` // nil until the first sweep
 }
 
 // ClusterStatus counts what the fleet has.
@@ -237,6 +239,13 @@ func ClusterStatus(ctx context.Context, src Source) (Cluster, error) {
 		return Cluster{}, err
 	}
 	cluster.Holds = ofHolds(holds)
+	text, err := src.Cursor(ctx, fleet.GitHubUsageCursor)
+	if err != nil {
+		return Cluster{}, err
+	}
+	if usage := (fleet.GitHubUsage{}); json.Unmarshal([]byte(text), &usage) == nil {
+		cluster.GitHub = &usage
+	}
 	runs, err := src.Runs(ctx, MostListed)
 	if err != nil {
 		return Cluster{}, err

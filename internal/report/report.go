@@ -28,6 +28,7 @@ type Source interface {
 	Settings(ctx context.Context) (Settings, error)
 	Repairs(ctx context.Context) (map[string]int, error)
 	HoldsBelow(ctx context.Context, prefix string, limit int) ([]fleet.Hold, error)
+	Cursor(ctx context.Context, name string) (string, error)
 	Image(ctx context.Context, tag string) (fleet.ImageRecord, bool, error)
 	Images(ctx context.Context) ([]fleet.ImageRecord, error)
 	BuildLock(ctx context.Context, tag string) (fleet.BuildLock, error)

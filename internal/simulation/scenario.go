@@ -40,7 +40,7 @@ type Scenario struct {
 
 // FleetConfig is the part of the configuration that a scenario may choose.
 type FleetConfig struct {
-	Repositories []string `yaml:"repositories,omitempty"` // octo/app if there is none
+	Repositories []string `yaml:"repositories,omitempty"`       // octo/app if there is none
 	Quiet        int      `yaml:"quiet_repositories,omitempty"` // so many more, in which nothing happens
 	// GitHubRepo is github_repo as the configuration has it; the repositories' names if empty.
 	GitHubRepo      []string        `yaml:"github_repo,omitempty"`

@@ -8,6 +8,7 @@ const (
 	DimensionFleet  = "fleet_name"
 	DimensionError  = "error"
 	DimensionCause  = "cause"
+	DimensionKind   = "kind"
 )
 
 // Metrics of the functions, in counts unless the name says otherwise.
@@ -20,4 +21,8 @@ const (
 	MetricOpenRunners     = "open_runners"     // as the sweep sees it, each minute
 	MetricWaitingRuns     = "waiting_runs"     // runs that wait for room, each minute
 	MetricRepairs         = "repairs"          // with DimensionCause: what the sweep made good
+
+	// Of each credential with a limit, each minute: the least of them counts.
+	MetricGitHubLeft = "github_requests_left_percent"
+	MetricPutOff     = "github_put_off" // with DimensionKind: requests of the sweep that were left to a later one
 )

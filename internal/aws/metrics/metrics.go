@@ -44,12 +44,15 @@ type definition struct {
 	Unit string
 }
 
-// Put writes one value. A name that ends in _ms is in milliseconds, any other a
-// count. A line that cannot be written is logged and lost: no work fails for it.
+// Put writes one value. A name that ends in _ms is in milliseconds, one in _percent in
+// percent, any other a count. A line that cannot be written is logged and lost: no work fails for it.
 func (w *Writer) Put(name string, value float64, more Dimensions) {
 	unit := "Count"
-	if strings.HasSuffix(name, "_ms") {
+	switch {
+	case strings.HasSuffix(name, "_ms"):
 		unit = "Milliseconds"
+	case strings.HasSuffix(name, "_percent"):
+		unit = "Percent"
 	}
 	line := map[string]any{deployment.DimensionFleet: w.FleetName, name: value}
 	for key, text := range more {

@@ -28,6 +28,10 @@ func TestPut(t *testing.T) {
 			"queue_time_ms", 1234, nil,
 			`{"_aws":{"Timestamp":1700000000123,"CloudWatchMetrics":[{"Namespace":"EcsRunnerFleet","Dimensions":[["fleet_name"]],"Metrics":[{"Name":"queue_time_ms","Unit":"Milliseconds"}]}]},"fleet_name":"ci","queue_time_ms":1234}`,
 		},
+		"a share": {
+			"github_requests_left_percent", 71.5, nil,
+			`{"_aws":{"Timestamp":1700000000123,"CloudWatchMetrics":[{"Namespace":"EcsRunnerFleet","Dimensions":[["fleet_name"]],"Metrics":[{"Name":"github_requests_left_percent","Unit":"Percent"}]}]},"fleet_name":"ci","github_requests_left_percent":71.5}`,
+		},
 		"a count by name": {
 			"runner_failed", 1, Dimensions{"error": "Runner.NoCapacity"},
 			`{"_aws":{"Timestamp":1700000000123,"CloudWatchMetrics":[{"Namespace":"EcsRunnerFleet","Dimensions":[["fleet_name","error"]],"Metrics":[{"Name":"runner_failed","Unit":"Count"}]}]},"fleet_name":"ci","error":"Runner.NoCapacity","runner_failed":1}`,

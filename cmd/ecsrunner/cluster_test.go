@@ -1,0 +1,50 @@
+package main
+
+import (
+	"bytes"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
+)
+
+func TestClusterStatusShowsRequestsToGitHub(t *testing.T) {
+	at := time.Date(2026, 3, 4, 14, 20, 0, 0, time.UTC)
+	limited := &fleet.GitHubUsage{
+		Since: at.Add(-10 * time.Minute), At: at, Asked: map[string]int{"deliveries": 3, "workflow_runs": 20}, Unchanged: 340,
+		Budgets: []fleet.Budget{{Credential: "c", Resource: "core", Limit: 5000, Remaining: 4900, Reset: at.Add(50 * time.Minute)}},
+		PutOff:  map[string]int{"jobs": 2},
+	}
+	for name, c := range map[string]struct {
+		usage *fleet.GitHubUsage
+		want  []string
+		not   string
+	}{
+		"no sweep yet": {nil, nil, `(?m)^(github|requests|put off) `},
+		"a limit": {limited, []string{
+			`(?m)^github +4900 of 5000 requests left until 15:10 UTC$`,
+			`(?m)^requests +since 14:10 UTC: claims_launches_and_others 77, deliveries 3, workflow_runs 20; 340 lists had not changed and were free$`,
+			`(?m)^put off +jobs 2$`,
+		}, `none yet; `},
+		"a server without limits": {&fleet.GitHubUsage{Since: at, At: at, Asked: map[string]int{"jobs": 1}}, []string{
+			`(?m)^requests +since 14:20 UTC: jobs 1$`,
+		}, `(?m)^(github|put off) `},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			if err := printCluster(&out, report.Cluster{GitHub: c.usage}); err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range c.want {
+				if !regexp.MustCompile(want).Match(out.Bytes()) {
+					t.Errorf("%s is not in\n%s", want, out.String())
+				}
+			}
+			if regexp.MustCompile(c.not).Match(out.Bytes()) {
+				t.Errorf("%s is in\n%s", c.not, out.String())
+			}
+		})
+	}
+}

@@ -49,6 +49,11 @@ simulate-short: ## Every scenario, and 2,000 histories (CI runs this)
 	$(GO) run ./internal/simulation/cmd/simulate -scenarios
 	$(GO) run ./internal/simulation/cmd/simulate -histories 2000 -time 30m
 
+.PHONY: simulate-heavy
+simulate-heavy: ## Scenarios with a thousand jobs (a scheduled workflow runs them, not CI)
+	@for scenario in internal/simulation/heavy/*.yaml; do \
+		$(GO) run ./internal/simulation/cmd/simulate -scenario $$scenario || exit 1; done
+
 .PHONY: simulate-reaps
 simulate-reaps: ## A million decisions about ending a runner, with lies and lost webhooks (10 to 30 minutes: a scheduled workflow runs it)
 	$(GO) run ./internal/simulation/cmd/simulate -reaps 1000000 -time 60m

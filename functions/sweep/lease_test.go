@@ -75,7 +75,12 @@ func TestExecutionsAreAskedForInTurn(t *testing.T) {
 			w := lifecycletest.New(t)
 			w.MaxRunners = 700
 			for id := range int64(700) {
-				w.Launch(w.Job(id + 1))
+				if w.Launch(w.Job(id+1)) == "" {
+					w.Pass(time.Minute)
+					if err := w.Fleet().LaunchWaiting(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
 			}
 			w.Pass(grace)
 			executions := &slow{Executions: w.Executions, w: w, takes: takes}

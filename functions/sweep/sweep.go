@@ -364,8 +364,8 @@ func (s *sweep) room(ctx context.Context) error {
 	return each(s.Policy.Repositories, func(repository string) error { return s.Fleet.LaunchShare(ctx, repository) })
 }
 
-// turns gives their turns to the runs that wait for room and have none: the release
-// before let them wait.
+// turns puts the runs into the list of those that wait for room that the release before
+// let wait.
 func (s *sweep) turns(ctx context.Context) error {
 	waiting, err := s.Fleet.Records.WaitingForRoom(ctx, mostTurns)
 	if err != nil {
@@ -373,7 +373,7 @@ func (s *sweep) turns(ctx context.Context) error {
 	}
 	return each(waiting, func(runID string) error {
 		run, known, err := s.Fleet.Records.Run(ctx, runID)
-		if err != nil || !known || run.Turn != 0 {
+		if err != nil || !known || !run.WaitsSince.IsZero() {
 			return err
 		}
 		_, err = s.Fleet.Launch(ctx, runID)

@@ -16,6 +16,7 @@ type Capacity struct {
 	// the last ones of the repositories that have runs waiting, by their keys.
 	Turn  int64            `json:"turn,omitempty"`
 	Turns map[string]int64 `json:"turns,omitempty"`
+	Pace  Pace             `json:"pace,omitzero"`
 	// Paused is why people had the fleet launch nothing, "" unless they have.
 	Paused   string    `json:"paused,omitempty"`
 	PausedAt time.Time `json:"paused_at,omitzero"`
@@ -96,6 +97,9 @@ func Launch(f LaunchFacts) LaunchResult {
 	if f.Capacity.Open >= f.MaxRunners || f.Behind {
 		return f.waitForRoom(run, fmt.Sprintf("waits for room: max_runners is %d", f.MaxRunners), false)
 	}
+	if f.Capacity.Pace.free(f.Now) == 0 {
+		return f.waitForRoom(run, paceReason, false)
+	}
 	return f.launch(rung)
 }
 
@@ -159,7 +163,7 @@ func (f LaunchFacts) launch(rung int) LaunchResult {
 			runner.Tries = append(runner.Tries, h.Key)
 		}
 	}
-	capacity := f.Capacity.opened(run)
+	capacity := f.Capacity.opened(run, f.Now)
 	changes.Runs, changes.Runners, changes.Capacity = []Run{run}, []Runner{runner}, &capacity
 	return LaunchResult{RunnerID: run.RunnerID, Changes: changes}
 }

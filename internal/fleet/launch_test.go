@@ -25,7 +25,7 @@ func TestLaunch(t *testing.T) {
 				Schema: fleet.Schema, RunnerID: "fleet-7-2", RunID: "job-7", For: "job-7", Status: fleet.RunnerStarting, Phase: fleet.Open,
 				Repository: "octo/repo", Labels: []string{"self-hosted", "linux"}, Times: fleet.Times{fleet.StageLaunched: later},
 			}},
-			Capacity: &fleet.Capacity{Open: 2, OpenOf: map[string]int{"octo/repo": 1}, Version: 9},
+			Capacity: &fleet.Capacity{Open: 2, OpenOf: map[string]int{"octo/repo": 1}, Pace: fleet.Pace{Slot: later.Unix() / 10, Counts: []int{1, 0, 0, 0, 0, 0}}, Version: 9},
 		},
 	})
 }
@@ -61,9 +61,8 @@ func TestLaunchWithoutRoom(t *testing.T) {
 
 	first := fleet.Launch(fleet.LaunchFacts{FleetName: "fleet", MaxRunners: 2, Run: run, Capacity: full, Now: now})
 	waits := run
-	waits.WaitsForRoom, waits.Reason, waits.Turn = true, reason, 1
-	turn := fleet.Capacity{Open: 2, Turns: map[string]int64{"octo/repo": 1}}
-	equal(t, first, fleet.LaunchResult{Reason: reason, Changes: fleet.Changes{Runs: []fleet.Run{waits}, Capacity: &turn}})
+	waits.WaitsForRoom, waits.Reason, waits.WaitsSince = true, reason, now
+	equal(t, first, fleet.LaunchResult{Reason: reason, Changes: fleet.Changes{Runs: []fleet.Run{waits}}})
 
 	again := fleet.Launch(fleet.LaunchFacts{FleetName: "fleet", MaxRunners: 2, Run: waits, Capacity: full, Now: now})
 	equal(t, again, fleet.LaunchResult{Reason: reason})

@@ -22,11 +22,9 @@ func TestLaunchWhilePaused(t *testing.T) {
 	paused := fleet.Capacity{}.Pause("an upgrade", now)
 	run := fleet.NewRun(jobOf(7), now)
 	waits := run
-	waits.WaitsForRoom, waits.Reason, waits.Turn = true, reason, 1
-	turn := paused
-	turn.Turns = map[string]int64{"octo/repo": 1}
+	waits.WaitsForRoom, waits.Reason, waits.WaitsSince = true, reason, now
 
-	equal(t, fleet.Launch(fleet.LaunchFacts{FleetName: "fleet", MaxRunners: 2, Run: run, Capacity: paused, Now: now}), fleet.LaunchResult{Reason: reason, Changes: fleet.Changes{Runs: []fleet.Run{waits}, Capacity: &turn}})
+	equal(t, fleet.Launch(fleet.LaunchFacts{FleetName: "fleet", MaxRunners: 2, Run: run, Capacity: paused, Now: now}), fleet.LaunchResult{Reason: reason, Changes: fleet.Changes{Runs: []fleet.Run{waits}}})
 	equal(t, fleet.Launch(fleet.LaunchFacts{FleetName: "fleet", MaxRunners: 2, Run: waits, Capacity: paused, Now: now}), fleet.LaunchResult{Reason: reason})
 	equal(t, fleet.Launch(fleet.LaunchFacts{FleetName: "fleet", MaxRunners: 2, Run: waits, Capacity: paused.Resume(), Now: now}).RunnerID, "fleet-7-1")
 

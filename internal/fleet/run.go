@@ -136,6 +136,8 @@ type Run struct {
 	Displaced    int    `json:"displaced,omitempty"` // how often another job took its runner
 	Fruitless    int    `json:"fruitless"`           // of them, ended by a setback; no more than mostFruitless are counted
 	WaitsForRoom bool   `json:"waits_for_room,omitempty"`
+	// WaitsSince is when it first waited for room; runs of the release before have none.
+	WaitsSince time.Time `json:"waits_since,omitzero"`
 	// Turn is its turn among those that wait for room: it keeps its place. WaitsForShare
 	// says that its repository has as many runners as it may have.
 	Turn          int64 `json:"turn,omitempty"`

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"time"
 )
 
 // RoomList is the WaitList of runs that wait for room.
@@ -13,22 +14,39 @@ const RoomList = "room"
 // may have.
 func ShareList(repository string) string { return RoomList + "/" + RepositoryKey(repository) }
 
-// TurnOf is the turn of a run among those that wait for room. Repositories take turns:
+// turnOf is the turn of a run among those that wait for room. Repositories take turns:
 // a run comes one turn after its repository's last one, or after the run that was
 // launched last. So a repository with a thousand runs waiting and one with a single run
 // are next in turn.
-func (c Capacity) TurnOf(run Run) int64 {
+func (c Capacity) turnOf(run Run) int64 {
 	if run.Turn != 0 {
 		return run.Turn
 	}
 	return max(c.Turn, c.Turns[RepositoryKey(run.Job.Repository)]) + 1
 }
 
-// ComesBefore tells whether a run that waits for room comes before another one, of which
-// the turn may not be written down yet.
-func (r Run) ComesBefore(turn int64, runID string) bool {
-	return r.Turn < turn || r.Turn == turn && r.RunID < runID
+// Place is where a run stands, or would stand, in the RoomList. Where one repository has
+// all the room, the oldest comes first.
+func (c Capacity) Place(run Run, turns bool) string {
+	if turns {
+		run.Turn = c.turnOf(run)
+	}
+	return run.place()
 }
+
+// place is the order of a run in a list of those that wait for room, by its id where
+// they are equal.
+func (r Run) place() string { return r.roomOrder() + "#" + r.RunID }
+
+func (r Run) roomOrder() string {
+	if r.Turn == 0 {
+		return TimeOrder(r.At(StageReceived))
+	}
+	return fmt.Sprintf("%019d", r.Turn)
+}
+
+// ComesBefore tells whether a run that waits for room comes before a place.
+func (r Run) ComesBefore(place string) bool { return r.place() < place }
 
 // gave notes the turn that a run was given.
 func (c Capacity) gave(run Run) Capacity {
@@ -41,8 +59,9 @@ func (c Capacity) gave(run Run) Capacity {
 }
 
 // opened counts the runner of a run, whose turn has come if it waited.
-func (c Capacity) opened(run Run) Capacity {
+func (c Capacity) opened(run Run, now time.Time) Capacity {
 	c.Open++
+	c.Pace = c.Pace.started(now)
 	c.OpenOf = count(c.OpenOf, run.Job.Repository, 1)
 	if run.Turn > c.Turn {
 		c.Turn = run.Turn
@@ -72,6 +91,11 @@ func count(of map[string]int, repository string, by int) map[string]int {
 		return nil
 	}
 	return next
+}
+
+// ShareLeft is how many more runners a repository may have.
+func (c Capacity) ShareLeft(share int, repository string) int {
+	return max(0, share-c.OpenOf[RepositoryKey(repository)])
 }
 
 // Recount is the capacity with the runners that are open. changed is false if it was
@@ -104,14 +128,18 @@ func (p Policy) Share() int {
 // waitForRoom lets a run wait for room, or for its repository's share of it, with the
 // reason.
 func (f LaunchFacts) waitForRoom(run Run, reason string, share bool) LaunchResult {
-	if run.WaitsForRoom && run.Reason == reason && run.WaitsForShare == share && run.Turn != 0 {
+	turns := f.MaxPerRepository > 0 && !share
+	if run.WaitsForRoom && run.Reason == reason && run.WaitsForShare == share && !run.WaitsSince.IsZero() && (run.Turn != 0 || !turns) {
 		return LaunchResult{Reason: reason}
 	}
 	changes := Changes{}
-	if run.Turn == 0 {
-		run.Turn = f.Capacity.TurnOf(run)
+	if turns && run.Turn == 0 {
+		run.Turn = f.Capacity.turnOf(run)
 		capacity := f.Capacity.gave(run)
 		changes.Capacity = &capacity
+	}
+	if run.WaitsSince.IsZero() {
+		run.WaitsSince = f.Now.UTC()
 	}
 	run = run.Move(RunQueued, reason)
 	run.WaitsForRoom, run.WaitsForShare = true, share
@@ -125,9 +153,9 @@ func (f LaunchFacts) waitForRoom(run Run, reason string, share bool) LaunchResul
 func (r Run) WaitList() (list, order string) {
 	switch {
 	case r.WaitsForRoom && r.WaitsForShare:
-		return ShareList(r.Job.Repository), turnOrder(r.Turn)
+		return ShareList(r.Job.Repository), r.roomOrder()
 	case r.WaitsForRoom:
-		return RoomList, turnOrder(r.Turn)
+		return RoomList, r.roomOrder()
 	case !r.Retrying():
 		return "", ""
 	case r.Setback.Hold == "":
@@ -135,8 +163,6 @@ func (r Run) WaitList() (list, order string) {
 	}
 	return r.Setback.Hold, TimeOrder(r.Setback.At)
 }
-
-func turnOrder(turn int64) string { return fmt.Sprintf("%019d", turn) }
 
 // LaterOrder comes after every order of a WaitList.
 var LaterOrder = strings.Repeat("~", 3)

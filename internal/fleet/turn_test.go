@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"testing"
@@ -30,8 +31,8 @@ func (q *queue) add(id int64, repository string) {
 	job := jobOf(id)
 	job.Repository = repository
 	run := fleet.NewRun(job, now)
-	turn := q.capacity.TurnOf(run)
-	behind := slices.ContainsFunc(q.waiting, func(r fleet.Run) bool { return !r.WaitsForShare && r.ComesBefore(turn, run.RunID) })
+	place := q.capacity.Place(run, q.one > 0)
+	behind := slices.ContainsFunc(q.waiting, func(r fleet.Run) bool { return !r.WaitsForShare && r.ComesBefore(place) })
 	if run, launched := q.launch(run, behind); !launched {
 		q.waiting = append(q.waiting, run)
 	}
@@ -42,10 +43,9 @@ func (q *queue) next(closed string) string {
 	_, runner := launchedOf(closed)
 	q.capacity = *fleet.Close(fleet.CloseFacts{Runner: runner, Capacity: q.capacity, Now: now}).Changes.Capacity
 	slices.SortFunc(q.waiting, func(a, b fleet.Run) int {
-		if a.ComesBefore(b.Turn, b.RunID) {
-			return -1
-		}
-		return 1
+		_, first := a.WaitList()
+		_, second := b.WaitList()
+		return cmp.Or(cmp.Compare(first, second), cmp.Compare(a.RunID, b.RunID))
 	})
 	for i, run := range q.waiting {
 		if run, launched := q.launch(run, false); launched {
@@ -66,7 +66,7 @@ func launchedOf(repository string) (fleet.Run, fleet.Runner) {
 // A repository with a hundred runs waiting does not keep one with a single run waiting
 // for longer than a turn.
 func TestRepositoriesTakeTurns(t *testing.T) {
-	q := &queue{max: 2}
+	q := &queue{max: 2, one: 3}
 	for id := range int64(100) {
 		q.add(id, "octo/many")
 	}

@@ -39,8 +39,9 @@ func (f Fleet) Launch(ctx context.Context, runID string) (runnerID string, err e
 			Holds: holds, Deployment: f.Deployment, Now: f.Now(),
 		})
 		for i := range res.Changes.Runs {
-			// Until its execution is started LaunchWaiting must find it again.
-			res.Changes.Runs[i].WaitsForRoom = res.Changes.Runs[i].WaitsForRoom || run.WaitsForRoom
+			if res.RunnerID != "" { // until its execution is started it must be found again
+				res.Changes.Runs[i].WaitsForRoom, res.Changes.Runs[i].WaitsForShare = run.WaitsForRoom, run.WaitsForShare
+			}
 		}
 		return res.Changes, nil
 	})
@@ -71,7 +72,7 @@ func (f Fleet) isBehind(ctx context.Context, run fleet.Run, capacity fleet.Capac
 	if err != nil {
 		return false, err
 	}
-	turn := capacity.TurnOf(run)
+	place := capacity.Place(run, f.MaxPerRepository > 0)
 	for _, id := range waiting {
 		if id == run.RunID {
 			return false, nil
@@ -81,7 +82,7 @@ func (f Fleet) isBehind(ctx context.Context, run fleet.Run, capacity fleet.Capac
 			return false, err
 		}
 		if ok && other.RunnerID == "" && other.Wanted() {
-			return other.ComesBefore(turn, run.RunID), nil
+			return other.ComesBefore(place), nil
 		}
 	}
 	return false, nil
@@ -95,17 +96,17 @@ func (f Fleet) LaunchWaiting(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	room := max(0, f.MaxRunners-capacity.Open)
-	if capacity.Paused != "" {
-		room = 0
-	}
-	return f.launchFrom(ctx, fleet.RoomList, room+1)
+	return f.launchFrom(ctx, fleet.RoomList, capacity.Room(f.MaxRunners, f.Now())+1)
 }
 
-// LaunchShare launches the next run of a repository that had as many runners as it may
-// have, or lets it wait for room as others do.
+// LaunchShare launches the next runs of a repository that had as many runners as it may
+// have, or lets them wait for room as others do.
 func (f Fleet) LaunchShare(ctx context.Context, repository string) error {
-	return f.launchFrom(ctx, fleet.ShareList(repository), 1)
+	capacity, err := f.Records.Capacity(ctx)
+	if err != nil {
+		return err
+	}
+	return f.launchFrom(ctx, fleet.ShareList(repository), capacity.ShareLeft(f.MaxPerRepository, repository)+1)
 }
 
 func (f Fleet) launchFrom(ctx context.Context, list string, most int) error {

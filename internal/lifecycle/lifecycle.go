@@ -83,7 +83,7 @@ type Fleet struct {
 const (
 	conflicts    = 50
 	firstPause   = 20 * time.Millisecond
-	longestPause = 500 * time.Millisecond
+	longestPause = time.Second
 )
 
 // change repeats decide, which reads, decides and returns what to write, until

@@ -56,6 +56,8 @@ var counts = map[string]struct {
 	"invocations":    {"FUNCTION", func(w *World, _ Result) map[string]int { return w.lambdas.Invocations }},
 	"webhooks":       {"ACTION", func(w *World, _ Result) map[string]int { return w.webhooks }},
 	"events":         {"TYPE", func(w *World, _ Result) map[string]int { return w.events }},
+	"jobs that ran":  {"REPOSITORY", func(_ *World, r Result) map[string]int { return r.RanOf }},
+	"last start":     {"REPOSITORY", func(_ *World, r Result) map[string]int { return r.LastStartOf }},
 	"jobs":           {"CONCLUSION", func(w *World, _ Result) map[string]int { return w.conclusions() }},
 	"tasks":          {"STOP CODE OR CAPACITY PROVIDER", func(w *World, _ Result) map[string]int { return w.taskKinds() }},
 	"exits":          {"CODE", func(w *World, _ Result) map[string]int { return w.exits() }},

@@ -245,12 +245,15 @@ type Result struct {
 	// Waits are the times from when each job that ran was queued last, or the last
 	// trouble was over, until a runner took it.
 	Waits []time.Duration
+	// RanOf are the jobs that ran and LastStartOf the longest wait in seconds, by
+	// repository.
+	RanOf, LastStartOf map[string]int
 }
 
 func (w *World) result() Result {
 	r := Result{
 		Violations: w.judge.violations, Turns: w.k.Turns, Lasted: w.k.Since(), Tasks: len(w.ECS.Tasks()), Builds: len(w.CodeBuild.Builds()),
-		Faults: w.k.Counts(), Repairs: w.repaired, Red: w.redEnds, Calls: map[string]int{}, Reaps: w.reaps,
+		Faults: w.k.Counts(), Repairs: w.repaired, Red: w.redEnds, Calls: map[string]int{}, RanOf: map[string]int{}, LastStartOf: map[string]int{}, Reaps: w.reaps,
 	}
 	for _, usage := range w.GitHub.Usage() {
 		for operation, n := range usage.Requests {
@@ -272,7 +275,10 @@ func (w *World) result() Result {
 		if len(w.scenario.Faults) > 0 && trouble.After(from) {
 			from = trouble
 		}
-		r.Waits = append(r.Waits, max(0, job.StartedAt.Sub(from)))
+		wait := max(0, job.StartedAt.Sub(from))
+		r.Waits = append(r.Waits, wait)
+		r.RanOf[job.Repository]++
+		r.LastStartOf[job.Repository] = max(r.LastStartOf[job.Repository], int(wait.Seconds()))
 	}
 	r.Executions = len(slices.Collect(maps.Keys(w.judge.runners)))
 	return r

@@ -1,0 +1,59 @@
+package fleet
+
+import (
+	"fmt"
+	"time"
+)
+
+// MostStarts is how many runners start in a minute at most. Each costs its credential 7 or
+// 8 of the 900 points that GitHub gives it a minute, 5 of them for the registration
+// (https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api).
+const MostStarts = 90
+
+// Pace counts the runners that were launched lately, by slots of ten seconds.
+type Pace struct {
+	Slot   int64 `json:"slot"`   // the newest one, counted from 1970
+	Counts []int `json:"counts"` // of the newest slot and those before it, a minute's in all
+}
+
+const (
+	paceSlot  = 10 * time.Second
+	paceSlots = int(time.Minute / paceSlot)
+)
+
+// at is the pace at a time.
+func (p Pace) at(now time.Time) Pace {
+	slot := now.Unix() / int64(paceSlot/time.Second)
+	counts := make([]int, paceSlots)
+	for i, n := range p.Counts {
+		if age := slot - p.Slot + int64(i); age >= 0 && age < int64(paceSlots) {
+			counts[age] = n
+		}
+	}
+	return Pace{Slot: slot, Counts: counts}
+}
+
+// free is how many runners may start now.
+func (p Pace) free(now time.Time) int {
+	left := MostStarts
+	for _, n := range p.at(now).Counts {
+		left -= n
+	}
+	return max(0, left)
+}
+
+func (p Pace) started(now time.Time) Pace {
+	p = p.at(now)
+	p.Counts[0]++
+	return p
+}
+
+// Room is how many runners may be launched now.
+func (c Capacity) Room(maxRunners int, now time.Time) int {
+	if c.Paused != "" {
+		return 0
+	}
+	return max(0, min(maxRunners-c.Open, c.Pace.free(now)))
+}
+
+var paceReason = fmt.Sprintf("waits for its turn: %d runners start in a minute at most, for GitHub's limit of requests", MostStarts)

@@ -36,6 +36,13 @@ func queued(t *testing.T, n int) *queue {
 
 func (q *queue) add(job fleet.Job) string {
 	id := q.Launch(job)
+	if id == "" { // no more may start in this minute
+		q.Pass(time.Minute)
+		if err := q.Fleet().LaunchWaiting(q.t.Context()); err != nil {
+			q.t.Fatal(err)
+		}
+		id = q.Run(fleet.RunID(job.JobID)).RunnerID
+	}
 	q.ids, q.state[id] = append(q.ids, id), "resolve"
 	return id
 }

@@ -157,9 +157,12 @@ func (f CloseFacts) setBack(run Run, runner Runner) (Run, []Hold) {
 }
 
 // kindOfEnd is the kind of a failure. A task that stopped without saying why tells
-// nothing about its image.
+// nothing about its image, and neither does a runner that was registered and ended well:
+// it had a job, and the webhooks are late.
 func kindOfEnd(name string, runner Runner) SetbackKind {
-	if name == RunnerStoppedEarly && runner.ExitCode == nil && runner.StopCode != StopTaskFailedToStart {
+	lost := runner.ExitCode == nil && runner.StopCode != StopTaskFailedToStart
+	ranWell := runner.ExitCode != nil && *runner.ExitCode == 0 && runner.RegistrationID != 0
+	if name == RunnerStoppedEarly && (lost || ranWell) {
 		return SetbackFleet
 	}
 	return KindOf(name)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/simaws"
 )
 
 // measures are what a scenario may compare; times are in seconds.
@@ -168,13 +169,17 @@ func (w *World) exits() map[string]int {
 
 func (w *World) longestTask() (most time.Duration) {
 	for _, task := range w.ECS.Tasks() {
-		end := task.StoppedAt
-		if end.IsZero() {
-			end = w.k.Now()
-		}
-		most = max(most, end.Sub(task.CreatedAt))
+		most = max(most, w.lived(task))
 	}
 	return most
+}
+
+func (w *World) lived(task simaws.TaskView) time.Duration {
+	end := task.StoppedAt
+	if end.IsZero() {
+		end = w.k.Now()
+	}
+	return end.Sub(task.CreatedAt)
 }
 
 func (w *World) buildStatuses() map[string]int {

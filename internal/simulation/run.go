@@ -155,6 +155,9 @@ func (w *World) does(e Event) {
 	case "new_runner_release":
 		w.GitHub.ReleaseRunner(e.With)
 	case "deploy":
+		if e.With != "" { // another source of all images built on demand
+			w.policy.ImageSources = map[string]string{fleet.SourceOf(fleet.OnDemandImage, "", fleet.X64): e.With}
+		}
 		w.lambdas.recycle()
 	case "abort_execution":
 		w.abort()
@@ -245,6 +248,8 @@ type Result struct {
 	// Waits are the times from when each job that ran was queued last, or the last
 	// trouble was over, until a runner took it.
 	Waits []time.Duration
+	// TaskTime is how long all tasks lived together.
+	TaskTime time.Duration
 	// RanOf are the jobs that ran and LastStartOf the longest wait in seconds, by
 	// repository.
 	RanOf, LastStartOf map[string]int
@@ -254,6 +259,9 @@ func (w *World) result() Result {
 	r := Result{
 		Violations: w.judge.violations, Turns: w.k.Turns, Lasted: w.k.Since(), Tasks: len(w.ECS.Tasks()), Builds: len(w.CodeBuild.Builds()),
 		Faults: w.k.Counts(), Repairs: w.repaired, Red: w.redEnds, Calls: map[string]int{}, RanOf: map[string]int{}, LastStartOf: map[string]int{}, Reaps: w.reaps,
+	}
+	for _, task := range w.ECS.Tasks() {
+		r.TaskTime += w.lived(task)
 	}
 	for _, usage := range w.GitHub.Usage() {
 		for operation, n := range usage.Requests {

@@ -148,7 +148,8 @@ func scenarios(w io.Writer) int {
 		case s.KnownFailure != "":
 			verdict = "known failure: " + s.KnownFailure
 		}
-		fmt.Fprintf(w, "%-70s %d/%d jobs, %d tasks, %d builds, %d requests, last start %s after: %s\n", s.Name, r.Ran, r.Jobs, r.Tasks, r.Builds, r.Requests, r.LastStart(), verdict)
+		fmt.Fprintf(w, "%-70s %d/%d jobs, %d executions, %d tasks for %s, %d builds, %d requests, last start %s after: %s\n",
+			s.Name, r.Ran, r.Jobs, r.Executions, r.Tasks, r.TaskTime.Round(time.Minute), r.Builds, r.Requests, r.LastStart(), verdict)
 	}
 	return bad
 }

@@ -137,6 +137,9 @@ func (f CloseFacts) setBack(run Run, runner Runner) (Run, []Hold) {
 		}
 	}
 	run = run.setBack(kind, f.Error, f.Cause, f.Now)
+	if endedWell(runner) && run.Setback.InARow == 1 {
+		run.Setback.NextTry = f.Now // GitHub is asked before anything is spent
+	}
 	refs := run.holdsOf(kind, runner.Rung)
 	if kind == SetbackCapacity && f.Error != RunnerSpotInterrupted {
 		// No rung had room, down to the one that was tried last.
@@ -157,13 +160,17 @@ func (f CloseFacts) setBack(run Run, runner Runner) (Run, []Hold) {
 }
 
 // kindOfEnd is the kind of a failure. A task that stopped without saying why tells
-// nothing about its image, and neither does a runner that was registered and ended well:
-// it had a job, and the webhooks are late.
+// nothing about its image, and neither does a runner that ended well.
 func kindOfEnd(name string, runner Runner) SetbackKind {
 	lost := runner.ExitCode == nil && runner.StopCode != StopTaskFailedToStart
-	ranWell := runner.ExitCode != nil && *runner.ExitCode == 0 && runner.RegistrationID != 0
-	if name == RunnerStoppedEarly && (lost || ranWell) {
+	if name == RunnerStoppedEarly && (lost || endedWell(runner)) {
 		return SetbackFleet
 	}
 	return KindOf(name)
+}
+
+// endedWell tells whether a runner was registered and ended by itself: it had a job,
+// perhaps another's, and the webhooks are late.
+func endedWell(r Runner) bool {
+	return r.ExitCode != nil && *r.ExitCode == 0 && r.RegistrationID != 0
 }

@@ -153,3 +153,16 @@ func TestARunThatNeedsNoRunnerKeepsItsStatus(t *testing.T) {
 		equal(t, got.Relaunch+got.Runner.For, "")
 	}
 }
+
+// A runner that was registered and ended well had a job: the webhooks are late, or it was
+// another's. The run is tried again at once, and after that as others are.
+func TestARunnerThatEndedWellIsReplacedAtOnce(t *testing.T) {
+	run, runner := launched(t, jobOf(1))
+	runner.ExitCode, runner.RegistrationID = new(int), 5
+	first := fleet.Close(fleet.CloseFacts{Runner: runner, Run: &run, Error: fleet.RunnerStoppedEarly, Cause: "why", Now: later}).Run
+	equal(t, first.Setback.Kind, fleet.SetbackFleet)
+	equal(t, first.Setback.NextTry, later)
+	first.RunnerID = runner.RunnerID
+	second := fleet.Close(fleet.CloseFacts{Runner: runner, Run: first, Error: fleet.RunnerStoppedEarly, Cause: "why", Now: later}).Run
+	equal(t, second.Setback.NextTry, later.Add(2*time.Minute))
+}

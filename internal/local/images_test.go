@@ -157,15 +157,15 @@ func TestFiftyJobsOneBuild(t *testing.T) {
 	}
 }
 
-func TestFiftyJobsWithABaseThatFails(t *testing.T) {
+func TestManyJobsWithABaseThatFails(t *testing.T) {
 	const why = "the base image is built on musl, and GitHub's runner needs glibc"
 	y := newYard()
 	w := withImages(t, y)
 	var jobs []int64
-	for range 50 {
+	for range 35 { // each has two runners, and 90 may start in a minute
 		jobs = append(jobs, w.github.Queue(job("image:node:22")))
 	}
-	w.await("all wait", func() bool { return len(w.lockOf(w.node().Tag()).Waiters) == 50 })
+	w.await("all wait", func() bool { return len(w.lockOf(w.node().Tag()).Waiters) == 35 })
 	y.open(errors.New(why))
 	for _, id := range jobs {
 		w.awaitRetry(id)

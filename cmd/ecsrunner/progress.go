@@ -71,7 +71,7 @@ func (p *progress) show(runs []fleet.Run) {
 }
 
 func (p *progress) line(run seen) string {
-	text := fmt.Sprintf("%6.1fs  %-16s %-*s %s", run.at.Seconds(), run.RunID, widest, clip(readable.Plain(run.Job.Name)), p.paint.status(run.Status, run.Conclusion))
+	text := fmt.Sprintf("%6.1fs  %-16s %-*s %s", run.at.Seconds(), run.RunID, widest, clip(readable.Plain(run.Job.Name)), p.paint.status(run.Shown(), run.Conclusion))
 	if run.Status == fleet.RunCompleted {
 		text += " " + run.Conclusion
 	}

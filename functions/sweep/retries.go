@@ -34,7 +34,12 @@ func (s *sweep) retries(ctx context.Context) error {
 			s.holds[h.Key] = true
 		}
 	}
-	return errors.Join(failed, each(holds, func(h fleet.Hold) error { return s.Fleet.CheckHold(ctx, h) }))
+	return errors.Join(failed, each(holds, func(h fleet.Hold) error {
+		if len(h.Tries) == 0 && h.Holds(s.Fleet.Deployment) && h.NextTry.After(s.now) {
+			return nil // nothing is due
+		}
+		return s.Fleet.CheckHold(ctx, h)
+	}))
 }
 
 // credential ends the hold on a credential once GitHub has accepted it: it listed the

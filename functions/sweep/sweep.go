@@ -12,6 +12,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -361,7 +363,18 @@ func (s *sweep) room(ctx context.Context) error {
 	if err := s.Fleet.LaunchWaiting(ctx); err != nil {
 		return err
 	}
-	return each(s.Policy.Repositories, func(repository string) error { return s.Fleet.LaunchShare(ctx, repository) })
+	if s.Fleet.MaxPerRepository == 0 {
+		return nil
+	}
+	// A repository with runs that wait for its share has runners, or runs, and its turn.
+	repositories := map[string]bool{}
+	for _, repository := range s.turn {
+		repositories[fleet.RepositoryKey(repository)] = true
+	}
+	for key := range capacity.OpenOf {
+		repositories[key] = true
+	}
+	return each(slices.Sorted(maps.Keys(repositories)), func(repository string) error { return s.Fleet.LaunchShare(ctx, repository) })
 }
 
 // turns puts the runs into the list of those that wait for room that the release before

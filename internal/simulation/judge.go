@@ -232,10 +232,23 @@ func describe(run fleet.Run, known bool) string {
 	return fmt.Sprintf("its run is %s: %s", run.Status, run.Reason)
 }
 
+// tries tells whether a runner tries just now whether a hold is over, for a job that
+// GitHub has in its queue: that goes on at intervals for as long as GitHub has it, and so
+// it is under way and not left over.
+func (j *judge) tries(runner fleet.Runner) bool {
+	limits := j.w.policy.Limits
+	return runner.Phase == fleet.Open && runner.Took == 0 && len(runner.Tries) > 0 && runner.For != "" &&
+		j.w.k.Now().Sub(runner.At(fleet.StageLaunched)) < limits.Start+limits.Idle
+}
+
 func (j *judge) leftovers() {
 	w := j.w
-	left := map[string]bool{}
+	left, trying := map[string]bool{}, map[string]bool{}
 	for _, runner := range w.Table.AllRunners() {
+		if j.tries(runner) {
+			left[runner.RunnerID], trying[runner.RunnerID] = true, true
+			continue
+		}
 		if runner.Phase != fleet.Closed {
 			left[runner.RunnerID] = true
 			j.find(ruleLeft, runner.RunnerID, "runner %s is %s since %s%s", runner.RunnerID, runner.Phase, runner.At(fleet.StageLaunched).Sub(w.epoch()).Round(time.Second), j.busyWith(runner))
@@ -257,7 +270,7 @@ func (j *judge) leftovers() {
 		j.find(ruleLeft, "task "+task.StartedBy, "a task of %s is %s since %s", task.StartedBy, task.Status, task.CreatedAt.Sub(w.epoch()).Round(time.Second))
 	}
 	for _, reg := range w.GitHub.Registrations() {
-		if _, _, ours := fleet.ParseRunnerID(w.policy.FleetName, reg.Name); ours && !reg.Foreign {
+		if id, _, ours := fleet.ParseRunnerID(w.policy.FleetName, reg.Name); ours && !reg.Foreign && !trying[id] {
 			j.find(ruleLeft, "registration "+reg.Name, "GitHub still has runner %s", reg.Name)
 		}
 	}

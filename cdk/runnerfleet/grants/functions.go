@@ -17,7 +17,7 @@ func functions() map[string][]Statement {
 			allow("signatures are verified", WebhookSecrets, "secretsmanager:GetSecretValue"),
 		),
 		"dispatch": join(
-			records("GetItem", "PutItem", "UpdateItem", "DeleteItem"), launch(), launchHeld(), jobEnds(), end(), signal("Success", "Failure", "Heartbeat"), failedBuilds(),
+			records("GetItem", "PutItem", "UpdateItem", "DeleteItem"), launch(), jobEnds(), end(), signal("Success", "Failure", "Heartbeat"), failedBuilds(),
 			[]Statement{
 				allow("AWS hands on what dispatch failed to do", FailedEvents, "sqs:SendMessage").implied(),
 			},
@@ -27,9 +27,9 @@ func functions() map[string][]Statement {
 			[]Statement{allow("claim tokens are verified", ClaimKey, "secretsmanager:GetSecretValue")},
 		),
 		"sweep": join(
-			records("GetItem", "PutItem", "UpdateItem", "DeleteItem"), launch(), launchHeld(), end(), signal("Success", "Failure", "Heartbeat"), failedBuilds(),
+			records("GetItem", "PutItem", "UpdateItem", "DeleteItem"), launch(), end(), signal("Success", "Failure", "Heartbeat"), failedBuilds(),
 			[]Statement{
-				allow("open runners and holds are listed in the table itself, unfinished runs and runners and the images by an index", Table, "dynamodb:Query").and(Table + "/index/unfinished").and(Table + "/index/newest"),
+				allow("open runners and holds are listed in the table itself, unfinished runs and runners, runs that wait for room and the images by an index", Table, "dynamodb:Query").and(Table + "/index/unfinished").and(Table + "/index/waiting").and(Table + "/index/newest"),
 				allow("runners whose execution has ended are closed", Executions, "states:DescribeExecution"),
 				allow("runs whose policy is asked again need the class sizes", ClassSizes, "ssm:GetParameter"),
 				allow("lost events are put again", Bus, "events:PutEvents"),
@@ -47,7 +47,7 @@ func functions() map[string][]Statement {
 			noForeignCode(),
 		),
 		"validate": join(
-			records("GetItem", "PutItem", "DeleteItem"), launch(), launchHeld(), jobEnds(), end(), signal("Success", "Failure"),
+			records("GetItem", "PutItem", "DeleteItem"), launch(), jobEnds(), end(), signal("Success", "Failure"),
 			[]Statement{allow("admission needs the class sizes", ClassSizes, "ssm:GetParameter")},
 		),
 		"resolveimage": join(
@@ -76,7 +76,7 @@ func functions() map[string][]Statement {
 			},
 		),
 		"inspectrunner": join(
-			records("GetItem", "PutItem", "DeleteItem"), launch(), launchHeld(), jobEnds(), end(), signal("Success", "Failure"),
+			records("GetItem", "PutItem", "DeleteItem"), launch(), jobEnds(), end(), signal("Success", "Failure"),
 			[]Statement{allow("ECS is asked how the task stands", Tasks, "ecs:DescribeTasks")},
 		),
 		"recordstatus": join(
@@ -106,16 +106,10 @@ func records(operations ...string) []Statement {
 // launch is what giving a run its runner needs beyond the records.
 func launch() []Statement {
 	return []Statement{
-		allow("the runs that wait for room, the oldest first", Table+"/index/waiting", "dynamodb:Query"),
+		allow("the runs that wait, in their order", Table+"/index/retry", "dynamodb:Query"),
 		allow("what a list names is read again", Table, "dynamodb:BatchGetItem"),
 		allow("a runner's execution is started", StateMachine, "states:StartExecution"),
 	}
-}
-
-// launchHeld is what giving runners to runs that waited for a hold needs beyond launch. A
-// hold that nobody waits for is deleted.
-func launchHeld() []Statement {
-	return []Statement{allow("the runs that wait for their next try", Table+"/index/retry", "dynamodb:Query")}
 }
 
 // jobEnds is what hearing of the end of a job needs.

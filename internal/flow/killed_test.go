@@ -5,6 +5,7 @@ package flow
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/faultproxy"
@@ -67,6 +68,10 @@ type fault func(calls faultproxy.Match, n int, hook func(faultproxy.Call)) fault
 
 func (w *world) killAt(t *testing.T, name string, k int, when string, fault fault, spec sim.JobSpec) {
 	t.Helper()
+	w.await("a minute in which another runner may start", func() bool {
+		capacity, err := w.records.Capacity(t.Context())
+		return err == nil && capacity.Room(fleet.MostStarts, time.Now()) > 0
+	})
 	tasks, calls := w.fargate.count(), len(w.proxy.Calls())
 	killed := make(chan string, 1)
 	rule := fault(faultproxy.Match{Client: name}, 1, func(c faultproxy.Call) {

@@ -3,7 +3,6 @@ package fleet
 import (
 	"maps"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -129,7 +128,7 @@ func (f CloseFacts) setBack(run Run, runner Runner) (Run, []Hold) {
 	var holds []Hold
 	if kind == SetbackIdle {
 		lately := idleRecently.in(f.Holds)
-		lately.Met = meet(lately.Met, strings.ToLower(run.Job.Repository)+" "+run.labelSet(), f.Now)
+		lately.Met = meet(lately.Met, RepositoryKey(run.Job.Repository)+" "+run.labelSet(), f.Now)
 		lately.InARow, lately.NextTry = 1, f.Now // it is remembered for a while
 		holds = append(holds, lately)
 		if lately.isOutage() {

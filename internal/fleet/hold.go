@@ -209,19 +209,21 @@ func (r Run) Want(w Wants) Run {
 	return r
 }
 
-// last is the rung of the ladder that a runner's stands for: beyond the last one it
-// stays there.
+// last is a runner's rung, or the ladder's last one if the ladder is shorter by now.
 func (r Run) last(rung int) int { return min(rung, max(0, r.Rungs-1)) }
 
-// Of another repository none of a hold may tell, unless several met it.
 const (
-	runsOfFleetHold    = 5
+	// runsOfFleetHold is how many runs have to meet a failure of the fleet itself
+	// before the other runs of their repository wait.
+	runsOfFleetHold = 5
+	// repositoriesOfHold is how many repositories have to meet a failure before runs
+	// of other repositories wait: one alone must not stop them.
 	repositoriesOfHold = 2
 )
 
 // holdsOf lists the holds that a failure of the kind belongs to.
 func (r Run) holdsOf(kind SetbackKind, rung int) []holdRef {
-	repository := strings.ToLower(r.Job.Repository)
+	repository := RepositoryKey(r.Job.Repository)
 	switch kind {
 	case SetbackCapacity:
 		return []holdRef{ref(kind, r.ClassName, strconv.Itoa(r.last(rung)))}
@@ -258,7 +260,7 @@ func (r Run) labelSet() string {
 
 // IdleHoldsOf begins the keys of all holds on idle runners of a repository.
 func IdleHoldsOf(repository string) string {
-	return string(SetbackIdle) + "/" + strings.ToLower(repository) + "/"
+	return string(SetbackIdle) + "/" + RepositoryKey(repository) + "/"
 }
 
 // idleRecently is the record of who idled lately: it holds nobody.

@@ -42,7 +42,7 @@ func (c Changes) Empty() bool {
 type LaunchFacts struct {
 	FleetName        string
 	MaxRunners       int
-	MaxPerRepository int           // for one repository; 0 is as many as there are
+	MaxPerRepository int           // open runners of one repository; 0 is no limit
 	Behind           bool          // a run waits for room whose turn comes before this one's
 	Queue            time.Duration // how long GitHub keeps a job queued
 	Run              Run
@@ -113,7 +113,7 @@ func (f LaunchFacts) overdue() time.Time {
 }
 
 // rung is the first rung of the ladder that no hold keeps the run from, or the hold
-// that the run has to wait for. A run that lost its place on a rung begins above it.
+// that the run has to wait for.
 func (f LaunchFacts) rung() (rung int, kept *Hold) {
 	for rung = range max(1, f.Run.Rungs) {
 		if kept = f.keeps(rung); kept == nil {

@@ -119,9 +119,6 @@ func (f LaunchFacts) rung() (rung int, kept *Hold) {
 		if kept = f.keeps(rung); kept == nil {
 			return rung, nil
 		}
-		if kept.Kind != SetbackCapacity {
-			return 0, kept // it keeps the run from every rung
-		}
 	}
 	return 0, kept
 }

@@ -9,14 +9,14 @@ import (
 
 func TestLaunch(t *testing.T) {
 	run := fleet.NewRun(jobOf(7, "Linux"), now)
-	run.Launched, run.LastRunner, run.WaitsForRoom, run.Reason, run.Version = 1, "fleet-7-1", true, "waits for room", 4
+	run.Launched, run.LastRunner, run.WaitsForRoom, run.WaitsForShare, run.Reason, run.Version = 1, "fleet-7-1", true, true, "waits for room", 4
 	later := now.Add(time.Minute)
 
 	got := fleet.Launch(fleet.LaunchFacts{FleetName: "fleet", MaxRunners: 2, Run: run, Capacity: fleet.Capacity{Open: 1, Version: 9}, Now: later})
 
 	want := run
 	want.Status, want.RunnerID, want.LastRunner, want.Launched = fleet.RunStarting, "fleet-7-2", "fleet-7-2", 2
-	want.WaitsForRoom, want.Reason, want.LaunchedAt = false, "", later
+	want.WaitsForRoom, want.WaitsForShare, want.Reason, want.LaunchedAt = false, false, "", later
 	equal(t, got, fleet.LaunchResult{
 		RunnerID: "fleet-7-2",
 		Changes: fleet.Changes{

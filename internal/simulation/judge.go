@@ -2,11 +2,9 @@ package simulation
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -195,30 +193,29 @@ func (j *judge) stopping(c *container) {
 	j.find(ruleKilled, c.about, "the task of runner %s was stopped while it ran job %d: %s", c.about, c.job, task.StoppedReason)
 }
 
-// final looks around once everything has had time to come to rest.
+// final looks around once everything has had time to come to rest, for all but what
+// waitsOrIsLeft finds: that has to be so twice.
 func (j *judge) final() {
-	j.lost()
-	j.leftovers()
+	j.givenUp()
 	j.tasks()
 	j.budget()
 	j.secrets()
 	j.expected()
 }
 
-// lost finds the jobs of which GitHub says that they wait for a runner, which policy
-// admits, and for which none comes.
-func (j *judge) lost() {
+// givenUp finds the jobs that waited for so long that GitHub gave them up.
+func (j *judge) givenUp() {
 	for _, job := range j.w.GitHub.Jobs() {
-		run, known := j.runs[fleet.RunID(job.ID)]
-		switch {
-		case job.Hosted || j.w.policy.Admit(jobOf(job)).Verdict != fleet.Admitted:
-			continue
-		case job.Status == "completed" && job.StartedAt.IsZero() && job.CompletedAt.Sub(job.QueuedAt) >= 24*time.Hour:
+		if j.ours(job) && job.Status == "completed" && job.StartedAt.IsZero() && job.CompletedAt.Sub(job.QueuedAt) >= 24*time.Hour {
+			run, known := j.runs[fleet.RunID(job.ID)]
 			j.find(ruleLost, run.RunID, "job %d was given up by GitHub after a day in its queue; %s", job.ID, describe(run, known))
-		case job.Status == "queued" && job.Held == "" && !job.Stuck && !job.RunOver:
-			j.find(ruleLost, fleet.RunID(job.ID), "job %d is queued on GitHub since %s; %s", job.ID, job.QueuedAt.Sub(j.w.epoch()).Round(time.Second), describe(run, known))
 		}
 	}
+}
+
+// ours reports whether the fleet has to run the job.
+func (j *judge) ours(job simgithub.Job) bool {
+	return !job.Hosted && j.w.policy.Admit(jobOf(job)).Verdict == fleet.Admitted
 }
 
 func jobOf(job simgithub.Job) fleet.Job {
@@ -230,71 +227,6 @@ func describe(run fleet.Run, known bool) string {
 		return "it has no run"
 	}
 	return fmt.Sprintf("its run is %s: %s", run.Status, run.Reason)
-}
-
-// tries tells whether a runner tries just now whether a hold is over, for a job that
-// GitHub has in its queue: that goes on at intervals for as long as GitHub has it, and so
-// it is under way and not left over.
-func (j *judge) tries(runner fleet.Runner) bool {
-	limits := j.w.policy.Limits
-	return runner.Phase == fleet.Open && runner.Took == 0 && len(runner.Tries) > 0 && runner.For != "" &&
-		j.w.k.Now().Sub(runner.At(fleet.StageLaunched)) < limits.Start+limits.Idle
-}
-
-func (j *judge) leftovers() {
-	w := j.w
-	left, trying := map[string]bool{}, map[string]bool{}
-	for _, runner := range w.Table.AllRunners() {
-		if j.tries(runner) {
-			left[runner.RunnerID], trying[runner.RunnerID] = true, true
-			continue
-		}
-		if runner.Phase != fleet.Closed {
-			left[runner.RunnerID] = true
-			j.find(ruleLeft, runner.RunnerID, "runner %s is %s since %s%s", runner.RunnerID, runner.Phase, runner.At(fleet.StageLaunched).Sub(w.epoch()).Round(time.Second), j.busyWith(runner))
-		}
-		if runner.Phase == fleet.Closed && runner.TaskToken != "" {
-			j.find(ruleLeft, runner.RunnerID+" token", "runner %s is closed and has a token", runner.RunnerID)
-		}
-	}
-	for _, e := range w.executions() {
-		if left[e.Name] {
-			continue
-		}
-		j.find(ruleLeft, "execution "+e.Name, "execution %s is in %s since %s", e.Name, e.State, e.StateEnteredAt.Sub(w.epoch()).Round(time.Second))
-	}
-	for _, task := range w.ECS.Running() {
-		if left[task.StartedBy] {
-			continue
-		}
-		j.find(ruleLeft, "task "+task.StartedBy, "a task of %s is %s since %s", task.StartedBy, task.Status, task.CreatedAt.Sub(w.epoch()).Round(time.Second))
-	}
-	for _, reg := range w.GitHub.Registrations() {
-		if id, _, ours := fleet.ParseRunnerID(w.policy.FleetName, reg.Name); ours && !reg.Foreign && !trying[id] {
-			j.find(ruleLeft, "registration "+reg.Name, "GitHub still has runner %s", reg.Name)
-		}
-	}
-	locks := w.Table.LocksNow()
-	for _, tag := range slices.Sorted(maps.Keys(locks)) {
-		j.find(ruleLeft, "lock "+tag, "the build of image %s is locked, with a lease until %s", tag, locks[tag].Sub(w.epoch()).Round(time.Second))
-	}
-	for _, run := range w.Table.AllRuns() {
-		if !run.Status.Terminal() && j.over(run) {
-			j.find(ruleLeft, run.RunID, "run %s is %s though its job is completed on GitHub: %s", run.RunID, run.Status, run.Reason)
-		}
-	}
-	if n := w.deadLetters.left(); n > 0 {
-		j.find(ruleLeft, "events", "%d events are left that dispatch could not handle", n)
-	}
-}
-
-// busyWith says what an open runner does.
-func (j *judge) busyWith(runner fleet.Runner) string {
-	if runner.Took == 0 {
-		return ": " + cmp.Or(runner.Reason, string(runner.Status)+" without a job")
-	}
-	job, _ := j.w.GitHub.Job(runner.Took)
-	return fmt.Sprintf(": it took job %d, which is %s", runner.Took, job.Status)
 }
 
 // over reports whether GitHub has the run's job as completed.

@@ -38,8 +38,7 @@ func Run(s Scenario, seed uint64, watch Watch) Result {
 	quiet := 0
 	for at := kernel.Epoch; at.Before(end); {
 		at = at.Add(time.Minute)
-		for w.k.Step(at) {
-		}
+		w.playUntil(at)
 		if quiet++; !w.atRest() {
 			quiet = 0
 		}
@@ -49,12 +48,22 @@ func Run(s Scenario, seed uint64, watch Watch) Result {
 	}
 	w.judge.final()
 	result := w.result()
+	if found := w.judge.waitsOrIsLeft(); len(found) > 0 {
+		w.playUntil(w.k.Now().Add(looksApart))
+		w.judge.still(found)
+		result.Violations = w.judge.violations
+	}
 	if watch.Story != nil {
 		if err := w.tell(watch.Story); err != nil {
 			panic(err)
 		}
 	}
 	return result
+}
+
+func (w *World) playUntil(at time.Time) {
+	for w.k.Step(at) {
+	}
 }
 
 // restful is how many minutes in a row nothing must be under way.

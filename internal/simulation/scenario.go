@@ -203,11 +203,25 @@ func (s Scenario) end() time.Duration {
 	if s.Lasts.Duration != 0 {
 		return s.Lasts.Duration
 	}
-	var work time.Duration
+	var work, inTurn time.Duration
 	for _, j := range s.Jobs {
 		work += time.Duration(max(j.Count, 1)) * j.takes()
+		inTurn += j.inTurn()
 	}
-	return s.lastTrouble() + work/time.Duration(cmp.Or(s.Fleet.MaxRunners, 20)) + cmp.Or(s.Settles.Duration, 2*time.Hour)
+	return s.lastTrouble() + max(inTurn, work/time.Duration(cmp.Or(s.Fleet.MaxRunners, 20))) + cmp.Or(s.Settles.Duration, 2*time.Hour)
+}
+
+// inTurn is how long the jobs take that GitHub gives out one after the other, or so many
+// at once.
+func (j Job) inTurn() time.Duration {
+	atOnce := j.MaxParallel
+	if j.Concurrency != "" {
+		atOnce = 1
+	}
+	if atOnce == 0 {
+		return 0
+	}
+	return time.Duration((max(j.Count, 1)+atOnce-1)/atOnce) * j.takes()
 }
 
 func (j Job) takes() time.Duration { return cmp.Or(j.Takes.Duration, 3*time.Minute) }

@@ -63,7 +63,7 @@ func (c *cloud) operator(ctx context.Context) (operate.Operator, error) {
 		return operate.Operator{}, err
 	}
 	token := &params.Secret{SecretsManager: secretsmanager.NewFromConfig(c.config), ID: values[gitHubPAT], Now: time.Now}
-	hub := github.NewForFleet(base, github.PAT(token.Value), &http.Client{Timeout: 20 * time.Second})
+	hub := github.NewForFleet(base, github.StoredPAT{Secret: token}, &http.Client{Timeout: 20 * time.Second})
 	steps, store := sfn.NewFromConfig(c.config), c.store()
 	platform := ecsfleet.Platform{ECS: ecs.NewFromConfig(c.config), Cluster: values[ecsCluster], FleetName: settings.FleetName}
 	return operate.Operator{

@@ -139,7 +139,7 @@ func (f *Function) GitHub() github.ForFleet {
 		f.problems = append(f.problems, deployment.EnvGitHubURL+": "+err.Error())
 	}
 	token := f.secret(deployment.EnvGitHubPAT)
-	hub := github.NewForFleet(base, github.PAT(token.Value), &http.Client{Timeout: gitHubTimeout})
+	hub := github.NewForFleet(base, github.StoredPAT{Secret: token}, &http.Client{Timeout: gitHubTimeout})
 	hub.Client.Shared = f.Records()
 	return hub
 }

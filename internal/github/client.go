@@ -70,21 +70,47 @@ func sameRequestOnly(req *http.Request, via []*http.Request) error {
 var errNotModified = errors.New("not modified")
 
 // do sends one request about a resource and decodes the answer into out unless
-// that is nil. It returns the answer's headers.
+// that is nil. It returns the answer's headers. A token that GitHub refuses is looked
+// up again, and if there is another one the request is sent once more: a 401 has no
+// effect that it could repeat.
 func (c *Client) do(ctx context.Context, method string, at resource, in, out any) (http.Header, error) {
-	fail := &Error{Method: method, Path: at.bare()}
-
 	token, err := at.token, error(nil)
 	if token == "" {
 		token, err = c.token(ctx, at.owner)
 	}
 	if errors.Is(err, errNoToken) {
-		fail.cause = errNoToken
-		return nil, fail
+		return nil, &Error{Method: method, Path: at.bare(), cause: errNoToken}
 	}
 	if err != nil {
 		return nil, err
 	}
+	header, err := c.send(ctx, method, at, token, in, out)
+	if refused, ok := errors.AsType[*Error](err); !ok || refused.StatusCode != http.StatusUnauthorized {
+		return header, err
+	}
+	another := c.another(ctx, at.owner, token)
+	if another == "" || at.token != "" {
+		return header, err
+	}
+	return c.send(ctx, method, at, another, in, out)
+}
+
+// another is the owner's token if it is another one than GitHub has just refused, "" if
+// not.
+func (c *Client) another(ctx context.Context, owner, refused string) string {
+	if kept, ok := c.credential.(refresher); ok && kept.Refresh(ctx) != nil {
+		return ""
+	}
+	token, err := c.token(ctx, owner)
+	if err != nil || token == refused {
+		return ""
+	}
+	return token
+}
+
+// send is do with a token.
+func (c *Client) send(ctx context.Context, method string, at resource, token string, in, out any) (http.Header, error) {
+	fail := &Error{Method: method, Path: at.bare()}
 	req, err := c.request(ctx, method, at.path, in)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", method, at.bare(), err)

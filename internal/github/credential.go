@@ -11,6 +11,31 @@ type Credential interface {
 	Token(ctx context.Context, owner string) (string, error)
 }
 
+// refresher is a credential that keeps its tokens for a while. After GitHub has refused
+// one, Refresh reads again what it was made of, however lately that was read; how often
+// it does so at most is its own business.
+type refresher interface {
+	Refresh(ctx context.Context) error
+}
+
+// StoredPAT is a personal access token in a secret that is kept for a while, the same
+// for every owner.
+type StoredPAT struct{ Secret storedSecret }
+
+type storedSecret interface {
+	Value(ctx context.Context) (string, error)
+	Refresh(ctx context.Context) (changed bool, err error)
+}
+
+// Token returns the personal access token.
+func (p StoredPAT) Token(ctx context.Context, _ string) (string, error) { return p.Secret.Value(ctx) }
+
+// Refresh reads the secret again.
+func (p StoredPAT) Refresh(ctx context.Context) error {
+	_, err := p.Secret.Refresh(ctx)
+	return err
+}
+
 // PAT is a personal access token, the same for every owner. The function is
 // called for every request, so the token may be replaced while the fleet runs.
 type PAT func(ctx context.Context) (string, error)

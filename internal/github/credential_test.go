@@ -2,6 +2,8 @@ package github_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -146,5 +148,76 @@ func TestRequestsRunOnTheCallersGoroutine(t *testing.T) {
 	_, _ = hub.WorkflowRuns(t.Context(), "octo/widgets", "queued", fleet.Page[fleet.WorkflowRun]{})
 	if asked != 2 {
 		t.Errorf("asked %d times", asked)
+	}
+}
+
+// replaced is a secret whose value has been replaced since it was read.
+type replaced struct {
+	kept, stored string
+	refreshes    int
+	err          error
+}
+
+func (s *replaced) Value(context.Context) (string, error) { return s.kept, nil }
+
+func (s *replaced) Refresh(context.Context) (bool, error) {
+	s.refreshes++
+	if s.err != nil {
+		return false, s.err
+	}
+	changed := s.kept != s.stored
+	s.kept = s.stored
+	return changed, nil
+}
+
+func TestATokenThatIsRefusedIsLookedUpAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		secret   *replaced
+		good     string // the token that GitHub accepts
+		carried  []string
+		accepted bool
+	}{
+		"it was replaced":                         {&replaced{kept: "old", stored: "new"}, "new", []string{"old", "new"}, true},
+		"it was replaced, by one that is no good": {&replaced{kept: "old", stored: "new"}, "other", []string{"old", "new"}, false},
+		"it is the same still":                    {&replaced{kept: "old", stored: "old"}, "other", []string{"old"}, false},
+		"the secret cannot be read":               {&replaced{kept: "old", stored: "new", err: errors.New("throttled")}, "new", []string{"old"}, false},
+		"GitHub accepts it":                       {&replaced{kept: "old", stored: "new"}, "old", []string{"old"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var carried []string
+			client := github.New(apiBase, github.StoredPAT{Secret: c.secret}, &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+				token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+				carried = append(carried, token)
+				var sent struct{ Name string }
+				if err := json.NewDecoder(r.Body).Decode(&sent); err != nil || sent.Name != "fleet-7-1.1" {
+					t.Errorf("the request asks for %q, %v", sent.Name, err)
+				}
+				status, body := http.StatusUnauthorized, `{"message": "Bad credentials"}`
+				if token == c.good {
+					status, body = http.StatusCreated, `{"runner": {"id": 1, "name": "fleet-7-1.1"}, "encoded_jit_config": "e30="}`
+				}
+				return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+			})})
+			_, err := client.GenerateJITConfig(t.Context(), github.Repository{Owner: "octo", Name: "app"}, github.JITRequest{Name: "fleet-7-1.1", RunnerGroupID: 1, Labels: []string{"x"}})
+			if c.accepted != (err == nil) || !c.accepted && fleet.ErrorName(err) != github.Unauthorized {
+				t.Error(err)
+			}
+			if !slices.Equal(carried, c.carried) {
+				t.Errorf("the requests carried %q, want %q", carried, c.carried)
+			}
+		})
+	}
+}
+
+// Only a refusal has the secret read before its time.
+func TestOtherErrorsReadNoSecret(t *testing.T) {
+	for _, status := range []int{403, 404, 429, 500} {
+		secret := &replaced{kept: "old", stored: "new"}
+		client := github.New(apiBase, github.StoredPAT{Secret: secret}, &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: status, Body: http.NoBody, Request: r}, nil
+		})})
+		if _, err := client.GetJob(t.Context(), github.Repository{Owner: "octo", Name: "app"}, 7); err == nil || secret.refreshes != 0 {
+			t.Errorf("%d: %v, %d looks at the secret", status, err, secret.refreshes)
+		}
 	}
 }

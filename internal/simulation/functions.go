@@ -63,7 +63,7 @@ func (w *World) functions() functions {
 		panic(err)
 	}
 	token := &params.Secret{SecretsManager: w.vault, ID: tokenSecret, Now: w.k.Clock}
-	gh := github.NewForFleet(base, github.PAT(token.Value), &http.Client{Transport: watched{w}})
+	gh := github.NewForFleet(base, github.StoredPAT{Secret: token}, &http.Client{Transport: watched{w}})
 	gh.Client.Shared = w.Table
 	executions := stepfn.Executions{SFN: states{w}, StateMachineARN: w.stateMachineARN()}
 	platform := ecsfleet.Platform{

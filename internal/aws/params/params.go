@@ -2,9 +2,10 @@
 // sizes from a parameter of Systems Manager, secrets from Secrets Manager.
 //
 // Values are kept for five minutes, because an environment of Lambda lives for
-// hours and a read costs time and money. A webhook secret can be looked at earlier,
-// when a signature fits none, but not more often than once a minute: otherwise
-// anybody who sends bad signatures would make the fleet call Secrets Manager.
+// hours and a read costs time and money. A secret can be looked at earlier, when a
+// signature fits none or GitHub refuses the token, but not more often than once a
+// minute: otherwise anybody who sends bad signatures would make the fleet call
+// Secrets Manager.
 package params
 
 import (

@@ -34,7 +34,7 @@ const (
 // into wrong hands.
 const rotation = 24 * time.Hour
 
-// refreshEvery is the least time between two looks that bad signatures cause.
+// refreshEvery is the least time between two looks that refusals cause.
 const refreshEvery = time.Minute
 
 // Secret is one secret of Secrets Manager, a plain text. No error and no log has
@@ -86,8 +86,8 @@ func (s *Secret) Value(ctx context.Context) (string, error) {
 func (s *Secret) WebhookSecrets(ctx context.Context) ([]string, error) { return s.Values(ctx) }
 
 // Refresh looks at the secret although it is known, because a signature fits none
-// of its values. It returns true if there are others now, so that the signature is
-// worth another try. It does not look, and returns false, if the last look, of
+// of its values, or GitHub refuses it. It returns true if there are others now, so
+// that another try is worth it. It does not look, and returns false, if the last look, of
 // whatever kind, was less than a minute ago.
 func (s *Secret) Refresh(ctx context.Context) (changed bool, err error) {
 	now := s.Now()

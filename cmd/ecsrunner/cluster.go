@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -40,7 +41,7 @@ the one meant.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return show(cmd, &src, func(ctx context.Context, f *opened) (report.Cluster, error) {
-				cluster, err := report.ClusterStatus(ctx, f.records)
+				cluster, err := report.ClusterStatus(ctx, f.records, time.Now())
 				if err != nil {
 					return cluster, err
 				}
@@ -82,7 +83,7 @@ func printCluster(w io.Writer, c report.Cluster) error {
 	left, asked, putOff := gitHubOf(c.GitHub)
 	readable.Fields(w, [][2]string{
 		{"fleet", c.FleetName}, {"state", stateOf(c)}, {"paused", pausedOf(c)}, {"webhook", c.WebhookURL}, {"ecs cluster", c.ECSCluster}, {"engine", c.Engine},
-		{"repositories", strings.Join(c.Repositories, ", ")}, {"open runners", room},
+		{"repositories", strings.Join(c.Repositories, ", ")}, {"open runners", room}, {"left out", leftOut(c.SubnetsLeftOut)},
 		{"waiting", fmt.Sprintf("%d runs wait for room", c.WaitingForRoom)},
 		{"runners", newest(c.RunnersBy)}, {"runs", newest(c.RunsBy)}, {"repairs", counts(c.Repairs)},
 		{"github", left}, {"requests", asked}, {"put off", putOff},
@@ -132,6 +133,16 @@ func gitHubOf(u *fleet.GitHubUsage) (left, asked, putOff string) {
 		putOff = counts(u.PutOff)
 	}
 	return strings.Join(budgets, ", "), asked, putOff
+}
+
+// leftOut is the subnets that runners are not launched into for a while, "" if there are
+// none.
+func leftOut(subnets map[string]time.Time) string {
+	var each []string
+	for _, id := range slices.Sorted(maps.Keys(subnets)) {
+		each = append(each, fmt.Sprintf("%s had no room, until %s", id, subnets[id].UTC().Format("15:04 UTC")))
+	}
+	return strings.Join(each, ", ")
 }
 
 func stateOf(c report.Cluster) string {

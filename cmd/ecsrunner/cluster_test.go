@@ -48,3 +48,19 @@ func TestClusterStatusShowsRequestsToGitHub(t *testing.T) {
 		})
 	}
 }
+
+func TestClusterStatusShowsSubnetsThatAreLeftOut(t *testing.T) {
+	until := time.Date(2026, 3, 4, 14, 20, 0, 0, time.UTC)
+	for want, subnets := range map[string]map[string]time.Time{
+		`(?m)^left out +subnet-0a had no room, until 14:20 UTC, subnet-0b had no room, until 14:21 UTC$`: {"subnet-0b": until.Add(time.Minute), "subnet-0a": until},
+		`(?m)^open runners +0$`: nil,
+	} {
+		var out bytes.Buffer
+		if err := printCluster(&out, report.Cluster{SubnetsLeftOut: subnets}); err != nil {
+			t.Fatal(err)
+		}
+		if !regexp.MustCompile(want).Match(out.Bytes()) || len(subnets) == 0 && bytes.Contains(out.Bytes(), []byte("left out")) {
+			t.Errorf("%s is not in\n%s", want, out.String())
+		}
+	}
+}

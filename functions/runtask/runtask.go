@@ -47,7 +47,7 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 	if err := wanted(runner); err != nil {
 		return none, err
 	}
-	task, err := s.Launcher.Launch(ctx, s.launch(call, runner.Rung))
+	task, err := s.Launcher.Launch(ctx, s.launch(call, runner))
 	if fleet.IsNamed(err, fleet.RunnerNoCapacity, fleet.RunnerQuotaExceeded) {
 		return none, s.nextRung(ctx, runner, err)
 	}
@@ -71,10 +71,12 @@ func wanted(runner fleet.Runner) error {
 	return nil
 }
 
-// launch is a pure function of the call and the rung: a repeated RunTask has
-// identical parameters, as ECS's client tokens demand.
-func (s Step) launch(call fleet.Call, rung int) fleet.TaskLaunch {
+// launch is a pure function of the call and what the record has had since the launch,
+// and of the rung: a repeated RunTask has identical parameters, as ECS's client tokens
+// demand.
+func (s Step) launch(call fleet.Call, runner fleet.Runner) fleet.TaskLaunch {
 	doc := call.Document
+	rung := runner.Rung
 	size := *doc.Plan.Size
 	return fleet.TaskLaunch{
 		RunnerID:         call.RunnerID,
@@ -84,6 +86,7 @@ func (s Step) launch(call fleet.Call, rung int) fleet.TaskLaunch {
 		Memory:           size.Memory,
 		EphemeralStorage: size.EphemeralStorage,
 		CapacityProvider: size.CapacityProvider(rung),
+		LeftOut:          runner.LeftOut,
 		Env: map[string]string{
 			fleet.EnvRunnerID:   call.RunnerID,
 			fleet.EnvClaimURL:   s.ClaimURL + "/runners/" + call.RunnerID + "/claim",

@@ -50,6 +50,25 @@ func cancel(t *testing.T, w *world) {
 	}
 }
 
+// The record says which, so that a repeated launch asks for the same.
+func TestSubnetsAreLeftOut(t *testing.T) {
+	w := lifecycletest.New(t)
+	id := w.Launch(w.Job(7))
+	if _, _, err := w.Fleet().ChangeRunner(t.Context(), id, func(r fleet.Runner) (fleet.Runner, bool) {
+		r.LeftOut = []string{"subnet-0a"}
+		return r, true
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(t, w, id); err != nil {
+		t.Fatal(err)
+	}
+	var launch fleet.TaskLaunch
+	if err := json.Unmarshal([]byte(w.Tasks.Launches[0]), &launch); err != nil || !slices.Equal(launch.LeftOut, []string{"subnet-0a"}) {
+		t.Errorf("launched without %q, %v", launch.LeftOut, err)
+	}
+}
+
 func TestStarts(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Launch(w.Job(7))

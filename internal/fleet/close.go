@@ -136,6 +136,13 @@ func (f CloseFacts) setBack(run Run, runner Runner) (Run, []Hold) {
 		}
 	}
 	run = run.setBack(kind, f.Error, f.Cause, f.Now)
+	if f.Error == RunnerNoCapacity && runner.Subnet != "" {
+		holds = append(holds, f.hadNoRoom(runner.Subnet))
+		if !slices.Contains(runner.LeftOut, runner.Subnet) {
+			run.Setback.NextTry = f.Now // the next one is launched into another subnet
+			return run, holds
+		}
+	}
 	if endedWell(runner) && run.Setback.InARow == 1 {
 		run.Setback.NextTry = f.Now // GitHub is asked before anything is spent
 	}

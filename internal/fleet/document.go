@@ -135,5 +135,6 @@ type TaskLaunch struct {
 	Memory           int               `json:"memory"`
 	EphemeralStorage int               `json:"ephemeral_storage,omitempty"`
 	CapacityProvider CapacityProvider  `json:"capacity_provider"`
+	LeftOut          []string          `json:"left_out,omitempty"` // subnets, unless there are no others
 	Env              map[string]string `json:"env"`
 }

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -69,18 +70,45 @@ const (
 // Task is the state of one task, with the field names of an ECS task state
 // change event. Duplicates carry the same version; each change increments it.
 type Task struct {
-	ARN           string      `json:"taskArn"`
-	ClusterARN    string      `json:"clusterArn,omitempty"`
-	StartedBy     string      `json:"startedBy"` // the runner id
-	LastStatus    string      `json:"lastStatus"`
-	DesiredStatus string      `json:"desiredStatus,omitempty"`
-	StopCode      string      `json:"stopCode,omitempty"`
-	StoppedReason string      `json:"stoppedReason,omitempty"`
-	Containers    []Container `json:"containers,omitempty"`
-	CreatedAt     *time.Time  `json:"createdAt,omitempty"`
-	StartedAt     *time.Time  `json:"startedAt,omitempty"`
-	StoppedAt     *time.Time  `json:"stoppedAt,omitempty"`
-	Version       int64       `json:"version"`
+	ARN           string       `json:"taskArn"`
+	ClusterARN    string       `json:"clusterArn,omitempty"`
+	StartedBy     string       `json:"startedBy"` // the runner id
+	LastStatus    string       `json:"lastStatus"`
+	DesiredStatus string       `json:"desiredStatus,omitempty"`
+	StopCode      string       `json:"stopCode,omitempty"`
+	StoppedReason string       `json:"stoppedReason,omitempty"`
+	Containers    []Container  `json:"containers,omitempty"`
+	Attachments   []Attachment `json:"attachments,omitempty"`
+	CreatedAt     *time.Time   `json:"createdAt,omitempty"`
+	StartedAt     *time.Time   `json:"startedAt,omitempty"`
+	StoppedAt     *time.Time   `json:"stoppedAt,omitempty"`
+	Version       int64        `json:"version"`
+}
+
+// Attachment is what a platform attached to a task: its network interface.
+type Attachment struct {
+	Details []Detail `json:"details,omitempty"`
+}
+
+// Detail is one fact about an attachment, such as its subnetId.
+type Detail struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+var subnetID = regexp.MustCompile(`\bsubnet-[0-9a-f]+\b`)
+
+// Subnet is that of the task's network interface, "" if the platform names none. Where
+// none could be made, the reason of the stop may name it.
+func (t Task) Subnet() string {
+	for _, a := range t.Attachments {
+		for _, d := range a.Details {
+			if d.Name == "subnetId" {
+				return d.Value
+			}
+		}
+	}
+	return subnetID.FindString(t.StoppedReason)
 }
 
 // RunnerContainer is the name of the container that GitHub's runner is in, in each

@@ -302,7 +302,7 @@ func (r Run) holdsAt(rung int) (refs []holdRef) {
 
 // HoldKeys lists the holds that decisions about the run may need.
 func (r Run) HoldKeys() []string {
-	keys := []string{idleRecently.key}
+	keys := []string{idleRecently.key, subnetsWithoutRoom.key}
 	add := func(refs []holdRef) {
 		for _, r := range refs {
 			if !slices.Contains(keys, r.key) {

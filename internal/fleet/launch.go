@@ -151,6 +151,7 @@ func (f LaunchFacts) launch(rung int) LaunchResult {
 		Repository: run.Job.Repository,
 		Labels:     RunnerLabels(run.Job),
 		Rung:       rung,
+		LeftOut:    f.leftOut(),
 		Times:      Times{}.set(StageLaunched, f.Now),
 	}
 	changes := Changes{}

@@ -64,13 +64,17 @@ type Runner struct {
 	// Tries are the keys of holds: it tries whether they are over.
 	Tries []string `json:"tries,omitempty"`
 
-	Rung          int    `json:"rung,omitempty"` // of the capacity ladder
-	TaskARN       string `json:"task_arn,omitempty"`
-	TaskStatus    string `json:"task_status,omitempty"` // ECS's word
-	TaskVersion   int64  `json:"task_version,omitempty"`
-	StopCode      string `json:"stop_code,omitempty"`
-	StoppedReason string `json:"stopped_reason,omitempty"`
-	ExitCode      *int   `json:"exit_code,omitempty"`
+	Rung int `json:"rung,omitempty"` // of the capacity ladder
+	// LeftOut are subnets that had no room just before, and Subnet is the one that had
+	// none for this runner. Records of the release before have neither.
+	LeftOut       []string `json:"left_out,omitempty"`
+	Subnet        string   `json:"subnet,omitempty"`
+	TaskARN       string   `json:"task_arn,omitempty"`
+	TaskStatus    string   `json:"task_status,omitempty"` // ECS's word
+	TaskVersion   int64    `json:"task_version,omitempty"`
+	StopCode      string   `json:"stop_code,omitempty"`
+	StoppedReason string   `json:"stopped_reason,omitempty"`
+	ExitCode      *int     `json:"exit_code,omitempty"`
 	// ContainerReason is the platform's own reasons for the end of its containers.
 	// Records of the release before have none.
 	ContainerReason string `json:"container_reason,omitempty"`
@@ -168,6 +172,9 @@ func (r Runner) ApplyTask(t Task, now time.Time) (_ Runner, changed bool) {
 	case TaskStopped:
 		r.StopCode, r.StoppedReason, r.ExitCode = t.StopCode, t.StoppedReason, t.ExitCode()
 		r.ContainerReason = t.ContainerReason()
+		if r.StopCode == StopTaskFailedToStart {
+			r.Subnet = t.Subnet()
+		}
 		r = r.Mark(StageTaskStopped, orElse(t.StoppedAt, now))
 	}
 	return r, true

@@ -212,13 +212,15 @@ type Cluster struct {
 	RunnersBy      map[fleet.RunnerStatus]int `json:"runners_by_status"` // of the newest MostListed
 	RunsBy         map[fleet.RunStatus]int    `json:"runs_by_status"`    // of the newest MostListed
 	WaitingForRoom int                        `json:"waiting_for_room"`
-	Holds          []Hold                     `json:"holds"`            // what keeps runs from being launched
-	Repairs        map[string]int             `json:"repairs_by_cause"` // by the sweep, since the first start
-	GitHub         *fleet.GitHubUsage         `json:"github,omitempty"` // nil until the first sweep
+	Holds          []Hold                     `json:"holds"` // what keeps runs from being launched
+	// SubnetsLeftOut had no room lately: until when runners are launched into others.
+	SubnetsLeftOut map[string]time.Time `json:"subnets_left_out,omitempty"`
+	Repairs        map[string]int       `json:"repairs_by_cause"` // by the sweep, since the first start
+	GitHub         *fleet.GitHubUsage   `json:"github,omitempty"` // nil until the first sweep
 }
 
 // ClusterStatus counts what the fleet has.
-func ClusterStatus(ctx context.Context, src Source) (Cluster, error) {
+func ClusterStatus(ctx context.Context, src Source, now time.Time) (Cluster, error) {
 	settings, err := src.Settings(ctx)
 	if err != nil {
 		return Cluster{}, err
@@ -239,6 +241,7 @@ func ClusterStatus(ctx context.Context, src Source) (Cluster, error) {
 		return Cluster{}, err
 	}
 	cluster.Holds = ofHolds(holds)
+	cluster.SubnetsLeftOut = fleet.SubnetsLeftOut(byKey(holds)[fleet.SubnetsHold()], now)
 	text, err := src.Cursor(ctx, fleet.GitHubUsageCursor)
 	if err != nil {
 		return Cluster{}, err

@@ -65,7 +65,7 @@ func (p Platform) runTask(launch fleet.TaskLaunch) *ecs.RunTaskInput {
 		TaskDefinition:           aws.String(launch.TaskDefinition),
 		CapacityProviderStrategy: []types.CapacityProviderStrategyItem{{CapacityProvider: aws.String(string(launch.CapacityProvider)), Weight: 1}},
 		EnableExecuteCommand:     false,
-		NetworkConfiguration:     &types.NetworkConfiguration{AwsvpcConfiguration: p.Network.config()},
+		NetworkConfiguration:     &types.NetworkConfiguration{AwsvpcConfiguration: p.Network.without(launch.LeftOut)},
 		Overrides:                overrides,
 		PropagateTags:            types.PropagateTagsTaskDefinition,
 		Tags: []types.Tag{
@@ -75,12 +75,18 @@ func (p Platform) runTask(launch fleet.TaskLaunch) *ecs.RunTaskInput {
 	}
 }
 
-func (n Network) config() *types.AwsVpcConfiguration {
+// without is the network without some of its subnets, and the whole of it if it has no
+// others.
+func (n Network) without(leftOut []string) *types.AwsVpcConfiguration {
+	subnets := slices.DeleteFunc(slices.Clone(n.Subnets), func(id string) bool { return slices.Contains(leftOut, id) })
+	if len(subnets) == 0 {
+		subnets = n.Subnets
+	}
 	ip := types.AssignPublicIpDisabled
 	if n.AssignPublicIP {
 		ip = types.AssignPublicIpEnabled
 	}
-	return &types.AwsVpcConfiguration{Subnets: n.Subnets, SecurityGroups: n.SecurityGroups, AssignPublicIp: ip}
+	return &types.AwsVpcConfiguration{Subnets: subnets, SecurityGroups: n.SecurityGroups, AssignPublicIp: ip}
 }
 
 func environment(env map[string]string) []types.KeyValuePair {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -141,6 +142,16 @@ func checkVerdict(t *testing.T, err error, want, says string) {
 func TestLaunchAsksFor(t *testing.T) {
 	spot := launch()
 	spot.CapacityProvider, spot.EphemeralStorage = fleet.FargateSpot, 50
+	leftOut := func(ids ...string) fleet.TaskLaunch {
+		without := launch()
+		without.LeftOut = ids
+		return without
+	}
+	subnets := func(want ...string) func(*ecs.RunTaskInput) bool {
+		return func(in *ecs.RunTaskInput) bool {
+			return slices.Equal(in.NetworkConfiguration.AwsvpcConfiguration.Subnets, want)
+		}
+	}
 	tests := map[string]struct {
 		launch fleet.TaskLaunch
 		check  func(*ecs.RunTaskInput) bool
@@ -162,6 +173,9 @@ func TestLaunchAsksFor(t *testing.T) {
 		"an address": {launch(), func(in *ecs.RunTaskInput) bool {
 			return in.NetworkConfiguration.AwsvpcConfiguration.AssignPublicIp == "ENABLED"
 		}},
+		"each subnet":                  {launch(), subnets("subnet-2", "subnet-1")},
+		"no subnet that is left out":   {leftOut("subnet-2"), subnets("subnet-1")},
+		"each, if there are no others": {leftOut("subnet-2", "subnet-1"), subnets("subnet-2", "subnet-1")},
 		"the environment, in order": {launch(), func(in *ecs.RunTaskInput) bool {
 			env := in.Overrides.ContainerOverrides[0].Environment
 			return len(env) == 4 && *env[0].Name == "A" && *env[1].Name == "B" && *env[3].Value == "4"

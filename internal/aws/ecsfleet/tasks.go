@@ -149,6 +149,13 @@ func taskOf(t types.Task) fleet.Task {
 		StoppedAt:     t.StoppedAt,
 		Version:       t.Version,
 	}
+	for _, a := range t.Attachments {
+		var attached fleet.Attachment
+		for _, d := range a.Details {
+			attached.Details = append(attached.Details, fleet.Detail{Name: text(d.Name), Value: text(d.Value)})
+		}
+		task.Attachments = append(task.Attachments, attached)
+	}
 	for _, c := range t.Containers {
 		container := fleet.Container{Name: text(c.Name), Reason: text(c.Reason)}
 		if c.ExitCode != nil {

@@ -142,6 +142,10 @@ func (t *task) sdk(clusterARN string) types.Task {
 		CreatedAt: &t.created, PullStartedAt: instant(t.pullStarted), PullStoppedAt: instant(t.pullStopped), StartedAt: instant(t.started),
 		ExecutionStoppedAt: instant(t.ended), StoppingAt: instant(t.stoppingSince), StoppedAt: instant(t.stoppedAt),
 		Connectivity: types.ConnectivityConnected, Version: t.version,
+		Attachments: []types.Attachment{{
+			Id: &t.id, Type: aws.String("ElasticNetworkInterface"), Status: aws.String(t.interfaceStatus()),
+			Details: []types.KeyValuePair{{Name: aws.String("subnetId"), Value: &t.subnet}},
+		}},
 	}
 	if t.startedBy != "" {
 		out.StartedBy = &t.startedBy

@@ -35,33 +35,42 @@ func (c Config) event(id, source, detailType, resource string, now time.Time, de
 // DescribeTasks, with times as texts, and without tags
 // (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html).
 type taskDetail struct {
-	CapacityProvider   string            `json:"capacityProviderName"`
-	ClusterARN         string            `json:"clusterArn"`
-	Connectivity       string            `json:"connectivity"`
-	Containers         []containerDetail `json:"containers"`
-	CPU                string            `json:"cpu"`
-	CreatedAt          string            `json:"createdAt"`
-	DesiredStatus      string            `json:"desiredStatus"`
-	ExecuteCommand     bool              `json:"enableExecuteCommand"`
-	ExecutionStoppedAt string            `json:"executionStoppedAt,omitempty"`
-	Group              string            `json:"group"`
-	LastStatus         string            `json:"lastStatus"`
-	LaunchType         string            `json:"launchType"`
-	Memory             string            `json:"memory"`
-	Overrides          overridesDetail   `json:"overrides"`
-	PlatformVersion    string            `json:"platformVersion"`
-	PullStartedAt      string            `json:"pullStartedAt,omitempty"`
-	PullStoppedAt      string            `json:"pullStoppedAt,omitempty"`
-	StartedAt          string            `json:"startedAt,omitempty"`
-	StartedBy          string            `json:"startedBy,omitempty"`
-	StopCode           string            `json:"stopCode,omitempty"`
-	StoppedAt          string            `json:"stoppedAt,omitempty"`
-	StoppedReason      string            `json:"stoppedReason,omitempty"`
-	StoppingAt         string            `json:"stoppingAt,omitempty"`
-	TaskARN            string            `json:"taskArn"`
-	TaskDefinitionARN  string            `json:"taskDefinitionArn"`
-	UpdatedAt          string            `json:"updatedAt"`
-	Version            int64             `json:"version"`
+	Attachments        []attachmentDetail `json:"attachments"`
+	CapacityProvider   string             `json:"capacityProviderName"`
+	ClusterARN         string             `json:"clusterArn"`
+	Connectivity       string             `json:"connectivity"`
+	Containers         []containerDetail  `json:"containers"`
+	CPU                string             `json:"cpu"`
+	CreatedAt          string             `json:"createdAt"`
+	DesiredStatus      string             `json:"desiredStatus"`
+	ExecuteCommand     bool               `json:"enableExecuteCommand"`
+	ExecutionStoppedAt string             `json:"executionStoppedAt,omitempty"`
+	Group              string             `json:"group"`
+	LastStatus         string             `json:"lastStatus"`
+	LaunchType         string             `json:"launchType"`
+	Memory             string             `json:"memory"`
+	Overrides          overridesDetail    `json:"overrides"`
+	PlatformVersion    string             `json:"platformVersion"`
+	PullStartedAt      string             `json:"pullStartedAt,omitempty"`
+	PullStoppedAt      string             `json:"pullStoppedAt,omitempty"`
+	StartedAt          string             `json:"startedAt,omitempty"`
+	StartedBy          string             `json:"startedBy,omitempty"`
+	StopCode           string             `json:"stopCode,omitempty"`
+	StoppedAt          string             `json:"stoppedAt,omitempty"`
+	StoppedReason      string             `json:"stoppedReason,omitempty"`
+	StoppingAt         string             `json:"stoppingAt,omitempty"`
+	TaskARN            string             `json:"taskArn"`
+	TaskDefinitionARN  string             `json:"taskDefinitionArn"`
+	UpdatedAt          string             `json:"updatedAt"`
+	Version            int64              `json:"version"`
+}
+
+// attachmentDetail is the task's network interface.
+type attachmentDetail struct {
+	ID      string       `json:"id"`
+	Type    string       `json:"type"`
+	Status  string       `json:"status"`
+	Details []pairDetail `json:"details"`
 }
 
 type containerDetail struct {
@@ -95,6 +104,7 @@ type pairDetail struct {
 func (e *ECS) event(t *task) json.RawMessage {
 	now := e.k.Now()
 	detail := taskDetail{
+		Attachments:      []attachmentDetail{{ID: t.id, Type: "eni", Status: t.interfaceStatus(), Details: []pairDetail{{"subnetId", t.subnet}}}},
 		CapacityProvider: t.provider, ClusterARN: e.cfg.ClusterARN(), Connectivity: "CONNECTED",
 		CPU: strconv.Itoa(t.cpu), Memory: strconv.Itoa(t.memory), CreatedAt: stamp(t.created),
 		DesiredStatus: t.desired, LastStatus: t.last, LaunchType: onDemand, PlatformVersion: "1.4.0", Group: "family:" + t.definition.family,
@@ -113,6 +123,18 @@ func (e *ECS) event(t *task) json.RawMessage {
 		})
 	}
 	return e.cfg.event(e.eventIDs.uuid(), "aws.ecs", "ECS Task State Change", t.arn, now, detail)
+}
+
+// interfaceStatus is that of the network interface, in the words of the API
+// (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Attachment.html).
+func (t *task) interfaceStatus() string {
+	switch {
+	case t.last == stopped:
+		return "DELETED"
+	case t.started.IsZero():
+		return "PRECREATED"
+	}
+	return "ATTACHED"
 }
 
 func (t *task) overridesDetail() overridesDetail {

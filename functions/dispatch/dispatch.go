@@ -63,6 +63,9 @@ func (h Handler) resumed(ctx context.Context, r fleet.Resumed) error {
 }
 
 func (h Handler) workflowJob(ctx context.Context, e fleet.WorkflowJob) error {
+	if e.NotOurs {
+		return h.Fleet.JobEnded(ctx, e.Job.Repository)
+	}
 	if err := lifecycle.LearnRepository(ctx, h.Cursors, h.Policy, e.Job); err != nil {
 		return err
 	}

@@ -879,3 +879,39 @@ func builds(w *world, lease time.Duration) (owner string) {
 }
 
 func signalled(w *world, signal string) bool { return slices.Contains(w.Executions.Signals, signal) }
+
+// A concurrency group does not mind whose runners its jobs have: the end of a job that is
+// not the fleet's lets one try that idled, and leaves no record of its own.
+func TestTheEndOfAnothersJobLetsOursTry(t *testing.T) {
+	w := lifecycletest.New(t)
+	first := w.Idle(w.Job(7))
+	if _, _, err := w.Fleet().Finish(t.Context(), first, nil, fleet.RunnerIdleTimeout, "it got no job"); err != nil {
+		t.Fatal(err)
+	}
+	w.Pass(time.Minute)
+	second, err := w.Fleet().Launch(t.Context(), "job-7")
+	if err != nil || second == "" {
+		t.Fatalf("launched %q, %v", second, err)
+	}
+	if _, _, err := w.Fleet().Finish(t.Context(), second, nil, fleet.RunnerIdleTimeout, "it got no job"); err != nil {
+		t.Fatal(err)
+	}
+	w.Pass(time.Minute)
+	ended := func(repository string) {
+		e := fleet.WorkflowJob{Action: "completed", ReceivedAt: w.Now(), NotOurs: true, Job: fleet.Job{JobID: 99, Repository: repository}}
+		if err := (dispatch.Handler{Fleet: w.Fleet(), Images: w.Images}).Handle(t.Context(), w.Event(fleet.WorkflowJobEvent, e)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ended("octo/another")
+	if id := w.Run("job-7").RunnerID; id != "" {
+		t.Errorf("a job of another repository ended, and %s is launched", id)
+	}
+	ended(w.Run("job-7").Job.Repository)
+	if w.Run("job-7").RunnerID == "" {
+		t.Errorf("the run waits: %s", w.Run("job-7").Reason)
+	}
+	if _, known, err := w.Records.Run(t.Context(), "job-99"); err != nil || known {
+		t.Errorf("the other job has a run: %t, %v", known, err)
+	}
+}

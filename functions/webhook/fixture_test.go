@@ -68,8 +68,19 @@ var errDown = errors.New("the bus is down")
 type table struct {
 	runs    map[string]fleet.Run
 	cursors map[string]string
+	holds   []fleet.Hold
 	err     error
 	read    int
+}
+
+func (t *table) HoldsBelow(_ context.Context, prefix string, limit int) (found []fleet.Hold, _ error) {
+	t.read++
+	for _, h := range t.holds {
+		if strings.HasPrefix(h.Key, prefix) && len(found) < limit {
+			found = append(found, h)
+		}
+	}
+	return found, t.err
 }
 
 func (t *table) Run(_ context.Context, id string) (fleet.Run, bool, error) {

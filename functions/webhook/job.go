@@ -42,6 +42,9 @@ func (h Handler) workflowJob(ctx context.Context, doc json.RawMessage, d *delive
 		return ignore("the job's status is %q, so it cannot start yet", job.Status)
 	}
 	if !ours {
+		if d.action == fleet.JobCompleted {
+			h.mayRelease(ctx, d)
+		}
 		return ignore("%s", decision.Reason)
 	}
 	outcome := Accepted
@@ -55,7 +58,7 @@ func (h Handler) workflowJob(ctx context.Context, doc json.RawMessage, d *delive
 		outcome = Refused
 	}
 	job.Labels, job.HookID = slimLabels(job.Labels), d.hookID
-	if err := h.put(ctx, job, wants, d); err != nil {
+	if err := h.put(ctx, fleet.WorkflowJob{Job: job, Wants: wants}, d); err != nil {
 		d.cause = err.Error()
 		return unavailable("the event could not be stored just now")
 	}
@@ -113,9 +116,24 @@ func (h Handler) unread(d *delivery, err error) *Response {
 	return &resp
 }
 
-func (h Handler) put(ctx context.Context, job fleet.Job, wants fleet.Wants, d *delivery) error {
+// mayRelease passes on that somebody else's job has ended, if runs of its repository wait
+// because GitHub gave their runners no job: a concurrency group or max-parallel may have
+// held theirs back. They are tried again in any case, so a failure costs time alone.
+func (h Handler) mayRelease(ctx context.Context, d *delivery) {
+	holds, err := h.Records.HoldsBelow(ctx, fleet.IdleHoldsOf(d.job.Repository), 1)
+	if err == nil && len(holds) > 0 {
+		err = h.put(ctx, fleet.WorkflowJob{Job: fleet.Job{JobID: d.job.JobID, Repository: d.job.Repository, Status: d.job.Status}, NotOurs: true}, d)
+	}
+	if err != nil {
+		h.Log.WarnContext(ctx, "runs that GitHub may have held back are tried again at their time", "repository", d.job.Repository, "error", err.Error())
+	}
+}
+
+// put puts what GitHub reports on the bus.
+func (h Handler) put(ctx context.Context, event fleet.WorkflowJob, d *delivery) error {
 	now := h.Now().UTC()
-	detail, err := json.Marshal(fleet.WorkflowJob{Action: d.action, Delivery: d.id, ReceivedAt: now, Job: job, Wants: wants})
+	event.Action, event.Delivery, event.ReceivedAt = d.action, d.id, now
+	detail, err := json.Marshal(event)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func TestJobsThatAreKnown(t *testing.T) {
 		"the end of a job without its labels":                 {queued(t, set("action", "completed"), none), true, nil, 202, 2},
 		"the beginning of one":                                {queued(t, set("action", "in_progress"), none), true, nil, 202, 2},
 		"the end of a job whose labels are not ours any more": {queued(t, set("action", "completed"), foreign), true, nil, 202, 2},
-		"the end of somebody else's job":                      {queued(t, set("action", "completed"), foreign), false, nil, 200, 1},
+		"the end of somebody else's job":                      {queued(t, set("action", "completed"), foreign), false, nil, 200, 2},
 		"somebody else's job is queued":                       {queued(t, foreign), false, nil, 200, 0},
 		"somebody else's job waits":                           {queued(t, set("action", "waiting"), foreign), false, nil, 200, 0},
 		"somebody else's job in another repository":           {queued(t, set("action", "completed"), foreign, set("repository.full_name", "octo-org/site")), true, nil, 403, 0},
@@ -105,6 +105,44 @@ func TestReportedPayloads(t *testing.T) {
 			}
 			if resp := b.send(sent("workflow_job", reported(t, file))); resp.Status != 202 || resp.Body.Status != Accepted {
 				t.Errorf("got %d %+v", resp.Status, resp.Body)
+			}
+		})
+	}
+}
+
+// GitHub may have held a job of ours back until another's ended: a concurrency group
+// does not mind whose runners its jobs have.
+func TestTheEndOfAnothersJobMayReleaseOurs(t *testing.T) {
+	foreign := set("workflow_job.labels", []string{"ubuntu-latest"})
+	held := fleet.Hold{Key: fleet.IdleHoldsOf("Octo-Org/App") + "70/0a"}
+	for name, c := range map[string]struct {
+		body  []byte
+		holds []fleet.Hold
+		busy  error
+		put   bool
+	}{
+		"a run of its repository waits":    {queued(t, set("action", "completed"), foreign), []fleet.Hold{held}, nil, true},
+		"one of another repository":        {queued(t, set("action", "completed"), foreign), []fleet.Hold{{Key: fleet.IdleHoldsOf("octo-org/other") + "70/0a"}}, nil, false},
+		"none waits":                       {queued(t, set("action", "completed"), foreign), nil, nil, false},
+		"it has only begun":                {queued(t, set("action", "in_progress"), foreign), []fleet.Hold{held}, nil, false},
+		"the event cannot be stored":       {queued(t, set("action", "completed"), foreign), []fleet.Hold{held}, errors.New("busy"), false},
+		"it ended in another's repository": {queued(t, set("action", "completed"), foreign, set("repository.full_name", "octo-org/site")), []fleet.Hold{held}, nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench()
+			b.table.holds, b.bus.err = c.holds, c.busy
+			resp := b.send(sent("workflow_job", c.body))
+			if resp.Body.Status == Accepted || resp.Status >= 500 {
+				t.Errorf("the job is not ours, and the answer is %d: %+v", resp.Status, resp.Body)
+			}
+			if len(b.bus.events) > 0 != c.put {
+				t.Fatalf("%d events", len(b.bus.events))
+			}
+			if c.put {
+				e := b.bus.last(t)
+				if e.Action != "completed" || !e.NotOurs || e.Job.Repository != "octo-org/app" || len(e.Job.Labels) > 0 || e.Wants != (fleet.Wants{}) {
+					t.Errorf("%+v", e)
+				}
 			}
 		})
 	}

@@ -51,6 +51,7 @@ type bus interface {
 type records interface {
 	Run(ctx context.Context, runID string) (run fleet.Run, ok bool, err error)
 	Cursor(ctx context.Context, name string) (string, error)
+	HoldsBelow(ctx context.Context, prefix string, limit int) ([]fleet.Hold, error)
 }
 
 // Handler answers deliveries. It needs all its fields, keeps no state and may be

@@ -45,6 +45,9 @@ type WorkflowJob struct {
 	ReceivedAt time.Time `json:"received_at"`
 	Job        Job       `json:"job"`
 	Wants      Wants     `json:"wants,omitzero"`
+	// NotOurs says that the job is somebody else's: it has ended, and GitHub may have
+	// held one of ours back until then.
+	NotOurs bool `json:"not_ours,omitempty"`
 }
 
 // Resumed is the detail of a FleetResumedEvent.

@@ -127,6 +127,13 @@ func (w *world) scenes(t *testing.T) {
 	release()
 	w.awaitEnd(cancelled)
 
+	// A job of others ends: webhook looks whether a run waits for that.
+	others := job()
+	others.Labels = []string{"ubuntu-latest"}
+	if err := w.github.Cancel(w.github.Queue(others)); err != nil {
+		t.Fatal(err)
+	}
+
 	// A container does not come up within the start limit: the runner is ended, and the
 	// job gets another.
 	release = w.fargate.hold()

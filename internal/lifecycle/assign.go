@@ -141,7 +141,7 @@ func (f Fleet) Completed(ctx context.Context, job fleet.Job) error {
 	if err != nil {
 		return err
 	}
-	if err := f.jobEnded(ctx, job.Repository); err != nil || run.RanOn != "" {
+	if err := f.JobEnded(ctx, job.Repository); err != nil || run.RanOn != "" {
 		return err
 	}
 	return f.endFor(ctx, run, "its job was "+orCompleted(job.Conclusion)+" on GitHub before it took it")

@@ -130,9 +130,9 @@ func (f Fleet) LaunchHeld(ctx context.Context, hold fleet.Hold) error {
 // mostHeld is how many holds one event or look at them concerns.
 const mostHeld = 20
 
-// jobEnded lets runs try that GitHub may have held back until a job of their repository
+// JobEnded lets runs try that GitHub may have held back until a job of their repository
 // ended.
-func (f Fleet) jobEnded(ctx context.Context, repository string) error {
+func (f Fleet) JobEnded(ctx context.Context, repository string) error {
 	holds, err := f.Records.HoldsBelow(ctx, fleet.IdleHoldsOf(repository), mostHeld)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ func runtime() []Statement {
 func functions() map[string][]Statement {
 	return map[string][]Statement{
 		"webhook": append(records("GetItem"),
+			allow("the holds of a repository are listed in the table itself, when a job of others has ended in it", Table, "dynamodb:Query"),
 			allow("deliveries go to the bus", Bus, "events:PutEvents"),
 			allow("admission needs the class sizes", ClassSizes, "ssm:GetParameter"),
 			allow("signatures are verified", WebhookSecrets, "secretsmanager:GetSecretValue"),

@@ -34,10 +34,14 @@ var measures = map[string]func(*World, Result) float64{
 	"deliveries":         func(w *World, _ Result) float64 { return float64(w.GitHub.Deliveries().Attempts) },
 	"failed deliveries":  func(w *World, _ Result) float64 { return float64(w.GitHub.Deliveries().Failed) },
 	"requests an hour":   func(w *World, _ Result) float64 { return float64(w.GitHub.Usage()[credentialName].MaxUsed) },
-	"requests left":      func(w *World, _ Result) float64 { return float64(w.GitHub.Usage()[credentialName].LeastLeft) },
-	"unchanged pages":    func(w *World, _ Result) float64 { return float64(w.GitHub.Usage()[credentialName].NotModified) },
-	"kept pages":         func(w *World, _ Result) float64 { return float64(w.Table.Cursors()) },
-	"points a minute":    func(w *World, _ Result) float64 { return float64(w.GitHub.Usage()[credentialName].MaxPoints) },
+	"registrations a minute": func(w *World, _ Result) float64 {
+		return float64(w.GitHub.Usage()[credentialName].MaxRegistrations)
+	},
+	"cents":           func(_ *World, r Result) float64 { return 100 * r.Cost },
+	"requests left":   func(w *World, _ Result) float64 { return float64(w.GitHub.Usage()[credentialName].LeastLeft) },
+	"unchanged pages": func(w *World, _ Result) float64 { return float64(w.GitHub.Usage()[credentialName].NotModified) },
+	"kept pages":      func(w *World, _ Result) float64 { return float64(w.Table.Cursors()) },
+	"points a minute": func(w *World, _ Result) float64 { return float64(w.GitHub.Usage()[credentialName].MaxPoints) },
 	"refused requests": func(w *World, _ Result) float64 {
 		u := w.GitHub.Usage()[credentialName]
 		return float64(u.RefusedPrimary + u.RefusedSecondary)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"maps"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -257,6 +256,8 @@ type Result struct {
 	// Waits are the times from when each job that ran was queued last, or the last
 	// trouble was over, until a runner took it.
 	Waits []time.Duration
+	// Cost is what it all would cost on AWS, in dollars.
+	Cost float64
 	// TaskTime is how long all tasks lived together.
 	TaskTime time.Duration
 	// RanOf are the jobs that ran and LastStartOf the longest wait in seconds, by
@@ -297,6 +298,7 @@ func (w *World) result() Result {
 		r.RanOf[job.Repository]++
 		r.LastStartOf[job.Repository] = max(r.LastStartOf[job.Repository], int(wait.Seconds()))
 	}
-	r.Executions = len(slices.Collect(maps.Keys(w.judge.runners)))
+	r.Executions = len(w.judge.runners)
+	r.Cost = w.cost(r.Executions)
 	return r
 }

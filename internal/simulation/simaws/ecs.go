@@ -94,6 +94,7 @@ type TaskView struct {
 	Provider, Subnet            string
 	CPU, Memory                 int       // in ECS's units
 	CreatedAt                   time.Time // by RunTask
+	PullStartedAt               time.Time // what Fargate bills from; zero if it was never pulled
 	StartedAt                   time.Time // its containers; zero: they have not
 	EndedAt                     time.Time // its program; zero: it has not
 	StoppedAt                   time.Time // zero: it has not

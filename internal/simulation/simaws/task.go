@@ -90,7 +90,7 @@ func (t *task) view() TaskView {
 		Definition: t.definition.arn, Image: t.image,
 		Status: t.last, DesiredStatus: t.desired, StopCode: t.stopCode, StoppedReason: t.reason,
 		Provider: t.provider, Subnet: t.subnet, CPU: t.cpu, Memory: t.memory,
-		CreatedAt: t.created, StartedAt: t.started, EndedAt: t.ended, StoppedAt: t.stoppedAt,
+		CreatedAt: t.created, PullStartedAt: t.pullStarted, StartedAt: t.started, EndedAt: t.ended, StoppedAt: t.stoppedAt,
 		ExitCode: t.exit, Up: t.up,
 	}
 	if len(t.tags) > 0 {

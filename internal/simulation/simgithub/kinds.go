@@ -69,7 +69,7 @@ var Kinds = []kernel.Kind{
 	},
 	{
 		Name:   Answers,
-		Does:   "refuses with the status it is given, 500 if not said, and does nothing; for is Retry-After; of an operation",
+		Does:   "refuses with the status it is given, 500 if not said, and does nothing; for is Retry-After; of \"<operation> <repository>\"",
 		Source: "https://docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api",
 	},
 	{

@@ -19,6 +19,15 @@ type request struct {
 	query url.Values
 }
 
+// about is what faults strike: the operation and the repository.
+func (q *request) about() string {
+	parts := strings.SplitN(strings.Trim(q.http.URL.Path, "/"), "/", 4)
+	if len(parts) < 3 || parts[0] != "repos" {
+		return q.operation
+	}
+	return q.operation + " " + parts[1] + "/" + parts[2]
+}
+
 // errBroken is what a client sees of a connection that broke.
 var errBroken = errors.New("read tcp: connection reset by peer")
 
@@ -73,7 +82,7 @@ func (g *GitHub) serve(q *request) (*http.Response, error) {
 		}
 		return g.page(q, status(fault, http.StatusBadGateway)), nil
 	}
-	if fault, strikes := g.k.Strikes(Answers, q.operation); strikes {
+	if fault, strikes := g.k.Strikes(Answers, q.about()); strikes {
 		code := status(fault, http.StatusInternalServerError)
 		g.k.Log("GitHub answers %s with %d", q.operation, code)
 		return g.refuses(q, code, fault.For.Duration), nil

@@ -105,7 +105,7 @@ func one(w io.Writer, s simulation.Scenario, o options) int {
 	fmt.Fprintf(w, "%s\n", s.Write())
 	var story bytes.Buffer
 	r := simulation.Run(s, o.seed, simulation.Watch{Trace: tracer(w, o.trace), Story: &story})
-	fmt.Fprintf(w, "%d of %d jobs ran; %d tasks, %d builds, %d requests to GitHub, in %s\n", r.Ran, r.Jobs, r.Tasks, r.Builds, r.Requests, r.Lasted)
+	fmt.Fprintf(w, "%d of %d jobs ran; %d tasks, %d builds, %d requests to GitHub, about $%.2f on AWS, in %s\n", r.Ran, r.Jobs, r.Tasks, r.Builds, r.Requests, r.Cost, r.Lasted)
 	counts(w, "faults", r.Faults)
 	counts(w, "repairs", r.Repairs)
 	counts(w, "red executions", r.Red)
@@ -148,8 +148,8 @@ func scenarios(w io.Writer) int {
 		case s.KnownFailure != "":
 			verdict = "known failure: " + s.KnownFailure
 		}
-		fmt.Fprintf(w, "%-70s %d/%d jobs, %d executions, %d tasks for %s, %d builds, %d requests, last start %s after: %s\n",
-			s.Name, r.Ran, r.Jobs, r.Executions, r.Tasks, r.TaskTime.Round(time.Minute), r.Builds, r.Requests, r.LastStart(), verdict)
+		fmt.Fprintf(w, "%-70s %d/%d jobs, %d executions, %d tasks for %s, %d builds, %d requests, $%.2f, last start %s after: %s\n",
+			s.Name, r.Ran, r.Jobs, r.Executions, r.Tasks, r.TaskTime.Round(time.Minute), r.Builds, r.Requests, r.Cost, r.LastStart(), verdict)
 	}
 	return bad
 }

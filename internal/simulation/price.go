@@ -1,0 +1,50 @@
+package simulation
+
+import (
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// Prices of us-east-1 in dollars, for x64: https://aws.amazon.com/fargate/pricing/ and
+// https://aws.amazon.com/codebuild/pricing/. docs/cost.md has what follows from them.
+const (
+	vCPUHour    = 0.04048
+	gigabyte    = 0.004445 // an hour
+	spotPart    = 0.3      // of the price on demand: it varies by day and region
+	buildMinute = 0.005
+	// execution is what the control plane costs for a runner: docs/cost.md counts it.
+	execution = 0.0003
+)
+
+// cost is what the history cost on AWS, in dollars: Fargate from the start of the pull,
+// a minute at least; CodeBuild; and the control plane.
+func (w *World) cost(executions int) float64 {
+	dollars := float64(executions) * execution
+	for _, task := range w.ECS.Tasks() {
+		if task.PullStartedAt.IsZero() {
+			continue // it had no room, or no address
+		}
+		end := task.StoppedAt
+		if end.IsZero() {
+			end = w.k.Now()
+		}
+		hours := max(end.Sub(task.PullStartedAt), time.Minute).Hours()
+		price := hours * (float64(task.CPU)/1024*vCPUHour + float64(task.Memory)/1024*gigabyte)
+		if task.Provider == string(fleet.FargateSpot) {
+			price *= spotPart
+		}
+		dollars += price
+	}
+	for _, build := range w.CodeBuild.Builds() {
+		if build.BegunAt.IsZero() {
+			continue // it waited in the queue
+		}
+		end := build.EndedAt
+		if end.IsZero() {
+			end = w.k.Now()
+		}
+		dollars += end.Sub(build.BegunAt).Minutes() * buildMinute
+	}
+	return dollars
+}

@@ -124,7 +124,7 @@ func closeRun(run Run, runner Runner, f CloseFacts) (_ Run, _ []Hold, relaunch b
 // setBack notes the setback on the run and on the holds that it belongs to. The run's
 // next try is up to those that hold it, and to itself where none does.
 func (f CloseFacts) setBack(run Run, runner Runner) (Run, []Hold) {
-	kind := kindOfEnd(f.Error, runner)
+	kind := kindOfEnd(f.Error, runner, run.Setback != nil)
 	var holds []Hold
 	if kind == SetbackIdle {
 		lately := idleRecently.in(f.Holds)
@@ -143,7 +143,7 @@ func (f CloseFacts) setBack(run Run, runner Runner) (Run, []Hold) {
 			return run, holds
 		}
 	}
-	if endedWell(runner) && run.Setback.InARow == 1 {
+	if kind == SetbackFleet && endedWell(runner) {
 		run.Setback.NextTry = f.Now // GitHub is asked before anything is spent
 	}
 	refs := run.holdsOf(kind, runner.Rung)
@@ -166,10 +166,15 @@ func (f CloseFacts) setBack(run Run, runner Runner) (Run, []Hold) {
 }
 
 // kindOfEnd is the kind of a failure. A task that stopped without saying why tells
-// nothing about its image, and neither does a runner that ended well.
-func kindOfEnd(name string, runner Runner) SetbackKind {
+// nothing about its image, and neither does a runner that ended well. The second one in
+// a row that did got no job: GitHub deletes registrations that are idle
+// (actions/runner#4726).
+func kindOfEnd(name string, runner Runner, again bool) SetbackKind {
 	lost := runner.ExitCode == nil && runner.StopCode != StopTaskFailedToStart
-	if name == RunnerStoppedEarly && (lost || endedWell(runner)) {
+	switch {
+	case name == RunnerStoppedEarly && endedWell(runner) && again:
+		return SetbackIdle
+	case name == RunnerStoppedEarly && (lost || endedWell(runner)):
 		return SetbackFleet
 	}
 	return KindOf(name)

@@ -155,7 +155,8 @@ func TestARunThatNeedsNoRunnerKeepsItsStatus(t *testing.T) {
 }
 
 // A runner that was registered and ended well had a job: the webhooks are late, or it was
-// another's. The run is tried again at once, and after that as others are.
+// another's. The run is tried again at once. The next one that ends so got no job: GitHub
+// deletes registrations that are idle (actions/runner#4726).
 func TestARunnerThatEndedWellIsReplacedAtOnce(t *testing.T) {
 	run, runner := launched(t, jobOf(1))
 	runner.ExitCode, runner.RegistrationID = new(int), 5
@@ -164,5 +165,6 @@ func TestARunnerThatEndedWellIsReplacedAtOnce(t *testing.T) {
 	equal(t, first.Setback.NextTry, later)
 	first.RunnerID = runner.RunnerID
 	second := fleet.Close(fleet.CloseFacts{Runner: runner, Run: first, Error: fleet.RunnerStoppedEarly, Cause: "why", Now: later}).Run
-	equal(t, second.Setback.NextTry, later.Add(2*time.Minute))
+	equal(t, second.Setback.Kind, fleet.SetbackIdle)
+	equal(t, strings.HasPrefix(second.Setback.Hold, fleet.IdleHoldsOf("octo/repo")), true)
 }

@@ -105,7 +105,7 @@ func one(w io.Writer, s simulation.Scenario, o options) int {
 	fmt.Fprintf(w, "%s\n", s.Write())
 	var story bytes.Buffer
 	r := simulation.Run(s, o.seed, simulation.Watch{Trace: tracer(w, o.trace), Story: &story})
-	fmt.Fprintf(w, "%d of %d jobs ran; %d tasks, %d builds, %d requests to GitHub, about $%.2f on AWS, in %s\n", r.Ran, r.Jobs, r.Tasks, r.Builds, r.Requests, r.Cost, r.Lasted)
+	fmt.Fprintf(w, "%d of %d jobs ran; %d executions, %d tasks, %d builds, %d requests to GitHub, about $%.2f on AWS, last start %s after, in %s\n", r.Ran, r.Jobs, r.Executions, r.Tasks, r.Builds, r.Requests, r.Cost, r.LastStart(), r.Lasted)
 	counts(w, "faults", r.Faults)
 	counts(w, "repairs", r.Repairs)
 	counts(w, "red executions", r.Red)

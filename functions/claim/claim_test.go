@@ -362,3 +362,27 @@ func TestKilledWhileAskedAgain(t *testing.T) {
 		}
 	}
 }
+
+// The runner that was launched for job 8 gets job 7 while the one for job 7 claims: they
+// swap, and the second is wanted for job 8, whatever has been read by then.
+func TestASwapWhileTheClaimIsLookedAt(t *testing.T) {
+	for point := 1; ; point++ {
+		w := lifecycletest.New(t)
+		first, second := w.Up(w.Job(7)), w.Idle(w.Job(8))
+		w.AfterPoint(point, func() {
+			if _, err := w.Fleet().LearnJob(t.Context(), lifecycletest.InProgress(w.GitHub.Has(7), fleet.RunnerName(second, 1))); err != nil {
+				t.Fatal(err)
+			}
+		})
+		var reply claim.Reply
+		if _, err := w.Suffer(lifecycletest.Fault{}, func() error { reply = ask(t, w, first, "nonce"); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if reply.Status != http.StatusOK {
+			t.Errorf("a swap after call %d: %d %+v", point, reply.Status, reply.Body)
+		}
+		if w.Runner(first).For != "job-8" {
+			return // there are no more calls
+		}
+	}
+}

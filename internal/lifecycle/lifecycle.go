@@ -162,11 +162,7 @@ func (f Fleet) changeBoth(ctx context.Context, runnerID string, decide func(flee
 	var now fleet.Runner
 	var written bool
 	err := f.change(ctx, func() (fleet.Changes, error) {
-		runner, err := f.ReadRunner(ctx, runnerID)
-		if err != nil {
-			return fleet.Changes{}, err
-		}
-		run, err := f.expecting(ctx, runner)
+		runner, run, err := f.readPair(ctx, runnerID)
 		if err != nil {
 			return fleet.Changes{}, err
 		}
@@ -183,6 +179,27 @@ func (f Fleet) changeBoth(ctx context.Context, runnerID string, decide func(flee
 		return changes, nil
 	})
 	return now, written, err
+}
+
+// readPair reads a runner and the run that expects it, nil if none does. Two runners may
+// swap their runs between the two reads; then it reads again, for a decision that writes
+// nothing meets no conflict.
+func (f Fleet) readPair(ctx context.Context, runnerID string) (fleet.Runner, *fleet.Run, error) {
+	runner, err := f.ReadRunner(ctx, runnerID)
+	if err != nil {
+		return fleet.Runner{}, nil, err
+	}
+	for {
+		run, err := f.expecting(ctx, runner)
+		if err != nil || run != nil || runner.For == "" {
+			return runner, run, err
+		}
+		now, err := f.ReadRunner(ctx, runnerID)
+		if err != nil || now.Version == runner.Version {
+			return runner, nil, err
+		}
+		runner = now
+	}
 }
 
 // expecting reads the run that expects the runner, nil if none does.

@@ -62,13 +62,18 @@ func (c *cloud) operator(ctx context.Context) (operate.Operator, error) {
 	if err != nil {
 		return operate.Operator{}, err
 	}
+	policy := fleet.Policy{}
+	if settings.Policy != nil { // the settings of the release before have none
+		policy = *settings.Policy
+	}
 	token := &params.Secret{SecretsManager: secretsmanager.NewFromConfig(c.config), ID: values[gitHubPAT], Now: time.Now}
 	hub := github.NewForFleet(base, github.StoredPAT{Secret: token}, &http.Client{Timeout: 20 * time.Second})
 	steps, store := sfn.NewFromConfig(c.config), c.store()
 	platform := ecsfleet.Platform{ECS: ecs.NewFromConfig(c.config), Cluster: values[ecsCluster], FleetName: settings.FleetName}
 	return operate.Operator{
 		Fleet: lifecycle.Fleet{
-			Name: settings.FleetName, MaxRunners: settings.MaxRunners, Limits: fleet.DefaultLimits(), Records: store,
+			Name: settings.FleetName, MaxRunners: settings.MaxRunners, MaxPerRepository: policy.Share(), Limits: fleet.DefaultLimits(),
+			Deployment: policy.Fingerprint(), Records: store,
 			Executions: stepfn.Executions{SFN: steps, StateMachineARN: values[stateMachine]}, GitHub: hub, Tasks: platform,
 			Backoff: dynamo.Backoff, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		},

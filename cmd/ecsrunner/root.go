@@ -85,6 +85,7 @@ func complain(stderr io.Writer, err error) {
 }
 
 func newRoot() *cobra.Command {
+	var wantsVersion bool
 	root := &cobra.Command{
 		Use:   "ecsrunner",
 		Short: "Ephemeral GitHub Actions runners on your own AWS account, or on one machine",
@@ -105,8 +106,14 @@ standard error is talk.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if wantsVersion {
+				return thisVersion().write(cmd.OutOrStdout())
+			}
+			return cmd.Help()
+		},
 	}
+	root.Flags().BoolVar(&wantsVersion, "version", false, "print the version of this program")
 	root.SetFlagErrorFunc(flagError)
 	addFooter(root)
 	root.SetHelpCommand(newHelp())
@@ -115,7 +122,7 @@ standard error is talk.`,
 	addGroup(root, "Look at a fleet, on AWS or on this machine:", newRuns(), newRunners(), newImages(), newCluster(), newListClassSizes())
 	addGroup(root, "Operate a fleet, on AWS or on this machine:", newPause(), newResume(), newDrain())
 	addGroup(root, "Try its webhook:", newWebhook())
-	root.AddCommand(newEntrypoint(), newSimulatedRunner())
+	root.AddCommand(newVersion(), newEntrypoint(), newSimulatedRunner())
 	return root
 }
 

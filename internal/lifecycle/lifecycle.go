@@ -189,7 +189,7 @@ func (f Fleet) readPair(ctx context.Context, runnerID string) (fleet.Runner, *fl
 	if err != nil {
 		return fleet.Runner{}, nil, err
 	}
-	for {
+	for range mostSwaps {
 		run, err := f.expecting(ctx, runner)
 		if err != nil || run != nil || runner.For == "" {
 			return runner, run, err
@@ -200,7 +200,11 @@ func (f Fleet) readPair(ctx context.Context, runnerID string) (fleet.Runner, *fl
 		}
 		runner = now
 	}
+	return fleet.Runner{}, nil, fleet.Errorf(fleet.RecordsConflict, "read runner %s: its run changed %d times meanwhile", runnerID, mostSwaps)
 }
+
+// mostSwaps is how often a runner's run may change while the two are read.
+const mostSwaps = 10
 
 // expecting reads the run that expects the runner, nil if none does.
 func (f Fleet) expecting(ctx context.Context, runner fleet.Runner) (*fleet.Run, error) {

@@ -18,11 +18,12 @@ test: ## Run all Go tests, with the race detector if there is a C compiler (Go i
 	@GO="$(GO)" scripts/test
 
 .PHONY: check
-check: ## Check format, vet, staticcheck and go.mod
+check: ## Check format, vet, staticcheck, workflows and go.mod
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt'ed: $$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) vet -tags aws,moto,octokit,cdk,containers ./...
 	$(TOOL) staticcheck -tags aws,moto,octokit,cdk,containers ./...
+	$(TOOL) actionlint .github/workflows/*.yml examples/workflows/*.yml
 	$(GO) mod tidy -diff
 
 .PHONY: crash-test

@@ -131,6 +131,26 @@ func (f Fleet) ReadRunner(ctx context.Context, runnerID string) (fleet.Runner, e
 	return runner, err
 }
 
+// changeRun reads a run, lets decide change it, and writes it. known is false for a run
+// that has no record; what decide returns of it then becomes the record. If decide
+// returns false the run is left as it is. The run as it now stands is returned with
+// whether it was written.
+func (f Fleet) changeRun(ctx context.Context, runID string, decide func(run fleet.Run, known bool) (fleet.Run, bool)) (now fleet.Run, written bool, err error) {
+	err = f.change(ctx, func() (fleet.Changes, error) {
+		run, known, err := f.Records.Run(ctx, runID)
+		if err != nil {
+			return fleet.Changes{}, err
+		}
+		now, written = decide(run, known)
+		if !written {
+			now = run
+			return fleet.Changes{}, nil
+		}
+		return fleet.Changes{Runs: []fleet.Run{now}}, nil
+	})
+	return now, written, err
+}
+
 // ChangeRunner reads a runner, lets decide change it, and writes it. If decide
 // returns false the runner is left as it is. The runner as it now stands is
 // returned with whether it was written.

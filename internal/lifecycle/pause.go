@@ -58,16 +58,9 @@ func (f Fleet) tellWaiting(ctx context.Context, capacity fleet.Capacity) (told i
 		return 0, err
 	}
 	for _, runID := range waiting {
-		var changed bool
-		err := f.change(ctx, func() (fleet.Changes, error) {
-			run, err := f.ReadRun(ctx, runID)
-			if err != nil {
-				return fleet.Changes{}, err
-			}
-			if run, changed = run.TellPause(capacity); !changed {
-				return fleet.Changes{}, nil
-			}
-			return fleet.Changes{Runs: []fleet.Run{run}}, nil
+		_, changed, err := f.changeRun(ctx, runID, func(run fleet.Run, known bool) (fleet.Run, bool) {
+			told, changed := run.TellPause(capacity)
+			return told, known && changed
 		})
 		if err != nil {
 			return told, err

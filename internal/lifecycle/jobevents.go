@@ -1,0 +1,133 @@
+package lifecycle
+
+import (
+	"context"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// Completed closes a run with GitHub's conclusion and lets a runner that still
+// waits for its job go. Jobs that were never queued (skipped ones) or whose
+// queued event is late get their record now.
+func (f Fleet) Completed(ctx context.Context, job fleet.Job) error {
+	run, _, err := f.changeRun(ctx, fleet.RunID(job.JobID), func(run fleet.Run, known bool) (fleet.Run, bool) {
+		if !known {
+			run = fleet.NewRun(job, f.Now()) // a late queued event must find it closed
+		}
+		closed := run.Complete(job, f.Now())
+		return closed, closed.Status != run.Status || closed.Conclusion != run.Conclusion
+	})
+	if err != nil {
+		return err
+	}
+	if err := f.JobEnded(ctx, job.Repository); err != nil || run.RanOn != "" {
+		return err
+	}
+	return f.endFor(ctx, run, "its job was "+orCompleted(job.Conclusion)+" on GitHub before it took it")
+}
+
+func orCompleted(conclusion string) string {
+	if conclusion == fleet.ConclusionCancelled {
+		return conclusion
+	}
+	return "completed"
+}
+
+// Waiting puts a run aside until its environment is approved, and lets its
+// runner go.
+func (f Fleet) Waiting(ctx context.Context, job fleet.Job, receivedAt time.Time) error {
+	run, _, err := f.changeRun(ctx, fleet.RunID(job.JobID), func(run fleet.Run, known bool) (fleet.Run, bool) {
+		if !known {
+			run = fleet.NewRun(job, receivedAt)
+		}
+		waits := run.Wait()
+		return waits, waits.Status != run.Status
+	})
+	if err != nil || run.Status != fleet.RunWaiting {
+		return err
+	}
+	return f.endFor(ctx, run, "its job waits for the approval of its environment")
+}
+
+// Queued makes the run of a queued job, if it is new, waited for approval or had been
+// given up, and launches it if it is wanted.
+func (f Fleet) Queued(ctx context.Context, job fleet.Job, wants fleet.Wants, receivedAt time.Time) error {
+	run, _, err := f.changeRun(ctx, fleet.RunID(job.JobID), func(run fleet.Run, known bool) (fleet.Run, bool) {
+		if !known {
+			return fleet.NewRun(job, receivedAt).Want(wants), true
+		}
+		next, changed := run.Requeue(job, receivedAt)
+		return next.Want(wants), changed
+	})
+	if err != nil {
+		return err
+	}
+	_, err = f.Launch(ctx, run.RunID)
+	return err
+}
+
+// LearnJob acts on what GitHub's API says of a job, as the webhooks would have
+// told. It returns whether the job still waits for a runner. A job that waits
+// may name a runner all the same (there is one in GitHub's examples): that means
+// nothing.
+func (f Fleet) LearnJob(ctx context.Context, job fleet.Job) (queued bool, err error) {
+	began := job.Status == fleet.JobInProgress || job.Status == fleet.JobCompleted
+	if runnerID, _, ours := fleet.ParseRunnerID(f.Name, job.RunnerName); ours && began {
+		at := f.Now()
+		if job.StartedAt != nil {
+			at = *job.StartedAt
+		}
+		if err := f.Took(ctx, job, runnerID, at); err != nil {
+			return false, err
+		}
+	}
+	switch job.Status {
+	case fleet.JobCompleted:
+		return false, f.Completed(ctx, job)
+	case fleet.JobWaiting:
+		return false, f.Waiting(ctx, job, f.Now())
+	case fleet.JobInProgress:
+		return false, f.runsElsewhere(ctx, job)
+	}
+	return true, nil
+}
+
+// runsElsewhere notes that somebody else's runner has the job of a run, and lets
+// the runner go that waits for it.
+func (f Fleet) runsElsewhere(ctx context.Context, job fleet.Job) error {
+	run, _, err := f.changeRun(ctx, fleet.RunID(job.JobID), func(run fleet.Run, known bool) (fleet.Run, bool) {
+		if !known || !run.Wanted() {
+			return run, false
+		}
+		run = run.Move(fleet.RunRunning, f.elsewhere(job.RunnerName))
+		run.WaitsForRoom = false
+		return run, true
+	})
+	if err != nil || run.Status != fleet.RunRunning || run.RanOn != "" {
+		return err
+	}
+	return f.endFor(ctx, run, "its job runs on "+job.RunnerName)
+}
+
+func (f Fleet) elsewhere(runnerName string) string {
+	if _, _, ours := fleet.ParseRunnerID(f.Name, runnerName); ours {
+		return "GitHub says that runner " + runnerName + ", which has ended, has the job"
+	}
+	return "GitHub gave the job to runner " + runnerName + ", which is not this fleet's"
+}
+
+// WorkflowRunOver ends a run whose workflow run is over on GitHub: some jobs of such
+// ones stay queued for ever.
+func (f Fleet) WorkflowRunOver(ctx context.Context, runID string, w fleet.WorkflowRun) (reason string, err error) {
+	reason = "its workflow run is over on GitHub (" + w.Conclusion + "), which still has the job queued"
+	_, _, err = f.changeRun(ctx, runID, func(run fleet.Run, known bool) (fleet.Run, bool) {
+		if !known || !run.Wanted() {
+			return run, false
+		}
+		run = run.Move(fleet.RunCancelled, reason).Mark(fleet.StageClosed, f.Now())
+		run.Conclusion, run.WaitsForRoom = w.Conclusion, false
+		return run, true
+	})
+	return reason, err
+}

@@ -1,0 +1,119 @@
+package lifecycle
+
+import (
+	"context"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// Took records that a runner of ours took a job, mends the expectations of
+// whoever is concerned, and lets the executions know. job may be of a run that
+// was never heard of: its record is made now.
+func (f Fleet) Took(ctx context.Context, job fleet.Job, runnerID string, at time.Time) error {
+	var res fleet.TookResult
+	err := f.change(ctx, func() (fleet.Changes, error) {
+		facts, ok, err := f.tookFacts(ctx, job, runnerID, at)
+		if err != nil || !ok {
+			return fleet.Changes{}, err
+		}
+		res = fleet.Took(facts)
+		return res.Changes, nil
+	})
+	if err != nil {
+		return err
+	}
+	runner, ok, err := f.Records.Runner(ctx, runnerID)
+	if err != nil || !ok {
+		return err
+	}
+	if err := f.Signal(ctx, runner); err != nil {
+		return err
+	}
+	if !res.Known {
+		if err := f.Passed(ctx, runner, fleet.PassedJob); err != nil {
+			return err
+		}
+	}
+	if res.Stop {
+		if err := f.Tasks.Stop(ctx, runner.TaskARN, "policy refused the job that the runner took"); err != nil {
+			return err
+		}
+	}
+	// The run it was launched for is among them even if the fact was known and
+	// whoever wrote it died before this line.
+	for _, runID := range append(res.Relaunch, runner.RunID) {
+		if err := f.launchDisplaced(ctx, runID); err != nil {
+			return err
+		}
+	}
+	end := res.End
+	if res.Known {
+		if end, err = f.leftover(ctx, job, runnerID); err != nil {
+			return err
+		}
+	}
+	for _, id := range end {
+		if _, err := f.End(ctx, id, "its job ran on "+runnerID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// launchDisplaced launches a run that lost its runner, unless that happens so
+// often that it is left to the sweep.
+func (f Fleet) launchDisplaced(ctx context.Context, runID string) error {
+	run, ok, err := f.Records.Run(ctx, runID)
+	if err != nil || !ok || run.Displaced > fleet.MaxDisplaced {
+		return err
+	}
+	_, err = f.Launch(ctx, runID)
+	return err
+}
+
+// leftover is the job's own runner if nobody expects it any more: whoever gave
+// it up died before it was ended.
+func (f Fleet) leftover(ctx context.Context, job fleet.Job, runnerID string) ([]string, error) {
+	run, ok, err := f.Records.Run(ctx, fleet.RunID(job.JobID))
+	if err != nil || !ok || run.LastRunner == "" || run.LastRunner == runnerID {
+		return nil, err
+	}
+	last, ok, err := f.Records.Runner(ctx, run.LastRunner)
+	if err != nil || !ok || last.For != "" || last.Took != 0 || last.Phase == fleet.Closed {
+		return nil, err
+	}
+	return []string{last.RunnerID}, nil
+}
+
+func (f Fleet) tookFacts(ctx context.Context, job fleet.Job, runnerID string, at time.Time) (_ fleet.TookFacts, ok bool, err error) {
+	facts := fleet.TookFacts{At: at}
+	if facts.Runner, ok, err = f.Records.Runner(ctx, runnerID); err != nil || !ok {
+		return facts, false, err // a runner of another fleet with our name, or long gone
+	}
+	if facts.Run, ok, err = f.Records.Run(ctx, fleet.RunID(job.JobID)); err != nil {
+		return facts, false, err
+	}
+	if !ok {
+		facts.Run = fleet.NewRun(job, f.Now())
+	}
+	if facts.Runner.For != "" && facts.Runner.For != facts.Run.RunID {
+		meant, ok, err := f.Records.Run(ctx, facts.Runner.For)
+		if err != nil {
+			return facts, false, err
+		}
+		if ok {
+			facts.Meant = &meant
+		}
+	}
+	if id := facts.Run.RunnerID; id != "" && id != runnerID {
+		own, ok, err := f.Records.Runner(ctx, id)
+		if err != nil {
+			return facts, false, err
+		}
+		if ok {
+			facts.Expected = &own
+		}
+	}
+	return facts, true, nil
+}

@@ -162,16 +162,16 @@ func TestBuildAsksFor(t *testing.T) {
 		env     map[string]string
 	}{
 		"the base image": {
-			fleet.ImageSpec{Kind: fleet.BaseImage, Name: "v1", Arch: fleet.X64}, "ci-images",
-			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_REVISION": "2", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_KIND": "base", "IMAGE_ARCH": "x64", "PUBLISH_TAG": "v1", "RUNNER_RELEASE": "2.336.0"},
+			fleet.ImageSpec{Kind: fleet.BaseImage, Name: "v1", Arch: fleet.X64, Source: "0123456789abcdef"}, "ci-images",
+			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_REVISION": "2", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_SOURCE": "0123456789abcdef", "IMAGE_KIND": "base", "IMAGE_ARCH": "x64", "PUBLISH_TAG": "v1", "RUNNER_RELEASE": "2.336.0"},
 		},
 		"an extra image for arm64": {
-			fleet.ImageSpec{Kind: fleet.ExtraImage, Name: "playwright", Arch: fleet.ARM64}, "ci-images-arm64",
-			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_REVISION": "2", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_KIND": "extra", "IMAGE_ARCH": "arm64", "IMAGE_LABEL": "playwright", "RUNNER_RELEASE": "2.336.0", "RUNNER_SHA256": "0c"},
+			fleet.ImageSpec{Kind: fleet.ExtraImage, Name: "playwright", Arch: fleet.ARM64, Source: "0123456789abcdef"}, "ci-images-arm64",
+			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_REVISION": "2", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_SOURCE": "0123456789abcdef", "IMAGE_KIND": "extra", "IMAGE_ARCH": "arm64", "IMAGE_LABEL": "playwright", "RUNNER_RELEASE": "2.336.0", "RUNNER_SHA256": "0c"},
 		},
 		"an image on demand": {
-			fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: "docker.io/library/node:22", Arch: fleet.X64}, "ci-images",
-			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_REVISION": "2", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_KIND": "on_demand", "IMAGE_ARCH": "x64", "BASE_IMAGE": "docker.io/library/node:22", "RUNNER_RELEASE": "2.336.0"},
+			fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: "docker.io/library/node:22", Arch: fleet.X64, Source: "0123456789abcdef"}, "ci-images",
+			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_REVISION": "2", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_SOURCE": "0123456789abcdef", "IMAGE_KIND": "on_demand", "IMAGE_ARCH": "x64", "BASE_IMAGE": "docker.io/library/node:22", "RUNNER_RELEASE": "2.336.0"},
 		},
 	}
 	for sentence, test := range tests {

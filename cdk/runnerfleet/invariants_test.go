@@ -226,7 +226,12 @@ func TestTheSweepRunsEachMinute(t *testing.T) {
 }
 
 func TestTheClusterHasTheCapacityProvidersOfEveryClass(t *testing.T) {
-	providers := golden(t).only("AWS::ECS::Cluster").Properties["CapacityProviders"].([]any)
+	built := golden(t)
+	association := built.only("AWS::ECS::ClusterCapacityProviderAssociations").Properties
+	providers := association["CapacityProviders"].([]any)
+	if at[string](association, "Cluster", "Ref") != built.ids("AWS::ECS::Cluster")[0] {
+		t.Errorf("the providers are of cluster %v", association["Cluster"])
+	}
 	for _, class := range []fleet.Class{{}, {Spot: true}} {
 		for _, provider := range class.Ladder() {
 			if !slices.Contains(providers, any(string(provider))) {

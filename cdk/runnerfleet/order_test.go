@@ -89,7 +89,31 @@ func TestFunctionsComeAfterTheProjectsThatBuild(t *testing.T) {
 	}
 }
 
-// The test above sees what it is to see.
+// ECS makes its service-linked role when an account gets its first cluster, and cannot
+// assume it for some seconds: to associate a provider with the cluster just then fails the
+// deployment. So that comes last, and nothing waits for it.
+func TestCapacityProvidersComeLast(t *testing.T) {
+	built := golden(t)
+	id := built.ids("AWS::ECS::ClusterCapacityProviderAssociations")[0]
+	if built.only("AWS::ECS::Cluster").Properties["CapacityProviders"] != nil {
+		t.Error("the cluster is made with providers")
+	}
+	before := built.before(id)
+	for _, slow := range []string{"AWS::DynamoDB::Table", "AWS::StepFunctions::StateMachine", "AWS::CodeBuild::Project", "AWS::ApiGatewayV2::Stage", "AWS::Scheduler::Schedule"} {
+		for _, other := range built.ids(slow) {
+			if !before[other] {
+				t.Errorf("the providers do not wait for %s", other)
+			}
+		}
+	}
+	for other := range built.Resources {
+		if built.before(other)[id] {
+			t.Errorf("%s waits for the providers", other)
+		}
+	}
+}
+
+// The tests above see what they are to see.
 func TestBefore(t *testing.T) {
 	made := template{Resources: map[string]resource{
 		"A": {Properties: map[string]any{"X": []any{map[string]any{"Fn::GetAtt": []any{"B", "Arn"}}}}},

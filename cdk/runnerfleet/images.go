@@ -27,8 +27,8 @@ type images struct {
 
 const armSuffix = "-arm64"
 
-// mostImages are kept in the repository. A fleet uses one revision of each image,
-// and builds one each month.
+// mostImages are kept in the repository, if the sweep does not come to deleting those that
+// nothing needs.
 const mostImages = 500
 
 // untaggedDays is how long an image is kept that lost its tag. No job waits so long

@@ -9,6 +9,7 @@
 #   IMAGE_ARCH         x64 or arm64
 #   BASE_IMAGE         on_demand: the image that a job asked for
 #   IMAGE_LABEL        extra: the label, and the folder below extra/
+#   IMAGE_SOURCE       what the image is to be made of: its hash in sources.json
 #   PUBLISH_TAG        base: a further tag, by which it is found
 #   IMAGE_REPOSITORY   where to: a repository of ECR, by its URI
 #   RUNNER_VERSION     of GitHub's runner: latest, or one such as 2.329.0
@@ -36,7 +37,7 @@ check() {
 # check_given NAME PATTERN does so if there is a value.
 check_given() { [ -z "${!1}" ] || check "$1" "$2"; }
 
-: "${RUNNER_VERSION:=latest}" "${RUNNER_RELEASE=}" "${RUNNER_SHA256=}" "${DEFAULT_BASE:=public.ecr.aws/ubuntu/ubuntu:24.04}" "${SUDO:=true}"
+: "${RUNNER_VERSION:=latest}" "${RUNNER_RELEASE=}" "${RUNNER_SHA256=}" "${IMAGE_SOURCE=}" "${DEFAULT_BASE:=public.ecr.aws/ubuntu/ubuntu:24.04}" "${SUDO:=true}"
 : "${DOCKER_HUB_MIRROR=}" "${DOCKER_HUB_SECRET=}" "${PULL_REGISTRIES=}"
 reference='[a-z0-9][A-Za-z0-9._:/@-]{0,254}'
 registry='[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?'
@@ -47,6 +48,7 @@ check IMAGE_KIND 'base|extra|on_demand'
 check IMAGE_ARCH 'x64|arm64'
 check IMAGE_REPOSITORY "$registry/[a-z0-9][a-z0-9._/-]{0,254}"
 check RUNNER_VERSION "latest|$version"
+check_given IMAGE_SOURCE '[0-9a-f]{16}'
 check_given RUNNER_RELEASE "$version"
 check_given RUNNER_SHA256 '[0-9a-f]{64}'
 check DEFAULT_BASE "$reference"
@@ -62,6 +64,13 @@ case $IMAGE_KIND in
     ;;
   base) check PUBLISH_TAG '[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}' ;;
 esac
+
+# A deployment changes this build and the fleet one after the other. An image has the tag
+# of what it is made of: what is here may not be pushed under another's.
+made_of=$IMAGE_KIND:$IMAGE_ARCH
+[ "$IMAGE_KIND" != extra ] || made_of=extra:$IMAGE_LABEL:$IMAGE_ARCH
+[[ -n $IMAGE_SOURCE && $(jq -r --arg key "$made_of" '.[$key] // ""' sources.json) == "$IMAGE_SOURCE" ]] ||
+  fail "the image is ordered from other files than this build has: a deployment was under way; build again, and deploy again if that does not help"
 
 # find_release sets RUNNER_RELEASE and RUNNER_SHA256, which GitHub is asked for if the
 # fleet has not said. A pinned version wins over what the fleet knows of the latest.
@@ -205,7 +214,6 @@ case $IMAGE_KIND in
   base | on_demand) layer "an image on top of $BASE_IMAGE" "$base" "$image" ;;
   extra)
     folder=extra/$IMAGE_LABEL what="the image of the label $IMAGE_LABEL"
-    [ -f "$folder/.dockerfile" ] || fail "there is no image of the label $IMAGE_LABEL: deploy again"
     layer "the base image" "$base" "$here/runner:base"
     build "$what" --build-arg "RUNNER_BASE=$here/runner:base" --tag "$here/extra:built" --file "$folder/$(cat "$folder/.dockerfile")" "$folder"
     # One that begins from RUNNER_BASE has the runner. Its Dockerfile may have ended as

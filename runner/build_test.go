@@ -67,6 +67,7 @@ func newBench(t *testing.T) bench {
 	} {
 		put(t, filepath.Join(b.dir, "context", name), text)
 	}
+	b.deploy(t, map[string]string{"base:x64": "b0", "base:arm64": "b1", "on_demand:x64": "d0", "on_demand:arm64": "d1", "extra:tools:x64": "e0"})
 	b.env = map[string]string{
 		"PATH": filepath.Join(b.dir, "tools") + ":" + os.Getenv("PATH"), "TMPDIR": filepath.Join(b.dir, "tmp"), "HOME": b.dir, "LC_ALL": "C.UTF-8",
 		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/credentials/token-of-the-build", "AWS_REGION": "eu-west-1",
@@ -74,6 +75,33 @@ func newBench(t *testing.T) bench {
 		"IMAGE_OWNER": "$(touch PWNED); --help", "FLEET_NAME": "`touch PWNED`", // nobody reads these
 	}
 	return b
+}
+
+// deploy lays down what the images are made of. The hashes are filled up.
+func (b bench) deploy(t *testing.T, sources map[string]string) {
+	t.Helper()
+	for key, source := range sources {
+		sources[key] = source + strings.Repeat("0", sourceDigits-len(source))
+	}
+	encoded, err := json.Marshal(sources)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(b.dir, "context", SourcesFile), string(encoded))
+}
+
+// ordered is what the image of a build is made of, as the fleet says it that ordered it.
+func (b bench) ordered(t *testing.T, env map[string]string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(b.dir, "context", SourcesFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sources map[string]string
+	if err := json.Unmarshal(text, &sources); err != nil {
+		t.Fatal(err)
+	}
+	return sources[fleet.SourceOf(fleet.ImageKind(env["IMAGE_KIND"]), env["IMAGE_LABEL"], fleet.Arch(env["IMAGE_ARCH"]))]
 }
 
 // release is GitHub's answer, shortened.
@@ -126,6 +154,9 @@ func (b bench) build(t *testing.T, env map[string]string) (got outcome) {
 	cmd.Dir = filepath.Join(b.dir, "context")
 	all := maps.Clone(b.env)
 	maps.Copy(all, env)
+	if _, given := all["IMAGE_SOURCE"]; !given {
+		all["IMAGE_SOURCE"] = b.ordered(t, all)
+	}
 	for name, value := range all {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
@@ -432,6 +463,9 @@ func TestWithoutIptables(t *testing.T) {
 	}
 }
 
+// otherFiles is what a build says that was ordered by a fleet of another deployment.
+const otherFiles = "the image is ordered from other files than this build has: a deployment was under way; build again, and deploy again if that does not help"
+
 // Each failure ends with one sentence, behind the mark by which the fleet finds it.
 func TestABuildThatFails(t *testing.T) {
 	fails := func(verb, said string) func(*outside) {
@@ -518,10 +552,11 @@ func TestABuildThatFails(t *testing.T) {
 			nil, fails("build", "#8 E: Unable to locate package chromium\nERROR: failed to solve: process \"/bin/sh -c apt-get install chromium\" did not complete successfully: exit code: 100\n\n"),
 			"an image on top of " + node + " cannot be built: ERROR: failed to solve: process \"/bin/sh -c apt-get install chromium\" did not complete successfully: exit code: 100",
 		},
-		"a builder that says nothing": {nil, fails("build", ""), "an image on top of " + node + " cannot be built:"},
-		"a label that is not deployed": {
-			map[string]string{"IMAGE_KIND": "extra", "IMAGE_LABEL": "gone"}, nil, "there is no image of the label gone: deploy again",
-		},
+		"a builder that says nothing":               {nil, fails("build", ""), "an image on top of " + node + " cannot be built:"},
+		"a label that is not deployed":              {map[string]string{"IMAGE_KIND": "extra", "IMAGE_LABEL": "gone", "IMAGE_SOURCE": strings.Repeat("0", 16)}, nil, otherFiles},
+		"files of the deployment before, or after":  {map[string]string{"IMAGE_SOURCE": "d1" + strings.Repeat("0", 14)}, nil, otherFiles},
+		"an order of a fleet that knows no sources": {map[string]string{"IMAGE_SOURCE": ""}, nil, otherFiles},
+		"a label that is not deployed, and no hash": {map[string]string{"IMAGE_KIND": "extra", "IMAGE_LABEL": "gone", "IMAGE_SOURCE": ""}, nil, otherFiles},
 		"a push that is not allowed": {
 			nil, fails("push", "denied: User is not authorized to perform: ecr:PutImage"), "the image cannot be pushed to " + repository + ": denied: User is not authorized to perform: ecr:PutImage",
 		},
@@ -534,6 +569,9 @@ func TestABuildThatFails(t *testing.T) {
 			got := b.build(t, test.env)
 			if got.ok || got.digest != "" || got.reason() != test.says {
 				t.Errorf("exported %q, because: %s\nwant: %s\n%s", got.digest, got.reason(), test.says, got.said)
+			}
+			if test.says == otherFiles && len(got.calls) != 0 {
+				t.Errorf("called %v", got.calls)
 			}
 			for _, secret := range credentials {
 				if strings.Contains(got.said, secret) {
@@ -560,7 +598,7 @@ func TestAnotherBuildWasFirst(t *testing.T) {
 func TestHostileValues(t *testing.T) {
 	kinds := map[string]string{"IMAGE_LABEL": "extra", "PUBLISH_TAG": "base"}
 	for _, name := range []string{
-		"IMAGE_TAG", "IMAGE_REVISION", "IMAGE_KIND", "IMAGE_ARCH", "IMAGE_REPOSITORY", "BASE_IMAGE", "IMAGE_LABEL", "PUBLISH_TAG", "RUNNER_VERSION", "RUNNER_RELEASE", "RUNNER_SHA256",
+		"IMAGE_TAG", "IMAGE_REVISION", "IMAGE_KIND", "IMAGE_ARCH", "IMAGE_REPOSITORY", "BASE_IMAGE", "IMAGE_LABEL", "IMAGE_SOURCE", "PUBLISH_TAG", "RUNNER_VERSION", "RUNNER_RELEASE", "RUNNER_SHA256",
 		"DEFAULT_BASE", "SUDO", "DOCKER_HUB_MIRROR", "DOCKER_HUB_SECRET", "PULL_REGISTRIES",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -607,6 +645,7 @@ func TestRefusedValues(t *testing.T) {
 		"BASE_IMAGE":        {"", "../../etc", "/etc", "Node:22", "[::1]:5000/x:1", strings.Repeat("a", 256)},
 		"RUNNER_VERSION":    {"newest", "2.330", "v2.330.0", "2.330.0-beta", "2.330.0/../x"},
 		"RUNNER_RELEASE":    {"latest", "2.330", "2.330.0.1"},
+		"IMAGE_SOURCE":      {strings.Repeat("0", 15), strings.Repeat("0", 17), strings.Repeat("A", 16)},
 		"RUNNER_SHA256":     {sumX64[1:], strings.ToUpper(sumX64), "sha256:" + sumX64},
 		"SUDO":              {"True", "1", "yes"},
 		"DOCKER_HUB_MIRROR": {"https://mirror.example", "mirror.example/", "mirror.example//x", "mirror.example/../x", "user@mirror.example", "mirror.example:x"},
@@ -652,6 +691,7 @@ func TestVerbatimValues(t *testing.T) {
 				t.Fatal(err)
 			}
 			put(t, filepath.Join(folder, ".dockerfile"), "A file; $(x).ci")
+			b.deploy(t, map[string]string{"base:x64": "b0", "on_demand:x64": "d0", "extra:team/c++_web.1-x:x64": "e0"})
 			got := b.build(t, test.env)
 			if !got.ok {
 				t.Fatal(got.said)

@@ -26,6 +26,9 @@ type Inputs struct {
 	Extra      map[string]Folder     // by label
 }
 
+// SourcesFile is where a build finds the Sources of the files that it has, as JSON.
+const SourcesFile = "sources.json"
+
 // sourceDigits are enough to tell the sources of one fleet's images apart; a Lambda
 // function's environment has room for no more.
 const sourceDigits = 16

@@ -92,17 +92,32 @@ func TestEveryTaskNamesItsOwnFunction(t *testing.T) {
 	}
 }
 
-func TestPlaceholdersAreTheFunctions(t *testing.T) {
+func TestPlaceholdersHaveValues(t *testing.T) {
 	found := map[string]bool{}
 	for _, m := range regexp.MustCompile(`\$\{([^}]*)\}`).FindAllStringSubmatch(string(statemachine.Definition), -1) {
 		found[m[1]] = true
 	}
-	want := map[string]bool{}
+	want := map[string]bool{"Partition": true}
 	for _, name := range statemachine.Functions {
 		want[name+"FunctionArn"] = true
 	}
+	for name := range statemachine.Values(statemachine.AWS, func(string) string { return "" }) {
+		if !want[name] {
+			t.Errorf("there is a value for %s, which the definition has not", name)
+		}
+	}
 	if diff := cmp.Diff(want, found); diff != "" {
 		t.Errorf("placeholders (-want +found):\n%s", diff)
+	}
+}
+
+// Step Functions refuses a resource of another partition when the state begins, and no
+// Catch sees that.
+func TestTheDefinitionNamesNoPartition(t *testing.T) {
+	for name, s := range load(t).tasks() {
+		if strings.HasPrefix(s.Resource, "arn:") && !strings.HasPrefix(s.Resource, "arn:${Partition}:") {
+			t.Errorf("state %s calls %s, which is in one partition only", name, s.Resource)
+		}
 	}
 }
 

@@ -23,11 +23,7 @@ const (
 
 // functions are the values of the definition's placeholders.
 func functions() map[string]string {
-	values := map[string]string{}
-	for _, name := range statemachine.Functions {
-		values[name+"FunctionArn"] = functionPrefix + name
-	}
-	return values
+	return statemachine.Values(statemachine.AWS, func(step string) string { return functionPrefix + step })
 }
 
 // scripts is testdata/walks.json, whose comment explains it.

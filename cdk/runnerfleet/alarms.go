@@ -23,10 +23,9 @@ type alarm struct {
 	metric  awscloudwatch.IMetric
 	atLeast float64
 	// of periods in a row; 1 unless given
-	of      int
-	below   bool   // turns it round: less than atLeast alarms
-	silence bool   // no data alarms, too
-	says    string // what happened, what to do
+	of    int
+	below bool   // turns it round: less than atLeast alarms
+	says  string // what happened, what to do
 }
 
 // alarms lists them all. An alarm's text goes to whoever is called at night: what it
@@ -62,7 +61,7 @@ func alarms(c Config, made Fleet, e events) []alarm {
 			says: "Jobs have waited for room for an hour. Raise max_runners, and with it the account's quota of Fargate vCPUs if need be."},
 		{id: "GitHubLimit", metric: own(deployment.MetricGitHubLeft, five, "Minimum"), atLeast: 10, below: true,
 			says: "Less than a tenth is left of the requests that GitHub answers to the fleet's credential in an hour. Without any, jobs wait for the next hour. The sweep leaves half by itself: ecsrunner cluster status says who asks, and docs/operations.md what to do."},
-		{id: "NoWebhooks", metric: own(deployment.MetricWebhookAccepted, 60, "Sum"), atLeast: 1, of: silentHours, below: true, silence: true,
+		{id: "NoWebhooks", metric: own(deployment.MetricWebhookAccepted, 60, "Sum"), atLeast: 1, of: silentHours, below: true, // the sweep measures a zero each minute
 			says: fmt.Sprintf("No good webhook has come for %d hours. If there should have been jobs: look at Recent Deliveries in the repository's webhook settings; 401 means that the secrets differ, no delivery that the webhook is gone or inactive.", silentHours)},
 	}
 }
@@ -82,9 +81,6 @@ func newAlarms(parent constructs.Construct, c Config, made Fleet, e events) []aw
 		}
 		if a.below {
 			props.ComparisonOperator = awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD
-		}
-		if a.silence {
-			props.TreatMissingData = awscloudwatch.TreatMissingData_BREACHING
 		}
 		all = append(all, awscloudwatch.NewAlarm(scope, jsii.String(a.id), props))
 	}

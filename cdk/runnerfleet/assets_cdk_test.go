@@ -76,7 +76,7 @@ func TestAssets(t *testing.T) {
 			checkProgram(t, filepath.Join(folder, "bootstrap"), elf.EM_AARCH64)
 			continue
 		}
-		want := []string{"Dockerfile", "Dockerfile.again", "build.sh", "entrypoint-amd64", "entrypoint-arm64", "extra/team/playwright/.dockerfile", "extra/team/playwright/Dockerfile.ci", "extra/team/playwright/files/hosts", "install.sh", "sources.json"}
+		want := []string{"Dockerfile", "Dockerfile.again", "build.sh", "entrypoint-amd64", "entrypoint-arm64", "extra/team/playwright/.dockerfile", "extra/team/playwright/Dockerfile.ci", "extra/team/playwright/files/hosts", "install.sh", runner.SourcesFile}
 		if diff := cmp.Diff(want, list); diff != "" {
 			t.Errorf("asset %s (-want +got):\n%s", hash, diff)
 		}

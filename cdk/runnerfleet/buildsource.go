@@ -18,10 +18,6 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner"
 )
 
-// sourcesFile is in the build source for its hash alone: the CDK's own looks neither at
-// the mode of a file nor at its line ends, both of which are in an image.
-const sourcesFile = "sources.json"
-
 // newBuildSource makes what image builds start from, and says of what each image is
 // made: its Source, by fleet.SourceOf. It is done before the functions, who are told.
 func newBuildSource(scope constructs.Construct, p Props, shop workshop) (awss3assets.Asset, map[string]string) {
@@ -53,9 +49,11 @@ func fillBuildSource(p Props, shop workshop, dir, assembly string) (map[string]s
 	}
 	encoded, err := json.Marshal(sources)
 	if err != nil {
-		return nil, fmt.Errorf("encode %s: %w", sourcesFile, err)
+		return nil, fmt.Errorf("encode %s: %w", runner.SourcesFile, err)
 	}
-	return sources, os.WriteFile(filepath.Join(dir, sourcesFile), encoded, 0o644)
+	// It also changes the asset where only the mode of a file or its line ends change, which
+	// the CDK does not look at.
+	return sources, os.WriteFile(filepath.Join(dir, runner.SourcesFile), encoded, 0o644)
 }
 
 // sourcesOf hashes what images are made of, as it was collected.

@@ -14,7 +14,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// cluster is what tasks need. The roles are made when the repository is there.
+// cluster is what tasks need. The roles are made when the repository is there, and the
+// capacity providers last of all.
 type cluster struct {
 	name, arn *string
 	logs      awslogs.LogGroup
@@ -23,13 +24,8 @@ type cluster struct {
 // newCluster has no Container Insights: they are billed by the task, and a runner
 // lives for minutes. Its log and the fleet's own metrics say more.
 func newCluster(scope constructs.Construct, c Config, t things) cluster {
-	var providers []any
-	for _, provider := range fleet.CapacityProviders() {
-		providers = append(providers, string(provider))
-	}
 	made := awsecs.NewCfnCluster(scope, jsii.String("Cluster"), &awsecs.CfnClusterProps{
-		CapacityProviders: &providers,
-		ClusterSettings:   &[]*awsecs.CfnCluster_ClusterSettingsProperty{{Name: jsii.String("containerInsights"), Value: jsii.String("disabled")}},
+		ClusterSettings: &[]*awsecs.CfnCluster_ClusterSettingsProperty{{Name: jsii.String("containerInsights"), Value: jsii.String("disabled")}},
 	})
 	logs := newLogGroup(scope, "RunnerLogs", logFolder+c.FleetName+"/runners", c)
 	t.add(grants.RunnerLogs, logs.LogGroupArn())
@@ -39,6 +35,23 @@ func newCluster(scope constructs.Construct, c Config, t things) cluster {
 	// out whose name only begins alike.
 	t.add(grants.TaskDefinitions, ecsARN(scope, "task-definition", c.FleetName+"-"+strings.Repeat("?", 32)+":*"))
 	return cluster{name: made.Ref(), arn: made.AttrArn(), logs: logs}
+}
+
+// newCapacityProviders lets the cluster use Fargate and Fargate Spot. In an account that
+// has never used ECS, ECS makes its service-linked role with the cluster and cannot assume
+// it yet: providers that come with the cluster fail the deployment
+// (https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/818). So
+// this comes after what takes longest, and nothing in the template comes after this: a task
+// that is started earlier is refused, and started again.
+func newCapacityProviders(scope constructs.Construct, of cluster, after ...constructs.IDependable) {
+	providers := []any{}
+	for _, provider := range fleet.CapacityProviders() {
+		providers = append(providers, string(provider))
+	}
+	awsecs.NewCfnClusterCapacityProviderAssociations(scope, jsii.String("CapacityProviders"), &awsecs.CfnClusterCapacityProviderAssociationsProps{
+		Cluster: of.name, CapacityProviders: &providers,
+		DefaultCapacityProviderStrategy: []any{}, // each task names its own
+	}).Node().AddDependency(after...)
 }
 
 func ecsARN(scope constructs.Construct, resource, name string) *string {

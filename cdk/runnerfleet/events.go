@@ -92,9 +92,9 @@ func addRules(parent constructs.Construct, c Config, e events, dispatch awslambd
 
 // addSchedule calls the sweep each minute. A call that fails is not repeated: the
 // next one is as good.
-func addSchedule(parent constructs.Construct, t things, e events, sweep awslambda.IFunction) {
+func addSchedule(parent constructs.Construct, t things, e events, sweep awslambda.IFunction) awsscheduler.CfnSchedule {
 	scope := constructs.NewConstruct(parent, jsii.String("Schedule"))
-	awsscheduler.NewCfnSchedule(scope, jsii.String("EachMinute"), &awsscheduler.CfnScheduleProps{
+	return awsscheduler.NewCfnSchedule(scope, jsii.String("EachMinute"), &awsscheduler.CfnScheduleProps{
 		Description:        jsii.String("Makes good what was lost"),
 		ScheduleExpression: jsii.String("rate(1 minute)"),
 		FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: jsii.String("OFF")},

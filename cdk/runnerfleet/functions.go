@@ -88,7 +88,15 @@ func newFunction(parent constructs.Construct, c Config, shop workshop, t things,
 		props.OnFailure = awslambdadestinations.NewSqsDestination(e.missedSweeps)
 		props.MaxEventAge, props.RetryAttempts = awscdk.Duration_Minutes(jsii.Number(1)), jsii.Number(0)
 	}
-	return awslambda.NewFunction(scope, jsii.String("Function"), props)
+	function := awslambda.NewFunction(scope, jsii.String("Function"), props)
+	if _, told := variables[deployment.EnvPolicy]; told {
+		// It knows of what images are made. A build that it asks for before the projects know
+		// too is one of the images before.
+		for _, project := range env.images.builders {
+			function.Node().DefaultChild().(awslambda.CfnFunction).AddResourceDependency(project, nil)
+		}
+	}
+	return function
 }
 
 // stepFunctions are the functions that the state machine calls, by the words of its

@@ -19,15 +19,16 @@ import (
 // images are what builds and keeps the runner images.
 type images struct {
 	repository awsecr.Repository
-	project    string            // the one for x64; that for arm64, if there is one, has armSuffix
-	projects   []string          // all of them
+	project    string   // the one for x64; that for arm64, if there is one, has armSuffix
+	projects   []string // all of them
+	builders   []awscodebuild.CfnProject
 	sources    map[string]string // fleet.Policy's ImageSources
 }
 
 const armSuffix = "-arm64"
 
-// mostImages are kept in the repository. A fleet uses one revision of each image,
-// and builds one each month.
+// mostImages are kept in the repository, if the sweep does not come to deleting those that
+// nothing needs.
 const mostImages = 500
 
 // untaggedDays is how long an image is kept that lost its tag. No job waits so long
@@ -78,7 +79,7 @@ func newImages(scope constructs.Construct, p Props, shop workshop, t things) ima
 	}
 	var arns []*string
 	for _, m := range machines {
-		newProject(scope, c, m, source, made.repository, role.RoleArn(), logs.LogGroupName())
+		made.builders = append(made.builders, newProject(scope, c, m, source, made.repository, role.RoleArn(), logs.LogGroupName()))
 		made.projects = append(made.projects, m.project)
 		arns = append(arns, stackOf(scope).FormatArn(&awscdk.ArnComponents{
 			Service: jsii.String("codebuild"), Resource: jsii.String("project"), ResourceName: jsii.String(m.project),
@@ -112,7 +113,7 @@ type machine struct{ id, project, kind, image string }
 // for eight hours, and its job with it.
 const queuedMinutes = 15
 
-func newProject(scope constructs.Construct, c Config, m machine, source awss3assets.Asset, repository awsecr.Repository, roleARN, logGroup *string) {
+func newProject(scope constructs.Construct, c Config, m machine, source awss3assets.Asset, repository awsecr.Repository, roleARN, logGroup *string) awscodebuild.CfnProject {
 	variable := func(name string, value *string) *awscodebuild.CfnProject_EnvironmentVariableProperty {
 		return &awscodebuild.CfnProject_EnvironmentVariableProperty{Name: jsii.String(name), Value: value, Type: jsii.String("PLAINTEXT")}
 	}
@@ -153,6 +154,7 @@ func newProject(scope constructs.Construct, c Config, m machine, source awss3ass
 		QueuedTimeoutInMinutes: jsii.Number(queuedMinutes),
 	})
 	source.AddResourceMetadata(project, jsii.String("Source.Location"))
+	return project
 }
 
 // buildMinutes is limits.build in whole minutes; CodeBuild knows no less than five.

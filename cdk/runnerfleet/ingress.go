@@ -53,7 +53,7 @@ func accessLog() string {
 
 // addRoutes connects the API with its functions. Neither route has an authorizer:
 // none gets the body, which a webhook's signature is about. The functions verify.
-func addRoutes(parent constructs.Construct, c Config, api awsapigatewayv2.CfnApi, functions map[string]awslambda.IFunction) {
+func addRoutes(parent constructs.Construct, c Config, api awsapigatewayv2.CfnApi, functions map[string]awslambda.IFunction) awsapigatewayv2.CfnStage {
 	scope := constructs.NewConstruct(parent, jsii.String("Ingress"))
 	limits := map[string]any{}
 	stage := awsapigatewayv2.NewCfnStage(scope, jsii.String("Stage"), &awsapigatewayv2.CfnStageProps{
@@ -82,4 +82,5 @@ func addRoutes(parent constructs.Construct, c Config, api awsapigatewayv2.CfnApi
 		limits[r.key()] = map[string]any{"ThrottlingRateLimit": r.rate, "ThrottlingBurstLimit": r.burst}
 	}
 	stage.SetRouteSettings(limits)
+	return stage
 }

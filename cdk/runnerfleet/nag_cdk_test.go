@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -27,13 +28,22 @@ var shapes = map[string][]string{
 		"docker_hub_mirror: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub", "docker_hub_credentials: secretsmanager:docker-hub",
 		"base_image_repositories: [arn:aws:ecr:eu-west-1:123456789012:repository/bases/web]",
 	},
+	"every name as long as may be": {
+		"fleet_name: abcdefghij-klmnopqrs", "event_bus_name: " + strings.Repeat("b", 256), "image_build_project: " + strings.Repeat("p", 64), "runner_image_tag: " + strings.Repeat("t", 122), "log_retention_days: 3653",
+		"default_class: a", "runner_class_sizes: {a: {cpu: 512, memory: 1024, arch: arm64}, b: {cpu: 16384, memory: 122880, spot: true, ephemeral_storage: 200}}",
+	},
 	"both architectures": {"image_build_project: images", "default_class: a", "runner_class_sizes: {a: {cpu: 512, memory: 1024, arch: arm64}, b: {cpu: 512, memory: 1024, spot: true}}"},
 }
 
 // TestShapes holds every shape to the policies that the golden template is held to.
 func TestShapes(t *testing.T) {
 	for name, lines := range shapes {
-		t.Run(name, func(t *testing.T) { checkPolicies(t, of(t, lines...)) })
+		t.Run(name, func(t *testing.T) {
+			stack := newStack(newApp(), "ecsrunner-test")
+			runnerfleet.New(stack, "Fleet", runnerfleet.Props{Config: parse(t, lines...)})
+			checkPolicies(t, templateOf(t, stack))
+			toLint(t, "us-east-1", name, stack)
+		})
 	}
 }
 

@@ -96,9 +96,10 @@ func New(scope constructs.Construct, id string, props Props) Fleet {
 	})
 	things[grants.Steps], things[grants.Sweep] = stepARNs(functions), []string{*functions["sweep"].FunctionArn()}
 	stateMachine := newStateMachine(fleet, c, things, functions)
-	addRoutes(fleet, c, api, functions)
+	stage := addRoutes(fleet, c, api, functions)
 	addRules(fleet, c, events, functions["dispatch"], tasks, images, stateMachineARN)
-	addSchedule(fleet, things, events, functions["sweep"])
+	schedule := addSchedule(fleet, things, events, functions["sweep"])
+	newCapacityProviders(fleet, tasks, table, stateMachine, stage, schedule)
 
 	made := Fleet{
 		WebhookURL: awscdk.Fn_Join(jsii.String(""), &[]*string{api.AttrApiEndpoint(), jsii.String(webhookPath)}),

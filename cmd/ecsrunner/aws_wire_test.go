@@ -153,8 +153,8 @@ func (w *walks) play(t *testing.T, cfg aws.Config) (machine string) {
 	t.Helper()
 	client := sfn.NewFromConfig(cfg)
 	definition := string(statemachine.Definition)
-	for _, name := range statemachine.Functions {
-		definition = strings.ReplaceAll(definition, "${"+name+"FunctionArn}", "arn:aws:lambda:us-east-1:123456789012:function:"+name)
+	for name, value := range statemachine.Values(statemachine.AWS, func(step string) string { return "arn:aws:lambda:us-east-1:123456789012:function:" + step }) {
+		definition = strings.ReplaceAll(definition, "${"+name+"}", value)
 	}
 	made, err := client.CreateStateMachine(t.Context(), &sfn.CreateStateMachineInput{
 		Name: aws.String("ci-runner"), Definition: &definition, RoleArn: aws.String("arn:aws:iam::123456789012:role/none"),

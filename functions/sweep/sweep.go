@@ -130,6 +130,8 @@ type Handler struct {
 	Images   images
 	Builder  lifecycle.Builder // nil where no images are built
 	Registry registry          // nil where nobody else publishes images
+	// Revisions is nil where images are nobody's to delete.
+	Revisions revisions
 }
 
 // Beside the time that its parts have, a sweep takes some for the lease and what comes after
@@ -179,7 +181,7 @@ func (s *sweep) parts(sweeps int64) []part {
 		{{"registrations", s.registrations, 5}, {"tasks", s.tasks, 10}, {"runners", s.runners, 10}},
 		{{"room", s.room, 3}},
 		{{"task definitions", s.definitions, 5}},
-		{{"locks on builds", s.locks, 2}, {"images", s.images, 3}},
+		{{"locks on builds", s.locks, 2}, {"images", s.images, 3}, {"old images", s.oldRevisions, 2}},
 	}
 	begin := int(max(sweeps, 0) % int64(len(groups)))
 	parts := []part{

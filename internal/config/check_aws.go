@@ -7,12 +7,14 @@ import (
 )
 
 var (
-	regionName  = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]$`)
-	vpcID       = regexp.MustCompile(`^vpc-[0-9a-f]{8,17}$`)
-	subnetID    = regexp.MustCompile(`^subnet-[0-9a-f]{8,17}$`)
-	groupID     = regexp.MustCompile(`^sg-[0-9a-f]{8,17}$`)
-	busName     = regexp.MustCompile(`^[A-Za-z0-9._/-]{1,256}$`)
-	projectName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{1,254}$`)
+	regionName = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]$`)
+	vpcID      = regexp.MustCompile(`^vpc-[0-9a-f]{8,17}$`)
+	subnetID   = regexp.MustCompile(`^subnet-[0-9a-f]{8,17}$`)
+	groupID    = regexp.MustCompile(`^sg-[0-9a-f]{8,17}$`)
+	busName    = regexp.MustCompile(`^[A-Za-z0-9._-]{1,256}$`)
+	// CodeBuild takes 150 characters. But policies name the projects many times, and IAM
+	// takes 10,240 characters of a role's policies.
+	projectName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{1,63}$`)
 )
 
 // retentionDays are what CloudWatch Logs accepts
@@ -22,12 +24,14 @@ var retentionDays = []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 5
 func (c *Config) checkAWS(r *review) {
 	if r.given("aws_region") && !regionName.MatchString(c.AWSRegion) {
 		r.add("aws_region", "%s is no region; write it as in eu-west-1", quote(c.AWSRegion))
+	} else if r.given("aws_region") && partitionOf(c.AWSRegion) == "" {
+		r.add("aws_region", "%s is in a part of AWS of its own that the fleet was not made for; choose a region of aws, aws-us-gov or aws-cn", quote(c.AWSRegion))
 	}
 	if r.given("event_bus_name") && (!busName.MatchString(c.EventBusName) || strings.HasPrefix(c.EventBusName, "aws.")) {
-		r.add("event_bus_name", "%s is no name for an event bus; use up to 256 of A-Z, a-z, 0-9 and ._/-, not beginning with aws.", quote(c.EventBusName))
+		r.add("event_bus_name", "%s is no name for an event bus; use up to 256 of A-Z, a-z, 0-9 and ._-, not beginning with aws.", quote(c.EventBusName))
 	}
 	if r.given("image_build_project") && !projectName.MatchString(c.ImageBuildProject) {
-		r.add("image_build_project", "%s is no name for a CodeBuild project; use 2 to 255 of A-Z, a-z, 0-9, _ and -; delete the key if image: labels are not wanted", quote(c.ImageBuildProject))
+		r.add("image_build_project", "%s is no name for a CodeBuild project; use 2 to 64 of A-Z, a-z, 0-9, _ and -; delete the key if image: labels are not wanted", quote(c.ImageBuildProject))
 	}
 	if !slices.Contains(retentionDays, c.LogRetentionDays) {
 		r.add("log_retention_days", "is %d; CloudWatch Logs keeps for one of %v days", c.LogRetentionDays, retentionDays)

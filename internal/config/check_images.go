@@ -20,6 +20,10 @@ var (
 func (c *Config) checkRunnerImages(r *review) {
 	if !imageTag.MatchString(c.RunnerImageTag) {
 		r.add("runner_image_tag", "%s is no image tag; use up to 128 of A-Z, a-z, 0-9, _, . and -, not beginning with . or -", quote(c.RunnerImageTag))
+	} else if fleet.IsRevisionTag(c.RunnerImageTag) {
+		r.add("runner_image_tag", "%s looks like a tag that the fleet gives its own images; choose another", quote(c.RunnerImageTag))
+	} else if longest := maxTag - len(fleet.ImageSpec{Arch: fleet.ARM64}.PublishTag()); len(c.RunnerImageTag) > longest && c.hasARM() {
+		r.add("runner_image_tag", "has %d characters; use at most %d where a class is arm64, since its image has -arm64 behind the tag", len(c.RunnerImageTag), longest)
 	}
 	if c.RunnerVersion != LatestRunner && !fleet.IsRunnerVersion(c.RunnerVersion) {
 		r.add("runner_version", "%s is no version of GitHub's runner; write latest, or a full version such as 2.329.0", quote(c.RunnerVersion))
@@ -59,6 +63,18 @@ func (c *Config) checkRunnerImages(r *review) {
 			r.add(key, "%s is listed twice", quote(registry))
 		}
 	}
+}
+
+// maxTag is how long an image's tag can be.
+const maxTag = 128
+
+func (c *Config) hasARM() bool {
+	for _, class := range c.RunnerClassSizes {
+		if class.Arch == fleet.ARM64 {
+			return true
+		}
+	}
+	return false
 }
 
 // badBaseImage says why an image cannot be what the base image is made from. It may be of

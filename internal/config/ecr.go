@@ -56,10 +56,7 @@ func (c *Config) checkBaseOnAWS(r *review) {
 	if host == nil {
 		return
 	}
-	in, partition := fmt.Sprintf(":ecr:%s:%s:repository/%s", host[2], host[1], reference.Path(named)), "aws"
-	if host[3] != "" {
-		partition = "aws-cn"
-	}
+	in, partition := fmt.Sprintf(":ecr:%s:%s:repository/%s", host[2], host[1], reference.Path(named)), partitionOf(host[2])
 	if !slices.ContainsFunc(c.BaseImageRepositories, func(arn string) bool { return strings.HasSuffix(arn, in) }) {
 		r.add("runner_base_image", "%s is in a private repository; add its ARN, arn:%s%s, to base_image_repositories, so that builds may pull it", quote(c.RunnerBaseImage), partition, in)
 	}

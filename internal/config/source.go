@@ -53,6 +53,8 @@ func (s Source) Parse() (Config, error) {
 	if s.OnAWS {
 		c.checkOnAWS(r)
 		c.checkBaseOnAWS(r)
+		c.checkNamesOnAWS(r)
+		c.checkPartition(r)
 	}
 	if err := r.err(s.File); err != nil {
 		return Config{}, err

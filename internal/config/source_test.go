@@ -143,3 +143,36 @@ func TestSecretsOnAWS(t *testing.T) {
 		}
 	}
 }
+
+// What is wrong for a deployment alone is no problem on one machine.
+func TestNamesOnAWS(t *testing.T) {
+	for name, test := range map[string]struct{ lines, key, says string }{
+		"a parameter that begins with aws":   {"fleet_name: aws-ci", "fleet_name", "begins with aws, as no parameter of Systems Manager may, and the fleet's classes are kept in /aws-ci/runner_class_sizes"},
+		"a parameter that begins with ssm":   {"fleet_name: ssmith", "fleet_name", "begins with ssm"},
+		"a name with aws in it":              {"fleet_name: my-aws", "", ""},
+		"the fleet's bus is the default":     {"fleet_name: default", "fleet_name", "or set event_bus_name"},
+		"another bus":                        {"fleet_name: default\nevent_bus_name: jobs", "", ""},
+		"the default bus":                    {"event_bus_name: default", "event_bus_name", "every account's own"},
+		"a base of another part":             {"aws_region: us-gov-west-1\nbase_image_repositories: [arn:aws:ecr:us-east-1:123456789012:repository/app]", "base_image_repositories[0]", "in the part aws of AWS, and region us-gov-west-1 in aws-us-gov"},
+		"a base of the same part":            {"aws_region: cn-north-1\nbase_image_repositories: [arn:aws-cn:ecr:cn-north-1:123456789012:repository/app]", "", ""},
+		"a base of another part, anywhere":   {"base_image_repositories: [arn:aws-cn:ecr:cn-north-1:123456789012:repository/app]", "", ""},
+		"a token of another part":            {"aws_region: eu-west-1\ngithub_pat: arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:pat-AbCdEf", "github_pat", "name one of the same part"},
+		"a private base in GovCloud":         {"runner_base_image: 123456789012.dkr.ecr.us-gov-west-1.amazonaws.com/a:1", "runner_base_image", "arn:aws-us-gov:ecr:us-gov-west-1:123456789012:repository/a"},
+		"a private base in China":            {"runner_base_image: 123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/a:1", "runner_base_image", "arn:aws-cn:ecr:cn-north-1:123456789012:repository/a"},
+		"the longest names":                  {"fleet_name: a234567890b234567890\nevent_bus_name: " + strings.Repeat("b", 256) + "\nimage_build_project: " + strings.Repeat("p", 64), "", ""},
+		"regions of the three parts":         {"aws_region: us-gov-east-1", "", ""},
+		"a region whose name ends as others": {"aws_region: ap-southeast-7", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := Source{Data: []byte("github_repo: o/r\n" + test.lines), File: "fleet.yaml"}
+			if _, err := s.Parse(); err != nil {
+				t.Errorf("on one machine: %v", err)
+			}
+			s.OnAWS = true
+			_, err := s.Parse()
+			if (err == nil) != (test.says == "") || err != nil && (!strings.Contains(err.Error(), ": "+test.key+": ") || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "\n")) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}

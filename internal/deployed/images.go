@@ -17,8 +17,18 @@ import (
 
 // Registry is the repository of the runner images.
 func (f *Function) Registry() images.Registry {
+	return images.Registry{ECR: ecr.NewFromConfig(f.aws), Repository: f.repository()}
+}
+
+// Revisions is the same repository, for who deletes old images.
+func (f *Function) Revisions() images.Revisions {
+	return images.Revisions{ECR: ecr.NewFromConfig(f.aws), Repository: f.repository()}
+}
+
+// repository is the repository's name.
+func (f *Function) repository() string {
 	_, name, _ := strings.Cut(f.env(deployment.EnvRepository), "/")
-	return images.Registry{ECR: ecr.NewFromConfig(f.aws), Repository: name}
+	return name
 }
 
 // Builder builds runner images.

@@ -44,8 +44,21 @@ const mostWaiting = 1000
 // MeasureSweep counts what a sweep repaired, and what it found: open runners, runs that
 // wait, and what is left of GitHub's limits. It returns all errors of the sweep as one.
 func (f *Function) MeasureSweep(records *dynamo.Store) func(ctx context.Context, repairs sweep.Repairs, failed ...error) error {
-	writer := f.Metrics()
+	return measureSweep(f.Metrics(), records)
+}
+
+// counted is what a sweep's metrics are read from.
+type counted interface {
+	Capacity(ctx context.Context) (fleet.Capacity, error)
+	WaitingForRoom(ctx context.Context, limit int) ([]string, error)
+	Cursor(ctx context.Context, name string) (string, error)
+}
+
+func measureSweep(writer *metrics.Writer, records counted) func(ctx context.Context, repairs sweep.Repairs, failed ...error) error {
 	return func(ctx context.Context, repairs sweep.Repairs, failed ...error) error {
+		// A minute without a delivery is a zero. Without one, an alarm could not tell a fleet
+		// that hears nothing from one that was deployed just now.
+		writer.Put(deployment.MetricWebhookAccepted, 0, nil)
 		for cause, n := range repairs {
 			writer.Put(deployment.MetricRepairs, float64(n), metrics.Dimensions{deployment.DimensionCause: string(cause)})
 		}

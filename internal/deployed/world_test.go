@@ -169,15 +169,12 @@ func (r reported) Error() string {
 
 func (w *world) start(t *testing.T, steps map[string]invoke) {
 	t.Helper()
-	arns := map[string]string{}
-	for _, name := range statemachine.Functions {
-		arns[name+"FunctionArn"] = "arn:aws:lambda:us-east-1:123456789012:function:" + name
-	}
+	arn := func(step string) string { return "arn:aws:lambda:us-east-1:123456789012:function:" + step }
 	byARN := map[string]invoke{}
 	for name, run := range steps {
-		byARN[arns[name+"FunctionArn"]] = run
+		byARN[arn(name)] = run
 	}
-	machine, err := engine.Parse(statemachine.Definition, arns)
+	machine, err := engine.Parse(statemachine.Definition, statemachine.Values(statemachine.AWS, arn))
 	if err != nil {
 		t.Fatal(err)
 	}

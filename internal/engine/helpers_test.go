@@ -23,7 +23,7 @@ func runnerDefinition(t testing.TB) (definition []byte, values map[string]string
 	if err != nil {
 		t.Fatal(err)
 	}
-	values = map[string]string{}
+	values = map[string]string{"Partition": "aws"}
 	for _, m := range regexp.MustCompile(`\$\{(\w+)FunctionArn\}`).FindAllSubmatch(definition, -1) {
 		values[string(m[1])+"FunctionArn"] = arnPrefix + string(m[1])
 	}

@@ -122,6 +122,12 @@ func (s ImageSpec) Tag() string {
 // RevisionTag is the tag in the registry of one revision of an image.
 func RevisionTag(tag string, revision int) string { return tag + "-" + strconv.Itoa(revision) }
 
+// revisionTag is what RevisionTag makes; the release before made it without a number.
+var revisionTag = regexp.MustCompile(`^[0-9a-f]{32}(-[0-9]+)?$`)
+
+// IsRevisionTag reports whether a tag is one that the fleet gives its own images.
+func IsRevisionTag(tag string) bool { return revisionTag.MatchString(tag) }
+
 // PublishTag is the tag under which a base image is found in the repository, also
 // one that the fleet has not built: an architecture has a tag of its own.
 func (s ImageSpec) PublishTag() string {

@@ -84,6 +84,12 @@ func TestWhatATagStandsFor(t *testing.T) {
 	}
 	equal(t, of("1").Tag(), "580835c1c5e9117b585d48b5252c0cd9") // the same on every machine
 	equal(t, fleet.RevisionTag("0a", 12), "0a-12")
+	tag := of("").Tag()
+	for text, ours := range map[string]bool{tag: true, fleet.RevisionTag(tag, 12): true, tag + "-": false, tag + "-x": false, tag[1:] + "-1": false, "x" + tag: false, "base": false} {
+		if fleet.IsRevisionTag(text) != ours {
+			t.Errorf("%s is taken for a revision of the fleet's: %t", text, !ours)
+		}
+	}
 }
 
 func TestStandingImages(t *testing.T) {

@@ -48,8 +48,13 @@ func (s *stack) create(id string, r resource) identity {
 		return identity{name, map[string]string{"Value": s.text(r.Properties["Value"])}}
 	case "AWS::ECS::Cluster":
 		name := s.name(id, r, "ClusterName")
-		s.moto.json("ecs", "AmazonEC2ContainerServiceV20141113.CreateCluster", map[string]any{"clusterName": name, "capacityProviders": r.Properties["CapacityProviders"]})
+		s.moto.json("ecs", "AmazonEC2ContainerServiceV20141113.CreateCluster", map[string]any{"clusterName": name})
 		return identity{name, map[string]string{"Arn": arn("ecs", "cluster/"+name)}}
+	case "AWS::ECS::ClusterCapacityProviderAssociations":
+		s.moto.json("ecs", "AmazonEC2ContainerServiceV20141113.PutClusterCapacityProviders", map[string]any{
+			"cluster": s.text(r.Properties["Cluster"]), "capacityProviders": r.Properties["CapacityProviders"], "defaultCapacityProviderStrategy": r.Properties["DefaultCapacityProviderStrategy"],
+		})
+		return identity{ref: s.text(r.Properties["Cluster"])}
 	case "AWS::ECR::Repository":
 		name := strings.ToLower(s.name(id, r, "RepositoryName"))
 		s.moto.json("ecr", "AmazonEC2ContainerRegistry_V20150921.CreateRepository", map[string]any{"repositoryName": name})

@@ -70,6 +70,7 @@ var unreached = map[string]string{
 	"runtask states:SendTaskFailure":      late,
 	"runtask states:SendTaskSuccess":      late,
 	"runtask ecs:StopTask":                "the runner was let go while its task was started",
+	"sweep ecr:BatchDeleteImage":          "a revision whose successor has served for a week",
 	"resolveimage dynamodb:PutItem":       "an image that was last used a day ago: the day is noted",
 	"buildimage dynamodb:DeleteItem":      "CodeBuild refuses the build for good: its waiters are told and the lock goes",
 	"dispatch logs:GetLogEvents":          "a build that failed: what it said last is the reason",

@@ -39,11 +39,7 @@ const arnPrefix = "arn:aws:lambda:local:000000000000:function:"
 
 // loadMachine reads the state machine and names its functions.
 func loadMachine() (*engine.Machine, error) {
-	arns := make(map[string]string, len(statemachine.Functions))
-	for _, name := range statemachine.Functions {
-		arns[name+"FunctionArn"] = arnPrefix + name
-	}
-	return engine.Parse(statemachine.Definition, arns)
+	return engine.Parse(statemachine.Definition, statemachine.Values(statemachine.AWS, func(step string) string { return arnPrefix + step }))
 }
 
 // executions is the engine as the steps see it: starting a name twice and

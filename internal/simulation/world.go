@@ -151,11 +151,7 @@ func (w *World) repositoryURI() string {
 
 // machine is the state machine, read once: it is the same in every history.
 var machine = func() *engine.Machine {
-	arns := map[string]string{}
-	for _, name := range statemachine.Functions {
-		arns[name+"FunctionArn"] = functionPrefix + name
-	}
-	m, err := engine.Parse(statemachine.Definition, arns)
+	m, err := engine.Parse(statemachine.Definition, statemachine.Values(statemachine.AWS, func(step string) string { return functionPrefix + step }))
 	if err != nil {
 		panic(err)
 	}

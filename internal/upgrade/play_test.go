@@ -1,6 +1,7 @@
 package upgrade
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,6 +25,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/statemachine"
 )
 
 const (
@@ -134,6 +136,9 @@ func (p *play) run(definition []byte, executions []engine.Record) {
 		if p.steps[name] == nil {
 			p.problem("the definition calls the function %s, which there is not any more: keep it for two releases", name)
 		}
+	}
+	if bytes.Contains(definition, []byte("${Partition}")) { // the releases before named it
+		arns["Partition"] = statemachine.AWS
 	}
 	machine, err := engine.Parse(definition, arns)
 	if err != nil {

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import asl from 'asl-validator';
 
 const file = '../runner.asl.json';
-const text = readFileSync(file, 'utf8');
+const text = readFileSync(file, 'utf8').replaceAll('${Partition}', 'aws');
 
 const { isValid, errorsText } = asl(JSON.parse(text));
 if (!isValid) {

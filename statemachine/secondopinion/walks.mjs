@@ -6,7 +6,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { StateMachine } from 'aws-local-stepfunctions';
 
 const read = (file) => JSON.parse(readFileSync(new URL(file, import.meta.url), 'utf8'));
-const definition = read('../runner.asl.json');
+const text = readFileSync(new URL('../runner.asl.json', import.meta.url), 'utf8');
+const definition = JSON.parse(text.replaceAll('${Partition}', 'aws'));
 const { input, usual, walks } = read('../testdata/walks.json');
 const golden = read('../testdata/walks.golden.json');
 const runnerID = 'fleet-1001-1';

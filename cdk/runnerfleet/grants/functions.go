@@ -41,6 +41,7 @@ func functions() map[string][]Statement {
 					"ecs:ListTaskDefinitionFamilies", "ecs:ListTaskDefinitions", "ecs:DescribeTaskDefinition", "ecs:DeregisterTaskDefinition"),
 				allow("deregistered task definitions are deleted", TaskDefinitions, "ecs:DeleteTaskDefinitions"),
 				published(),
+				allow("old revisions of images are deleted, and what somebody else has published is not", Repository, "ecr:BatchDeleteImage"),
 				allow("images that no job waits for are built by these projects, and builds that are silent are looked at", Projects,
 					"codebuild:StartBuild", "codebuild:ListBuildsForProject", "codebuild:BatchGetBuilds"),
 				allow("AWS hands on a sweep that failed", MissedSweeps, "sqs:SendMessage").implied(),

@@ -43,6 +43,7 @@ var sentences = []struct {
 	{"reached the limit on the number of vcpus", noQuota},
 	{"reached the limit on the number of tasks", noQuota},
 	{"unable to assume the service linked role", verdict{fleet.RunnerLaunchUnclear, "the fleet asks again; ECS makes that role at the first task of an account"}},
+	{"not associated with the cluster", verdict{fleet.RunnerLaunchUnclear, "the fleet asks again; a deployment associates its providers last: if none is under way, deploy again"}},
 	{"taskdefinition is inactive", gone},
 	{"taskdefinition not found", gone},
 	{"no fargate configuration exists", verdict{fleet.RunnerLaunchFailed, "correct cpu and memory of the class in runner_class_sizes"}},

@@ -46,6 +46,7 @@ func TestLaunchExceptions(t *testing.T) {
 		"a throttle of EC2's in disguise":     {invalid("Error retrieving security group information for [sg-1]: Request limit exceeded. (ErrorCode: RequestLimitExceeded)"), fleet.RunnerLaunchUnclear, "asks again"},
 		"the same of a subnet":                {invalid("Error retrieving subnet information for [subnet-1]: Request limit exceeded. (Service: AmazonEC2)"), fleet.RunnerLaunchUnclear, "asks again"},
 		"an account's first task":             {invalid("Unable to assume the service linked role. Please verify that the ECS service linked role exists."), fleet.RunnerLaunchUnclear, "first task"},
+		"a first deployment under way":        {invalid("The specified capacity provider strategy cannot contain a capacity provider that is not associated with the cluster. Associate the capacity provider with the cluster or specify a valid capacity provider and try again."), fleet.RunnerLaunchUnclear, "deploy again"},
 		"a definition deregistered meanwhile": {clientError("TaskDefinition is inactive"), fleet.RunnerDefinitionGone, "registers it anew"},
 		"a definition deleted meanwhile":      {clientError("TaskDefinition not found."), fleet.RunnerDefinitionGone, "registers it anew"},
 		"the same token for another request":  {answered(400, &types.ConflictException{ResourceIds: []string{taskARN}}), "", ""},

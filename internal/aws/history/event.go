@@ -14,12 +14,12 @@ import (
 // events maps a history. Step Functions names the state in the events of entering
 // and leaving it only; no states of the fleet run side by side, so those in between
 // are of that state too.
-func events(history []types.HistoryEvent) []engine.Event {
+func events(history []types.HistoryEvent, partition string) []engine.Event {
 	all := make([]engine.Event, 0, len(history))
 	state := ""
 	var shown redaction
 	for _, h := range history {
-		e := eventOf(h)
+		e := eventOf(h, partition)
 		switch {
 		case e.State != "":
 			state = e.State
@@ -39,7 +39,7 @@ func events(history []types.HistoryEvent) []engine.Event {
 
 // eventOf maps one event, with the details that the engine's own history has. What
 // a task was given is left to the caller: it may have a token.
-func eventOf(h types.HistoryEvent) engine.Event {
+func eventOf(h types.HistoryEvent, partition string) engine.Event {
 	e := engine.Event{ID: h.Id, PreviousEventID: h.PreviousEventId, Timestamp: utc(h.Timestamp), Type: string(h.Type)}
 	failed := func(name, cause *string) { e.Error, e.Cause = aws.ToString(name), aws.ToString(cause) }
 	switch {
@@ -78,11 +78,11 @@ func eventOf(h types.HistoryEvent) engine.Event {
 
 	case h.TaskScheduledEventDetails != nil:
 		d := h.TaskScheduledEventDetails
-		e.Resource = resourceARN(d.ResourceType, d.Resource)
+		e.Resource = resourceARN(partition, d.ResourceType, d.Resource)
 		e.TimeoutSeconds, e.HeartbeatSeconds = aws.ToInt64(d.TimeoutInSeconds), aws.ToInt64(d.HeartbeatInSeconds)
 	case h.TaskSubmittedEventDetails != nil:
 		// What the function answered is of no interest: the signal is the result.
-		e.Resource = resourceARN(h.TaskSubmittedEventDetails.ResourceType, h.TaskSubmittedEventDetails.Resource)
+		e.Resource = resourceARN(partition, h.TaskSubmittedEventDetails.ResourceType, h.TaskSubmittedEventDetails.Resource)
 	case h.TaskSucceededEventDetails != nil:
 		e.Output = data(h.TaskSucceededEventDetails.Output)
 	case h.TaskFailedEventDetails != nil:
@@ -98,8 +98,8 @@ func eventOf(h types.HistoryEvent) engine.Event {
 }
 
 // resourceARN is a task's resource as the definition has it.
-func resourceARN(kind, resource *string) string {
-	return "arn:aws:states:::" + aws.ToString(kind) + ":" + aws.ToString(resource)
+func resourceARN(partition string, kind, resource *string) string {
+	return "arn:" + partition + ":states:::" + aws.ToString(kind) + ":" + aws.ToString(resource)
 }
 
 // data is JSON as it is, and anything else as a string of JSON.

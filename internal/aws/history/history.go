@@ -106,7 +106,7 @@ func (e Executions) History(ctx context.Context, name string) ([]engine.Event, e
 			break
 		}
 	}
-	return events(read), nil
+	return events(read, strings.Split(arn, ":")[1]), nil
 }
 
 // arn is an execution's ARN; a version or alias of the state machine is no part of it.

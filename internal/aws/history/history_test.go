@@ -2,6 +2,7 @@ package history
 
 import (
 	"bytes"
+	stdcmp "cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -35,6 +36,13 @@ type stepFunctions struct {
 	listed  int
 	calls   int
 	err     error
+
+	partition string // "" is aws
+}
+
+// in is an ARN in the partition.
+func (s *stepFunctions) in(arn string) string {
+	return strings.Replace(arn, "arn:aws:", "arn:"+stdcmp.Or(s.partition, "aws")+":", 1)
 }
 
 func (s *stepFunctions) DescribeExecution(_ context.Context, in *sfn.DescribeExecutionInput, _ ...func(*sfn.Options)) (*sfn.DescribeExecutionOutput, error) {
@@ -47,7 +55,7 @@ func (s *stepFunctions) DescribeExecution(_ context.Context, in *sfn.DescribeExe
 }
 
 func (s *stepFunctions) GetExecutionHistory(_ context.Context, in *sfn.GetExecutionHistoryInput, _ ...func(*sfn.Options)) (*sfn.GetExecutionHistoryOutput, error) {
-	if aws.ToString(in.ExecutionArn) != arn {
+	if aws.ToString(in.ExecutionArn) != s.in(arn) {
 		return nil, &types.ExecutionDoesNotExist{}
 	}
 	if !aws.ToBool(in.IncludeExecutionData) {
@@ -100,6 +108,17 @@ func waiting(parameters string) types.HistoryEvent {
 		ResourceType: aws.String("lambda"), Resource: aws.String("invoke.waitForTaskToken"), Parameters: &parameters,
 		TimeoutInSeconds: aws.Int64(60), HeartbeatInSeconds: aws.Int64(30),
 	}}
+}
+
+// The resource is shown as the definition has it where the state machine is.
+func TestResourcesAreOfTheStateMachinesPartition(t *testing.T) {
+	for _, partition := range []string{"aws", "aws-us-gov", "aws-cn"} {
+		s := &stepFunctions{history: numbered(waiting("{}")), partition: partition}
+		got, err := Executions{s, s.in(machine)}.History(t.Context(), "ci-7-1")
+		if want := "arn:" + partition + ":states:::lambda:invoke.waitForTaskToken"; err != nil || got[0].Resource != want {
+			t.Errorf("resource %+v, want %q: %v", got, want, err)
+		}
+	}
 }
 
 func TestHistoryIsThatOfTheEngine(t *testing.T) {

@@ -39,6 +39,7 @@ const (
 	ArchVariable    = "IMAGE_ARCH"    // x64 or arm64
 	BaseVariable    = "BASE_IMAGE"    // of an image that is built on demand
 	LabelVariable   = "IMAGE_LABEL"   // of an extra image
+	SourceVariable  = "IMAGE_SOURCE"  // what the image is made of, by its hash
 	PublishVariable = "PUBLISH_TAG"   // a further tag, of the base image
 	SHA256Variable  = "RUNNER_SHA256" // of the runner's archive, if that is known
 )
@@ -83,7 +84,7 @@ func variables(order fleet.BuildOrder) []types.EnvironmentVariable {
 	spec := order.Spec
 	all := []types.EnvironmentVariable{
 		plain(events.ImageTagVariable, order.Tag), plain(events.ImageRevisionVariable, strconv.Itoa(order.Revision)), plain(events.ImageOwnerVariable, order.Owner),
-		plain(KindVariable, string(spec.Kind)), plain(ArchVariable, string(spec.Arch)),
+		plain(KindVariable, string(spec.Kind)), plain(ArchVariable, string(spec.Arch)), plain(SourceVariable, spec.Source),
 	}
 	switch spec.Kind {
 	case fleet.OnDemandImage:

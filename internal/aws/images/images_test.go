@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild"
@@ -144,6 +145,74 @@ func TestRemove(t *testing.T) {
 	}
 }
 
+// pages is a repository of ECR's that lists one image a page, and deletes tags.
+type pages struct {
+	images  []types.ImageDetail
+	failure types.ImageFailureCode
+	err     error
+	deleted []string
+}
+
+func (p *pages) DescribeImages(_ context.Context, in *ecr.DescribeImagesInput, _ ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error) {
+	if aws.ToString(in.RepositoryName) != "ci" || in.Filter.TagStatus != types.TagStatusTagged {
+		return nil, errors.New("asked for something else")
+	}
+	n, _ := strconv.Atoi(aws.ToString(in.NextToken))
+	out := &ecr.DescribeImagesOutput{ImageDetails: p.images[n : n+1]}
+	if n+1 < len(p.images) {
+		out.NextToken = aws.String(strconv.Itoa(n + 1))
+	}
+	return out, p.err
+}
+
+func (p *pages) BatchDeleteImage(_ context.Context, in *ecr.BatchDeleteImageInput, _ ...func(*ecr.Options)) (*ecr.BatchDeleteImageOutput, error) {
+	out := &ecr.BatchDeleteImageOutput{}
+	for _, id := range in.ImageIds {
+		if id.ImageDigest != nil || len(in.ImageIds) > 100 {
+			return nil, errors.New("an image goes with tags that nobody has looked at, or more than ECR deletes at once")
+		}
+		p.deleted = append(p.deleted, aws.ToString(id.ImageTag))
+		if p.failure != "" {
+			out.Failures = append(out.Failures, types.ImageFailure{FailureCode: p.failure})
+		}
+	}
+	return out, p.err
+}
+
+func TestRevisions(t *testing.T) {
+	at := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	p := &pages{images: []types.ImageDetail{
+		{ImageDigest: aws.String("sha256:1"), ImageTags: []string{"a", "b"}, ImagePushedAt: &at, LastRecordedPullTime: aws.Time(at.Add(time.Hour))},
+		{ImageDigest: aws.String("sha256:2"), ImageTags: []string{"c"}, ImagePushedAt: &at},
+	}}
+	r := Revisions{ECR: p, Repository: "ci"}
+	got, err := r.Stored(t.Context())
+	want := []fleet.StoredImage{{Digest: "sha256:1", Tags: []string{"a", "b"}, PushedAt: at, PulledAt: at.Add(time.Hour)}, {Digest: "sha256:2", Tags: []string{"c"}, PushedAt: at}}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	var tags []string
+	for n := range 150 {
+		tags = append(tags, strconv.Itoa(n))
+	}
+	if err := r.Delete(t.Context(), tags); err != nil || !cmp.Equal(p.deleted, tags) {
+		t.Errorf("deleted %q: %v", p.deleted, err)
+	}
+	for failure, fails := range map[types.ImageFailureCode]bool{types.ImageFailureCodeImageNotFound: false, types.ImageFailureCodeImageReferencedByManifestList: true} {
+		p.failure = failure
+		if err := r.Delete(t.Context(), tags[:1]); (err != nil) != fails {
+			t.Errorf("%s: %v", failure, err)
+		}
+	}
+	p.err = &smithy.GenericAPIError{Code: "ThrottlingException"}
+	if _, err := r.Stored(t.Context()); !fleet.IsNamed(err, stepfn.Unavailable) {
+		t.Errorf("a throttled list: %v", err)
+	}
+	if err := r.Delete(t.Context(), tags); !fleet.IsNamed(err, stepfn.Unavailable) {
+		t.Errorf("a throttled delete: %v", err)
+	}
+}
+
 // project keeps what it is asked for.
 type project struct {
 	asked []*codebuild.StartBuildInput
@@ -162,16 +231,16 @@ func TestBuildAsksFor(t *testing.T) {
 		env     map[string]string
 	}{
 		"the base image": {
-			fleet.ImageSpec{Kind: fleet.BaseImage, Name: "v1", Arch: fleet.X64}, "ci-images",
-			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_REVISION": "2", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_KIND": "base", "IMAGE_ARCH": "x64", "PUBLISH_TAG": "v1", "RUNNER_RELEASE": "2.336.0"},
+			fleet.ImageSpec{Kind: fleet.BaseImage, Name: "v1", Arch: fleet.X64, Source: "0123456789abcdef"}, "ci-images",
+			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_REVISION": "2", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_SOURCE": "0123456789abcdef", "IMAGE_KIND": "base", "IMAGE_ARCH": "x64", "PUBLISH_TAG": "v1", "RUNNER_RELEASE": "2.336.0"},
 		},
 		"an extra image for arm64": {
-			fleet.ImageSpec{Kind: fleet.ExtraImage, Name: "playwright", Arch: fleet.ARM64}, "ci-images-arm64",
-			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_REVISION": "2", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_KIND": "extra", "IMAGE_ARCH": "arm64", "IMAGE_LABEL": "playwright", "RUNNER_RELEASE": "2.336.0", "RUNNER_SHA256": "0c"},
+			fleet.ImageSpec{Kind: fleet.ExtraImage, Name: "playwright", Arch: fleet.ARM64, Source: "0123456789abcdef"}, "ci-images-arm64",
+			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_REVISION": "2", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_SOURCE": "0123456789abcdef", "IMAGE_KIND": "extra", "IMAGE_ARCH": "arm64", "IMAGE_LABEL": "playwright", "RUNNER_RELEASE": "2.336.0", "RUNNER_SHA256": "0c"},
 		},
 		"an image on demand": {
-			fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: "docker.io/library/node:22", Arch: fleet.X64}, "ci-images",
-			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_REVISION": "2", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_KIND": "on_demand", "IMAGE_ARCH": "x64", "BASE_IMAGE": "docker.io/library/node:22", "RUNNER_RELEASE": "2.336.0"},
+			fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: "docker.io/library/node:22", Arch: fleet.X64, Source: "0123456789abcdef"}, "ci-images",
+			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_REVISION": "2", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_SOURCE": "0123456789abcdef", "IMAGE_KIND": "on_demand", "IMAGE_ARCH": "x64", "BASE_IMAGE": "docker.io/library/node:22", "RUNNER_RELEASE": "2.336.0"},
 		},
 	}
 	for sentence, test := range tests {

@@ -8,7 +8,6 @@ package images
 import (
 	"context"
 	"errors"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -18,6 +17,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 // keeper is the part of ECR's API that the registry needs.
@@ -46,9 +46,6 @@ var mediaTypes = []string{
 	"application/vnd.oci.image.index.v1+json",
 }
 
-// ours is a tag that the fleet gives its revisions; the release before had no numbers.
-var ours = regexp.MustCompile(`^[0-9a-f]{32}(-[0-9]+)?$`)
-
 // Published is the image with a tag, if the fleet did not build it: then none of its
 // tags is one of ours.
 func (r Registry) Published(ctx context.Context, tag string) (digest string, ok bool, err error) {
@@ -67,7 +64,7 @@ func (r Registry) Published(ctx context.Context, tag string) (digest string, ok 
 		return "", false, stepfn.CallError(err, "look at the tags of %s in repository %s", digest, r.Repository)
 	}
 	for _, image := range out.ImageDetails {
-		if slices.ContainsFunc(image.ImageTags, ours.MatchString) {
+		if slices.ContainsFunc(image.ImageTags, fleet.IsRevisionTag) {
 			return "", false, nil
 		}
 	}
@@ -92,7 +89,7 @@ func (s Shelf) Remove(ctx context.Context, tag string) error {
 			return stepfn.CallError(err, "list the images of repository %s", s.Repository)
 		}
 		for _, id := range page.ImageIds {
-			if t := aws.ToString(id.ImageTag); t == tag || ours.MatchString(t) && strings.HasPrefix(t, tag+"-") {
+			if t := aws.ToString(id.ImageTag); t == tag || fleet.IsRevisionTag(t) && strings.HasPrefix(t, tag+"-") {
 				// By the digest every tag goes, also the one that it is published under.
 				revisions = append(revisions, types.ImageIdentifier{ImageDigest: id.ImageDigest})
 			}

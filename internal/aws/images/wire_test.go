@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awstest"
 )
@@ -41,6 +42,23 @@ func TestMotoImages(t *testing.T) {
 			digests[push.image] = *out.Image.ImageId.ImageDigest
 		}
 	}
+	revisions := Revisions{ECR: client, Repository: "images"}
+	stored, err := revisions.Stored(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	for _, image := range stored {
+		for _, tag := range image.Tags {
+			found[tag] = image.Digest
+		}
+		if image.PushedAt.IsZero() {
+			t.Errorf("nobody knows when %s was pushed", image.Digest)
+		}
+	}
+	if diff := cmp.Diff(map[string]string{"base": digests["published"], mine + "-1": digests["first"], mine + "-2": digests["second"], "built": digests["second"], others + "-1": digests["other"]}, found); diff != "" {
+		t.Errorf("stored (-want +got):\n%s", diff)
+	}
 	r := Registry{ECR: client, Repository: "images"}
 	for tag, want := range map[string]string{"base": digests["published"], "built": "", "none": ""} {
 		if got, ok, err := r.Published(t.Context(), tag); err != nil || got != want || ok != (want != "") {
@@ -63,6 +81,14 @@ func TestMotoImages(t *testing.T) {
 		}
 		if has("first") || has("second") || !has("other") || !has("published") {
 			t.Error("something else was removed")
+		}
+	}
+	for range 2 {
+		if err := revisions.Delete(t.Context(), []string{others + "-1"}); err != nil {
+			t.Fatal(err)
+		}
+		if has("other") || !has("published") {
+			t.Error("something else was deleted")
 		}
 	}
 }

@@ -1,0 +1,125 @@
+package sweep
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
+)
+
+// revisions is the repository in which the revisions of images are kept.
+type revisions interface {
+	// Stored lists the images that have a tag.
+	Stored(ctx context.Context) ([]fleet.StoredImage, error)
+	// Delete takes tags away. An image goes with its last one; a tag that is gone is no error.
+	Delete(ctx context.Context, tags []string) error
+}
+
+const (
+	// revisionsCursor keeps when the next look at the repository is due.
+	revisionsCursor = "image_revisions"
+	// lookAtRevisions is how often the repository is looked at.
+	lookAtRevisions = 6 * time.Hour
+	// mostRevisions is how many images one look deletes: as many as ECR does at once.
+	mostRevisions = 100
+)
+
+// notWanted is why an image is not used any more that is about to be deleted.
+const notWanted = "no job has wanted it for 30 days"
+
+// oldRevisions deletes images that nothing needs any more. A look first deletes and then
+// puts away what no job has wanted for long, so that a job which has just been given such an
+// image has until the next look to have it pulled.
+func (s *sweep) oldRevisions(ctx context.Context) error {
+	if s.Revisions == nil {
+		return nil
+	}
+	text, err := s.Records.Cursor(ctx, revisionsCursor)
+	if err != nil {
+		return err
+	}
+	var at look
+	if json.Unmarshal([]byte(text), &at) != nil {
+		at = look{} // none yet
+	}
+	if s.now.Before(at.Next) {
+		return nil
+	}
+	records, err := s.Images.Images(ctx)
+	if err != nil {
+		return err
+	}
+	known := map[string]fleet.ImageRecord{}
+	for _, r := range records {
+		known[r.Tag] = r
+	}
+	all, err := s.deleteRevisions(ctx, known)
+	if err != nil {
+		return err
+	}
+	if err := s.putAway(ctx, records); err != nil || !all {
+		return err
+	}
+	encoded, err := json.Marshal(look{Next: s.now.Add(lookAtRevisions)})
+	if err != nil {
+		return fmt.Errorf("encode cursor %s: %w", revisionsCursor, err)
+	}
+	return s.Records.PutCursor(ctx, revisionsCursor, string(encoded))
+}
+
+// deleteRevisions deletes some of what is disposable, and reports whether that was all.
+func (s *sweep) deleteRevisions(ctx context.Context, known map[string]fleet.ImageRecord) (all bool, err error) {
+	stored, err := s.Revisions.Stored(ctx)
+	if err != nil {
+		return false, err
+	}
+	var tags []string
+	images, all := 0, true
+	for _, image := range stored {
+		if !image.Disposable(known, s.now) {
+			continue
+		}
+		if len(tags) > 0 && len(tags)+len(image.Tags) > mostRevisions {
+			all = false
+			break
+		}
+		images++
+		tags = append(tags, image.Tags...)
+	}
+	if len(tags) == 0 {
+		return all, nil
+	}
+	if err := s.Revisions.Delete(ctx, tags); err != nil {
+		return false, err
+	}
+	s.Fleet.Log.InfoContext(ctx, "deleted images that nothing needs any more", "images", images)
+	return all, nil
+}
+
+// putAway lets no job run any more in images that none has wanted for long: the next one
+// that does has it built. Those that the configuration names stay.
+func (s *sweep) putAway(ctx context.Context, records []fleet.ImageRecord) error {
+	standing := map[string]bool{}
+	for _, spec := range s.Policy.StandingImages() {
+		standing[spec.Tag()] = true
+	}
+	var failed []error
+	for _, r := range records {
+		if standing[r.Tag] || !r.Usable() || !r.Unused(s.now) {
+			continue
+		}
+		_, err := lifecycle.ChangeImage(ctx, s.Images, r.Tag, func(r fleet.ImageRecord) (fleet.ImageRecord, bool) {
+			changed := r.Usable() && r.Unused(s.now)
+			if changed {
+				r.Outdated = notWanted
+			}
+			return r, changed
+		})
+		failed = append(failed, err)
+	}
+	return errors.Join(failed...)
+}

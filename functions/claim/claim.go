@@ -95,6 +95,10 @@ func (h Handler) begin(ctx context.Context, req Request) (_ fleet.Runner, refusa
 		switch {
 		case r.NonceHash != "" && r.NonceHash != hash:
 			refusal = refuse(http.StatusConflict, "Claim.Conflict", "this runner was claimed by somebody else")
+			if r.Took == 0 && !r.Contested {
+				r.Contested = true
+				return r, true
+			}
 		case reason != "":
 			refusal = refuse(http.StatusGone, fleet.RunnerNotWanted, reason)
 		case over != "":
@@ -110,6 +114,7 @@ func (h Handler) begin(ctx context.Context, req Request) (_ fleet.Runner, refusa
 	switch refusal.Status {
 	case http.StatusConflict:
 		h.Log.ErrorContext(ctx, "a second container or a stranger claimed a runner", "runner_id", req.RunnerID)
+		h.takeBack(ctx, runner)
 	case http.StatusServiceUnavailable:
 		h.progress(ctx, runner)
 	}
@@ -134,6 +139,8 @@ func unwanted(r fleet.Runner, wanted bool) string {
 		return lifecycle.NotWanted(r)
 	case r.Stopped():
 		return "the runner's task has stopped"
+	case r.Contested:
+		return "the runner was claimed twice"
 	case !wanted:
 		return "the job needs this runner no longer"
 	}

@@ -80,6 +80,7 @@ type Runner struct {
 	NonceHash      string `json:"nonce_hash,omitempty"`
 	RegistrationID int64  `json:"registration_id,omitempty"` // GitHub's runner id of the last number
 	Repeats        int    `json:"repeats,omitempty"`         // claims after an answer that was lost
+	Contested      bool   `json:"contested,omitempty"`       // two claimed it before it had a job: neither gets anything more
 
 	Asks  int       `json:"asks,omitempty"`  // of GitHub for a registration, since it last made one
 	AskAt time.Time `json:"ask_at,omitzero"` // it is not asked for the next one before

@@ -75,6 +75,9 @@ type Runner struct {
 	// Records of the release before have none.
 	ContainerReason string `json:"container_reason,omitempty"`
 
+	// Identity says that a claim must show that it comes from the runner's task. Records
+	// of the release before, and of images whose entrypoint cannot, have none.
+	Identity       bool   `json:"identity,omitempty"`
 	Claims         int    `json:"claims,omitempty"`       // the last claim number: its name is RunnerName's
 	Deregistered   int    `json:"deregistered,omitempty"` // GitHub has no registration of the numbers up to this one
 	NonceHash      string `json:"nonce_hash,omitempty"`

@@ -30,7 +30,7 @@ type Step struct {
 
 // Run answers ready with a digest, or missing, with the digest of a record whose image
 // was deleted. A base image that somebody else has published under its tag is used as
-// it is. It fails with Image.BuildFailed for some minutes after the build of an image
+// it is, and nobody says what its entrypoint can do. It fails with Image.BuildFailed for some minutes after the build of an image
 // failed that jobs cannot do without. It may be repeated.
 func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 	spec := *call.Document.Plan.ImageSpec
@@ -44,7 +44,7 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 		return fleet.Image{}, err
 	}
 	if there && record.Usable() {
-		return fleet.Image{Outcome: fleet.ImageReady, Tag: tag, Digest: record.Digest}, s.used(ctx, record)
+		return fleet.Image{Outcome: fleet.ImageReady, Tag: tag, Digest: record.Digest, Identity: record.Identity}, s.used(ctx, record)
 	}
 	if spec.Kind == fleet.BaseImage && s.Registry != nil && !there {
 		digest, ok, err := s.Registry.Published(ctx, spec.PublishTag())

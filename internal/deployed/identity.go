@@ -19,6 +19,9 @@ func (f *Function) STS() identity.Endpoint {
 	return endpoint
 }
 
+// stsTimeout bounds one request to STS. A claim has time for it beside those to GitHub.
+const stsTimeout = 5 * time.Second
+
 // Signers knows the tasks' role.
 func (f *Function) Signers() identity.Service {
 	cluster := f.env(deployment.EnvCluster)
@@ -27,7 +30,7 @@ func (f *Function) Signers() identity.Service {
 		f.problems = append(f.problems, deployment.EnvCluster+": "+err.Error())
 	}
 	return identity.Service{
-		HTTP: &http.Client{}, Endpoint: f.STS(), Now: time.Now,
+		HTTP: &http.Client{Timeout: stsTimeout}, Endpoint: f.STS(), Now: time.Now,
 		Role: identity.Role{Partition: at.Partition, Account: at.AccountID, UniqueID: f.env(deployment.EnvTaskRoleID)},
 	}
 }

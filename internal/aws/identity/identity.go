@@ -33,7 +33,7 @@ type Role struct {
 
 // Service asks STS who signed a claim.
 type Service struct {
-	HTTP     *http.Client // its redirects are not followed
+	HTTP     *http.Client // its Timeout bounds one request; redirects are not followed
 	Endpoint Endpoint
 	Role     Role
 	Now      func() time.Time
@@ -45,9 +45,6 @@ const (
 
 	maxToken  = 8 << 10
 	maxAnswer = 64 << 10
-
-	// timeout bounds one request to STS.
-	timeout = 5 * time.Second
 )
 
 // What may be in a claim. A nonce is a header's value here, and no other claim is
@@ -71,8 +68,6 @@ func (s Service) Task(ctx context.Context, runnerID, nonce string, signed fleet.
 	case age > fleet.IdentityFor || age < -fleet.IdentityFor:
 		return "", unidentified("it was not signed within the last minute")
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	req, err := s.request(ctx, runnerID, nonce, signed)
 	if err != nil {
 		return "", unidentified("it is not signed as a task signs it")

@@ -6,6 +6,7 @@
 package identitytest
 
 import (
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -14,23 +15,24 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
-// Region is where STS is.
-const Region = "eu-west-1"
-
-// Host is STS's name there.
-const Host = "sts." + Region + ".amazonaws.com"
+// Region is where STS is, and Host its name there, unless a World says otherwise.
+const (
+	Region = "eu-west-1"
+	Host   = "sts." + Region + ".amazonaws.com"
+)
 
 // CredentialsPath begins the paths of tasks' credentials; the task's id follows.
 const CredentialsPath = "/v2/credentials/"
 
-// Account, RoleID and RoleName are those of the role that tasks have unless told
-// otherwise.
+// Account, RoleID and RoleName are those of the role that tasks have, unless a World
+// says otherwise.
 const (
 	Account  = "123456789012"
 	RoleID   = "AROA0123456789ABCDEFG"
@@ -49,19 +51,28 @@ func Task(id string) Session {
 	return Session{Partition: "aws", Account: Account, RoleID: RoleID, RoleName: RoleName, Name: id}
 }
 
-// World is STS and the credentials of tasks.
+// World is STS and the credentials of tasks. Its methods are safe for concurrent use.
 type World struct {
-	Now func() time.Time
+	Now          func() time.Time
+	Host, Region string
+	RoleID       string
 	// Answer, if it is set, may answer in place of STS.
 	Answer func(*http.Request) *http.Response
 	// Asked are the requests that STS got.
 	Asked []*http.Request
 
+	mu       sync.Mutex
 	sessions map[string]Session // by access key
 }
 
 // Credentials are new ones for a session.
 func (w *World) Credentials(s Session) aws.Credentials {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.credentials(s)
+}
+
+func (w *World) credentials(s Session) aws.Credentials {
 	if w.sessions == nil {
 		w.sessions = map[string]Session{}
 	}
@@ -77,13 +88,17 @@ func tokenOf(key string) string { return "token//of++" + key + "==" }
 
 // RoundTrip answers for both, by the request's host.
 func (w *World) RoundTrip(r *http.Request) (*http.Response, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	out := httptest.NewRecorder()
 	switch id, credentials := strings.CutPrefix(r.URL.Path, CredentialsPath); {
 	case r.URL.Host == "169.254.170.2" && credentials && r.URL.Scheme == "http":
-		c := w.Credentials(Task(id))
+		session := Task(id)
+		session.RoleID = cmp.Or(w.RoleID, RoleID)
+		c := w.credentials(session)
 		fmt.Fprintf(out, `{"RoleArn":"arn:aws:iam::%s:role/%s","AccessKeyId":%q,"SecretAccessKey":%q,"Token":%q,"Expiration":"2030-01-01T00:00:00Z"}`,
 			Account, RoleName, c.AccessKeyID, c.SecretAccessKey, c.SessionToken)
-	case r.URL.Host == Host && r.URL.Scheme == "https":
+	case r.URL.Host == cmp.Or(w.Host, Host):
 		w.Asked = append(w.Asked, r)
 		if w.Answer != nil {
 			if answer := w.Answer(r); answer != nil {
@@ -111,7 +126,7 @@ func (w *World) sts(out http.ResponseWriter, r *http.Request) {
 		refuse(out, http.StatusForbidden, "InvalidClientTokenId")
 	case err != nil || query.Get("Action") != "GetCallerIdentity" || query.Get("Version") != "2011-06-15" || r.Method != http.MethodGet || r.URL.Path != "/":
 		refuse(out, http.StatusBadRequest, "InvalidAction")
-	case !signedAs(r, key, at):
+	case !signedAs(r, key, cmp.Or(w.Region, Region), at):
 		refuse(out, http.StatusForbidden, "SignatureDoesNotMatch")
 	case session.Expired:
 		refuse(out, http.StatusForbidden, "ExpiredToken")
@@ -123,7 +138,7 @@ func (w *World) sts(out http.ResponseWriter, r *http.Request) {
 }
 
 // signedAs reports whether the request has the signature that the key makes of it.
-func signedAs(r *http.Request, key string, at time.Time) bool {
+func signedAs(r *http.Request, key, region string, at time.Time) bool {
 	query, signed := r.URL.Query(), url.Values{}
 	for _, name := range []string{"Action", "Version", "X-Amz-Expires"} {
 		signed.Set(name, query.Get(name))
@@ -139,7 +154,7 @@ func signedAs(r *http.Request, key string, at time.Time) bool {
 	}
 	role := aws.Credentials{AccessKeyID: key, SecretAccessKey: secretOf(key), SessionToken: query.Get("X-Amz-Security-Token")}
 	const nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" // sha256 of nothing
-	made, _, err := v4.NewSigner().PresignHTTP(r.Context(), role, again, nothing, "sts", Region, at)
+	made, _, err := v4.NewSigner().PresignHTTP(r.Context(), role, again, nothing, "sts", region, at)
 	if err != nil {
 		return false
 	}

@@ -30,7 +30,7 @@ type Step struct {
 
 // Run answers ready with a digest, or missing, with the digest of a record whose image
 // was deleted. A base image that somebody else has published under its tag is used as
-// it is, and nobody says what its entrypoint can do. It fails with Image.BuildFailed for some minutes after the build of an image
+// it is. It fails with Image.BuildFailed for some minutes after the build of an image
 // failed that jobs cannot do without. It may be repeated.
 func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 	spec := *call.Document.Plan.ImageSpec

@@ -30,10 +30,6 @@ type Step struct {
 	Signed   Signed
 }
 
-// Signed is what tasks sign their claims for: STS in the fleet's region. Both are empty
-// where the platform gives tasks no identity.
-type Signed struct{ Host, Region string }
-
 // Run stores the token and starts the task if there is none. It fails with
 // Runner.NotWanted if the job needs no runner any more, and with what the platform
 // says.
@@ -52,7 +48,7 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 	if err := wanted(runner); err != nil {
 		return none, err
 	}
-	task, err := s.Launcher.Launch(ctx, s.launch(call, runner))
+	task, err := s.Launcher.Launch(ctx, s.toBeSigned(runner, s.launch(call, runner.Rung)))
 	if fleet.IsNamed(err, fleet.RunnerNoCapacity, fleet.RunnerQuotaExceeded) {
 		return none, s.nextRung(ctx, runner, err)
 	}
@@ -76,24 +72,12 @@ func wanted(runner fleet.Runner) error {
 	return nil
 }
 
-// identity notes whether the runner's claim must show that it comes from its task: its
-// image's entrypoint can, and it is told how. That is decided before the first RunTask and
-// stays: a task may be up already that was started without.
-func (s Step) identity(doc fleet.Document) func(fleet.Runner) fleet.Runner {
-	return func(r fleet.Runner) fleet.Runner {
-		if r.TaskARN == "" && r.WaitingFor != fleet.WaitForJob {
-			r.Identity = s.Signed.Host != "" && doc.Image != nil && doc.Image.Identity
-		}
-		return r
-	}
-}
-
-// launch is a pure function of the call, the rung and the identity: a repeated RunTask
-// has identical parameters, as ECS's client tokens demand.
-func (s Step) launch(call fleet.Call, runner fleet.Runner) fleet.TaskLaunch {
+// launch is a pure function of the call and the rung: a repeated RunTask has
+// identical parameters, as ECS's client tokens demand.
+func (s Step) launch(call fleet.Call, rung int) fleet.TaskLaunch {
 	doc := call.Document
-	size, rung := *doc.Plan.Size, runner.Rung
-	launch := fleet.TaskLaunch{
+	size := *doc.Plan.Size
+	return fleet.TaskLaunch{
 		RunnerID:         call.RunnerID,
 		ClientToken:      fmt.Sprintf("%s.%d", call.RunnerID, rung),
 		TaskDefinition:   doc.TaskDefinition.ARN,
@@ -107,10 +91,6 @@ func (s Step) launch(call fleet.Call, runner fleet.Runner) fleet.TaskLaunch {
 			fleet.EnvClaimToken: fleet.ClaimToken(s.ClaimKey, call.RunnerID),
 		},
 	}
-	if runner.Identity {
-		launch.Env[fleet.EnvIdentityHost], launch.Env[fleet.EnvIdentityRegion] = s.Signed.Host, s.Signed.Region
-	}
-	return launch
 }
 
 // nextRung records that this rung of the capacity ladder had no room, so that

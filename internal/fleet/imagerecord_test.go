@@ -36,11 +36,11 @@ func TestABrokenImage(t *testing.T) {
 
 func TestABuiltImage(t *testing.T) {
 	later := noon.Add(time.Hour)
-	third := fleet.Build{Revision: 3, Digest: "sha256:3", RunnerVersion: "2.336.0", Identity: true}
+	third := fleet.Build{Revision: 3, Digest: "sha256:3", RunnerVersion: "2.336.0"}
 	before := ready().Failed("musl", noon)
 	before.Outdated, before.Rebuild = "why", "why not"
 	want := ready()
-	want.Revision, want.Digest, want.RunnerVersion, want.Identity, want.BuiltAt = 3, "sha256:3", "2.336.0", true, later
+	want.Revision, want.Digest, want.RunnerVersion, want.BuiltAt = 3, "sha256:3", "2.336.0", later
 	equal(t, before.Built(third, later), want)
 	equal(t, want.Built(third, later.Add(time.Hour)), want)                                       // repeated
 	equal(t, want.Built(fleet.Build{Revision: 2, Digest: "sha256:x"}, later), want)               // an earlier one

@@ -10,6 +10,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -27,6 +28,7 @@ type Request struct {
 	Token    string // the bearer token
 	Nonce    string // made up by the container; the same when it asks again
 	Identity *fleet.Identity
+	Address  netip.Addr // that it comes from, where the platform knows containers by it
 }
 
 // Reply is the answer to a claim. Its statuses are 200, 400 (no usable nonce),
@@ -50,6 +52,9 @@ type Handler struct {
 	// record wants that is refused without them.
 	Signers signers
 	Tasks   tasks
+	// Containers knows the runners' containers by their addresses; nil on AWS, and where
+	// runners are processes or the engine does not show the addresses.
+	Containers containers
 }
 
 // Handle answers one claim. The token is checked before anything is read.
@@ -102,7 +107,7 @@ func (h Handler) begin(ctx context.Context, req Request) (_ fleet.Runner, refusa
 	runner, _, err := h.Fleet.ChangeWanted(ctx, req.RunnerID, func(r fleet.Runner, wanted bool) (fleet.Runner, bool) {
 		now, reason, over := h.Fleet.Now(), unwanted(r, wanted), r.ClaimOver(h.Fleet.Now())
 		switch {
-		case r.NonceHash != "" && r.NonceHash != hash && r.Identity && r.Took != 0:
+		case r.NonceHash != "" && r.NonceHash != hash && h.identifies(r) && r.Took != 0:
 			// Only its own task gets here, so it is the job that asks.
 			refusal = refuse(http.StatusGone, fleet.RunnerNotWanted, reason)
 		case r.NonceHash != "" && r.NonceHash != hash:
@@ -125,7 +130,7 @@ func (h Handler) begin(ctx context.Context, req Request) (_ fleet.Runner, refusa
 	})
 	switch refusal.Status {
 	case http.StatusConflict:
-		h.Log.ErrorContext(ctx, "a second container or a stranger claimed a runner", "runner_id", req.RunnerID, "from_its_task", runner.Identity)
+		h.Log.ErrorContext(ctx, "a second container or a stranger claimed a runner", "runner_id", req.RunnerID, "from_its_task", h.identifies(runner))
 		h.takeBack(ctx, runner)
 	case http.StatusServiceUnavailable:
 		h.progress(ctx, runner)

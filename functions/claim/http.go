@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -29,7 +30,10 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	write(w, h.Handle(r.Context(), Request{RunnerID: r.PathValue("id"), Token: token, Nonce: body.Nonce, Identity: body.Identity}))
+	from, _ := netip.ParseAddrPort(r.RemoteAddr)
+	write(w, h.Handle(r.Context(), Request{
+		RunnerID: r.PathValue("id"), Token: token, Nonce: body.Nonce, Identity: body.Identity, Address: from.Addr(),
+	}))
 }
 
 func write(w http.ResponseWriter, reply Reply) {

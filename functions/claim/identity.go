@@ -3,6 +3,7 @@ package claim
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -21,12 +22,27 @@ type tasks interface {
 	Describe(ctx context.Context, id string) (task fleet.Task, known bool, err error)
 }
 
-// identityPause is how long a container waits when AWS does not say which task it is.
+// containers are the runners' containers on one machine.
+type containers interface {
+	// From reports whether an address is that of the runner's container.
+	From(ctx context.Context, runnerID string, address netip.Addr) (bool, error)
+}
+
+// identityPause is how long a container waits when the platform does not say which task it is.
 const identityPause = 5 * time.Second
 
 // identify refuses a claim unless it comes from the runner's task, if the runner's record
 // wants that. It comes before the nonce: what a stranger claims changes nothing.
 func (h Handler) identify(ctx context.Context, runner fleet.Runner, req Request) (refusal Reply) {
+	if h.Containers != nil {
+		own, err := h.Containers.From(ctx, runner.RunnerID, req.Address)
+		switch {
+		case err != nil:
+			return h.unknownTask(ctx, runner, err, "the container engine did not say whose address the claim comes from")
+		case !own:
+			return h.unidentified(ctx, req, "the claim comes from another address than the runner's container has")
+		}
+	}
 	switch {
 	case !runner.Identity:
 		return Reply{}
@@ -50,6 +66,9 @@ func (h Handler) identify(ctx context.Context, runner fleet.Runner, req Request)
 	}
 	return Reply{}
 }
+
+// identifies reports whether a claim that has come this far is from the runner's task.
+func (h Handler) identifies(runner fleet.Runner) bool { return runner.Identity || h.Containers != nil }
 
 // learnTask records the task that a claim comes from: it was started for the runner, and
 // whoever did so has not written that yet, or died before.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # build.sh builds one revision of a runner image and pushes it. On standard output it
-# prints the image's digest and the version of GitHub's runner in it; all talk goes to
-# standard error. What fails is said last, in one line that begins with "ecsrunner: ".
+# prints the image's digest, the version of GitHub's runner in it, and what its entrypoint
+# can show at its claim (identity or nothing); all talk goes to standard error. What fails is said last, in one line that begins with "ecsrunner: ".
 #
 #   IMAGE_TAG          content tag, 32 hexadecimal digits
 #   IMAGE_REVISION     its number: the image is pushed as <tag>-<number>
@@ -233,4 +233,7 @@ push "$IMAGE_TAG-$IMAGE_REVISION"
 digest=$(aws ecr batch-get-image --repository-name "${IMAGE_REPOSITORY#*/}" --image-ids "imageTag=$IMAGE_TAG-$IMAGE_REVISION" --query 'images[0].imageId.imageDigest' --output text \
   --accepted-media-types application/vnd.docker.distribution.manifest.v2+json application/vnd.oci.image.manifest.v1+json application/vnd.oci.image.index.v1+json)
 [[ $digest =~ ^sha256:[0-9a-f]{64}$ ]] || fail "ECR does not know the image that was pushed: build again"
-printf '%s %s\n' "$digest" "$RUNNER_RELEASE"
+# An extra image may come from a runner image of an earlier release.
+claim=$(docker image inspect --format '{{index .Config.Labels "ecsrunner.claim"}}' "$image")
+[ "$claim" = identity ] || claim=nothing
+printf '%s %s %s\n' "$digest" "$RUNNER_RELEASE" "$claim"

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 // outside is what a build finds outside: docker, AWS, GitHub and iptables.
@@ -22,6 +24,7 @@ type outside struct {
 	Secret  string            // of Docker Hub; "" is none
 	Arch    string            // of the images that are pulled
 	Foreign bool              // the extra image does not begin from the runner's
+	Claim   string            // the label of the image that is built
 	Fails   map[string]string // what docker says, by its command, and fails
 	NoRules bool              // iptables refuses them
 	NoChain bool              // Docker has none of its own
@@ -168,6 +171,10 @@ func docker(o outside, c call) error {
 		fmt.Println("Login Succeeded")
 		return os.WriteFile(filepath.Join(os.Getenv("DOCKER_CONFIG"), "config.json"), []byte(c.Input), 0o600)
 	case "image":
+		if strings.Contains(c.String(), `.Labels "`+fleet.IdentityLabel+`"`) {
+			fmt.Println(o.Claim)
+			return nil
+		}
 		if strings.Contains(c.String(), ".Labels") {
 			fmt.Println(!o.Foreign)
 			return nil

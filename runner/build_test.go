@@ -17,6 +17,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -44,7 +45,7 @@ func newBench(t *testing.T) bench {
 			t.Fatalf("%s is needed, as CodeBuild has it (on Debian: apt-get install %s)", tool, tool)
 		}
 	}
-	b := bench{dir: t.TempDir(), outside: outside{Arch: "amd64", Secret: `{"username":"somebody","accessToken":"token-of-docker-hub"}`, Release: release("2.330.0")}}
+	b := bench{dir: t.TempDir(), outside: outside{Arch: "amd64", Claim: fleet.IdentityLabelValue, Secret: `{"username":"somebody","accessToken":"token-of-docker-hub"}`, Release: release("2.330.0")}}
 	for _, dir := range []string{"tools", "tmp", "context/extra/tools", "context/extra/secret"} {
 		if err := os.MkdirAll(filepath.Join(b.dir, dir), 0o755); err != nil {
 			t.Fatal(err)
@@ -122,10 +123,10 @@ func put(t *testing.T, path, text string) {
 
 // outcome is what became of a build.
 type outcome struct {
-	digest, release string // exported
-	said            string
-	calls           []call
-	ok              bool
+	digest, release, claim string // exported
+	said                   string
+	calls                  []call
+	ok                     bool
 }
 
 // build runs the buildspec's commands as CodeBuild does: one after the other, in one
@@ -141,7 +142,7 @@ func (b bench) build(t *testing.T, env map[string]string) (got outcome) {
 	if err := yaml.Unmarshal([]byte(Buildspec), &spec); err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(spec.Env.Exported, []string{"IMAGE_DIGEST", "RUNNER_RELEASE"}) || len(spec.Phases) != 1 {
+	if !slices.Equal(spec.Env.Exported, []string{events.ImageDigestVariable, events.RunnerReleaseVariable, events.ImageClaimVariable}) || len(spec.Phases) != 1 {
 		t.Fatalf("the buildspec has %+v", spec)
 	}
 	encoded, err := json.Marshal(b.outside)
@@ -149,7 +150,7 @@ func (b bench) build(t *testing.T, env map[string]string) (got outcome) {
 		t.Fatal(err)
 	}
 	put(t, filepath.Join(b.dir, "tools", "outside.json"), string(encoded))
-	script := strings.Join(spec.Phases["build"].Commands, " || exit 1\n") + " || exit 1\nbash -c 'printf \"%s|%s\" \"$IMAGE_DIGEST\" \"$RUNNER_RELEASE\"' >../exported\n"
+	script := strings.Join(spec.Phases["build"].Commands, " || exit 1\n") + " || exit 1\nbash -c 'printf \"%s|%s|%s\" \"$IMAGE_DIGEST\" \"$RUNNER_RELEASE\" \"$IMAGE_CLAIM\"' >../exported\n"
 	cmd := exec.Command("bash", "-c", script)
 	cmd.Dir = filepath.Join(b.dir, "context")
 	all := maps.Clone(b.env)
@@ -163,7 +164,9 @@ func (b bench) build(t *testing.T, env map[string]string) (got outcome) {
 	out, err := cmd.CombinedOutput()
 	got.said, got.ok = string(out), err == nil
 	exported, _ := os.ReadFile(filepath.Join(b.dir, "exported"))
-	got.digest, got.release, _ = strings.Cut(string(exported), "|")
+	if values := strings.Split(string(exported), "|"); len(values) == 3 {
+		got.digest, got.release, got.claim = values[0], values[1], values[2]
+	}
 	notes, _ := os.ReadFile(filepath.Join(b.dir, "tools", "calls"))
 	for decoder := json.NewDecoder(bytes.NewReader(notes)); decoder.More(); {
 		var c call
@@ -297,8 +300,8 @@ func TestBuild(t *testing.T) {
 				test.change(&b.outside)
 			}
 			got := b.build(t, test.env)
-			if want := "sha256:" + strings.Repeat("0", 63) + "7"; !got.ok || got.digest != want || got.release != test.release {
-				t.Fatalf("exported %q and %q: %s", got.digest, got.release, got.said)
+			if want := "sha256:" + strings.Repeat("0", 63) + "7"; !got.ok || got.digest != want || got.release != test.release || got.claim != fleet.IdentityLabelValue {
+				t.Fatalf("exported %q, %q and %q: %s", got.digest, got.release, got.claim, got.said)
 			}
 			if diff := cmp.Diff(test.want, got.of("curl", "docker pull", "docker build", "docker push")); diff != "" {
 				t.Errorf("(-want +called)\n%s", diff)
@@ -307,6 +310,21 @@ func TestBuild(t *testing.T) {
 				t.Errorf("left behind: %v, %v", left, err)
 			}
 		})
+	}
+}
+
+// The label of the image says what its entrypoint can do: an extra image may come from a
+// runner image of an earlier release.
+func TestWhatAnImageCanShow(t *testing.T) {
+	if label := fleet.IdentityLabel + "=" + fleet.IdentityLabelValue; !strings.Contains(dockerfile, " "+label+"\n") {
+		t.Errorf("the Dockerfile sets no label %s", label)
+	}
+	for _, label := range []string{"", "<no value>", "identity; true", "Identity"} {
+		b := newBench(t)
+		b.outside.Claim = label
+		if got := b.build(t, map[string]string{"IMAGE_KIND": "extra", "IMAGE_LABEL": "tools"}); !got.ok || got.release != "2.330.0" || got.claim != "nothing" {
+			t.Errorf("with the label %q it exports %q: %s", label, got.claim, got.said)
+		}
 	}
 }
 

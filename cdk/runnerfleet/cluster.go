@@ -58,12 +58,13 @@ func ecsARN(scope constructs.Construct, resource, name string) *string {
 	return stackOf(scope).FormatArn(&awscdk.ArnComponents{Service: jsii.String("ecs"), Resource: jsii.String(resource), ResourceName: jsii.String(name)})
 }
 
-// taskRoles are the two that every task has. Job code has the second, which may do
-// nothing.
-func taskRoles(scope constructs.Construct, t things) (execution, task awsiam.IRole) {
+// taskRoles are the two that every task has, and the unique id of the second. Job code
+// has that one, which may do nothing.
+func taskRoles(scope constructs.Construct, t things) (execution, task awsiam.IRole, taskID *string) {
 	execution = newRole(scope, "ExecutionRole", grants.RoleExecution, "ecs-tasks.amazonaws.com", t, nil)
-	task = newRole(scope, "TaskRole", grants.RoleTask, "ecs-tasks.amazonaws.com", t, nil)
+	jobs := makeRole(scope, "TaskRole", grants.RoleTask, "ecs-tasks.amazonaws.com", t, nil)
+	task = jobs.WithoutPolicyUpdates(nil)
 	t.add(grants.ExecutionRole, execution.RoleArn())
 	t.add(grants.TaskRole, task.RoleArn())
-	return execution, task
+	return execution, task, jobs.RoleId()
 }

@@ -19,7 +19,7 @@ func variables() map[string][]string {
 	return map[string][]string{
 		"webhook":                {policy, classes, table, deployment.EnvWebhookSecret, deployment.EnvWebhookSecretPrevious, bus},
 		"dispatch":               {policy, table, machine, cluster, gitHub, pat, project},
-		"claim":                  {policy, table, gitHub, pat, claimKey},
+		"claim":                  {policy, table, cluster, gitHub, pat, claimKey, deployment.EnvTaskRoleID},
 		"sweep":                  {policy, classes, table, machine, cluster, bus, gitHub, pat, project, repository, deployment.EnvFailedEvents},
 		"validate":               {policy, classes, table, machine, cluster, gitHub, pat},
 		"resolveimage":           {table, repository},
@@ -37,6 +37,7 @@ type environment struct {
 	policy                                                       string
 	classSizes, table, stateMachine, bus, failedEvents           *string
 	gitHubURL, apiURL, cluster, executionRole, taskRole, runners *string
+	taskRoleID                                                   *string
 	secrets                                                      secrets
 	images                                                       images
 	network                                                      network
@@ -61,6 +62,7 @@ func (e environment) values() map[string]*string {
 		deployment.EnvBuildProject:          jsii.String(e.images.project),
 		deployment.EnvExecutionRole:         e.executionRole,
 		deployment.EnvTaskRole:              e.taskRole,
+		deployment.EnvTaskRoleID:            e.taskRoleID,
 		deployment.EnvRunnerLogs:            e.runners,
 		deployment.EnvSubnets:               e.network.subnets,
 		deployment.EnvSecurityGroups:        e.network.securityGroups,

@@ -36,8 +36,7 @@ var policies = map[string]func(template) []string{
 	"no permission has a wildcard for actions": func(t template) (bad []string) {
 		for _, s := range t.statements() {
 			for _, action := range s.actions {
-				enforcesTLS := s.effect == "Deny" && strings.Contains(flat(s.raw), "aws:SecureTransport")
-				if strings.Contains(action, "*") && !enforcesTLS {
+				if strings.Contains(action, "*") && s.effect != "Deny" {
 					bad = append(bad, s.of+" may "+action)
 				}
 			}
@@ -47,7 +46,7 @@ var policies = map[string]func(template) []string{
 	"only what knows no resource is allowed everywhere": func(t template) (bad []string) {
 		may := everywhere()
 		for _, s := range t.statements() {
-			if !slices.Contains(s.resources, "*") {
+			if !slices.Contains(s.resources, "*") || s.effect == "Deny" {
 				continue
 			}
 			for _, action := range s.actions {
@@ -153,7 +152,28 @@ var policies = map[string]func(template) []string{
 	},
 	"job code may do nothing": func(t template) (bad []string) {
 		id := at[string](t.function("registertaskdefinition").variables(), deployment.EnvTaskRole, "Fn::GetAtt", 0)
-		if role, there := t.Resources[id]; !there || role.Properties["Policies"] != nil {
+		const denial = `{"Action":"*","Effect":"Deny","Resource":"*"}`
+		role, there := t.Resources[id]
+		if statements := flat(at[any](role.Properties, "Policies", 0, "PolicyDocument", "Statement")); !there || statements != denial && statements != "["+denial+"]" || len(several(role.Properties["Policies"])) != 1 {
+			bad = append(bad, id, statements)
+		}
+		return bad
+	},
+	"services assume roles for things of this account only": func(t template) (bad []string) {
+		for id, r := range t.list("AWS::IAM::Role") {
+			for _, statement := range several(at[any](r.Properties, "AssumeRolePolicyDocument", "Statement")) {
+				lambda := strings.Contains(flat(at[any](statement, "Principal")), "lambda.") // AWS documents no condition for it
+				account := flat(at[any](statement, "Condition", "StringEquals", "aws:SourceAccount"))
+				if lambda != (at[any](statement, "Condition") == nil) || !lambda && account != `{"Ref":"AWS::AccountId"}` {
+					bad = append(bad, id)
+				}
+			}
+		}
+		return bad
+	},
+	"a claim is compared with the role that tasks have": func(t template) (bad []string) {
+		role := at[string](t.function("registertaskdefinition").variables(), deployment.EnvTaskRole, "Fn::GetAtt", 0)
+		if id := flat(t.function("claim").variables()[deployment.EnvTaskRoleID]); id != `{"Fn::GetAtt":["`+role+`","RoleId"]}` {
 			bad = append(bad, id)
 		}
 		return bad
@@ -203,7 +223,7 @@ func everywhere() map[string]bool {
 	for _, role := range slices.Concat(deployment.Functions, grants.Roles) {
 		for _, s := range grants.Of(role) {
 			for _, action := range s.Actions {
-				may[action] = may[action] || slices.Contains(s.Resources, grants.All)
+				may[action] = may[action] || slices.Contains(s.Resources, grants.All) && !s.Deny
 			}
 		}
 	}
@@ -251,6 +271,8 @@ func TestPoliciesNotice(t *testing.T) {
 		"no secret has its value in the template":           set("AWS::Lambda::Function", "Environment.Variables.GITHUB_PAT_SECRET", "ghp_0123456789abcdefghij"),
 		"nobody gets in":          set("AWS::EC2::SecurityGroup", "SecurityGroupIngress", []any{}),
 		"job code may do nothing": set("AWS::IAM::Role", "Policies", []any{policy("xray:PutTraceSegments")}),
+		"services assume roles for things of this account only":  set("AWS::IAM::Role", "AssumeRolePolicyDocument.Statement", []any{map[string]any{"Principal": map[string]any{"Service": "ecs-tasks.amazonaws.com"}}}),
+		"a claim is compared with the role that tasks have":      set("AWS::Lambda::Function", "Environment.Variables.TASK_ROLE_ID", "another"),
 		"no function takes a share of the account's concurrency": set("AWS::Lambda::Function", "ReservedConcurrentExecutions", 1),
 		"everything that can carry a name carries the fleet's":   set("AWS::SQS::Queue", "Tags", nil),
 		"every alarm says what to do":                            set("AWS::CloudWatch::Alarm", "AlarmDescription", "alarm"),

@@ -21,6 +21,10 @@ func (t things) add(name string, arns ...*string) {
 // newRole makes a role with exactly the permissions of package grants. Nothing can
 // add to it: the CDK's own grants are ignored.
 func newRole(scope constructs.Construct, id, name, service string, t things, ownLogs *string) awsiam.IRole {
+	return makeRole(scope, id, name, service, t, ownLogs).WithoutPolicyUpdates(nil)
+}
+
+func makeRole(scope constructs.Construct, id, name, service string, t things, ownLogs *string) awsiam.Role {
 	all := things{}
 	for key, arns := range t {
 		all[key] = arns
@@ -32,11 +36,27 @@ func newRole(scope constructs.Construct, id, name, service string, t things, own
 	if err != nil {
 		panic(err) // a thing that is made too late: every synthesis fails
 	}
-	props := &awsiam.RoleProps{AssumedBy: awsiam.NewServicePrincipal(jsii.String(service), nil)}
+	props := &awsiam.RoleProps{AssumedBy: trusted(scope, service)}
 	if len(statements) > 0 {
 		props.InlinePolicies = &map[string]awsiam.PolicyDocument{"grants": document(statements)}
 	}
-	return awsiam.NewRole(scope, jsii.String(id), props).WithoutPolicyUpdates(nil)
+	return awsiam.NewRole(scope, jsii.String(id), props)
+}
+
+// unconditional is the service that AWS documents no condition for in the trust of a
+// role: Lambda takes a role only from whoever may pass it, in its own account.
+const unconditional = "lambda.amazonaws.com"
+
+// trusted is a service that assumes a role, for things of this account only
+// (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html).
+func trusted(scope constructs.Construct, service string) awsiam.IPrincipal {
+	var opts *awsiam.ServicePrincipalOpts
+	if service != unconditional {
+		opts = &awsiam.ServicePrincipalOpts{Conditions: &map[string]any{
+			"StringEquals": map[string]any{"aws:SourceAccount": stackOf(scope).Account()},
+		}}
+	}
+	return awsiam.NewServicePrincipal(jsii.String(service), opts)
 }
 
 func document(statements []grants.Statement) awsiam.PolicyDocument {

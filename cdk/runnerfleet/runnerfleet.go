@@ -83,7 +83,7 @@ func New(scope constructs.Construct, id string, props Props) Fleet {
 	network := newNetwork(fleet, props)
 	tasks := newCluster(fleet, c, things)
 	images := newImages(fleet, props, shop, things)
-	execution, task := taskRoles(fleet, things)
+	execution, task, taskRoleID := taskRoles(fleet, things)
 	events := newEvents(fleet, c, things)
 	api := newAPI(fleet, c)
 	stateMachineARN := nameStateMachine(fleet, c, things)
@@ -91,7 +91,7 @@ func New(scope constructs.Construct, id string, props Props) Fleet {
 	functions := newFunctions(fleet, c, shop, things, events, environment{
 		policy: policyJSON(c, images.sources), classSizes: classSizes, table: table.TableName(), stateMachine: stateMachineARN,
 		bus: events.bus.EventBusName(), failedEvents: events.failed.QueueUrl(), gitHubURL: jsii.String(c.GitHubURL), apiURL: api.AttrApiEndpoint(),
-		cluster: tasks.arn, executionRole: execution.RoleArn(), taskRole: task.RoleArn(), runners: tasks.logs.LogGroupName(),
+		cluster: tasks.arn, executionRole: execution.RoleArn(), taskRole: task.RoleArn(), taskRoleID: taskRoleID, runners: tasks.logs.LogGroupName(),
 		secrets: secrets, images: images, network: network,
 	})
 	things[grants.Steps], things[grants.Sweep] = stepARNs(functions), []string{*functions["sweep"].FunctionArn()}

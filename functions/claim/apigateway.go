@@ -38,5 +38,5 @@ func (h Handler) serveAPIGateway(ctx context.Context, r events.APIGatewayV2HTTPR
 		return refuse(http.StatusBadRequest, "", notANonce)
 	}
 	token, _ := strings.CutPrefix(r.Headers["authorization"], "Bearer ")
-	return h.Handle(ctx, Request{RunnerID: r.PathParameters["id"], Token: token, Nonce: body.Nonce})
+	return h.Handle(ctx, Request{RunnerID: r.PathParameters["id"], Token: token, Nonce: body.Nonce, Identity: body.Identity})
 }

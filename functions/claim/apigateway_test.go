@@ -26,7 +26,7 @@ func TestServeAPIGateway(t *testing.T) {
 		"no base64":               {change: func(r *events.APIGatewayV2HTTPRequest) { r.IsBase64Encoded = true }, status: 400},
 		"no token":                {change: func(r *events.APIGatewayV2HTTPRequest) { r.Headers = nil }, status: 401},
 		"the token of another":    {change: func(r *events.APIGatewayV2HTTPRequest) { r.PathParameters["id"] = "fleet-8-1" }, status: 401},
-		"a body too large":        {change: func(r *events.APIGatewayV2HTTPRequest) { r.Body = `{"nonce":"` + strings.Repeat("n", 5000) + `"}` }, status: 400},
+		"a body too large":        {change: func(r *events.APIGatewayV2HTTPRequest) { r.Body = good + strings.Repeat(" ", 16<<10) }, status: 400},
 		"limited by GitHub": {
 			before: func(w *world) { w.GitHub.Fails["Register"] = lifecycletest.Limited(61500 * time.Millisecond) }, status: 503, wait: "62",
 		},

@@ -10,6 +10,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -26,12 +27,14 @@ type Request struct {
 	RunnerID string
 	Token    string // the bearer token
 	Nonce    string // made up by the container; the same when it asks again
+	Identity *fleet.Identity
+	Address  netip.Addr // that it comes from, where the platform knows containers by it
 }
 
 // Reply is the answer to a claim. Its statuses are 200, 400 (no usable nonce),
-// 401 (wrong token or unknown runner), 409 (claimed with another nonce), 410 (no
-// longer wanted, or the credential has been used), 424 (GitHub refuses) and 503
-// (ask again after RetryAfter).
+// 401 (wrong token, unknown runner, or not from its task), 409 (claimed with another
+// nonce), 410 (no longer wanted, or the credential has been used), 424 (GitHub refuses)
+// and 503 (ask again after RetryAfter).
 type Reply struct {
 	Status     int
 	Body       fleet.ClaimResponse
@@ -44,6 +47,14 @@ type Handler struct {
 	GitHub registrar
 	Keys   [][]byte // claim keys; two exist during rotation
 	Log    *slog.Logger
+
+	// Signers and Tasks say which task a claim comes from. A claim of a runner whose
+	// record wants that is refused without them.
+	Signers signers
+	Tasks   tasks
+	// Containers knows the runners' containers by their addresses; nil on AWS, and where
+	// runners are processes or the engine does not show the addresses.
+	Containers containers
 }
 
 // Handle answers one claim. The token is checked before anything is read.
@@ -60,12 +71,15 @@ func (h Handler) Handle(ctx context.Context, req Request) Reply {
 }
 
 func (h Handler) handle(ctx context.Context, req Request) Reply {
-	_, known, err := h.Fleet.Records.Runner(ctx, req.RunnerID)
+	runner, known, err := h.Fleet.Records.Runner(ctx, req.RunnerID)
 	if err != nil {
 		return unrecorded()
 	}
 	if !known {
 		return refuse(http.StatusUnauthorized, "", "wrong claim token or unknown runner")
+	}
+	if refusal := h.identify(ctx, runner, req); refusal.Status != 0 {
+		return refusal
 	}
 	runner, refusal, err := h.begin(ctx, req)
 	if err == nil && refusal.Status == 0 && runner.RegistrationID != 0 {
@@ -93,8 +107,15 @@ func (h Handler) begin(ctx context.Context, req Request) (_ fleet.Runner, refusa
 	runner, _, err := h.Fleet.ChangeWanted(ctx, req.RunnerID, func(r fleet.Runner, wanted bool) (fleet.Runner, bool) {
 		now, reason, over := h.Fleet.Now(), unwanted(r, wanted), r.ClaimOver(h.Fleet.Now())
 		switch {
+		case r.NonceHash != "" && r.NonceHash != hash && h.identifies(r) && r.Took != 0:
+			// Only its own task gets here, so it is the job that asks.
+			refusal = refuse(http.StatusGone, fleet.RunnerNotWanted, reason)
 		case r.NonceHash != "" && r.NonceHash != hash:
 			refusal = refuse(http.StatusConflict, "Claim.Conflict", "this runner was claimed by somebody else")
+			if r.Took == 0 && !r.Contested {
+				r.Contested = true
+				return r, true
+			}
 		case reason != "":
 			refusal = refuse(http.StatusGone, fleet.RunnerNotWanted, reason)
 		case over != "":
@@ -109,7 +130,8 @@ func (h Handler) begin(ctx context.Context, req Request) (_ fleet.Runner, refusa
 	})
 	switch refusal.Status {
 	case http.StatusConflict:
-		h.Log.ErrorContext(ctx, "a second container or a stranger claimed a runner", "runner_id", req.RunnerID)
+		h.Log.ErrorContext(ctx, "a second container or a stranger claimed a runner", "runner_id", req.RunnerID, "from_its_task", h.identifies(runner))
+		h.takeBack(ctx, runner)
 	case http.StatusServiceUnavailable:
 		h.progress(ctx, runner)
 	}
@@ -134,6 +156,8 @@ func unwanted(r fleet.Runner, wanted bool) string {
 		return lifecycle.NotWanted(r)
 	case r.Stopped():
 		return "the runner's task has stopped"
+	case r.Contested:
+		return "the runner was claimed twice"
 	case !wanted:
 		return "the job needs this runner no longer"
 	}

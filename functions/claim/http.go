@@ -5,14 +5,16 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// maxBody is the most bytes of a claim's body: a nonce in JSON.
-const maxBody = 4 << 10
+// maxBody is the most bytes of a claim's body: a nonce and an identity in JSON, with a
+// session token that AWS says no length of.
+const maxBody = 16 << 10
 
 const notANonce = "the body of a claim is a JSON object with a nonce"
 
@@ -28,7 +30,10 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	write(w, h.Handle(r.Context(), Request{RunnerID: r.PathValue("id"), Token: token, Nonce: body.Nonce}))
+	from, _ := netip.ParseAddrPort(r.RemoteAddr)
+	write(w, h.Handle(r.Context(), Request{
+		RunnerID: r.PathValue("id"), Token: token, Nonce: body.Nonce, Identity: body.Identity, Address: from.Addr(),
+	}))
 }
 
 func write(w http.ResponseWriter, reply Reply) {

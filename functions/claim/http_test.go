@@ -26,7 +26,7 @@ func TestHTTP(t *testing.T) {
 		"no bearer":          {token: "Basic x", body: good, status: 401},
 		"no JSON":            {body: "nonce", status: 400},
 		"no nonce":           {body: `{}`, status: 400},
-		"a body too large":   {body: `{"nonce":"` + strings.Repeat("n", 5000) + `"}`, status: 400},
+		"a body too large":   {body: good + strings.Repeat(" ", 16<<10), status: 400},
 		"no longer wanted":   {before: func(w *world) { w.EditRunner("fleet-7-1", func(r *fleet.Runner) { r.Phase = fleet.Closing }) }, body: good, status: 410},
 		"claimed by another": {before: func(w *world) { w.EditRunner("fleet-7-1", func(r *fleet.Runner) { r.Claims, r.NonceHash = 1, "x" }) }, body: good, status: 409},
 		"refused by GitHub": {

@@ -32,6 +32,19 @@ func (h Handler) replace(ctx context.Context, asked fleet.Runner) (_ fleet.Runne
 	})
 }
 
+// takeBack deletes the registration that was given out to the first of two claimants:
+// nobody knows which of them is the runner's container. One that has a job stays, since
+// GitHub refuses. What is left is for the end of the runner.
+func (h Handler) takeBack(ctx context.Context, runner fleet.Runner) {
+	if runner.Took != 0 || runner.Claims <= runner.Deregistered {
+		return
+	}
+	busy, err := h.Fleet.DeregisterNumber(ctx, runner, runner.Claims)
+	if busy || err != nil {
+		h.Log.WarnContext(ctx, "the registration of a runner that was claimed twice is left", "runner_name", fleet.RunnerName(runner.RunnerID, runner.Claims), "busy", busy, "error", err)
+	}
+}
+
 // clearOldest deletes the oldest registration that an earlier number may have left.
 // Nobody has its credential, so what it cannot delete is left for the end of the
 // runner.

@@ -27,6 +27,7 @@ type Step struct {
 	Launcher launcher
 	ClaimURL string // of the fleet's API; /runners/{id}/claim follows
 	ClaimKey []byte
+	Signed   Signed
 }
 
 // Run stores the token and starts the task if there is none. It fails with
@@ -34,7 +35,7 @@ type Step struct {
 // says.
 func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 	none := fleet.Wait{}
-	runner, err := s.Fleet.StoreToken(ctx, call.RunnerID, call.TaskToken, fleet.WaitForJob, fleet.RunnerStarting)
+	runner, err := s.Fleet.StoreTokenAnd(ctx, call.RunnerID, call.TaskToken, fleet.WaitForJob, fleet.RunnerStarting, s.identity(call.Document))
 	if err != nil {
 		return none, err
 	}
@@ -47,7 +48,7 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 	if err := wanted(runner); err != nil {
 		return none, err
 	}
-	task, err := s.Launcher.Launch(ctx, s.launch(call, runner))
+	task, err := s.Launcher.Launch(ctx, s.toBeSigned(runner, s.launch(call, runner)))
 	if fleet.IsNamed(err, fleet.RunnerNoCapacity, fleet.RunnerQuotaExceeded) {
 		return none, s.nextRung(ctx, runner, err)
 	}

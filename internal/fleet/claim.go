@@ -45,7 +45,8 @@ const (
 // ClaimRequest is the body of POST /runners/{id}/claim; the claim token is the
 // bearer token of the request.
 type ClaimRequest struct {
-	Nonce string `json:"nonce"`
+	Nonce    string    `json:"nonce"`
+	Identity *Identity `json:"identity,omitempty"`
 }
 
 // MaxNonce is the most characters of a nonce.

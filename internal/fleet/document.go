@@ -59,6 +59,9 @@ type Image struct {
 	// Digest is the image's. With ImageMissing it is that of a record whose image
 	// somebody deleted, "" if there is no record.
 	Digest string `json:"digest,omitempty"`
+	// Identity says that its entrypoint can show which task it is in. Nobody says so of an
+	// image that somebody else has published.
+	Identity bool `json:"identity,omitempty"`
 }
 
 // TaskDefinitionPart is RegisterTaskDefinition's part.

@@ -169,6 +169,7 @@ type Build struct {
 
 	Revision      int    `json:"revision,omitempty"`       // of the image
 	RunnerVersion string `json:"runner_version,omitempty"` // of the runner in it
+	Identity      bool   `json:"identity,omitempty"`       // its entrypoint can show which task it is in
 }
 
 const (

@@ -12,7 +12,7 @@ import (
 const (
 	ExitVersionDeprecated = 7   // GitHub gives no jobs to this runner version
 	ExitUsage             = 64  // the entrypoint was started without what it needs
-	ExitClaimUnauthorized = 71  // 401: wrong claim token or unknown runner
+	ExitClaimUnauthorized = 71  // 401: wrong claim token, unknown runner, or not from its task
 	ExitClaimConflict     = 79  // 409: somebody else claimed this runner
 	ExitClaimGone         = 80  // 410: the runner is no longer wanted, or its credential was given out before
 	ExitClaimRefused      = 94  // 424: GitHub refuses the credential
@@ -55,7 +55,7 @@ func explainExit(code int) string {
 	case ExitUsage:
 		return "the entrypoint was started without what it needs"
 	case ExitClaimUnauthorized:
-		return "the claim was refused: wrong claim token or unknown runner"
+		return "the claim was refused: wrong claim token, unknown runner, or not from the runner's task"
 	case ExitClaimConflict:
 		return "the claim was refused: somebody else had claimed this runner"
 	case ExitClaimGone:

@@ -27,6 +27,7 @@ type ImageRecord struct {
 	Revision      int       `json:"revision,omitempty"` // of Digest, 0 before the first build
 	Digest        string    `json:"digest,omitempty"`
 	RunnerVersion string    `json:"runner_version,omitempty"` // of GitHub's runner in it
+	Identity      bool      `json:"identity,omitempty"`       // its entrypoint can show which task it is in
 	BuiltAt       time.Time `json:"built_at,omitzero"`
 	UsedAt        time.Time `json:"used_at,omitzero"` // to a day
 
@@ -69,7 +70,7 @@ func (r ImageRecord) Built(b Build, now time.Time) ImageRecord {
 	if r.Digest != "" && revision <= r.Revision {
 		return r
 	}
-	r.Revision, r.Digest, r.RunnerVersion, r.BuiltAt = revision, b.Digest, b.RunnerVersion, now
+	r.Revision, r.Digest, r.RunnerVersion, r.Identity, r.BuiltAt = revision, b.Digest, b.RunnerVersion, b.Identity, now
 	r.Outdated, r.Rebuild, r.Failure = "", "", nil
 	if r.UsedAt.IsZero() {
 		r.UsedAt = now

@@ -79,11 +79,15 @@ type Runner struct {
 	// Records of the release before have none.
 	ContainerReason string `json:"container_reason,omitempty"`
 
+	// Identity says that a claim must show that it comes from the runner's task. Records
+	// of the release before, and of images whose entrypoint cannot, have none.
+	Identity       bool   `json:"identity,omitempty"`
 	Claims         int    `json:"claims,omitempty"`       // the last claim number: its name is RunnerName's
 	Deregistered   int    `json:"deregistered,omitempty"` // GitHub has no registration of the numbers up to this one
 	NonceHash      string `json:"nonce_hash,omitempty"`
 	RegistrationID int64  `json:"registration_id,omitempty"` // GitHub's runner id of the last number
 	Repeats        int    `json:"repeats,omitempty"`         // claims after an answer that was lost
+	Contested      bool   `json:"contested,omitempty"`       // two claimed it before it had a job: neither gets anything more
 
 	Asks  int       `json:"asks,omitempty"`  // of GitHub for a registration, since it last made one
 	AskAt time.Time `json:"ask_at,omitzero"` // it is not asked for the next one before

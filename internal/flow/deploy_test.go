@@ -88,7 +88,7 @@ func (s *stack) named(id string, r resource) identity {
 	made := identity{name, map[string]string{"Arn": arn(service, kind+name), "Name": name}}
 	switch r.Type {
 	case "AWS::IAM::Role":
-		made.attributes["Arn"] = "arn:aws:iam::" + account + ":role/" + name
+		made.attributes["Arn"], made.attributes["RoleId"] = "arn:aws:iam::"+account+":role/"+name, "AROA"+strings.ToUpper(id)
 	case "AWS::StepFunctions::StateMachine":
 		made.ref = made.attributes["Arn"]
 	case "AWS::Logs::LogGroup":

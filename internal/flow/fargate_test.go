@@ -6,12 +6,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/faultproxy"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/identity/identitytest"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/entrypoint"
 )
 
@@ -132,7 +134,10 @@ func (f *fargate) run(ctx context.Context, task faultproxy.Task) {
 		f.w.t.Error(err)
 		return
 	}
-	exit := entrypoint.Run(ctx, entrypoint.Config{Environ: environ, Args: []string{"--", self, "simulated-runner"}, Stdout: f, Stderr: f})
+	environ = append(environ, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI="+identitytest.CredentialsPath+task.ARN[strings.LastIndex(task.ARN, "/")+1:])
+	exit := entrypoint.Run(ctx, entrypoint.Config{
+		Environ: environ, Args: []string{"--", self, "simulated-runner"}, Stdout: f, Stderr: f, HTTP: &http.Client{Timeout: 30 * time.Second, Transport: inTask{f.w}},
+	})
 	stopCode := "EssentialContainerExited"
 	if ctx.Err() != nil {
 		stopCode = "UserInitiated"
@@ -145,6 +150,16 @@ func (f *fargate) run(ctx context.Context, task faultproxy.Task) {
 		"lastStatus": "STOPPED", "desiredStatus": "STOPPED", "stopCode": stopCode, "stoppedReason": "Essential container in task exited",
 		"containers": []any{map[string]any{"name": "runner", "lastStatus": "STOPPED", "exitCode": exit}}, "stoppedAt": time.Now(),
 	})
+}
+
+// inTask is the network of a container: ECS gives out the credentials of its task there.
+type inTask struct{ w *world }
+
+func (n inTask) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Host == "169.254.170.2" {
+		return n.w.sts.RoundTrip(r)
+	}
+	return http.DefaultTransport.RoundTrip(r)
 }
 
 // tell is an ECS Task State Change event about the task.

@@ -72,6 +72,7 @@ func (w *world) startBuild(r *faultproxy.Request, forward func() faultproxy.Answ
 		tell(status, map[string]any{"exported-environment-variables": []any{
 			map[string]string{"name": "IMAGE_DIGEST", "value": w.putImage(value["IMAGE_TAG"] + "-" + value["IMAGE_REVISION"])},
 			map[string]string{"name": "RUNNER_RELEASE", "value": "2.336.0"},
+			map[string]string{"name": "IMAGE_CLAIM", "value": "identity"},
 		}})
 	})
 	return answer

@@ -74,6 +74,7 @@ var unreached = map[string]string{
 	"resolveimage dynamodb:PutItem":       "an image that was last used a day ago: the day is noted",
 	"buildimage dynamodb:DeleteItem":      "CodeBuild refuses the build for good: its waiters are told and the lock goes",
 	"dispatch logs:GetLogEvents":          "a build that failed: what it said last is the reason",
+	"claim ecs:DescribeTasks":             "a task that claims before RunTask has recorded it",
 	"dispatch dynamodb:BatchGetItem":      "runs wait for room when a runner ends by an event",
 }
 

@@ -125,7 +125,7 @@ func (f Fleet) tellBuilt(ctx context.Context, runnerID string, b fleet.Build) er
 	default:
 		return f.Executions.Fail(ctx, runner.TaskToken, fleet.ImageBuildFailed, b.Reason)
 	}
-	output, err := json.Marshal(fleet.Image{Outcome: fleet.ImageReady, Tag: b.Tag, Digest: b.Digest})
+	output, err := json.Marshal(fleet.Image{Outcome: fleet.ImageReady, Tag: b.Tag, Digest: b.Digest, Identity: b.Identity})
 	if err != nil {
 		return fmt.Errorf("encode image %s: %w", b.Tag, err)
 	}

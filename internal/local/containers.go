@@ -74,6 +74,9 @@ func (f *Fleet) startContainers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if f.claims != nil && f.claims.listener != nil {
+		f.claims.containers = runner
+	}
 	if err := f.openTasks(ctx, platform{kind: "a container", images: f.store.Definition}, runner); err != nil {
 		return err
 	}
@@ -157,6 +160,9 @@ type claimServer struct {
 	url      string
 	listener net.Listener // nil if containers reach the fleet's own server
 	server   *http.Server
+	// containers are known by the addresses that they reach the listener from; nil without
+	// one: what comes by an engine's virtual machine or a proxy has another.
+	containers *container.Runner
 }
 
 // listenForClaims listens where containers of a network reach this machine, on the port

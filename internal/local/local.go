@@ -192,6 +192,9 @@ func (f *Fleet) wire(ctx context.Context) error {
 	}
 	f.claim = claim.Handler{Fleet: f.lifecycle, GitHub: gh, Keys: [][]byte{key}, Log: f.cfg.Log}
 	if f.claims != nil {
+		if f.claims.containers != nil {
+			f.claim.Containers = f.claims.containers
+		}
 		f.claims.serve(f.claim)
 	}
 	dispatcher := dispatch.Handler{Fleet: f.lifecycle, Images: f.images(), Cursors: f.store, Policy: f.cfg.Policy}

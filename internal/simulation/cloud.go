@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +22,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/identity/identitytest"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/kernel"
@@ -40,6 +43,7 @@ const (
 	dynamoHot        = "dynamo.hot_item"
 	dynamoLags       = "dynamo.index_lags"
 	secretsDown      = "secrets.unavailable"
+	stsDown          = "sts.unavailable"
 	scheduleSkipped  = "schedule.skipped"
 	scheduleDoubled  = "schedule.doubled"
 	apiRefuses       = "api.refuses"
@@ -61,6 +65,7 @@ var cloudKinds = []kernel.Kind{
 	{Name: dynamoHot, Does: "throttles writes of the capacity record above with a second", Source: "facts/aws.md §8: 1,000 write units a second of a partition"},
 	{Name: dynamoLags, Does: "lets indexes follow their records for later", Source: "facts/aws.md §8: indexes are eventually consistent"},
 	{Name: secretsDown, Does: "lets Secrets Manager not answer", Source: "no service is always there"},
+	{Name: stsDown, Does: "lets STS not answer, or with status with", Source: "no service is always there"},
 	{Name: scheduleSkipped, Does: "leaves a sweep out", Source: "facts/aws.md §7"},
 	{Name: scheduleDoubled, Does: "starts a sweep twice", Source: "facts/aws.md §7: at least once"},
 	{Name: apiRefuses, Does: "answers for the API before a function is called, with status with", Source: "facts/aws.md §7: API Gateway throttles and fails"},
@@ -71,6 +76,25 @@ func unanswered(what string) error { return fmt.Errorf("%s: connection reset by 
 
 func throttled(what string) error {
 	return &smithy.GenericAPIError{Code: "ThrottlingException", Message: "Rate exceeded: " + what, Fault: smithy.FaultClient}
+}
+
+// sts is STS as the claim function reaches it.
+type sts struct{ w *World }
+
+// RoundTrip is one request of GetCallerIdentity.
+func (s sts) RoundTrip(r *http.Request) (response *http.Response, err error) {
+	err = s.w.k.Call("sts.get_caller_identity", func() error {
+		if fault, strikes := s.w.k.Strikes(stsDown, "sts"); strikes && fault.With == "" {
+			return unanswered("sts")
+		} else if strikes {
+			status, err := strconv.Atoi(fault.With)
+			response = identitytest.Response(status, identitytest.Refusal("ServiceUnavailable"))
+			return err
+		}
+		response, err = s.w.identities.RoundTrip(r)
+		return err
+	})
+	return response, err
 }
 
 // tableCall is Store.Call: a call of DynamoDB.

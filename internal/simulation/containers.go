@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/identity/identitytest"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/kernel"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/simaws"
@@ -56,9 +57,10 @@ func (w *World) containerUp(start simaws.TaskStart) {
 
 func (c *container) run(start simaws.TaskStart) {
 	var environ []string
-	for _, name := range []string{fleet.EnvRunnerID, fleet.EnvClaimURL, fleet.EnvClaimToken} {
+	for _, name := range []string{fleet.EnvRunnerID, fleet.EnvClaimURL, fleet.EnvClaimToken, fleet.EnvIdentityHost, fleet.EnvIdentityRegion} {
 		environ = append(environ, name+"="+start.Env[name])
 	}
+	environ = append(environ, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI="+identitytest.CredentialsPath+start.ARN[strings.LastIndex(start.ARN, "/")+1:])
 	k := c.w.k
 	credential, code := entrypoint.Claim(context.Background(), entrypoint.Claiming{
 		Environ: environ, Stdout: c, HTTP: &http.Client{Transport: gateway{c.w, c}}, Now: k.Clock,
@@ -205,8 +207,11 @@ type gateway struct {
 	c *container
 }
 
-// RoundTrip is one claim.
+// RoundTrip is one claim, or the task's credentials.
 func (g gateway) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasPrefix(r.URL.Path, identitytest.CredentialsPath) {
+		return g.w.identities.RoundTrip(r)
+	}
 	k := g.w.k
 	body, err := io.ReadAll(r.Body)
 	if err != nil {

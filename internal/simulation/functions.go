@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda/messages"
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/buildimage"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/claim"
@@ -25,6 +26,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/builds"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
 	awsevents "github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/identity"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/identity/identitytest"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/images"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/params"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/queue"
@@ -62,6 +65,10 @@ func (w *World) functions() functions {
 	if err != nil {
 		panic(err)
 	}
+	endpoint, err := identity.EndpointOf(aws.Config{Region: identitytest.Region})
+	if err != nil {
+		panic(err)
+	}
 	token := &params.Secret{SecretsManager: w.vault, ID: tokenSecret, Now: w.k.Clock}
 	gh := github.NewForFleet(base, github.StoredPAT{Secret: token}, &http.Client{Transport: watched{w}})
 	gh.Client.Shared = w.Table
@@ -87,7 +94,13 @@ func (w *World) functions() functions {
 			Secrets: deployed.WebhookSecrets{&params.Secret{SecretsManager: w.vault, ID: webhookSecret, Now: w.k.Clock}},
 			Records: w.Table, Bus: eventBus, Policy: w.policy, Now: w.k.Clock, NewID: newID, Log: w.log,
 		},
-		claim:    claim.Handler{Fleet: home, GitHub: gh, Keys: [][]byte{claimKey}, Log: w.log},
+		claim: claim.Handler{
+			Fleet: home, GitHub: gh, Keys: [][]byte{claimKey}, Log: w.log, Tasks: platform,
+			Signers: identity.Service{
+				HTTP: &http.Client{Transport: sts{w}}, Endpoint: endpoint, Now: w.k.Clock,
+				Role: identity.Role{Partition: "aws", Account: identitytest.Account, UniqueID: identitytest.RoleID},
+			},
+		},
 		dispatch: dispatcher,
 		listener: listener,
 		sweep: sweep.Handler{
@@ -101,7 +114,7 @@ func (w *World) functions() functions {
 			"ResolveImage":           border(resolveimage.Step{Images: w.Table, Registry: registry, Now: w.k.Clock}.Run),
 			"BuildImage":             border(buildimage.Step{Fleet: home, Images: w.Table, Builder: builder, Release: deployed.Release(w.Table)}.Run),
 			"RegisterTaskDefinition": border(registertaskdefinition.Step{Fleet: home, Definitions: platform}.Run),
-			"RunTask":                border(runtask.Step{Fleet: home, Launcher: platform, ClaimURL: apiURL, ClaimKey: claimKey}.Run),
+			"RunTask":                border(runtask.Step{Fleet: home, Launcher: platform, ClaimURL: apiURL, ClaimKey: claimKey, Signed: runtask.Signed{Host: endpoint.Host(), Region: endpoint.Region}}.Run),
 			"InspectRunner":          border(inspectrunner.Step{Fleet: home, Platform: platform}.Run),
 			"RecordStatus":           border(recordstatus.Step{Fleet: home, Images: w.Table, Bus: eventBus, NewID: newID}.Run),
 		},

@@ -22,6 +22,7 @@ var measures = map[string]func(*World, Result) float64{
 	"executions":         func(_ *World, r Result) float64 { return float64(r.Executions) },
 	"requests":           func(_ *World, r Result) float64 { return float64(r.Requests) },
 	"claims":             func(w *World, _ Result) float64 { return float64(w.claims) },
+	"signed claims":      func(w *World, _ Result) float64 { return float64(len(w.identities.Asked)) },
 	"last start":         func(_ *World, r Result) float64 { return longest(r.Waits) },
 	"p95 start":          func(_ *World, r Result) float64 { return percentile(r.Waits, 95) },
 	"red executions":     func(w *World, _ Result) float64 { return float64(sum(w.redEnds)) },

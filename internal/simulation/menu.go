@@ -26,6 +26,7 @@ var menu = []entry{
 	{kind: dynamoHot, with: []string{"1", "2", "5"}, minutes: 30},
 	{kind: dynamoLags, rate: 0.5, minutes: 60, lasts: 1},
 	{kind: secretsDown, rate: 0.5, minutes: 10},
+	{kind: stsDown, with: []string{"", "500", "503"}, rate: 0.5, minutes: 15},
 	{kind: scheduleSkipped, rate: 0.8, minutes: 40},
 	{kind: scheduleDoubled, rate: 0.8, minutes: 60},
 	{kind: apiRefuses, of: []string{"claim", "webhook"}, with: []string{"429", "500", "503"}, rate: 0.5, minutes: 15},

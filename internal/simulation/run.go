@@ -77,7 +77,7 @@ func (w *World) prepare() {
 	digest := "sha256:" + strings.Repeat("0a", 32)
 	w.ECR.Push(digest, spec.Tag()+"-1")
 	if err := w.Table.PutImage(w.ctx(), fleet.ImageRecord{
-		Tag: spec.Tag(), Spec: spec, Revision: 1, Digest: w.repositoryURI() + "@" + digest, RunnerVersion: "2.336.0", BuiltAt: kernel.Epoch, UsedAt: kernel.Epoch,
+		Tag: spec.Tag(), Spec: spec, Revision: 1, Digest: w.repositoryURI() + "@" + digest, RunnerVersion: "2.336.0", Identity: true, BuiltAt: kernel.Epoch, UsedAt: kernel.Epoch,
 	}); err != nil {
 		panic(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/identity/identitytest"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/kernel"
@@ -54,6 +55,7 @@ type World struct {
 	store       *engine.MemoryStore
 	lambdas     *lambdas
 	vault       *vault
+	identities  *identitytest.World // STS and the credentials of tasks
 	deadLetters *deadLetters
 	log         *slog.Logger
 	containers  map[string]*container
@@ -99,6 +101,7 @@ func newWorld(s Scenario, seed uint64, trace func(at time.Time, line string)) *W
 	w.lambdas = &lambdas{w: w, idle: map[string][]*environment{}, Invocations: map[string]int{}}
 	w.deadLetters = &deadLetters{w: w}
 	w.vault = &vault{w: w, current: map[string]string{}, previous: map[string]string{}, replaced: map[string]time.Time{}}
+	w.identities = &identitytest.World{Now: k.Clock}
 	w.vault.put(tokenSecret, firstToken)
 	w.vault.put(webhookSecret, hookSecret)
 	w.Table = table.New()

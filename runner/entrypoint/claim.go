@@ -29,7 +29,8 @@ const (
 
 // Claiming is what Claim takes from the world around it.
 type Claiming struct {
-	// Environ has RUNNER_ID, CLAIM_URL and CLAIM_TOKEN; see Run.
+	// Environ has RUNNER_ID, CLAIM_URL and CLAIM_TOKEN, and on AWS what the identity
+	// needs; see Run.
 	Environ []string
 
 	Stdout io.Writer                                        // by default io.Discard
@@ -42,7 +43,8 @@ type Claiming struct {
 // Claim asks for the runner's credential until it gets an answer or
 // fleet.ClaimTime is over. It returns the credential, or "" and an exit code that
 // fleet.ExplainExit explains: fleet.ExitClaimUnavailable if ctx or a Sleep ended
-// it. The nonce stays the same, so asking again after a lost answer is safe.
+// it. The nonce stays the same, so asking again after a lost answer is safe. On AWS each
+// ask is signed anew by the task's role.
 //
 // Given a Sleep and an HTTP client without a Timeout, Claim starts neither a
 // goroutine nor a timer, so a simulation can run it on one thread. What it says
@@ -55,7 +57,7 @@ func Claim(ctx context.Context, c Claiming) (credential string, exitCode int) {
 		c.say("%v", err)
 		return "", fleet.ExitUsage
 	}
-	body, err := c.body()
+	nonce, err := c.nonce()
 	if err != nil {
 		c.say("%v", err)
 		return "", fleet.ExitClaimUnavailable
@@ -63,7 +65,7 @@ func Claim(ctx context.Context, c Claiming) (credential string, exitCode int) {
 	c.say("claiming as %s", s.runnerID)
 	deadline := c.Now().Add(fleet.ClaimTime)
 	for attempt := 0; ; attempt++ {
-		a := c.ask(ctx, s, body)
+		a := c.ask(ctx, s, nonce)
 		switch {
 		case ctx.Err() != nil:
 			return "", fleet.ExitClaimUnavailable
@@ -112,12 +114,12 @@ func (c Claiming) withDefaults() Claiming {
 
 func (c Claiming) say(format string, args ...any) { say(c.Stdout, format, args...) }
 
-func (c Claiming) body() ([]byte, error) {
+func (c Claiming) nonce() (string, error) {
 	random := make([]byte, nonceBytes)
 	if _, err := io.ReadFull(c.Rand, random); err != nil {
-		return nil, fmt.Errorf("make a nonce: %w", err)
+		return "", fmt.Errorf("make a nonce: %w", err)
 	}
-	return json.Marshal(fleet.ClaimRequest{Nonce: base64.RawURLEncoding.EncodeToString(random)})
+	return base64.RawURLEncoding.EncodeToString(random), nil
 }
 
 // answer is what came of one request: the credential, or an exit code, or else
@@ -130,7 +132,19 @@ type answer struct {
 	text       string
 }
 
-func (c Claiming) ask(ctx context.Context, s claimSettings, body []byte) answer {
+func (c Claiming) ask(ctx context.Context, s claimSettings, nonce string) answer {
+	claim := fleet.ClaimRequest{Nonce: nonce}
+	if s.identity.required() {
+		signed, err := c.identify(ctx, s, nonce)
+		if err != nil {
+			return answer{text: err.Error()}
+		}
+		claim.Identity = &signed
+	}
+	body, err := json.Marshal(claim)
+	if err != nil {
+		return answer{exitCode: fleet.ExitUsage, text: err.Error()}
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(body))
 	if err != nil {
 		return answer{exitCode: fleet.ExitUsage, text: "CLAIM_URL is not a URL that can be asked"}
@@ -140,15 +154,18 @@ func (c Claiming) ask(ctx context.Context, s claimSettings, body []byte) answer 
 	req.Header.Set("User-Agent", "ecs-runner-fleet-entrypoint")
 
 	// The token is for this URL alone: no redirect is followed.
-	client := *c.HTTP
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	res, err := client.Do(req)
+	res, err := withoutRedirects(*c.HTTP).Do(req)
 	if err != nil {
 		return answer{text: "the claim got no answer: " + withoutURL(err).Error()}
 	}
 	defer res.Body.Close()
 	content, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	return readAnswer(res, content, err, c.Now())
+}
+
+func withoutRedirects(client http.Client) *http.Client {
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &client
 }
 
 func readAnswer(res *http.Response, content []byte, readErr error, now time.Time) answer {

@@ -52,6 +52,10 @@ type Config struct {
 //	RUNNER_ID        the runner id
 //	CLAIM_URL        the full URL of POST /runners/{id}/claim
 //	CLAIM_TOKEN      the bearer token of that request
+//	CLAIM_IDENTITY_HOST, CLAIM_IDENTITY_REGION
+//	                 STS, if the claim is to show which task of ECS it comes from
+//	AWS_CONTAINER_CREDENTIALS_RELATIVE_URI
+//	                 where ECS gives out the credentials of the task's role
 //	RUNNER_COMMAND   path of the runner if Args names none (default ./run.sh); never split into words
 //	STOP_TIMEOUT     seconds from a forwarded signal to SIGKILL (default 110: Fargate allows 120)
 //

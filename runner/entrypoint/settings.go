@@ -40,6 +40,7 @@ type claimSettings struct {
 	runnerID string
 	url      string
 	token    string
+	identity identitySettings
 }
 
 // readClaim reports everything that is missing at once, by name: values may be
@@ -60,7 +61,9 @@ func readClaim(environ []string) (claimSettings, error) {
 	if u, err := url.Parse(s.url); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		return claimSettings{}, fmt.Errorf("CLAIM_URL is not an http or https URL")
 	}
-	return s, nil
+	var err error
+	s.identity, err = readIdentity(env)
+	return s, err
 }
 
 func variables(environ []string) map[string]string {

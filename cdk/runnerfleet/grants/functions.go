@@ -25,7 +25,10 @@ func functions() map[string][]Statement {
 		),
 		"claim": join(
 			records("GetItem", "PutItem", "BatchGetItem"), gitHub(), signal("Heartbeat"),
-			[]Statement{allow("claim tokens are verified", ClaimKey, "secretsmanager:GetSecretValue")},
+			[]Statement{
+				allow("claim tokens are verified", ClaimKey, "secretsmanager:GetSecretValue"),
+				allow("a task that claims before it is recorded is compared with its runner", Tasks, "ecs:DescribeTasks"),
+			},
 		),
 		"sweep": join(
 			records("GetItem", "PutItem", "UpdateItem", "DeleteItem"), launch(), end(), signal("Success", "Failure", "Heartbeat"), failedBuilds(),

@@ -66,7 +66,7 @@ var Optional = []string{BaseImages, DockerHub, DockerHubCache}
 
 // Roles beside those of the functions, which are named like the functions.
 const (
-	RoleTask         = "task"          // what job code has: nothing
+	RoleTask         = "task"          // what job code has: it may do nothing
 	RoleExecution    = "execution"     // what ECS has to start a task
 	RoleStateMachine = "state_machine" // what Step Functions has
 	RoleBuild        = "build"         // what an image build has

@@ -4,7 +4,9 @@ package grants
 // code of the fleet's has these roles, but for builds and for job code.
 func services() map[string][]Statement {
 	return map[string][]Statement{
-		RoleTask: {},
+		// Policies of buckets, keys and queues can allow whole accounts and organisations
+		// something. A denial wins against all of them.
+		RoleTask: {{Actions: []string{All}, Resources: []string{All}, Deny: true, Why: "job code may do nothing, whatever a resource's own policy allows"}},
 		RoleExecution: {
 			allow("logging in to ECR has no resource", All, "ecr:GetAuthorizationToken"),
 			allow("a task's image is pulled", Repository, "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"),

@@ -11,13 +11,15 @@ import (
 
 func main() {
 	f := deployed.New()
-	home, launcher, url, keys := f.Fleet(), f.Launcher(), f.APIURL(), f.ClaimKeys()
+	home, launcher, url, keys, sts := f.Fleet(), f.Launcher(), f.APIURL(), f.ClaimKeys(), f.STS()
 	home.Executions, home.Tasks = f.Signals(), launcher
 	deployed.Start(f, func(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 		current, err := keys(ctx)
 		if err != nil {
 			return fleet.Wait{}, err
 		}
-		return runtask.Step{Fleet: home, Launcher: launcher, ClaimURL: url, ClaimKey: current[0]}.Run(ctx, call)
+		return runtask.Step{
+			Fleet: home, Launcher: launcher, ClaimURL: url, ClaimKey: current[0], Signed: runtask.Signed{Host: sts.Host(), Region: sts.Region},
+		}.Run(ctx, call)
 	})
 }

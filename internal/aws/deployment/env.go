@@ -37,9 +37,11 @@ const (
 	EnvRepository = "IMAGE_REPOSITORY"
 	// EnvBuildProject is the name of the CodeBuild project.
 	EnvBuildProject = "IMAGE_BUILD_PROJECT"
-	// EnvExecutionRole and EnvTaskRole are the ARNs of a task's two roles.
+	// EnvExecutionRole and EnvTaskRole are the ARNs of a task's two roles. EnvTaskRoleID
+	// is the unique id of the second, by which a claim is known to come from a task.
 	EnvExecutionRole = "EXECUTION_ROLE_ARN"
 	EnvTaskRole      = "TASK_ROLE_ARN"
+	EnvTaskRoleID    = "TASK_ROLE_ID"
 	// EnvRunnerLogs is the log group of the tasks.
 	EnvRunnerLogs = "RUNNER_LOG_GROUP"
 	// EnvSubnets and EnvSecurityGroups are lists of ids with commas between them.

@@ -14,13 +14,15 @@ import (
 // What a build and the fleet tell each other by environment variables: StartBuild
 // sets the tag, the revision and the owner of the lock under which it is started, and the
 // buildspec exports (env: exported-variables) the digest, in the form sha256:… or
-// repository@sha256:…, and the version of GitHub's runner that is in the image.
+// repository@sha256:…, the version of GitHub's runner that is in the image, and the value
+// of its label fleet.IdentityLabel.
 const (
 	ImageTagVariable      = "IMAGE_TAG"
 	ImageRevisionVariable = "IMAGE_REVISION"
 	ImageOwnerVariable    = "IMAGE_OWNER"
 	ImageDigestVariable   = "IMAGE_DIGEST"
 	RunnerReleaseVariable = "RUNNER_RELEASE"
+	ImageClaimVariable    = "IMAGE_CLAIM"
 )
 
 // ArmSuffix ends the name of the project that builds arm64 images.
@@ -88,6 +90,7 @@ func (l Listener) build(b build) (fleet.Build, bool) {
 		if version := valueOf(b.More.Exported, RunnerReleaseVariable); fleet.IsRunnerVersion(version) {
 			out.RunnerVersion = version
 		}
+		out.Identity = valueOf(b.More.Exported, ImageClaimVariable) == fleet.IdentityLabelValue
 	case fleet.BuildStopped:
 		out.Reason = b.reason(b.failure())
 	default:

@@ -22,6 +22,8 @@ type Call struct {
 type Request struct {
 	Call
 	Body []byte
+	// Received is the request as it came. Its body has been read.
+	Received *http.Request
 
 	cbor bool // the protocol is RPC v2 CBOR
 }
@@ -40,6 +42,9 @@ func callOf(r *http.Request, body []byte) (Call, bool) {
 	sum := sha256.Sum256(body)
 	c := Call{BodyHash: hex.EncodeToString(sum[:])}
 	c.Client, c.Service = signer(r.Header.Get("Authorization"))
+	if presigned := r.URL.Query().Get("X-Amz-Credential"); presigned != "" {
+		c.Client, c.Service = signer("Credential=" + presigned)
+	}
 	cbor := r.Header.Get("Smithy-Protocol") == "rpc-v2-cbor"
 	switch target := r.Header.Get("X-Amz-Target"); {
 	case cbor:

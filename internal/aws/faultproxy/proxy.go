@@ -101,7 +101,7 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the client is gone before it has asked
 	}
-	request := &Request{Body: body}
+	request := &Request{Body: body, Received: r}
 	request.Call, request.cbor = callOf(r, body)
 	p.mu.Lock()
 	if name, known := p.names[request.Client]; known {

@@ -35,6 +35,7 @@ type engine struct {
 
 // box is one container.
 type box struct {
+	networks         map[string]any // by name, as the engine shows them
 	ID, Name, Status string
 	Exit             int
 	OOM              bool
@@ -235,7 +236,8 @@ func (e *engine) one(w http.ResponseWriter, r *http.Request, id, what string) {
 	case what == "json":
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		answer(w, 200, map[string]any{"Id": b.ID, "State": map[string]any{"Status": b.Status, "Running": b.Status == "running", "ExitCode": b.Exit, "OOMKilled": b.OOM}})
+		answer(w, 200, map[string]any{"Id": b.ID, "State": map[string]any{"Status": b.Status, "Running": b.Status == "running", "ExitCode": b.Exit, "OOMKilled": b.OOM},
+			"NetworkSettings": map[string]any{"Networks": b.networks}})
 	case what == "start":
 		e.change(func() { b.Status = "running" })
 		w.WriteHeader(http.StatusNoContent)

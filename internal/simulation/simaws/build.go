@@ -111,5 +111,5 @@ func (b *build) exported() []pairDetail {
 	if b.digest == "" || b.failed != "" {
 		return nil
 	}
-	return []pairDetail{{"IMAGE_DIGEST", b.digest}, {"RUNNER_RELEASE", b.release}}
+	return []pairDetail{{"IMAGE_DIGEST", b.digest}, {"RUNNER_RELEASE", b.release}, {"IMAGE_CLAIM", "identity"}}
 }

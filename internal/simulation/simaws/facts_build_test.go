@@ -77,7 +77,7 @@ func TestBuildEvents(t *testing.T) {
 					continue
 				}
 				got := e.Build.More.Exported
-				if e.Build.Status == nil || *e.Build.Status != "SUCCEEDED" || len(got) != 2 || got[0].Name != "IMAGE_DIGEST" || got[1] != (pair{"RUNNER_RELEASE", "2.335.1"}) {
+				if e.Build.Status == nil || *e.Build.Status != "SUCCEEDED" || len(got) != 3 || got[0].Name != "IMAGE_DIGEST" || got[1] != (pair{"RUNNER_RELEASE", "2.335.1"}) {
 					t.Errorf("%+v", e)
 				}
 				digest = got[0].Value
@@ -85,7 +85,7 @@ func TestBuildEvents(t *testing.T) {
 			if !regexp.MustCompile(`^sha256:[0-9a-f]{64}$`).MatchString(digest) {
 				t.Errorf("digest %q", digest)
 			}
-			if b := w.look(id); len(b.ExportedEnvironmentVariables) != 2 || *b.ExportedEnvironmentVariables[0].Value != digest {
+			if b := w.look(id); len(b.ExportedEnvironmentVariables) != 3 || *b.ExportedEnvironmentVariables[0].Value != digest {
 				t.Errorf("%+v", b.ExportedEnvironmentVariables)
 			}
 			if images := w.ecr.Images(); len(images) != 1 || images[0].Digest != digest || !slices.Equal(images[0].Tags, []string{tag + "-3", "latest"}) {

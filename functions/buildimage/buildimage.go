@@ -25,8 +25,9 @@ type Step struct {
 }
 
 // Run joins the build, and starts it if this runner is the first. It fails with
-// Image.BuildFailed if the build cannot start or has just failed, and with
-// Image.BuildQueueFull if it cannot start just now. It may be repeated.
+// Image.BuildFailed if the build cannot start or has just failed, with
+// Image.SourceUnavailable if that failure may pass, and with Image.BuildQueueFull if
+// it cannot start just now. It may be repeated.
 func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 	spec, tag := *call.Document.Plan.ImageSpec, call.Document.Image.Tag
 	runner, err := s.Fleet.StoreToken(ctx, call.RunnerID, call.TaskToken, fleet.WaitForImage, fleet.RunnerImageCreating)
@@ -52,8 +53,8 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 		image := fleet.Image{Outcome: fleet.ImageReady, Tag: tag, Digest: record.Digest}
 		return image, s.finished(ctx, call.TaskToken, owner, image)
 	}
-	if why := record.Broken(s.Fleet.Now()); why != "" {
-		return fleet.Image{}, s.failed(ctx, tag, owner, fleet.Errorf(fleet.ImageBuildFailed, "%s", why))
+	if why := record.Broken(s.Fleet.Now()); why != nil {
+		return fleet.Image{}, s.failed(ctx, tag, owner, why)
 	}
 	if owner == "" {
 		return fleet.Image{Outcome: fleet.ImageMissing, Tag: tag}, nil

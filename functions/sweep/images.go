@@ -54,6 +54,7 @@ func (s *sweep) images(ctx context.Context) error {
 	}
 	standing := map[string]bool{}
 	b := background{sweep: s, release: release, runner: release.Version}
+	b.unknown = s.followsRelease() && release.Version == ""
 	if pinned := s.Policy.RunnerVersion; pinned != fleet.LatestRunner {
 		b.runner = pinned
 	}
@@ -80,13 +81,16 @@ type background struct {
 	*sweep
 	release fleet.RunnerRelease
 	runner  string // the version that images are to have, "" if it is not known
+	unknown bool   // GitHub has not said yet what its latest runner is
 	started int
 	full    bool // the builder takes no more just now
 }
 
-// missing has an image built that the configuration names and that no job can use.
+// missing has an image built that the configuration names and that no job can use. A fleet
+// whose token does not work yet builds nothing: without the release that GitHub tells it,
+// each build would ask for that by itself, among everybody's who builds on AWS.
 func (b *background) missing(ctx context.Context, spec fleet.ImageSpec, r fleet.ImageRecord) error {
-	if r.Usable() || r.Failure != nil && b.now.Before(r.Failure.At.Add(fleet.BackgroundPause)) {
+	if b.unknown || r.Usable() || r.Rests(b.now) {
 		return nil
 	}
 	if spec.Kind == fleet.BaseImage && b.Registry != nil && r.Digest == "" {
@@ -156,10 +160,15 @@ func ignore(err error, name string) error {
 	return err
 }
 
+// followsRelease reports whether images have GitHub's latest runner.
+func (s *sweep) followsRelease() bool {
+	return s.Policy.RunnerVersion == fleet.LatestRunner && len(s.Policy.Repositories) > 0
+}
+
 // release is GitHub's latest runner, without a version if images do not follow it, or
 // if nobody knows. GitHub is asked once a day.
 func (s *sweep) release(ctx context.Context) (fleet.RunnerRelease, error) {
-	if s.Policy.RunnerVersion != fleet.LatestRunner || len(s.Policy.Repositories) == 0 {
+	if !s.followsRelease() {
 		return fleet.RunnerRelease{}, nil
 	}
 	text, err := s.Records.Cursor(ctx, lifecycle.RunnerReleaseCursor)

@@ -23,6 +23,9 @@ const (
 	RunnerReleaseVariable = "RUNNER_RELEASE"
 )
 
+// TryAgain begins the sentence of a build that failed for a reason which passes by itself.
+const TryAgain = "try again: "
+
 // ArmSuffix ends the name of the project that builds arm64 images.
 const ArmSuffix = "-arm64"
 
@@ -91,7 +94,9 @@ func (l Listener) build(b build) (fleet.Build, bool) {
 	case fleet.BuildStopped:
 		out.Reason = b.reason(b.failure())
 	default:
-		out.Status, out.Reason = fleet.BuildFailed, b.reason(l.why(b))
+		why := l.why(b)
+		passing, passes := strings.CutPrefix(why, TryAgain)
+		out.Status, out.Reason, out.MayPass = fleet.BuildFailed, b.reason(passing), passes || b.neverRan()
 	}
 	return out, true
 }
@@ -170,6 +175,19 @@ func (b build) failure() string {
 
 // most is how many characters a reason has, which people read.
 const most = 300
+
+// neverRan reports whether CodeBuild did not come to run the build: it waited in the queue
+// for too long, or no machine was there for it. That says nothing about the image.
+func (b build) neverRan() bool {
+	for _, p := range b.More.Phases {
+		switch p.Status {
+		case "", "SUCCEEDED", "IN_PROGRESS", "QUEUED":
+			continue
+		}
+		return p.Type == "SUBMITTED" || p.Type == "QUEUED" || p.Type == "PROVISIONING"
+	}
+	return false
+}
 
 // reason adds where to read on. What happened is cut if that gets too long.
 func (b build) reason(what string) string {

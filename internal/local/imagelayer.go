@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/container"
@@ -41,6 +42,41 @@ func (l layer) put(ctx context.Context, base, name string) (id string, err error
 	return l.run(ctx, container.BuildRequest{
 		Dockerfile: "Dockerfile", Args: args, Tag: name, Arch: l.order.Spec.Arch,
 	}, func(w io.Writer) error { return runner.Tar(w, map[string]string{arch: l.images.Entrypoint[arch]}) })
+}
+
+// onDemand puts the runner into an image that a job names: one of its registry, never what
+// merely has the name on this machine. It is refused if it runs instructions of its own in
+// builds (ONBUILD): an ADD or a COPY --from among them is done by the engine, with this
+// machine's network and images.
+func (l layer) onDemand(ctx context.Context, name string) (id string, err error) {
+	base, err := l.pull(ctx, l.order.Spec.Name)
+	if err != nil {
+		return "", err
+	}
+	instructions, err := l.engine.OnBuild(ctx, base)
+	if err != nil {
+		return "", err
+	}
+	if len(instructions) > 0 {
+		return "", fmt.Errorf("the image %s runs instructions of its own in each build that begins from it (ONBUILD), which the fleet does for no image that a job names: name one without, or have an operator add it to extra_runner_images", l.order.Spec.Name)
+	}
+	return l.put(ctx, base, name)
+}
+
+// pull pulls an image, once more after each pause if that may help.
+func (l layer) pull(ctx context.Context, ref string) (id string, err error) {
+	for _, pause := range l.pauses {
+		if id, err = l.engine.Pull(ctx, ref, l.order.Spec.Arch, l.log); err == nil || !container.Passes(err) {
+			return id, err
+		}
+		fmt.Fprintf(l.log, "%v; trying again in %s\n", err, pause)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+	return l.engine.Pull(ctx, ref, l.order.Spec.Arch, l.log)
 }
 
 // extra builds an image of the configuration. One that begins from RUNNER_BASE has the

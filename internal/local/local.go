@@ -66,7 +66,8 @@ type Config struct {
 
 	// buildsOn has a fleet of processes build images as one of containers does: tests
 	// have it, which have no engine.
-	buildsOn builderEngine
+	buildsOn   builderEngine
+	pullPauses []time.Duration // between pulls; nil are the builder's own
 
 	SweepEvery time.Duration // by default a minute
 	SweepGrace time.Duration // what the ordinary way may take; by default a minute

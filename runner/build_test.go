@@ -770,3 +770,27 @@ func TestTheSignsOfWhatPasses(t *testing.T) {
 		t.Errorf("build.sh knows %d signs, the fleet %d", n, len(fleet.PassingSigns()))
 	}
 }
+
+// A repository is named for a build if, and only if, allowed_registries lets a job name it.
+func TestNamedRepositories(t *testing.T) {
+	_, text, found := strings.Cut(build, "\nnamed() {")
+	text, _, ended := strings.Cut(text, "\n}\n")
+	if !found || !ended {
+		t.Fatal("build.sh has no named")
+	}
+	patterns := []string{"ghcr.io/acme/*", "quay.io/acme/ci", "registry.example:5000/a/b/*", "mcr.microsoft.com/*"}
+	for _, image := range []string{
+		"ghcr.io/acme/a:1", "ghcr.io/acme/a/b:1", "ghcr.io/acme:1", "ghcr.io/acmecorp/a:1", "quay.io/acme/ci:1", "quay.io/acme/ci2:1", "quay.io/acme/ci/x:1",
+		"registry.example:5000/a/b/c:1", "registry.example:5000/a/b:1", "registry.example/a/b/c:1", "mcr.microsoft.com/x:1", "docker.io/library/node:22", "docker.io/acme/a:1",
+		"ghcr.io/acme/a@sha256:" + sumX64, "ghcr.io/acme/a:1@sha256:" + sumX64, "ghcr.io/other/acme/a:1",
+	} {
+		_, err := fleet.ParseImage(image, append([]string{"docker.io/library/*"}, patterns...))
+		script := "named() {" + text + "\n}\nif named \"$1\"; then echo named; fi"
+		cmd := exec.Command("bash", "-euo", "pipefail", "-c", script, "named", image)
+		cmd.Env = append(os.Environ(), "IMAGE_KIND=on_demand", "NAMED_REPOSITORIES="+strings.Join(patterns, " "))
+		out, failed := cmd.CombinedOutput()
+		if failed != nil || (string(out) == "named\n") != (err == nil) {
+			t.Errorf("%s: build.sh says %q, %v; the fleet %v", image, out, failed, err)
+		}
+	}
+}

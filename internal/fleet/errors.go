@@ -24,6 +24,7 @@ const (
 	ImageBuildFailed       = "Image.BuildFailed"
 	ImageBuildLost         = "Image.BuildLost"         // the build ended without saying anything about the image: look again
 	ImageBuildQueueFull    = "Image.BuildQueueFull"    // CodeBuild takes no further build just now
+	ImageBuildsSpent       = "Image.BuildsSpent"       // the repository has had as many images built today as it may
 	ImageSourceUnavailable = "Image.SourceUnavailable" // a registry, or GitHub, does not give just now what the image is made from
 	ImageOutdated          = "Image.Outdated"          // GitHub gives no jobs to the runner in it: the next revision is built
 

@@ -229,6 +229,8 @@ func (r Run) holdsOf(kind SetbackKind, rung int) []holdRef {
 		return []holdRef{ref(kind, r.ClassName, strconv.Itoa(r.last(rung)))}
 	case SetbackBuild, SetbackSource:
 		return []holdRef{ref(kind, r.ImageTag)}
+	case SetbackQuota: // another repository may have the image built
+		return []holdRef{ref(kind, r.ImageTag, repository)}
 	case SetbackStart:
 		return []holdRef{
 			ref(kind, r.ImageTag, r.ClassName, repository),
@@ -288,7 +290,7 @@ func (h Hold) isOutage() bool {
 
 // launchKinds are those whose holds a launch asks, but for capacity's.
 var launchKinds = []SetbackKind{
-	SetbackCredential, SetbackGitHub, SetbackAccess, SetbackConfiguration, SetbackBuild, SetbackSource, SetbackStart, SetbackIdle, SetbackOutage, SetbackFleet,
+	SetbackCredential, SetbackGitHub, SetbackAccess, SetbackConfiguration, SetbackBuild, SetbackSource, SetbackQuota, SetbackStart, SetbackIdle, SetbackOutage, SetbackFleet,
 }
 
 // holdsAt lists the holds that a launch asks, with capacity's for a rung. An outage
@@ -332,7 +334,7 @@ const (
 // shows are the kinds that are over, beside those before, for a run whose runner
 // has come so far.
 var shows = map[Passed][]SetbackKind{
-	PassedStart:    {SetbackCapacity, SetbackConfiguration, SetbackBuild, SetbackSource},
+	PassedStart:    {SetbackCapacity, SetbackConfiguration, SetbackBuild, SetbackSource, SetbackQuota},
 	PassedRegister: {SetbackStart, SetbackCredential, SetbackAccess, SetbackGitHub},
 	PassedJob:      {SetbackIdle, SetbackOutage, SetbackFleet},
 }

@@ -9,6 +9,7 @@ const (
 	SetbackCapacity      SetbackKind = "capacity"      // the platform has no room for a class
 	SetbackBuild         SetbackKind = "build"         // an image cannot be built
 	SetbackSource        SetbackKind = "source"        // what an image is made from is not available just now
+	SetbackQuota         SetbackKind = "quota"         // a repository has had as many images built today as it may
 	SetbackStart         SetbackKind = "start"         // runners of an image do not start
 	SetbackConfiguration SetbackKind = "configuration" // the platform refuses what the fleet is configured to ask for
 	SetbackCredential    SetbackKind = "credential"    // GitHub does not accept the credential
@@ -42,6 +43,10 @@ var kinds = map[SetbackKind]kindFacts{
 	SetbackSource: {
 		whose: "registry", spacing: minutes(1, 2, 5, 10), width: 1, untilDeployment: true,
 		sooner: "a build that succeeds (`ecsrunner images build`), or a deployment",
+	},
+	SetbackQuota: {
+		whose: "repository", spacing: minutes(30, 60), width: 1, untilDeployment: true,
+		sooner: "a runner of the image that starts, or a deployment",
 	},
 	SetbackStart: {
 		whose: "image", spacing: minutes(1, 2, 5, 10, 30), width: 1, untilDeployment: true,
@@ -92,6 +97,7 @@ var setbackKinds = map[string]SetbackKind{
 	ImageBuildQueueFull: SetbackBuild,
 
 	ImageSourceUnavailable: SetbackSource,
+	ImageBuildsSpent:       SetbackQuota,
 
 	ImageOutdated:                SetbackStart,
 	RunnerCannotPullContainer:    SetbackStart,
@@ -143,7 +149,7 @@ func KindOf(name string) SetbackKind {
 }
 
 // Whose is whose business setbacks of the kind are: the image's, the registry's, the
-// capacity's, GitHub's, the configuration's or the fleet's.
+// repository's, the capacity's, GitHub's, the configuration's or the fleet's.
 func (k SetbackKind) Whose() string { return kinds[k].whose }
 
 // Sooner says what makes the next try sooner than its time.

@@ -233,7 +233,10 @@ func (f *Fleet) resolveImage() resolveimage.Step {
 }
 
 func (f *Fleet) buildImage() buildimage.Step {
-	build := buildimage.Step{Fleet: f.lifecycle, Images: f.images(), Builder: byName{put: f.bus.Put, now: time.Now, newID: rand.Text}}
+	build := buildimage.Step{
+		Counts: f.store, OnDemandBuilds: f.cfg.Policy.OnDemandBuilds,
+		Fleet: f.lifecycle, Images: f.images(), Builder: byName{put: f.bus.Put, now: time.Now, newID: rand.Text},
+	}
 	if f.builder != nil {
 		build.Builder = f.builder
 	}

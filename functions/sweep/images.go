@@ -53,7 +53,7 @@ func (s *sweep) images(ctx context.Context) error {
 		known[r.Tag] = r
 	}
 	standing := map[string]bool{}
-	b := background{sweep: s, release: release, runner: release.Version}
+	b := background{sweep: s, release: release, runner: release.Version, full: map[bool]bool{}}
 	b.unknown = s.followsRelease() && release.Version == ""
 	if pinned := s.Policy.RunnerVersion; pinned != fleet.LatestRunner {
 		b.runner = pinned
@@ -83,7 +83,9 @@ type background struct {
 	runner  string // the version that images are to have, "" if it is not known
 	unknown bool   // GitHub has not said yet what its latest runner is
 	started int
-	full    bool // the builder takes no more just now
+	// full is where the builder takes no more just now: among what jobs name (true), or
+	// among the fleet's own images.
+	full map[bool]bool
 }
 
 // missing has an image built that the configuration names and that no job can use. A fleet
@@ -124,7 +126,8 @@ func (b *background) outdated(ctx context.Context, r fleet.ImageRecord) error {
 // start begins a build under a lock of its own, unless the image is being built.
 func (b *background) start(ctx context.Context, spec fleet.ImageSpec, why string) error {
 	tag := spec.Tag()
-	if b.full || b.started == mostBackgroundBuilds {
+	onDemand := spec.Kind == fleet.OnDemandImage
+	if b.full[onDemand] || b.started == mostBackgroundBuilds {
 		return nil
 	}
 	lock, err := b.Images.BuildLock(ctx, tag)
@@ -145,7 +148,7 @@ func (b *background) start(ctx context.Context, spec fleet.ImageSpec, why string
 		b.Fleet.Log.InfoContext(ctx, "building an image that no job waits for", "image", spec.String(), "arch", spec.Arch, "reason", why)
 		return nil
 	case fleet.ErrorName(err) != "": // it may pass: the next sweep tries again
-		b.full = true
+		b.full[onDemand] = true
 		err = errors.Join(ignore(err, fleet.ImageBuildQueueFull), b.Images.EndBuild(ctx, tag, owner))
 		return err
 	}

@@ -241,6 +241,35 @@ func TestABackgroundBuildThatCannotStart(t *testing.T) {
 	}
 }
 
+// What jobs name is built apart: where that takes no more, the fleet's own images go on.
+func TestBuildsOnDemandDoNotHoldUpTheOthers(t *testing.T) {
+	w := lifecycletest.New(t)
+	h := keeper(w)
+	h.Policy.ExtraImages = map[string]string{"android": "Dockerfile"}
+	first := node // in the list of all images, which is by their tags here
+	for i := 0; slices.ContainsFunc(h.Policy.StandingImages(), func(s fleet.ImageSpec) bool { return s.Tag() < first.Tag() }); i++ {
+		first.Name = fmt.Sprint("docker.io/library/node:", i)
+	}
+	for i, spec := range append(h.Policy.StandingImages(), first) {
+		w.Images.Have(spec, fmt.Sprint("sha256:", i))
+	}
+	w.GitHub.Latest = fleet.RunnerRelease{Version: "2.336.0"}
+	h.Builder = fullOnDemand{w.Images}
+	if got := built(t, w, h); !slices.Contains(got, "v1 2") || !slices.Contains(got, "android 2") {
+		t.Errorf("builds %q", got)
+	}
+}
+
+// fullOnDemand builds the fleet's own images alone.
+type fullOnDemand struct{ *lifecycletest.Images }
+
+func (f fullOnDemand) Build(ctx context.Context, order fleet.BuildOrder) error {
+	if order.Spec.Kind == fleet.OnDemandImage {
+		return fleet.Errorf(fleet.ImageBuildQueueFull, "one is being built")
+	}
+	return f.Images.Build(ctx, order)
+}
+
 // Whoever was killed between the lock and the build holds the lock for a lease. Then a
 // sweep starts the build, under a lock of its own.
 func TestBackgroundBuildsKilled(t *testing.T) {

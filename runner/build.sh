@@ -365,6 +365,9 @@ case $IMAGE_KIND in
     ;;
 esac
 
+echo "its size, by layer:" >&2
+docker history --format '{{.Size}} {{.CreatedBy}}' "$image" >&2 || true
+
 # The login to push comes after the build: what a Dockerfile ran is gone by now.
 unfence
 ecr_login "${IMAGE_REPOSITORY%%/*}" || fail "ECR does not let the build log in to ${IMAGE_REPOSITORY%%/*}"

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -93,7 +94,7 @@ func (l layer) extra(ctx context.Context, name string) (id string, err error) {
 	}
 	id, err = l.run(ctx, container.BuildRequest{
 		Dockerfile: folder.Dockerfile, Args: map[string]string{"RUNNER_BASE": base}, Tag: made, Arch: l.order.Spec.Arch,
-	}, func(w io.Writer) error { return tarFolder(w, folder.Dir) })
+	}, func(w io.Writer) error { return tarFolder(w, folder) })
 	if err != nil {
 		return "", err
 	}
@@ -119,16 +120,38 @@ func (l layer) run(ctx context.Context, request container.BuildRequest, fill fun
 	return l.engine.Build(ctx, request)
 }
 
-// tarFolder writes a folder as a build's context.
-func tarFolder(w io.Writer, dir string) error {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return fmt.Errorf("read the folder of an image: %w", err)
-	}
-	defer root.Close()
+// tarFolder writes a folder as a build's context. An engine would take all of it: its
+// .dockerignore is for whoever sends the context.
+func tarFolder(w io.Writer, folder runner.Folder) error {
 	archive := tar.NewWriter(w)
-	if err := archive.AddFS(root.FS()); err != nil {
-		return fmt.Errorf("read the folder %s of an image: %w", filepath.Base(dir), err)
+	err := folder.Walk(func(name string, info fs.FileInfo) error { return pack(archive, folder.Dir, name, info) })
+	if err != nil {
+		return fmt.Errorf("read the folder %s of an image: %w", filepath.Base(folder.Dir), err)
 	}
 	return archive.Close()
+}
+
+func pack(archive *tar.Writer, dir, name string, info fs.FileInfo) error {
+	path, link := filepath.Join(dir, filepath.FromSlash(name)), ""
+	var err error
+	if info.Mode()&fs.ModeSymlink != 0 {
+		if link, err = os.Readlink(path); err != nil {
+			return err
+		}
+	}
+	header, err := tar.FileInfoHeader(info, link)
+	if err != nil {
+		return err
+	}
+	header.Name, header.Uid, header.Gid, header.Uname, header.Gname = name, 0, 0, "", ""
+	if err := archive.WriteHeader(header); err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	_, err = io.Copy(archive, file)
+	return err
 }

@@ -138,7 +138,7 @@ func TestNothingImportsUpward(t *testing.T) {
 
 		"internal/local/task":      {"internal/fleet", "internal/local/task"},
 		"internal/local/process":   {"internal/fleet", "internal/local/task"},
-		"internal/local/container": {"internal/fleet", "internal/local/task"},
+		"internal/local/container": {"internal/fleet", "internal/local/task", "internal/local/container/registrytest"},
 
 		"internal/simulation/kernel":    {},
 		"internal/simulation/simgithub": {"internal/simulation/kernel"}, // what GitHub does is not taken from the fleet's code

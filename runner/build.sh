@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # build.sh builds one revision of a runner image and pushes it. On standard output it
 # prints the image's digest, the version of GitHub's runner in it, and what its entrypoint
-# can show at its claim (identity or nothing); all talk goes to standard error. What fails is said last, in one line that begins with "ecsrunner: ".
+# can show at its claim (identity or nothing); all talk goes to standard error. What fails
+# is said last, in one line that begins with "ecsrunner: ", or with
+# "ecsrunner: try again: " if it passes by itself.
 #
 #   IMAGE_TAG          content tag, 32 hexadecimal digits
 #   IMAGE_REVISION     its number: the image is pushed as <tag>-<number>
@@ -20,6 +22,8 @@
 #   DOCKER_HUB_MIRROR  where images of Docker Hub are pulled from instead
 #   DOCKER_HUB_SECRET  secret with the credentials of Docker Hub
 #   PULL_REGISTRIES    registries of ECR that base images are pulled from with a login
+#   NAMED_REPOSITORIES repositories, or beginnings of their names with /* behind them, whose
+#                      images jobs get with those logins and by that mirror
 #
 # The values come from strangers' workflows. Each has to match its pattern as a
 # whole, and is only ever one argument of a program.
@@ -27,6 +31,9 @@ set -euo pipefail
 LC_ALL=C # a range of letters has no others in it
 
 fail() { echo "ecsrunner: $1" >&2; exit 1; }
+
+# later SENTENCE fails for a reason that passes by itself.
+later() { fail "try again: $1"; }
 
 # check NAME PATTERN refuses a variable that does not match as a whole.
 check() {
@@ -38,9 +45,10 @@ check() {
 check_given() { [ -z "${!1}" ] || check "$1" "$2"; }
 
 : "${RUNNER_VERSION:=latest}" "${RUNNER_RELEASE=}" "${RUNNER_SHA256=}" "${IMAGE_SOURCE=}" "${DEFAULT_BASE:=public.ecr.aws/ubuntu/ubuntu:24.04}" "${SUDO:=true}"
-: "${DOCKER_HUB_MIRROR=}" "${DOCKER_HUB_SECRET=}" "${PULL_REGISTRIES=}"
+: "${DOCKER_HUB_MIRROR=}" "${DOCKER_HUB_SECRET=}" "${PULL_REGISTRIES=}" "${NAMED_REPOSITORIES=}"
 reference='[a-z0-9][A-Za-z0-9._:/@-]{0,254}'
 registry='[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?'
+repositories='[a-z0-9][a-z0-9.-]{0,252}(:[0-9]{1,5})?(/[a-z0-9][a-z0-9._-]*)*/([a-z0-9][a-z0-9._-]*|\*)'
 version='[0-9]+\.[0-9]+\.[0-9]+'
 check IMAGE_TAG '[0-9a-f]{32}'
 check IMAGE_REVISION '[1-9][0-9]{0,8}'
@@ -56,6 +64,7 @@ check SUDO 'true|false'
 check_given DOCKER_HUB_MIRROR '[a-z0-9][a-z0-9.-]*(:[0-9]{1,5})?(/[a-z0-9][a-z0-9._-]*)*'
 check_given DOCKER_HUB_SECRET '[A-Za-z0-9/_+=.@!][A-Za-z0-9/_+=.@!:-]{0,511}'
 check_given PULL_REGISTRIES "$registry( $registry)*"
+check_given NAMED_REPOSITORIES "$repositories( $repositories)*"
 case $IMAGE_KIND in
   on_demand) check BASE_IMAGE "$reference" ;;
   extra)
@@ -70,17 +79,42 @@ esac
 made_of=$IMAGE_KIND:$IMAGE_ARCH
 [ "$IMAGE_KIND" != extra ] || made_of=extra:$IMAGE_LABEL:$IMAGE_ARCH
 [[ -n $IMAGE_SOURCE && $(jq -r --arg key "$made_of" '.[$key] // ""' sources.json) == "$IMAGE_SOURCE" ]] ||
-  fail "the image is ordered from other files than this build has: a deployment was under way; build again, and deploy again if that does not help"
+  later "the image is ordered from other files than this build has: a deployment is under way; deploy again if that does not help"
+
+# passes SAID ABOUT: does a failure pass by itself, by what was said about something?
+# The fleet has the same list, in internal/fleet/passing.go.
+passes() {
+  local said=${1//"$2"/} sign
+  for sign in 'toomanyrequests' 'too many requests' 'rate limit' 'rate exceeded' \
+    'internal server error' 'bad gateway' 'service unavailable' 'gateway timeout' 'gateway time-out' \
+    'timeout' 'timed out' 'deadline exceeded' 'connection refused' 'connection reset' 'no such host' 'temporary failure' 'unexpected eof'; do
+    [[ ${said,,} != *"$sign"* ]] || return 0
+  done
+  return 1
+}
+
+# Seconds before something is tried again that may pass. After the last one the build
+# ends, and the fleet starts another.
+pauses='5 20 60'
 
 # find_release sets RUNNER_RELEASE and RUNNER_SHA256, which GitHub is asked for if the
 # fleet has not said. A pinned version wins over what the fleet knows of the latest.
 find_release() {
-  local wanted=$RUNNER_VERSION url=https://api.github.com/repos/actions/runner/releases said found
+  local wanted=$RUNNER_VERSION url=https://api.github.com/repos/actions/runner/releases said found status pause
   [ "$wanted" != latest ] || wanted=${RUNNER_RELEASE:-latest}
   [[ $wanted != "$RUNNER_RELEASE" || -z $RUNNER_SHA256 ]] || return 0
   if [ "$wanted" = latest ]; then url+=/latest; else url+=/tags/v$wanted; fi
-  said=$(curl -fsSL --proto =https --retry 3 --max-time 60 "$url") ||
-    fail "GitHub does not say what runner version $wanted is: build again, or set runner_version to one that there is"
+  for pause in $pauses ''; do
+    said=$(curl -sSL --proto =https --max-time 60 --write-out '\n%{http_code}' "$url") || said=$'\n000'
+    status=${said##*$'\n'}
+    case $status in
+      200) break ;;
+      404) fail "GitHub has no runner version $wanted: set runner_version to one of github.com/actions/runner/releases" ;;
+    esac
+    [ -n "$pause" ] || later "GitHub does not say what runner version $wanted is (status $status)"
+    sleep "$pause"
+  done
+  said=${said%$'\n'*}
   # shellcheck disable=SC2016 # the variables are jq's
   found=$(jq -r --arg arch "$IMAGE_ARCH" '(.tag_name | ltrimstr("v")) as $version | .assets[]
     | select(.name == "actions-runner-linux-\($arch)-\($version).tar.gz") | "\($version) \(.digest)"' <<<"$said") || found=
@@ -100,6 +134,17 @@ ecr_login() {
   aws ecr get-login-password --region "$region" | docker login --username AWS --password-stdin "$1" >&2
 }
 
+public_login=
+# public_ecr_login logs in to the public registry of ECR, which gives more to whom it knows
+# (https://docs.aws.amazon.com/AmazonECR/latest/public/public-registry-auth.html). Where AWS
+# has none, pulls go on without.
+public_ecr_login() {
+  [ -z "$public_login" ] || return 0
+  public_login=done
+  aws ecr-public get-login-password --region us-east-1 | docker login --username AWS --password-stdin public.ecr.aws >&2 ||
+    echo "no login to public.ecr.aws: it takes fewer pulls from here" >&2
+}
+
 docker_hub_login() {
   local secret user token
   secret=$(aws secretsmanager get-secret-value --secret-id "$DOCKER_HUB_SECRET" --query SecretString --output text) ||
@@ -111,26 +156,73 @@ docker_hub_login() {
     fail "Docker Hub does not take the credentials of docker_hub_credentials: is the access token still valid?"
 }
 
+# fetch IMAGE pulls an image, after pauses if need be, and leaves what docker said in said.
+fetch() {
+  local pause
+  echo "pulling $1" >&2
+  for pause in $pauses ''; do
+    ! said=$(docker pull --quiet "$1" 2>&1) || return 0
+    echo "$said" >&2
+    passes "$said" "$1" && [ -n "$pause" ] || return 1
+    sleep "$pause"
+  done
+}
+
+# fetch_cached IMAGE pulls an image of Docker Hub by way of the mirror. A pull-through cache
+# of ECR imports by tag alone (https://github.com/aws/containers-roadmap/issues/2837): what
+# has a digest comes by its tag first, and from Docker Hub itself if that does not help.
+fetch_cached() {
+  local tagged=${1%@*}
+  from=$DOCKER_HUB_MIRROR/${1#docker.io/}
+  if fetch "$from"; then return; fi
+  [[ $1 == *@* ]] && ! passes "$said" "$from" || return 1
+  if [[ ${tagged##*/} == *:* ]] && fetch "${from%@*}" && fetch "$from"; then return; fi
+  from=$1
+  [ -z "$DOCKER_HUB_SECRET" ] || docker_hub_login
+  fetch "$from"
+}
+
+# named IMAGE: may the image be pulled in the fleet's name, with its credentials and by its
+# mirror? The configuration's own may, and what jobs ask for if allowed_registries names its
+# repository and not only its host: whoever runs workflows would else run in every private
+# image that the fleet can pull. Docker Hub's library has none.
+named() {
+  local repository=${1%%@*} pattern patterns
+  [ "$IMAGE_KIND" = on_demand ] || return 0
+  [[ ${repository##*/} != *:* ]] || repository=${repository%:*}
+  read -ra patterns <<<"docker.io/library/* $NAMED_REPOSITORIES"
+  for pattern in "${patterns[@]}"; do
+    case $pattern in
+      */\*) [[ $repository != "${pattern%\*}"?* ]] || return 0 ;;
+      *) [ "$repository" != "$pattern" ] || return 0 ;;
+    esac
+  done
+  return 1
+}
+
 # pull IMAGE NAME fetches an image of this build's architecture, and gives it a name
 # under which a builder finds it on this machine and nowhere else.
 pull() {
-  local from=$1 host said found id of
-  [[ -z $DOCKER_HUB_MIRROR || $from != docker.io/* ]] || from=$DOCKER_HUB_MIRROR/${from#docker.io/}
-  host=${from%%/*}
-  if [[ " $PULL_REGISTRIES " == *" $host "* ]]; then
-    ecr_login "$host" || fail "ECR does not let the build log in to $host"
-  elif [[ $host == docker.io && -n $DOCKER_HUB_SECRET ]]; then
-    docker_hub_login
+  local from=$1 host=${1%%/*} said='' found id of fetch=fetch
+  if named "$1"; then
+    if [[ $host == docker.io && -n $DOCKER_HUB_MIRROR ]]; then
+      fetch=fetch_cached host=${DOCKER_HUB_MIRROR%%/*}
+    fi
+    if [[ " $PULL_REGISTRIES " == *" $host "* ]]; then
+      ecr_login "$host" || fail "ECR does not let the build log in to $host"
+    elif [[ $host == docker.io && -n $DOCKER_HUB_SECRET ]]; then
+      docker_hub_login
+    fi
   fi
-  echo "pulling $from" >&2
-  if ! said=$(docker pull --quiet "$from" 2>&1); then
-    echo "$said" >&2
+  [ "$host" != public.ecr.aws ] || public_ecr_login
+  if ! $fetch "$from"; then
     case $said in
-      *toomanyrequests* | *"rate limit"*) fail "$host takes no more pulls from here for now: try later, or set docker_hub_mirror or docker_hub_credentials" ;;
+      *toomanyrequests* | *"rate limit"*) later "${from%%/*} takes no more pulls from here for now; with docker_hub_mirror or docker_hub_credentials Docker Hub takes more" ;;
       *"no matching manifest"*) fail "the image $from is not there for $IMAGE_ARCH: name one that is, or a class with another arch" ;;
       *"no basic auth"*) fail "the image $from cannot be pulled without a login: add its repository to base_image_repositories" ;;
-      *) fail "the image $from cannot be pulled: ${said##*$'\n'}" ;;
     esac
+    ! passes "$said" "$from" || later "the image $from cannot be pulled just now: ${said##*$'\n'}"
+    fail "the image $from cannot be pulled: ${said##*$'\n'}"
   fi
   found=$(docker image inspect --format '{{.Id}} {{.Architecture}}' "$from")
   id=${found% *} of=${found#* }
@@ -140,31 +232,86 @@ pull() {
   docker tag "$id" "$2"
 }
 
-# fence keeps what a Dockerfile runs from the addresses that give out this build's
-# credentials. They are of no use without a secret path, which is not told there either.
+# refuse_onbuild refuses a base image that a job asks for if it runs instructions of its own
+# in every build that begins from it (ONBUILD): an ADD among them is done by the engine
+# itself, with this machine's network and images.
+refuse_onbuild() {
+  local instructions
+  instructions=$(docker image inspect --format '{{range .Config.OnBuild}}{{println .}}{{end}}' "$base") ||
+    fail "docker does not say whether the image $BASE_IMAGE has ONBUILD instructions: build again"
+  [ -z "$instructions" ] ||
+    fail "the image $BASE_IMAGE runs instructions of its own in each build that begins from it (ONBUILD), which the fleet does for no image that a job names: name one without, or have an operator add it to extra_runner_images"
+}
+
+# The addresses that give out this build's credentials. They are of no use without a secret
+# path, which no step is told.
 # https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
-fence() {
-  local address chain=FORWARD
-  if ! command -v iptables >/dev/null; then
-    echo "no iptables: steps of this build can reach the addresses of AWS's credentials" >&2
-    return
-  fi
-  if iptables --wait --numeric --list DOCKER-USER >/dev/null 2>&1; then chain=DOCKER-USER; fi
-  for address in 169.254.170.2 169.254.169.254; do
-    iptables --wait --insert "$chain" --destination "$address" --protocol tcp --dport 80 --jump REJECT >&2 ||
-      fail "steps of the build cannot be kept from AWS's credentials at $address: iptables refuses the rule; build again"
+givers='169.254.170.2 169.254.169.254'
+
+# keep CHAIN keeps what passes a chain from those addresses: by REJECT, or where the kernel
+# has not that by DROP, as Docker's own rules do.
+keep() {
+  local address jump
+  for address in $givers; do
+    for jump in REJECT DROP; do
+      if iptables --wait --insert "$1" --destination "$address" --protocol tcp --dport 80 --jump "$jump" >&2; then
+        [ "$1" != OUTPUT ] || builder_rules+=("$address $jump")
+        continue 2
+      fi
+    done
+    echo "iptables refuses a rule that keeps $1 from $address" >&2
   done
 }
 
-# build WHAT ARGUMENTS… runs docker build without any credentials, a registry's or AWS's.
-# If it fails, the reason is what one of its steps said for this, or else its last line.
+# fence keeps what a Dockerfile runs from those addresses, and while it is built the engine
+# too, which does an ADD by itself. Whether that holds is tried, by a step of a build.
+builder_rules=()
+fence() {
+  local chain=FORWARD
+  if command -v iptables >/dev/null; then
+    if iptables --wait --numeric --list DOCKER-USER >/dev/null 2>&1; then chain=DOCKER-USER; fi
+    keep "$chain"
+    keep OUTPUT
+  else
+    echo "no iptables" >&2
+  fi
+  if docker_build --label ecsrunner.fence=true - >"$work/log" 2>&1 <<TRIAL
+FROM $builder
+USER 0
+SHELL ["/bin/bash", "-c"]
+RUN for address in $givers; do ! timeout 5 bash -c "</dev/tcp/\$address/80" || exit 1; done
+TRIAL
+  then
+    echo "steps of this build cannot reach the addresses of AWS's credentials" >&2
+  else
+    cat "$work/log" >&2
+    echo "warning: steps of this build can reach the addresses of AWS's credentials, or that could not be tried" >&2
+  fi
+}
+
+# unfence lets this machine reach them again: the push needs a login.
+unfence() {
+  local rule
+  for rule in ${builder_rules[@]+"${builder_rules[@]}"}; do
+    iptables --wait --delete OUTPUT --destination "${rule% *}" --protocol tcp --dport 80 --jump "${rule#* }" >&2 ||
+      echo "this build is still kept from AWS's credentials: iptables does not delete a rule" >&2
+  done
+  builder_rules=()
+}
+
+# docker_build ARGUMENTS… runs docker build without any credentials, a registry's or AWS's.
+docker_build() { env -i PATH="$PATH" HOME="$work/home" DOCKER_CONFIG="$work/home" docker build "$@"; }
+
+# build WHAT ARGUMENTS… builds. If that fails, the reason is what one of its steps said for
+# this, or else its last line; that it passes by itself is for this script to say.
 build() {
   local what=$1 why
   shift
-  env -i PATH="$PATH" HOME="$work/home" DOCKER_CONFIG="$work/home" docker build --label "ecsrunner.image=$IMAGE_TAG" "$@" 2>&1 | tee "$work/log" >&2 && return
+  docker_build --label "ecsrunner.image=$IMAGE_TAG" "$@" 2>&1 | tee "$work/log" >&2 && return
   # Builders put a step's number and the seconds before its words.
   why=$(sed -nE 's/^(#[0-9]+ )?([0-9]+\.[0-9]+ )?ecsrunner: //p' "$work/log" | tail -n 1)
   # shellcheck disable=SC2016 # the $ is sed's
+  why=${why#try again: }
   fail "${why:-$what cannot be built: $(sed -n '/[^[:space:]]/h; ${x;p;}' "$work/log")}"
 }
 
@@ -190,7 +337,7 @@ push() {
 }
 
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'unfence; rm -rf "$work"' EXIT
 mkdir "$work/home" "$work/context"
 arch=amd64
 [ "$IMAGE_ARCH" = x64 ] || arch=arm64
@@ -206,6 +353,7 @@ base=$here/base:pulled builder=$here/builder:pulled image=$here/runner:built
 [ "$IMAGE_KIND" = on_demand ] || BASE_IMAGE=$DEFAULT_BASE
 export DOCKER_CONFIG=$work/credentials
 pull "$BASE_IMAGE" "$base"
+[ "$IMAGE_KIND" != on_demand ] || refuse_onbuild
 pull public.ecr.aws/ubuntu/ubuntu:24.04 "$builder"
 rm -rf "$DOCKER_CONFIG"
 fence
@@ -226,7 +374,11 @@ case $IMAGE_KIND in
     ;;
 esac
 
+echo "its size, by layer:" >&2
+docker history --format '{{.Size}} {{.CreatedBy}}' "$image" >&2 || true
+
 # The login to push comes after the build: what a Dockerfile ran is gone by now.
+unfence
 ecr_login "${IMAGE_REPOSITORY%%/*}" || fail "ECR does not let the build log in to ${IMAGE_REPOSITORY%%/*}"
 push "$IMAGE_TAG-$IMAGE_REVISION"
 [ "$IMAGE_KIND" != base ] || push "$PUBLISH_TAG"

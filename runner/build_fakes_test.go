@@ -20,14 +20,20 @@ import (
 
 // outside is what a build finds outside: docker, AWS, GitHub and iptables.
 type outside struct {
-	Release string            // GitHub's answer about a release; "" is none
-	Secret  string            // of Docker Hub; "" is none
-	Arch    string            // of the images that are pulled
-	Foreign bool              // the extra image does not begin from the runner's
-	Claim   string            // the label of the image that is built
-	Fails   map[string]string // what docker says, by its command, and fails
-	NoRules bool              // iptables refuses them
-	NoChain bool              // Docker has none of its own
+	Release string              // GitHub's answer about a release; "" is none
+	Secret  string              // of Docker Hub; "" is none
+	Arch    string              // of the images that are pulled
+	Foreign bool                // the extra image does not begin from the runner's
+	Claim   string              // the label of the image that is built
+	Fails   map[string]string   // what docker says, by its command, and fails
+	Pulls   map[string][]string // what docker says of an image's pulls, one after the other, and fails; "" succeeds, and so do those after
+	Status  []string            // GitHub's, one after the other; 200 after the last
+	OnBuild string              // instructions of the base image
+	Reaches bool                // a step reaches the addresses of credentials
+	NoJump  string              // what iptables does not know
+	NoECR   bool                // there is no public ECR
+	NoRules bool                // iptables refuses them
+	NoChain bool                // Docker has none of its own
 }
 
 // call is one start of a program, as that saw it.
@@ -42,10 +48,10 @@ type call struct {
 func (c call) String() string { return strings.Join(c.Args, " ") }
 
 // Credentials. None may be in an argument, in the log, or where docker build finds it.
-var credentials = []string{"token-of-docker-hub", "password-of-ecr", "token-of-the-build"}
+var credentials = []string{"token-of-docker-hub", "password-of-ecr", "password-of-public-ecr", "token-of-the-build"}
 
 // programs are what this test binary stands in for, when it is started by that name.
-var programs = map[string]func(outside, call) error{"docker": docker, "aws": awsCLI, "curl": curl, "iptables": iptables}
+var programs = map[string]func(outside, call) error{"docker": docker, "aws": awsCLI, "curl": curl, "iptables": iptables, "sleep": sleep}
 
 func TestMain(m *testing.M) {
 	name := filepath.Base(os.Args[0])
@@ -175,21 +181,65 @@ func docker(o outside, c call) error {
 			fmt.Println(o.Claim)
 			return nil
 		}
+		if strings.Contains(c.String(), ".OnBuild") {
+			fmt.Println(o.OnBuild)
+			return nil
+		}
 		if strings.Contains(c.String(), ".Labels") {
 			fmt.Println(!o.Foreign)
 			return nil
 		}
 		fmt.Println("sha256:0a " + o.Arch)
-	case "pull", "build", "push":
+	case "pull":
+		if said := turn("docker pull --quiet "+c.Args[len(c.Args)-1], o.Pulls[c.Args[len(c.Args)-1]]); said != "" {
+			return fmt.Errorf("%s", said)
+		}
+		fmt.Println("done")
+	case "build":
+		if o.Reaches && strings.Contains(c.Input, "/dev/tcp/") {
+			return fmt.Errorf("exit code: 1")
+		}
+		fmt.Println("done")
+	case "push":
 		fmt.Println("done")
 	}
 	return nil
 }
 
+// turn is what comes at the turn of a call that has been noted, "" after the last.
+func turn(words string, list []string) string {
+	path, err := exec.LookPath(filepath.Base(os.Args[0]))
+	if err != nil {
+		return err.Error()
+	}
+	notes, err := os.ReadFile(filepath.Join(filepath.Dir(path), "calls"))
+	if err != nil {
+		return err.Error()
+	}
+	n := 0
+	for decoder := json.NewDecoder(strings.NewReader(string(notes))); decoder.More(); {
+		var c call
+		if err := decoder.Decode(&c); err != nil {
+			return err.Error()
+		}
+		if c.String() == words {
+			n++
+		}
+	}
+	if n > len(list) {
+		return ""
+	}
+	return list[n-1]
+}
+
+func sleep(outside, call) error { return nil }
+
 func awsCLI(o outside, c call) error {
 	switch {
 	case c.is("aws", "ecr", "get-login-password"):
 		fmt.Print("password-of-ecr")
+	case c.is("aws", "ecr-public", "get-login-password") && !o.NoECR:
+		fmt.Print("password-of-public-ecr")
 	case c.is("aws", "ecr", "batch-get-image"):
 		fmt.Printf("sha256:%064d\n", 7)
 	case c.is("aws", "secretsmanager", "get-secret-value") && o.Secret != "":
@@ -200,17 +250,24 @@ func awsCLI(o outside, c call) error {
 	return nil
 }
 
-func curl(o outside, _ call) error {
-	if o.Release == "" {
-		return fmt.Errorf("curl: (22) The requested URL returned error: 404")
+func curl(o outside, c call) error {
+	status := turn(c.String(), o.Status)
+	switch {
+	case status == "no answer":
+		return fmt.Errorf("curl: (6) Could not resolve host")
+	case status == "" && o.Release == "":
+		status = "404"
+	case status == "":
+		fmt.Print(o.Release)
+		status = "200"
 	}
-	_, err := fmt.Print(o.Release)
+	_, err := fmt.Print("\n" + status)
 	return err
 }
 
 func iptables(o outside, c call) error {
 	list := slices.Contains(c.Args, "--list")
-	if list && o.NoChain || !list && o.NoRules {
+	if list && o.NoChain || !list && (o.NoRules || o.NoJump != "" && slices.Contains(c.Args, o.NoJump)) {
 		return fmt.Errorf("iptables: No chain/target/match by that name")
 	}
 	return nil

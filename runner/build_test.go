@@ -229,7 +229,7 @@ func TestBuild(t *testing.T) {
 	again := words("docker build --label ecsrunner.image=" + contentTag + " --build-arg BASE_IMAGE=ecsrunner.invalid/extra:built --tag " + built + " -")
 	builder := pull(fleet.DefaultBaseImage)
 	ask := func(what string) string {
-		return words("curl -fsSL --proto =https --retry 3 --max-time 60", "https://api.github.com/repos/actions/runner/releases/"+what)
+		return words("curl -sSL --proto =https --max-time 60 --write-out \\n%{http_code}", "https://api.github.com/repos/actions/runner/releases/"+what)
 	}
 	tests := map[string]struct {
 		env     map[string]string
@@ -288,6 +288,34 @@ func TestBuild(t *testing.T) {
 			map[string]string{"DOCKER_HUB_MIRROR": "mirror.example:5000/hub"}, nil, "2.330.0",
 			[]string{ask("latest"), pull("mirror.example:5000/hub/library/node:22-bookworm"), builder, layer(pulled, "2.330.0", sumX64, "x64", built), push(contentTag + "-3")},
 		},
+		"a registry that has to be asked again": {
+			nil, func(o *outside) {
+				o.Pulls = map[string][]string{node: {"toomanyrequests: Rate exceeded", "net/http: TLS handshake timeout", ""}}
+			}, "2.330.0",
+			[]string{ask("latest"), pull(node), pull(node), pull(node), builder, layer(pulled, "2.330.0", sumX64, "x64", built), push(contentTag + "-3")},
+		},
+		"GitHub has to be asked again": {
+			nil, func(o *outside) { o.Status = []string{"403", "no answer"} }, "2.330.0",
+			[]string{ask("latest"), ask("latest"), ask("latest"), pull(node), builder, layer(pulled, "2.330.0", sumX64, "x64", built), push(contentTag + "-3")},
+		},
+		"by its digest, from a cache that knows tags alone": {
+			map[string]string{"DOCKER_HUB_MIRROR": private + "/hub", "BASE_IMAGE": node + "@sha256:" + sumX64}, func(o *outside) {
+				o.Pulls = map[string][]string{private + "/hub/library/node:22-bookworm@sha256:" + sumX64: {"manifest unknown", ""}}
+			}, "2.330.0",
+			[]string{
+				ask("latest"), pull(private + "/hub/library/node:22-bookworm@sha256:" + sumX64), pull(private + "/hub/library/node:22-bookworm"), pull(private + "/hub/library/node:22-bookworm@sha256:" + sumX64),
+				builder, layer(pulled, "2.330.0", sumX64, "x64", built), push(contentTag + "-3"),
+			},
+		},
+		"by its digest alone, which a cache does not know": {
+			map[string]string{"DOCKER_HUB_MIRROR": private + "/hub", "BASE_IMAGE": "docker.io/library/node@sha256:" + sumX64}, func(o *outside) {
+				o.Pulls = map[string][]string{private + "/hub/library/node@sha256:" + sumX64: {"manifest unknown"}}
+			}, "2.330.0",
+			[]string{
+				ask("latest"), pull(private + "/hub/library/node@sha256:" + sumX64), pull("docker.io/library/node@sha256:" + sumX64),
+				builder, layer(pulled, "2.330.0", sumX64, "x64", built), push(contentTag + "-3"),
+			},
+		},
 		"from another registry than the mirror's": {
 			map[string]string{"DOCKER_HUB_MIRROR": "mirror.example", "BASE_IMAGE": "ghcr.io/o/r:RC1@sha256:" + sumX64}, nil, "2.330.0",
 			[]string{ask("latest"), pull("ghcr.io/o/r:RC1@sha256:" + sumX64), builder, layer(pulled, "2.330.0", sumX64, "x64", built), push(contentTag + "-3")},
@@ -303,7 +331,7 @@ func TestBuild(t *testing.T) {
 			if want := "sha256:" + strings.Repeat("0", 63) + "7"; !got.ok || got.digest != want || got.release != test.release || got.claim != fleet.IdentityLabelValue {
 				t.Fatalf("exported %q, %q and %q: %s", got.digest, got.release, got.claim, got.said)
 			}
-			if diff := cmp.Diff(test.want, got.of("curl", "docker pull", "docker build", "docker push")); diff != "" {
+			if diff := cmp.Diff(test.want, got.of("curl", "docker pull", "docker build --label ecsrunner.image", "docker push")); diff != "" {
 				t.Errorf("(-want +called)\n%s", diff)
 			}
 			if left, err := os.ReadDir(filepath.Join(b.dir, "tmp")); err != nil || len(left) != 0 {
@@ -334,7 +362,7 @@ func TestWhatABuildCanCopy(t *testing.T) {
 	got := newBench(t).build(t, map[string]string{"IMAGE_KIND": "extra", "IMAGE_LABEL": "tools"})
 	var contexts []string
 	for _, c := range got.calls {
-		if c.is("docker", "build") {
+		if c.is("docker", "build") && !c.is("docker", "build", "--label", "ecsrunner.fence=true") {
 			contexts = append(contexts, strings.Join(c.Files, " "))
 			if last := c.Args[len(c.Args)-1]; (last == "-") != (c.Input == again) {
 				t.Errorf("%s has the Dockerfile %q", c, c.Input)
@@ -367,19 +395,27 @@ func TestCredentials(t *testing.T) {
 	ecr := func(host string) string { return words("docker login --username AWS --password-stdin", host) }
 	password := func(region string) string { return words("aws ecr get-login-password --region", region) }
 	hub := []string{words("aws secretsmanager get-secret-value --secret-id ci/docker-hub --query SecretString --output text"), words("docker login --username somebody --password-stdin")}
+	public := []string{words("aws ecr-public get-login-password --region us-east-1"), words("docker login --username AWS --password-stdin public.ecr.aws")}
 	toPush := []string{password("eu-west-1"), ecr("123456789012.dkr.ecr.eu-west-1.amazonaws.com")}
 	fromPrivate := []string{password("us-east-2"), ecr(private)}
-	given := map[string]string{"DOCKER_HUB_SECRET": "ci/docker-hub", "PULL_REGISTRIES": "123456789012.dkr.ecr.eu-west-1.amazonaws.com " + private}
+	given := map[string]string{"DOCKER_HUB_SECRET": "ci/docker-hub", "PULL_REGISTRIES": "123456789012.dkr.ecr.eu-west-1.amazonaws.com " + private, "NAMED_REPOSITORIES": "docker.io/corp/* ghcr.io/corp/app " + private + "/bases/web"}
 	for sentence, test := range map[string]struct {
 		env  map[string]string
 		want []string
 	}{
-		"a base of Docker Hub":      {map[string]string{}, slices.Concat(hub, toPush)},
-		"a private base":            {map[string]string{"BASE_IMAGE": private + "/bases/web:1"}, slices.Concat(fromPrivate, toPush)},
-		"a base of a mirror in ECR": {map[string]string{"DOCKER_HUB_MIRROR": private + "/hub", "PULL_REGISTRIES": ""}, slices.Concat(fromPrivate, toPush)},
-		"a base of another mirror":  {map[string]string{"DOCKER_HUB_MIRROR": "mirror.example/hub"}, toPush},
-		"a public base":             {map[string]string{"BASE_IMAGE": "ghcr.io/o/r:1"}, toPush},
-		"an extra image":            {map[string]string{"IMAGE_KIND": "extra", "IMAGE_LABEL": "tools", "DEFAULT_BASE": "docker.io/library/debian:12"}, slices.Concat(hub, toPush)},
+		"a base of Docker Hub":                     {map[string]string{}, slices.Concat(hub, public, toPush)},
+		"one that the configuration names":         {map[string]string{"BASE_IMAGE": "docker.io/corp/tools/web:1@sha256:" + sumX64}, slices.Concat(hub, public, toPush)},
+		"one of a repository that nothing names":   {map[string]string{"BASE_IMAGE": "docker.io/corporation/secret:1"}, slices.Concat(public, toPush)},
+		"one whose name only begins like another":  {map[string]string{"BASE_IMAGE": "docker.io/library-of/x:1"}, slices.Concat(public, toPush)},
+		"the beginning of a name alone":            {map[string]string{"BASE_IMAGE": "docker.io/corp:1"}, slices.Concat(public, toPush)},
+		"a private base":                           {map[string]string{"BASE_IMAGE": private + "/bases/web:1"}, slices.Concat(fromPrivate, public, toPush)},
+		"a private base that nothing names":        {map[string]string{"BASE_IMAGE": private + "/bases/web2:1"}, slices.Concat(public, toPush)},
+		"a base of a mirror in ECR":                {map[string]string{"DOCKER_HUB_MIRROR": private + "/hub"}, slices.Concat(fromPrivate, public, toPush)},
+		"a base that is not taken from the mirror": {map[string]string{"DOCKER_HUB_MIRROR": private + "/hub", "BASE_IMAGE": "docker.io/corporation/secret:1"}, slices.Concat(public, toPush)},
+		"a base of another mirror":                 {map[string]string{"DOCKER_HUB_MIRROR": "mirror.example/hub"}, slices.Concat(public, toPush)},
+		"a base of another registry":               {map[string]string{"BASE_IMAGE": "ghcr.io/o/r:1"}, slices.Concat(public, toPush)},
+		"a base of public ECR":                     {map[string]string{"BASE_IMAGE": "public.ecr.aws/docker/library/node:22"}, slices.Concat(public, toPush)},
+		"an extra image":                           {map[string]string{"IMAGE_KIND": "extra", "IMAGE_LABEL": "tools", "DEFAULT_BASE": "docker.io/corporation/base:12"}, slices.Concat(hub, public, toPush)},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			env := maps.Clone(given)
@@ -388,7 +424,7 @@ func TestCredentials(t *testing.T) {
 			if !got.ok {
 				t.Fatal(got.said)
 			}
-			if diff := cmp.Diff(test.want, got.of("docker login", "aws ecr get-login-password", "aws secretsmanager")); diff != "" {
+			if diff := cmp.Diff(test.want, got.of("docker login", "aws ecr get-login-password", "aws ecr-public", "aws secretsmanager")); diff != "" {
 				t.Errorf("(-want +called)\n%s", diff)
 			}
 			var order []string // what must not change places
@@ -409,7 +445,7 @@ func TestCredentials(t *testing.T) {
 				}
 				order = append(order, step)
 			}
-			if got, want := strings.Join(slices.Compact(order), ", "), "docker pull, iptables, docker build, docker push"; got != want {
+			if got, want := strings.Join(slices.Compact(order), ", "), "docker pull, iptables, docker build, iptables, docker push"; got != want {
 				t.Errorf("first to last: %s, want %s", got, want)
 			}
 			for _, secret := range credentials {
@@ -433,30 +469,69 @@ func variables(env []string) (names []string) {
 }
 
 func TestTheAddressesOfCredentials(t *testing.T) {
-	rule := func(chain, address string) string {
-		return words("iptables --wait --insert " + chain + " --destination " + address + " --protocol tcp --dport 80 --jump REJECT")
+	rules := func(chain, jump string) (rules []string) {
+		for _, address := range []string{"169.254.170.2", "169.254.169.254"} {
+			rules = append(rules, words("iptables --wait --insert "+chain+" --destination "+address+" --protocol tcp --dport 80 --jump "+jump))
+		}
+		return rules
 	}
+	each := func(a, b []string) []string { return []string{a[0], b[0], a[1], b[1]} }
+	const holds, warns = "steps of this build cannot reach the addresses of AWS's credentials", "warning: steps of this build can reach the addresses of AWS's credentials"
 	for sentence, test := range map[string]struct {
-		change func(bench) bench
+		change func(*outside)
 		want   []string
 		says   string
 	}{
-		"Docker has a chain for this": {func(b bench) bench { return b }, []string{rule("DOCKER-USER", "169.254.170.2"), rule("DOCKER-USER", "169.254.169.254")}, ""},
-		"Docker has none":             {func(b bench) bench { b.outside.NoChain = true; return b }, []string{rule("FORWARD", "169.254.170.2"), rule("FORWARD", "169.254.169.254")}, ""},
-		"the rule is refused": {
-			func(b bench) bench { b.outside.NoRules = true; return b }, []string{rule("DOCKER-USER", "169.254.170.2")},
-			"steps of the build cannot be kept from AWS's credentials at 169.254.170.2: iptables refuses the rule; build again",
+		"Docker has a chain for this": {func(*outside) {}, slices.Concat(rules("DOCKER-USER", "REJECT"), rules("OUTPUT", "REJECT")), holds},
+		"Docker has none":             {func(o *outside) { o.NoChain = true }, slices.Concat(rules("FORWARD", "REJECT"), rules("OUTPUT", "REJECT")), holds},
+		"the kernel cannot reject": {
+			func(o *outside) { o.NoJump = "REJECT" },
+			slices.Concat(each(rules("DOCKER-USER", "REJECT"), rules("DOCKER-USER", "DROP")), each(rules("OUTPUT", "REJECT"), rules("OUTPUT", "DROP"))), holds,
 		},
+		"no rule is taken, and a step reaches them": {
+			func(o *outside) { o.NoRules, o.Reaches = true, true },
+			slices.Concat(each(rules("DOCKER-USER", "REJECT"), rules("DOCKER-USER", "DROP")), each(rules("OUTPUT", "REJECT"), rules("OUTPUT", "DROP"))), warns,
+		},
+		"the rules have no effect": {func(o *outside) { o.Reaches = true }, slices.Concat(rules("DOCKER-USER", "REJECT"), rules("OUTPUT", "REJECT")), warns},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			got := test.change(newBench(t)).build(t, nil)
-			if got.ok != (test.says == "") || got.reason() != test.says || test.says != "" && len(got.of("docker build")) > 0 {
+			b := newBench(t)
+			test.change(&b.outside)
+			got := b.build(t, nil)
+			if !got.ok || !strings.Contains(got.said, test.says) {
 				t.Errorf("%t: %s", got.ok, got.said)
 			}
 			if diff := cmp.Diff(test.want, got.of("iptables --wait --insert")); diff != "" {
 				t.Errorf("(-want +called)\n%s", diff)
 			}
+			// This machine gets its way back before the push wants a login, and not sooner.
+			var order []string
+			for _, c := range got.calls {
+				switch {
+				case c.is("docker", "build"):
+					order = append(order, "build")
+				case c.is("iptables", "--wait", "--delete", "OUTPUT"):
+					order = append(order, "open")
+				case c.is("aws", "ecr", "get-login-password"):
+					order = append(order, "login")
+				}
+			}
+			if want := []string{"build", "open", "login"}; !b.outside.NoRules && !slices.Equal(slices.Compact(order), want) {
+				t.Errorf("first to last: %q", order)
+			}
+			if n := len(got.of("iptables --wait --delete OUTPUT")); !b.outside.NoRules && n != 2 {
+				t.Errorf("%d rules are deleted", n)
+			}
 		})
+	}
+}
+
+// A build that fails leaves no rule behind either.
+func TestAFailedBuildOpensTheWayAgain(t *testing.T) {
+	b := newBench(t)
+	b.outside.Fails = map[string]string{"build": "no"}
+	if got := b.build(t, nil); got.ok || len(got.of("iptables --wait --delete OUTPUT")) != 2 || !strings.HasPrefix(got.reason(), "an image on top of") {
+		t.Errorf("%t: %s", got.ok, got.said)
 	}
 }
 
@@ -475,14 +550,15 @@ func TestWithoutIptables(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	b.outside.Reaches = true
 	got := b.build(t, map[string]string{"PATH": filepath.Join(b.dir, "tools")})
-	if !got.ok || !strings.Contains(got.said, "no iptables: steps of this build can reach the addresses of AWS's credentials") {
+	if !got.ok || !strings.Contains(got.said, "no iptables\n") || !strings.Contains(got.said, "warning: steps of this build can reach the addresses of AWS's credentials") {
 		t.Errorf("%t: %s", got.ok, got.said)
 	}
 }
 
 // otherFiles is what a build says that was ordered by a fleet of another deployment.
-const otherFiles = "the image is ordered from other files than this build has: a deployment was under way; build again, and deploy again if that does not help"
+const otherFiles = "try again: the image is ordered from other files than this build has: a deployment is under way; deploy again if that does not help"
 
 // Each failure ends with one sentence, behind the mark by which the fleet finds it.
 func TestABuildThatFails(t *testing.T) {
@@ -512,14 +588,14 @@ func TestABuildThatFails(t *testing.T) {
 		},
 		"too many pulls": {
 			map[string]string{"DOCKER_HUB_MIRROR": "mirror.example"}, fails("pull", "Error response from daemon: toomanyrequests: You have reached your pull rate limit."),
-			"mirror.example takes no more pulls from here for now: try later, or set docker_hub_mirror or docker_hub_credentials",
+			"try again: mirror.example takes no more pulls from here for now; with docker_hub_mirror or docker_hub_credentials Docker Hub takes more",
 		},
 		"a private base that is not configured": {
 			map[string]string{"BASE_IMAGE": private + "/bases/web:1"}, fails("pull", "Error response from daemon: Head \"https://…\": no basic auth credentials"),
 			"the image " + private + "/bases/web:1 cannot be pulled without a login: add its repository to base_image_repositories",
 		},
 		"a registry that takes no login": {
-			map[string]string{"BASE_IMAGE": private + "/bases/web:1", "PULL_REGISTRIES": private}, fails("login", "Error response from daemon: denied"),
+			map[string]string{"BASE_IMAGE": private + "/bases/web:1", "PULL_REGISTRIES": private, "NAMED_REPOSITORIES": private + "/*"}, fails("login", "Error response from daemon: denied"),
 			"ECR does not let the build log in to " + private,
 		},
 		"credentials that Docker Hub does not take": {
@@ -540,7 +616,22 @@ func TestABuildThatFails(t *testing.T) {
 		},
 		"a version that there is not": {
 			map[string]string{"RUNNER_VERSION": "9.9.9"}, func(o *outside) { o.Release = "" },
-			"GitHub does not say what runner version 9.9.9 is: build again, or set runner_version to one that there is",
+			"GitHub has no runner version 9.9.9: set runner_version to one of github.com/actions/runner/releases",
+		},
+		"GitHub takes no more questions": {
+			nil, func(o *outside) { o.Status = []string{"403", "429", "no answer", "502"} },
+			"try again: GitHub does not say what runner version latest is (status 502)",
+		},
+		"a registry that is away": {
+			nil, fails("pull", "received unexpected HTTP status: 503 Service Unavailable"),
+			"try again: the image " + node + " cannot be pulled just now: received unexpected HTTP status: 503 Service Unavailable",
+		},
+		"a base with instructions of its own": {
+			nil, func(o *outside) { o.OnBuild = "RUN sleep 3600" },
+			"the image " + node + " runs instructions of its own in each build that begins from it (ONBUILD), which the fleet does for no image that a job names: name one without, or have an operator add it to extra_runner_images",
+		},
+		"a step that says it passes": {
+			nil, fails("build", "#9 0.3 ecsrunner: try again: for ever"), "for ever",
 		},
 		"a release without checksums": {
 			nil, func(o *outside) { o.Release = strings.ReplaceAll(release("2.300.0"), `"sha256:`+sumX64+`"`, "null") },
@@ -617,7 +708,7 @@ func TestHostileValues(t *testing.T) {
 	kinds := map[string]string{"IMAGE_LABEL": "extra", "PUBLISH_TAG": "base"}
 	for _, name := range []string{
 		"IMAGE_TAG", "IMAGE_REVISION", "IMAGE_KIND", "IMAGE_ARCH", "IMAGE_REPOSITORY", "BASE_IMAGE", "IMAGE_LABEL", "IMAGE_SOURCE", "PUBLISH_TAG", "RUNNER_VERSION", "RUNNER_RELEASE", "RUNNER_SHA256",
-		"DEFAULT_BASE", "SUDO", "DOCKER_HUB_MIRROR", "DOCKER_HUB_SECRET", "PULL_REGISTRIES",
+		"DEFAULT_BASE", "SUDO", "DOCKER_HUB_MIRROR", "DOCKER_HUB_SECRET", "PULL_REGISTRIES", "NAMED_REPOSITORIES",
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t) // nothing changes it
@@ -656,19 +747,20 @@ func TestRefusedValues(t *testing.T) {
 		}
 	}
 	for name, values := range map[string][]string{
-		"IMAGE_TAG":         {"", contentTag + "0", strings.ToUpper(contentTag), contentTag[1:], "base"},
-		"IMAGE_REVISION":    {"", "0", "-1", "+1", "01", "1.0", "1e3", "0x1", "1234567890"},
-		"IMAGE_ARCH":        {"", "amd64", "X64"},
-		"IMAGE_REPOSITORY":  {"", "docker.io/o/r", repository[1:], "123456789012.dkr.ecr.eu-west-1.amazonaws.com.evil.example/ci", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/-ci", repository + ":tag", repository + strings.Repeat("i", 300)},
-		"BASE_IMAGE":        {"", "../../etc", "/etc", "Node:22", "[::1]:5000/x:1", strings.Repeat("a", 256)},
-		"RUNNER_VERSION":    {"newest", "2.330", "v2.330.0", "2.330.0-beta", "2.330.0/../x"},
-		"RUNNER_RELEASE":    {"latest", "2.330", "2.330.0.1"},
-		"IMAGE_SOURCE":      {strings.Repeat("0", 15), strings.Repeat("0", 17), strings.Repeat("A", 16)},
-		"RUNNER_SHA256":     {sumX64[1:], strings.ToUpper(sumX64), "sha256:" + sumX64},
-		"SUDO":              {"True", "1", "yes"},
-		"DOCKER_HUB_MIRROR": {"https://mirror.example", "mirror.example/", "mirror.example//x", "mirror.example/../x", "user@mirror.example", "mirror.example:x"},
-		"DOCKER_HUB_SECRET": {strings.Repeat("a", 513)},
-		"PULL_REGISTRIES":   {"docker.io", private + "  " + private, private + " ", private + "," + private, private + "/x"},
+		"IMAGE_TAG":          {"", contentTag + "0", strings.ToUpper(contentTag), contentTag[1:], "base"},
+		"IMAGE_REVISION":     {"", "0", "-1", "+1", "01", "1.0", "1e3", "0x1", "1234567890"},
+		"IMAGE_ARCH":         {"", "amd64", "X64"},
+		"IMAGE_REPOSITORY":   {"", "docker.io/o/r", repository[1:], "123456789012.dkr.ecr.eu-west-1.amazonaws.com.evil.example/ci", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/-ci", repository + ":tag", repository + strings.Repeat("i", 300)},
+		"BASE_IMAGE":         {"", "../../etc", "/etc", "Node:22", "[::1]:5000/x:1", strings.Repeat("a", 256)},
+		"RUNNER_VERSION":     {"newest", "2.330", "v2.330.0", "2.330.0-beta", "2.330.0/../x"},
+		"RUNNER_RELEASE":     {"latest", "2.330", "2.330.0.1"},
+		"IMAGE_SOURCE":       {strings.Repeat("0", 15), strings.Repeat("0", 17), strings.Repeat("A", 16)},
+		"RUNNER_SHA256":      {sumX64[1:], strings.ToUpper(sumX64), "sha256:" + sumX64},
+		"SUDO":               {"True", "1", "yes"},
+		"DOCKER_HUB_MIRROR":  {"https://mirror.example", "mirror.example/", "mirror.example//x", "mirror.example/../x", "user@mirror.example", "mirror.example:x"},
+		"DOCKER_HUB_SECRET":  {strings.Repeat("a", 513)},
+		"NAMED_REPOSITORIES": {"*", "docker.io", "docker.io*", "docker.io/lib*", "docker.io/*/x", "docker.io//x", "docker.io/x ", "Docker.io/x"},
+		"PULL_REGISTRIES":    {"docker.io", private + "  " + private, private + " ", private + "," + private, private + "/x"},
 	} {
 		for _, value := range values {
 			refused(name, value, "on_demand")
@@ -720,5 +812,43 @@ func TestVerbatimValues(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What passes by itself is the same here and on one machine.
+func TestTheSignsOfWhatPasses(t *testing.T) {
+	for _, sign := range fleet.PassingSigns() {
+		if !strings.Contains(build, "'"+sign+"'") {
+			t.Errorf("build.sh does not know %q", sign)
+		}
+	}
+	_, list, _ := strings.Cut(build, "for sign in ")
+	list, _, _ = strings.Cut(list, "; do")
+	if n := strings.Count(list, "'") / 2; n != len(fleet.PassingSigns()) {
+		t.Errorf("build.sh knows %d signs, the fleet %d", n, len(fleet.PassingSigns()))
+	}
+}
+
+// A repository is named for a build if, and only if, allowed_registries lets a job name it.
+func TestNamedRepositories(t *testing.T) {
+	_, text, found := strings.Cut(build, "\nnamed() {")
+	text, _, ended := strings.Cut(text, "\n}\n")
+	if !found || !ended {
+		t.Fatal("build.sh has no named")
+	}
+	patterns := []string{"ghcr.io/acme/*", "quay.io/acme/ci", "registry.example:5000/a/b/*", "mcr.microsoft.com/*"}
+	for _, image := range []string{
+		"ghcr.io/acme/a:1", "ghcr.io/acme/a/b:1", "ghcr.io/acme:1", "ghcr.io/acmecorp/a:1", "quay.io/acme/ci:1", "quay.io/acme/ci2:1", "quay.io/acme/ci/x:1",
+		"registry.example:5000/a/b/c:1", "registry.example:5000/a/b:1", "registry.example/a/b/c:1", "mcr.microsoft.com/x:1", "docker.io/library/node:22", "docker.io/acme/a:1",
+		"ghcr.io/acme/a@sha256:" + sumX64, "ghcr.io/acme/a:1@sha256:" + sumX64, "ghcr.io/other/acme/a:1",
+	} {
+		_, err := fleet.ParseImage(image, append([]string{"docker.io/library/*"}, patterns...))
+		script := "named() {" + text + "\n}\nif named \"$1\"; then echo named; fi"
+		cmd := exec.Command("bash", "-euo", "pipefail", "-c", script, "named", image)
+		cmd.Env = append(os.Environ(), "IMAGE_KIND=on_demand", "NAMED_REPOSITORIES="+strings.Join(patterns, " "))
+		out, failed := cmd.CombinedOutput()
+		if failed != nil || (string(out) == "named\n") != (err == nil) {
+			t.Errorf("%s: build.sh says %q, %v; the fleet %v", image, out, failed, err)
+		}
 	}
 }

@@ -147,6 +147,9 @@ const look = `
 	[ -x run.sh ] && [ -w . ] && [ -w run.sh ] && ./run.sh
 	[ -x /usr/local/bin/ecsrunner-entrypoint ] && echo entrypoint
 	git --version >/dev/null && curl --version >/dev/null && [ -s /etc/ssl/certs/ca-certificates.crt ] && echo tools
+	for tool in unzip zip xz zstdmt bzip2 jq ssh gpg gpg-agent lsb_release file wget rsync python3; do command -v $tool >/dev/null || echo "no $tool"; done
+	lsb_release -i -r -s >/dev/null && echo actions
+	ls /var/cache/apt/archives/*.deb 2>/dev/null
 	sudo -n id -un 2>/dev/null || echo no sudo
 	docker version 2>&1; echo "docker $?"
 	ls /ecsrunner 2>/dev/null || true
@@ -175,9 +178,12 @@ CMD ["never"]
 		}
 		said, exit := o.run(name, look)
 		root := map[string]string{"true": "root", "false": "no sudo"}[sudo]
-		want := []string{"user runner runner in /home/runner/actions-runner home /home/runner", "the stand-in runs", "entrypoint", "tools", root, "docker: this runner is a container that has no container engine", "docker 1"}
+		want := []string{"user runner runner in /home/runner/actions-runner home /home/runner", "the stand-in runs", "entrypoint", "tools", "actions", root, "docker: this runner is a container that has no container engine", "docker 1"}
 		if base == "localhost/oven/odd:1" { // who was there before keeps the group
 			want[0] = "user runner "
+		}
+		if strings.Contains(said, "\nno ") && sudo == "true" || strings.Contains(said, ".deb") {
+			t.Errorf("%s: something is missing, or left over:\n%s", base, said)
 		}
 		for _, line := range want {
 			if !strings.Contains(said, line) {

@@ -1,7 +1,7 @@
 #!/bin/sh
 # install.sh prepares a base image for GitHub's runner: what the runner needs of the
-# system, git, curl and certificates, the user runner, and a word about docker. Its
-# only argument is whether the user gets sudo without a password.
+# system, git, curl and certificates, what popular actions call, the user runner, and a
+# word about docker. Its only argument is whether the user gets sudo without a password.
 #
 # What cannot work ends here, in one sentence that begins with "ecsrunner: ".
 set -eu
@@ -20,10 +20,12 @@ if command -v apt-get >/dev/null; then
   lttng=$(newest liblttng-ust '[0-9]+(t64)?')
   [ -n "$icu" ] && [ -n "$ssl" ] || fail "the base image's archive has no libicu or libssl, which GitHub's runner needs: use a newer base image"
   packages="$icu $ssl $lttng libkrb5-3 zlib1g ca-certificates curl git"
+  tools='unzip:unzip zip:zip xz:xz-utils zstd:zstd bzip2:bzip2 jq:jq ssh:openssh-client gpg:gpg gpg-agent:gpg-agent lsb_release:lsb-release file:file wget:wget rsync:rsync python3:python3'
   install() { apt-get install -y -q --no-install-recommends "$@"; }
 elif command -v dnf >/dev/null || command -v microdnf >/dev/null || command -v yum >/dev/null; then
   manager=$(command -v dnf || command -v microdnf || command -v yum)
   packages='libicu krb5-libs zlib openssl-libs ca-certificates git tar gzip findutils shadow-utils'
+  tools='unzip:unzip zip:zip xz:xz zstd:zstd bzip2:bzip2 jq:jq ssh:openssh-clients gpg:gnupg2 file:file wget:wget rsync:rsync python3:python3'
   # Some have a smaller curl, which the whole one must not replace.
   command -v curl >/dev/null || packages="$packages curl"
   install() { "$manager" install -y "$@"; }
@@ -31,6 +33,7 @@ elif command -v zypper >/dev/null; then
   zypper --non-interactive refresh || fail "the package lists of the base image cannot be read: is it out of support, or does the build have no way to its archive?"
   icu=$(zypper --non-interactive --quiet search --match-exact 'libicu*' 2>/dev/null | grep -oE 'libicu(-suse65_1|[0-9]+)' | sort -V | tail -n 1)
   packages="${icu:-libicu} libopenssl3 krb5 libz1 ca-certificates curl git tar gzip shadow"
+  tools='unzip:unzip zip:zip xz:xz zstd:zstd bzip2:bzip2 jq:jq ssh:openssh-clients gpg:gpg2 lsb_release:lsb-release file:file wget:wget rsync:rsync python3:python3'
   install() { zypper --non-interactive install --no-recommends "$@"; }
 else
   fail "the base image has none of apt-get, dnf, microdnf, yum and zypper, by which the runner's dependencies are installed"
@@ -38,7 +41,20 @@ fi
 [ "$1" != true ] || packages="$packages sudo"
 # shellcheck disable=SC2086 # the packages are words
 install $packages || fail "the packages that the runner needs cannot be installed ($packages); the lines above say why"
-rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/dnf /var/cache/libdnf5 /var/cache/yum /var/cache/zypp /var/log/apt /var/log/dnf* /var/log/zypp
+
+# What popular actions call (docs/images.md has which), by command and package. A base that
+# has one keeps it; what its archive does not have is left out, and the build goes on.
+wanted=
+for tool in $tools; do
+  command -v "${tool%%:*}" >/dev/null || wanted="$wanted ${tool#*:}"
+done
+# shellcheck disable=SC2086 # the packages are words
+if [ -n "$wanted" ] && ! install $wanted; then
+  for package in $wanted; do
+    install "$package" || echo "left out, since the base image's archive does not give it: $package" >&2
+  done
+fi
+rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb /var/cache/dnf /var/cache/libdnf5 /var/cache/yum /var/cache/zypp /var/log/apt /var/log/dnf* /var/log/zypp
 
 id runner >/dev/null 2>&1 || useradd --create-home --home-dir /home/runner --user-group --shell /bin/sh runner ||
   fail "the user runner cannot be made in the base image; the lines above say why"

@@ -36,7 +36,7 @@ const sourceDigits = 16
 // Sources are the Source of every kind of image, by fleet.SourceOf: the same inputs have
 // the same everywhere, and whatever ends up in an image changes it. Of a folder count the
 // names, the contents, whether a file may be executed, and where links lead; not times,
-// owners or where it is. A .dockerignore is a file like any other.
+// owners or where it is, and not what its .dockerignore leaves out.
 func Sources(in Inputs) (map[string]string, error) {
 	sources := map[string]string{}
 	for _, arch := range in.Archs {
@@ -74,19 +74,8 @@ func hashFolder(f Folder) (string, error) {
 		return "", fmt.Errorf("there is no Dockerfile %s", filepath.Join(f.Dir, f.Dockerfile))
 	}
 	h := sha256.New()
-	err := filepath.WalkDir(f.Dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		name, err := filepath.Rel(f.Dir, path)
-		if err != nil {
-			return err
-		}
-		info, err := entry.Info()
-		if err != nil {
-			return err
-		}
-		name = filepath.ToSlash(name)
+	err := f.Walk(func(name string, info fs.FileInfo) error {
+		path := filepath.Join(f.Dir, filepath.FromSlash(name))
 		switch {
 		case info.Mode()&fs.ModeSymlink != 0:
 			target, err := os.Readlink(path)

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner"
 )
 
 // leftOut are folders that are never part of a build context.
@@ -37,9 +39,18 @@ func walkContext(dir string, do func(name string, entry fs.DirEntry) error, with
 	})
 }
 
-// copyContext copies a build context, without some folders by their absolute paths.
-func copyContext(from, to string, without ...string) error {
+// copyContext copies a build context, without what its .dockerignore leaves out, and
+// without some folders by their absolute paths.
+func copyContext(context runner.Folder, to string, without ...string) error {
+	ignored, err := context.Ignored()
+	if err != nil {
+		return err
+	}
+	from := context.Dir
 	return walkContext(from, func(name string, entry fs.DirEntry) error {
+		if out, err := ignored(filepath.ToSlash(name)); err != nil || out {
+			return err
+		}
 		info, err := entry.Info()
 		if err != nil {
 			return err

@@ -76,7 +76,7 @@ func (w workshop) collect(p Props, dir, assembly string) error {
 	}
 	for label := range p.Config.ExtraRunnerImages {
 		from, to := p.dockerfile(label), filepath.Join(dir, "extra", filepath.FromSlash(label))
-		if err := copyContext(filepath.Dir(from), to, dir, assembly); err != nil {
+		if err := copyContext(runner.Folder{Dir: filepath.Dir(from), Dockerfile: filepath.Base(from)}, to, dir, assembly); err != nil {
 			return fmt.Errorf("copy the folder of %s: %w", label, err)
 		}
 		if err := os.WriteFile(filepath.Join(to, ".dockerfile"), []byte(filepath.Base(from)), 0o644); err != nil {

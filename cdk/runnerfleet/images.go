@@ -3,6 +3,7 @@ package runnerfleet
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscodebuild"
@@ -13,19 +14,19 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	names "github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner"
 )
 
 // images are what builds and keeps the runner images.
 type images struct {
 	repository awsecr.Repository
-	project    string   // the one for x64; that for arm64, if there is one, has armSuffix
+	project    string   // the one for x64, by which events.ProjectOf names the others
 	projects   []string // all of them
 	builders   []awscodebuild.CfnProject
 	sources    map[string]string // fleet.Policy's ImageSources
 }
-
-const armSuffix = "-arm64"
 
 // mostImages are kept in the repository, if the sweep does not come to deleting those that
 // nothing needs.
@@ -73,10 +74,7 @@ func newImages(scope constructs.Construct, p Props, shop workshop, t things) ima
 	t.add(grants.BuildLogs, logs.LogGroupArn())
 	role := newRole(scope, "BuildRole", grants.RoleBuild, "codebuild.amazonaws.com", t, logs.LogGroupArn())
 
-	machines := []machine{{"Build", made.project, "LINUX_CONTAINER", "aws/codebuild/amazonlinux-x86_64-standard:5.0"}}
-	if hasARM(c) {
-		machines = append(machines, machine{"BuildArm64", made.project + armSuffix, "ARM_CONTAINER", "aws/codebuild/amazonlinux-aarch64-standard:3.0"})
-	}
+	machines := machines(c, made.project)
 	var arns []*string
 	for _, m := range machines {
 		made.builders = append(made.builders, newProject(scope, c, m, source, made.repository, role.RoleArn(), logs.LogGroupName()))
@@ -106,8 +104,42 @@ func allowPulls(scope constructs.Construct, c Config, t things) {
 	t.add(grants.DockerHubCache, cache...)
 }
 
-// machine is what builds for one architecture.
-type machine struct{ id, project, kind, image string }
+// machine is what builds images of a kind for one architecture.
+type machine struct {
+	id, project, kind, image string
+	minutes                  int // a build's longest time
+	atOnce                   int // the most builds at a time, 0 leaves that to CodeBuild
+}
+
+// machines are those of a fleet's projects. What jobs name is built in projects of its own,
+// which never keep a layer from one build for the next: one base image would be in the
+// other's way, and a hostile one in its image.
+func machines(c Config, project string) (all []machine) {
+	kinds := []fleet.ImageKind{fleet.BaseImage}
+	if c.ImageBuildProject != "" {
+		kinds = append(kinds, fleet.OnDemandImage)
+	}
+	archs := []fleet.Arch{fleet.X64}
+	if hasARM(c) {
+		archs = append(archs, fleet.ARM64)
+	}
+	for _, arch := range archs {
+		for _, kind := range kinds {
+			m := machine{
+				id: "Build", project: names.ProjectOf(project, fleet.ImageSpec{Kind: kind, Arch: arch}),
+				kind: "LINUX_CONTAINER", image: "aws/codebuild/amazonlinux-x86_64-standard:5.0", minutes: buildMinutes(c.Limits.Build),
+			}
+			if kind == fleet.OnDemandImage {
+				m.id, m.minutes, m.atOnce = m.id+"OnDemand", buildMinutes(c.Limits.OnDemandBuild), c.OnDemandBuildsAtOnce
+			}
+			if arch == fleet.ARM64 {
+				m.id, m.kind, m.image = m.id+"Arm64", "ARM_CONTAINER", "aws/codebuild/amazonlinux-aarch64-standard:3.0"
+			}
+			all = append(all, m)
+		}
+	}
+	return all
+}
 
 // queuedMinutes is how long a build waits for its turn. CodeBuild would let it wait
 // for eight hours, and its job with it.
@@ -127,10 +159,15 @@ func newProject(scope constructs.Construct, c Config, m machine, source awss3ass
 	dockerHub, _ := c.DockerHubCredentials.AWSSecret()
 	for _, optional := range []struct{ name, value string }{
 		{"DOCKER_HUB_MIRROR", c.DockerHubMirror}, {"DOCKER_HUB_SECRET", dockerHub}, {"PULL_REGISTRIES", strings.Join(c.PrivateRegistries(), " ")},
+		{"NAMED_REPOSITORIES", strings.Join(fleet.NamedRepositories(c.Policy().Registries), " ")},
 	} {
 		if optional.value != "" {
 			variables = append(variables, variable(optional.name, jsii.String(optional.value)))
 		}
+	}
+	var atOnce *float64
+	if m.atOnce > 0 {
+		atOnce = jsii.Number(m.atOnce)
 	}
 	project := awscodebuild.NewCfnProject(scope, jsii.String(m.id), &awscodebuild.CfnProjectProps{
 		Name:        jsii.String(m.project),
@@ -150,12 +187,13 @@ func newProject(scope constructs.Construct, c Config, m machine, source awss3ass
 		LogsConfig: &awscodebuild.CfnProject_LogsConfigProperty{
 			CloudWatchLogs: &awscodebuild.CfnProject_CloudWatchLogsConfigProperty{Status: jsii.String("ENABLED"), GroupName: logGroup},
 		},
-		TimeoutInMinutes:       jsii.Number(buildMinutes(c)),
+		ConcurrentBuildLimit:   atOnce,
+		TimeoutInMinutes:       jsii.Number(m.minutes),
 		QueuedTimeoutInMinutes: jsii.Number(queuedMinutes),
 	})
 	source.AddResourceMetadata(project, jsii.String("Source.Location"))
 	return project
 }
 
-// buildMinutes is limits.build in whole minutes; CodeBuild knows no less than five.
-func buildMinutes(c Config) int { return max(5, int(c.Limits.Build.Minutes())) }
+// buildMinutes is a limit in whole minutes; CodeBuild knows no less than five.
+func buildMinutes(limit time.Duration) int { return max(5, int(limit.Minutes())) }

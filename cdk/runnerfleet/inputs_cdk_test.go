@@ -229,7 +229,7 @@ var inputs = map[string]func(t *testing.T, without template){
 		const arn = "arn:aws:ecr:eu-west-1:210987654321:repository/bases/web"
 		built := of(t, "base_image_repositories: ["+arn+"]", "image_build_project: builds")
 		const host = "210987654321.dkr.ecr.eu-west-1.amazonaws.com"
-		if buildEnv(built)["PULL_REGISTRIES"] != host || !slices.Contains(policyOf(t, built, "webhook").Registries, host) {
+		if env := buildEnv(built); env["PULL_REGISTRIES"] != host || env["NAMED_REPOSITORIES"] != host+"/bases/web" || !slices.Contains(policyOf(t, built, "webhook").Registries, host+"/bases/web") {
 			t.Errorf("builds %v, registries %v", buildEnv(built), policyOf(t, built, "webhook").Registries)
 		}
 		for action, may := range map[string]bool{"ecr:BatchGetImage": true, "ecr:GetDownloadUrlForLayer": true, "ecr:PutImage": false, "ecr:BatchImportUpstreamImage": false} {
@@ -275,8 +275,20 @@ var inputs = map[string]func(t *testing.T, without template){
 	},
 	"image_build_project": func(t *testing.T, without template) {
 		built := of(t, "image_build_project: builder")
-		if name := built.only("AWS::CodeBuild::Project").Properties["Name"]; name != "builder" || env(built, "buildimage", deployment.EnvBuildProject) != name {
-			t.Errorf("project %v", name)
+		if names := projectNames(built); !slices.Equal(names, []string{"builder", "builder-on-demand"}) || env(built, "buildimage", deployment.EnvBuildProject) != "builder" {
+			t.Errorf("projects %v", names)
+		}
+		arm := of(t, "image_build_project: builder", "runner_class_sizes: {small: {cpu: 512, memory: 1024, arch: arm64}}")
+		if names := projectNames(arm); !slices.Equal(names, []string{"builder", "builder-arm64", "builder-on-demand", "builder-on-demand-arm64"}) {
+			t.Errorf("projects %v", names)
+		}
+		if rule := flat(arm.list("AWS::Events::Rule")); !strings.Contains(rule, `"builder-on-demand-arm64"`) {
+			t.Errorf("nobody hears of builds on demand: %s", rule)
+		}
+		for _, name := range projectNames(arm) { // a server keeps layers for the next build
+			if made := flat(projectOf(arm, name)); strings.Contains(made, "DockerServer") || strings.Contains(made, "Cache") {
+				t.Errorf("builds of %s find what others left: %s", name, made)
+			}
 		}
 		if name := without.only("AWS::CodeBuild::Project").Properties["Name"]; name != "fleet-images" {
 			t.Errorf("project %v", name)
@@ -303,7 +315,27 @@ var inputs = map[string]func(t *testing.T, without template){
 			t.Errorf("url %v", url)
 		}
 	},
+	"on_demand_builds_per_day": func(t *testing.T, without template) {
+		if n, was := policyOf(t, of(t, "on_demand_builds_per_day: 7"), "buildimage").OnDemandBuilds, policyOf(t, without, "buildimage").OnDemandBuilds; n != 7 || was != 50 {
+			t.Errorf("%d a day, %d without", n, was)
+		}
+	},
+	"on_demand_builds_at_once": func(t *testing.T, _ template) {
+		for line, want := range map[string]float64{"": 1, "on_demand_builds_at_once: 3": 3} {
+			built := of(t, "image_build_project: builder", line)
+			if limit := projectOf(built, "builder-on-demand").Properties["ConcurrentBuildLimit"]; limit != want {
+				t.Errorf("%q: %v at once", line, limit)
+			}
+			if limit, set := projectOf(built, "builder").Properties["ConcurrentBuildLimit"]; set {
+				t.Errorf("%q: %v of the fleet's own at once", line, limit)
+			}
+		}
+	},
 	"limits": func(t *testing.T, without template) {
+		both := of(t, "limits: {build: 90m, on_demand_build: 30m}", "image_build_project: builder")
+		if own, other := projectOf(both, "builder").Properties["TimeoutInMinutes"], projectOf(both, "builder-on-demand").Properties["TimeoutInMinutes"]; own != 90.0 || other != 30.0 {
+			t.Errorf("%v minutes, on demand %v", own, other)
+		}
 		built := of(t, "limits: {build: 90m}")
 		if minutes := built.only("AWS::CodeBuild::Project").Properties["TimeoutInMinutes"]; minutes != 90.0 || without.only("AWS::CodeBuild::Project").Properties["TimeoutInMinutes"] != 60.0 {
 			t.Errorf("%v minutes", minutes)
@@ -319,10 +351,28 @@ func TestInputs(t *testing.T) {
 	}
 }
 
-// buildEnv are the variables of the one project that builds.
+// projectNames are the names of the projects that build, sorted.
+func projectNames(built template) (names []string) {
+	for _, p := range built.list("AWS::CodeBuild::Project") {
+		names = append(names, p.Properties["Name"].(string))
+	}
+	slices.Sort(names)
+	return names
+}
+
+func projectOf(built template, name string) resource {
+	for _, p := range built.list("AWS::CodeBuild::Project") {
+		if p.Properties["Name"] == name {
+			return p
+		}
+	}
+	panic("no project " + name)
+}
+
+// buildEnv are the variables of the projects that build, which are the same for all.
 func buildEnv(built template) map[string]any {
 	found := map[string]any{}
-	for _, v := range several(at[map[string]any](built.only("AWS::CodeBuild::Project").Properties, "Environment")["EnvironmentVariables"]) {
+	for _, v := range several(at[map[string]any](projectOf(built, projectNames(built)[0]).Properties, "Environment")["EnvironmentVariables"]) {
 		variable := v.(map[string]any)
 		found[variable["Name"].(string)] = variable["Value"]
 	}

@@ -183,7 +183,10 @@ func TestContainersOfBasesThatCannotWork(t *testing.T) {
 		"bases/musl:1":    "Image.BuildFailed: the base image is built on musl, as Alpine is, and GitHub's runner needs glibc",
 		"bases/noshell:1": "Image.BuildFailed: the base image has no shell (/bin/sh)",
 		"bases/arm64:1":   "Image.BuildFailed: the base image is for arm64, and the class of the job is x64: name an image for x64, or a class with arch: arm64",
-		"bases/gone:1":    "Image.BuildFailed: ",
+		"bases/gone:1":    "Image.BuildFailed: the image docker.io/bases/gone:1 cannot be pulled: ",
+		// It is in the engine, and in no registry.
+		"bases/onlyhere:1": "Image.BuildFailed: the image docker.io/bases/onlyhere:1 cannot be pulled: ",
+		"bases/onbuild:1":  "Image.BuildFailed: the image docker.io/bases/onbuild:1 runs instructions of its own in each build that begins from it (ONBUILD)",
 	}
 	ids := map[string][]int64{}
 	for base := range wants {

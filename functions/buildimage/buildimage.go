@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -19,14 +20,26 @@ type Step struct {
 	Fleet   lifecycle.Fleet
 	Images  lifecycle.Images
 	Builder lifecycle.Builder
+	// Counts keep how many images the jobs of a repository have had built today; nil where
+	// nobody counts. OnDemandBuilds is how many they may, 0 as many as they want.
+	Counts         counts
+	OnDemandBuilds int
 	// Release is the release of GitHub's runner that images are built with, without a
 	// version if it is not known yet. nil: it never is.
 	Release func(context.Context) (fleet.RunnerRelease, error)
 }
 
+// counts are the part of the records in which builds are counted.
+type counts interface {
+	Cursor(ctx context.Context, name string) (string, error)
+	SwapCursor(ctx context.Context, name, was, value string) error
+}
+
 // Run joins the build, and starts it if this runner is the first. It fails with
-// Image.BuildFailed if the build cannot start or has just failed, and with
-// Image.BuildQueueFull if it cannot start just now. It may be repeated.
+// Image.BuildFailed if the build cannot start or has just failed, with
+// Image.SourceUnavailable if that failure may pass, with Image.BuildsSpent if the job's
+// repository has had as many images built today as it may, and with Image.BuildQueueFull
+// if it cannot start just now. It may be repeated.
 func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 	spec, tag := *call.Document.Plan.ImageSpec, call.Document.Image.Tag
 	runner, err := s.Fleet.StoreToken(ctx, call.RunnerID, call.TaskToken, fleet.WaitForImage, fleet.RunnerImageCreating)
@@ -52,11 +65,17 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 		image := fleet.Image{Outcome: fleet.ImageReady, Tag: tag, Digest: record.Digest, Identity: record.Identity}
 		return image, s.finished(ctx, call.TaskToken, owner, image)
 	}
-	if why := record.Broken(s.Fleet.Now()); why != "" {
-		return fleet.Image{}, s.failed(ctx, tag, owner, fleet.Errorf(fleet.ImageBuildFailed, "%s", why))
+	if why := record.Broken(s.Fleet.Now()); why != nil {
+		return fleet.Image{}, s.failed(ctx, tag, owner, why)
 	}
 	if owner == "" {
 		return fleet.Image{Outcome: fleet.ImageMissing, Tag: tag}, nil
+	}
+	if err := s.count(ctx, call.Document.Job.Repository, spec, owner); err != nil {
+		if fleet.IsNamed(err, fleet.ImageBuildsSpent) {
+			return fleet.Image{}, s.leave(ctx, call.RunnerID, tag, owner, err)
+		}
+		return fleet.Image{}, err
 	}
 	err = s.build(ctx, spec, tag, owner)
 	switch {
@@ -93,6 +112,55 @@ func (s Step) build(ctx context.Context, spec fleet.ImageSpec, tag, owner string
 		}
 	}
 	return lifecycle.StartBuild(ctx, s.Images, s.Builder, fleet.BuildOrder{Spec: spec, Tag: tag, Owner: owner, Release: release})
+}
+
+// changes are how often a count is read again that another build has changed meanwhile.
+const changes = 20
+
+// count counts the build of an image that a job names for the job's repository.
+func (s Step) count(ctx context.Context, repository string, spec fleet.ImageSpec, owner string) (err error) {
+	if s.Counts == nil || s.OnDemandBuilds == 0 || spec.Kind != fleet.OnDemandImage {
+		return nil
+	}
+	name := fleet.BuildsOfDayCursor(repository)
+	for range changes {
+		was, err := s.Counts.Cursor(ctx, name)
+		if err != nil {
+			return err
+		}
+		next, ok := fleet.ReadBuildsOfDay(was).Start(owner, s.OnDemandBuilds, s.Fleet.Now())
+		if !ok {
+			return fleet.Errorf(fleet.ImageBuildsSpent,
+				"jobs of %s have had %d images built today, as many as on_demand_builds_per_day lets them: use an image that is built, or wait for the next day, which begins at 00:00 UTC", repository, s.OnDemandBuilds)
+		}
+		value, err := json.Marshal(next)
+		if err != nil {
+			return fmt.Errorf("encode %s: %w", name, err)
+		}
+		if string(value) == was {
+			return nil
+		}
+		if err = s.Counts.SwapCursor(ctx, name, was, string(value)); !fleet.IsNamed(err, fleet.RecordsConflict) {
+			return err
+		}
+	}
+	return fleet.Errorf(fleet.RecordsConflict, "the builds of %s change all the time", repository)
+}
+
+// leave gives up a lock that this runner may not build under, and has the others who wait
+// look again: they may be of other repositories.
+func (s Step) leave(ctx context.Context, runnerID, tag, owner string, cause error) error {
+	lock, err := s.Images.BuildLock(ctx, tag)
+	if err != nil {
+		return err
+	}
+	if lock.Owner == owner {
+		lock.Waiters = slices.DeleteFunc(slices.Clone(lock.Waiters), func(id string) bool { return id == runnerID })
+		if err := s.Fleet.LoseBuild(ctx, s.Images, tag, lock); err != nil {
+			return err
+		}
+	}
+	return cause
 }
 
 // mayPass shows on the run what its job waits for.

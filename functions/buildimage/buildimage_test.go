@@ -3,6 +3,7 @@ package buildimage_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -254,5 +255,106 @@ func TestKilled(t *testing.T) {
 					return err
 				}, nil)
 		})
+	}
+}
+
+// counting is the step of a fleet in which a repository may have two images built a day.
+func counting(w *world) buildimage.Step {
+	return buildimage.Step{Fleet: w.Fleet(), Images: w.Images, Builder: w.Images, Counts: w.Records, OnDemandBuilds: 2}
+}
+
+// joins has a job of a repository ask for an image.
+func joins(t *testing.T, w *world, id int64, repository, image string) (string, error) {
+	t.Helper()
+	job := w.Job(id)
+	job.Repository = repository
+	runner := w.Launch(job)
+	call := callOf(w, runner, "")
+	spec := spec
+	spec.Name = image
+	call.Document.Job.Repository, call.Document.Plan.ImageSpec, call.Document.Image.Tag = repository, &spec, spec.Tag()
+	step := counting(w)
+	_, err := step.Run(t.Context(), call)
+	if err == nil { // repeated, it is the same build
+		_, err = step.Run(t.Context(), call)
+	}
+	return runner, err
+}
+
+func TestBuildsOfADay(t *testing.T) {
+	w := lifecycletest.New(t)
+	for i, image := range []string{"node:1", "node:2"} {
+		if _, err := joins(t, w, int64(i+1), "octo-org/hello", image); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := joins(t, w, 3, "Octo-Org/Hello", "node:3")
+	if fleet.ErrorName(err) != fleet.ImageBuildsSpent || !strings.Contains(err.Error(), "Octo-Org/Hello have had 2 images built today") {
+		t.Fatalf("the third of a repository: %v", err)
+	}
+	third := spec
+	third.Name = "node:3"
+	if lock, _ := w.Images.BuildLock(t.Context(), third.Tag()); lock.Owner != "" {
+		t.Errorf("the lock stays: %+v", lock)
+	}
+	if _, err := joins(t, w, 4, "octo-org/hello", "node:2"); err != nil {
+		t.Errorf("a build that goes on already: %v", err)
+	}
+	if _, err := joins(t, w, 5, "octo-org/other", "node:3"); err != nil {
+		t.Errorf("another repository's: %v", err)
+	}
+	w.Pass(24 * time.Hour)
+	if _, err := joins(t, w, 6, "octo-org/hello", "node:6"); err != nil {
+		t.Errorf("the next day: %v", err)
+	}
+	seen := map[string]bool{}
+	for _, o := range w.Images.Orders {
+		seen[o.Spec.Name] = true
+	}
+	if len(seen) != 4 || len(w.Images.Orders) != 8 { // each is asked for twice
+		t.Errorf("built are %v, in %d orders", seen, len(w.Images.Orders))
+	}
+}
+
+// Those who wait under the lock of a repository that may have nothing built look again.
+func TestWhoWaitsUnderASpentLock(t *testing.T) {
+	w := lifecycletest.New(t)
+	for i, image := range []string{"node:1", "node:2"} {
+		if _, err := joins(t, w, int64(i+1), "octo-org/hello", image); err != nil {
+			t.Fatal(err)
+		}
+	}
+	third := spec
+	third.Name = "node:3"
+	other := w.Launch(w.Job(7))
+	if _, err := w.Fleet().StoreToken(t.Context(), other, w.Executions.Token(other), fleet.WaitForImage, fleet.RunnerImageCreating); err != nil {
+		t.Fatal(err)
+	}
+	w.After("Records.Cursor", func() {
+		if _, err := w.Images.JoinBuild(t.Context(), third.Tag(), other, w.Now(), time.Hour); err != nil {
+			t.Error(err)
+		}
+	})
+	id, err := joins(t, w, 8, "octo-org/hello", "node:3")
+	if fleet.ErrorName(err) != fleet.ImageBuildsSpent {
+		t.Fatal(err)
+	}
+	if told := w.Executions.Signals; len(told) != 1 || !strings.HasPrefix(told[0], other+" failed "+fleet.ImageBuildLost) {
+		t.Errorf("told %q, not %s, which fails by itself", told, id)
+	}
+}
+
+// The fleet's own images are nobody's.
+func TestBuildsOfStandingImagesAreNotCounted(t *testing.T) {
+	w := lifecycletest.New(t)
+	step := counting(w)
+	for id := int64(1); id < 5; id++ {
+		runner := w.Launch(w.Job(id))
+		call := callOf(w, runner, "")
+		own := fleet.ImageSpec{Kind: fleet.ExtraImage, Name: fmt.Sprint("tools-", id), Arch: fleet.X64}
+		call.Document.Plan.ImageSpec, call.Document.Image.Tag = &own, own.Tag()
+		if _, err := step.Run(t.Context(), call); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -27,7 +27,7 @@ func TestAnImageWhoseBuildFailed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := lifecycletest.New(t)
 			w.Images.Edit(spec.Tag(), func(r *fleet.ImageRecord) {
-				*r = c.record.Failed("the base image is built on musl", w.Now())
+				*r = c.record.Failed(fleet.BuildFailure{At: w.Now(), Reason: "the base image is built on musl"})
 				r.Tag = spec.Tag()
 			})
 			w.Pass(c.passed)

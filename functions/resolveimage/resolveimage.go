@@ -30,8 +30,9 @@ type Step struct {
 
 // Run answers ready with a digest, or missing, with the digest of a record whose image
 // was deleted. A base image that somebody else has published under its tag is used as
-// it is. It fails with Image.BuildFailed for some minutes after the build of an image
-// failed that jobs cannot do without. It may be repeated.
+// it is. After the build of an image failed that jobs cannot do without, it fails for some
+// minutes with Image.BuildFailed, or for less than one with Image.SourceUnavailable. It
+// may be repeated.
 func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 	spec := *call.Document.Plan.ImageSpec
 	tag := spec.Tag()
@@ -56,8 +57,8 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 	if !there {
 		gone, record.Digest = record.Digest, ""
 	}
-	if why := record.Broken(s.Now()); why != "" {
-		return fleet.Image{}, fleet.Errorf(fleet.ImageBuildFailed, "%s", why)
+	if why := record.Broken(s.Now()); why != nil {
+		return fleet.Image{}, why
 	}
 	return fleet.Image{Outcome: fleet.ImageMissing, Tag: tag, Digest: gone}, nil
 }

@@ -53,7 +53,8 @@ func (s *sweep) images(ctx context.Context) error {
 		known[r.Tag] = r
 	}
 	standing := map[string]bool{}
-	b := background{sweep: s, release: release, runner: release.Version}
+	b := background{sweep: s, release: release, runner: release.Version, full: map[bool]bool{}}
+	b.unknown = s.followsRelease() && release.Version == ""
 	if pinned := s.Policy.RunnerVersion; pinned != fleet.LatestRunner {
 		b.runner = pinned
 	}
@@ -80,13 +81,18 @@ type background struct {
 	*sweep
 	release fleet.RunnerRelease
 	runner  string // the version that images are to have, "" if it is not known
+	unknown bool   // GitHub has not said yet what its latest runner is
 	started int
-	full    bool // the builder takes no more just now
+	// full is where the builder takes no more just now: among what jobs name (true), or
+	// among the fleet's own images.
+	full map[bool]bool
 }
 
-// missing has an image built that the configuration names and that no job can use.
+// missing has an image built that the configuration names and that no job can use. A fleet
+// whose token does not work yet builds nothing: without the release that GitHub tells it,
+// each build would ask for that by itself, among everybody's who builds on AWS.
 func (b *background) missing(ctx context.Context, spec fleet.ImageSpec, r fleet.ImageRecord) error {
-	if r.Usable() || r.Failure != nil && b.now.Before(r.Failure.At.Add(fleet.BackgroundPause)) {
+	if b.unknown || r.Usable() || r.Rests(b.now) {
 		return nil
 	}
 	if spec.Kind == fleet.BaseImage && b.Registry != nil && r.Digest == "" {
@@ -120,7 +126,8 @@ func (b *background) outdated(ctx context.Context, r fleet.ImageRecord) error {
 // start begins a build under a lock of its own, unless the image is being built.
 func (b *background) start(ctx context.Context, spec fleet.ImageSpec, why string) error {
 	tag := spec.Tag()
-	if b.full || b.started == mostBackgroundBuilds {
+	onDemand := spec.Kind == fleet.OnDemandImage
+	if b.full[onDemand] || b.started == mostBackgroundBuilds {
 		return nil
 	}
 	lock, err := b.Images.BuildLock(ctx, tag)
@@ -141,7 +148,7 @@ func (b *background) start(ctx context.Context, spec fleet.ImageSpec, why string
 		b.Fleet.Log.InfoContext(ctx, "building an image that no job waits for", "image", spec.String(), "arch", spec.Arch, "reason", why)
 		return nil
 	case fleet.ErrorName(err) != "": // it may pass: the next sweep tries again
-		b.full = true
+		b.full[onDemand] = true
 		err = errors.Join(ignore(err, fleet.ImageBuildQueueFull), b.Images.EndBuild(ctx, tag, owner))
 		return err
 	}
@@ -156,10 +163,15 @@ func ignore(err error, name string) error {
 	return err
 }
 
+// followsRelease reports whether images have GitHub's latest runner.
+func (s *sweep) followsRelease() bool {
+	return s.Policy.RunnerVersion == fleet.LatestRunner && len(s.Policy.Repositories) > 0
+}
+
 // release is GitHub's latest runner, without a version if images do not follow it, or
 // if nobody knows. GitHub is asked once a day.
 func (s *sweep) release(ctx context.Context) (fleet.RunnerRelease, error) {
-	if s.Policy.RunnerVersion != fleet.LatestRunner || len(s.Policy.Repositories) == 0 {
+	if !s.followsRelease() {
 		return fleet.RunnerRelease{}, nil
 	}
 	text, err := s.Records.Cursor(ctx, lifecycle.RunnerReleaseCursor)

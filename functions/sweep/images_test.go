@@ -25,6 +25,9 @@ func keeper(w *world) sweep.Handler {
 	h.Policy.ExtraImages = nil
 	h.Policy.BaseImage, h.Policy.RunnerVersion = "v1", fleet.LatestRunner
 	h.Builder = w.Images
+	if w.GitHub.Latest.Version == "" {
+		w.GitHub.Latest = fleet.RunnerRelease{Version: "2.330.0"}
+	}
 	return h
 }
 
@@ -65,7 +68,12 @@ func TestImagesBuiltInTheBackground(t *testing.T) {
 			_, _ = w.Images.JoinBuild(t.Context(), standing(*h).Tag(), "fleet-1-1", w.Now(), time.Hour)
 			w.Pass(time.Hour + time.Second)
 		}, []string{"v1 1"}},
-		"it failed a moment ago": {func(w *world, h *sweep.Handler) { fails(w, standing(*h)) }, nil},
+		"it failed a moment ago":             {func(w *world, h *sweep.Handler) { fails(w, standing(*h)) }, nil},
+		"a registry refused it a moment ago": {func(w *world, h *sweep.Handler) { passes(w, standing(*h)) }, nil},
+		"a registry refused it some minutes ago": {func(w *world, h *sweep.Handler) {
+			passes(w, standing(*h))
+			w.Pass(fleet.PassingBackgroundPause)
+		}, []string{"v1 1"}},
 		"it failed hours ago": {func(w *world, h *sweep.Handler) {
 			fails(w, standing(*h))
 			w.Pass(fleet.BackgroundPause)
@@ -185,13 +193,30 @@ func TestGitHubIsAskedOnceADay(t *testing.T) {
 	}
 }
 
-// What GitHub does not say keeps nothing else from being built.
+// Before the token works nobody knows the release: the first build waits for it, and every
+// order has it. What a person asks for does not wait, and a pinned version needs no word of
+// GitHub's.
 func TestGitHubDoesNotSayWhatIsLatest(t *testing.T) {
 	w := lifecycletest.New(t)
 	h := keeper(w)
 	w.GitHub.Fails = map[string]error{"LatestRunner": errors.New("no answer")}
-	if _, err := h.Run(t.Context()); err == nil || len(w.Images.Orders) != 1 || w.Images.Orders[0].Release.Version != "" {
+	w.Images.Have(node, "sha256:1")
+	w.Images.Edit(node.Tag(), func(r *fleet.ImageRecord) { r.Rebuild = "somebody asked" })
+	if _, err := h.Run(t.Context()); err == nil || len(w.Images.Orders) != 1 || w.Images.Orders[0].Spec != node {
 		t.Errorf("%v, orders %+v", err, w.Images.Orders)
+	}
+	w.GitHub.Fails = nil
+	w.Pass(time.Minute)
+	if got := built(t, w, h); len(got) != 1 || w.Images.Orders[1].Release.Version != "2.330.0" {
+		t.Errorf("once GitHub says it: %q, orders %+v", got, w.Images.Orders)
+	}
+
+	w = lifecycletest.New(t)
+	h = keeper(w)
+	w.GitHub.Fails = map[string]error{"LatestRunner": errors.New("no answer")}
+	h.Policy.RunnerVersion = "2.329.0"
+	if got := built(t, w, h); len(got) != 1 {
+		t.Errorf("a pinned version: %q", got)
 	}
 }
 
@@ -214,6 +239,35 @@ func TestABackgroundBuildThatCannotStart(t *testing.T) {
 			t.Errorf("%v: the record is %+v, the lock %+v", fails, record, lock)
 		}
 	}
+}
+
+// What jobs name is built apart: where that takes no more, the fleet's own images go on.
+func TestBuildsOnDemandDoNotHoldUpTheOthers(t *testing.T) {
+	w := lifecycletest.New(t)
+	h := keeper(w)
+	h.Policy.ExtraImages = map[string]string{"android": "Dockerfile"}
+	first := node // in the list of all images, which is by their tags here
+	for i := 0; slices.ContainsFunc(h.Policy.StandingImages(), func(s fleet.ImageSpec) bool { return s.Tag() < first.Tag() }); i++ {
+		first.Name = fmt.Sprint("docker.io/library/node:", i)
+	}
+	for i, spec := range append(h.Policy.StandingImages(), first) {
+		w.Images.Have(spec, fmt.Sprint("sha256:", i))
+	}
+	w.GitHub.Latest = fleet.RunnerRelease{Version: "2.336.0"}
+	h.Builder = fullOnDemand{w.Images}
+	if got := built(t, w, h); !slices.Contains(got, "v1 2") || !slices.Contains(got, "android 2") {
+		t.Errorf("builds %q", got)
+	}
+}
+
+// fullOnDemand builds the fleet's own images alone.
+type fullOnDemand struct{ *lifecycletest.Images }
+
+func (f fullOnDemand) Build(ctx context.Context, order fleet.BuildOrder) error {
+	if order.Spec.Kind == fleet.OnDemandImage {
+		return fleet.Errorf(fleet.ImageBuildQueueFull, "one is being built")
+	}
+	return f.Images.Build(ctx, order)
 }
 
 // Whoever was killed between the lock and the build holds the lock for a lease. Then a
@@ -248,8 +302,17 @@ func (p published) Published(_ context.Context, tag string) (string, bool, error
 
 // fails lets the build of an image have failed just now.
 func fails(w *world, spec fleet.ImageSpec) {
+	failed(w, spec, fleet.BuildFailure{At: w.Now(), Reason: "no such base"})
+}
+
+// passes does so for a reason that passes.
+func passes(w *world, spec fleet.ImageSpec) {
+	failed(w, spec, fleet.BuildFailure{At: w.Now(), Reason: "too many pulls", MayPass: true})
+}
+
+func failed(w *world, spec fleet.ImageSpec, f fleet.BuildFailure) {
 	_, _ = lifecycle.ChangeImage(context.Background(), w.Images, spec.Tag(), func(r fleet.ImageRecord) (fleet.ImageRecord, bool) {
 		r.Spec = spec
-		return r.Failed("no such base", w.Now()), true
+		return r.Failed(f), true
 	})
 }

@@ -26,10 +26,21 @@ func (c *Config) check(r *review) {
 	if c.MaxRunners < 1 || c.MaxRunners > 10000 {
 		r.add("max_runners", "is %d; use 1 to 10000 (GitHub keeps at most 10000 runners in a group)", c.MaxRunners)
 	}
+	if c.OnDemandBuildsPerDay < 1 || c.OnDemandBuildsPerDay > mostBuildsADay {
+		r.add("on_demand_builds_per_day", "is %d; use 1 to %d, or leave image_build_project out to build none", c.OnDemandBuildsPerDay, mostBuildsADay)
+	}
+	if c.OnDemandBuildsAtOnce < 1 || c.OnDemandBuildsAtOnce > mostBuildsAtOnce {
+		r.add("on_demand_builds_at_once", "is %d; use 1 to %d, and fewer than CodeBuild runs at once in your account, so that there is room for the fleet's own images", c.OnDemandBuildsAtOnce, mostBuildsAtOnce)
+	}
 	if c.MaxRunnersPerRepository < 0 || c.MaxRunnersPerRepository > c.MaxRunners {
 		r.add("max_runners_per_repository", "is %d; use 1 to max_runners (%d), or leave it out", c.MaxRunnersPerRepository, c.MaxRunners)
 	}
 }
+
+const (
+	mostBuildsADay   = 1000 // each is noted in one record of the repository's
+	mostBuildsAtOnce = 100
+)
 
 var (
 	// GitHub's rules for logins, with the underscore of enterprise-managed users.

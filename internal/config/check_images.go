@@ -11,8 +11,9 @@ import (
 )
 
 var (
-	registryHost = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$`)
-	imageTag     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
+	// A registry's host, and perhaps a repository or the beginning of several.
+	allowedRegistry = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?((/[a-z0-9]+([._-]+[a-z0-9]+)*)+(/\*)?|/\*)?$`)
+	imageTag        = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
 	// A mirror is a registry's host, perhaps with the beginning of the names in it.
 	mirror = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-][a-z0-9]+)*)*$`)
 )
@@ -57,8 +58,11 @@ func (c *Config) checkRunnerImages(r *review) {
 	}
 	for i, registry := range c.AllowedRegistries {
 		key := indexed("allowed_registries", i)
-		if !registryHost.MatchString(registry) {
-			r.add(key, "%s is no registry; write its host only, as in ghcr.io", quote(registry))
+		_, names, _ := strings.Cut(registry, "/")
+		if !allowedRegistry.MatchString(registry) {
+			r.add(key, "%s is no registry; write its host, as in ghcr.io, or a repository or a part of it, as in ghcr.io/acme/*", quote(registry))
+		} else if strings.HasPrefix(registry, "docker.io/") && names != "*" && !strings.Contains(names, "/") {
+			r.add(key, "%s is no repository of Docker Hub; its own images are docker.io/library/%s", quote(registry), names)
 		} else if slices.Contains(c.AllowedRegistries[:i], registry) {
 			r.add(key, "%s is listed twice", quote(registry))
 		}

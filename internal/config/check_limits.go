@@ -30,6 +30,7 @@ func (c *Config) checkLimits(r *review) {
 		{"limits.max_runtime", l.MaxRuntime, longestJob, "GitHub ends a job then"},
 		{"limits.after_job", l.AfterJob, longestJob, "GitHub ends a job then"},
 		{"limits.build", l.Build, longestBuild, "CodeBuild ends a build then"},
+		{"limits.on_demand_build", l.OnDemandBuild, longestBuild, "CodeBuild ends a build then"},
 		{"limits.build_lease", l.BuildLease, longestBuild, "CodeBuild ends a build then"},
 	} {
 		switch {

@@ -38,8 +38,11 @@ type Config struct {
 	RunnerBaseImage   string            `yaml:"runner_base_image"`   // what the base image is made from
 	RunnerSudo        bool              `yaml:"runner_sudo"`         // jobs may be root, without a password
 	ExtraRunnerImages map[string]string `yaml:"extra_runner_images"` // label → Dockerfile, relative to fleet.yaml's folder
-	AllowedRegistries []string          `yaml:"allowed_registries"`
+	AllowedRegistries []string          `yaml:"allowed_registries"`  // hosts, or repositories: see fleet.ParseImage
 	ImageBuildProject string            `yaml:"image_build_project"`
+
+	OnDemandBuildsPerDay int `yaml:"on_demand_builds_per_day"` // for each repository
+	OnDemandBuildsAtOnce int `yaml:"on_demand_builds_at_once"` // on AWS, for each architecture
 
 	DockerHubMirror       string    `yaml:"docker_hub_mirror"`       // host, perhaps with a path; "" is Docker Hub itself
 	DockerHubCredentials  SecretRef `yaml:"docker_hub_credentials"`  // "" pulls without
@@ -66,13 +69,14 @@ type Repositories []string
 // Limits are the times that an operator may set, in whole seconds. See
 // fleet.Limits for what each one bounds.
 type Limits struct {
-	Start      time.Duration `yaml:"start"`
-	Idle       time.Duration `yaml:"idle"`
-	Inspect    time.Duration `yaml:"inspect"`
-	MaxRuntime time.Duration `yaml:"max_runtime"`
-	AfterJob   time.Duration `yaml:"after_job"`
-	Build      time.Duration `yaml:"build"`
-	BuildLease time.Duration `yaml:"build_lease"`
+	Start         time.Duration `yaml:"start"`
+	Idle          time.Duration `yaml:"idle"`
+	Inspect       time.Duration `yaml:"inspect"`
+	MaxRuntime    time.Duration `yaml:"max_runtime"`
+	AfterJob      time.Duration `yaml:"after_job"`
+	Build         time.Duration `yaml:"build"`
+	OnDemandBuild time.Duration `yaml:"on_demand_build"`
+	BuildLease    time.Duration `yaml:"build_lease"`
 }
 
 // defaults is the configuration of an empty file. What depends on other keys is
@@ -94,15 +98,18 @@ func defaults() Config {
 			"medium": {CPU: 1024, Memory: 2048, Arch: fleet.X64},
 			"large":  {CPU: 4096, Memory: 8192, Arch: fleet.X64},
 		},
-		MaxRunners: 20,
+		OnDemandBuildsPerDay: 50,
+		OnDemandBuildsAtOnce: 1,
+		MaxRunners:           20,
 		Limits: Limits{
-			Start:      l.Start,
-			Idle:       l.Idle,
-			Inspect:    l.Inspect,
-			MaxRuntime: l.MaxRuntime,
-			AfterJob:   l.AfterJob,
-			Build:      l.Build,
-			BuildLease: l.BuildLease,
+			Start:         l.Start,
+			Idle:          l.Idle,
+			Inspect:       l.Inspect,
+			MaxRuntime:    l.MaxRuntime,
+			AfterJob:      l.AfterJob,
+			Build:         l.Build,
+			OnDemandBuild: l.OnDemandBuild,
+			BuildLease:    l.BuildLease,
 		},
 		LogRetentionDays: 30,
 	}
@@ -120,7 +127,7 @@ func (c Config) Policy() fleet.Policy {
 	limits := fleet.DefaultLimits()
 	limits.Start, limits.Idle = c.Limits.Start, c.Limits.Idle
 	limits.Inspect, limits.MaxRuntime, limits.AfterJob = c.Limits.Inspect, c.Limits.MaxRuntime, c.Limits.AfterJob
-	limits.Build, limits.BuildLease = c.Limits.Build, c.Limits.BuildLease
+	limits.Build, limits.OnDemandBuild, limits.BuildLease = c.Limits.Build, c.Limits.OnDemandBuild, c.Limits.BuildLease
 	p := fleet.Policy{
 		FleetName:        c.FleetName,
 		Repositories:     slices.Clone([]string(c.Repositories)),
@@ -133,13 +140,14 @@ func (c Config) Policy() fleet.Policy {
 		RequiredLabel:    c.RequiredLabel,
 		Registries:       slices.Clone(c.AllowedRegistries),
 		RunnerVersion:    c.RunnerVersion,
+		OnDemandBuilds:   c.OnDemandBuildsPerDay,
 		MaxRunners:       c.MaxRunners,
 		MaxPerRepository: c.MaxRunnersPerRepository,
 		Limits:           limits,
 	}
-	for _, host := range c.PrivateRegistries() {
-		if !slices.Contains(p.Registries, host) {
-			p.Registries = append(p.Registries, host)
+	for _, name := range c.PrivateRepositories() {
+		if !slices.Contains(p.Registries, name) {
+			p.Registries = append(p.Registries, name)
 		}
 	}
 	if c.ImageBuildProject == "" {

@@ -16,8 +16,8 @@ func (c *Config) derive(r *review) {
 	lower(c.FleetLabels)
 	lower(c.AllowedRegistries)
 	for i, registry := range c.AllowedRegistries {
-		if registry == "index.docker.io" { // its other name, which image references never keep
-			c.AllowedRegistries[i] = "docker.io"
+		if host, names, _ := strings.Cut(registry, "/"); host == "index.docker.io" { // its other name, which image references never keep
+			c.AllowedRegistries[i] = strings.TrimSuffix("docker.io/"+names, "/")
 		}
 	}
 	if named, err := reference.ParseNormalizedNamed(c.RunnerBaseImage); err == nil {
@@ -28,6 +28,9 @@ func (c *Config) derive(r *review) {
 			class.Arch = fleet.X64
 			c.RunnerClassSizes[name] = class
 		}
+	}
+	if !r.given("limits.on_demand_build") {
+		c.Limits.OnDemandBuild = min(c.Limits.OnDemandBuild, c.Limits.Build)
 	}
 	if !r.given("default_class") {
 		c.DefaultClass = defaultClass(c.RunnerClassSizes)

@@ -19,19 +19,34 @@ var (
 // PrivateRegistries are the hosts of base_image_repositories, each once.
 func (c Config) PrivateRegistries() (hosts []string) {
 	for _, arn := range c.BaseImageRepositories {
-		parts := ecrRepository.FindStringSubmatch(arn)
-		if parts == nil {
-			continue
-		}
-		host := parts[3] + ".dkr.ecr." + parts[2] + ".amazonaws.com"
-		if parts[1] == "aws-cn" {
-			host += ".cn"
-		}
-		if !slices.Contains(hosts, host) {
+		if host, _, ok := repositoryOf(arn); ok && !slices.Contains(hosts, host) {
 			hosts = append(hosts, host)
 		}
 	}
 	return hosts
+}
+
+// PrivateRepositories are base_image_repositories as image names have them.
+func (c Config) PrivateRepositories() (names []string) {
+	for _, arn := range c.BaseImageRepositories {
+		if host, name, ok := repositoryOf(arn); ok && !slices.Contains(names, host+"/"+name) {
+			names = append(names, host+"/"+name)
+		}
+	}
+	return names
+}
+
+// repositoryOf is the repository of ECR that an ARN names.
+func repositoryOf(arn string) (host, name string, ok bool) {
+	parts := ecrRepository.FindStringSubmatch(arn)
+	if parts == nil {
+		return "", "", false
+	}
+	host = parts[3] + ".dkr.ecr." + parts[2] + ".amazonaws.com"
+	if parts[1] == "aws-cn" {
+		host += ".cn"
+	}
+	return host, parts[4], true
 }
 
 // ECRCache is where a docker_hub_mirror in ECR is: its registry's account and region,

@@ -38,8 +38,10 @@ func TestDefaults(t *testing.T) {
 		},
 		DefaultClass:     "small",
 		MaxRunners:       20,
-		Limits:           Limits{15 * time.Minute, 5 * time.Minute, 30 * time.Minute, 6 * time.Hour, 15 * time.Minute, time.Hour, 15 * time.Minute},
+		Limits:           Limits{15 * time.Minute, 5 * time.Minute, 30 * time.Minute, 6 * time.Hour, 15 * time.Minute, time.Hour, 20 * time.Minute, 15 * time.Minute},
 		LogRetentionDays: 30,
+
+		OnDemandBuildsPerDay: 50, OnDemandBuildsAtOnce: 1,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -60,8 +62,8 @@ func TestParseAccepts(t *testing.T) {
 		"a base image of any registry, by digest":    {repo + "runner_base_image: registry.example:5000/base@sha256:" + strings.Repeat("0a", 32), func(c Config) any { return c.RunnerBaseImage }, "registry.example:5000/base@sha256:" + strings.Repeat("0a", 32)},
 		"a mirror of Docker Hub":                     {repo + "docker_hub_mirror: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub", func(c Config) any { return c.DockerHubMirror }, "123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub"},
 		"credentials of Docker Hub":                  {repo + "docker_hub_credentials: secretsmanager:docker-hub", func(c Config) any { return c.DockerHubCredentials }, SecretRef("secretsmanager:docker-hub")},
-		"private repositories, and their registries": {repo + "base_image_repositories: [arn:aws:ecr:eu-west-1:123456789012:repository/bases/web, arn:aws:ecr:eu-west-1:123456789012:repository/bases/app, arn:aws-cn:ecr:cn-north-1:123456789012:repository/base]", func(c Config) any { return strings.Join(c.Policy().Registries[5:], " ") }, "123456789012.dkr.ecr.eu-west-1.amazonaws.com 123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn"},
-		"a private registry that is allowed already": {repo + "base_image_repositories: [arn:aws-us-gov:ecr:us-gov-west-1:123456789012:repository/app]\nallowed_registries: [123456789012.dkr.ecr.us-gov-west-1.amazonaws.com]", func(c Config) any { return len(c.Policy().Registries) }, 1},
+		"private repositories, and their registries": {repo + "base_image_repositories: [arn:aws:ecr:eu-west-1:123456789012:repository/bases/web, arn:aws:ecr:eu-west-1:123456789012:repository/bases/app, arn:aws-cn:ecr:cn-north-1:123456789012:repository/base]", func(c Config) any { return strings.Join(c.Policy().Registries[5:], " ") }, "123456789012.dkr.ecr.eu-west-1.amazonaws.com/bases/web 123456789012.dkr.ecr.eu-west-1.amazonaws.com/bases/app 123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/base"},
+		"a private registry that is allowed already": {repo + "base_image_repositories: [arn:aws-us-gov:ecr:us-gov-west-1:123456789012:repository/app]\nallowed_registries: [123456789012.dkr.ecr.us-gov-west-1.amazonaws.com/app]", func(c Config) any { return len(c.Policy().Registries) }, 1},
 		"where a mirror in ECR is":                   {repo + "docker_hub_mirror: 123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/docker/hub", ecrCache, "123456789012 cn-north-1 docker/hub true"},
 		"where another mirror is":                    {repo + "docker_hub_mirror: mirror.example:5000/docker-hub", ecrCache, "   false"},
 		"a pinned runner, in the policy":             {repo + "runner_version: 2.330.0", func(c Config) any { return c.Policy().RunnerVersion }, "2.330.0"},
@@ -80,6 +82,9 @@ func TestParseAccepts(t *testing.T) {
 		"no public addresses in subnets of ours":     {repo + "subnet_ids: [subnet-12345678]\nvpc_id: vpc-12345678", func(c Config) any { return c.AssignPublicIP }, false},
 		"public addresses in subnets of ours":        {repo + "subnet_ids: [subnet-12345678]\nsecurity_groups: [sg-12345678]\nassign_public_ip: true", func(c Config) any { return c.AssignPublicIP }, true},
 		"no registry at all":                         {repo + "allowed_registries: []", func(c Config) any { return c.AllowedRegistries }, []string{}},
+		"repositories of registries":                 {repo + "allowed_registries: [docker.io/library/*, GHCR.io/acme/ci, index.docker.io/acme/*, quay.io/*]", func(c Config) any { return strings.Join(c.Policy().Registries, " ") }, "docker.io/library/* ghcr.io/acme/ci docker.io/acme/* quay.io/*"},
+		"a short limit of all builds":                {repo + "limits: {build: 10m, build_lease: 5m}", func(c Config) any { return c.Policy().Limits.OnDemandBuild }, 10 * time.Minute},
+		"builds of a day":                            {repo + "on_demand_builds_per_day: 7", func(c Config) any { return c.Policy().OnDemandBuilds }, 7},
 		"Docker Hub by its other name":               {repo + "allowed_registries: [Index.Docker.io, localhost:5000]", func(c Config) any { return c.AllowedRegistries }, []string{"docker.io", "localhost:5000"}},
 		"some limits, the others stay":               {repo + "limits: {idle: 90s}", func(c Config) any { return [2]time.Duration{c.Limits.Idle, c.Limits.Start} }, [2]time.Duration{90 * time.Second, 15 * time.Minute}},
 		"a version in quotes that looks a number":    {repo + `runner_image_tag: "1.20"`, func(c Config) any { return c.RunnerImageTag }, "1.20"},

@@ -99,7 +99,7 @@ func newFleet(t *testing.T, c *cloud) *world {
 	w.start(t, map[string]invoke{
 		"Validate":               step(validate.Step{Fleet: home, Policy: policy, Budgets: gh}.Run),
 		"ResolveImage":           step(resolveimage.Step{Images: store, Now: time.Now}.Run),
-		"BuildImage":             step(buildimage.Step{Fleet: home, Images: store, Builder: function.Builder(), Release: Release(store)}.Run),
+		"BuildImage":             step(buildimage.Step{Fleet: home, Images: store, Builder: function.Builder(), Release: Release(store), Counts: store, OnDemandBuilds: 50}.Run),
 		"RegisterTaskDefinition": step(registertaskdefinition.Step{Fleet: home, Definitions: platform}.Run),
 		"RunTask":                step(runtask.Step{Fleet: home, Launcher: platform, ClaimURL: "https://api.example", ClaimKey: []byte("key")}.Run),
 		"InspectRunner":          step(inspectrunner.Step{Fleet: home, Platform: platform}.Run),

@@ -21,10 +21,12 @@ const (
 	GitHubRateLimited  = "GitHub.RateLimited"  // primary or secondary rate limit
 	GitHubUnavailable  = "GitHub.Unavailable"  // 5xx, no answer, or one that cannot be read
 
-	ImageBuildFailed    = "Image.BuildFailed"
-	ImageBuildLost      = "Image.BuildLost"      // the build ended without saying anything about the image: look again
-	ImageBuildQueueFull = "Image.BuildQueueFull" // CodeBuild takes no further build just now
-	ImageOutdated       = "Image.Outdated"       // GitHub gives no jobs to the runner in it: the next revision is built
+	ImageBuildFailed       = "Image.BuildFailed"
+	ImageBuildLost         = "Image.BuildLost"         // the build ended without saying anything about the image: look again
+	ImageBuildQueueFull    = "Image.BuildQueueFull"    // CodeBuild takes no further build just now
+	ImageBuildsSpent       = "Image.BuildsSpent"       // the repository has had as many images built today as it may
+	ImageSourceUnavailable = "Image.SourceUnavailable" // a registry, or GitHub, does not give just now what the image is made from
+	ImageOutdated          = "Image.Outdated"          // GitHub gives no jobs to the runner in it: the next revision is built
 
 	RecordsConflict    = "Records.Conflict"    // somebody else changed the record first: read again
 	RecordsUnavailable = "Records.Unavailable" // the table did not answer

@@ -166,6 +166,7 @@ type Build struct {
 	Status  string `json:"status"`          // IN_PROGRESS, SUCCEEDED, FAILED, STOPPED: CodeBuild's words
 	Digest  string `json:"digest,omitempty"`
 	Reason  string `json:"reason,omitempty"`
+	MayPass bool   `json:"may_pass,omitempty"` // of a failure: see BuildFailure
 
 	Revision      int    `json:"revision,omitempty"`       // of the image
 	RunnerVersion string `json:"runner_version,omitempty"` // of the runner in it

@@ -227,8 +227,10 @@ func (r Run) holdsOf(kind SetbackKind, rung int) []holdRef {
 	switch kind {
 	case SetbackCapacity:
 		return []holdRef{ref(kind, r.ClassName, strconv.Itoa(r.last(rung)))}
-	case SetbackBuild:
+	case SetbackBuild, SetbackSource:
 		return []holdRef{ref(kind, r.ImageTag)}
+	case SetbackQuota: // another repository may have the image built
+		return []holdRef{ref(kind, r.ImageTag, repository)}
 	case SetbackStart:
 		return []holdRef{
 			ref(kind, r.ImageTag, r.ClassName, repository),
@@ -269,6 +271,9 @@ var idleRecently = ref(SetbackOutage).met(math.MaxInt, "")
 // BuildHold is the key of the hold on an image whose build failed.
 func BuildHold(tag string) string { return ref(SetbackBuild, tag).key }
 
+// BuildHolds are the keys of all holds that a finished build of an image shows to be over.
+func BuildHolds(tag string) []string { return []string{BuildHold(tag), ref(SetbackSource, tag).key} }
+
 // CredentialHold is the key of the hold on a credential that GitHub does not accept.
 func CredentialHold() string { return ref(SetbackCredential).key }
 
@@ -285,7 +290,7 @@ func (h Hold) isOutage() bool {
 
 // launchKinds are those whose holds a launch asks, but for capacity's.
 var launchKinds = []SetbackKind{
-	SetbackCredential, SetbackGitHub, SetbackAccess, SetbackConfiguration, SetbackBuild, SetbackStart, SetbackIdle, SetbackOutage, SetbackFleet,
+	SetbackCredential, SetbackGitHub, SetbackAccess, SetbackConfiguration, SetbackBuild, SetbackSource, SetbackQuota, SetbackStart, SetbackIdle, SetbackOutage, SetbackFleet,
 }
 
 // holdsAt lists the holds that a launch asks, with capacity's for a rung. An outage
@@ -329,7 +334,7 @@ const (
 // shows are the kinds that are over, beside those before, for a run whose runner
 // has come so far.
 var shows = map[Passed][]SetbackKind{
-	PassedStart:    {SetbackCapacity, SetbackConfiguration, SetbackBuild},
+	PassedStart:    {SetbackCapacity, SetbackConfiguration, SetbackBuild, SetbackSource, SetbackQuota},
 	PassedRegister: {SetbackStart, SetbackCredential, SetbackAccess, SetbackGitHub},
 	PassedJob:      {SetbackIdle, SetbackOutage, SetbackFleet},
 }

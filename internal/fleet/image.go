@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -14,8 +13,8 @@ import (
 // MaxImageReference is ECS's limit for an image name, in characters.
 const MaxImageReference = 255
 
-// DefaultRegistries are the registries that image: labels may name unless the
-// configuration says otherwise.
+// DefaultRegistries are those of allowed_registries unless the configuration says
+// otherwise.
 var DefaultRegistries = []string{"docker.io", "ghcr.io", "mcr.microsoft.com", "public.ecr.aws", "quay.io"}
 
 // DefaultBaseImage is what the base image is made from unless the configuration says
@@ -61,7 +60,10 @@ func ParseImage(text string, registries []string) (string, error) {
 	}
 	domain := reference.Domain(named)
 	registry := strings.ToLower(domain)
-	if !slices.Contains(registries, registry) {
+	if !allowsImage(registries, registry, reference.Path(named)) {
+		if only := ofRegistry(registries, registry); len(only) > 0 {
+			return "", fmt.Errorf("image %q is of repository %s, which is not allowed; of registry %s allowed are %s%s", text, reference.Path(named), registry, strings.Join(only, ", "), toAllow(registry))
+		}
 		return "", fmt.Errorf("image %q comes from registry %s, which is not allowed; allowed are %s%s", text, registry, strings.Join(registries, ", "), toAllow(registry))
 	}
 	if registry != domain { // distribution/reference keeps a registry's case, and only knows docker.io in lower case

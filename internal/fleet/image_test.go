@@ -193,3 +193,24 @@ func FuzzParseImage(f *testing.F) {
 		checkNormal(t, name)
 	})
 }
+
+func TestAllowedRepositories(t *testing.T) {
+	allowed := []string{"docker.io/library/*", "docker.io/acme/ci", "ghcr.io/acme/*", "quay.io", "mcr.microsoft.com/*"}
+	for text, want := range map[string]bool{
+		"node:22": true, "docker.io/library/node:22": true, "acme/ci:1": true, "acme/ci/x:1": false, "acme/ci2:1": false, "acme/secret:1": false,
+		"ghcr.io/acme/a/b:1": true, "ghcr.io/acmecorp/a:1": false, "ghcr.io/acme:1": false, "GHCR.io/acme/a@sha256:" + strings.Repeat("0a", 32): true,
+		"quay.io/anybody/x:1": true, "mcr.microsoft.com/dotnet/sdk:9": true, "public.ecr.aws/x/y:1": false, "localhost/corp/private:1": false,
+	} {
+		_, err := fleet.ParseImage(text, allowed)
+		if (err == nil) != want {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	_, err := fleet.ParseImage("acme/secret:1", allowed)
+	if want := `image "acme/secret:1" is of repository acme/secret, which is not allowed; of registry docker.io allowed are docker.io/library/*, docker.io/acme/ci; an operator allows it with allowed_registries`; err == nil || err.Error() != want {
+		t.Errorf("got %v\nwant %s", err, want)
+	}
+	if got := fleet.NamedRepositories(allowed); strings.Join(got, " ") != "docker.io/library/* docker.io/acme/ci ghcr.io/acme/* mcr.microsoft.com/*" {
+		t.Errorf("named are %q", got)
+	}
+}

@@ -10,9 +10,15 @@ const (
 	// before the hold's first try.
 	FailedBuildPause = 4 * time.Minute
 
+	// PassingFailurePause is the same for a failure that may pass by itself.
+	PassingFailurePause = 40 * time.Second
+
 	// BackgroundPause is how long the fleet waits before it tries once more to build
 	// an image that no job waits for.
 	BackgroundPause = 6 * time.Hour
+
+	// PassingBackgroundPause is the same after a failure that may pass by itself.
+	PassingBackgroundPause = 10 * time.Minute
 
 	// UnusedImage is how long after its last use an image is kept up to date.
 	UnusedImage = 30 * 24 * time.Hour
@@ -46,21 +52,54 @@ type ImageRecord struct {
 type BuildFailure struct {
 	At     time.Time `json:"at"`
 	Reason string    `json:"reason"`
+	// MayPass: it is not the image's fault, and another build may succeed: a registry
+	// limits pulls, or GitHub does not answer.
+	MayPass bool `json:"may_pass,omitempty"`
+}
+
+// Name is what the failure is called at a border.
+func (f BuildFailure) Name() string {
+	if f.MayPass {
+		return ImageSourceUnavailable
+	}
+	return ImageBuildFailed
+}
+
+// Err is the failure as an error of its name.
+func (f BuildFailure) Err() error { return Errorf(f.Name(), "%s", f.Reason) }
+
+// answers is how long the failure answers for runs that ask for the image.
+func (f BuildFailure) answers() time.Duration {
+	if f.MayPass {
+		return PassingFailurePause
+	}
+	return FailedBuildPause
+}
+
+// rests is how long nothing is built in the background after the failure.
+func (f BuildFailure) rests() time.Duration {
+	if f.MayPass {
+		return PassingBackgroundPause
+	}
+	return BackgroundPause
 }
 
 // Usable tells whether jobs may run in the revision that there is.
 func (r ImageRecord) Usable() bool { return r.Digest != "" && r.Outdated == "" }
 
-// Broken says why the image cannot be had just now, "" if it can or if building it
-// may be tried.
-func (r ImageRecord) Broken(now time.Time) string {
-	if r.Usable() || r.Failure == nil {
-		return ""
+// Broken is the error why the image is not available just now, nil if it is or if
+// building it may be tried.
+func (r ImageRecord) Broken(now time.Time) error {
+	if r.Usable() || r.Failure == nil || !now.Before(r.Failure.At.Add(r.Failure.answers())) {
+		return nil
 	}
-	if !now.Before(r.Failure.At.Add(FailedBuildPause)) {
-		return ""
-	}
-	return r.Failure.Reason
+	return r.Failure.Err()
+}
+
+// Rests reports whether a build that failed not long ago keeps the background from
+// building the image.
+func (r ImageRecord) Rests(now time.Time) bool {
+	return r.Failure != nil && now.Before(r.Failure.At.Add(r.Failure.rests()))
 }
 
 // Built is the record after a build has succeeded. One of a revision that there is
@@ -79,8 +118,8 @@ func (r ImageRecord) Built(b Build, now time.Time) ImageRecord {
 }
 
 // Failed is the record after a build has failed.
-func (r ImageRecord) Failed(reason string, now time.Time) ImageRecord {
-	r.Failure = &BuildFailure{At: now, Reason: reason}
+func (r ImageRecord) Failed(f BuildFailure) ImageRecord {
+	r.Failure = &f
 	return r
 }
 
@@ -89,7 +128,7 @@ func (r ImageRecord) Failed(reason string, now time.Time) ImageRecord {
 // have, "" if it is not known.
 func (r ImageRecord) WantsRebuild(runner string, now time.Time) string {
 	switch {
-	case r.Failure != nil && now.Before(r.Failure.At.Add(BackgroundPause)):
+	case r.Rests(now):
 		return ""
 	case r.Rebuild != "":
 		return r.Rebuild

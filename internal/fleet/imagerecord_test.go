@@ -14,6 +14,9 @@ func ready() fleet.ImageRecord {
 	return fleet.ImageRecord{Tag: "tag", Revision: 2, Digest: "sha256:2", RunnerVersion: "2.335.0", BuiltAt: noon, UsedAt: noon}
 }
 
+// noPulls is a failure that passes by itself.
+var noPulls = fleet.BuildFailure{At: noon, Reason: "too many pulls", MayPass: true}
+
 func TestABrokenImage(t *testing.T) {
 	outdated := ready()
 	outdated.Outdated = "GitHub gives no jobs to its runner"
@@ -23,21 +26,29 @@ func TestABrokenImage(t *testing.T) {
 		want   string
 	}{
 		"never built":                       {fleet.ImageRecord{}, 0, ""},
-		"failed just now":                   {fleet.ImageRecord{}.Failed("musl", noon), 0, "musl"},
-		"failed before the first try":       {fleet.ImageRecord{}.Failed("musl", noon), fleet.FailedBuildPause - 1, "musl"},
-		"the first try":                     {fleet.ImageRecord{}.Failed("musl", noon), fleet.FailedBuildPause, ""},
-		"failed, and a revision serves":     {ready().Failed("musl", noon), 0, ""},
-		"failed, and none may be used":      {outdated.Failed("musl", noon), 0, "musl"},
+		"failed just now":                   {fleet.ImageRecord{}.Failed(fleet.BuildFailure{At: noon, Reason: "musl"}), 0, "Image.BuildFailed: musl"},
+		"failed before the first try":       {fleet.ImageRecord{}.Failed(fleet.BuildFailure{At: noon, Reason: "musl"}), fleet.FailedBuildPause - 1, "Image.BuildFailed: musl"},
+		"the first try":                     {fleet.ImageRecord{}.Failed(fleet.BuildFailure{At: noon, Reason: "musl"}), fleet.FailedBuildPause, ""},
+		"failed, and a revision serves":     {ready().Failed(fleet.BuildFailure{At: noon, Reason: "musl"}), 0, ""},
+		"failed, and none may be used":      {outdated.Failed(fleet.BuildFailure{At: noon, Reason: "musl"}), 0, "Image.BuildFailed: musl"},
+		"no pulls just now":                 {fleet.ImageRecord{}.Failed(noPulls), 0, "Image.SourceUnavailable: too many pulls"},
+		"no pulls before the first try":     {fleet.ImageRecord{}.Failed(noPulls), fleet.PassingFailurePause, ""},
 		"outdated, and no build has failed": {outdated, 0, ""},
 	} {
-		t.Run(name, func(t *testing.T) { equal(t, c.record.Broken(noon.Add(c.after)), c.want) })
+		t.Run(name, func(t *testing.T) {
+			got := ""
+			if err := c.record.Broken(noon.Add(c.after)); err != nil {
+				got = fleet.ErrorName(err) + ": " + err.Error()
+			}
+			equal(t, got, c.want)
+		})
 	}
 }
 
 func TestABuiltImage(t *testing.T) {
 	later := noon.Add(time.Hour)
 	third := fleet.Build{Revision: 3, Digest: "sha256:3", RunnerVersion: "2.336.0"}
-	before := ready().Failed("musl", noon)
+	before := ready().Failed(fleet.BuildFailure{At: noon, Reason: "musl"})
 	before.Outdated, before.Rebuild = "why", "why not"
 	want := ready()
 	want.Revision, want.Digest, want.RunnerVersion, want.BuiltAt = 3, "sha256:3", "2.336.0", later
@@ -63,8 +74,10 @@ func TestWhenAnImageIsRebuilt(t *testing.T) {
 		"the runner is the latest":               {ready(), "2.335.0", 0, ""},
 		"the latest is not known":                {ready(), "", 0, ""},
 		"a later one is out":                     {ready(), "2.336.0", 0, "it is to have runner 2.336.0"},
-		"it failed a while ago":                  {ready().Failed("musl", noon), "2.336.0", fleet.BackgroundPause - 1, ""},
-		"it failed long ago":                     {ready().Failed("musl", noon), "2.336.0", fleet.BackgroundPause, "it is to have runner 2.336.0"},
+		"it failed a while ago":                  {ready().Failed(fleet.BuildFailure{At: noon, Reason: "musl"}), "2.336.0", fleet.BackgroundPause - 1, ""},
+		"it failed long ago":                     {ready().Failed(fleet.BuildFailure{At: noon, Reason: "musl"}), "2.336.0", fleet.BackgroundPause, "it is to have runner 2.336.0"},
+		"a pull was refused a while ago":         {ready().Failed(noPulls), "2.336.0", fleet.PassingBackgroundPause - 1, ""},
+		"a pull was refused some minutes ago":    {ready().Failed(noPulls), "2.336.0", fleet.PassingBackgroundPause, "it is to have runner 2.336.0"},
 		"somebody asked":                         {wanted, "2.335.0", 0, "an operator asked for it"},
 		"somebody asked for the first":           {fleet.ImageRecord{Rebuild: "an operator asked for it"}, "", 0, "an operator asked for it"},
 		"a job will have it built":               {outdated, "2.336.0", 0, ""},

@@ -37,6 +37,7 @@ type Policy struct {
 	ImageSources     map[string]string `json:"image_sources,omitempty"`       // by SourceOf: the Source of the specs
 	RunnerVersion    string            `json:"runner_version,omitempty"`      // of GitHub's runner: latest or pinned
 	MaxRunners       int               `json:"max_runners"`
+	OnDemandBuilds   int               `json:"on_demand_builds_per_day,omitempty"`   // of images that the jobs of one repository name; 0 is as many as they want
 	MaxPerRepository int               `json:"max_runners_per_repository,omitempty"` // 0 is Share's default
 	Limits           Limits            `json:"limits"`
 }
@@ -59,20 +60,23 @@ type Limits struct {
 	AfterJob   time.Duration `json:"after_job"`   // between two looks at a task that goes on after its job
 	Queue      time.Duration `json:"queue"`       // GitHub gives a queued job up after 24 h
 	Build      time.Duration `json:"build"`       // of an image build
-	BuildLease time.Duration `json:"build_lease"` // the longest silence of a build
+	// OnDemandBuild is that of an image that a job names; 0 is Build.
+	OnDemandBuild time.Duration `json:"on_demand_build,omitempty"`
+	BuildLease    time.Duration `json:"build_lease"` // the longest silence of a build
 }
 
 // DefaultLimits are the limits unless the configuration says otherwise.
 func DefaultLimits() Limits {
 	return Limits{
-		Start:      15 * time.Minute,
-		Idle:       5 * time.Minute,
-		Inspect:    30 * time.Minute,
-		MaxRuntime: 6 * time.Hour,
-		AfterJob:   15 * time.Minute,
-		Queue:      24 * time.Hour,
-		Build:      time.Hour,
-		BuildLease: 15 * time.Minute,
+		Start:         15 * time.Minute,
+		Idle:          5 * time.Minute,
+		Inspect:       30 * time.Minute,
+		MaxRuntime:    6 * time.Hour,
+		AfterJob:      15 * time.Minute,
+		Queue:         24 * time.Hour,
+		Build:         time.Hour,
+		OnDemandBuild: 20 * time.Minute,
+		BuildLease:    15 * time.Minute,
 	}
 }
 

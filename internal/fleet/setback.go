@@ -8,6 +8,8 @@ type SetbackKind string
 const (
 	SetbackCapacity      SetbackKind = "capacity"      // the platform has no room for a class
 	SetbackBuild         SetbackKind = "build"         // an image cannot be built
+	SetbackSource        SetbackKind = "source"        // what an image is made from is not available just now
+	SetbackQuota         SetbackKind = "quota"         // a repository has had as many images built today as it may
 	SetbackStart         SetbackKind = "start"         // runners of an image do not start
 	SetbackConfiguration SetbackKind = "configuration" // the platform refuses what the fleet is configured to ask for
 	SetbackCredential    SetbackKind = "credential"    // GitHub does not accept the credential
@@ -37,6 +39,14 @@ var kinds = map[SetbackKind]kindFacts{
 	SetbackBuild: {
 		whose: "image", spacing: minutes(5, 10, 30, 60), width: 1, untilDeployment: true,
 		sooner: "a build that succeeds (`ecsrunner images build`), or a deployment",
+	},
+	SetbackSource: {
+		whose: "registry", spacing: minutes(1, 2, 5, 10), width: 1, untilDeployment: true,
+		sooner: "a build that succeeds (`ecsrunner images build`), or a deployment",
+	},
+	SetbackQuota: {
+		whose: "repository", spacing: minutes(30, 60), width: 1, untilDeployment: true,
+		sooner: "a runner of the image that starts, or a deployment",
 	},
 	SetbackStart: {
 		whose: "image", spacing: minutes(1, 2, 5, 10, 30), width: 1, untilDeployment: true,
@@ -85,6 +95,9 @@ var setbackKinds = map[string]SetbackKind{
 
 	ImageBuildFailed:    SetbackBuild,
 	ImageBuildQueueFull: SetbackBuild,
+
+	ImageSourceUnavailable: SetbackSource,
+	ImageBuildsSpent:       SetbackQuota,
 
 	ImageOutdated:                SetbackStart,
 	RunnerCannotPullContainer:    SetbackStart,
@@ -135,8 +148,8 @@ func KindOf(name string) SetbackKind {
 	return SetbackFleet
 }
 
-// Whose is whose business setbacks of the kind are: the image's, the capacity's,
-// GitHub's, the configuration's or the fleet's.
+// Whose is whose business setbacks of the kind are: the image's, the registry's, the
+// repository's, the capacity's, GitHub's, the configuration's or the fleet's.
 func (k SetbackKind) Whose() string { return kinds[k].whose }
 
 // Sooner says what makes the next try sooner than its time.

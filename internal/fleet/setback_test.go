@@ -75,6 +75,8 @@ func TestWhatIsTriedAgainWhen(t *testing.T) {
 	}{
 		fleet.RunnerNoCapacity:          {fleet.SetbackCapacity, "1m 2m 3m 5m 5m"},
 		fleet.ImageBuildFailed:          {fleet.SetbackBuild, "5m 10m 30m 60m 60m"},
+		fleet.ImageBuildsSpent:          {fleet.SetbackQuota, "30m 60m 60m 60m 60m"},
+		fleet.ImageSourceUnavailable:    {fleet.SetbackSource, "1m 2m 5m 10m 10m"},
 		fleet.RunnerCannotPullContainer: {fleet.SetbackStart, "1m 2m 4m 8m 8m"},
 		fleet.RunnerStartTimeout:        {fleet.SetbackStart, "1m 2m 5m 10m 30m"},
 		fleet.RunnerLaunchFailed:        {fleet.SetbackConfiguration, "60m 60m 60m 60m 60m"},

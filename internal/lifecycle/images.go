@@ -73,13 +73,13 @@ func (f Fleet) BuildEvent(ctx context.Context, images Images, b fleet.Build) err
 		case fleet.BuildStopped:
 			return record, false
 		}
-		return record.Failed(b.Reason, f.Now()), true
+		return record.Failed(fleet.BuildFailure{At: f.Now(), Reason: b.Reason, MayPass: b.MayPass}), true
 	})
 	if err != nil {
 		return err
 	}
 	if used {
-		if err := f.Over(ctx, []string{fleet.BuildHold(b.Tag)}, ""); err != nil {
+		if err := f.Over(ctx, fleet.BuildHolds(b.Tag), ""); err != nil {
 			return err
 		}
 	}
@@ -123,7 +123,7 @@ func (f Fleet) tellBuilt(ctx context.Context, runnerID string, b fleet.Build) er
 	case fleet.BuildStopped:
 		return f.Executions.Fail(ctx, runner.TaskToken, fleet.ImageBuildLost, b.Reason)
 	default:
-		return f.Executions.Fail(ctx, runner.TaskToken, fleet.ImageBuildFailed, b.Reason)
+		return f.Executions.Fail(ctx, runner.TaskToken, fleet.BuildFailure{MayPass: b.MayPass}.Name(), b.Reason)
 	}
 	output, err := json.Marshal(fleet.Image{Outcome: fleet.ImageReady, Tag: b.Tag, Digest: b.Digest, Identity: b.Identity})
 	if err != nil {

@@ -69,3 +69,31 @@ func TestABuildsEndIsRecordedBeforeItIsTold(t *testing.T) {
 		t.Errorf("%v; the runner was told: %t", err, told)
 	}
 }
+
+// What passes by itself has a name of its own, in what runners are told and in what the next
+// one reads. A build that succeeds ends both holds.
+func TestABuildThatFailsForAReasonThatPasses(t *testing.T) {
+	w := lifecycletest.New(t)
+	id := w.Launch(w.Job(1))
+	if _, err := w.Fleet().StoreToken(t.Context(), id, w.Executions.Token(id), fleet.WaitForImage, fleet.RunnerImageCreating); err != nil {
+		t.Fatal(err)
+	}
+	owner, err := w.Images.JoinBuild(t.Context(), "tag", id, w.Now(), 15*time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	build := fleet.Build{Tag: "tag", Owner: owner, Status: fleet.BuildFailed, Reason: "docker.io takes no more pulls", MayPass: true}
+	if err := w.Fleet().BuildEvent(t.Context(), w.Images, build); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{id + " failed Image.SourceUnavailable: docker.io takes no more pulls"}; !slices.Equal(w.Executions.Signals, want) {
+		t.Errorf("told %q", w.Executions.Signals)
+	}
+	record, _, err := w.Images.Image(t.Context(), "tag")
+	if err != nil || fleet.ErrorName(record.Broken(w.Now())) != fleet.ImageSourceUnavailable || record.Rests(w.Now().Add(fleet.PassingBackgroundPause)) {
+		t.Errorf("%+v, %v", record, err)
+	}
+	if holds := fleet.BuildHolds("tag"); !slices.Equal(holds, []string{"build/tag", "source/tag"}) {
+		t.Errorf("a build ends %q", holds)
+	}
+}

@@ -96,7 +96,10 @@ func (f *Fleet) newBuilder(engine builderEngine, images Images) *imageBuilder {
 	limits := f.cfg.Policy.Limits
 	b := &imageBuilder{
 		engine: engine, fleetName: f.cfg.Policy.FleetName, dir: f.cfg.DataDir, images: images,
-		timeout: limits.Build, renew: limits.BuildLease / 3, release: f.runnerRelease, put: f.put, log: f.cfg.Log,
+		timeout: limits.Build, onDemand: cmp.Or(limits.OnDemandBuild, limits.Build), pauses: f.cfg.pullPauses, renew: limits.BuildLease / 3, release: f.runnerRelease, put: f.put, log: f.cfg.Log,
+	}
+	if b.pauses == nil {
+		b.pauses = pullPauses()
 	}
 	return b.start()
 }

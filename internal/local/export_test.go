@@ -2,7 +2,10 @@ package local
 
 import (
 	"context"
+	"io"
+	"time"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/container"
 )
 
@@ -10,10 +13,24 @@ import (
 // processes all the same.
 type TestEngine struct {
 	Builds func(ctx context.Context, request container.BuildRequest) (imageID string, err error)
+	// Pulls gives an image of a registry; nil gives one whose id is its name.
+	Pulls   func(ref string) (imageID string, err error)
+	OnBuilt []string // the instructions of every image that is pulled
 }
 
 // BuildsOn has a fleet build its images on a test's engine.
-func (c *Config) BuildsOn(e TestEngine) { c.buildsOn = e }
+func (c *Config) BuildsOn(e TestEngine) {
+	c.buildsOn, c.pullPauses = e, []time.Duration{0, 0}
+}
+
+func (e TestEngine) Pull(_ context.Context, ref string, _ fleet.Arch, _ io.Writer) (string, error) {
+	if e.Pulls == nil {
+		return ref, nil
+	}
+	return e.Pulls(ref)
+}
+
+func (e TestEngine) OnBuild(context.Context, string) ([]string, error) { return e.OnBuilt, nil }
 
 func (e TestEngine) Build(ctx context.Context, request container.BuildRequest) (string, error) {
 	return e.Builds(ctx, request)

@@ -27,12 +27,21 @@ func BuildLogPath(dir, buildID string) string {
 	return filepath.Join(dir, buildsDir, filepath.Base(buildID)+".log")
 }
 
-// mostBuilds run at the same time. The others wait for their turn.
-const mostBuilds = 2
+// mostBuilds run at the same time, and mostOnDemand of them of images that jobs name. The
+// others wait for their turn: no workflow keeps the fleet's own images from being built.
+const (
+	mostBuilds   = 2
+	mostOnDemand = mostBuilds - 1
+)
+
+// pullPauses are those before a pull is tried again that may succeed then.
+func pullPauses() []time.Duration { return []time.Duration{5 * time.Second, 20 * time.Second} }
 
 // builderEngine is the part of a container engine that builds need.
 type builderEngine interface {
 	Build(ctx context.Context, request container.BuildRequest) (imageID string, err error)
+	Pull(ctx context.Context, ref string, arch fleet.Arch, output io.Writer) (imageID string, err error)
+	OnBuild(ctx context.Context, imageID string) ([]string, error)
 	ImageLabels(ctx context.Context, ref string) (map[string]string, error)
 	HasImage(ctx context.Context, id string) (bool, error)
 	RemoveImage(ctx context.Context, ref string) error
@@ -48,16 +57,19 @@ type imageBuilder struct {
 	dir       string // the data directory
 	images    Images
 	timeout   time.Duration
-	renew     time.Duration // how often a build says that it goes on
+	onDemand  time.Duration   // the timeout of images that jobs name
+	pauses    []time.Duration // between pulls
+	renew     time.Duration   // how often a build says that it goes on
 	// release is what a build takes whose order does not say.
 	release func(context.Context) (fleet.RunnerRelease, error)
 	put     func(detailType string, detail any)
 	log     *slog.Logger
 
-	ctx   context.Context // of all builds
-	stop  context.CancelFunc
-	turns chan struct{}
-	work  sync.WaitGroup
+	ctx           context.Context // of all builds
+	stop          context.CancelFunc
+	turns         chan struct{}
+	onDemandTurns chan struct{}
+	work          sync.WaitGroup
 
 	mu      sync.Mutex
 	running map[string]context.CancelFunc // by build id
@@ -76,7 +88,7 @@ type Images struct {
 // start makes the builder ready.
 func (b *imageBuilder) start() *imageBuilder {
 	b.ctx, b.stop = context.WithCancel(context.Background())
-	b.turns, b.running = make(chan struct{}, mostBuilds), map[string]context.CancelFunc{}
+	b.turns, b.onDemandTurns, b.running = make(chan struct{}, mostBuilds), make(chan struct{}, mostOnDemand), map[string]context.CancelFunc{}
 	return b
 }
 
@@ -168,7 +180,7 @@ func (b *imageBuilder) run(ctx context.Context, order fleet.BuildOrder, id strin
 	case ctx.Err() != nil:
 		told.Status, told.Reason = fleet.BuildStopped, "the build was stopped"
 	case err != nil:
-		told.Status, told.Reason = fleet.BuildFailed, err.Error()
+		told.Status, told.Reason, told.MayPass = fleet.BuildFailed, err.Error(), passes(err)
 	default:
 		told.Status, told.Digest, told.RunnerVersion = fleet.BuildSucceeded, digest, version
 	}
@@ -185,22 +197,33 @@ func (b *imageBuilder) inTurn(ctx context.Context, order fleet.BuildOrder, id st
 		return "", "", fmt.Errorf("make the build's log: %w", err)
 	}
 	defer log.Close()
-	select {
-	case b.turns <- struct{}{}:
-		defer func() { <-b.turns }()
-	case <-ctx.Done():
-		return "", "", ctx.Err()
+	turns, timeout, key := []chan struct{}{b.turns}, b.timeout, "limits.build"
+	if order.Spec.Kind == fleet.OnDemandImage {
+		turns, timeout, key = []chan struct{}{b.onDemandTurns, b.turns}, b.onDemand, "limits.on_demand_build"
 	}
-	limited, cancel := context.WithTimeout(ctx, b.timeout)
+	for _, turn := range turns {
+		select {
+		case turn <- struct{}{}:
+			defer func() { <-turn }()
+		case <-ctx.Done():
+			return "", "", ctx.Err()
+		}
+	}
+	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	digest, version, err = b.build(limited, order, log)
 	if limited.Err() != nil && ctx.Err() == nil {
-		err = fmt.Errorf("the build took longer than %s (limits.build)", b.timeout)
+		err = fmt.Errorf("the build took longer than %s (%s)", timeout, key)
 	}
 	if err != nil {
 		fmt.Fprintf(log, "ecsrunner: %v\n", err)
 	}
 	return digest, version, err
+}
+
+// passes reports whether a build failed for a reason that passes by itself.
+func passes(err error) bool {
+	return container.Passes(err) || fleet.IsNamed(err, fleet.GitHubUnavailable, fleet.GitHubRateLimited, fleet.GitHubUnauthorized)
 }
 
 // build makes one image and returns its id in the engine.
@@ -217,7 +240,7 @@ func (b *imageBuilder) build(ctx context.Context, order fleet.BuildOrder, log io
 	case fleet.BaseImage:
 		digest, err = work.put(ctx, b.images.BaseImage, tag)
 	case fleet.OnDemandImage:
-		digest, err = work.put(ctx, order.Spec.Name, tag)
+		digest, err = work.onDemand(ctx, tag)
 	case fleet.ExtraImage:
 		digest, err = work.extra(ctx, tag)
 	default:

@@ -5,8 +5,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/container"
@@ -43,6 +45,41 @@ func (l layer) put(ctx context.Context, base, name string) (id string, err error
 	}, func(w io.Writer) error { return runner.Tar(w, map[string]string{arch: l.images.Entrypoint[arch]}) })
 }
 
+// onDemand puts the runner into an image that a job names: one of its registry, never what
+// merely has the name on this machine. It is refused if it runs instructions of its own in
+// builds (ONBUILD): an ADD or a COPY --from among them is done by the engine, with this
+// machine's network and images.
+func (l layer) onDemand(ctx context.Context, name string) (id string, err error) {
+	base, err := l.pull(ctx, l.order.Spec.Name)
+	if err != nil {
+		return "", err
+	}
+	instructions, err := l.engine.OnBuild(ctx, base)
+	if err != nil {
+		return "", err
+	}
+	if len(instructions) > 0 {
+		return "", fmt.Errorf("the image %s runs instructions of its own in each build that begins from it (ONBUILD), which the fleet does for no image that a job names: name one without, or have an operator add it to extra_runner_images", l.order.Spec.Name)
+	}
+	return l.put(ctx, base, name)
+}
+
+// pull pulls an image, once more after each pause if that may help.
+func (l layer) pull(ctx context.Context, ref string) (id string, err error) {
+	for _, pause := range l.pauses {
+		if id, err = l.engine.Pull(ctx, ref, l.order.Spec.Arch, l.log); err == nil || !container.Passes(err) {
+			return id, err
+		}
+		fmt.Fprintf(l.log, "%v; trying again in %s\n", err, pause)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+	return l.engine.Pull(ctx, ref, l.order.Spec.Arch, l.log)
+}
+
 // extra builds an image of the configuration. One that begins from RUNNER_BASE has the
 // runner already, and may have left another user or entrypoint behind; into any other the
 // runner is put.
@@ -57,7 +94,7 @@ func (l layer) extra(ctx context.Context, name string) (id string, err error) {
 	}
 	id, err = l.run(ctx, container.BuildRequest{
 		Dockerfile: folder.Dockerfile, Args: map[string]string{"RUNNER_BASE": base}, Tag: made, Arch: l.order.Spec.Arch,
-	}, func(w io.Writer) error { return tarFolder(w, folder.Dir) })
+	}, func(w io.Writer) error { return tarFolder(w, folder) })
 	if err != nil {
 		return "", err
 	}
@@ -83,16 +120,38 @@ func (l layer) run(ctx context.Context, request container.BuildRequest, fill fun
 	return l.engine.Build(ctx, request)
 }
 
-// tarFolder writes a folder as a build's context.
-func tarFolder(w io.Writer, dir string) error {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return fmt.Errorf("read the folder of an image: %w", err)
-	}
-	defer root.Close()
+// tarFolder writes a folder as a build's context. An engine would take all of it: its
+// .dockerignore is for whoever sends the context.
+func tarFolder(w io.Writer, folder runner.Folder) error {
 	archive := tar.NewWriter(w)
-	if err := archive.AddFS(root.FS()); err != nil {
-		return fmt.Errorf("read the folder %s of an image: %w", filepath.Base(dir), err)
+	err := folder.Walk(func(name string, info fs.FileInfo) error { return pack(archive, folder.Dir, name, info) })
+	if err != nil {
+		return fmt.Errorf("read the folder %s of an image: %w", filepath.Base(folder.Dir), err)
 	}
 	return archive.Close()
+}
+
+func pack(archive *tar.Writer, dir, name string, info fs.FileInfo) error {
+	path, link := filepath.Join(dir, filepath.FromSlash(name)), ""
+	var err error
+	if info.Mode()&fs.ModeSymlink != 0 {
+		if link, err = os.Readlink(path); err != nil {
+			return err
+		}
+	}
+	header, err := tar.FileInfoHeader(info, link)
+	if err != nil {
+		return err
+	}
+	header.Name, header.Uid, header.Gid, header.Uname, header.Gname = name, 0, 0, "", ""
+	if err := archive.WriteHeader(header); err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	_, err = io.Copy(archive, file)
+	return err
 }

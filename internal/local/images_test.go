@@ -351,3 +351,100 @@ func TestAFleetOfProcessesHasNoImages(t *testing.T) {
 		t.Errorf("build without a fleet: %v", err)
 	}
 }
+
+// What a job names comes from its registry, and is built from what the registry gave: an
+// image of this machine that merely has the name is never looked at.
+func TestAnImageOnDemandComesFromItsRegistry(t *testing.T) {
+	y := newYard()
+	y.open(nil)
+	w := withImages(t, y, func(c *local.Config, _ *sim.Config) {
+		c.BuildsOn(local.TestEngine{Builds: y.build, Pulls: func(ref string) (string, error) {
+			if ref != nodeImage {
+				return "", fmt.Errorf("%s is pulled", ref)
+			}
+			return "sha256:of-the-registry", nil
+		}})
+	})
+	id := w.github.Queue(job("image:node:22"))
+	w.awaitEnd(id)
+	if run := w.run(id); run.Conclusion != "success" {
+		t.Errorf("the run is %s: %s", run.Status, run.Reason)
+	}
+	if bases := y.bases(); !slices.Contains(bases, "sha256:of-the-registry") || slices.Contains(bases, nodeImage) {
+		t.Errorf("builds begin from %q", bases)
+	}
+}
+
+// Such an image is refused before anything is built, in words for whoever named it.
+func TestAnImageWithInstructionsOfItsOwn(t *testing.T) {
+	y := newYard()
+	y.open(nil)
+	w := withImages(t, y, func(c *local.Config, _ *sim.Config) {
+		c.BuildsOn(local.TestEngine{Builds: y.build, OnBuilt: []string{"ADD http://127.0.0.1:8080/api/runs /stolen/"}})
+	})
+	id := w.github.Queue(job("image:node:22"))
+	w.awaitRetry(id)
+	run := w.run(id)
+	if !strings.HasPrefix(run.Reason, "Image.BuildFailed: the image "+nodeImage+" runs instructions of its own") || run.Setback.Kind.Whose() != "image" {
+		t.Errorf("the reason is %s", run.Reason)
+	}
+	if built := onlyNode(y.bases()); len(built) != 0 {
+		t.Errorf("builds of %q", built)
+	}
+}
+
+// A registry that is busy is asked again. If it stays so, the run is not the image's fault
+// and is tried again soon.
+func TestARegistryThatIsBusy(t *testing.T) {
+	for failures, want := range map[int]string{2: "", 3: fleet.ImageSourceUnavailable} {
+		t.Run(want, func(t *testing.T) {
+			y := newYard()
+			y.open(nil)
+			var mu sync.Mutex
+			pulls := 0
+			w := withImages(t, y, func(c *local.Config, _ *sim.Config) {
+				c.BuildsOn(local.TestEngine{Builds: y.build, Pulls: func(ref string) (string, error) {
+					mu.Lock()
+					defer mu.Unlock()
+					if pulls++; pulls <= failures {
+						return "", &container.PullError{Image: ref, Says: "toomanyrequests: Rate exceeded"}
+					}
+					return ref, nil
+				}})
+			})
+			id := w.github.Queue(job("image:node:22"))
+			if want == "" {
+				w.awaitEnd(id)
+				if run := w.run(id); run.Conclusion != "success" {
+					t.Errorf("the run is %s: %s", run.Status, run.Reason)
+				}
+				return
+			}
+			w.awaitRetry(id)
+			if run := w.run(id); run.Setback.Name != want || run.Setback.Kind != fleet.SetbackSource || !strings.Contains(run.Reason, "cannot be pulled just now") {
+				t.Errorf("the run waits: %+v", run.Setback)
+			}
+		})
+	}
+}
+
+// However many images jobs name, there is room for the fleet's own.
+func TestJobsDoNotHoldAllBuilds(t *testing.T) {
+	y := newYard() // no build ends
+	w := withImages(t, y, func(c *local.Config, _ *sim.Config) { c.SweepEvery = 20 * time.Millisecond })
+	for _, name := range []string{"node:1", "node:2", "node:3"} {
+		w.github.Queue(job("image:" + name))
+	}
+	w.await("two builds", func() bool { return len(y.bases()) >= 2 })
+	w.await("the base image", func() bool { return w.imageCalled("base").Building })
+	onDemand := 0
+	for _, base := range y.bases() {
+		if strings.HasPrefix(base, "docker.io/library/node:") {
+			onDemand++
+		}
+	}
+	if bases := y.bases(); onDemand != 1 || len(bases) != 2 {
+		t.Errorf("under way are builds from %q", bases)
+	}
+	y.open(nil)
+}

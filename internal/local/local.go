@@ -66,7 +66,8 @@ type Config struct {
 
 	// buildsOn has a fleet of processes build images as one of containers does: tests
 	// have it, which have no engine.
-	buildsOn builderEngine
+	buildsOn   builderEngine
+	pullPauses []time.Duration // between pulls; nil are the builder's own
 
 	SweepEvery time.Duration // by default a minute
 	SweepGrace time.Duration // what the ordinary way may take; by default a minute
@@ -235,7 +236,10 @@ func (f *Fleet) resolveImage() resolveimage.Step {
 }
 
 func (f *Fleet) buildImage() buildimage.Step {
-	build := buildimage.Step{Fleet: f.lifecycle, Images: f.images(), Builder: byName{put: f.bus.Put, now: time.Now, newID: rand.Text}}
+	build := buildimage.Step{
+		Counts: f.store, OnDemandBuilds: f.cfg.Policy.OnDemandBuilds,
+		Fleet: f.lifecycle, Images: f.images(), Builder: byName{put: f.bus.Put, now: time.Now, newID: rand.Text},
+	}
 	if f.builder != nil {
 		build.Builder = f.builder
 	}

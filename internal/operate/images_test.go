@@ -43,7 +43,7 @@ func TestBuildImage(t *testing.T) {
 	}
 	// What has failed is forgotten, what is built serves.
 	w.Images.Have(node, "sha256:1")
-	w.Images.Edit(node.Tag(), func(r *fleet.ImageRecord) { *r = r.Failed("musl", w.Now()) })
+	w.Images.Edit(node.Tag(), func(r *fleet.ImageRecord) { *r = r.Failed(fleet.BuildFailure{At: w.Now(), Reason: "musl"}) })
 	record, err := o.BuildImage(t.Context(), node)
 	if err != nil || record.Failure != nil || !record.Usable() || record.WantsRebuild("", w.Now()) == "" {
 		t.Errorf("%+v, %v", record, err)

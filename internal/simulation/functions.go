@@ -112,7 +112,7 @@ func (w *World) functions() functions {
 		steps: map[string]step{
 			"Validate":               border(validate.Step{Fleet: home, Policy: w.policy, Budgets: gh}.Run),
 			"ResolveImage":           border(resolveimage.Step{Images: w.Table, Registry: registry, Now: w.k.Clock}.Run),
-			"BuildImage":             border(buildimage.Step{Fleet: home, Images: w.Table, Builder: builder, Release: deployed.Release(w.Table)}.Run),
+			"BuildImage":             border(buildimage.Step{Fleet: home, Images: w.Table, Builder: builder, Release: deployed.Release(w.Table), Counts: w.Table, OnDemandBuilds: 50}.Run),
 			"RegisterTaskDefinition": border(registertaskdefinition.Step{Fleet: home, Definitions: platform}.Run),
 			"RunTask":                border(runtask.Step{Fleet: home, Launcher: platform, ClaimURL: apiURL, ClaimKey: claimKey, Signed: runtask.Signed{Host: endpoint.Host(), Region: endpoint.Region}}.Run),
 			"InspectRunner":          border(inspectrunner.Step{Fleet: home, Platform: platform}.Run),

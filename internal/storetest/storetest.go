@@ -32,6 +32,7 @@ type Store interface {
 	UnresolvedRunners(ctx context.Context, limit int) ([]fleet.Runner, error)
 	Cursor(ctx context.Context, name string) (string, error)
 	PutCursor(ctx context.Context, name, value string) error
+	SwapCursor(ctx context.Context, name, was, value string) error
 	TakeLease(ctx context.Context, name, owner string, now, until time.Time) (bool, error)
 	AddRepairs(ctx context.Context, repairs map[string]int) error
 	Repairs(ctx context.Context) (map[string]int, error)
@@ -77,6 +78,7 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"unresolved runners are listed until they are resolved":          unresolvedRunners,
 		"a count of open runners is refused if one was opened since":     recount,
 		"a cursor has the value that was put last":                       cursors,
+		"a cursor is swapped by who read it as it is":                    swaps,
 		"a lease has one owner until it ends":                            leases,
 		"a fleet stays paused until it is resumed":                       paused,
 		"holds are found by their keys and by how those begin":           holds,

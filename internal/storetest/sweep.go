@@ -77,6 +77,20 @@ func cursors(t *testing.T, s Store) {
 	}
 }
 
+// swaps has a cursor changed by those alone who have read it as it is.
+func swaps(t *testing.T, s Store) {
+	mustConflict(t, s.SwapCursor(t.Context(), "count", "0", "1"))
+	must(t, s.SwapCursor(t.Context(), "count", "", `{"a": "weird \"text\""}`))
+	mustConflict(t, s.SwapCursor(t.Context(), "count", "", "1"))
+	mustConflict(t, s.SwapCursor(t.Context(), "count", "1", "2"))
+	must(t, s.SwapCursor(t.Context(), "count", `{"a": "weird \"text\""}`, "2"))
+	if got, err := s.Cursor(t.Context(), "count"); err != nil || got != "2" {
+		t.Errorf("cursor %q, %v; want 2", got, err)
+	}
+	must(t, s.PutCursor(t.Context(), "count", "3"))
+	must(t, s.SwapCursor(t.Context(), "count", "3", "4"))
+}
+
 func leases(t *testing.T, s Store) {
 	take := func(owner string, at, until time.Duration, want bool) {
 		t.Helper()

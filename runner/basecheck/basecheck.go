@@ -50,6 +50,9 @@ func Check(root fs.FS, arch string, uid int) error {
 	if strings.HasPrefix(path.Base(interpreter), muslLoader) || interpreter == "" && anyOf(root, "/lib", muslLoader) {
 		return errors.New("the base image is built on musl, as Alpine is, and GitHub's runner needs glibc: use a Debian, Ubuntu, Fedora, Amazon Linux or openSUSE image")
 	}
+	if why := tooOld(root); why != "" {
+		return errors.New(why)
+	}
 	for _, name := range managers {
 		for _, dir := range []string{"/usr/bin", "/bin", "/usr/sbin", "/sbin"} {
 			if isThere(root, dir+"/"+name) {

@@ -34,6 +34,30 @@ func program(machine elf.Machine, interpreter string) string {
 	return b.String()
 }
 
+// library is the smallest C library that has symbols of versions.
+func library(versions ...string) string {
+	const headerSize, sectionSize = 64, 64
+	names := "\x00.dynstr\x00"
+	text := "\x00fopen\x00" + strings.Join(versions, "\x00") + "\x00GLIBC_PRIVATE\x00"
+	header := elf.Header64{
+		Type: uint16(elf.ET_DYN), Machine: uint16(elf.EM_X86_64), Version: uint32(elf.EV_CURRENT),
+		Ehsize: headerSize, Shentsize: sectionSize, Shnum: 3, Shstrndx: 2, Shoff: headerSize,
+	}
+	copy(header.Ident[:], elf.ELFMAG)
+	header.Ident[elf.EI_CLASS], header.Ident[elf.EI_DATA], header.Ident[elf.EI_VERSION] = byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)
+	at := uint64(headerSize + 3*sectionSize)
+	var b bytes.Buffer
+	for _, part := range []any{
+		header, elf.Section64{},
+		elf.Section64{Name: 1, Type: uint32(elf.SHT_STRTAB), Off: at, Size: uint64(len(text))},
+		elf.Section64{Name: 0, Type: uint32(elf.SHT_STRTAB), Off: at + uint64(len(text)), Size: uint64(len(names))},
+	} {
+		_ = binary.Write(&b, binary.LittleEndian, part)
+	}
+	b.WriteString(text + names)
+	return b.String()
+}
+
 const glibc, musl = "/lib64/ld-linux-x86-64.so.2", "/lib/ld-musl-x86_64.so.1"
 
 // tree makes a root file system: what begins with -> is a symbolic link.
@@ -79,6 +103,13 @@ func TestCheck(t *testing.T) {
 		"a link to itself":                             {map[string]string{"bin/sh": "->sh"}, "x64", 0, "leads in a circle"},
 		"a shell that is a text":                       {map[string]string{"bin/sh": "#!/usr/bin/tool\n"}, "x64", 0, "it is no program"},
 		"an unknown distribution":                      {map[string]string{"bin/sh": sh, "usr/bin/pacman": ""}, "x64", 0, "has none of apt-get, dnf, microdnf, yum, zypper"},
+		"Debian 12's C library":                        {map[string]string{"bin/sh": sh, "usr/bin/apt-get": "", "lib/x86_64-linux-gnu/libc.so.6": library("GLIBC_2.2.5", "GLIBC_2.36", "GLIBC_2.4")}, "x64", 0, ""},
+		"just new enough":                              {map[string]string{"bin/sh": sh, "usr/bin/dnf": "", "lib64/libc.so.6": "->libc-2.28.so", "lib64/libc-2.28.so": library("GLIBC_2.28")}, "x64", 0, ""},
+		"Amazon Linux 2":                               {map[string]string{"bin/sh": sh, "usr/bin/yum": "", "lib64": "->usr/lib64", "usr/lib64/libc.so.6": "->libc-2.26.so", "usr/lib64/libc-2.26.so": library("GLIBC_2.2.5", "GLIBC_2.26", "GLIBC_2.9")}, "x64", 0, "has glibc 2.26, and the Node.js of GitHub's runner"},
+		"CentOS 7":                                     {map[string]string{"bin/sh": sh, "usr/bin/yum": "", "usr/lib64/libc.so.6": library("GLIBC_2.17")}, "x64", 0, "has glibc 2.17"},
+		"Ubuntu 18.04":                                 {map[string]string{"bin/sh": sh, "usr/bin/apt-get": "", "lib/x86_64-linux-gnu/libc.so.6": library("GLIBC_2.27")}, "x64", 0, "has glibc 2.27"},
+		"a C library without words":                    {map[string]string{"bin/sh": sh, "usr/bin/apt-get": "", "lib/x86_64-linux-gnu/libc.so.6": library()}, "x64", 0, ""},
+		"one that is a linker script":                  {map[string]string{"bin/sh": sh, "usr/bin/apt-get": "", "lib64/libc.so.6": "GROUP ( x )"}, "x64", 0, ""},
 		"a build that is not root":                     {map[string]string{"bin/sh": sh, "usr/bin/apt-get": ""}, "x64", 1000, "is not root"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 func everyRole() []string { return slices.Concat(deployment.Functions, grants.Roles) }
 
 func TestEveryGrantSaysWhatAndWhy(t *testing.T) {
-	action := regexp.MustCompile(`^[a-z0-9]+:[A-Za-z]+$`)
+	action := regexp.MustCompile(`^[a-z0-9-]+:[A-Za-z]+$`)
 	for _, role := range everyRole() {
 		for _, s := range grants.Of(role) {
 			if len(s.Actions) == 0 || len(s.Resources) == 0 || s.Why == "" {
@@ -33,7 +33,7 @@ func TestEveryGrantSaysWhatAndWhy(t *testing.T) {
 // hasNoResource are the actions for which IAM knows no resource that would do.
 var hasNoResource = []string{
 	"xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets",
-	"ecr:GetAuthorizationToken", "ecs:ListTasks",
+	"ecr:GetAuthorizationToken", "ecs:ListTasks", "ecr-public:GetAuthorizationToken", "sts:GetServiceBearerToken",
 	"ecs:ListTaskDefinitionFamilies", "ecs:ListTaskDefinitions", "ecs:DescribeTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:RegisterTaskDefinition",
 	"logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", "logs:ListLogDeliveries",
 	"logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups",

@@ -22,6 +22,9 @@ func services() map[string][]Statement {
 		},
 		RoleBuild: {
 			allow("logging in to ECR has no resource", All, "ecr:GetAuthorizationToken"),
+			// https://docs.aws.amazon.com/AmazonECR/latest/public/public-registry-auth.html
+			allow("public images of ECR are pulled with a login, which has no resource: without one all builds on AWS share a limit", All, "ecr-public:GetAuthorizationToken").implied(),
+			allow("that login is a token of STS, which has no resource; for ECR's public registry alone", All, "sts:GetServiceBearerToken").when("StringEquals", "sts:AWSServiceName", "ecr-public.amazonaws.com").implied(),
 			allow("images are pushed to this repository only", Repository,
 				"ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage",
 				"ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload", "ecr:PutImage"),

@@ -10,5 +10,5 @@ func main() {
 	f := deployed.New()
 	home, records := f.Fleet(), f.Records()
 	home.Executions = f.Signals()
-	deployed.Start(f, buildimage.Step{Fleet: home, Images: records, Builder: f.Builder(), Release: deployed.Release(records)}.Run)
+	deployed.Start(f, buildimage.Step{Fleet: home, Images: records, Builder: f.Builder(), Release: deployed.Release(records), Counts: records, OnDemandBuilds: f.Repositories().OnDemandBuilds}.Run)
 }

@@ -25,8 +25,7 @@ type client interface {
 	StopBuild(context.Context, *codebuild.StopBuildInput, ...func(*codebuild.Options)) (*codebuild.StopBuildOutput, error)
 }
 
-// Builds are those of a fleet's projects: one for x64, and one for arm64 that may
-// not be there.
+// Builds are those of a fleet's projects. All but the first may not be there.
 type Builds struct {
 	CodeBuild client
 	Project   string
@@ -43,7 +42,7 @@ const longest = 48 * time.Hour
 // projects are the fleet's own.
 func (b Builds) Running(ctx context.Context) ([]string, error) {
 	var running []string
-	for _, project := range []string{b.Project, b.Project + events.ArmSuffix} {
+	for _, project := range events.Projects(b.Project) {
 		found, err := b.runningOf(ctx, project)
 		if err != nil {
 			return nil, err

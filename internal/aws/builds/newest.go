@@ -24,7 +24,7 @@ import (
 // (https://docs.aws.amazon.com/codebuild/latest/APIReference/API_BatchGetBuilds.html).
 func (b Builds) Newest(ctx context.Context) ([]fleet.Build, error) {
 	var all []fleet.Build
-	for _, project := range []string{b.Project, b.Project + events.ArmSuffix} {
+	for _, project := range events.Projects(b.Project) {
 		listed, err := b.CodeBuild.ListBuildsForProject(ctx, &codebuild.ListBuildsForProjectInput{
 			ProjectName: aws.String(project), SortOrder: types.SortOrderTypeDescending,
 		})

@@ -31,6 +31,32 @@ func (s *Store) PutCursor(ctx context.Context, name, value string) error {
 	return s.replace(ctx, k, value)
 }
 
+// SwapCursor keeps a value if the cursor is still what was read, "" if there was none. It
+// fails with Records.Conflict if it is not, also if an earlier try of this very request has
+// been heard.
+func (s *Store) SwapCursor(ctx context.Context, name, was, value string) error {
+	k := cursorKey(name)
+	i, err := encode(k, value)
+	if err != nil {
+		return err
+	}
+	put := &dynamodb.PutItemInput{
+		TableName: &s.table, Item: i, ConditionExpression: aws.String("attribute_not_exists(#record)"), ExpressionAttributeNames: map[string]string{"#record": attrRecord},
+	}
+	if was != "" {
+		before, err := encode(k, was)
+		if err != nil {
+			return err
+		}
+		put.ConditionExpression, put.ExpressionAttributeValues = aws.String("#record = :was"), item{":was": before[attrRecord]}
+	}
+	_, err = s.client.PutItem(ctx, put)
+	if failedCondition(err) {
+		return fleet.Errorf(fleet.RecordsConflict, "cursor %s has changed", name)
+	}
+	return named(err, "write %s", k)
+}
+
 // Attributes of a lease.
 const (
 	attrLeaseOwner = "lease_owner"

@@ -25,8 +25,38 @@ const (
 	ImageClaimVariable    = "IMAGE_CLAIM"
 )
 
-// ArmSuffix ends the name of the project that builds arm64 images.
-const ArmSuffix = "-arm64"
+// TryAgain begins the sentence of a build that failed for a reason which passes by itself.
+const TryAgain = "try again: "
+
+// Ends of the names of projects: of what jobs name by image: labels, and of arm64 images.
+const (
+	OnDemandSuffix = "-on-demand"
+	ArmSuffix      = "-arm64"
+)
+
+// ProjectOf is the project that builds an image, by the name of the fleet's first one. What
+// jobs name has projects of its own, with time limits, a number of builds at once and
+// machines of their own: it holds up no other build.
+func ProjectOf(project string, spec fleet.ImageSpec) string {
+	if spec.Kind == fleet.OnDemandImage {
+		project += OnDemandSuffix
+	}
+	if spec.Arch == fleet.ARM64 {
+		project += ArmSuffix
+	}
+	return project
+}
+
+// Projects are all that a fleet can have. Those for arm64 and on demand may not be there.
+func Projects(project string) []string {
+	var all []string
+	for _, kind := range []fleet.ImageKind{fleet.BaseImage, fleet.OnDemandImage} {
+		for _, arch := range []fleet.Arch{fleet.X64, fleet.ARM64} {
+			all = append(all, ProjectOf(project, fleet.ImageSpec{Kind: kind, Arch: arch}))
+		}
+	}
+	return all
+}
 
 var imageDigest = regexp.MustCompile(`^([^@\s]+@)?sha256:[0-9a-f]{64}$`)
 
@@ -70,8 +100,7 @@ func (l Listener) build(b build) (fleet.Build, bool) {
 	tag := valueOf(b.More.Environment.Variables, ImageTagVariable)
 	// A phase change has no build-status of its own in AWS's examples.
 	goesOn := b.Status == fleet.BuildInProgress || b.Status == "" && b.Phase != "" && b.Phase != lastPhase
-	ours := b.Project == l.BuildProject || b.Project == l.BuildProject+ArmSuffix
-	if l.BuildProject == "" || !ours || tag == "" || b.Phase != "" && !goesOn {
+	if l.BuildProject == "" || !slices.Contains(Projects(l.BuildProject), b.Project) || tag == "" || b.Phase != "" && !goesOn {
 		return fleet.Build{}, false
 	}
 	if goesOn {
@@ -94,7 +123,9 @@ func (l Listener) build(b build) (fleet.Build, bool) {
 	case fleet.BuildStopped:
 		out.Reason = b.reason(b.failure())
 	default:
-		out.Status, out.Reason = fleet.BuildFailed, b.reason(l.why(b))
+		why := l.why(b)
+		passing, passes := strings.CutPrefix(why, TryAgain)
+		out.Status, out.Reason, out.MayPass = fleet.BuildFailed, b.reason(passing), passes || b.neverRan()
 	}
 	return out, true
 }
@@ -173,6 +204,19 @@ func (b build) failure() string {
 
 // most is how many characters a reason has, which people read.
 const most = 300
+
+// neverRan reports whether CodeBuild did not come to run the build: it waited in the queue
+// for too long, or no machine was there for it. That says nothing about the image.
+func (b build) neverRan() bool {
+	for _, p := range b.More.Phases {
+		switch p.Status {
+		case "", "SUCCEEDED", "IN_PROGRESS", "QUEUED":
+			continue
+		}
+		return p.Type == "SUBMITTED" || p.Type == "QUEUED" || p.Type == "PROVISIONING"
+	}
+	return false
+}
 
 // reason adds where to read on. What happened is cut if that gets too long.
 func (b build) reason(what string) string {

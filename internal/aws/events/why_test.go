@@ -22,6 +22,7 @@ func TestWhyABuildFailed(t *testing.T) {
 		err   error
 		want  string // the beginning of the reason
 	}{
+		"what passes by itself": {[]string{"ecsrunner: try again: docker.io takes no more pulls", "[Container] Phase complete"}, nil, "docker.io takes no more pulls; read stream"},
 		"our own word on it": {[]string{"Step 3/14 : RUN check", "ecsrunner: the base image is built on musl", "The command returned a non-zero code: 1", "ecsrunner: the runner could not be put into alpine:3", "[Container] Phase complete: BUILD State: FAILED"}, nil,
 			"the runner could not be put into alpine:3; read stream"},
 		"in an event of many lines": {[]string{"#9 ERROR: exit code: 1\necsrunner: the base image has no shell\nERROR"}, nil, "the base image has no shell; read stream"},
@@ -57,6 +58,22 @@ func TestWhyABuildFailed(t *testing.T) {
 			if !strings.HasPrefix(build.Reason, c.want) || len([]rune(build.Reason)) > 300 || build.Status != fleet.BuildFailed {
 				t.Errorf("%s: %s", build.Status, build.Reason)
 			}
+			if build.MayPass != (name == "what passes by itself") {
+				t.Errorf("that it may pass is %t", build.MayPass)
+			}
 		})
+	}
+}
+
+// What CodeBuild itself could not do says nothing about the image.
+func TestABuildThatNeverRan(t *testing.T) {
+	for phase, passes := range map[string]bool{"SUBMITTED": true, "QUEUED": true, "PROVISIONING": true, "DOWNLOAD_SOURCE": false, "BUILD": false} {
+		detail := `{"build-id":"arn:aws:codebuild:eu-west-1:123456789012:build/ci-images:1","project-name":"ci-images","build-status":"TIMED_OUT","additional-information":{` +
+			`"environment":{"environment-variables":[{"name":"IMAGE_TAG","value":"a"}]},"phases":[{"phase-type":"` + phase + `","phase-status":"TIMED_OUT"}]}}`
+		heard, ok, err := events.Listener{BuildProject: "ci-images"}.Hear(lambdaevents.EventBridgeEvent{Source: "aws.codebuild", DetailType: fleet.BuildEvent, Detail: json.RawMessage(detail)})
+		var build fleet.Build
+		if err != nil || !ok || json.Unmarshal(heard.Detail, &build) != nil || build.Status != fleet.BuildFailed || build.MayPass != passes {
+			t.Errorf("%s: %t %v %+v", phase, ok, err, build)
+		}
 	}
 }

@@ -25,13 +25,9 @@ type starter interface {
 // Builder starts builds.
 type Builder struct {
 	CodeBuild starter
-	// Project builds x64 images. The project of arm64 images has the same name with
-	// ArmSuffix, because a machine of the one cannot build for the other.
+	// Project builds the fleet's own images for x64; events.ProjectOf names the others.
 	Project string
 }
-
-// ArmSuffix ends the name of the project that builds arm64 images.
-const ArmSuffix = events.ArmSuffix
 
 // Names of the variables that a build gets, beside those of package events.
 const (
@@ -50,10 +46,7 @@ const (
 // Image.BuildQueueFull if CodeBuild takes no more just now, and with AWS.Unavailable if it
 // does not answer: both may be repeated. Any other error will not pass.
 func (b Builder) Build(ctx context.Context, order fleet.BuildOrder) error {
-	project := b.Project
-	if order.Spec.Arch == fleet.ARM64 {
-		project += ArmSuffix
-	}
+	project := events.ProjectOf(b.Project, order.Spec)
 	_, err := b.CodeBuild.StartBuild(ctx, &codebuild.StartBuildInput{
 		ProjectName:                  aws.String(project),
 		IdempotencyToken:             aws.String(token(order)),
@@ -64,13 +57,21 @@ func (b Builder) Build(ctx context.Context, order fleet.BuildOrder) error {
 	case errors.As(err, &full):
 		return &fleet.Error{
 			Name:    fleet.ImageBuildQueueFull,
-			Message: fmt.Sprintf("start a build in project %s: CodeBuild's queue is full; the fleet tries again; ask AWS for more concurrent builds", project),
+			Message: fullOf(order.Spec, project),
 			Err:     err,
 		}
 	case err != nil:
 		return stepfn.CallError(err, "start a build in project %s", project)
 	}
 	return nil
+}
+
+// fullOf says what to do about a project that takes no more.
+func fullOf(spec fleet.ImageSpec, project string) string {
+	if spec.Kind == fleet.OnDemandImage {
+		return fmt.Sprintf("start a build in project %s: it builds on_demand_builds_at_once images, or CodeBuild's queue is full; the fleet tries again", project)
+	}
+	return fmt.Sprintf("start a build in project %s: CodeBuild's queue is full; the fleet tries again; ask AWS for more concurrent builds", project)
 }
 
 // token is what CodeBuild knows a repeated request by, which must then be the same: the

@@ -239,8 +239,12 @@ func TestBuildAsksFor(t *testing.T) {
 			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_REVISION": "2", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_SOURCE": "0123456789abcdef", "IMAGE_KIND": "extra", "IMAGE_ARCH": "arm64", "IMAGE_LABEL": "playwright", "RUNNER_RELEASE": "2.336.0", "RUNNER_SHA256": "0c"},
 		},
 		"an image on demand": {
-			fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: "docker.io/library/node:22", Arch: fleet.X64, Source: "0123456789abcdef"}, "ci-images",
+			fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: "docker.io/library/node:22", Arch: fleet.X64, Source: "0123456789abcdef"}, "ci-images-on-demand",
 			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_REVISION": "2", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_SOURCE": "0123456789abcdef", "IMAGE_KIND": "on_demand", "IMAGE_ARCH": "x64", "BASE_IMAGE": "docker.io/library/node:22", "RUNNER_RELEASE": "2.336.0"},
+		},
+		"an image on demand for arm64": {
+			fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: "docker.io/library/node:22", Arch: fleet.ARM64, Source: "0123456789abcdef"}, "ci-images-on-demand-arm64",
+			map[string]string{"IMAGE_TAG": "0a1b", "IMAGE_REVISION": "2", "IMAGE_OWNER": "ci-7-1@1", "IMAGE_SOURCE": "0123456789abcdef", "IMAGE_KIND": "on_demand", "IMAGE_ARCH": "arm64", "BASE_IMAGE": "docker.io/library/node:22", "RUNNER_RELEASE": "2.336.0", "RUNNER_SHA256": "0c"},
 		},
 	}
 	for sentence, test := range tests {

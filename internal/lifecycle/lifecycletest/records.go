@@ -135,6 +135,17 @@ func (r *Records) PutCursor(_ context.Context, name, value string) error {
 	})
 }
 
+// SwapCursor keeps a value if the cursor is still what was read.
+func (r *Records) SwapCursor(_ context.Context, name, was, value string) error {
+	return r.w.point("Records.SwapCursor", func() error {
+		if r.cursors[name] != was {
+			return fleet.Errorf(fleet.RecordsConflict, "cursor %s has changed", name)
+		}
+		r.cursors[name] = value
+		return nil
+	})
+}
+
 // AddRepairs counts repairs.
 func (r *Records) AddRepairs(_ context.Context, repairs map[string]int) error {
 	return r.w.point("Records.AddRepairs", func() error {

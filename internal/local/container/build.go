@@ -78,7 +78,7 @@ func (e *Engine) Build(ctx context.Context, request BuildRequest) (imageID strin
 	}
 	resp, err := e.client.ImageBuild(ctx, request.Context, options)
 	if err != nil {
-		return "", fmt.Errorf("build with %s: %w", e.name, err)
+		return "", fmt.Errorf("build with %s: %w", e.name, e.answer(err))
 	}
 	defer resp.Body.Close()
 	var said transcript
@@ -87,7 +87,7 @@ func (e *Engine) Build(ctx context.Context, request BuildRequest) (imageID strin
 	}
 	got, err := e.client.ImageInspect(ctx, request.Tag)
 	if err != nil {
-		return "", fmt.Errorf("look at the image that was built: %w", err)
+		return "", fmt.Errorf("look at the image that was built: %w", e.answer(err))
 	}
 	return got.ID, nil
 }
@@ -114,7 +114,7 @@ func (t *transcript) read(body io.Reader, output io.Writer) error {
 			t.line(partial.String())
 			return nil
 		case err != nil:
-			return fmt.Errorf("read what the build says: %w", err)
+			return fmt.Errorf("read what the build says: %w: %w", errNoAnswer, err)
 		case m.Error != "":
 			t.line(partial.String())
 			return &BuildError{Step: t.step, Last: t.last, Says: strings.TrimSpace(m.Error)}

@@ -21,6 +21,8 @@ type Engine struct {
 	name   string
 }
 
+const podman = "Podman"
+
 // answers is how long an engine may take for a question about itself.
 const answers = 10 * time.Second
 
@@ -69,8 +71,8 @@ func connect(ctx context.Context, host string) (*Engine, error) {
 	}
 	name := "Docker"
 	for _, part := range version.Components {
-		if strings.HasPrefix(part.Name, "Podman") {
-			name = "Podman"
+		if strings.HasPrefix(part.Name, podman) {
+			name = podman
 		}
 	}
 	return &Engine{client: c, name: name + " " + version.Version}, nil

@@ -31,6 +31,11 @@ type engine struct {
 	loses      map[string]bool // answers, by the last part of the path, once
 	stops      []string        // queries of stop
 	builds     string          // what the next build says
+	pulls      string          // what the next pull says
+	pulled     []string        // queries of pulls
+	onBuild    []string        // as Docker tells it of an image
+	saved      []byte          // an image as it is saved
+	version    string          // "" is Podman's
 }
 
 // box is one container.
@@ -52,11 +57,14 @@ func (b *box) exits(code int) bool {
 	return ran
 }
 
-func newEngine(t *testing.T) (*engine, *container.Engine) {
+func newEngine(t *testing.T) (*engine, *container.Engine) { return newEngineOf(t, "") }
+
+// newEngineOf is Docker's of a version, or Podman's without one.
+func newEngineOf(t *testing.T, version string) (*engine, *container.Engine) {
 	t.Helper()
 	e := &engine{
 		t: t, containers: map[string]*box{}, images: map[string]bool{"sha256:image": true}, cpus: 2, memory: 4 << 30,
-		loses: map[string]bool{}, changed: make(chan struct{}),
+		loses: map[string]bool{}, changed: make(chan struct{}), version: version,
 	}
 	socket := filepath.Join(t.TempDir(), "e.sock")
 	listener, err := net.Listen("unix", socket)
@@ -138,19 +146,28 @@ func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case path == "/_ping":
 	case path == "/version":
+		if e.version != "" {
+			answer(w, 200, map[string]any{"Version": e.version, "ApiVersion": "1.41"})
+			return
+		}
 		answer(w, 200, map[string]any{"Version": "4.3.1", "ApiVersion": "1.41", "Components": []any{map[string]any{"Name": "Podman Engine", "Version": "4.3.1"}}})
 	case path == "/info":
 		answer(w, 200, map[string]any{"NCPU": e.cpus, "MemTotal": e.memory, "Architecture": "x86_64"})
 	case path == "/build":
 		_, _ = io.Copy(io.Discard, r.Body)
 		fmt.Fprint(w, e.builds)
+	case path == "/images/create":
+		e.pulled = append(e.pulled, r.URL.RawQuery)
+		fmt.Fprint(w, e.pulls)
+	case path == "/images/get":
+		_, _ = w.Write(e.saved)
 	case parts[0] == "images":
 		name := strings.Join(parts[1:len(parts)-1], "/")
 		if !e.images[name] {
 			answer(w, 404, map[string]string{"message": "no such image"})
 			return
 		}
-		answer(w, 200, map[string]any{"Id": "sha256:image"})
+		answer(w, 200, map[string]any{"Id": "sha256:image", "Config": map[string]any{"OnBuild": e.onBuild}})
 	case path == "/containers/create":
 		e.create(w, r)
 	case path == "/containers/json":

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 // Cursor reads a place that the sweep has come to, "" if it has not been there.
@@ -26,6 +28,25 @@ func (s *Store) PutCursor(ctx context.Context, name, value string) error {
 	}
 	_, err := s.db.ExecContext(ctx, "INSERT INTO cursors (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value)
 	return named(err)
+}
+
+// SwapCursor keeps a value if the cursor is still what was read, "" if there was none. It
+// fails with Records.Conflict if it is not.
+func (s *Store) SwapCursor(ctx context.Context, name, was, value string) error {
+	return s.transact(ctx, func(tx *sql.Tx) error {
+		query, args := "UPDATE cursors SET value = ? WHERE name = ? AND value = ?", []any{value, name, was}
+		if was == "" {
+			query, args = "INSERT INTO cursors (value, name) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", []any{value, name}
+		}
+		res, err := tx.ExecContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 1 {
+			return err
+		}
+		return fleet.Errorf(fleet.RecordsConflict, "cursor %s has changed", name)
+	})
 }
 
 // TakeLease takes a lease until a time, or keeps it, or gives it up with a time that has

@@ -11,7 +11,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/kernel"
 )
 
-// CodeBuild is the fleet's two projects, and what their buildspec does.
+// CodeBuild is the fleet's four projects, and what their buildspec does.
 type CodeBuild struct {
 	// OnEvent gets each event of the default bus, in EventBridge's envelope and in
 	// the order in which CodeBuild makes them.
@@ -46,7 +46,7 @@ func NewCodeBuild(k *kernel.Kernel, cfg Config, r *ECR) *CodeBuild {
 		k: k, cfg: cfg, ecr: r, buildIDs: ids{stream: "codebuild.build"}, eventIDs: ids{stream: "codebuild.event"},
 		projects: map[string]*project{}, builds: map[string]*build{}, tokens: map[string]ordered{},
 	}
-	for _, name := range []string{cfg.Project, cfg.Project + "-arm64"} {
+	for _, name := range []string{cfg.Project, cfg.Project + "-arm64", cfg.Project + "-on-demand", cfg.Project + "-on-demand-arm64"} {
 		c.projects[name] = &project{name: name}
 	}
 	return c

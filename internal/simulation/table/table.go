@@ -378,6 +378,17 @@ func (s *Store) PutCursor(_ context.Context, name, value string) error {
 	})
 }
 
+// SwapCursor keeps a value if the cursor is still what was read.
+func (s *Store) SwapCursor(_ context.Context, name, was, value string) error {
+	return s.Call(Write, func() error {
+		if s.cursors[name] != was {
+			return fleet.Errorf(fleet.RecordsConflict, "cursor %s has changed", name)
+		}
+		s.cursors[name] = value
+		return nil
+	})
+}
+
 // mostBytes is the size of an item, less its keys.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 const mostBytes = 400<<10 - 2<<10

@@ -8,6 +8,7 @@ package runtask
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
@@ -76,6 +77,14 @@ func wanted(runner fleet.Runner) error {
 func (s Step) launch(call fleet.Call, rung int) fleet.TaskLaunch {
 	doc := call.Document
 	size := *doc.Plan.Size
+	env := map[string]string{
+		fleet.EnvRunnerID:   call.RunnerID,
+		fleet.EnvClaimURL:   s.ClaimURL + "/runners/" + call.RunnerID + "/claim",
+		fleet.EnvClaimToken: fleet.ClaimToken(s.ClaimKey, call.RunnerID),
+	}
+	if mib := doc.Plan.LogMiB; mib != 0 {
+		env[fleet.EnvLogMiB] = strconv.Itoa(mib)
+	}
 	return fleet.TaskLaunch{
 		RunnerID:         call.RunnerID,
 		ClientToken:      fmt.Sprintf("%s.%d", call.RunnerID, rung),
@@ -84,11 +93,7 @@ func (s Step) launch(call fleet.Call, rung int) fleet.TaskLaunch {
 		Memory:           size.Memory,
 		EphemeralStorage: size.EphemeralStorage,
 		CapacityProvider: size.CapacityProvider(rung),
-		Env: map[string]string{
-			fleet.EnvRunnerID:   call.RunnerID,
-			fleet.EnvClaimURL:   s.ClaimURL + "/runners/" + call.RunnerID + "/claim",
-			fleet.EnvClaimToken: fleet.ClaimToken(s.ClaimKey, call.RunnerID),
-		},
+		Env:              env,
 	}
 }
 

@@ -10,6 +10,9 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
+// mostLogMiB is what a day of diagnostics has, and half a dollar of CloudWatch Logs.
+const mostLogMiB = 1024
+
 // check finds what is wrong with the values, each by itself and together.
 func (c *Config) check(r *review) {
 	if err := fleet.CheckFleetName(c.FleetName); err != nil {
@@ -25,6 +28,9 @@ func (c *Config) check(r *review) {
 	c.checkAWS(r)
 	if c.MaxRunners < 1 || c.MaxRunners > 10000 {
 		r.add("max_runners", "is %d; use 1 to 10000 (GitHub keeps at most 10000 runners in a group)", c.MaxRunners)
+	}
+	if c.RunnerLogMiB < 1 || c.RunnerLogMiB > mostLogMiB {
+		r.add("runner_log_mib", "is %d; use 1 to %d (MiB)", c.RunnerLogMiB, mostLogMiB)
 	}
 	if c.MaxRunnersPerRepository < 0 || c.MaxRunnersPerRepository > c.MaxRunners {
 		r.add("max_runners_per_repository", "is %d; use 1 to max_runners (%d), or leave it out", c.MaxRunnersPerRepository, c.MaxRunners)

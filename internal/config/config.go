@@ -57,6 +57,7 @@ type Config struct {
 
 	EventBusName     string `yaml:"event_bus_name"`
 	LogRetentionDays int    `yaml:"log_retention_days"`
+	RunnerLogMiB     int    `yaml:"runner_log_mib"` // of one runner's output
 }
 
 // Repositories are the repositories whose jobs the fleet runs, as owner/name.
@@ -105,6 +106,7 @@ func defaults() Config {
 			BuildLease: l.BuildLease,
 		},
 		LogRetentionDays: 30,
+		RunnerLogMiB:     fleet.DefaultLogMiB,
 	}
 }
 
@@ -141,6 +143,9 @@ func (c Config) Policy() fleet.Policy {
 		if !slices.Contains(p.Registries, host) {
 			p.Registries = append(p.Registries, host)
 		}
+	}
+	if c.RunnerLogMiB != fleet.DefaultLogMiB {
+		p.LogMiB = c.RunnerLogMiB
 	}
 	if c.ImageBuildProject == "" {
 		p.NoOnDemandImages = imagesOff

@@ -56,7 +56,7 @@ func TestMain(m *testing.M) {
 }
 
 func playEntrypoint(args []string) int {
-	return entrypoint.Run(context.Background(), entrypoint.Config{Environ: os.Environ(), Args: args, Stdout: os.Stdout, Stderr: os.Stderr})
+	return entrypoint.Run(context.Background(), entrypoint.Config{Environ: os.Environ(), Args: args, Stdout: os.Stdout})
 }
 
 func playRunner() int {

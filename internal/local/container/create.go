@@ -35,7 +35,9 @@ func (r *Runner) create(ctx context.Context, t task.Task) (id string, err error)
 		env = append(env, name+"="+value)
 	}
 	slices.Sort(env)
-	init, processes := true, int64(mostProcesses)
+	// No init process: it would be the first one, open to the job, and with it the way to
+	// the log past the entrypoint, which reaps orphans itself.
+	init, processes := false, int64(mostProcesses)
 	name := "ecsrunner-" + r.mark + "-" + t.RunnerID + "-" + t.ARN[len(t.ARN)-16:]
 	got, err := r.cfg.Engine.client.ContainerCreate(ctx, client.ContainerCreateOptions{
 		Name: name,

@@ -144,7 +144,7 @@ func TestWhatAContainerGets(t *testing.T) {
 	asked := b.created[0]
 	host := asked["HostConfig"].(map[string]any)
 	for key, want := range map[string]any{
-		"NanoCpus": 1.5e9, "Memory": float64(2048 << 20), "MemorySwap": float64(2048 << 20), "PidsLimit": 4096.0, "Init": true, "NetworkMode": "ecsrunner-test",
+		"NanoCpus": 1.5e9, "Memory": float64(2048 << 20), "MemorySwap": float64(2048 << 20), "PidsLimit": 4096.0, "Init": false, "NetworkMode": "ecsrunner-test",
 	} {
 		if host[key] != want {
 			t.Errorf("%s is %v, want %v", key, host[key], want)

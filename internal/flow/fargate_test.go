@@ -132,7 +132,7 @@ func (f *fargate) run(ctx context.Context, task faultproxy.Task) {
 		f.w.t.Error(err)
 		return
 	}
-	exit := entrypoint.Run(ctx, entrypoint.Config{Environ: environ, Args: []string{"--", self, "simulated-runner"}, Stdout: f, Stderr: f})
+	exit := entrypoint.Run(ctx, entrypoint.Config{Environ: environ, Args: []string{"--", self, "simulated-runner"}, Stdout: f})
 	stopCode := "EssentialContainerExited"
 	if ctx.Err() != nil {
 		stopCode = "UserInitiated"

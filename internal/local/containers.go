@@ -39,6 +39,7 @@ func (f *Fleet) startPlatform(ctx context.Context) error {
 		Env:      f.cfg.RunnerEnv,
 		Template: f.cfg.RunnerDir,
 		Grace:    f.cfg.StopGrace,
+		MaxLog:   f.maxLog(),
 	})
 	if err != nil {
 		return err
@@ -69,7 +70,7 @@ func (f *Fleet) startContainers(ctx context.Context) error {
 	}
 	runner, err := container.New(container.Config{
 		Engine: c.Engine, FleetName: name, Dir: f.cfg.DataDir, Network: network,
-		Grace: f.cfg.StopGrace, Log: f.cfg.Log,
+		Grace: f.cfg.StopGrace, MaxLog: f.maxLog(), Log: f.cfg.Log,
 	})
 	if err != nil {
 		return err
@@ -79,6 +80,12 @@ func (f *Fleet) startContainers(ctx context.Context) error {
 	}
 	f.builder = f.newBuilder(c.Engine, c.Images)
 	return nil
+}
+
+// maxLog is the most that a task's log has: what the entrypoint writes of the runner's
+// output, and its own lines.
+func (f *Fleet) maxLog() int64 {
+	return int64(cmp.Or(f.cfg.Policy.LogMiB, fleet.DefaultLogMiB)+1) << 20
 }
 
 func (f *Fleet) openTasks(ctx context.Context, p platform, runner task.Runner) (err error) {

@@ -56,7 +56,9 @@ func TestMain(m *testing.M) {
 }
 
 func playEntrypoint(args []string) int {
-	return entrypoint.Run(context.Background(), entrypoint.Config{Environ: os.Environ(), Args: args, Stdout: os.Stdout})
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+	return entrypoint.Run(context.Background(), entrypoint.Config{Environ: os.Environ(), Args: args, Stdout: os.Stdout, Signals: signals})
 }
 
 func playRunner() int {

@@ -1,11 +1,15 @@
 package local
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/task"
 )
+
+// fargateDisk is what a task has on Fargate unless its class says more, in GiB.
+const fargateDisk = 20
 
 // platform is the ledger of this machine's tasks, as the fleet's functions ask for it.
 type platform struct {
@@ -19,7 +23,7 @@ type platform struct {
 func (p *platform) Launch(ctx context.Context, launch fleet.TaskLaunch) (fleet.Task, error) {
 	spec := task.Spec{
 		RunnerID: launch.RunnerID, ClientToken: launch.ClientToken, Env: launch.Env,
-		Image: launch.TaskDefinition, CPU: launch.CPU, Memory: launch.Memory,
+		Image: launch.TaskDefinition, CPU: launch.CPU, Memory: launch.Memory, DiskGiB: cmp.Or(launch.EphemeralStorage, fargateDisk),
 	}
 	if p.images != nil {
 		definition, ok, err := p.images(ctx, launch.TaskDefinition)

@@ -31,6 +31,9 @@ type engine struct {
 	loses      map[string]bool // answers, by the last part of the path, once
 	stops      []string        // queries of stop
 	builds     string          // what the next build says
+	quota      bool            // bounds writable layers
+	asked      int             // for containers
+	dropped    int             // bytes of the end of a log that is followed, as Podman does
 }
 
 // box is one container.
@@ -170,6 +173,11 @@ func (e *engine) create(w http.ResponseWriter, r *http.Request) {
 	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
 		e.t.Error(err)
 	}
+	e.asked++
+	if _, wants := asked["HostConfig"].(map[string]any)["StorageOpt"]; wants && !e.quota {
+		answer(w, 500, map[string]string{"message": "container create: --storage-opt is supported only for overlay over xfs with 'pquota' mount option"})
+		return
+	}
 	if !e.images[asked["Image"].(string)] {
 		answer(w, 404, map[string]string{"message": "no such image"})
 		return
@@ -256,10 +264,14 @@ func (e *engine) one(w http.ResponseWriter, r *http.Request, id, what string) {
 		e.until(r, func() bool { return b.Status != "running" })
 		e.mu.Lock()
 		defer e.mu.Unlock()
+		log := b.log
+		if r.URL.Query().Get("follow") == "1" {
+			log = log[:len(log)-e.dropped]
+		}
 		frame := make([]byte, 8)
 		frame[0] = 1 // standard output
-		binary.BigEndian.PutUint32(frame[4:], uint32(len(b.log)))
-		_, _ = w.Write(append(frame, b.log...))
+		binary.BigEndian.PutUint32(frame[4:], uint32(len(log)))
+		_, _ = w.Write(append(frame, log...))
 	default:
 		e.t.Errorf("a runner asks for %s %s", r.Method, r.URL)
 	}

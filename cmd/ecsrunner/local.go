@@ -25,10 +25,10 @@ import (
 
 type localFlags struct {
 	engineFlags
-	config, listen, dataDir, githubURL string
-	runnerCommand, runnerDir           string
-	stopTimeout                        time.Duration
-	logJSON                            bool
+	config, listen, apiListen, dataDir, githubURL string
+	runnerCommand, runnerDir                      string
+	stopTimeout                                   time.Duration
+	logJSON                                       bool
 }
 
 func newLocal() *cobra.Command {
@@ -37,8 +37,10 @@ func newLocal() *cobra.Command {
 		Use:   "local --config fleet.yaml --data-dir DIR",
 		Short: "Serve a fleet on this machine",
 		Long: `Serve a fleet on this machine: POST /webhook for GitHub, POST /runners/{id}/claim
-for its runners, GET /healthz, and the records as JSON at GET /api/runs,
-/api/runners and /api/executions, each with /{id}.
+for its runners, and GET /healthz. A tunnel or proxy needs to publish /webhook alone.
+On an address of their own, --api-listen, are the records as JSON at GET /api/runs,
+/api/runners and /api/executions, each with /{id}, and GET /healthz with the last
+errors. They ask for no password, and only this machine reaches them by default.
 
 With Docker or Podman (DOCKER_HOST, or its usual socket) runners are containers: of
 the base image, of extra_runner_images, or of any image: that a job asks for, which
@@ -66,6 +68,7 @@ may finish for --stop-timeout. A second one stops the jobs at once.`,
 	flags.engineFlags.flags(cmd)
 	cmd.Flags().StringVar(&flags.config, "config", "", "configuration (default $ECSRUNNER_CONFIG, else fleet.yaml)")
 	cmd.Flags().StringVar(&flags.listen, "listen", "127.0.0.1:8080", "address to serve on")
+	cmd.Flags().StringVar(&flags.apiListen, "api-listen", "", "address to serve the records on, without a password (default 127.0.0.1 and the port after that of --listen)")
 	cmd.Flags().StringVar(&flags.dataDir, "data-dir", "", "directory for records, logs and work directories (default $"+dataDirVar+")")
 	cmd.Flags().StringVar(&flags.githubURL, "github-url", "", "GitHub's address, in place of github_url in the configuration")
 	cmd.Flags().StringVar(&flags.runnerCommand, "runner-command", "./run.sh", "what starts the runner, split at spaces")
@@ -94,7 +97,7 @@ func serveLocal(cmd *cobra.Command, flags localFlags) error {
 
 	f, err := local.Start(context.WithoutCancel(cmd.Context()), cfg)
 	if err != nil {
-		return startError(err, flags.listen)
+		return startError(err)
 	}
 	how := "processes"
 	if cfg.Containers != nil {
@@ -102,6 +105,7 @@ func serveLocal(cmd *cobra.Command, flags localFlags) error {
 	}
 	cmd.PrintErrf("fleet %q serves %s on %s; runners are %s; data in %s\n", cfg.Policy.FleetName, strings.Join(cfg.Policy.Repositories, ", "), f.URL(), how, cfg.DataDir)
 	cmd.PrintErrf("webhook URL: %s/webhook (content type application/json, event \"Workflow jobs\")\n", f.URL())
+	cmd.PrintErrf("records for this machine: %s/api/runs\n", f.APIURL())
 	<-signals
 	cmd.PrintErrf("stopping: jobs may finish for %s; once more to stop them now\n", flags.stopTimeout)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), flags.stopTimeout)
@@ -117,14 +121,15 @@ func serveLocal(cmd *cobra.Command, flags localFlags) error {
 }
 
 // startError says what to do about a fleet that did not start.
-func startError(err error, listen string) error {
-	if !errors.As(err, new(local.ListenError)) {
+func startError(err error) error {
+	var failed local.ListenError
+	if !errors.As(err, &failed) {
 		return err
 	}
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return usagef("--listen %s: another program has the port: stop that one, or name another port", listen)
+		return usagef("%s %s: another program has the port: stop that one, or name another port", failed.Flag, failed.Address)
 	}
-	return usagef("--listen: %w: name an address of this machine as host:port", err)
+	return usagef("%s: %w: name an address of this machine as host:port", failed.Flag, err)
 }
 
 // localConfig reads flags, configuration and secrets, and reports all that is
@@ -156,6 +161,7 @@ func localConfig(cmd *cobra.Command, flags localFlags) (local.Config, error) {
 		WebhookSecrets: func(context.Context) ([]string, error) { return file.WebhookSecrets(os.Getenv, os.ReadFile) },
 		DataDir:        dir,
 		Listen:         flags.listen,
+		APIListen:      flags.apiListen,
 		StopGrace:      2 * time.Minute,
 		Log:            slog.New(logHandler(cmd, flags.logJSON)),
 	}

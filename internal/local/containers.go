@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -187,14 +188,14 @@ func (f *Fleet) listenForClaims(ctx context.Context, network container.Network) 
 	return c, nil
 }
 
-func (c *claimServer) serve(claim http.Handler) {
+func (c *claimServer) serve(claim http.Handler, log *slog.Logger) {
 	if c.listener == nil {
 		return
 	}
 	mux := http.NewServeMux()
 	mux.Handle("POST /runners/{id}/claim", claim)
-	c.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	go c.server.Serve(c.listener) // ends with Close
+	c.server = newServer(mux, log)
+	go c.server.Serve(bound(c.listener, mostConnections, mostOfOne)) // ends with Close
 }
 
 func (c *claimServer) Close() {

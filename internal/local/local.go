@@ -49,6 +49,9 @@ type Config struct {
 
 	DataDir string
 	Listen  string // host:port; port 0 takes a free one
+	// APIListen is where the records are served as JSON; "" is 127.0.0.1 and the port
+	// after Listen's.
+	APIListen string
 
 	// Containers is how runners are run as containers; nil runs them as processes, by
 	// the four settings that follow.
@@ -97,6 +100,9 @@ type Fleet struct {
 	claim     claim.Handler
 	listener  net.Listener
 	server    *http.Server
+	apiAt     net.Listener
+	apiServer *http.Server
+	troubles  troubles
 	control   *control
 	stopping  atomic.Bool
 	stopped   chan struct{} // tells that a task has stopped
@@ -104,7 +110,10 @@ type Fleet struct {
 }
 
 // ListenError says that the address cannot be served, which is most often in use.
-type ListenError struct{ Err error }
+type ListenError struct {
+	Flag, Address string // which one
+	Err           error
+}
 
 func (e ListenError) Error() string { return e.Err.Error() } // names the address
 func (e ListenError) Unwrap() error { return e.Err }
@@ -132,11 +141,19 @@ func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
 		return nil, err
 	}
 	if f.listener, err = net.Listen("tcp", cfg.Listen); err != nil {
-		return nil, ListenError{err}
+		return nil, ListenError{Flag: "--listen", Address: cfg.Listen, Err: err}
+	}
+	api, err := f.apiAddress()
+	if err != nil {
+		return nil, err
+	}
+	if f.apiAt, err = net.Listen("tcp", api); err != nil {
+		return nil, ListenError{Flag: "--api-listen", Address: api, Err: err}
 	}
 	if f.store, err = sqlite.Open(ctx, filepath.Join(cfg.DataDir, sqlite.FileName)); err != nil {
 		return nil, err
 	}
+	f.store.OnWrite(func(err error) { f.troubles.note(&f.troubles.write, err) })
 	if err := f.wire(ctx); err != nil {
 		return nil, err
 	}
@@ -149,8 +166,10 @@ func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
 	if err := f.takeUp(ctx); err != nil {
 		return nil, err
 	}
-	f.server = &http.Server{Handler: f.routes(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn)}
-	go f.serve()
+	f.server = newServer(f.routes(), cfg.Log)
+	go f.serve(f.server, bound(f.listener, mostConnections, 0))
+	f.apiServer = newServer(f.api(), cfg.Log)
+	go f.serve(f.apiServer, bound(f.apiAt, mostConnections, 0))
 	f.sweeper = f.startSweeper()
 	if f.builder != nil {
 		f.sweeper.Hurry() // what the configuration names is built before a job wants it
@@ -158,8 +177,8 @@ func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
 	return f, nil
 }
 
-func (f *Fleet) serve() {
-	if err := f.server.Serve(f.listener); !errors.Is(err, http.ErrServerClosed) {
+func (f *Fleet) serve(server *http.Server, listener net.Listener) {
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		f.cfg.Log.Error("the HTTP server ended", "error", err.Error())
 	}
 }
@@ -192,7 +211,7 @@ func (f *Fleet) wire(ctx context.Context) error {
 	}
 	f.claim = claim.Handler{Fleet: f.lifecycle, GitHub: gh, Keys: [][]byte{key}, Log: f.cfg.Log}
 	if f.claims != nil {
-		f.claims.serve(f.claim)
+		f.claims.serve(f.claim, f.cfg.Log)
 	}
 	dispatcher := dispatch.Handler{Fleet: f.lifecycle, Images: f.images(), Cursors: f.store, Policy: f.cfg.Policy}
 	f.bus = newBus(dispatcher.Handle, f.cfg.Log)
@@ -356,16 +375,21 @@ func (f *Fleet) settings() report.Settings {
 	}
 	return report.Settings{
 		FleetName: p.FleetName, Repositories: p.Repositories, MaxRunners: p.MaxRunners, DefaultClass: p.DefaultClass,
-		ClassSizes: p.Classes, Listen: f.Addr(), Engine: engine, StartedAt: time.Now().UTC(), Policy: &p,
+		ClassSizes: p.Classes, Listen: f.Addr(), APIListen: f.apiAt.Addr().String(), Engine: engine, StartedAt: time.Now().UTC(), Policy: &p,
 	}
 }
 
 // Addr is the address that the fleet listens on.
 func (f *Fleet) Addr() string { return f.listener.Addr().String() }
 
+// APIURL is where a person on this machine reads the records.
+func (f *Fleet) APIURL() string { return urlOf(f.apiAt.Addr().String()) }
+
 // URL is where a process on this machine reaches the fleet.
-func (f *Fleet) URL() string {
-	host, port, err := net.SplitHostPort(f.Addr())
+func (f *Fleet) URL() string { return urlOf(f.Addr()) }
+
+func urlOf(address string) string {
+	host, port, err := net.SplitHostPort(address)
 	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}

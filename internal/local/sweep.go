@@ -52,9 +52,11 @@ func (f *Fleet) startSweeper() *sweeper {
 			case <-tick.C:
 			case <-s.hurry:
 			}
-			if _, err := handler.Run(ctx); err != nil && ctx.Err() == nil {
+			_, err := handler.Run(ctx)
+			if err != nil && ctx.Err() == nil {
 				f.cfg.Log.Warn("part of a sweep was left", "error", err.Error())
 			}
+			f.troubles.note(&f.troubles.sweep, err)
 			f.sweeps.Add(1)
 			f.observe()
 		}

@@ -68,8 +68,13 @@ CREATE TABLE execution_events (name TEXT NOT NULL, id INTEGER NOT NULL, event TE
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
-	db *sql.DB
+	db      *sql.DB
+	written func(error) // see OnWrite; may be nil
 }
+
+// OnWrite has told called with how each transaction ended: nil, or why the file could not
+// be written. It is set before the store is used.
+func (s *Store) OnWrite(told func(error)) { s.written = told }
 
 // Open opens the database of a fleet and makes it if it is not there. The
 // caller sees to it that one process at a time writes.
@@ -148,6 +153,18 @@ func (s *Store) Close() error { return s.db.Close() }
 // transact runs f in one transaction. Errors without a name become
 // Records.Unavailable, so that the state machine tries again.
 func (s *Store) transact(ctx context.Context, f func(*sql.Tx) error) error {
+	err := s.transactOnce(ctx, f)
+	if s.written != nil && !errors.Is(err, context.Canceled) {
+		var unavailable error
+		if fleet.IsNamed(err, fleet.RecordsUnavailable) {
+			unavailable = err
+		}
+		s.written(unavailable)
+	}
+	return err
+}
+
+func (s *Store) transactOnce(ctx context.Context, f func(*sql.Tx) error) error {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return named(err)

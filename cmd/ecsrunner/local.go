@@ -21,6 +21,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/seal"
 )
 
 type localFlags struct {
@@ -95,6 +96,12 @@ func serveLocal(cmd *cobra.Command, flags localFlags) error {
 	defer signal.Stop(signals)
 	keepWriting()
 
+	if err := closeOff(); err != nil {
+		cmd.PrintErrf("warning: %v\n", err)
+	}
+	if cfg.Containers == nil {
+		cmd.PrintErrln(openToJobs(os.Getuid() == 0))
+	}
 	f, err := local.Start(context.WithoutCancel(cmd.Context()), cfg)
 	if err != nil {
 		return startError(err)
@@ -118,6 +125,27 @@ func serveLocal(cmd *cobra.Command, flags localFlags) error {
 		}
 	}()
 	return f.Stop(ctx)
+}
+
+// closeOff closes this process, which has the token and the webhook's secret, to its user's
+// other processes.
+func closeOff() error {
+	if err := seal.Process(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	return nil
+}
+
+// openToJobs says what jobs reach that are plain processes.
+func openToJobs(root bool) string {
+	const files = "warning: runners are plain processes of your user. A job can read all that user's files, with claim.key, fleet.db and any file: secret among them"
+	switch {
+	case root:
+		return files + ", and as root the memory of this process, with the GitHub token and the webhook's secret. Use containers, or a user of the fleet's own that is not root"
+	case runtime.GOOS != "linux":
+		return files + ", and perhaps the GitHub token in this process's environment. Use containers, or a user of the fleet's own"
+	}
+	return files + ", and the environment of the shell that started this. This process's own environment and memory are closed to it. Use containers, or a user of the fleet's own"
 }
 
 // startError says what to do about a fleet that did not start.

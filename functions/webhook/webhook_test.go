@@ -237,7 +237,7 @@ func TestEventsStaySmall(t *testing.T) {
 	}
 
 	ours := set("workflow_job.runner_name", "fleet-77-1.1")
-	b.send(sent("workflow_job", queued(t, set("action", "in_progress"), ours, set("workflow_job.labels", labels(5000, 1)))))
+	b.send(sent("workflow_job", queued(t, set("action", "in_progress"), ours, set("workflow_job.labels", labels(500, 1)))))
 	if job := b.bus.last(t).Job; len(job.Labels) != fleet.MaxLabels+1 {
 		t.Errorf("%d labels are left", len(job.Labels))
 	}

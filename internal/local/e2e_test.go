@@ -129,6 +129,7 @@ func newWorld(t *testing.T, options ...option) *world {
 		Credential:     github.PAT(func(context.Context) (string, error) { return w.token, nil }),
 		WebhookSecrets: func(context.Context) ([]string, error) { return []string{w.secret}, nil },
 		DataDir:        w.dir, Listen: freeAddress(t), // which the next start takes again, for the webhooks
+		APIListen:     "127.0.0.1:0",
 		Entrypoint:    []string{self, "entrypoint", "--"},
 		RunnerCommand: []string{self, "simulated-runner"},
 		RunnerEnv:     []string{"PATH=" + os.Getenv("PATH"), noSleep},
@@ -657,7 +658,7 @@ func TestSecretsStayWhereTheyBelong(t *testing.T) {
 
 func (w *world) get(path string) string {
 	w.t.Helper()
-	resp, err := http.Get(w.fleet.URL() + path)
+	resp, err := http.Get(w.fleet.APIURL() + path)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -13,7 +13,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -119,8 +118,8 @@ func (e ListenError) Error() string { return e.Err.Error() } // names the addres
 func (e ListenError) Unwrap() error { return e.Err }
 
 // Start starts a fleet and takes up what an earlier process left open in the
-// data directory. It fails with InUse if another process serves that, and with
-// ListenError if the address cannot be served.
+// data directory. It fails with InUse if another process serves that, with WrongFleet if
+// it is another fleet's, and with ListenError if an address cannot be served.
 func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
 	f := &Fleet{cfg: cfg, stopped: make(chan struct{}, 1), ended: make(chan struct{}, 1)}
 	defer func() {
@@ -134,8 +133,8 @@ func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
 	case !cfg.ImagesByName:
 		f.cfg.Policy.NoImages = noImages
 	}
-	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
-		return nil, fmt.Errorf("make data directory: %w", err)
+	if err := openDir(cfg.DataDir); err != nil {
+		return nil, err
 	}
 	if f.lock, err = lockDir(cfg.DataDir); err != nil {
 		return nil, err
@@ -151,6 +150,9 @@ func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
 		return nil, ListenError{Flag: "--api-listen", Address: api, Err: err}
 	}
 	if f.store, err = sqlite.Open(ctx, filepath.Join(cfg.DataDir, sqlite.FileName)); err != nil {
+		return nil, err
+	}
+	if err := f.checkFleet(ctx); err != nil {
 		return nil, err
 	}
 	f.store.OnWrite(func(err error) { f.troubles.note(&f.troubles.write, err) })
@@ -175,6 +177,19 @@ func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
 		f.sweeper.Hurry() // what the configuration names is built before a job wants it
 	}
 	return f, nil
+}
+
+// checkFleet refuses the records of another fleet: its open runners would hold their
+// places for ever.
+func (f *Fleet) checkFleet(ctx context.Context) error {
+	settings, err := f.store.Settings(ctx)
+	if err != nil {
+		return err
+	}
+	if has, asked := settings.FleetName, f.cfg.Policy.FleetName; has != "" && has != asked {
+		return WrongFleet{Dir: f.cfg.DataDir, Has: has, Asked: asked}
+	}
+	return nil
 }
 
 func (f *Fleet) serve(server *http.Server, listener net.Listener) {

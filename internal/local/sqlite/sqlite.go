@@ -11,7 +11,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
 	"strings"
 
 	"modernc.org/sqlite"
@@ -79,10 +81,29 @@ func (s *Store) OnWrite(told func(error)) { s.written = told }
 // Open opens the database of a fleet and makes it if it is not there. The
 // caller sees to it that one process at a time writes.
 func Open(ctx context.Context, file string) (*Store, error) {
+	if err := closeToOthers(file); err != nil {
+		return nil, err
+	}
 	return open(ctx, file, url.Values{
 		"_txlock": {"immediate"},
 		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)"},
 	}, true)
+}
+
+// closeToOthers makes the file and what SQLite keeps beside it readable by its owner
+// alone: they have task tokens. SQLite gives the files beside it the file's mode.
+func closeToOthers(file string) error {
+	made, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", file, err)
+	}
+	defer made.Close()
+	for _, name := range []string{file, file + "-wal", file + "-shm"} {
+		if err := os.Chmod(name, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("close %s to others: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // OpenReadOnly opens the database for looking, beside the fleet that writes it

@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"database/sql"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -45,6 +46,41 @@ func TestFileNames(t *testing.T) {
 			t.Errorf("%s: read %+v, %v", name, image, err)
 		}
 		reader.Close()
+	}
+}
+
+// Whatever the directory's mode: the file has task tokens.
+func TestTheFileIsItsOwnersAlone(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "fleet.db")
+	first := open(t, file)
+	if err := first.PutImage(t.Context(), fleet.ImageRecord{Tag: "tag"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{file, file + "-wal", file + "-shm"} {
+		if err := os.Chmod(name, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open(t, file)
+	for _, name := range []string{file, file + "-wal", file + "-shm"} {
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", name, info.Mode(), err)
+		}
+	}
+}
+
+func TestWritesAreTold(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "fleet.db"))
+	var told []error
+	s.OnWrite(func(err error) { told = append(told, err) })
+	capacity := fleet.Changes{Capacity: &fleet.Capacity{Version: 1}}
+	for range 2 { // the second meets another version, and the file is well
+		_ = s.Write(t.Context(), capacity)
+	}
+	s.Close()
+	_ = s.Write(t.Context(), capacity)
+	if len(told) != 3 || told[0] != nil || told[1] != nil || !fleet.IsNamed(told[2], fleet.RecordsUnavailable) {
+		t.Errorf("told %v", told)
 	}
 }
 

@@ -29,6 +29,7 @@ type localFlags struct {
 	config, listen, apiListen, dataDir, githubURL string
 	runnerCommand, runnerDir                      string
 	stopTimeout                                   time.Duration
+	keepFreeGiB                                   uint
 	logJSON                                       bool
 }
 
@@ -75,6 +76,7 @@ may finish for --stop-timeout. A second one stops the jobs at once.`,
 	cmd.Flags().StringVar(&flags.runnerCommand, "runner-command", "./run.sh", "what starts the runner, split at spaces")
 	cmd.Flags().StringVar(&flags.runnerDir, "runner-dir", "", "directory with GitHub's unpacked runner, laid into each work directory")
 	cmd.Flags().DurationVar(&flags.stopTimeout, "stop-timeout", time.Minute, "how long jobs may finish when the fleet is stopped")
+	cmd.Flags().UintVar(&flags.keepFreeGiB, "keep-free-gib", 2, "GiB of disk that stay free: with less, jobs wait; 0 is no limit")
 	cmd.Flags().BoolVar(&flags.logJSON, "log-json", false, "log as JSON")
 	return cmd
 }
@@ -190,6 +192,7 @@ func localConfig(cmd *cobra.Command, flags localFlags) (local.Config, error) {
 		DataDir:        dir,
 		Listen:         flags.listen,
 		APIListen:      flags.apiListen,
+		KeepFree:       uint64(flags.keepFreeGiB) << 30,
 		StopGrace:      2 * time.Minute,
 		Log:            slog.New(logHandler(cmd, flags.logJSON)),
 	}

@@ -63,6 +63,9 @@ func (f *Fleet) startContainers(ctx context.Context) error {
 			return err
 		}
 		network = made.Name
+		if !made.Isolated {
+			f.cfg.Log.Warn("jobs reach each other's ports: this engine does not keep the containers of a network from each other", "engine", c.Engine.Name(), "network", network)
+		}
 		if c.ClaimURL == "" {
 			if f.claims, err = f.listenForClaims(ctx, made); err != nil {
 				return err
@@ -90,11 +93,23 @@ func (f *Fleet) maxLog() int64 {
 }
 
 func (f *Fleet) openTasks(ctx context.Context, p platform, runner task.Runner) (err error) {
+	p.disks = disks{paths: f.diskPaths(ctx), keep: f.cfg.KeepFree}
 	p.Ledger, err = task.Open(ctx, task.Config{Dir: f.cfg.DataDir, Runner: runner, Notify: f.taskChanged, Log: f.cfg.Log})
 	if err == nil {
 		f.platform = &p
 	}
 	return err
+}
+
+// diskPaths are where this fleet writes, and its engine if that is on this machine.
+func (f *Fleet) diskPaths(ctx context.Context) []string {
+	paths := []string{f.cfg.DataDir}
+	if f.cfg.Containers != nil {
+		if host, err := f.cfg.Containers.Engine.Host(ctx); err == nil && host.Root != "" {
+			paths = append(paths, host.Root)
+		}
+	}
+	return paths
 }
 
 func (f *Fleet) newBuilder(engine builderEngine, images Images) *imageBuilder {

@@ -62,6 +62,10 @@ type Config struct {
 
 	StopGrace time.Duration
 
+	// KeepFree is how many bytes stay free on the disks that tasks write to: with less,
+	// none is started. 0 is no limit.
+	KeepFree uint64
+
 	// ImagesByName lets image: labels through although processes have no images.
 	// Only demonstrations want that.
 	ImagesByName bool

@@ -16,6 +16,8 @@ type platform struct {
 	*task.Ledger
 	kind string // of what a task is, for people
 
+	disks disks // that a new task needs
+
 	// images knows the task definitions where tasks have images, else nil.
 	images func(ctx context.Context, definition string) (fleet.TaskDefinition, bool, error)
 }
@@ -34,6 +36,11 @@ func (p *platform) Launch(ctx context.Context, launch fleet.TaskLaunch) (fleet.T
 			return fleet.Task{}, fleet.Errorf(fleet.RunnerDefinitionGone, "task definition %s is not known any more", launch.TaskDefinition)
 		}
 		spec.Image = definition.Image
+	}
+	if len(p.List(launch.RunnerID)) == 0 {
+		if err := p.disks.check(); err != nil {
+			return fleet.Task{}, err
+		}
 	}
 	launched, err := p.Ledger.Launch(ctx, spec)
 	if err != nil && fleet.ErrorName(err) == "" {

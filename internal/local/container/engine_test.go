@@ -27,13 +27,15 @@ type engine struct {
 	images     map[string]bool
 	cpus       int
 	memory     int64
-	down       bool            // refuses everything
-	loses      map[string]bool // answers, by the last part of the path, once
-	stops      []string        // queries of stop
-	builds     string          // what the next build says
-	quota      bool            // bounds writable layers
-	asked      int             // for containers
-	dropped    int             // bytes of the end of a log that is followed, as Podman does
+	down       bool              // refuses everything
+	loses      map[string]bool   // answers, by the last part of the path, once
+	stops      []string          // queries of stop
+	builds     string            // what the next build says
+	quota      bool              // bounds writable layers
+	asked      int               // for containers
+	component  string            // of its version
+	options    map[string]string // of its network, as it was made
+	dropped    int               // bytes of the end of a log that is followed, as Podman does
 }
 
 // box is one container.
@@ -54,11 +56,13 @@ func (b *box) exits(code int) bool {
 	return ran
 }
 
-func newEngine(t *testing.T) (*engine, *container.Engine) {
+func newEngine(t *testing.T) (*engine, *container.Engine) { return newEngineOf(t, "Podman Engine") }
+
+func newEngineOf(t *testing.T, component string) (*engine, *container.Engine) {
 	t.Helper()
 	e := &engine{
 		t: t, containers: map[string]*box{}, images: map[string]bool{"sha256:image": true}, cpus: 2, memory: 4 << 30,
-		loses: map[string]bool{}, changed: make(chan struct{}),
+		loses: map[string]bool{}, changed: make(chan struct{}), component: component,
 	}
 	socket := filepath.Join(t.TempDir(), "e.sock")
 	listener, err := net.Listen("unix", socket)
@@ -140,9 +144,18 @@ func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case path == "/_ping":
 	case path == "/version":
-		answer(w, 200, map[string]any{"Version": "4.3.1", "ApiVersion": "1.41", "Components": []any{map[string]any{"Name": "Podman Engine", "Version": "4.3.1"}}})
+		answer(w, 200, map[string]any{"Version": "4.3.1", "ApiVersion": "1.41", "Components": []any{map[string]any{"Name": e.component, "Version": "4.3.1"}}})
 	case path == "/info":
 		answer(w, 200, map[string]any{"NCPU": e.cpus, "MemTotal": e.memory, "Architecture": "x86_64"})
+	case path == "/networks/create":
+		var asked struct{ Options map[string]string }
+		_ = json.NewDecoder(r.Body).Decode(&asked)
+		e.options = asked.Options
+		answer(w, 201, map[string]string{"Id": "net"})
+	case parts[0] == "networks" && e.options == nil:
+		answer(w, 404, map[string]string{"message": "no such network"})
+	case parts[0] == "networks":
+		answer(w, 200, map[string]any{"Name": last, "Options": e.options, "IPAM": map[string]any{"Config": []any{map[string]any{"Gateway": "10.1.0.1"}}}})
 	case path == "/build":
 		_, _ = io.Copy(io.Discard, r.Body)
 		fmt.Fprint(w, e.builds)

@@ -178,6 +178,19 @@ func TestWhatAContainerGets(t *testing.T) {
 	}
 }
 
+// Docker keeps the containers of a network from each other if it was asked to; Podman
+// takes the option and does not.
+func TestWhichNetworksAreIsolated(t *testing.T) {
+	for component, want := range map[string]bool{"Engine": true, "Podman Engine": false} {
+		_, e := newEngineOf(t, component)
+		for range 2 { // made, and found
+			if got, err := e.EnsureNetwork(t.Context(), "ecsrunner-test", nil); err != nil || got.Isolated != want || got.Gateway != "10.1.0.1" {
+				t.Errorf("%s: %+v, %v", component, got, err)
+			}
+		}
+	}
+}
+
 // Podman ends a log that is followed with the container, and not with the log.
 func TestTheEndOfALogIsReadWhenTheContainerHasEnded(t *testing.T) {
 	b := newBench(t)

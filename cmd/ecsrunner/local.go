@@ -29,7 +29,7 @@ type localFlags struct {
 	config, listen, apiListen, dataDir, githubURL string
 	runnerCommand, runnerDir                      string
 	stopTimeout                                   time.Duration
-	keepFreeGiB                                   uint
+	keepFreeGiB, keepDays                         uint
 	logJSON                                       bool
 }
 
@@ -76,6 +76,7 @@ may finish for --stop-timeout. A second one stops the jobs at once.`,
 	cmd.Flags().StringVar(&flags.runnerCommand, "runner-command", "./run.sh", "what starts the runner, split at spaces")
 	cmd.Flags().StringVar(&flags.runnerDir, "runner-dir", "", "directory with GitHub's unpacked runner, laid into each work directory")
 	cmd.Flags().DurationVar(&flags.stopTimeout, "stop-timeout", time.Minute, "how long jobs may finish when the fleet is stopped")
+	cmd.Flags().UintVar(&flags.keepDays, "keep-days", 90, "days that records of runs are kept when they are over, as on AWS; 0 is for ever. Logs are kept for log_retention_days")
 	cmd.Flags().UintVar(&flags.keepFreeGiB, "keep-free-gib", 2, "GiB of disk that stay free: with less, jobs wait; 0 is no limit")
 	cmd.Flags().BoolVar(&flags.logJSON, "log-json", false, "log as JSON")
 	return cmd
@@ -192,6 +193,8 @@ func localConfig(cmd *cobra.Command, flags localFlags) (local.Config, error) {
 		DataDir:        dir,
 		Listen:         flags.listen,
 		APIListen:      flags.apiListen,
+		KeepRecords:    time.Duration(flags.keepDays) * 24 * time.Hour,
+		KeepLogs:       time.Duration(file.LogRetentionDays) * 24 * time.Hour,
 		KeepFree:       uint64(flags.keepFreeGiB) << 30,
 		StopGrace:      2 * time.Minute,
 		Log:            slog.New(logHandler(cmd, flags.logJSON)),

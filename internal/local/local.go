@@ -74,6 +74,9 @@ type Config struct {
 	// have it, which have no engine.
 	buildsOn builderEngine
 
+	KeepRecords time.Duration // of runs that are over; 0 keeps them for ever
+	KeepLogs    time.Duration // of runners and builds; 0 keeps them for ever
+
 	SweepEvery time.Duration // by default a minute
 	SweepGrace time.Duration // what the ordinary way may take; by default a minute
 

@@ -45,6 +45,7 @@ func (f *Fleet) startSweeper() *sweeper {
 		defer close(s.done)
 		tick := time.NewTicker(every)
 		defer tick.Stop()
+		var forgot time.Time
 		for {
 			select {
 			case <-ctx.Done():
@@ -53,6 +54,10 @@ func (f *Fleet) startSweeper() *sweeper {
 			case <-s.hurry:
 			}
 			_, err := handler.Run(ctx)
+			if now := time.Now(); now.Sub(forgot) >= forgetEvery {
+				forgot = now
+				err = errors.Join(err, f.forget(ctx, now))
+			}
 			if err != nil && ctx.Err() == nil {
 				f.cfg.Log.Warn("part of a sweep was left", "error", err.Error())
 			}

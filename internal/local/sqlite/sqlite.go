@@ -19,6 +19,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -177,7 +178,7 @@ func (s *Store) transact(ctx context.Context, f func(*sql.Tx) error) error {
 	err := s.transactOnce(ctx, f)
 	if s.written != nil && !errors.Is(err, context.Canceled) {
 		var unavailable error
-		if fleet.IsNamed(err, fleet.RecordsUnavailable) {
+		if fleet.IsNamed(err, fleet.RecordsUnavailable) && !errors.Is(err, engine.ErrExecutionAlreadyExists) && !errors.Is(err, engine.ErrConflict) {
 			unavailable = err
 		}
 		s.written(unavailable)

@@ -186,7 +186,9 @@ func (e *engine) create(w http.ResponseWriter, r *http.Request) {
 	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
 		e.t.Error(err)
 	}
+	e.mu.Lock()
 	e.asked++
+	e.mu.Unlock()
 	if _, wants := asked["HostConfig"].(map[string]any)["StorageOpt"]; wants && !e.quota {
 		answer(w, 500, map[string]string{"message": "container create: --storage-opt is supported only for overlay over xfs with 'pquota' mount option"})
 		return

@@ -310,6 +310,11 @@ var inputs = map[string]func(t *testing.T, without template){
 			}
 		}
 	},
+	"runner_log_mib": func(t *testing.T, without template) {
+		if long := policyOf(t, of(t, "runner_log_mib: 64"), "validate").LogMiB; long != 64 || policyOf(t, without, "validate").LogMiB != 0 {
+			t.Errorf("%d MiB", long)
+		}
+	},
 	"github_url": func(t *testing.T, without template) {
 		if url := env(of(t, "github_url: https://github.example.com"), "claim", deployment.EnvGitHubURL); url != "https://github.example.com" || env(without, "claim", deployment.EnvGitHubURL) != "https://github.com" {
 			t.Errorf("url %v", url)

@@ -49,6 +49,9 @@ the one meant.`,
 					cluster.OnAWS, cluster.Running = f.cloud.place(), true
 				} else {
 					cluster.Running = local.IsServed(f.dir)
+					if health, err := local.AskHealth(ctx, f.dir); err == nil {
+						cluster.Health = &health
+					}
 				}
 				if len(args) == 1 && args[0] != cluster.FleetName && (args[0] != cluster.ECSCluster || args[0] == "") {
 					return cluster, usagef("cluster %q is not here: %s", args[0], whoseItIs(f, cluster))
@@ -82,7 +85,7 @@ func printCluster(w io.Writer, c report.Cluster) error {
 	}
 	left, asked, putOff := gitHubOf(c.GitHub)
 	readable.Fields(w, [][2]string{
-		{"fleet", c.FleetName}, {"state", stateOf(c)}, {"paused", pausedOf(c)}, {"webhook", c.WebhookURL}, {"ecs cluster", c.ECSCluster}, {"engine", c.Engine},
+		{"fleet", c.FleetName}, {"state", stateOf(c)}, {"records", apiOf(c)}, {"last write", lastWrite(c)}, {"last sweep", lastSweep(c)}, {"paused", pausedOf(c)}, {"webhook", c.WebhookURL}, {"ecs cluster", c.ECSCluster}, {"engine", c.Engine},
 		{"repositories", strings.Join(c.Repositories, ", ")}, {"open runners", room}, {"left out", leftOut(c.SubnetsLeftOut)},
 		{"waiting", fmt.Sprintf("%d runs wait for room", c.WaitingForRoom)},
 		{"runners", newest(c.RunnersBy)}, {"runs", newest(c.RunsBy)}, {"repairs", counts(c.Repairs)},
@@ -151,10 +154,43 @@ func stateOf(c report.Cluster) string {
 		return "deployed as stack " + c.Stack + " in " + c.Region
 	case c.Region != "":
 		return "deployed in " + c.Region
+	case c.Running && c.Health != nil && c.Health.Status != local.HealthOK:
+		return c.Health.Status + ", listening on " + c.Listen
 	case c.Running:
 		return "running, listening on " + c.Listen
 	}
 	return "not running"
+}
+
+// apiOf is where a fleet on this machine serves its records.
+func apiOf(c report.Cluster) string {
+	if !c.Running || c.APIListen == "" {
+		return ""
+	}
+	return "http://" + c.APIListen + "/api/runs"
+}
+
+// lastWrite is why records cannot be written just now, "" if they can.
+func lastWrite(c report.Cluster) string {
+	if c.Health == nil {
+		return ""
+	}
+	return troubleOf(c.Health.LastWriteError)
+}
+
+// lastSweep is what the last sweep left, "" if nothing.
+func lastSweep(c report.Cluster) string {
+	if c.Health == nil {
+		return ""
+	}
+	return troubleOf(c.Health.LastSweepError)
+}
+
+func troubleOf(t *report.Trouble) string {
+	if t == nil {
+		return ""
+	}
+	return fmt.Sprintf("failed at %s: %s", day(t.At), t.Error)
 }
 
 func pausedOf(c report.Cluster) string {

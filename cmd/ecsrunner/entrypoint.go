@@ -11,6 +11,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim/standin"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/basecheck"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/entrypoint"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/seal"
 )
 
 // newEntrypoint is runner/cmd/entrypoint as a command, so that a fleet on one
@@ -28,7 +29,7 @@ func newEntrypoint() *cobra.Command {
 			signals := make(chan os.Signal, 4)
 			signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 			return exitWith(entrypoint.Run(context.WithoutCancel(cmd.Context()), entrypoint.Config{
-				Environ: os.Environ(), Args: args, Stdout: os.Stdout, Stderr: os.Stderr, Signals: signals,
+				Environ: os.Environ(), Args: args, Stdout: os.Stdout, Seal: seal.Process, Signals: signals,
 			}))
 		},
 	}

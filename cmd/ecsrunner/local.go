@@ -21,14 +21,16 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/seal"
 )
 
 type localFlags struct {
 	engineFlags
-	config, listen, dataDir, githubURL string
-	runnerCommand, runnerDir           string
-	stopTimeout                        time.Duration
-	logJSON                            bool
+	config, listen, apiListen, dataDir, githubURL string
+	runnerCommand, runnerDir                      string
+	stopTimeout                                   time.Duration
+	keepFreeGiB, keepDays                         uint
+	logJSON                                       bool
 }
 
 func newLocal() *cobra.Command {
@@ -37,8 +39,10 @@ func newLocal() *cobra.Command {
 		Use:   "local --config fleet.yaml --data-dir DIR",
 		Short: "Serve a fleet on this machine",
 		Long: `Serve a fleet on this machine: POST /webhook for GitHub, POST /runners/{id}/claim
-for its runners, GET /healthz, and the records as JSON at GET /api/runs,
-/api/runners and /api/executions, each with /{id}.
+for its runners, and GET /healthz. A tunnel or proxy needs to publish /webhook alone.
+On an address of their own, --api-listen, are the records as JSON at GET /api/runs,
+/api/runners and /api/executions, each with /{id}, and GET /healthz with the last
+errors. They ask for no password, and only this machine reaches them by default.
 
 With Docker or Podman (DOCKER_HOST, or its usual socket) runners are containers: of
 the base image, of extra_runner_images, or of any image: that a job asks for, which
@@ -66,11 +70,14 @@ may finish for --stop-timeout. A second one stops the jobs at once.`,
 	flags.engineFlags.flags(cmd)
 	cmd.Flags().StringVar(&flags.config, "config", "", "configuration (default $ECSRUNNER_CONFIG, else fleet.yaml)")
 	cmd.Flags().StringVar(&flags.listen, "listen", "127.0.0.1:8080", "address to serve on")
+	cmd.Flags().StringVar(&flags.apiListen, "api-listen", "", "address to serve the records on, without a password (default 127.0.0.1 and the port after that of --listen)")
 	cmd.Flags().StringVar(&flags.dataDir, "data-dir", "", "directory for records, logs and work directories (default $"+dataDirVar+")")
 	cmd.Flags().StringVar(&flags.githubURL, "github-url", "", "GitHub's address, in place of github_url in the configuration")
 	cmd.Flags().StringVar(&flags.runnerCommand, "runner-command", "./run.sh", "what starts the runner, split at spaces")
 	cmd.Flags().StringVar(&flags.runnerDir, "runner-dir", "", "directory with GitHub's unpacked runner, laid into each work directory")
 	cmd.Flags().DurationVar(&flags.stopTimeout, "stop-timeout", time.Minute, "how long jobs may finish when the fleet is stopped")
+	cmd.Flags().UintVar(&flags.keepDays, "keep-days", 90, "days that records of runs are kept when they are over, as on AWS; 0 is for ever. Logs are kept for log_retention_days")
+	cmd.Flags().UintVar(&flags.keepFreeGiB, "keep-free-gib", 2, "GiB of disk that stay free: with less, jobs wait; 0 is no limit")
 	cmd.Flags().BoolVar(&flags.logJSON, "log-json", false, "log as JSON")
 	return cmd
 }
@@ -92,9 +99,15 @@ func serveLocal(cmd *cobra.Command, flags localFlags) error {
 	defer signal.Stop(signals)
 	keepWriting()
 
+	if err := closeOff(); err != nil {
+		cmd.PrintErrf("warning: %v\n", err)
+	}
+	if cfg.Containers == nil {
+		cmd.PrintErrln(openToJobs(os.Getuid() == 0))
+	}
 	f, err := local.Start(context.WithoutCancel(cmd.Context()), cfg)
 	if err != nil {
-		return startError(err, flags.listen)
+		return startError(err)
 	}
 	how := "processes"
 	if cfg.Containers != nil {
@@ -102,6 +115,7 @@ func serveLocal(cmd *cobra.Command, flags localFlags) error {
 	}
 	cmd.PrintErrf("fleet %q serves %s on %s; runners are %s; data in %s\n", cfg.Policy.FleetName, strings.Join(cfg.Policy.Repositories, ", "), f.URL(), how, cfg.DataDir)
 	cmd.PrintErrf("webhook URL: %s/webhook (content type application/json, event \"Workflow jobs\")\n", f.URL())
+	cmd.PrintErrf("records for this machine: %s/api/runs\n", f.APIURL())
 	<-signals
 	cmd.PrintErrf("stopping: jobs may finish for %s; once more to stop them now\n", flags.stopTimeout)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), flags.stopTimeout)
@@ -116,15 +130,37 @@ func serveLocal(cmd *cobra.Command, flags localFlags) error {
 	return f.Stop(ctx)
 }
 
+// closeOff closes this process, which has the token and the webhook's secret, to its user's
+// other processes.
+func closeOff() error {
+	if err := seal.Process(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	return nil
+}
+
+// openToJobs says what jobs reach that are plain processes.
+func openToJobs(root bool) string {
+	const files = "warning: runners are plain processes of your user. A job can read all that user's files, with claim.key, fleet.db and any file: secret among them"
+	switch {
+	case root:
+		return files + ", and as root the memory of this process, with the GitHub token and the webhook's secret. Use containers, or a user of the fleet's own that is not root"
+	case runtime.GOOS != "linux":
+		return files + ", and perhaps the GitHub token in this process's environment. Use containers, or a user of the fleet's own"
+	}
+	return files + ", and the environment of the shell that started this. This process's own environment and memory are closed to it. Use containers, or a user of the fleet's own"
+}
+
 // startError says what to do about a fleet that did not start.
-func startError(err error, listen string) error {
-	if !errors.As(err, new(local.ListenError)) {
+func startError(err error) error {
+	var failed local.ListenError
+	if !errors.As(err, &failed) {
 		return err
 	}
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return usagef("--listen %s: another program has the port: stop that one, or name another port", listen)
+		return usagef("%s %s: another program has the port: stop that one, or name another port", failed.Flag, failed.Address)
 	}
-	return usagef("--listen: %w: name an address of this machine as host:port", err)
+	return usagef("%s: %w: name an address of this machine as host:port", failed.Flag, err)
 }
 
 // localConfig reads flags, configuration and secrets, and reports all that is
@@ -156,6 +192,10 @@ func localConfig(cmd *cobra.Command, flags localFlags) (local.Config, error) {
 		WebhookSecrets: func(context.Context) ([]string, error) { return file.WebhookSecrets(os.Getenv, os.ReadFile) },
 		DataDir:        dir,
 		Listen:         flags.listen,
+		APIListen:      flags.apiListen,
+		KeepRecords:    time.Duration(flags.keepDays) * 24 * time.Hour,
+		KeepLogs:       time.Duration(file.LogRetentionDays) * 24 * time.Hour,
+		KeepFree:       uint64(flags.keepFreeGiB) << 30,
 		StopGrace:      2 * time.Minute,
 		Log:            slog.New(logHandler(cmd, flags.logJSON)),
 	}

@@ -158,7 +158,7 @@ func logFile(f *opened, runnerID string) (liveLog, error) {
 			if errors.Is(err, os.ErrNotExist) {
 				err = nil
 				if final {
-					err = fmt.Errorf("runner %s has no log: its process was never started, or it is not of this fleet", runnerID)
+					err = fmt.Errorf("runner %s has no log: its process was never started, its log is older than log_retention_days, or it is not of this fleet", runnerID)
 				}
 			}
 			return n, err

@@ -66,7 +66,7 @@ func status(err error, stderr io.Writer) int {
 		return exitOK
 	case errors.As(err, &code):
 		return int(code)
-	case errors.As(err, &usage), errors.As(err, new(local.InUse)):
+	case errors.As(err, &usage), errors.As(err, new(local.InUse)), errors.As(err, new(local.WrongFleet)):
 		complain(stderr, err)
 		return exitUsage
 	}

@@ -169,7 +169,8 @@ func takenPort(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], l.Addr().String())
 }
 
-// await-fleet DIR: waits until the fleet on the directory answers; FLEET becomes its address.
+// await-fleet DIR: waits until the fleet on the directory answers; FLEET becomes its address,
+// and API that of its records.
 func awaitFleet(ts *testscript.TestScript, _ bool, args []string) {
 	await(ts, "the fleet on "+args[0]+" answers", func() error {
 		store, err := sqlite.OpenReadOnly(context.Background(), filepath.Join(ts.MkAbs(args[0]), sqlite.FileName))
@@ -182,6 +183,7 @@ func awaitFleet(ts *testscript.TestScript, _ bool, args []string) {
 			return err
 		}
 		ts.Setenv("FLEET", "http://"+settings.Listen)
+		ts.Setenv("API", "http://"+settings.APIListen)
 		resp, err := http.Get("http://" + settings.Listen + "/healthz")
 		if err == nil {
 			resp.Body.Close()

@@ -8,6 +8,7 @@ package runtask
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
@@ -79,6 +80,14 @@ func (s Step) launch(call fleet.Call, runner fleet.Runner) fleet.TaskLaunch {
 	doc := call.Document
 	rung := runner.Rung
 	size := *doc.Plan.Size
+	env := map[string]string{
+		fleet.EnvRunnerID:   call.RunnerID,
+		fleet.EnvClaimURL:   s.ClaimURL + "/runners/" + call.RunnerID + "/claim",
+		fleet.EnvClaimToken: fleet.ClaimToken(s.ClaimKey, call.RunnerID),
+	}
+	if mib := doc.Plan.LogMiB; mib != 0 {
+		env[fleet.EnvLogMiB] = strconv.Itoa(mib)
+	}
 	return fleet.TaskLaunch{
 		RunnerID:         call.RunnerID,
 		ClientToken:      fmt.Sprintf("%s.%d", call.RunnerID, rung),
@@ -88,11 +97,7 @@ func (s Step) launch(call fleet.Call, runner fleet.Runner) fleet.TaskLaunch {
 		EphemeralStorage: size.EphemeralStorage,
 		CapacityProvider: size.CapacityProvider(rung),
 		LeftOut:          runner.LeftOut,
-		Env: map[string]string{
-			fleet.EnvRunnerID:   call.RunnerID,
-			fleet.EnvClaimURL:   s.ClaimURL + "/runners/" + call.RunnerID + "/claim",
-			fleet.EnvClaimToken: fleet.ClaimToken(s.ClaimKey, call.RunnerID),
-		},
+		Env:              env,
 	}
 }
 

@@ -20,12 +20,16 @@ func run(t *testing.T, w *world, id string) error { return runAfter(t, w, id, ni
 
 // runAfter is run in a state machine that has come from an error.
 func runAfter(t *testing.T, w *world, id string, caught *fleet.CaughtError) error {
+	return runPlan(t, w, id, caught, fleet.Plan{Size: &fleet.Class{CPU: 1024, Memory: 2048, Spot: true}})
+}
+
+func runPlan(t *testing.T, w *world, id string, caught *fleet.CaughtError, plan fleet.Plan) error {
 	step := runtask.Step{Fleet: w.Fleet(), Launcher: w.Tasks, ClaimURL: "https://fleet.example", ClaimKey: []byte("key")}
 	wait, err := step.Run(t.Context(), fleet.Call{
 		RunnerID: id, State: "RunTask", TaskToken: w.Executions.Token(id),
 		Document: fleet.Document{
 			Job:            w.GitHub.Has(7),
-			Plan:           &fleet.Plan{Size: &fleet.Class{CPU: 1024, Memory: 2048, Spot: true}},
+			Plan:           &plan,
 			TaskDefinition: &fleet.TaskDefinitionPart{ARN: "definition"},
 			Error:          caught,
 		},
@@ -91,6 +95,23 @@ func TestStarts(t *testing.T) {
 	}
 	if strings.Contains(w.Tasks.Launches[0], w.Runner(id).TaskToken) {
 		t.Error("the task token is in the task")
+	}
+}
+
+// A document of the release before has no limit, and neither does the usual one.
+func TestLogLimitIsInTheEnvironment(t *testing.T) {
+	for mib, want := range map[int]string{0: "", 64: "64"} {
+		w := lifecycletest.New(t)
+		if err := runPlan(t, w, w.Launch(w.Job(7)), nil, fleet.Plan{Size: &fleet.Class{CPU: 1024, Memory: 2048}, LogMiB: mib}); err != nil {
+			t.Fatal(err)
+		}
+		var launch fleet.TaskLaunch
+		if err := json.Unmarshal([]byte(w.Tasks.Launches[0]), &launch); err != nil {
+			t.Fatal(err)
+		}
+		if got, ok := launch.Env["LOG_MIB"]; got != want || ok != (want != "") {
+			t.Errorf("%d MiB: LOG_MIB is %q", mib, got)
+		}
 	}
 }
 

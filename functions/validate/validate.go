@@ -57,6 +57,7 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 		IdleSeconds:       int(limits.Idle / time.Second),
 		BuildSeconds:      int(limits.Build / time.Second),
 		BuildLeaseSeconds: int(limits.BuildLease / time.Second),
+		LogMiB:            s.Policy.LogMiB,
 		RunnerVersion:     s.Policy.RunnerVersion,
 	}, nil
 }

@@ -12,7 +12,11 @@ import (
 type world = lifecycletest.World
 
 func run(t *testing.T, w *world, id string, job fleet.Job) (fleet.Plan, error) {
-	step := validate.Step{Fleet: w.Fleet(), Policy: w.Policy(), Budgets: w.GitHub}
+	return runWith(t, w, w.Policy(), id, job)
+}
+
+func runWith(t *testing.T, w *world, policy fleet.Policy, id string, job fleet.Job) (fleet.Plan, error) {
+	step := validate.Step{Fleet: w.Fleet(), Policy: policy, Budgets: w.GitHub}
 	return step.Run(t.Context(), fleet.Call{RunnerID: id, State: "Validate", Document: fleet.Document{Schema: fleet.Schema, RunID: w.Runner(id).RunID, Job: job}})
 }
 
@@ -138,9 +142,14 @@ func TestPlanHasLimitsAndSize(t *testing.T) {
 	w := lifecycletest.New(t)
 	job := w.Job(7, "self-hosted", "class:large", "image:node:22")
 	id := w.Launch(job)
-	plan, err := run(t, w, id, job)
+	policy := w.Policy()
+	policy.LogMiB = 64
+	plan, err := runWith(t, w, policy, id, job)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if plan.LogMiB != 64 {
+		t.Errorf("a log of %d MiB", plan.LogMiB)
 	}
 	if plan.ClassName != "large" || plan.Size.CPU != 4096 || plan.ImageSpec.String() != "image:docker.io/library/node:22" {
 		t.Errorf("class %s, size %+v, image %s", plan.ClassName, plan.Size, plan.ImageSpec)

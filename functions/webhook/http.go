@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// ServeHTTP serves deliveries on one machine. It reads no more of a body than
-// shows that the body is too large.
+// ServeHTTP serves deliveries on one machine. It reads nothing of a body that cannot be
+// signed, and no more of any than shows that it is too large.
 func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req := Request{Method: r.Method, Header: make(map[string]string, len(r.Header))}
 	for name, values := range r.Header {
 		req.Header[strings.ToLower(name)] = strings.Join(values, ",")
 	}
-	if r.Method == http.MethodPost {
+	if _, signed := parseSignature(req.header("X-Hub-Signature-256")); signed && r.Method == http.MethodPost {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody+1))
 		var tooLarge *http.MaxBytesError
 		if err != nil && !errors.As(err, &tooLarge) {

@@ -48,7 +48,7 @@ type workflowJob struct {
 }
 
 // Limits of what goes on, in bytes. They keep an event under EventBridge's
-// 256 KiB, whatever a payload of 25 MB holds, and cut nothing that GitHub's own
+// 256 KiB, whatever a payload of 1 MiB holds, and cut nothing that GitHub's own
 // limits allow.
 const (
 	maxText      = 1024 // names and branches

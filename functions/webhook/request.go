@@ -55,7 +55,7 @@ func (r Request) check() ([]byte, *Response) {
 		size = base64.StdEncoding.DecodedLen(size) - len(r.Body) + len(bytes.TrimRight(r.Body, "="))
 	}
 	if size > MaxBody {
-		return refuse(http.StatusRequestEntityTooLarge, "the body is larger than 25 MB, the most that GitHub sends")
+		return refuse(http.StatusRequestEntityTooLarge, "the body is larger than 1 MiB: of the webhook's events, choose \"Workflow jobs\" alone")
 	}
 	if t := r.contentType(); t != jsonType && t != formType {
 		return refuse(http.StatusUnsupportedMediaType, "set the webhook's content type to %s (%s works too)", jsonType, formType)

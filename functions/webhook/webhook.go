@@ -22,9 +22,10 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// MaxBody is the largest body that is read, in bytes: GitHub sends at most
-// 25 MB (https://docs.github.com/en/webhooks/webhook-events-and-payloads).
-const MaxBody = 25 << 20
+// MaxBody is the largest body that is read, in bytes. A workflow_job has some 30 KB.
+// Other events have up to 25 MB, and nobody needs them
+// (https://docs.github.com/en/webhooks/webhook-events-and-payloads).
+const MaxBody = 1 << 20
 
 // secrets is where the webhook's secrets are kept.
 type secrets interface {

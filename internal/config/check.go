@@ -10,6 +10,9 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
+// mostLogMiB is what a day of diagnostics has, and half a dollar of CloudWatch Logs.
+const mostLogMiB = 1024
+
 // check finds what is wrong with the values, each by itself and together.
 func (c *Config) check(r *review) {
 	if err := fleet.CheckFleetName(c.FleetName); err != nil {
@@ -31,6 +34,9 @@ func (c *Config) check(r *review) {
 	}
 	if c.OnDemandBuildsAtOnce < 1 || c.OnDemandBuildsAtOnce > mostBuildsAtOnce {
 		r.add("on_demand_builds_at_once", "is %d; use 1 to %d, and fewer than CodeBuild runs at once in your account, so that there is room for the fleet's own images", c.OnDemandBuildsAtOnce, mostBuildsAtOnce)
+	}
+	if c.RunnerLogMiB < 1 || c.RunnerLogMiB > mostLogMiB {
+		r.add("runner_log_mib", "is %d; use 1 to %d (MiB)", c.RunnerLogMiB, mostLogMiB)
 	}
 	if c.MaxRunnersPerRepository < 0 || c.MaxRunnersPerRepository > c.MaxRunners {
 		r.add("max_runners_per_repository", "is %d; use 1 to max_runners (%d), or leave it out", c.MaxRunnersPerRepository, c.MaxRunners)

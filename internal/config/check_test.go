@@ -54,6 +54,8 @@ func TestParseRefuses(t *testing.T) {
 		"a URL with a path":                   {repo + "github_url: https://github.com/octo-org", "github_url", 2, "a scheme and a host only"},
 		"a host without scheme":               {repo + "github_url: github.com", "github_url", 2, "is no URL"},
 		"the same secret twice":               {repo + "webhook_secret: env:A\nwebhook_secret_previous: env:A", "webhook_secret_previous", 3, "the same as webhook_secret"},
+		"no log at all":                       {repo + "runner_log_mib: 0", "runner_log_mib", 2, "use 1 to 1024"},
+		"a log without an end":                {repo + "runner_log_mib: 1025", "runner_log_mib", 2, "use 1 to 1024"},
 		"more for one than there are":         {repo + "max_runners: 5\nmax_runners_per_repository: 6", "max_runners_per_repository", 3, "use 1 to max_runners (5)"},
 		"no runner at all":                    {repo + "max_runners: 0", "max_runners", 2, "use 1 to 10000"},
 		"more runners than GitHub keeps":      {repo + "max_runners: 10001", "max_runners", 2, "use 1 to 10000"},

@@ -60,6 +60,7 @@ type Config struct {
 
 	EventBusName     string `yaml:"event_bus_name"`
 	LogRetentionDays int    `yaml:"log_retention_days"`
+	RunnerLogMiB     int    `yaml:"runner_log_mib"` // of one runner's output
 }
 
 // Repositories are the repositories whose jobs the fleet runs, as owner/name.
@@ -112,6 +113,7 @@ func defaults() Config {
 			BuildLease:    l.BuildLease,
 		},
 		LogRetentionDays: 30,
+		RunnerLogMiB:     fleet.DefaultLogMiB,
 	}
 }
 
@@ -149,6 +151,9 @@ func (c Config) Policy() fleet.Policy {
 		if !slices.Contains(p.Registries, name) {
 			p.Registries = append(p.Registries, name)
 		}
+	}
+	if c.RunnerLogMiB != fleet.DefaultLogMiB {
+		p.LogMiB = c.RunnerLogMiB
 	}
 	if c.ImageBuildProject == "" {
 		p.NoOnDemandImages = imagesOff

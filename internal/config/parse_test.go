@@ -40,6 +40,7 @@ func TestDefaults(t *testing.T) {
 		MaxRunners:       20,
 		Limits:           Limits{15 * time.Minute, 5 * time.Minute, 30 * time.Minute, 6 * time.Hour, 15 * time.Minute, time.Hour, 20 * time.Minute, 15 * time.Minute},
 		LogRetentionDays: 30,
+		RunnerLogMiB:     16,
 
 		OnDemandBuildsPerDay: 50, OnDemandBuildsAtOnce: 1,
 	}
@@ -91,6 +92,8 @@ func TestParseAccepts(t *testing.T) {
 		"a value on lines of its own":                {repo + "fleet_name: >-\n  abc\n", func(c Config) any { return c.FleetName }, "abc"},
 		"image labels, if there is a build project":  {repo + "image_build_project: images", func(c Config) any { return c.Policy().NoOnDemandImages }, ""},
 		"no image labels, if there is none":          {repo, func(c Config) any { return strings.Contains(c.Policy().NoOnDemandImages, "image_build_project") }, true},
+		"the usual log, which is not said":           {repo, func(c Config) any { return c.Policy().LogMiB }, 0},
+		"a longer log":                               {repo + "runner_log_mib: 64", func(c Config) any { return c.Policy().LogMiB }, 64},
 		"a policy with GitHub's limit for the queue": {repo, func(c Config) any { return c.Policy().Limits }, fleet.DefaultLimits()},
 	}
 	for name, test := range tests {

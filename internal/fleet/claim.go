@@ -40,7 +40,12 @@ const (
 	EnvRunnerID   = "RUNNER_ID"
 	EnvClaimURL   = "CLAIM_URL"   // the full URL of POST /runners/{id}/claim
 	EnvClaimToken = "CLAIM_TOKEN" // the bearer token of that request
+	EnvLogMiB     = "LOG_MIB"     // how much of the runner's output is logged; DefaultLogMiB without it
 )
+
+// DefaultLogMiB is how much of a runner's output its log has, in MiB. What a job prints
+// goes to GitHub and is not counted.
+const DefaultLogMiB = 16
 
 // ClaimRequest is the body of POST /runners/{id}/claim; the claim token is the
 // bearer token of the request.

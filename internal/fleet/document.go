@@ -44,6 +44,7 @@ type Plan struct {
 	BuildSeconds      int        `json:"build_seconds,omitempty"`
 	BuildLeaseSeconds int        `json:"build_lease_seconds,omitempty"`
 	RunnerVersion     string     `json:"runner_version,omitempty"` // of GitHub's runner, or latest
+	LogMiB            int        `json:"log_mib,omitempty"`        // of the runner's output; 0 is DefaultLogMiB
 }
 
 // Outcomes of ResolveImage and BuildImage.

@@ -38,7 +38,7 @@ const (
 )
 
 // WorkflowJob is the detail of a workflow_job event: slim, because Step
-// Functions' state data ends at 256 KiB and a webhook may have 25 MB.
+// Functions' state data ends at 256 KiB and a webhook may have 1 MiB.
 type WorkflowJob struct {
 	Action     string    `json:"action"`
 	Delivery   string    `json:"delivery"`

@@ -36,6 +36,7 @@ type Policy struct {
 	Registries       []string          `json:"registries,omitempty"`          // that image: labels may name
 	ImageSources     map[string]string `json:"image_sources,omitempty"`       // by SourceOf: the Source of the specs
 	RunnerVersion    string            `json:"runner_version,omitempty"`      // of GitHub's runner: latest or pinned
+	LogMiB           int               `json:"log_mib,omitempty"`             // of a runner's output; 0 is DefaultLogMiB
 	MaxRunners       int               `json:"max_runners"`
 	OnDemandBuilds   int               `json:"on_demand_builds_per_day,omitempty"`   // of images that the jobs of one repository name; 0 is as many as they want
 	MaxPerRepository int               `json:"max_runners_per_repository,omitempty"` // 0 is Share's default

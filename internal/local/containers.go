@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -39,6 +40,7 @@ func (f *Fleet) startPlatform(ctx context.Context) error {
 		Env:      f.cfg.RunnerEnv,
 		Template: f.cfg.RunnerDir,
 		Grace:    f.cfg.StopGrace,
+		MaxLog:   f.maxLog(),
 	})
 	if err != nil {
 		return err
@@ -61,6 +63,9 @@ func (f *Fleet) startContainers(ctx context.Context) error {
 			return err
 		}
 		network = made.Name
+		if !made.Isolated {
+			f.cfg.Log.Warn("jobs reach each other's ports: this engine does not keep the containers of a network from each other", "engine", c.Engine.Name(), "network", network)
+		}
 		if c.ClaimURL == "" {
 			if f.claims, err = f.listenForClaims(ctx, made); err != nil {
 				return err
@@ -69,7 +74,7 @@ func (f *Fleet) startContainers(ctx context.Context) error {
 	}
 	runner, err := container.New(container.Config{
 		Engine: c.Engine, FleetName: name, Dir: f.cfg.DataDir, Network: network,
-		Grace: f.cfg.StopGrace, Log: f.cfg.Log,
+		Grace: f.cfg.StopGrace, MaxLog: f.maxLog(), Log: f.cfg.Log,
 	})
 	if err != nil {
 		return err
@@ -84,12 +89,30 @@ func (f *Fleet) startContainers(ctx context.Context) error {
 	return nil
 }
 
+// maxLog is the most that a task's log has: what the entrypoint writes of the runner's
+// output, and its own lines.
+func (f *Fleet) maxLog() int64 {
+	return int64(cmp.Or(f.cfg.Policy.LogMiB, fleet.DefaultLogMiB)+1) << 20
+}
+
 func (f *Fleet) openTasks(ctx context.Context, p platform, runner task.Runner) (err error) {
+	p.disks = disks{paths: f.diskPaths(ctx), keep: f.cfg.KeepFree}
 	p.Ledger, err = task.Open(ctx, task.Config{Dir: f.cfg.DataDir, Runner: runner, Notify: f.taskChanged, Log: f.cfg.Log})
 	if err == nil {
 		f.platform = &p
 	}
 	return err
+}
+
+// diskPaths are where this fleet writes, and its engine if that is on this machine.
+func (f *Fleet) diskPaths(ctx context.Context) []string {
+	paths := []string{f.cfg.DataDir}
+	if f.cfg.Containers != nil {
+		if host, err := f.cfg.Containers.Engine.Host(ctx); err == nil && host.Root != "" {
+			paths = append(paths, host.Root)
+		}
+	}
+	return paths
 }
 
 func (f *Fleet) newBuilder(engine builderEngine, images Images) *imageBuilder {
@@ -189,14 +212,14 @@ func (f *Fleet) listenForClaims(ctx context.Context, network container.Network) 
 	return c, nil
 }
 
-func (c *claimServer) serve(claim http.Handler) {
+func (c *claimServer) serve(claim http.Handler, log *slog.Logger) {
 	if c.listener == nil {
 		return
 	}
 	mux := http.NewServeMux()
 	mux.Handle("POST /runners/{id}/claim", claim)
-	c.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	go c.server.Serve(c.listener) // ends with Close
+	c.server = newServer(mux, log)
+	go c.server.Serve(bound(c.listener, mostConnections, mostOfOne)) // ends with Close
 }
 
 func (c *claimServer) Close() {

@@ -51,6 +51,7 @@ func listenControl(dir string, f *Fleet) (*control, error) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /runners/{id}/terminate", f.serveTerminate)
+	mux.HandleFunc("POST /health", f.serveHealth)
 	mux.HandleFunc("POST /pause", f.servePause)
 	mux.HandleFunc("POST /resume", f.serveResume)
 	mux.HandleFunc("POST /runs/{id}/retry", f.serveRetry)

@@ -61,7 +61,7 @@ func playFleet() int {
 		GitHubURL:      c.GitHubURL,
 		Credential:     github.PAT(func(context.Context) (string, error) { return c.Token, nil }),
 		WebhookSecrets: func(context.Context) ([]string, error) { return []string{c.Secret}, nil },
-		DataDir:        c.DataDir, Listen: c.Listen,
+		DataDir:        c.DataDir, Listen: c.Listen, APIListen: "127.0.0.1:0",
 		Entrypoint:    []string{self, "entrypoint", "--"},
 		RunnerCommand: []string{self, "simulated-runner"},
 		RunnerEnv:     []string{"PATH=" + os.Getenv("PATH"), noSleep},

@@ -56,7 +56,9 @@ func TestMain(m *testing.M) {
 }
 
 func playEntrypoint(args []string) int {
-	return entrypoint.Run(context.Background(), entrypoint.Config{Environ: os.Environ(), Args: args, Stdout: os.Stdout, Stderr: os.Stderr})
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+	return entrypoint.Run(context.Background(), entrypoint.Config{Environ: os.Environ(), Args: args, Stdout: os.Stdout, Signals: signals})
 }
 
 func playRunner() int {
@@ -127,6 +129,7 @@ func newWorld(t *testing.T, options ...option) *world {
 		Credential:     github.PAT(func(context.Context) (string, error) { return w.token, nil }),
 		WebhookSecrets: func(context.Context) ([]string, error) { return []string{w.secret}, nil },
 		DataDir:        w.dir, Listen: freeAddress(t), // which the next start takes again, for the webhooks
+		APIListen:     "127.0.0.1:0",
 		Entrypoint:    []string{self, "entrypoint", "--"},
 		RunnerCommand: []string{self, "simulated-runner"},
 		RunnerEnv:     []string{"PATH=" + os.Getenv("PATH"), noSleep},
@@ -655,7 +658,7 @@ func TestSecretsStayWhereTheyBelong(t *testing.T) {
 
 func (w *world) get(path string) string {
 	w.t.Helper()
-	resp, err := http.Get(w.fleet.URL() + path)
+	resp, err := http.Get(w.fleet.APIURL() + path)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -13,7 +13,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -49,6 +48,9 @@ type Config struct {
 
 	DataDir string
 	Listen  string // host:port; port 0 takes a free one
+	// APIListen is where the records are served as JSON; "" is 127.0.0.1 and the port
+	// after Listen's.
+	APIListen string
 
 	// Containers is how runners are run as containers; nil runs them as processes, by
 	// the four settings that follow.
@@ -60,6 +62,10 @@ type Config struct {
 
 	StopGrace time.Duration
 
+	// KeepFree is how many bytes stay free on the disks that tasks write to: with less,
+	// none is started. 0 is no limit.
+	KeepFree uint64
+
 	// ImagesByName lets image: labels through although processes have no images.
 	// Only demonstrations want that.
 	ImagesByName bool
@@ -68,6 +74,9 @@ type Config struct {
 	// have it, which have no engine.
 	buildsOn   builderEngine
 	pullPauses []time.Duration // between pulls; nil are the builder's own
+
+	KeepRecords time.Duration // of runs that are over; 0 keeps them for ever
+	KeepLogs    time.Duration // of runners and builds; 0 keeps them for ever
 
 	SweepEvery time.Duration // by default a minute
 	SweepGrace time.Duration // what the ordinary way may take; by default a minute
@@ -98,6 +107,9 @@ type Fleet struct {
 	claim     claim.Handler
 	listener  net.Listener
 	server    *http.Server
+	apiAt     net.Listener
+	apiServer *http.Server
+	troubles  troubles
 	control   *control
 	stopping  atomic.Bool
 	stopped   chan struct{} // tells that a task has stopped
@@ -105,14 +117,17 @@ type Fleet struct {
 }
 
 // ListenError says that the address cannot be served, which is most often in use.
-type ListenError struct{ Err error }
+type ListenError struct {
+	Flag, Address string // which one
+	Err           error
+}
 
 func (e ListenError) Error() string { return e.Err.Error() } // names the address
 func (e ListenError) Unwrap() error { return e.Err }
 
 // Start starts a fleet and takes up what an earlier process left open in the
-// data directory. It fails with InUse if another process serves that, and with
-// ListenError if the address cannot be served.
+// data directory. It fails with InUse if another process serves that, with WrongFleet if
+// it is another fleet's, and with ListenError if an address cannot be served.
 func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
 	f := &Fleet{cfg: cfg, stopped: make(chan struct{}, 1), ended: make(chan struct{}, 1)}
 	defer func() {
@@ -126,18 +141,29 @@ func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
 	case !cfg.ImagesByName:
 		f.cfg.Policy.NoImages = noImages
 	}
-	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
-		return nil, fmt.Errorf("make data directory: %w", err)
+	if err := openDir(cfg.DataDir); err != nil {
+		return nil, err
 	}
 	if f.lock, err = lockDir(cfg.DataDir); err != nil {
 		return nil, err
 	}
 	if f.listener, err = net.Listen("tcp", cfg.Listen); err != nil {
-		return nil, ListenError{err}
+		return nil, ListenError{Flag: "--listen", Address: cfg.Listen, Err: err}
+	}
+	api, err := f.apiAddress()
+	if err != nil {
+		return nil, err
+	}
+	if f.apiAt, err = net.Listen("tcp", api); err != nil {
+		return nil, ListenError{Flag: "--api-listen", Address: api, Err: err}
 	}
 	if f.store, err = sqlite.Open(ctx, filepath.Join(cfg.DataDir, sqlite.FileName)); err != nil {
 		return nil, err
 	}
+	if err := f.checkFleet(ctx); err != nil {
+		return nil, err
+	}
+	f.store.OnWrite(func(err error) { f.troubles.note(&f.troubles.write, err) })
 	if err := f.wire(ctx); err != nil {
 		return nil, err
 	}
@@ -150,8 +176,10 @@ func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
 	if err := f.takeUp(ctx); err != nil {
 		return nil, err
 	}
-	f.server = &http.Server{Handler: f.routes(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn)}
-	go f.serve()
+	f.server = newServer(f.routes(), cfg.Log)
+	go f.serve(f.server, bound(f.listener, mostConnections, 0))
+	f.apiServer = newServer(f.api(), cfg.Log)
+	go f.serve(f.apiServer, bound(f.apiAt, mostConnections, 0))
 	f.sweeper = f.startSweeper()
 	if f.builder != nil {
 		f.sweeper.Hurry() // what the configuration names is built before a job wants it
@@ -159,8 +187,21 @@ func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
 	return f, nil
 }
 
-func (f *Fleet) serve() {
-	if err := f.server.Serve(f.listener); !errors.Is(err, http.ErrServerClosed) {
+// checkFleet refuses the records of another fleet: its open runners would hold their
+// places for ever.
+func (f *Fleet) checkFleet(ctx context.Context) error {
+	settings, err := f.store.Settings(ctx)
+	if err != nil {
+		return err
+	}
+	if has, asked := settings.FleetName, f.cfg.Policy.FleetName; has != "" && has != asked {
+		return WrongFleet{Dir: f.cfg.DataDir, Has: has, Asked: asked}
+	}
+	return nil
+}
+
+func (f *Fleet) serve(server *http.Server, listener net.Listener) {
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		f.cfg.Log.Error("the HTTP server ended", "error", err.Error())
 	}
 }
@@ -196,7 +237,7 @@ func (f *Fleet) wire(ctx context.Context) error {
 		if f.claims.containers != nil {
 			f.claim.Containers = f.claims.containers
 		}
-		f.claims.serve(f.claim)
+		f.claims.serve(f.claim, f.cfg.Log)
 	}
 	dispatcher := dispatch.Handler{Fleet: f.lifecycle, Images: f.images(), Cursors: f.store, Policy: f.cfg.Policy}
 	f.bus = newBus(dispatcher.Handle, f.cfg.Log)
@@ -363,16 +404,21 @@ func (f *Fleet) settings() report.Settings {
 	}
 	return report.Settings{
 		FleetName: p.FleetName, Repositories: p.Repositories, MaxRunners: p.MaxRunners, DefaultClass: p.DefaultClass,
-		ClassSizes: p.Classes, Listen: f.Addr(), Engine: engine, StartedAt: time.Now().UTC(), Policy: &p,
+		ClassSizes: p.Classes, Listen: f.Addr(), APIListen: f.apiAt.Addr().String(), Engine: engine, StartedAt: time.Now().UTC(), Policy: &p,
 	}
 }
 
 // Addr is the address that the fleet listens on.
 func (f *Fleet) Addr() string { return f.listener.Addr().String() }
 
+// APIURL is where a person on this machine reads the records.
+func (f *Fleet) APIURL() string { return urlOf(f.apiAt.Addr().String()) }
+
 // URL is where a process on this machine reaches the fleet.
-func (f *Fleet) URL() string {
-	host, port, err := net.SplitHostPort(f.Addr())
+func (f *Fleet) URL() string { return urlOf(f.Addr()) }
+
+func urlOf(address string) string {
+	host, port, err := net.SplitHostPort(address)
 	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}

@@ -48,6 +48,29 @@ func lockDir(dir string) (*os.File, error) {
 	return file, nil
 }
 
+// WrongFleet says that a data directory has the records of another fleet.
+type WrongFleet struct{ Dir, Has, Asked string }
+
+func (w WrongFleet) Error() string {
+	return fmt.Sprintf("data directory %s belongs to fleet %q, and the configuration is of fleet %q: name another directory, or write fleet_name: %s", w.Dir, w.Has, w.Asked, w.Has)
+}
+
+// openDir makes the data directory, and closes it to all but its owner: runners' logs are
+// in it, and what lets a task of the fleet go on.
+func openDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make data directory: %w", err)
+	}
+	info, err := os.Stat(dir)
+	if err == nil && info.Mode().Perm()&0o077 != 0 {
+		err = os.Chmod(dir, info.Mode().Perm()&^0o077)
+	}
+	if err != nil {
+		return fmt.Errorf("close data directory %s to others: %w", dir, err)
+	}
+	return nil
+}
+
 // IsServed tells whether a fleet process serves the data directory just now.
 func IsServed(dir string) bool {
 	file, err := os.Open(filepath.Join(dir, lockName))

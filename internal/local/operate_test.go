@@ -3,6 +3,7 @@ package local_test
 import (
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -169,4 +170,32 @@ func TestDrainNeedsAFleetThatRuns(t *testing.T) {
 	if _, err := local.Drain(t.Context(), w.dir, true, func(string) {}); !errors.Is(err, local.ErrNotRunning) {
 		t.Errorf("%v", err)
 	}
+}
+
+// A fleet of another name would leave the runners of the first open for ever.
+func TestADataDirectoryKnowsItsFleet(t *testing.T) {
+	w := newWorld(t)
+	health, err := local.AskHealth(t.Context(), w.dir)
+	if err != nil || health.Status != local.HealthOK || health.FleetName != "test" {
+		t.Errorf("%+v, %v", health, err)
+	}
+	w.stop(0)
+	if _, err := local.AskHealth(t.Context(), w.dir); !errors.Is(err, local.ErrNotRunning) {
+		t.Errorf("of a fleet that does not run: %v", err)
+	}
+	if err := os.Chmod(w.dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	other := w.config
+	other.Policy.FleetName = "other"
+	if f, err := local.Start(t.Context(), other); !errors.As(err, new(local.WrongFleet)) || !strings.Contains(err.Error(), `"test"`) || !strings.Contains(err.Error(), `"other"`) {
+		if f != nil {
+			_ = f.Stop(t.Context())
+		}
+		t.Errorf("another fleet: %v", err)
+	}
+	if info, err := os.Stat(w.dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the directory is %v, %v", info.Mode(), err)
+	}
+	w.start() // the first goes on
 }

@@ -1,16 +1,22 @@
 package local
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/task"
 )
 
+// fargateDisk is what a task has on Fargate unless its class says more, in GiB.
+const fargateDisk = 20
+
 // platform is the ledger of this machine's tasks, as the fleet's functions ask for it.
 type platform struct {
 	*task.Ledger
 	kind string // of what a task is, for people
+
+	disks disks // that a new task needs
 
 	// images knows the task definitions where tasks have images, else nil.
 	images func(ctx context.Context, definition string) (fleet.TaskDefinition, bool, error)
@@ -19,7 +25,7 @@ type platform struct {
 func (p *platform) Launch(ctx context.Context, launch fleet.TaskLaunch) (fleet.Task, error) {
 	spec := task.Spec{
 		RunnerID: launch.RunnerID, ClientToken: launch.ClientToken, Env: launch.Env,
-		Image: launch.TaskDefinition, CPU: launch.CPU, Memory: launch.Memory,
+		Image: launch.TaskDefinition, CPU: launch.CPU, Memory: launch.Memory, DiskGiB: cmp.Or(launch.EphemeralStorage, fargateDisk),
 	}
 	if p.images != nil {
 		definition, ok, err := p.images(ctx, launch.TaskDefinition)
@@ -30,6 +36,11 @@ func (p *platform) Launch(ctx context.Context, launch fleet.TaskLaunch) (fleet.T
 			return fleet.Task{}, fleet.Errorf(fleet.RunnerDefinitionGone, "task definition %s is not known any more", launch.TaskDefinition)
 		}
 		spec.Image = definition.Image
+	}
+	if len(p.List(launch.RunnerID)) == 0 {
+		if err := p.disks.check(); err != nil {
+			return fleet.Task{}, err
+		}
 	}
 	launched, err := p.Ledger.Launch(ctx, spec)
 	if err != nil && fleet.ErrorName(err) == "" {

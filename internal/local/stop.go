@@ -116,6 +116,12 @@ func (f *Fleet) release() {
 	if f.server == nil && f.listener != nil {
 		_ = f.listener.Close()
 	}
+	switch {
+	case f.apiServer != nil:
+		_ = f.apiServer.Close()
+	case f.apiAt != nil:
+		_ = f.apiAt.Close()
+	}
 	if f.lock != nil {
 		_ = f.lock.Close()
 	}

@@ -45,6 +45,7 @@ func (f *Fleet) startSweeper() *sweeper {
 		defer close(s.done)
 		tick := time.NewTicker(every)
 		defer tick.Stop()
+		var forgot time.Time
 		for {
 			select {
 			case <-ctx.Done():
@@ -52,9 +53,15 @@ func (f *Fleet) startSweeper() *sweeper {
 			case <-tick.C:
 			case <-s.hurry:
 			}
-			if _, err := handler.Run(ctx); err != nil && ctx.Err() == nil {
+			_, err := handler.Run(ctx)
+			if now := time.Now(); now.Sub(forgot) >= forgetEvery {
+				forgot = now
+				err = errors.Join(err, f.forget(ctx, now))
+			}
+			if err != nil && ctx.Err() == nil {
 				f.cfg.Log.Warn("part of a sweep was left", "error", err.Error())
 			}
+			f.troubles.note(&f.troubles.sweep, err)
 			f.sweeps.Add(1)
 			f.observe()
 		}

@@ -217,6 +217,22 @@ type Cluster struct {
 	SubnetsLeftOut map[string]time.Time `json:"subnets_left_out,omitempty"`
 	Repairs        map[string]int       `json:"repairs_by_cause"` // by the sweep, since the first start
 	GitHub         *fleet.GitHubUsage   `json:"github,omitempty"` // nil until the first sweep
+	Health         *Health              `json:"health,omitempty"` // of the process that serves it on one machine
+}
+
+// Health is how a fleet process on one machine is.
+type Health struct {
+	Status         string   `json:"status"` // ok, failing or stopping
+	FleetName      string   `json:"fleet_name"`
+	OpenRunners    int      `json:"open_runners"`
+	LastWriteError *Trouble `json:"last_write_error,omitempty"` // nil once a record is written again
+	LastSweepError *Trouble `json:"last_sweep_error,omitempty"` // nil once a sweep leaves nothing
+}
+
+// Trouble is an error and when it was met.
+type Trouble struct {
+	At    time.Time `json:"at"`
+	Error string    `json:"error"`
 }
 
 // ClusterStatus counts what the fleet has.

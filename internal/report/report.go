@@ -43,7 +43,8 @@ type Settings struct {
 	DefaultClass string                 `json:"default_class"`
 	ClassSizes   map[string]fleet.Class `json:"class_sizes"`
 	Listen       string                 `json:"listen,omitempty"`
-	Engine       string                 `json:"engine"` // how runners are run: process, container or fargate
+	APIListen    string                 `json:"api_listen,omitempty"` // of GET /api, on one machine
+	Engine       string                 `json:"engine"`               // how runners are run: process, container or fargate
 	StartedAt    time.Time              `json:"started_at"`
 	// Policy is what the fleet decides by, for whoever wants to name an image. It is
 	// not shown.

@@ -32,6 +32,34 @@ func child(does string) int {
 		for _, entry := range os.Environ() {
 			fmt.Println("child has", entry)
 		}
+	case "print":
+		text, err := strconv.Unquote(argument)
+		if err != nil {
+			return 1
+		}
+		fmt.Print(text)
+	case "yes":
+		// More than any pipe holds, in lines and in one.
+		line := strings.Repeat("y\n", 1<<20)
+		fmt.Print(line, line, strings.Repeat("y", 2<<20))
+	case "leave":
+		helper := exec.Command(os.Args[0])
+		helper.Env = append(os.Environ(), childVariable+"=hold "+argument)
+		helper.Stdout = os.Stdout
+		holds, _ := helper.StderrPipe()
+		if err := helper.Start(); err != nil {
+			return 1
+		}
+		_, _ = holds.Read(make([]byte, 1))
+		return 4
+	case "hold":
+		// Ends when the test closes the other end.
+		fifo, err := os.OpenFile(argument, os.O_RDONLY, 0)
+		if err != nil {
+			return 1
+		}
+		fmt.Fprintln(os.Stderr, "holding")
+		_, _ = fifo.Read(make([]byte, 1))
 	case "die":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		hang()
@@ -42,9 +70,14 @@ func child(does string) int {
 		return 128 + int(syscall.SIGTERM)
 	case "defy":
 		signal.Ignore(syscall.SIGTERM, syscall.SIGINT)
+		lives, err := os.OpenFile(argument, os.O_WRONLY, 0)
+		if err != nil {
+			fmt.Println(err)
+			return 1
+		}
 		helper := exec.Command(os.Args[0])
 		helper.Env = append(os.Environ(), childVariable+"=defy-too")
-		helper.Stdout = os.Stdout
+		helper.Stdout, helper.Stderr = os.Stdout, lives
 		if err := helper.Start(); err != nil {
 			fmt.Println(err)
 			return 1

@@ -213,6 +213,7 @@ func TestUsage(t *testing.T) {
 		"no token":         {[]string{"RUNNER_ID=a", "CLAIM_URL=https://x/y"}, "ecsrunner: the environment lacks CLAIM_TOKEN: "},
 		"no URL":           {[]string{"RUNNER_ID=a", "CLAIM_URL=x", "CLAIM_TOKEN=t"}, "ecsrunner: CLAIM_URL is not an http or https URL\n"},
 		"no number":        {[]string{"RUNNER_ID=a", "CLAIM_URL=https://x/y", "CLAIM_TOKEN=t", "STOP_TIMEOUT=2m"}, `ecsrunner: STOP_TIMEOUT is "2m"`},
+		"no size":          {[]string{"RUNNER_ID=a", "CLAIM_URL=https://x/y", "CLAIM_TOKEN=t", "LOG_MIB=0"}, `ecsrunner: LOG_MIB is "0"`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -8,7 +8,9 @@
 // What surprises: run.sh must be told to stop exactly once. A second SIGTERM
 // cuts short its wait for the job to be cancelled (actions/runner
 // src/Misc/layoutroot/run.sh), so it runs in a process group of its own, where
-// only this process signals it.
+// only this process signals it. And the container's output is this process's alone:
+// what a job writes there as it likes would become metrics, at the owner's cost, or
+// lines that look like the fleet's.
 package entrypoint
 
 import (
@@ -32,9 +34,13 @@ type Config struct {
 	// Args are the runner's command and its arguments, after an optional "--".
 	Args []string
 
-	// Stdout and Stderr are handed to the runner too. Anything but an *os.File
-	// must be safe for concurrent use.
-	Stdout, Stderr io.Writer
+	// Stdout is the container's log. It must be safe for concurrent use, as an *os.File
+	// is. The runner does not get it: what that writes comes here with a prefix.
+	Stdout io.Writer
+
+	// Seal closes this process to the job, such as seal.Process; by default nothing.
+	// It is called before the runner starts.
+	Seal func() error
 
 	// Signals delivers the SIGTERM and SIGINT that this process receives.
 	Signals <-chan os.Signal
@@ -58,6 +64,7 @@ type Config struct {
 //	                 where ECS gives out the credentials of the task's role
 //	RUNNER_COMMAND   path of the runner if Args names none (default ./run.sh); never split into words
 //	STOP_TIMEOUT     seconds from a forwarded signal to SIGKILL (default 110: Fargate allows 120)
+//	LOG_MIB          how much of the runner's output is written, in MiB (default fleet.DefaultLogMiB)
 //
 // A signal, or the end of ctx in place of SIGTERM, ends a claim at once and is
 // forwarded to the runner once. What Run says goes to Stdout, a line at a time,
@@ -80,8 +87,8 @@ func (c Config) withDefaults() Config {
 	if c.Stdout == nil {
 		c.Stdout = io.Discard
 	}
-	if c.Stderr == nil {
-		c.Stderr = io.Discard
+	if c.Seal == nil {
+		c.Seal = func() error { return nil }
 	}
 	if c.Now == nil {
 		c.Now = time.Now

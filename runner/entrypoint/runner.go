@@ -13,32 +13,43 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// outputDelay is how long to wait for output that an orphan of the runner may
-// still hold open. It matters only where Stdout is not a file.
-const outputDelay = 5 * time.Second
-
 // runRunner starts the runner with its credential and returns its exit code.
 func (e entrypoint) runRunner(ctx context.Context, s settings, credential string) int {
+	if err := e.Seal(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		e.say("the job may reach this process: %v", err)
+	}
+	output, err := newPipe(newOutput(e.Stdout, s.logLimit))
+	if err != nil {
+		e.say("%v", err)
+		return fleet.ExitRunnerNotFound
+	}
 	cmd := exec.Command(s.command[0], s.command[1:]...)
 	cmd.Env = runnerEnvironment(e.Environ, credential)
-	cmd.Stdout, cmd.Stderr = e.Stdout, e.Stderr
+	cmd.Stdout, cmd.Stderr = output.write, output.write
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.WaitDelay = outputDelay
 
 	e.say("starting %s", strings.Join(s.command, " "))
 	started := e.Now()
-	if err := cmd.Start(); err != nil {
+	err = cmd.Start()
+	output.begun()
+	if err != nil {
+		output.end()
 		e.say("%s", cannotStart(s.command[0], err))
 		return fleet.ExitRunnerNotFound
 	}
+	var status syscall.WaitStatus
 	exited := make(chan struct{})
 	go func() {
 		defer close(exited)
-		_ = cmd.Wait() // ProcessState says it all
+		status, err = reap(cmd.Process.Pid)
 	}()
 	e.supervise(ctx, s, cmd.Process, exited)
+	output.end()
 
-	status := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if err != nil {
+		e.say("the runner's end was lost: %v", err)
+		return fleet.ExitRunnerNotFound
+	}
 	code := status.ExitStatus()
 	if status.Signaled() {
 		code = exitCodeOf(status.Signal())

@@ -1,8 +1,11 @@
 package entrypoint_test
 
 import (
+	"errors"
+	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -57,12 +60,12 @@ func TestRunnerEnvironment(t *testing.T) {
 		"ACTIONS_RUNNER_INPUT_JITCONFIG=stale", "ACTIONS_RUNNER_PRINT_LOG_TO_STDOUT=0", "RUNNER_MANUALLY_TRAP_SIG=")
 	_, output := w.run(t)
 	wantOutput(t, output,
-		"child has ACTIONS_RUNNER_INPUT_JITCONFIG="+jitConfig+"\n",
-		"child has ACTIONS_RUNNER_RETURN_VERSION_DEPRECATED_EXIT_CODE=1\n",
-		"child has RUNNER_MANUALLY_TRAP_SIG=1\n",
-		"child has ACTIONS_RUNNER_PRINT_LOG_TO_STDOUT=0\n",
-		"child has HOME=/home/runner\n",
-		"child has RUNNER_ID=demo-7-1\n")
+		"| child has ACTIONS_RUNNER_INPUT_JITCONFIG="+jitConfig+"\n",
+		"| child has ACTIONS_RUNNER_RETURN_VERSION_DEPRECATED_EXIT_CODE=1\n",
+		"| child has RUNNER_MANUALLY_TRAP_SIG=1\n",
+		"| child has ACTIONS_RUNNER_PRINT_LOG_TO_STDOUT=0\n",
+		"| child has HOME=/home/runner\n",
+		"| child has RUNNER_ID=demo-7-1\n")
 	for _, unwanted := range []string{"CLAIM_", claimToken, "stale"} {
 		if strings.Contains(output, unwanted) {
 			t.Errorf("the runner's environment has %s:\n%s", unwanted, output)
@@ -75,14 +78,14 @@ func TestRunnerEnvironment(t *testing.T) {
 
 func TestTheLogGoesToStdoutUnlessSet(t *testing.T) {
 	_, output := newWorld(serve(t, claimed).URL, "print-environment").run(t)
-	wantOutput(t, output, "child has ACTIONS_RUNNER_PRINT_LOG_TO_STDOUT=1\n")
+	wantOutput(t, output, "| child has ACTIONS_RUNNER_PRINT_LOG_TO_STDOUT=1\n")
 }
 
 func TestSignalIsForwardedOnce(t *testing.T) {
 	w := newWorld(serve(t, claimed).URL, "obey")
 	w.clock.frozen = true
 	w.onLine = func(line string) {
-		if line == "child is ready" {
+		if line == "| child is ready" {
 			w.signals <- syscall.SIGINT
 			w.signals <- syscall.SIGTERM
 		}
@@ -91,18 +94,18 @@ func TestSignalIsForwardedOnce(t *testing.T) {
 	if code != 143 {
 		t.Errorf("exit code %d, want the runner's own 143", code)
 	}
-	wantOutput(t, output, "child got interrupt\n", "the runner exited with status 143")
+	wantOutput(t, output, "| child got interrupt\n", "the runner exited with status 143")
 	if n := strings.Count(output, "ecsrunner: forwarded "); n != 1 {
 		t.Errorf("forwarded %d signals:\n%s", n, output)
 	}
 }
 
-// The world's run ends only when the runner's helper is dead too.
 func TestRunnerThatDoesNotStopIsKilledWithItsGroup(t *testing.T) {
-	w := newWorld(serve(t, claimed).URL, "defy")
+	lives := newFIFO(t)
+	w := newWorld(serve(t, claimed).URL, "defy "+lives.Name())
 	w.Environ = append(w.Environ, "STOP_TIMEOUT=5")
 	w.onLine = func(line string) {
-		if line == "child is ready" {
+		if line == "| child is ready" {
 			w.signals <- syscall.SIGTERM
 		}
 	}
@@ -111,6 +114,106 @@ func TestRunnerThatDoesNotStopIsKilledWithItsGroup(t *testing.T) {
 		t.Errorf("exit code %d, want 137", code)
 	}
 	wantOutput(t, output, "forwarded SIGTERM to the runner, which has 5s to end", "did not end in 5s: killing it")
+	// The runner and its helper are the writers: the end comes when both are dead.
+	if _, err := lives.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("the pipe of the runner's group: %v", err)
+	}
+}
+
+// newFIFO is the reading end of a named pipe.
+func newFIFO(t *testing.T) *os.File {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.SetNonblock(fd, false); err != nil {
+		t.Fatal(err)
+	}
+	file := os.NewFile(uintptr(fd), path)
+	t.Cleanup(func() { file.Close() })
+	return file
+}
+
+// Whatever the runner leaves behind, its end is the container's.
+func TestAnOrphanThatHoldsTheOutputIsNotWaitedFor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	orphan, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer orphan.Close() // which ends it
+	w := newWorld(serve(t, claimed).URL, "leave "+path)
+	w.clock.frozen = true
+	if code, output := w.run(t); code != 4 {
+		t.Errorf("exit code %d:\n%s", code, output)
+	}
+	if _, err := orphan.WriteString("x"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAllThatTheRunnerWroteIsLogged(t *testing.T) {
+	w := newWorld(serve(t, claimed).URL, "yes")
+	w.Environ = append(w.Environ, "LOG_MIB=100")
+	_, output := w.run(t)
+	lines, long := strings.Count(output, "| y\n"), 0
+	for line := range strings.Lines(output) {
+		if strings.HasPrefix(line, "| yy") || strings.HasPrefix(line, "+ ") {
+			long += len(line) - len("+ \n")
+		}
+	}
+	if lines != 2<<20 || long != 2<<20 {
+		t.Errorf("%d lines, and a line of %d bytes", lines, long)
+	}
+	if !strings.Contains(output[len(output)-200:], "\necsrunner: the runner exited with status 0") {
+		t.Errorf("the log ends %q", output[len(output)-200:])
+	}
+}
+
+func TestTheLogIsBoundedAndTheJobGoesOn(t *testing.T) {
+	w := newWorld(serve(t, claimed).URL, "yes")
+	w.Environ = append(w.Environ, "LOG_MIB=1")
+	code, output := w.run(t)
+	if code != 0 || len(output) > 1<<20 {
+		t.Errorf("exit code %d and %d bytes", code, len(output))
+	}
+	wantOutput(t, output, "its limit of 1 MiB (runner_log_mib)", "ecsrunner: the runner exited with status 0")
+}
+
+func TestTheJobsLinesAreNotTheEntrypoints(t *testing.T) {
+	w := newWorld(serve(t, claimed).URL, `print "ecsrunner: forged\n{\"_aws\":{}}\recsrunner: forged"`)
+	_, output := w.run(t)
+	wantOutput(t, output, "\n| ecsrunner: forged\n| {\"_aws\":{}}\n| ecsrunner: forged\necsrunner: the runner exited")
+}
+
+func TestTheJobIsShutOutBeforeTheRunnerStarts(t *testing.T) {
+	for what, test := range map[string]struct {
+		err  error
+		want string
+	}{
+		"done":          {nil, "claimed as demo-7-1.1\necsrunner: starting "},
+		"not known":     {errors.ErrUnsupported, "claimed as demo-7-1.1\necsrunner: starting "},
+		"does not work": {errors.New("forbidden"), "the job may reach this process: forbidden\necsrunner: starting "},
+	} {
+		t.Run(what, func(t *testing.T) {
+			sealed := 0
+			w := newWorld(serve(t, claimed).URL, "exit 0")
+			w.Seal = func() error { sealed++; return test.err }
+			code, output := w.run(t)
+			if code != 0 || sealed != 1 {
+				t.Errorf("exit code %d, sealed %d times", code, sealed)
+			}
+			wantOutput(t, output, test.want)
+		})
+	}
 }
 
 func TestMainConnects(t *testing.T) {

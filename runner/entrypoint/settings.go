@@ -20,17 +20,25 @@ const (
 type settings struct {
 	command     []string
 	stopTimeout time.Duration
+	logLimit    int64 // bytes
 }
 
 func readSettings(environ, args []string) (settings, error) {
 	env := variables(environ)
-	s := settings{command: commandOf(args, env["RUNNER_COMMAND"]), stopTimeout: defaultStopTimeout}
+	s := settings{command: commandOf(args, env["RUNNER_COMMAND"]), stopTimeout: defaultStopTimeout, logLimit: fleet.DefaultLogMiB << 20}
 	if text := env["STOP_TIMEOUT"]; text != "" {
 		seconds, err := strconv.ParseUint(text, 10, 31)
 		if err != nil {
 			return settings{}, fmt.Errorf("STOP_TIMEOUT is %q: use a whole number of seconds", text)
 		}
 		s.stopTimeout = time.Duration(seconds) * time.Second
+	}
+	if text := env[fleet.EnvLogMiB]; text != "" {
+		mib, err := strconv.ParseUint(text, 10, 31)
+		if err != nil || mib == 0 {
+			return settings{}, fmt.Errorf("%s is %q: use a whole number of MiB, at least 1", fleet.EnvLogMiB, text)
+		}
+		s.logLimit = int64(mib) << 20
 	}
 	return s, nil
 }

@@ -131,7 +131,7 @@ func (w *world) run(t *testing.T) (code int, output string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Stdout, w.Stderr = out, out
+	w.Stdout = out
 	var text strings.Builder
 	read := make(chan struct{})
 	go func() {

@@ -79,7 +79,6 @@ func (p Platform) definition(d fleet.TaskDefinition) (*ecs.RegisterTaskDefinitio
 			Image:             aws.String(image),
 			Essential:         aws.Bool(true),
 			MemoryReservation: aws.Int32(reservation),
-			LinuxParameters:   &types.LinuxParameters{InitProcessEnabled: aws.Bool(true)},
 			StopTimeout:       aws.Int32(stopTimeout),
 			LogConfiguration: &types.LogConfiguration{LogDriver: types.LogDriverAwslogs, Options: map[string]string{
 				"awslogs-group":         p.Definition.LogGroup,
@@ -105,8 +104,14 @@ func serves(found *types.TaskDefinition, want *ecs.RegisterTaskDefinitionInput) 
 		text(has.Name) == text(wants.Name) &&
 		text(has.Image) == text(wants.Image) &&
 		aws.ToInt32(has.StopTimeout) == aws.ToInt32(wants.StopTimeout) &&
-		has.LinuxParameters != nil && aws.ToBool(has.LinuxParameters.InitProcessEnabled) &&
+		!hasInit(has) &&
 		has.LogConfiguration != nil && maps.Equal(has.LogConfiguration.Options, wants.LogConfiguration.Options)
+}
+
+// hasInit reports whether the container's first process is not the entrypoint. It would be
+// open to the job, which has its user, and with it the way to the log past the entrypoint.
+func hasInit(c types.ContainerDefinition) bool {
+	return c.LinuxParameters != nil && aws.ToBool(c.LinuxParameters.InitProcessEnabled)
 }
 
 // isUnknownFamily knows ECS's answer for a family without an active revision:

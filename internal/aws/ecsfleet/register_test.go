@@ -77,7 +77,7 @@ func TestRegisterAsksFor(t *testing.T) {
 		"one container":                 len(in.ContainerDefinitions) == 1 && *container.Name == "runner" && *container.Essential,
 		"the image by digest":           *container.Image == "1.dkr.ecr.r.amazonaws.com/ci@"+digest,
 		"a bare digest's repository":    *c.registered[1].ContainerDefinitions[0].Image == "1.dkr.ecr.r.amazonaws.com/ci@"+digest,
-		"an init process":               *container.LinuxParameters.InitProcessEnabled,
+		"no init before the entrypoint": !hasInit(container),
 		"two minutes to stop":           *container.StopTimeout == 120,
 		"a log":                         container.LogConfiguration.LogDriver == "awslogs" && container.LogConfiguration.Options["awslogs-group"] == "/ecsrunner/ci",
 		"nothing to read for strangers": len(container.Environment)+len(container.Secrets) == 0,

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
@@ -23,9 +25,28 @@ func isUnclear(err error) bool {
 // mostProcesses is enough for any build, and ends a fork bomb.
 const mostProcesses = 4096
 
+// engineLog is how much an engine keeps of a container's log, for one byte of it that is
+// kept here. It wraps each line in JSON, and when it has no more room it drops what is
+// oldest, read or not.
+const engineLog = 4
+
 // create makes the task's container. Repeated, it is the same container: its name is
-// the task's.
+// the task's. Its writable layer is bounded where the engine can do that.
 func (r *Runner) create(ctx context.Context, t task.Task) (id string, err error) {
+	if t.DiskGiB == 0 || r.noQuota.Load() {
+		return r.createWith(ctx, t, nil)
+	}
+	id, err = r.createWith(ctx, t, map[string]string{"size": fmt.Sprintf("%dG", t.DiskGiB)})
+	if err != nil && strings.Contains(err.Error(), "storage-opt") {
+		if !r.noQuota.Swap(true) {
+			r.cfg.Log.Warn("the container engine does not bound what a container writes to its disk; it does so on XFS with pquota", "engine", r.cfg.Engine.Name())
+		}
+		return r.createWith(ctx, t, nil)
+	}
+	return id, err
+}
+
+func (r *Runner) createWith(ctx context.Context, t task.Task, storage map[string]string) (id string, err error) {
 	host, err := r.limitsOf(ctx, t.Spec)
 	if err != nil {
 		return "", err
@@ -35,7 +56,9 @@ func (r *Runner) create(ctx context.Context, t task.Task) (id string, err error)
 		env = append(env, name+"="+value)
 	}
 	slices.Sort(env)
-	init, processes := true, int64(mostProcesses)
+	// No init process: it would be the first one, open to the job, and with it the way to
+	// the log past the entrypoint, which reaps orphans itself.
+	init, processes := false, int64(mostProcesses)
 	name := "ecsrunner-" + r.mark + "-" + t.RunnerID + "-" + t.ARN[len(t.ARN)-16:]
 	got, err := r.cfg.Engine.client.ContainerCreate(ctx, client.ContainerCreateOptions{
 		Name: name,
@@ -44,6 +67,9 @@ func (r *Runner) create(ctx context.Context, t task.Task) (id string, err error)
 			Labels: map[string]string{labelFleet: r.cfg.FleetName, labelDir: r.mark, labelRunner: t.RunnerID, labelTask: t.ARN},
 		},
 		HostConfig: &container.HostConfig{
+			StorageOpt: storage,
+			LogConfig:  container.LogConfig{Type: "json-file", Config: map[string]string{"max-size": strconv.FormatInt(engineLog*r.cfg.MaxLog, 10), "max-file": "1"}},
+
 			NetworkMode: container.NetworkMode(r.cfg.Network), Init: &init, RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyDisabled},
 			Resources: container.Resources{Memory: host.memory, MemorySwap: host.memory, NanoCPUs: host.nanoCPUs, PidsLimit: &processes},
 		},

@@ -21,6 +21,8 @@ type Engine struct {
 	name   string
 }
 
+// podman is what engines of that kind call themselves. It keeps the containers of one
+// network from nothing, whatever options the network has.
 const podman = "Podman"
 
 // answers is how long an engine may take for a question about itself.
@@ -87,6 +89,7 @@ type HostInfo struct {
 	MemoryMiB int
 	Arch      fleet.Arch
 	Rootless  bool
+	Root      string // where the engine keeps containers, on its own machine
 }
 
 // Host tells of the machine that the engine runs containers on.
@@ -97,7 +100,7 @@ func (e *Engine) Host(ctx context.Context) (HostInfo, error) {
 	if err != nil {
 		return HostInfo{}, fmt.Errorf("ask %s about its machine: %w", e.name, err)
 	}
-	host := HostInfo{CPUs: got.Info.NCPU, MemoryMiB: int(got.Info.MemTotal >> 20), Arch: fleet.X64}
+	host := HostInfo{CPUs: got.Info.NCPU, MemoryMiB: int(got.Info.MemTotal >> 20), Arch: fleet.X64, Root: got.Info.DockerRootDir}
 	if a := got.Info.Architecture; a == "aarch64" || a == "arm64" {
 		host.Arch = fleet.ARM64
 	}

@@ -27,15 +27,19 @@ type engine struct {
 	images     map[string]bool
 	cpus       int
 	memory     int64
-	down       bool            // refuses everything
-	loses      map[string]bool // answers, by the last part of the path, once
-	stops      []string        // queries of stop
-	builds     string          // what the next build says
-	pulls      string          // what the next pull says
-	pulled     []string        // queries of pulls
-	onBuild    []string        // as Docker tells it of an image
-	saved      []byte          // an image as it is saved
-	version    string          // "" is Podman's
+	down       bool              // refuses everything
+	loses      map[string]bool   // answers, by the last part of the path, once
+	stops      []string          // queries of stop
+	builds     string            // what the next build says
+	quota      bool              // bounds writable layers
+	asked      int               // for containers
+	component  string            // of its version
+	options    map[string]string // of its network, as it was made
+	dropped    int               // bytes of the end of a log that is followed, as Podman does
+	pulls      string            // what the next pull says
+	pulled     []string          // queries of pulls
+	onBuild    []string          // as Docker tells it of an image
+	saved      []byte            // an image as it is saved
 }
 
 // box is one container.
@@ -57,14 +61,13 @@ func (b *box) exits(code int) bool {
 	return ran
 }
 
-func newEngine(t *testing.T) (*engine, *container.Engine) { return newEngineOf(t, "") }
+func newEngine(t *testing.T) (*engine, *container.Engine) { return newEngineOf(t, "Podman Engine") }
 
-// newEngineOf is Docker's of a version, or Podman's without one.
-func newEngineOf(t *testing.T, version string) (*engine, *container.Engine) {
+func newEngineOf(t *testing.T, component string) (*engine, *container.Engine) {
 	t.Helper()
 	e := &engine{
 		t: t, containers: map[string]*box{}, images: map[string]bool{"sha256:image": true}, cpus: 2, memory: 4 << 30,
-		loses: map[string]bool{}, changed: make(chan struct{}), version: version,
+		loses: map[string]bool{}, changed: make(chan struct{}), component: component,
 	}
 	socket := filepath.Join(t.TempDir(), "e.sock")
 	listener, err := net.Listen("unix", socket)
@@ -146,13 +149,18 @@ func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case path == "/_ping":
 	case path == "/version":
-		if e.version != "" {
-			answer(w, 200, map[string]any{"Version": e.version, "ApiVersion": "1.41"})
-			return
-		}
-		answer(w, 200, map[string]any{"Version": "4.3.1", "ApiVersion": "1.41", "Components": []any{map[string]any{"Name": "Podman Engine", "Version": "4.3.1"}}})
+		answer(w, 200, map[string]any{"Version": "4.3.1", "ApiVersion": "1.41", "Components": []any{map[string]any{"Name": e.component, "Version": "4.3.1"}}})
 	case path == "/info":
 		answer(w, 200, map[string]any{"NCPU": e.cpus, "MemTotal": e.memory, "Architecture": "x86_64"})
+	case path == "/networks/create":
+		var asked struct{ Options map[string]string }
+		_ = json.NewDecoder(r.Body).Decode(&asked)
+		e.options = asked.Options
+		answer(w, 201, map[string]string{"Id": "net"})
+	case parts[0] == "networks" && e.options == nil:
+		answer(w, 404, map[string]string{"message": "no such network"})
+	case parts[0] == "networks":
+		answer(w, 200, map[string]any{"Name": last, "Options": e.options, "IPAM": map[string]any{"Config": []any{map[string]any{"Gateway": "10.1.0.1"}}}})
 	case path == "/build":
 		_, _ = io.Copy(io.Discard, r.Body)
 		fmt.Fprint(w, e.builds)
@@ -187,6 +195,13 @@ func (e *engine) create(w http.ResponseWriter, r *http.Request) {
 	var asked map[string]any
 	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
 		e.t.Error(err)
+	}
+	e.mu.Lock()
+	e.asked++
+	e.mu.Unlock()
+	if _, wants := asked["HostConfig"].(map[string]any)["StorageOpt"]; wants && !e.quota {
+		answer(w, 500, map[string]string{"message": "container create: --storage-opt is supported only for overlay over xfs with 'pquota' mount option"})
+		return
 	}
 	if !e.images[asked["Image"].(string)] {
 		answer(w, 404, map[string]string{"message": "no such image"})
@@ -275,10 +290,14 @@ func (e *engine) one(w http.ResponseWriter, r *http.Request, id, what string) {
 		e.until(r, func() bool { return b.Status != "running" })
 		e.mu.Lock()
 		defer e.mu.Unlock()
+		log := b.log
+		if r.URL.Query().Get("follow") == "1" {
+			log = log[:len(log)-e.dropped]
+		}
 		frame := make([]byte, 8)
 		frame[0] = 1 // standard output
-		binary.BigEndian.PutUint32(frame[4:], uint32(len(b.log)))
-		_, _ = w.Write(append(frame, b.log...))
+		binary.BigEndian.PutUint32(frame[4:], uint32(len(log)))
+		_, _ = w.Write(append(frame, log...))
 	default:
 		e.t.Errorf("a runner asks for %s %s", r.Method, r.URL)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/client"
@@ -15,12 +16,22 @@ func (w *watch) copyLog(ctx context.Context) error {
 	if err := w.task.Log.Truncate(w.task.LogFrom); err != nil {
 		return fmt.Errorf("begin the task's log: %w", err)
 	}
-	said, err := w.cfg.Engine.client.ContainerLogs(ctx, w.id, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Follow: true})
+	w.log = &limited{w: w.task.Log, left: w.cfg.MaxLog, limit: w.cfg.MaxLog, copied: &w.copied}
+	return w.copyTo(ctx, w.log, true)
+}
+
+// copyRest writes what copyLog has not got of the log of a container that has ended:
+// Podman ends a log that is followed with the container, and not with the log.
+func (w *watch) copyRest(ctx context.Context) error {
+	return w.copyTo(ctx, &skipping{w: w.log, left: w.copied.Load()}, false)
+}
+
+func (w *watch) copyTo(ctx context.Context, out io.Writer, follow bool) error {
+	said, err := w.cfg.Engine.client.ContainerLogs(ctx, w.id, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Follow: follow})
 	if err != nil {
 		return fmt.Errorf("read the container's log: %w", err)
 	}
 	defer said.Close()
-	out := &limited{w: w.task.Log, left: w.cfg.MaxLog, limit: w.cfg.MaxLog}
 	_, err = stdcopy.StdCopy(out, out, said)
 	return err
 }
@@ -30,9 +41,11 @@ type limited struct {
 	w           io.Writer
 	left, limit int64
 	cut         bool
+	copied      *atomic.Int64 // bytes that came
 }
 
 func (o *limited) Write(p []byte) (int, error) {
+	o.copied.Add(int64(len(p)))
 	take := p[:min(int64(len(p)), o.left)]
 	if _, err := o.w.Write(take); err != nil {
 		return 0, err
@@ -45,4 +58,20 @@ func (o *limited) Write(p []byte) (int, error) {
 		}
 	}
 	return len(p), nil
+}
+
+// skipping leaves out what comes first.
+type skipping struct {
+	w    io.Writer
+	left int64
+}
+
+func (s *skipping) Write(p []byte) (int, error) {
+	skip := min(int64(len(p)), s.left)
+	s.left -= skip
+	if skip == int64(len(p)) {
+		return len(p), nil
+	}
+	n, err := s.w.Write(p[skip:])
+	return int(skip) + n, err
 }

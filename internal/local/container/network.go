@@ -3,12 +3,16 @@ package container
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/moby/moby/client"
 )
 
 // Network is a network of containers. The machine itself is at its gateway.
-type Network struct{ Name, Gateway string }
+type Network struct {
+	Name, Gateway string
+	Isolated      bool // containers in it do not reach each other
+}
 
 // noTalk keeps the containers of a network from each other, where the engine knows it.
 const noTalk = "com.docker.network.bridge.enable_icc"
@@ -31,7 +35,8 @@ func (e *Engine) EnsureNetwork(ctx context.Context, name string, labels map[stri
 	}
 	for _, config := range got.Network.IPAM.Config {
 		if config.Gateway.IsValid() {
-			return Network{Name: name, Gateway: config.Gateway.String()}, nil
+			isolated := got.Network.Options[noTalk] == "false" && !strings.HasPrefix(e.name, podman)
+			return Network{Name: name, Gateway: config.Gateway.String(), Isolated: isolated}, nil
 		}
 	}
 	return Network{}, fmt.Errorf("network %s has no gateway: name another with --container-network, and the fleet's address in it with --claim-url", name)

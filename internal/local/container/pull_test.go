@@ -82,24 +82,24 @@ func TestWhatAnImageRunsInBuilds(t *testing.T) {
 	config := [2]string{"0a.json", `{"architecture":"amd64","config":{"OnBuild":["RUN sleep 3600"]}}`}
 	manifest := [2]string{"manifest.json", `[{"Config":"0a.json","RepoTags":null,"Layers":["0b.tar"]}]`}
 	for sentence, c := range map[string]struct {
-		docker string
+		engine string
 		tells  []string
 		saved  []byte
 		want   []string
 		fails  bool
 	}{
-		"Docker tells":                  {"28.5.2", []string{"RUN a"}, nil, []string{"RUN a"}, false},
-		"Docker tells of none":          {"28.5.2", nil, nil, nil, false},
-		"Podman, the manifest last":     {"", nil, saved(t, [2]string{"0b.tar", "layer"}, config, manifest), []string{"RUN sleep 3600"}, false},
-		"Podman, the manifest first":    {"", nil, saved(t, manifest, config), []string{"RUN sleep 3600"}, false},
-		"Podman, none":                  {"", nil, saved(t, manifest, [2]string{"0a.json", `{"config":{"Cmd":["/bin/sh"]}}`}), nil, false},
-		"Podman, no configuration":      {"", nil, saved(t, manifest), nil, true},
-		"Podman, no manifest":           {"", nil, saved(t, config), nil, true},
-		"Podman, half of an image":      {"", nil, saved(t, config, manifest)[:700], nil, true},
-		"a later Podman that does tell": {"", []string{"RUN b"}, nil, []string{"RUN b"}, false},
+		"Docker tells":                  {"Engine", []string{"RUN a"}, nil, []string{"RUN a"}, false},
+		"Docker tells of none":          {"Engine", nil, nil, nil, false},
+		"Podman, the manifest last":     {"Podman Engine", nil, saved(t, [2]string{"0b.tar", "layer"}, config, manifest), []string{"RUN sleep 3600"}, false},
+		"Podman, the manifest first":    {"Podman Engine", nil, saved(t, manifest, config), []string{"RUN sleep 3600"}, false},
+		"Podman, none":                  {"Podman Engine", nil, saved(t, manifest, [2]string{"0a.json", `{"config":{"Cmd":["/bin/sh"]}}`}), nil, false},
+		"Podman, no configuration":      {"Podman Engine", nil, saved(t, manifest), nil, true},
+		"Podman, no manifest":           {"Podman Engine", nil, saved(t, config), nil, true},
+		"Podman, half of an image":      {"Podman Engine", nil, saved(t, config, manifest)[:700], nil, true},
+		"a later Podman that does tell": {"Podman Engine", []string{"RUN b"}, nil, []string{"RUN b"}, false},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			e, connected := newEngineOf(t, c.docker)
+			e, connected := newEngineOf(t, c.engine)
 			e.onBuild, e.saved = c.tells, c.saved
 			got, err := connected.OnBuild(t.Context(), "sha256:image")
 			if !slices.Equal(got, c.want) || (err != nil) != c.fails {

@@ -44,6 +44,7 @@ type Runner struct {
 	mark string // of this data directory, on every container
 
 	host       atomic.Pointer[HostInfo] // once the engine has answered
+	noQuota    atomic.Bool              // the engine bounds no writable layer
 	overBefore sync.Map                 // sizes of classes that the host lacks, already warned about
 }
 

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moby/moby/client"
+
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/container"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/task"
@@ -118,8 +120,8 @@ func wantExit(t *testing.T, task fleet.Task, code int) {
 	}
 }
 
-// A container has the engine's default capabilities, its class's limits, an init process,
-// and nothing of this machine's.
+// A container has the engine's default capabilities, its class's limits, no process before
+// its own, and nothing of this machine's.
 func TestContainerOfATask(t *testing.T) {
 	r := newRig(t)
 	secret := filepath.Join(r.cfg.Dir, "claim.key")
@@ -155,8 +157,8 @@ func TestContainerOfATask(t *testing.T) {
 			t.Errorf("%sis %q, want %q", name, got, want)
 		}
 	}
-	if init := strings.TrimSpace(after(said, "init ")); init == "sh" || init == "" {
-		t.Errorf("process 1 is %q", init)
+	if first := strings.TrimSpace(after(said, "init ")); first != "sh" {
+		t.Errorf("process 1 is %q", first)
 	}
 	if strings.Contains(said, "socket: ") || strings.Contains(said, "the claim key") {
 		t.Errorf("it sees what it should not: %s", said)
@@ -167,7 +169,7 @@ func TestContainerOfATask(t *testing.T) {
 		}
 		if mount, ok := strings.CutPrefix(line, "mount: "); ok {
 			at := strings.Fields(mount)
-			if strings.Contains(mount, r.cfg.Dir) || len(at) > 2 && (at[2] == "ext4" || at[2] == "xfs" || at[2] == "btrfs") && !strings.HasPrefix(at[1], "/etc/") && !strings.HasPrefix(at[1], "/dev/") && !strings.HasPrefix(at[1], "/run/") && at[1] != "/sbin/docker-init" {
+			if strings.Contains(mount, r.cfg.Dir) || len(at) > 2 && (at[2] == "ext4" || at[2] == "xfs" || at[2] == "btrfs") && !strings.HasPrefix(at[1], "/etc/") && !strings.HasPrefix(at[1], "/dev/") && !strings.HasPrefix(at[1], "/run/") {
 				t.Errorf("it has mounted %s", mount)
 			}
 		}
@@ -175,6 +177,54 @@ func TestContainerOfATask(t *testing.T) {
 	if t.Failed() {
 		t.Log(said)
 	}
+}
+
+// What an engine keeps of a container's log is bounded while it runs, whatever it writes.
+func TestContainerEngineLogIsBounded(t *testing.T) {
+	r := newRig(t)
+	r.cfg.MaxLog = 1 << 20
+	r.restart()
+	engine, err := client.New(client.FromEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.launch("yes | head -c 100000000; yes | tr -d '\\n' | head -c 100000000")
+	largest, path := int64(0), ""
+	for stopped := false; !stopped; {
+		select {
+		case task := <-r.notes:
+			stopped = task.LastStatus == fleet.TaskStopped
+		default:
+		}
+		if path == "" {
+			path = logPath(t, engine)
+			continue
+		}
+		if info, err := os.Stat(path); err == nil {
+			largest = max(largest, info.Size())
+		}
+	}
+	if largest == 0 || largest > 4<<20+64<<10 {
+		t.Errorf("the engine's log %s had up to %d bytes", path, largest)
+	}
+	if text := r.log(); len(text) == 0 || len(text) > 1<<20+200 {
+		t.Errorf("the fleet's log has %d bytes", len(text))
+	}
+}
+
+// logPath is where the engine writes the log of the only container, "" if there is none.
+func logPath(t *testing.T, engine *client.Client) string {
+	t.Helper()
+	list, err := engine.ContainerList(t.Context(), client.ContainerListOptions{Filters: client.Filters{}.Add("label", "ecsrunner.runner-id=test-7-1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range list.Items {
+		if got, err := engine.ContainerInspect(t.Context(), c.ID, client.ContainerInspectOptions{}); err == nil {
+			return got.Container.LogPath
+		}
+	}
+	return ""
 }
 
 func after(text, name string) string {

@@ -8,6 +8,8 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -135,8 +137,8 @@ func TestATasksLife(t *testing.T) {
 	}
 }
 
-// What the engine is asked for: the class's limits and an init process, and nothing that
-// would open this machine.
+// What the engine is asked for: the class's limits, and nothing that would open this
+// machine or put another process before the entrypoint.
 func TestWhatAContainerGets(t *testing.T) {
 	b := newBench(t)
 	b.launch()
@@ -144,7 +146,7 @@ func TestWhatAContainerGets(t *testing.T) {
 	asked := b.created[0]
 	host := asked["HostConfig"].(map[string]any)
 	for key, want := range map[string]any{
-		"NanoCpus": 1.5e9, "Memory": float64(2048 << 20), "MemorySwap": float64(2048 << 20), "PidsLimit": 4096.0, "Init": true, "NetworkMode": "ecsrunner-test",
+		"NanoCpus": 1.5e9, "Memory": float64(2048 << 20), "MemorySwap": float64(2048 << 20), "PidsLimit": 4096.0, "Init": false, "NetworkMode": "ecsrunner-test",
 	} {
 		if host[key] != want {
 			t.Errorf("%s is %v, want %v", key, host[key], want)
@@ -173,6 +175,78 @@ func TestWhatAContainerGets(t *testing.T) {
 	env := asked["Env"].([]any)
 	if len(env) != 2 || env[0] != "A=b c" || env[1] != "CLAIM_TOKEN=once" || asked["Volumes"] != nil {
 		t.Errorf("environment %v, volumes %v", env, asked["Volumes"])
+	}
+}
+
+// Docker keeps the containers of a network from each other if it was asked to; Podman
+// takes the option and does not.
+func TestWhichNetworksAreIsolated(t *testing.T) {
+	for component, want := range map[string]bool{"Engine": true, "Podman Engine": false} {
+		_, e := newEngineOf(t, component)
+		for range 2 { // made, and found
+			if got, err := e.EnsureNetwork(t.Context(), "ecsrunner-test", nil); err != nil || got.Isolated != want || got.Gateway != "10.1.0.1" {
+				t.Errorf("%s: %+v, %v", component, got, err)
+			}
+		}
+	}
+}
+
+// Podman ends a log that is followed with the container, and not with the log.
+func TestTheEndOfALogIsReadWhenTheContainerHasEnded(t *testing.T) {
+	b := newBench(t)
+	b.dropped = len("the end\n")
+	b.launch()
+	b.await(fleet.TaskRunning)
+	b.exits(0, "more\nthe end\n")
+	b.await(fleet.TaskStopped)
+	if b.logged() != "begins\nmore\nthe end\n" {
+		t.Errorf("the log is %q", b.logged())
+	}
+}
+
+// What the engine keeps of a log is bounded, and above what is read of it.
+func TestTheEnginesLogIsBounded(t *testing.T) {
+	b := newBench(t)
+	b.launch()
+	b.await(fleet.TaskRunning)
+	got, want := b.created[0]["HostConfig"].(map[string]any)["LogConfig"], map[string]any{
+		"Type": "json-file", "Config": map[string]any{"max-size": strconv.Itoa(4 * task.DefaultMaxLog), "max-file": "1"},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("the engine's log is %v, want %v", got, want)
+	}
+}
+
+// An engine that bounds no disk is asked once, and people are told.
+func TestTheDiskIsBoundedWhereTheEngineCan(t *testing.T) {
+	for what, test := range map[string]struct {
+		disk    int
+		bounded bool // by the engine
+		want    any
+		asked   int
+	}{
+		"an engine that can":                 {21, true, map[string]any{"size": "21G"}, 2},
+		"an engine that cannot":              {21, false, nil, 3},
+		"a process's disk, which has no end": {0, true, nil, 2},
+	} {
+		t.Run(what, func(t *testing.T) {
+			b := newBench(t)
+			b.quota = test.bounded
+			for i, id := range []string{"test-7-1", "test-8-1"} {
+				s := spec()
+				s.RunnerID, s.ClientToken, s.DiskGiB = id, id, test.disk
+				if _, err := b.Launch(t.Context(), s); err != nil {
+					t.Fatal(err)
+				}
+				b.await(fleet.TaskRunning)
+				if got := b.created[i]["HostConfig"].(map[string]any)["StorageOpt"]; !reflect.DeepEqual(got, test.want) {
+					t.Errorf("the disk of %s is %v, want %v", id, got, test.want)
+				}
+			}
+			if n := strings.Count(b.warns.String(), "does not bound what a container writes"); b.asked != test.asked || (n == 1) == test.bounded {
+				t.Errorf("asked %d times, %d warnings", b.asked, n)
+			}
+		})
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/moby/moby/api/types/container"
@@ -18,6 +19,9 @@ type watch struct {
 	task  task.Task
 	id    string       // "" if there is none
 	ended *task.Ending // how, if that is known already
+
+	log    *limited     // once it is copied
+	copied atomic.Int64 // bytes of the log
 }
 
 func (w *watch) over(end task.Ending) *watch {
@@ -46,8 +50,8 @@ func (w *watch) start(ctx context.Context) error {
 	return nil
 }
 
-// Wait copies the container's log until the container has ended. It stops it if the task
-// is to stop.
+// Wait copies the container's log until the container has ended, and what is left of it
+// then. It stops the container if the task is to stop.
 func (w *watch) Wait(ctx context.Context) (task.Ending, error) {
 	if w.ended != nil {
 		return *w.ended, nil
@@ -63,15 +67,30 @@ func (w *watch) Wait(ctx context.Context) (task.Ending, error) {
 	if err != nil {
 		return end, err
 	}
-	select {
-	case err = <-logged:
-	case <-w.cfg.After(w.cfg.Patience):
-		err = errors.New("the engine did not end the container's log")
+	if err := w.awaitLog(logged); err != nil {
+		w.cfg.Log.Warn("a container's log may be cut", "runner_id", w.task.RunnerID, "error", err.Error())
+		return end, nil
 	}
-	if err != nil {
+	if err := w.copyRest(ctx); err != nil {
 		w.cfg.Log.Warn("a container's log may be cut", "runner_id", w.task.RunnerID, "error", err.Error())
 	}
 	return end, nil
+}
+
+// awaitLog returns when following the log has ended, or when the engine has said nothing
+// of it for as long as the runner's patience.
+func (w *watch) awaitLog(logged <-chan error) error {
+	for {
+		before := w.copied.Load()
+		select {
+		case err := <-logged:
+			return err
+		case <-w.cfg.After(w.cfg.Patience):
+			if w.copied.Load() == before {
+				return errors.New("the engine did not end the container's log")
+			}
+		}
+	}
 }
 
 // Clear removes the container.

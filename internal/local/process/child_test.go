@@ -98,6 +98,18 @@ func beChild(does string) int {
 			}
 		}
 		awaitGo()
+	case "hide": // its mark, which only its child shows
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), doesVariable+"=wait marked")
+		if err := cmd.Start(); err != nil {
+			fmt.Println(err)
+			return 99
+		}
+		hidden := slices.DeleteFunc(os.Environ(), func(entry string) bool {
+			return strings.HasPrefix(entry, taskVariable+"=") || strings.HasPrefix(entry, doesVariable+"=")
+		})
+		fmt.Println(syscall.Exec("/proc/self/exe", os.Args, append(hidden, doesVariable+"=wait hidden")))
+		return 99
 	case "protect": // a directory from removal, as Go's module cache does
 		if err := os.MkdirAll("cache/module", 0o700); err != nil {
 			return 99

@@ -41,18 +41,24 @@ func belongs(pid, leader int, mark string) (within, marked bool) {
 }
 
 // findLeader finds the leader of a task whose process was not recorded, by its
-// mark. Of those with a session of their own it was the first. Only a process
-// that has not become another program yet lacks its mark, and as long it holds
-// the data directory's lock open.
+// mark. The leader may be closed to this process, as one that runs a job is
+// (runner/seal): then what it has started leads to it, which is in its session. Of
+// several sessions the leader's was the first. Only a process that has not become
+// another program yet lacks its mark, and as long it holds the data directory's
+// lock open.
 func findLeader(mark string) (pid int, start string, ok bool) {
 	var first stat
 	for _, candidate := range processes() {
 		s, err := readStat(candidate)
-		if err != nil || !s.lives() || s.session != candidate || !hasEntry(environ(candidate), mark) {
+		if err != nil || !s.lives() || s.session == 0 || !hasEntry(environ(candidate), mark) {
 			continue
 		}
-		if pid == 0 || s.ticks < first.ticks || s.ticks == first.ticks && candidate < pid {
-			pid, first = candidate, s
+		leader, err := readStat(s.session)
+		if err != nil || !leader.lives() {
+			continue
+		}
+		if pid == 0 || leader.ticks < first.ticks || leader.ticks == first.ticks && s.session < pid {
+			pid, first = s.session, leader
 		}
 	}
 	return pid, first.start(), pid != 0

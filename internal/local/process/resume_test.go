@@ -64,6 +64,21 @@ func TestLeaderThatWasNotRecordedIsFoundAmongDaemons(t *testing.T) {
 	}
 }
 
+// What runs a job is closed to this process; the job is not.
+func TestLeaderThatShowsNoMarkIsFoundByItsChildren(t *testing.T) {
+	if !findsDaemons {
+		t.Skip("no marks are found here")
+	}
+	r := newRig(t, nil)
+	r.killFleet(tasktest.Started, "hide", "wait hidden", "wait marked")
+	r.resume()
+	r.await(fleet.TaskRunning)
+	r.meet("wait hidden").letGoOn()
+	wantEnded(t, r.await(fleet.TaskStopped), fleet.StopEssentialContainerExited, reasonTakenOver)
+	r.meet("wait marked").awaitDeath(t)
+	r.wantCleared("demo-7-1")
+}
+
 func TestWhatOutlivesALeaderThatIsGoneIsEnded(t *testing.T) {
 	if !findsDaemons {
 		t.Skip("no marks are found here")

@@ -11,12 +11,15 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
 	"strings"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -68,16 +71,40 @@ CREATE TABLE execution_events (name TEXT NOT NULL, id INTEGER NOT NULL, event TE
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
-	db *sql.DB
+	db      *sql.DB
+	written func(error) // see OnWrite; may be nil
 }
+
+// OnWrite has told called with how each transaction ended: nil, or why the file could not
+// be written. It is set before the store is used.
+func (s *Store) OnWrite(told func(error)) { s.written = told }
 
 // Open opens the database of a fleet and makes it if it is not there. The
 // caller sees to it that one process at a time writes.
 func Open(ctx context.Context, file string) (*Store, error) {
+	if err := closeToOthers(file); err != nil {
+		return nil, err
+	}
 	return open(ctx, file, url.Values{
 		"_txlock": {"immediate"},
 		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)"},
 	}, true)
+}
+
+// closeToOthers makes the file and what SQLite keeps beside it readable by its owner
+// alone: they have task tokens. SQLite gives the files beside it the file's mode.
+func closeToOthers(file string) error {
+	made, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", file, err)
+	}
+	defer made.Close()
+	for _, name := range []string{file, file + "-wal", file + "-shm"} {
+		if err := os.Chmod(name, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("close %s to others: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // OpenReadOnly opens the database for looking, beside the fleet that writes it
@@ -148,6 +175,18 @@ func (s *Store) Close() error { return s.db.Close() }
 // transact runs f in one transaction. Errors without a name become
 // Records.Unavailable, so that the state machine tries again.
 func (s *Store) transact(ctx context.Context, f func(*sql.Tx) error) error {
+	err := s.transactOnce(ctx, f)
+	if s.written != nil && !errors.Is(err, context.Canceled) {
+		var unavailable error
+		if fleet.IsNamed(err, fleet.RecordsUnavailable) && !errors.Is(err, engine.ErrExecutionAlreadyExists) && !errors.Is(err, engine.ErrConflict) {
+			unavailable = err
+		}
+		s.written(unavailable)
+	}
+	return err
+}
+
+func (s *Store) transactOnce(ctx context.Context, f func(*sql.Tx) error) error {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return named(err)

@@ -3,6 +3,8 @@ package sqlite_test
 import (
 	"database/sql"
 	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -45,6 +47,44 @@ func TestFileNames(t *testing.T) {
 			t.Errorf("%s: read %+v, %v", name, image, err)
 		}
 		reader.Close()
+	}
+}
+
+// Whatever the directory's mode: the file has task tokens.
+func TestTheFileIsItsOwnersAlone(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "fleet.db")
+	first := open(t, file)
+	if err := first.PutImage(t.Context(), fleet.ImageRecord{Tag: "tag"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{file, file + "-wal", file + "-shm"} {
+		if err := os.Chmod(name, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open(t, file)
+	for _, name := range []string{file, file + "-wal", file + "-shm"} {
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", name, info.Mode(), err)
+		}
+	}
+}
+
+func TestWritesAreTold(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "fleet.db"))
+	var told []error
+	s.OnWrite(func(err error) { told = append(told, err) })
+	capacity := fleet.Changes{Capacity: &fleet.Capacity{Version: 1}}
+	for range 2 { // the second meets another version, and the file is well
+		_ = s.Write(t.Context(), capacity)
+	}
+	for range 2 { // the second is there already
+		_ = s.Executions().Create(t.Context(), engine.Record{Execution: engine.Execution{Name: "fleet-7-1"}}, nil)
+	}
+	s.Close()
+	_ = s.Write(t.Context(), capacity)
+	if len(told) != 5 || errors.Join(told[:4]...) != nil || !fleet.IsNamed(told[4], fleet.RecordsUnavailable) {
+		t.Errorf("told %v", told)
 	}
 }
 
@@ -167,5 +207,70 @@ func TestExecutions(t *testing.T) {
 	}
 	if _, err := s.History(t.Context(), "b"); !errors.Is(err, engine.ErrExecutionDoesNotExist) {
 		t.Errorf("history of what there is not: %v", err)
+	}
+}
+
+// What is over and old goes; what is open, waits or is young stays.
+func TestForget(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "fleet.db"))
+	now := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
+	old, young := now.Add(-91*24*time.Hour), now.Add(-89*24*time.Hour)
+	write := func(c fleet.Changes) {
+		t.Helper()
+		if err := s.Write(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for id, run := range map[string]fleet.Run{
+		"job-1": {Status: fleet.RunCompleted, Times: fleet.Times{fleet.StageReceived: old}},
+		"job-2": {Status: fleet.RunRefused, Times: fleet.Times{fleet.StageReceived: old}},
+		"job-3": {Status: fleet.RunQueued, Times: fleet.Times{fleet.StageReceived: old}},
+		"job-4": {Status: fleet.RunCompleted, Times: fleet.Times{fleet.StageReceived: young}},
+	} {
+		run.RunID = id
+		write(fleet.Changes{Runs: []fleet.Run{run}})
+	}
+	for id, runner := range map[string]fleet.Runner{
+		"fleet-1-1": {Phase: fleet.Closed, Times: fleet.Times{fleet.StageLaunched: old}},
+		"fleet-2-1": {Phase: fleet.Closed, Unresolved: true, Times: fleet.Times{fleet.StageLaunched: old}},
+		"fleet-3-1": {Phase: fleet.Open, Times: fleet.Times{fleet.StageLaunched: old}},
+		"fleet-4-1": {Phase: fleet.Closed, Times: fleet.Times{fleet.StageLaunched: young}},
+	} {
+		runner.RunnerID = id
+		write(fleet.Changes{Runners: []fleet.Runner{runner}})
+	}
+	for name, e := range map[string]engine.Execution{
+		"fleet-1-1": {Status: engine.Succeeded, StartedAt: old},
+		"fleet-3-1": {Status: engine.Running, StartedAt: old},
+		"fleet-4-1": {Status: engine.Failed, StartedAt: young},
+	} {
+		e.Name = name
+		if err := s.Executions().Create(t.Context(), engine.Record{Execution: e}, []engine.Event{{ID: 1}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if more, err := s.Forget(t.Context(), now.Add(-90*24*time.Hour)); more || err != nil {
+		t.Errorf("more %t, %v", more, err)
+	}
+	var left []string
+	for id := range 4 {
+		if _, ok, err := s.Run(t.Context(), fmt.Sprintf("job-%d", id+1)); ok {
+			left = append(left, fmt.Sprintf("job-%d", id+1))
+		} else if err != nil {
+			t.Error(err)
+		}
+		name := fmt.Sprintf("fleet-%d-1", id+1)
+		if _, ok, err := s.Runner(t.Context(), name); ok {
+			left = append(left, name)
+		} else if err != nil {
+			t.Error(err)
+		}
+		if events, err := s.Executions().History(t.Context(), name); err == nil && len(events) > 0 {
+			left = append(left, "execution "+name)
+		}
+	}
+	want := []string{"fleet-2-1", "job-3", "fleet-3-1", "execution fleet-3-1", "job-4", "fleet-4-1", "execution fleet-4-1"}
+	if diff := cmp.Diff(want, left); diff != "" {
+		t.Errorf("left is (-want +got):\n%s", diff)
 	}
 }

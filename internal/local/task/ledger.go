@@ -71,7 +71,7 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	}
 	cfg.Dir = dir
 	l := &Ledger{cfg: cfg, kind: cfg.Runner.Kind(), tasks: map[string]*entry{}, tokens: map[string]*entry{}, latest: map[string]*entry{}}
-	for _, name := range []string{logsDir, string(l.kind)} {
+	for _, name := range []string{LogsDir, string(l.kind)} {
 		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
 			return nil, fmt.Errorf("make the data directory: %w", err)
 		}

@@ -6,7 +6,8 @@ import (
 	"regexp"
 )
 
-const logsDir = "logs"
+// LogsDir is the folder of runners' logs in the data directory.
+const LogsDir = "logs"
 
 // maxRunnerID leaves room for a suffix within a file name's 255 bytes; ids of
 // this fleet have at most 50 characters.
@@ -29,7 +30,7 @@ func LogPath(dir, runnerID string) (string, error) {
 	if err := CheckRunnerID(runnerID); err != nil {
 		return "", err
 	}
-	return filepath.Join(dir, logsDir, runnerID+".log"), nil
+	return filepath.Join(dir, LogsDir, runnerID+".log"), nil
 }
 
 func (l *Ledger) recordPath(runnerID string) string {

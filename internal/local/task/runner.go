@@ -72,6 +72,7 @@ type Spec struct {
 	Image       string   // for containers its id, or a reference that the engine has
 	CPU         int      // in ECS's units: 1024 are a processor; 0 is no limit
 	Memory      int      // in MiB; 0 is no limit
+	DiskGiB     int      `json:"-"` // of a container's writable layer; 0 is no limit
 	Command     []string // of a container, in place of the image's
 	Entrypoint  []string // of a container, in place of the image's
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/basecheck"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/entrypoint"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/seal"
 )
 
 func main() {
@@ -22,6 +23,6 @@ func main() {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	os.Exit(entrypoint.Run(context.Background(), entrypoint.Config{
-		Environ: os.Environ(), Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr, Signals: signals,
+		Environ: os.Environ(), Args: os.Args[1:], Stdout: os.Stdout, Seal: seal.Process, Signals: signals,
 	}))
 }

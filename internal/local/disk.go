@@ -1,0 +1,45 @@
+package local
+
+import (
+	"fmt"
+	"syscall"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// disks are where tasks and records are kept, and how much of each stays free: when the
+// disk is full, no record can be written, and every job of the machine stands still.
+type disks struct {
+	paths []string
+	keep  uint64                            // bytes; 0 keeps nothing
+	free  func(path string) (uint64, error) // by default freeOf
+}
+
+// check fails with Runner.NoCapacity while there is too little: the run waits with that
+// reason. A disk that cannot be asked is not in the way.
+func (d disks) check() error {
+	if d.keep == 0 {
+		return nil
+	}
+	free := d.free
+	if free == nil {
+		free = freeOf
+	}
+	for _, path := range d.paths {
+		if left, err := free(path); err == nil && left < d.keep {
+			return fleet.Errorf(fleet.RunnerNoCapacity, "%s has %s free on its disk, and %s are kept free: make room, or lower --keep-free-gib", path, gib(left), gib(d.keep))
+		}
+	}
+	return nil
+}
+
+func gib(bytes uint64) string { return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30)) }
+
+// freeOf is how many bytes a user has left on the disk of a path.
+func freeOf(path string) (uint64, error) {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(path, &s); err != nil {
+		return 0, fmt.Errorf("ask for the free space of %s: %w", path, err)
+	}
+	return uint64(s.Bavail) * uint64(s.Bsize), nil
+}

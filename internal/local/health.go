@@ -1,0 +1,73 @@
+package local
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
+)
+
+// How a fleet process is.
+const (
+	HealthOK       = "ok"
+	HealthFailing  = "failing" // records cannot be read or written
+	HealthStopping = "stopping"
+)
+
+// troubles are the last errors of what has not worked since.
+type troubles struct {
+	mu           sync.Mutex
+	write, sweep *report.Trouble
+}
+
+func (t *troubles) note(of **report.Trouble, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	*of = nil
+	if err != nil {
+		*of = &report.Trouble{At: time.Now().UTC(), Error: err.Error()}
+	}
+}
+
+func (t *troubles) last() (write, sweep *report.Trouble) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.write, t.sweep
+}
+
+func httpStatus(h report.Health) int {
+	if h.Status == HealthOK {
+		return http.StatusOK
+	}
+	return http.StatusServiceUnavailable
+}
+
+// Health tells how this process is. A sweep that left something is not failing: the next
+// one goes on.
+func (f *Fleet) Health(ctx context.Context) report.Health {
+	h := report.Health{Status: HealthOK, FleetName: f.cfg.Policy.FleetName}
+	h.LastWriteError, h.LastSweepError = f.troubles.last()
+	capacity, err := f.store.Capacity(ctx)
+	h.OpenRunners = capacity.Open
+	switch {
+	case f.stopping.Load():
+		h.Status = HealthStopping
+	case err != nil || h.LastWriteError != nil:
+		h.Status = HealthFailing
+	}
+	return h
+}
+
+func (f *Fleet) serveHealth(w http.ResponseWriter, r *http.Request) {
+	answer(w, http.StatusOK, f.Health(r.Context()))
+}
+
+// AskHealth asks the process that serves a data directory how it is. It fails with
+// ErrNotRunning if there is none.
+func AskHealth(ctx context.Context, dir string) (h report.Health, err error) {
+	err = ask(ctx, dir, "/health", nil, func(_ int, body io.Reader) error { return decode(body, &h) })
+	return h, err
+}

@@ -1,0 +1,24 @@
+package entrypoint
+
+import (
+	"os"
+	"syscall"
+)
+
+// reap waits for the end of a child, as which nobody else may wait. The first process of
+// a container has all orphans as children, and lets go of those that end meanwhile.
+func reap(child int) (syscall.WaitStatus, error) {
+	waitFor := child
+	if os.Getpid() == 1 {
+		waitFor = -1
+	}
+	for {
+		var status syscall.WaitStatus
+		ended, err := syscall.Wait4(waitFor, &status, 0, nil)
+		switch {
+		case err == syscall.EINTR:
+		case err != nil || ended == child:
+			return status, err
+		}
+	}
+}

@@ -59,10 +59,15 @@ func ecsARN(scope constructs.Construct, resource, name string) *string {
 }
 
 // taskRoles are the two that every task has. Job code has the second, which may do
-// nothing.
-func taskRoles(scope constructs.Construct, t things) (execution, task awsiam.IRole) {
+// nothing unless it is given.
+func taskRoles(scope constructs.Construct, p Props, t things) (execution, task awsiam.IRole) {
 	execution = newRole(scope, "ExecutionRole", grants.RoleExecution, "ecs-tasks.amazonaws.com", t, nil)
-	task = newRole(scope, "TaskRole", grants.RoleTask, "ecs-tasks.amazonaws.com", t, nil)
+	if p.TaskRole != nil {
+		task = p.TaskRole
+		scope.Node().AddValidation(&trust{p.TaskRole})
+	} else {
+		task = newRole(scope, "TaskRole", grants.RoleTask, "ecs-tasks.amazonaws.com", t, nil)
+	}
 	t.add(grants.ExecutionRole, execution.RoleArn())
 	t.add(grants.TaskRole, task.RoleArn())
 	return execution, task

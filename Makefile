@@ -96,6 +96,11 @@ synth: ## Write the cloud assembly of fleet.yaml, or of ECSRUNNER_CONFIG, to bui
 	@scripts/with-node . true
 	node_modules/.bin/cdk synth --quiet
 
+.PHONY: template
+template: ## Write fleet.yaml, or ECSRUNNER_CONFIG, as one CloudFormation template with its zips to build/template (needs Node 20 or later)
+	@rm -rf build/template
+	$(GO) run ./cdk/template -o build/template
+
 .PHONY: demo
 demo: ## Run eight jobs on a fleet on this machine
 	$(GO) run ./cmd/ecsrunner demo

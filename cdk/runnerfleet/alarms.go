@@ -6,6 +6,9 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -13,8 +16,7 @@ import (
 )
 
 // silentHours is after how many hours without a good webhook somebody should look.
-// There is no key for it: a fleet that rests at weekends alarms then, and the alarm
-// has no action unless one is added.
+// There is no key for it: a fleet that rests at weekends alarms then.
 const silentHours = 24
 
 // alarm is one thing that people should hear of.
@@ -67,7 +69,7 @@ func alarms(c Config, made Fleet, e events) []alarm {
 }
 
 func newAlarms(parent constructs.Construct, c Config, made Fleet, e events) []awscloudwatch.Alarm {
-	scope := constructs.NewConstruct(parent, jsii.String("Alarms"))
+	scope, topic := constructs.NewConstruct(parent, jsii.String("Alarms")), made.AlarmTopic
 	var all []awscloudwatch.Alarm
 	for _, a := range alarms(c, made, e) {
 		props := &awscloudwatch.AlarmProps{
@@ -82,9 +84,28 @@ func newAlarms(parent constructs.Construct, c Config, made Fleet, e events) []aw
 		if a.below {
 			props.ComparisonOperator = awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD
 		}
-		all = append(all, awscloudwatch.NewAlarm(scope, jsii.String(a.id), props))
+		alarm := awscloudwatch.NewAlarm(scope, jsii.String(a.id), props)
+		alarm.AddAlarmAction(awscloudwatchactions.NewSnsAction(topic))
+		all = append(all, alarm)
 	}
 	return all
+}
+
+// alarmTopic is where alarms are told. A topic whose policy refuses plain HTTP no longer
+// takes all that comes from its account: CloudWatch has to be in it.
+func alarmTopic(scope constructs.Construct, p Props) awssns.ITopic {
+	topic := p.AlarmTopic
+	if topic == nil {
+		topic = awssns.NewTopic(scope, jsii.String("AlarmTopic"), &awssns.TopicProps{
+			DisplayName: jsii.String("Runner fleet " + p.Config.FleetName), EnforceSSL: jsii.Bool(true),
+		})
+	}
+	topic.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil)},
+		Actions:    texts("sns:Publish"), Resources: &[]*string{topic.TopicArn()},
+		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": stackOf(scope).Account()}},
+	}))
+	return topic
 }
 
 func minutes(n float64) awscdk.Duration { return awscdk.Duration_Minutes(&n) }

@@ -21,6 +21,10 @@ import (
 // names, ARNs and up to 16 subnets take the rest.
 const mostPolicy = 2600
 
+// mostGroups are the security groups that a task can have
+// (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AwsVpcConfiguration.html).
+const mostGroups = 5
+
 // Check says everything for which a fleet cannot be made from these props, beyond
 // what was wrong with the configuration.
 func (p Props) Check() error {
@@ -36,6 +40,12 @@ func (p Props) Check() error {
 	}
 	if p.VPC != nil && len(p.Config.SubnetIDs) > 0 {
 		problems = append(problems, errors.New("subnet_ids: a VPC is given too; delete one of them"))
+	}
+	if len(p.SecurityGroups) > 0 && p.VPC == nil {
+		problems = append(problems, errors.New("props have security groups, and no VPC that they belong to; give their VPC, or name groups as security_groups beside subnet_ids"))
+	}
+	if n := len(p.SecurityGroups); n > mostGroups {
+		problems = append(problems, fmt.Errorf("props have %d security groups; a task can have at most %d", n, mostGroups))
 	}
 	problems = append(problems, p.checkImages()...)
 	return errors.Join(problems...)

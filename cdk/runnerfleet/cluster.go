@@ -59,11 +59,17 @@ func ecsARN(scope constructs.Construct, resource, name string) *string {
 }
 
 // taskRoles are the two that every task has, and the unique id of the second. Job code
-// has that one, which may do nothing.
-func taskRoles(scope constructs.Construct, t things) (execution, task awsiam.IRole, taskID *string) {
+// has that one, which may do nothing unless it is given.
+func taskRoles(scope constructs.Construct, p Props, t things) (execution, task awsiam.IRole, taskID *string) {
 	execution = newRole(scope, "ExecutionRole", grants.RoleExecution, "ecs-tasks.amazonaws.com", t, nil)
-	jobs := makeRole(scope, "TaskRole", grants.RoleTask, "ecs-tasks.amazonaws.com", t, nil)
-	task = jobs.WithoutPolicyUpdates(nil)
+	jobs := p.TaskRole
+	if jobs != nil {
+		task = jobs
+		scope.Node().AddValidation(&trust{jobs})
+	} else {
+		jobs = makeRole(scope, "TaskRole", grants.RoleTask, "ecs-tasks.amazonaws.com", t, nil)
+		task = jobs.WithoutPolicyUpdates(nil)
+	}
 	t.add(grants.ExecutionRole, execution.RoleArn())
 	t.add(grants.TaskRole, task.RoleArn())
 	return execution, task, jobs.RoleId()

@@ -28,6 +28,9 @@ const contextVariable = "CDK_CONTEXT_JSON"
 // inContext is where problems say that a key of the context stands.
 const inContext = "CDK context"
 
+// inGo is where problems of Configure stand.
+const inGo = "configuration"
+
 // FromEnvironment reads the configuration that this repository's own app deploys,
 // and the file it came from: the file named by ECSRUNNER_CONFIG, or fleet.yaml in
 // the working directory. Each key of the CDK's context with the name of a
@@ -65,6 +68,18 @@ func Load(file string) (Config, error) {
 // file's name.
 func Parse(data []byte, file string) (Config, error) {
 	return config.Source{Data: data, File: file, OnAWS: true}.Parse()
+}
+
+// Configure makes a configuration in Go, in place of fleet.yaml: set changes what it
+// wants otherwise than by default. It is checked as the file is, and its problems name
+// the file's keys.
+//
+//	config, err := runnerfleet.Configure(func(c *runnerfleet.Config) {
+//		c.Repositories = []string{"octo-org/app"}
+//		c.RunnerClassSizes = map[string]runnerfleet.Class{"small": {CPU: 512, Memory: 1024}}
+//	})
+func Configure(set func(*Config)) (Config, error) {
+	return config.Source{File: inGo, Overrides: config.Changes(set, inGo), OnAWS: true}.Parse()
 }
 
 // overridesFrom takes the configuration's keys out of the CDK's context. Others are

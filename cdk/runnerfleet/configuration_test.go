@@ -102,6 +102,31 @@ func TestAllProblemsOfFileAndContextAtOnce(t *testing.T) {
 	}
 }
 
+func TestAConfigurationInGo(t *testing.T) {
+	config, err := runnerfleet.Configure(func(c *runnerfleet.Config) {
+		c.Repositories = []string{"o/r"}
+		c.GitHubPAT = "secretsmanager:ci/pat"
+		c.RunnerClassSizes = map[string]runnerfleet.Class{"arm": {CPU: 512, Memory: 1024, Arch: runnerfleet.ARM64}}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if config.DefaultClass != "arm" || config.MaxRunners != 20 || config.FleetName != "fleet" {
+		t.Errorf("got %+v", config)
+	}
+	_, err = runnerfleet.Configure(func(c *runnerfleet.Config) {
+		c.FleetName, c.GitHubPAT = "UPPER", "env:PAT"
+	})
+	if err == nil {
+		t.Fatal("nothing is wrong")
+	}
+	for _, part := range []string{"configuration: github_repo: ", "configuration: fleet_name: ", "configuration: github_pat: env:PAT cannot be read on AWS"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q is not told: %v", part, err)
+		}
+	}
+}
+
 func TestALiteralTokenStopsSynthesis(t *testing.T) {
 	const token = "ghp_0123456789abcdefghijklmnop"
 	for name, getenv := range map[string]func(string) string{

@@ -24,3 +24,21 @@ func Example() {
 	awscdk.NewCfnOutput(stack, jsii.String("Webhook"), &awscdk.CfnOutputProps{Value: fleet.WebhookURL})
 	app.Synth(nil)
 }
+
+// A configuration without a file, and jobs that reach a database.
+func ExampleConfigure() {
+	defer jsii.Close()
+	app := awscdk.NewApp(nil)
+	stack := awscdk.NewStack(app, jsii.String("Runners"), nil)
+	config, err := runnerfleet.Configure(func(c *runnerfleet.Config) {
+		c.Repositories = []string{"octo-org/app"}
+		c.RunnerClassSizes = map[string]runnerfleet.Class{"small": {CPU: 512, Memory: 1024, Arch: runnerfleet.ARM64}}
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fleet := runnerfleet.New(stack, "Fleet", runnerfleet.Props{Config: config})
+	database := awsec2.NewSecurityGroup(stack, jsii.String("Database"), &awsec2.SecurityGroupProps{Vpc: fleet.VPC})
+	database.Connections().AllowFrom(fleet.Connections, awsec2.Port_Tcp(jsii.Number(5432)), jsii.String("jobs"))
+	app.Synth(nil)
+}

@@ -448,7 +448,7 @@ func TestOutputs(t *testing.T) {
 			t.Errorf("output %s is empty", key)
 		}
 	}
-	want := append(slices.Clone(deployment.Outputs), "StoreGitHubPatCommand", "ReadWebhookSecretCommand")
+	want := append(slices.Clone(deployment.Outputs), "StoreGitHubPatCommand", "ReadWebhookSecretCommand", "AlarmTopic")
 	slices.Sort(want)
 	slices.Sort(keys)
 	if diff := cmp.Diff(want, keys); diff != "" {

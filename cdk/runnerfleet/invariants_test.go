@@ -2,6 +2,7 @@ package runnerfleet_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -280,10 +281,8 @@ func TestAlarmsAreThere(t *testing.T) {
 	metrics := ""
 	for _, alarm := range golden(t).list("AWS::CloudWatch::Alarm") {
 		metrics += flat(alarm.Properties)
-		if alarm.Properties["AlarmActions"] != nil {
-			t.Error("an alarm acts by itself")
-		}
 	}
+	checkAlarms(t, golden(t))
 	for _, metric := range []string{"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted", "ExecutionThrottled", "ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible", "Throttles", deployment.MetricClaimConflict, deployment.MetricWaitingRuns, deployment.MetricGitHubLeft} {
 		if !strings.Contains(metrics, `"MetricName":"`+metric+`"`) {
 			t.Errorf("no alarm looks at %s", metric)
@@ -293,6 +292,23 @@ func TestAlarmsAreThere(t *testing.T) {
 		if n := strings.Count(m[1], `"MetricStat"`); n > 10 {
 			t.Errorf("an alarm has %d metrics: CloudWatch takes ten", n)
 		}
+	}
+}
+
+// checkAlarms wants every alarm to tell the one topic of a template, and CloudWatch to be
+// in the topic's policy, which is all that may reach it.
+func checkAlarms(t *testing.T, built template) {
+	t.Helper()
+	topic := built.idOf(t, "AWS::SNS::Topic", "")
+	for id, alarm := range built.list("AWS::CloudWatch::Alarm") {
+		if told := flat(alarm.Properties["AlarmActions"]); told != `[{"Ref":"`+topic+`"}]` {
+			t.Errorf("%s tells %s", id, told)
+		}
+	}
+	const cloudWatch = `{"Action":"sns:Publish","Condition":{"StringEquals":{"aws:SourceAccount":{"Ref":"AWS::AccountId"}}},"Effect":"Allow","Principal":{"Service":"cloudwatch.amazonaws.com"},"Resource":{"Ref":"%s"}`
+	policy := built.only("AWS::SNS::TopicPolicy").Properties
+	if text := flat(policy); !strings.Contains(text, fmt.Sprintf(cloudWatch, topic)) || !strings.Contains(text, `"aws:SecureTransport":"false"`) || at[string](policy, "Topics", 0, "Ref") != topic {
+		t.Errorf("policy %s", text)
 	}
 }
 

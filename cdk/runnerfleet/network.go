@@ -13,25 +13,51 @@ import (
 type network struct {
 	subnets, securityGroups *string
 	assignPublicIP          bool
+	vpc                     awsec2.IVpc // nil if only subnets are known
+	groups                  []awsec2.ISecurityGroup
 }
 
 func newNetwork(scope constructs.Construct, p Props) network {
-	c := p.Config
-	if len(c.SubnetIDs) > 0 {
-		n := network{subnets: jsii.String(strings.Join(c.SubnetIDs, ",")), assignPublicIP: c.AssignPublicIP}
-		if len(c.SecurityGroups) > 0 {
-			n.securityGroups = jsii.String(strings.Join(c.SecurityGroups, ","))
-		} else {
-			n.securityGroups = newGroup(scope, c, jsii.String(c.VPCID))
-		}
-		return n
-	}
-	if p.VPC != nil {
+	c, n := p.Config, network{vpc: p.VPC}
+	switch {
+	case len(c.SubnetIDs) > 0:
+		n.subnets, n.assignPublicIP = jsii.String(strings.Join(c.SubnetIDs, ",")), c.AssignPublicIP
+	case p.VPC != nil:
 		selected := p.VPC.SelectSubnets(selection(p))
-		return network{commas(selected.SubnetIds), newGroup(scope, c, p.VPC.VpcId()), *selected.HasPublic}
+		n.subnets, n.assignPublicIP = commas(selected.SubnetIds), *selected.HasPublic
+	default:
+		n.vpc = newVPC(scope, c)
+		n.subnets, n.assignPublicIP = commas(n.vpc.SelectSubnets(nil).SubnetIds), true
 	}
-	vpc := newVPC(scope, c)
-	return network{commas(vpc.SelectSubnets(nil).SubnetIds), newGroup(scope, c, vpc.VpcId()), true}
+	n.groups = groups(scope, p, n.vpc)
+	var ids []*string
+	for _, group := range n.groups {
+		ids = append(ids, group.SecurityGroupId())
+	}
+	n.securityGroups = commas(&ids)
+	return n
+}
+
+// groups are those that are given, or else one that is made.
+func groups(scope constructs.Construct, p Props, vpc awsec2.IVpc) []awsec2.ISecurityGroup {
+	byID := func(id string, group *string) awsec2.ISecurityGroup {
+		return awsec2.SecurityGroup_FromSecurityGroupId(scope, jsii.String(id), group, nil)
+	}
+	switch {
+	case len(p.SecurityGroups) > 0:
+		return p.SecurityGroups
+	case len(p.Config.SecurityGroups) > 0:
+		var given []awsec2.ISecurityGroup
+		for _, group := range p.Config.SecurityGroups {
+			given = append(given, byID("Given "+group, jsii.String(group)))
+		}
+		return given
+	}
+	vpcID := jsii.String(p.Config.VPCID)
+	if vpc != nil {
+		vpcID = vpc.VpcId()
+	}
+	return []awsec2.ISecurityGroup{byID("Runners", newGroup(scope, p.Config, vpcID))}
 }
 
 func selection(p Props) *awsec2.SubnetSelection {

@@ -8,8 +8,10 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 )
 
-// Outputs for people, beside those of package deployment: commands to copy.
+// Outputs for people, beside those of package deployment: commands to copy, and the topic
+// of the alarms.
 const (
+	outputAlarmTopic  = "AlarmTopic"
 	outputStorePAT    = "StoreGitHubPatCommand"
 	outputReadWebhook = "ReadWebhookSecretCommand"
 )
@@ -34,6 +36,7 @@ func addOutputs(parent constructs.Construct, p Props, made Fleet, s secrets, cla
 	output(deployment.OutputWebhookSecret, "Secret that GitHub signs webhooks with", s.webhook)
 	output(deployment.OutputRunnerLogs, "Log group of the runners", tasks.logs.LogGroupName())
 	output(deployment.OutputBuildProject, "CodeBuild project of the runner images", jsii.String(built.project))
+	output(outputAlarmTopic, "Topic that alarms tell: aws sns subscribe adds an address", made.AlarmTopic.TopicArn())
 	output(outputStorePAT, "Stores the GitHub token, which it reads from the terminal (end with Ctrl-D)", command(
 		jsii.String("aws secretsmanager put-secret-value --secret-string file:///dev/stdin --region "), region, jsii.String(" --secret-id "), s.gitHubPAT))
 	output(outputReadWebhook, "Shows the secret for GitHub's webhook settings", command(

@@ -15,18 +15,36 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecr"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/config"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 // Config is the configuration of one fleet: fleet.yaml, checked and with its
-// defaults. It comes from FromEnvironment, Load or Parse.
+// defaults. It comes from FromEnvironment, Load or Parse, or from Configure.
 type Config = config.Config
+
+// What a Config consists of.
+type (
+	Class     = fleet.Class      // a size of runners
+	Arch      = fleet.Arch       // of a class
+	Limits    = config.Limits    // times
+	SecretRef = config.SecretRef // where a secret is kept, never the secret
+)
+
+// Archs of classes.
+const (
+	X64   = fleet.X64
+	ARM64 = fleet.ARM64
+)
 
 // Props say what to deploy.
 type Props struct {
@@ -40,22 +58,48 @@ type Props struct {
 	VPC awsec2.IVpc
 	// Subnets selects other subnets of VPC.
 	Subnets *awsec2.SubnetSelection
+	// SecurityGroups of VPC are the tasks' in place of the one that is made, at most five.
+	SecurityGroups []awsec2.ISecurityGroup
+	// TaskRole is what the code of every job may use, of all repositories alike, in place
+	// of a role that may do nothing. It must trust ecs-tasks.amazonaws.com and nothing
+	// else, which synthesis checks. A role for each repository is better had from GitHub's
+	// OpenID Connect, by the workflow itself.
+	TaskRole awsiam.Role
+	// PermissionsBoundary is set on all roles that are made. It must allow what
+	// docs/permissions.md lists.
+	PermissionsBoundary awsiam.IManagedPolicy
+	// AlarmTopic is told of alarms in place of a topic that is made. CloudWatch is added to
+	// its policy unless it is an imported one.
+	AlarmTopic awssns.ITopic
 	// OutputPrefix is put in front of the outputs' names. `ecsrunner --stack` finds
 	// a fleet by the names without one, so it is for a second fleet in a stack.
 	OutputPrefix string
 }
 
-// Fleet is what was made, for whoever wants to build on it.
+// Fleet is what was made, for apps that build on it.
 type Fleet struct {
-	WebhookURL   *string // for GitHub's webhook
+	WebhookURL    *string // for GitHub's webhook
+	GitHubPAT     *string // name or ARN of the secret with GitHub's token
+	WebhookSecret *string // name or ARN of the secret that GitHub signs webhooks with
+
+	// Connections are the runners' network, to be let into something:
+	// database.Connections().AllowDefaultPortFrom(fleet.Connections, jsii.String("jobs")).
+	Connections    awsec2.Connections
+	SecurityGroups []awsec2.ISecurityGroup // of the runners' tasks
+	VPC            awsec2.IVpc             // nil if the configuration names subnet_ids
+	TaskRoleARN    *string                 // of job code
+
 	Table        awsdynamodb.ITable
 	ClusterName  *string
 	ClusterARN   *string
 	StateMachine awsstepfunctions.IStateMachine
 	Repository   awsecr.IRepository
+	RunnerLogs   awslogs.ILogGroup
 	Bus          awsevents.IEventBus            // has an event runner.status for every runner that ended
 	Functions    map[string]awslambda.IFunction // by their folders below functions/
-	Alarms       []awscloudwatch.Alarm          // without actions
+
+	Alarms     []awscloudwatch.Alarm // each tells AlarmTopic
+	AlarmTopic awssns.ITopic
 }
 
 // fleetTag is on everything that can have a tag, as it is on tasks. It is the same
@@ -74,6 +118,9 @@ func New(scope constructs.Construct, id string, props Props) Fleet {
 	}
 	fleet := constructs.NewConstruct(scope, jsii.String(id))
 	awscdk.Tags_Of(fleet).Add(jsii.String(fleetTag), jsii.String(props.Config.FleetName), nil)
+	if props.PermissionsBoundary != nil {
+		awsiam.PermissionsBoundary_Of(fleet).Apply(props.PermissionsBoundary)
+	}
 
 	c := props.Config
 	things := things{}
@@ -83,7 +130,7 @@ func New(scope constructs.Construct, id string, props Props) Fleet {
 	network := newNetwork(fleet, props)
 	tasks := newCluster(fleet, c, things)
 	images := newImages(fleet, props, shop, things)
-	execution, task, taskRoleID := taskRoles(fleet, things)
+	execution, task, taskRoleID := taskRoles(fleet, props, things)
 	events := newEvents(fleet, c, things)
 	api := newAPI(fleet, c)
 	stateMachineARN := nameStateMachine(fleet, c, things)
@@ -103,9 +150,13 @@ func New(scope constructs.Construct, id string, props Props) Fleet {
 
 	made := Fleet{
 		WebhookURL: awscdk.Fn_Join(jsii.String(""), &[]*string{api.AttrApiEndpoint(), jsii.String(webhookPath)}),
-		Table:      table, ClusterName: tasks.name, ClusterARN: tasks.arn, StateMachine: stateMachine,
-		Repository: images.repository, Bus: events.bus, Functions: functions,
+		GitHubPAT:  secrets.gitHubPAT, WebhookSecret: secrets.webhook,
+		Connections:    awsec2.NewConnections(&awsec2.ConnectionsProps{SecurityGroups: &network.groups}),
+		SecurityGroups: network.groups, VPC: network.vpc, TaskRoleARN: task.RoleArn(),
+		Table: table, ClusterName: tasks.name, ClusterARN: tasks.arn, StateMachine: stateMachine,
+		Repository: images.repository, RunnerLogs: tasks.logs, Bus: events.bus, Functions: functions,
 	}
+	made.AlarmTopic = alarmTopic(fleet, props)
 	made.Alarms = newAlarms(fleet, c, made, events)
 	newDashboard(fleet, c, made, events)
 	addOutputs(fleet, props, made, secrets, classSizes, tasks, images)

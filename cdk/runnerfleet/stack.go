@@ -6,18 +6,26 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
+// stackFleet is the fleet's name within a stack of its own. All logical ids begin with it.
+const stackFleet = "Fleet"
+
 // NewStack makes a stack with one fleet, as this repository's own app does: named
 // ecsrunner-<fleet_name>, in aws_region or else the region of whoever deploys.
 func NewStack(app constructs.Construct, props Props) (awscdk.Stack, Fleet) {
-	c := props.Config
-	name := "ecsrunner-" + c.FleetName
-	stackProps := &awscdk.StackProps{
+	name, stackProps := stackOfItsOwn(props.Config)
+	stack := awscdk.NewStack(app, jsii.String(name), stackProps)
+	return stack, New(stack, stackFleet, props)
+}
+
+// stackOfItsOwn is how the stack of one fleet is called and described.
+func stackOfItsOwn(c Config) (name string, props *awscdk.StackProps) {
+	name = "ecsrunner-" + c.FleetName
+	props = &awscdk.StackProps{
 		StackName:   jsii.String(name),
 		Description: jsii.String("Runner fleet " + c.FleetName + ": ephemeral GitHub Actions runners on ECS Fargate"),
 	}
 	if c.AWSRegion != "" {
-		stackProps.Env = &awscdk.Environment{Region: jsii.String(c.AWSRegion)}
+		props.Env = &awscdk.Environment{Region: jsii.String(c.AWSRegion)}
 	}
-	stack := awscdk.NewStack(app, jsii.String(name), stackProps)
-	return stack, New(stack, "Fleet", props)
+	return name, props
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"testing"
 )
 
 // template is a CloudFormation template.
@@ -31,6 +32,21 @@ func (t template) list(kind string) map[string]resource {
 
 // ids are the logical ids of a type, sorted.
 func (t template) ids(kind string) []string { return slices.Sorted(maps.Keys(t.list(kind))) }
+
+// idOf is the logical id of the one resource of a type whose id begins so.
+func (t template) idOf(test *testing.T, kind, begin string) string {
+	test.Helper()
+	var found []string
+	for _, id := range t.ids(kind) {
+		if strings.HasPrefix(id, begin) {
+			found = append(found, id)
+		}
+	}
+	if len(found) != 1 {
+		test.Fatalf("%d resources of type %s begin with %s: %v", len(found), kind, begin, found)
+	}
+	return found[0]
+}
 
 // only is the one resource of a type.
 func (t template) only(kind string) resource {

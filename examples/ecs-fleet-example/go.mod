@@ -7,7 +7,7 @@ toolchain go1.26.8
 require (
 	github.com/aws/aws-cdk-go/awscdk/v2 v2.270.0
 	github.com/aws/jsii-runtime-go v1.139.0
-	github.com/ecs-runner-fleet/ecs-runner-fleet v0.0.0
+	github.com/ecs-runner-fleet/ecs-runner-fleet v0.1.0
 )
 
 require (
@@ -39,6 +39,3 @@ require (
 	golang.org/x/tools/cmd/godoc v0.1.0-deprecated // indirect
 	golang.org/x/tools/godoc v0.1.0-deprecated // indirect
 )
-
-// Only for the copy in this repository.
-replace github.com/ecs-runner-fleet/ecs-runner-fleet => ../..

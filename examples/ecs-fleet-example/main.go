@@ -1,8 +1,6 @@
 // Command ecs-fleet-example is a CDK app of somebody who has one already: a VPC of
-// their own, and a fleet of runners in it.
-//
-// Copy the folder, take the replace directive out of go.mod, and write your
-// repository into fleet.yaml.
+// their own, a topic for alarms, a cache for jobs, and a fleet of runners. README.md says
+// how to copy it.
 package main
 
 import (
@@ -10,9 +8,7 @@ import (
 	"os"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/jsii-runtime-go"
@@ -34,8 +30,16 @@ func main() {
 
 func newStack(app awscdk.App, config runnerfleet.Config) awscdk.Stack {
 	stack := awscdk.NewStack(app, jsii.String("ci"), nil)
-	fleet := runnerfleet.New(stack, "Runners", runnerfleet.Props{Config: config, VPC: newVPC(stack)})
-	mail(stack, fleet)
+	vpc := newVPC(stack)
+	fleet := runnerfleet.New(stack, "Runners", runnerfleet.Props{
+		Config: config,
+		VPC:    vpc,
+		// A subscription is made by hand, for it has to be confirmed.
+		AlarmTopic: awssns.NewTopic(stack, jsii.String("Alarms"), &awssns.TopicProps{EnforceSSL: jsii.Bool(true)}),
+	})
+	// Jobs reach what else is in the VPC: a security group lets the runners in.
+	cache := awsec2.NewSecurityGroup(stack, jsii.String("Cache"), &awsec2.SecurityGroupProps{Vpc: vpc})
+	cache.Connections().AllowFrom(fleet.Connections, awsec2.Port_Tcp(jsii.Number(6379)), jsii.String("jobs"))
 	return stack
 }
 
@@ -52,19 +56,4 @@ func newVPC(stack awscdk.Stack) awsec2.IVpc {
 		}), nil),
 	})
 	return vpc
-}
-
-// mail hands the fleet's alarms on. A subscription is made by hand, for it has to be
-// confirmed. Once a topic has a policy of its own, which refuses plain HTTP here, it no
-// longer takes all that comes from its account: CloudWatch has to be in it.
-func mail(stack awscdk.Stack, fleet runnerfleet.Fleet) {
-	topic := awssns.NewTopic(stack, jsii.String("Alarms"), &awssns.TopicProps{EnforceSSL: jsii.Bool(true)})
-	topic.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil)},
-		Actions:    &[]*string{jsii.String("sns:Publish")}, Resources: &[]*string{topic.TopicArn()},
-		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": stack.Account()}},
-	}))
-	for _, alarm := range fleet.Alarms {
-		alarm.AddAlarmAction(awscloudwatchactions.NewSnsAction(topic))
-	}
 }

@@ -165,7 +165,7 @@ func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		fmt.Fprint(w, e.builds)
 	case path == "/images/create":
-		e.pulled = append(e.pulled, r.URL.RawQuery)
+		e.change(func() { e.pulled = append(e.pulled, r.URL.RawQuery) })
 		fmt.Fprint(w, e.pulls)
 	case path == "/images/get":
 		_, _ = w.Write(e.saved)

@@ -47,11 +47,11 @@ func TestPull(t *testing.T) {
 // An engine that stops answering is nobody's image's fault.
 func TestAnEngineThatGoesAway(t *testing.T) {
 	e, connected := newEngine(t)
-	e.loses = map[string]bool{"create": true}
+	e.change(func() { e.loses = map[string]bool{"create": true} })
 	if _, err := connected.Pull(t.Context(), "docker.io/library/node:22", fleet.X64, io.Discard); err == nil || !container.Passes(err) {
 		t.Errorf("a pull: %v", err)
 	}
-	e.loses = map[string]bool{"build": true}
+	e.change(func() { e.loses = map[string]bool{"build": true} })
 	_, err := connected.Build(t.Context(), container.BuildRequest{Context: strings.NewReader(""), Tag: "x", Output: io.Discard})
 	if err == nil || !container.Passes(err) {
 		t.Errorf("a build: %v", err)

@@ -160,6 +160,12 @@ func (f finder) Visit(n ast.Node) ast.Visitor {
 			ast.Walk(f, stmt)
 		}
 		return nil
+	case *ast.ReturnStmt: // in package fleet itself
+		for _, result := range n.Results {
+			if value, ok := result.(*ast.Ident); ok && f.byConstant[value.Name] != "" {
+				f.reported[f.byConstant[value.Name]] = true
+			}
+		}
 	case *ast.KeyValueExpr:
 		key, _ := n.Key.(*ast.Ident)
 		value, _ := n.Value.(*ast.Ident)

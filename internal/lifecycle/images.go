@@ -20,7 +20,8 @@ type Images interface {
 	// fleet.BuildOwner, "" if another runner owns the build.
 	JoinBuild(ctx context.Context, tag, runnerID string, now time.Time, lease time.Duration) (owner string, err error)
 	BuildLock(ctx context.Context, tag string) (fleet.BuildLock, error)
-	// RenewBuild extends an owner's lease, if it still owns the build.
+	// RenewBuild has an owner's lease begin anew, if it still owns the build. One that
+	// began long ago is over.
 	RenewBuild(ctx context.Context, tag, owner string, at time.Time) error
 	// EndBuild gives an owner's lock up and forgets who joined.
 	EndBuild(ctx context.Context, tag, owner string) error
@@ -96,8 +97,15 @@ func (f Fleet) LoseBuild(ctx context.Context, images Images, tag string, lock fl
 	return f.endBuild(ctx, images, fleet.Build{Tag: tag, Status: fleet.BuildStopped, Reason: "nothing is known of the build any more"}, lock)
 }
 
-// endBuild tells those who joined, and ends the lock.
+// endBuild tells those who joined, and ends the lock. Those who are told that the build is
+// lost ask for the image again at once: the first of them has to begin the next build, so
+// the lease is over before anyone is told.
 func (f Fleet) endBuild(ctx context.Context, images Images, b fleet.Build, lock fleet.BuildLock) error {
+	if b.Status == fleet.BuildStopped {
+		if err := images.RenewBuild(ctx, b.Tag, lock.Owner, time.Unix(0, 0)); err != nil {
+			return err
+		}
+	}
 	for _, runnerID := range lock.Waiters {
 		if err := f.tellBuilt(ctx, runnerID, b); err != nil {
 			return err

@@ -97,3 +97,47 @@ func TestABuildThatFailsForAReasonThatPasses(t *testing.T) {
 		t.Errorf("a build ends %q", holds)
 	}
 }
+
+// A build was stopped. The first runner that is told asks for the image again before the
+// others are told: it begins the next build, and does not wait for the end of this one.
+func TestARunnerAsksAgainWhileOthersAreTold(t *testing.T) {
+	for name, again := range map[string]int{"the owner": 0, "another": 1} {
+		t.Run(name, func(t *testing.T) {
+			w := lifecycletest.New(t)
+			join := func(id string) string {
+				t.Helper()
+				owner, err := w.Images.JoinBuild(t.Context(), "tag", id, w.Now(), 15*time.Minute)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return owner
+			}
+			ids := []string{w.Launch(w.Job(1)), w.Launch(w.Job(2)), w.Launch(w.Job(3))}
+			var first string
+			for i, id := range ids {
+				if _, err := w.Fleet().StoreToken(t.Context(), id, w.Executions.Token(id), fleet.WaitForImage, fleet.RunnerImageCreating); err != nil {
+					t.Fatal(err)
+				}
+				if owner := join(id); i == 0 {
+					first = owner
+				}
+			}
+			w.Pass(time.Minute)
+			var next string
+			w.After("Executions.Fail", func() { next = join(ids[again]) })
+			if err := w.Fleet().BuildEvent(t.Context(), w.Images, fleet.Build{Tag: "tag", Owner: first, Status: fleet.BuildStopped, Reason: "stopped"}); err != nil {
+				t.Fatal(err)
+			}
+			if next == "" || next == first {
+				t.Errorf("the runner that asks again owns %q, want a build of its own", next)
+			}
+			lock, err := w.Images.BuildLock(t.Context(), "tag")
+			if err != nil || lock.Owner != next || !lock.Held(w.Now()) {
+				t.Errorf("the lock is %+v, %v, want that of %s", lock, err, next)
+			}
+			if len(w.Executions.Signals) != 3 {
+				t.Errorf("told %q, want all three", w.Executions.Signals)
+			}
+		})
+	}
+}

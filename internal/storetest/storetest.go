@@ -343,6 +343,11 @@ func buildLock(t *testing.T, s Store) {
 	if join(t, s, "f-1-1", now.Add(92*time.Second)) != "" {
 		t.Fatal("the owner whose lease ended owns the build again")
 	}
+	second := fleet.BuildOwner("f-2-1", now.Add(91*time.Second))
+	must(t, s.RenewBuild(t.Context(), "tag", second, time.Unix(0, 0)))
+	if third := join(t, s, "f-2-1", now.Add(93*time.Second)); third == "" || third == second {
+		t.Errorf("after its lease was ended the owner joins as %q, want another build", third)
+	}
 }
 
 func waiters(t *testing.T, s Store) {

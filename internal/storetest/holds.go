@@ -37,6 +37,10 @@ func holds(t *testing.T, s Store) {
 	if must(t, err); len(found) != 1 || found["build/tag"].Version != 1 {
 		t.Errorf("found %+v", found)
 	}
+	twice, err := s.Holds(t.Context(), []string{"build/tag", "build/other", "build/tag"})
+	if must(t, err); len(twice) != 1 {
+		t.Errorf("a key that is named twice: %+v", twice)
+	}
 	if found, err := s.Holds(t.Context(), nil); err != nil || len(found) != 0 {
 		t.Errorf("without keys: %+v, %v", found, err)
 	}

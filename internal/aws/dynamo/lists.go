@@ -178,9 +178,12 @@ func records[T any](ctx context.Context, s *Store, keys []key, c consistency) ([
 }
 
 func (s *Store) getBatch(ctx context.Context, keys []key, c consistency, into map[key]item) error {
-	asked := types.KeysAndAttributes{ConsistentRead: aws.Bool(bool(c))}
+	asked, asks := types.KeysAndAttributes{ConsistentRead: aws.Bool(bool(c))}, map[key]bool{}
 	for _, k := range keys {
-		asked.Keys = append(asked.Keys, k.attributes())
+		if !asks[k] { // DynamoDB refuses a request that names a key twice
+			asked.Keys = append(asked.Keys, k.attributes())
+		}
+		asks[k] = true
 	}
 	for range batchRounds {
 		out, err := s.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{s.table: asked}})

@@ -66,7 +66,7 @@ func (w *world) startBuild(r *faultproxy.Request, forward func() faultproxy.Answ
 			}
 		}
 		if status != "SUCCEEDED" {
-			tell(status, map[string]any{"phases": []any{map[string]any{"phase-type": "BUILD", "phase-status": status, "phase-context": []any{"COMMAND_EXECUTION_ERROR: the build failed"}}}})
+			tell(status, map[string]any{"logs": w.buildLog, "phases": []any{map[string]any{"phase-type": "BUILD", "phase-status": status, "phase-context": []any{"COMMAND_EXECUTION_ERROR: the build failed"}}}})
 			return
 		}
 		tell(status, map[string]any{"exported-environment-variables": []any{

@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -83,9 +84,13 @@ type world struct {
 	// buildEnds says how a build ends, when it does: "" for one of which nothing more is
 	// heard. nil ends it at once, well.
 	buildEnds func(context.Context) (status string)
+	buildLog  map[string]string         // where a failed build says why, in a build event's words; nil is nowhere
 	builtAs   map[string]map[string]any // how each build stands, by ARN; nil for one that is not listed
 	unlisted  bool                      // CodeBuild lists no build
 	policy    func(*fleet.Policy)       // changes the deployed one before the functions start
+
+	// refuses answers a request in GitHub's place, unless it returns false.
+	refuses atomic.Pointer[func(http.ResponseWriter, *http.Request) bool]
 
 	failedSent int // events on their way to the on-failure queue
 }
@@ -146,7 +151,12 @@ func (w *world) config() aws.Config {
 
 func (w *world) startGitHub(webhook, secret string) {
 	w.t.Helper()
-	front := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.github.ServeHTTP(rw, r) }))
+	front := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if refuse := w.refuses.Load(); refuse != nil && (*refuse)(rw, r) {
+			return
+		}
+		w.github.ServeHTTP(rw, r)
+	}))
 	front.Start()
 	w.t.Cleanup(front.Close)
 	server, err := sim.New(sim.Config{Repository: repository, Private: true, Token: w.token, URL: front.URL, WebhookURL: webhook, WebhookSecret: secret, LostAfter: 2 * time.Second})
@@ -180,6 +190,20 @@ func (w *world) startProxy(upstream string) {
 		defer w.look()
 		return forward()
 	}})
+}
+
+// gitHubRefuses has GitHub refuse requests whose path ends so, until off is called.
+func (w *world) gitHubRefuses(path string, status int, body string) (off func()) {
+	refuse := func(rw http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, path) {
+			return false
+		}
+		rw.Header().Set("Retry-After", "1")
+		http.Error(rw, body, status)
+		return true
+	}
+	w.refuses.Store(&refuse)
+	return func() { w.refuses.Store(nil) }
 }
 
 // program is a built function, for this machine.

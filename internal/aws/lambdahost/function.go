@@ -154,6 +154,18 @@ func (f *Function) Kill() int {
 	return len(busy)
 }
 
+// Recycle ends the idle processes, as Lambda does at any time: the next invocations get
+// new ones. It returns when they are gone.
+func (f *Function) Recycle() {
+	f.mu.Lock()
+	idle := f.idle
+	f.idle = nil
+	f.mu.Unlock()
+	for _, p := range idle {
+		p.kill()
+	}
+}
+
 // Started is how many processes there have been.
 func (f *Function) Started() int {
 	f.mu.Lock()

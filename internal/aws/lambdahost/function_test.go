@@ -90,6 +90,15 @@ func answers(t *testing.T, f *Function) report {
 	return r
 }
 
+func TestAnIdleProcessIsRecycled(t *testing.T) {
+	f := deploy(t, Config{})
+	first := answers(t, f)
+	f.Recycle()
+	if second := answers(t, f); second.PID == first.PID || f.Started() != 2 {
+		t.Errorf("%d processes after the idle one was recycled", f.Started())
+	}
+}
+
 func TestAFunctionSeesWhatLambdaShows(t *testing.T) {
 	t.Setenv("TABLE_OF_THE_TEST", "runners")
 	f := deploy(t, Config{Env: map[string]string{"RUNNER_STATE_TABLE": "ci", "AWS_REGION": "eu-west-1"}, MemoryMB: 256, Timeout: 20 * time.Second})

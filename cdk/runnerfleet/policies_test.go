@@ -172,9 +172,17 @@ var policies = map[string]func(template) []string{
 		return bad
 	},
 	"a claim is compared with the role that tasks have": func(t template) (bad []string) {
-		role := at[string](t.function("registertaskdefinition").variables(), deployment.EnvTaskRole, "Fn::GetAtt", 0)
-		if id := flat(t.function("claim").variables()[deployment.EnvTaskRoleID]); id != `{"Fn::GetAtt":["`+role+`","RoleId"]}` {
-			bad = append(bad, id)
+		had, compared := map[string]bool{}, map[string]bool{} // of one fleet, or of several
+		for _, function := range t.list("AWS::Lambda::Function") {
+			if role := at[string](function.variables(), deployment.EnvTaskRole, "Fn::GetAtt", 0); role != "" {
+				had[`{"Fn::GetAtt":["`+role+`","RoleId"]}`] = true
+			}
+			if id := function.variables()[deployment.EnvTaskRoleID]; id != nil {
+				compared[flat(id)] = true
+			}
+		}
+		if len(had) == 0 || !maps.Equal(had, compared) {
+			bad = append(bad, flat(had), flat(compared))
 		}
 		return bad
 	},

@@ -163,7 +163,7 @@ func noForeignCode() (denials []Statement) {
 		"source.buildspec", "source.location", "source.type", "secondarySources",
 		"environment.image", "environment.type", "environment.privilegedMode", "serviceRole",
 	} {
-		s := allow("a build runs what the deployment says", Projects, "codebuild:StartBuild").when("Null", "codebuild:"+key, "false")
+		s := allow("a build runs what the deployment says", All, "codebuild:StartBuild").when("Null", "codebuild:"+key, "false")
 		s.Deny = true
 		denials = append(denials, s)
 	}

@@ -111,7 +111,7 @@ func TestForeignCodeIsDenied(t *testing.T) {
 			starts = starts || slices.Contains(s.Actions, "codebuild:StartBuild")
 			if s.Deny {
 				for key, value := range s.Conditions["Null"] {
-					denied[key] = value == "false" && cmp.Equal(s.Actions, []string{"codebuild:StartBuild"}) && cmp.Equal(s.Resources, []string{grants.Projects})
+					denied[key] = value == "false" && cmp.Equal(s.Actions, []string{"codebuild:StartBuild"}) && cmp.Equal(s.Resources, []string{grants.All})
 				}
 			}
 		}

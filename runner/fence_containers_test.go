@@ -18,6 +18,7 @@ set -eu
 ip link set lo up
 ip addr add 169.254.170.2/32 dev lo
 ip addr add 169.254.169.254/32 dev lo
+: >"$1"
 python3 -c '
 import socket
 s = socket.create_server(("0.0.0.0", 80))

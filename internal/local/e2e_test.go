@@ -37,11 +37,13 @@ func TestMain(m *testing.M) {
 		case "entrypoint":
 			os.Exit(playEntrypoint(os.Args[2:]))
 		case "late-entrypoint":
-			signal.Ignore(syscall.SIGTERM) // a container takes its time to stop
+			stop := make(chan os.Signal, 1)
+			signal.Notify(stop, syscall.SIGTERM) // a container takes its time to stop
 			if err := os.WriteFile(os.Getenv("READY"), []byte("x"), 0); err != nil {
 				os.Exit(99)
 			}
 			awaitGate()
+			<-stop
 			os.Exit(playEntrypoint(os.Args[2:]))
 		case "hanging-entrypoint":
 			hangOnce()
@@ -461,7 +463,7 @@ func TestCancelledBeforeTheClaim(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer pipe.Close()
-	if _, err := pipe.Read(make([]byte, 1)); err != nil { // it ignores SIGTERM from now on
+	if _, err := pipe.Read(make([]byte, 1)); err != nil { // SIGTERM does not end it from now on
 		t.Fatal(err)
 	}
 	w.await("container", func() bool {

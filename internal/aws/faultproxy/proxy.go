@@ -160,5 +160,6 @@ func (p *Proxy) forward(ctx context.Context, r *http.Request, body []byte) Answe
 	}
 	header := response.Header.Clone()
 	header.Del("Connection")
+	header.Del("Content-Length") // a rule may change the body
 	return Answer{Status: response.StatusCode, Header: header, Body: said}
 }

@@ -318,6 +318,23 @@ func TestHooksAreCalledInBetween(t *testing.T) {
 	}
 }
 
+func TestARuleChangesTheBody(t *testing.T) {
+	for name, body := range map[string]string{"shorter": `{}`, "longer": `{"tasks":[],"failures":[{"reason":"RESOURCE:FARGATE in a zone that has none left, and more of the like"}]}`} {
+		t.Run(name, func(t *testing.T) {
+			p, _, config := newProxy(t)
+			p.Use(Rule{Act: func(_ *Request, forward func() Answer) Answer {
+				answer := forward()
+				answer.Body = []byte(body)
+				return answer
+			}})
+			out, err := ecs.NewFromConfig(once(config)).RunTask(t.Context(), &ecs.RunTaskInput{TaskDefinition: aws.String("ci:1")})
+			if err != nil || len(out.Tasks) != 0 {
+				t.Errorf("got %+v, %v", out, err)
+			}
+		})
+	}
+}
+
 func TestAClientThatIsGoneTakesNothingBack(t *testing.T) {
 	p, e, config := newProxy(t)
 	ctx, kill := context.WithCancel(t.Context())

@@ -73,7 +73,10 @@ func (h Handler) workflowJob(ctx context.Context, e fleet.WorkflowJob) error {
 		if e.Job.Status != fleet.JobQueued {
 			return nil // an environment's gate: the queued event that counts comes later
 		}
-		return h.Fleet.Queued(ctx, e.Job, e.Wants, e.ReceivedAt)
+		if err := h.Fleet.Queued(ctx, e.Job, e.Wants, e.ReceivedAt); err != nil {
+			return err
+		}
+		return h.Fleet.LaunchPaced(ctx)
 	}
 	job := e.Job
 	if e.Action == fleet.JobWaiting {
@@ -84,8 +87,10 @@ func (h Handler) workflowJob(ctx context.Context, e fleet.WorkflowJob) error {
 			job.StartedAt, job.CompletedAt = now.StartedAt, now.CompletedAt
 		}
 	}
-	_, err := h.Fleet.LearnJob(ctx, job)
-	return err
+	if _, err := h.Fleet.LearnJob(ctx, job); err != nil || e.Action != fleet.JobInProgress {
+		return err
+	}
+	return h.Fleet.LaunchPaced(ctx)
 }
 
 func (h Handler) task(ctx context.Context, task fleet.Task) error {

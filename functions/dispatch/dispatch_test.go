@@ -915,3 +915,42 @@ func TestTheEndOfAnothersJobLetsOursTry(t *testing.T) {
 		t.Errorf("the other job has a run: %t, %v", known, err)
 	}
 }
+
+// While many are launched the sweep alone would leave a part of each minute unused.
+func TestEventsLaunchRunsThatWaitForThePace(t *testing.T) {
+	w := lifecycletest.New(t)
+	f := w.Fleet()
+	f.MaxRunners = 1000
+	hear := func(e fleet.Event) {
+		if err := (dispatch.Handler{Fleet: f, Images: w.Images, Cursors: w.Records}).Handle(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	launched := func() (n int) {
+		for id := int64(1); id <= 100; id++ {
+			if run, known, err := w.Records.Run(t.Context(), fleet.RunID(id)); err != nil || known && run.LastRunner != "" {
+				n++
+			}
+		}
+		return n
+	}
+	for id := int64(1); id < 100; id++ {
+		hear(webhook(w, "queued", w.Job(id)))
+	}
+	if n := launched(); n != 60 {
+		t.Fatalf("%d of a burst are launched", n)
+	}
+	w.Pass(10 * time.Second)
+	hear(webhook(w, "in_progress", inProgress(w.Job(1), "fleet-1-1.1")))
+	if n := launched(); n != 70 {
+		t.Errorf("after a job has begun %d are launched", n)
+	}
+	hear(webhook(w, "queued", w.Job(100)))
+	if n := launched(); n != 74 {
+		t.Errorf("after a job was queued %d are launched", n)
+	}
+	hear(webhook(w, "completed", completed(inProgress(w.Job(1), "fleet-1-1.1"), "success")))
+	if n := launched(); n != 74 {
+		t.Errorf("the pace lets 74 start, and %d have", n)
+	}
+}

@@ -6,9 +6,10 @@ import (
 )
 
 // MostStarts is how many runners start in a minute at most. Each costs its credential 7 or
-// 8 of the 900 points that GitHub gives it a minute, 5 of them for the registration
+// 8 of the 900 points that GitHub gives it a minute, 5 of them for the registration, and
+// containers that come up faster than those before them register closer together
 // (https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api).
-const MostStarts = 90
+const MostStarts = 80
 
 // Pace counts the runners that were launched lately, by slots of ten seconds.
 type Pace struct {
@@ -20,6 +21,11 @@ const (
 	paceSlot  = 10 * time.Second
 	paceSlots = int(time.Minute / paceSlot)
 )
+
+// evenly is how many start in a slot once three quarters of a minute's have started: a
+// burst of so many starts at once, and the others follow in a steady stream. If all
+// started at once, nothing would happen a minute later that has the next ones start.
+const evenly = (MostStarts + paceSlots - 1) / paceSlots
 
 // at is the pace at a time.
 func (p Pace) at(now time.Time) Pace {
@@ -35,9 +41,13 @@ func (p Pace) at(now time.Time) Pace {
 
 // free is how many runners may start now.
 func (p Pace) free(now time.Time) int {
-	left := MostStarts
-	for _, n := range p.at(now).Counts {
-		left -= n
+	counts, started := p.at(now).Counts, 0
+	for _, n := range counts {
+		started += n
+	}
+	left := MostStarts - started
+	if started >= MostStarts*3/4 {
+		left = min(left, evenly-counts[0])
 	}
 	return max(0, left)
 }
@@ -54,6 +64,17 @@ func (c Capacity) Room(maxRunners int, now time.Time) int {
 		return 0
 	}
 	return max(0, min(maxRunners-c.Open, c.Pace.free(now)))
+}
+
+// Hurried reports whether so many runners were launched just now that runs may wait for
+// the pace alone.
+func (c Capacity) Hurried(now time.Time) bool {
+	launched := 0
+	for _, n := range c.Pace.Counts {
+		launched += n
+	}
+	last := time.Unix(c.Pace.Slot*int64(paceSlot/time.Second), 0)
+	return launched >= MostStarts/2 && now.Sub(last) < 2*time.Minute
 }
 
 var paceReason = fmt.Sprintf("waits for its turn: %d runners start in a minute at most, for GitHub's limit of requests", MostStarts)

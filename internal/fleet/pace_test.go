@@ -18,7 +18,7 @@ func TestThePaceOfLaunches(t *testing.T) {
 			job := jobOf(int64(second)*1000 + id)
 			res := fleet.Launch(fleet.LaunchFacts{FleetName: "fleet", MaxRunners: q.max, Run: fleet.NewRun(job, at), Capacity: q.capacity, Now: at})
 			if res.RunnerID == "" {
-				equal(t, res.Reason, "waits for its turn: 90 runners start in a minute at most, for GitHub's limit of requests")
+				equal(t, res.Reason, "waits for its turn: 80 runners start in a minute at most, for GitHub's limit of requests")
 				break
 			}
 			q.capacity = *res.Changes.Capacity
@@ -41,13 +41,42 @@ func TestThePaceOfLaunches(t *testing.T) {
 }
 
 func TestRoom(t *testing.T) {
+	busy := launching(58)
+	equal(t, busy.Room(1000, now), 22)
+	equal(t, busy.Room(59, now), 1)
+	equal(t, busy.Room(1000, now.Add(time.Minute)), 80)
+	equal(t, busy.Pause("x", now).Room(1000, now), 0)
+}
+
+// launching is the capacity after so many launches at once.
+func launching(n int64) fleet.Capacity {
 	q := &queue{max: 1000}
-	for id := range int64(88) {
+	for id := range n {
 		q.add(id, "octo/app")
 	}
-	busy := q.capacity
-	equal(t, busy.Room(1000, now), 2)
-	equal(t, busy.Room(89, now), 1)
-	equal(t, busy.Room(1000, now.Add(time.Minute)), 90)
-	equal(t, busy.Pause("x", now).Room(1000, now), 0)
+	return q.capacity
+}
+
+// After a burst the others start in a steady stream.
+func TestTheStreamAfterABurst(t *testing.T) {
+	burst := launching(60)
+	equal(t, burst.Room(1000, now), 0)
+	equal(t, burst.Room(1000, now.Add(10*time.Second)), 14)
+	equal(t, launching(59).Room(1000, now), 21)
+}
+
+func TestHurried(t *testing.T) {
+	for name, c := range map[string]struct {
+		launched int64
+		after    time.Duration
+		want     bool
+	}{
+		"nobody was launched":        {0, 0, false},
+		"few were":                   {39, 0, false},
+		"many were":                  {40, 0, true},
+		"many were, a minute ago":    {40, 90 * time.Second, true},
+		"many were, two minutes ago": {40, 2*time.Minute + 10*time.Second, false},
+	} {
+		t.Run(name, func(t *testing.T) { equal(t, launching(c.launched).Hurried(now.Add(c.after)), c.want) })
+	}
 }

@@ -99,6 +99,24 @@ func (f Fleet) LaunchWaiting(ctx context.Context) error {
 	return f.launchFrom(ctx, fleet.RoomList, capacity.Room(f.MaxRunners, f.Now())+1)
 }
 
+// mostPaced is how many runs one event launches that waited for the pace.
+const mostPaced = 10
+
+// LaunchPaced launches runs that wait because so many were launched within a minute: the
+// sweep alone, which comes once a minute, would leave a part of each minute unused. While
+// the fleet launches few it only reads the capacity.
+func (f Fleet) LaunchPaced(ctx context.Context) error {
+	capacity, err := f.Records.Capacity(ctx)
+	if err != nil || !capacity.Hurried(f.Now()) {
+		return err
+	}
+	room := capacity.Room(f.MaxRunners, f.Now())
+	if room == 0 {
+		return nil
+	}
+	return f.launchFrom(ctx, fleet.RoomList, min(room, mostPaced))
+}
+
 // LaunchShare launches the next runs of a repository that had as many runners as it may
 // have, or lets them wait for room as others do.
 func (f Fleet) LaunchShare(ctx context.Context, repository string) error {

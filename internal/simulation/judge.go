@@ -56,6 +56,8 @@ type judge struct {
 	runs       map[string]fleet.Run
 	runners    map[string]fleet.Runner
 	waste      map[string][]time.Time // by run
+	launches   []time.Time            // of runners
+	mostOpen   int
 }
 
 func newJudge(w *World) *judge {
@@ -115,6 +117,7 @@ func (j *judge) run(was, is fleet.Run) {
 func (j *judge) runner(was, is fleet.Runner) {
 	if was.RunnerID == "" {
 		j.w.k.Log("runner %s is launched for %s", is.RunnerID, is.RunID)
+		j.launches = append(j.launches, j.w.k.Now())
 	}
 	if was.Phase != fleet.Closed && is.Phase == fleet.Closed && is.Took == 0 && is.TaskARN != "" {
 		j.wasted(is)
@@ -171,6 +174,7 @@ func (j *judge) pair(runID string) {
 
 func (j *judge) capacity() {
 	capacity, open := j.w.Table.CapacityNow(), j.w.Table.OpenNow()
+	j.mostOpen = max(j.mostOpen, open)
 	if capacity.Open != open {
 		j.find(ruleCapacity, "count", "%d runners are open and %d counted", open, capacity.Open)
 	}

@@ -14,6 +14,8 @@ import (
 var measures = map[string]func(*World, Result) float64{
 	"jobs":               func(_ *World, r Result) float64 { return float64(r.Jobs) },
 	"jobs that ran":      func(_ *World, r Result) float64 { return float64(r.Ran) },
+	"stolen runners":     func(w *World, _ Result) float64 { return float64(w.stolen()) },
+	"unneeded launches":  func(w *World, r Result) float64 { return float64(r.Executions - w.oursThatRan() - w.stolen()) },
 	"swapped jobs":       func(w *World, _ Result) float64 { return float64(w.swapped()) },
 	"tasks":              func(_ *World, r Result) float64 { return float64(r.Tasks) },
 	"longest task":       func(w *World, _ Result) float64 { return w.longestTask().Seconds() },
@@ -133,6 +135,25 @@ func unresolved(w *World) (n int) {
 func (w *World) swapped() (n int) {
 	for _, job := range w.GitHub.Jobs() {
 		if _, launchedFor, ours := fleet.ParseRunnerID(w.policy.FleetName, job.RunnerName); ours && launchedFor != job.ID {
+			n++
+		}
+	}
+	return n
+}
+
+// stolen counts the runners of the fleet that GitHub gave a job of others.
+func (w *World) stolen() (n int) {
+	for _, job := range w.GitHub.Jobs() {
+		if _, _, ours := fleet.ParseRunnerID(w.policy.FleetName, job.RunnerName); ours && !w.judge.ours(job) {
+			n++
+		}
+	}
+	return n
+}
+
+func (w *World) oursThatRan() (n int) {
+	for _, job := range w.GitHub.Jobs() {
+		if !job.StartedAt.IsZero() && w.judge.ours(job) {
 			n++
 		}
 	}

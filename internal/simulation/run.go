@@ -253,9 +253,11 @@ type Result struct {
 	Red        map[string]int
 	Calls      map[string]int // requests to GitHub by operation
 	Reaps      Reaps
-	// Waits are the times from when each job that ran was queued last, or the last
-	// trouble was over, until a runner took it.
+	// Waits are the times from when each job that ran was queued last, or the last fault
+	// that ends was over, until a runner took it.
 	Waits []time.Duration
+	// Bound names the limit that kept runners from being launched sooner.
+	Bound string
 	// Cost is what it all would cost on AWS, in dollars.
 	Cost float64
 	// TaskTime is how long all tasks lived together.
@@ -279,7 +281,7 @@ func (w *World) result() Result {
 			r.Requests += n
 		}
 	}
-	trouble := kernel.Epoch.Add(w.scenario.lastTrouble())
+	trouble := kernel.Epoch.Add(w.scenario.faultsEnd())
 	for _, job := range w.GitHub.Jobs() {
 		if job.Hosted {
 			continue
@@ -290,7 +292,7 @@ func (w *World) result() Result {
 		}
 		r.Ran++
 		from := job.QueuedAt
-		if len(w.scenario.Faults) > 0 && trouble.After(from) {
+		if trouble.After(from) {
 			from = trouble
 		}
 		wait := max(0, job.StartedAt.Sub(from))
@@ -299,6 +301,6 @@ func (w *World) result() Result {
 		r.LastStartOf[job.Repository] = max(r.LastStartOf[job.Repository], int(wait.Seconds()))
 	}
 	r.Executions = len(w.judge.runners)
-	r.Cost = w.cost(r.Executions)
+	r.Cost, r.Bound = w.cost(r.Executions), w.judge.bound()
 	return r
 }

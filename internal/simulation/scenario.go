@@ -53,6 +53,7 @@ type FleetConfig struct {
 	RequestsPerHour int             `yaml:"requests_per_hour,omitempty"` // of the token; 5,000 if it is zero
 	BuildTakes      kernel.Duration `yaml:"build_takes,omitempty"`       // three minutes if it is zero
 	ExtraImage      bool            `yaml:"extra_image,omitempty"`       // there is an extra image with the label gpu
+	RequiredLabel   string          `yaml:"required_label,omitempty"`    // without it a job is not the fleet's
 	Unbuilt         bool            `yaml:"unbuilt,omitempty"`           // the base image is not there at the beginning
 }
 
@@ -178,7 +179,7 @@ func (f FleetConfig) policy(repositories []string) fleet.Policy {
 			"large": {CPU: 4096, Memory: 8192, Arch: fleet.X64},
 			"spot":  {CPU: 2048, Memory: 4096, Arch: fleet.X64, Spot: true},
 		},
-		ExtraImages: extra, Registries: fleet.DefaultRegistries,
+		RequiredLabel: f.RequiredLabel, ExtraImages: extra, Registries: fleet.DefaultRegistries,
 		MaxRunners: cmp.Or(f.MaxRunners, 20), RunnerVersion: cmp.Or(f.RunnerVersion, "latest"), Limits: limits,
 	}
 }
@@ -194,6 +195,14 @@ func (s Scenario) lastTrouble() (last time.Duration) {
 	}
 	for _, j := range s.Jobs {
 		last = max(last, j.At.Duration+time.Duration(max(j.Count-1, 0))*j.Every.Duration, j.ApprovedAt.Duration, j.CancelledAt.Duration, j.RerunAt.Duration)
+	}
+	return last
+}
+
+// faultsEnd is when the last fault ends, of those that end.
+func (s Scenario) faultsEnd() (last time.Duration) {
+	for _, f := range s.Faults {
+		last = max(last, f.Until.Duration)
 	}
 	return last
 }

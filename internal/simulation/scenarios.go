@@ -61,6 +61,12 @@ func (s Scenario) Judge(r Result) error {
 	return nil
 }
 
+// Start is how long so many of a hundred jobs did not wait longer than, after they were
+// queued, or after the last trouble.
+func (r Result) Start(percent int) time.Duration {
+	return time.Duration(percentile(r.Waits, percent) * float64(time.Second)).Round(time.Second)
+}
+
 // LastStart is how long the last job waited after it was queued, or after the last
 // trouble.
 func (r Result) LastStart() time.Duration {

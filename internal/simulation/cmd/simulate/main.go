@@ -105,7 +105,9 @@ func one(w io.Writer, s simulation.Scenario, o options) int {
 	fmt.Fprintf(w, "%s\n", s.Write())
 	var story bytes.Buffer
 	r := simulation.Run(s, o.seed, simulation.Watch{Trace: tracer(w, o.trace), Story: &story})
-	fmt.Fprintf(w, "%d of %d jobs ran; %d executions, %d tasks, %d builds, %d requests to GitHub, about $%.2f on AWS, last start %s after, in %s\n", r.Ran, r.Jobs, r.Executions, r.Tasks, r.Builds, r.Requests, r.Cost, r.LastStart(), r.Lasted)
+	fmt.Fprintf(w, "%d of %d jobs ran; %d executions, %d tasks, %d builds, %d requests to GitHub, about $%.2f on AWS, in %s\n", r.Ran, r.Jobs, r.Executions, r.Tasks, r.Builds, r.Requests, r.Cost, r.Lasted)
+	fmt.Fprintf(w, "jobs started %s (half of them), %s (95 of 100) and %s (the last) after they were queued or the trouble was over; launches were bound by %s\n",
+		r.Start(50), r.Start(95), r.LastStart(), r.Bound)
 	counts(w, "faults", r.Faults)
 	counts(w, "repairs", r.Repairs)
 	counts(w, "red executions", r.Red)
@@ -148,8 +150,8 @@ func scenarios(w io.Writer) int {
 		case s.KnownFailure != "":
 			verdict = "known failure: " + s.KnownFailure
 		}
-		fmt.Fprintf(w, "%-70s %d/%d jobs, %d executions, %d tasks for %s, %d builds, %d requests, $%.2f, last start %s after: %s\n",
-			s.Name, r.Ran, r.Jobs, r.Executions, r.Tasks, r.TaskTime.Round(time.Minute), r.Builds, r.Requests, r.Cost, r.LastStart(), verdict)
+		fmt.Fprintf(w, "%-70s %d/%d jobs, %d executions, %d tasks for %s, %d builds, %d requests, $%.2f, starts %s, %s and %s after (50, 95 and 100 %%): %s\n",
+			s.Name, r.Ran, r.Jobs, r.Executions, r.Tasks, r.TaskTime.Round(time.Minute), r.Builds, r.Requests, r.Cost, r.Start(50), r.Start(95), r.LastStart(), verdict)
 	}
 	return bad
 }

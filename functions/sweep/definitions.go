@@ -57,6 +57,17 @@ type look struct {
 	Next  time.Time `json:"next,omitzero"`
 }
 
+// dueLook reads a look's cursor, and returns its text too.
+func (s *sweep) dueLook(ctx context.Context, cursor string) (at look, text string, err error) {
+	if text, err = s.Records.Cursor(ctx, cursor); err != nil {
+		return look{}, "", err
+	}
+	if json.Unmarshal([]byte(text), &at) != nil {
+		at = look{} // none yet
+	}
+	return at, text, nil
+}
+
 // definitions deregisters task definitions that are not used any more, and deletes
 // those that were deregistered. A runner that was about to be started from one is
 // told so by the platform, and registers it anew.
@@ -64,16 +75,9 @@ func (s *sweep) definitions(ctx context.Context) error {
 	if s.Definitions == nil {
 		return nil
 	}
-	text, err := s.Records.Cursor(ctx, definitionsCursor)
-	if err != nil {
+	at, text, err := s.dueLook(ctx, definitionsCursor)
+	if err != nil || s.now.Before(at.Next) {
 		return err
-	}
-	var at look
-	if json.Unmarshal([]byte(text), &at) != nil {
-		at = look{} // none yet
-	}
-	if s.now.Before(at.Next) {
-		return nil
 	}
 	kept, known, err := s.familiesInUse(ctx)
 	if err != nil || !known {

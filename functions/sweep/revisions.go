@@ -38,16 +38,9 @@ func (s *sweep) oldRevisions(ctx context.Context) error {
 	if s.Revisions == nil {
 		return nil
 	}
-	text, err := s.Records.Cursor(ctx, revisionsCursor)
-	if err != nil {
+	at, _, err := s.dueLook(ctx, revisionsCursor)
+	if err != nil || s.now.Before(at.Next) {
 		return err
-	}
-	var at look
-	if json.Unmarshal([]byte(text), &at) != nil {
-		at = look{} // none yet
-	}
-	if s.now.Before(at.Next) {
-		return nil
 	}
 	records, err := s.Images.Images(ctx)
 	if err != nil {

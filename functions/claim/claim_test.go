@@ -3,6 +3,7 @@ package claim_test
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"net/http"
 	"slices"
 	"strings"
@@ -348,16 +349,29 @@ func TestKilledWhileAskedAgain(t *testing.T) {
 		must(t, w, w.Up(w.Job(7)), "nonce")
 		return w
 	}
-	calm := setup()
-	_, _ = calm.Suffer(lifecycletest.Fault{}, func() error { return answered(ask(t, calm, "fleet-7-1", "nonce")) })
-	for n := 1; n <= calm.Points(); n++ {
-		for _, after := range []bool{false, true} {
-			w := setup()
-			_, _ = w.Suffer(lifecycletest.Fault{Point: n, After: after}, func() error { return answered(ask(t, w, "fleet-7-1", "nonce")) })
-			reply := obey(t, w, "fleet-7-1", "nonce")
-			live := len(w.GitHub.Names())
-			if !(reply.Status == http.StatusOK && live == 1) && !(reply.Status == http.StatusGone && live == 0) {
-				t.Errorf("point %d, after %t: status %d; GitHub has %q", n, after, reply.Status, w.GitHub.Names())
+	for w, where := range killedWhileAsked(t, setup) {
+		reply := obey(t, w, "fleet-7-1", "nonce")
+		live := len(w.GitHub.Names())
+		if !(reply.Status == http.StatusOK && live == 1) && !(reply.Status == http.StatusGone && live == 0) {
+			t.Errorf("%s: status %d; GitHub has %q", where, reply.Status, w.GitHub.Names())
+		}
+	}
+}
+
+// killedWhileAsked yields a world for each call of a claim, before and after which the
+// function was killed.
+func killedWhileAsked(t *testing.T, setup func() *world) iter.Seq2[*world, string] {
+	ask := func(w *world) func() error { return func() error { return answered(ask(t, w, "fleet-7-1", "nonce")) } }
+	return func(yield func(*world, string) bool) {
+		calm := setup()
+		_, _ = calm.Suffer(lifecycletest.Fault{}, ask(calm))
+		for n := 1; n <= calm.Points(); n++ {
+			for _, after := range []bool{false, true} {
+				w := setup()
+				_, _ = w.Suffer(lifecycletest.Fault{Point: n, After: after}, ask(w))
+				if !yield(w, fmt.Sprintf("point %d, after %t", n, after)) {
+					return
+				}
 			}
 		}
 	}

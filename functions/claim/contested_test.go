@@ -78,15 +78,9 @@ func TestKilledWhileAskedBySomebodyElse(t *testing.T) {
 		must(t, w, w.Up(w.Job(7)), "theirs")
 		return w
 	}
-	calm := setup()
-	_, _ = calm.Suffer(lifecycletest.Fault{}, func() error { return answered(ask(t, calm, "fleet-7-1", "nonce")) })
-	for n := 1; n <= calm.Points(); n++ {
-		for _, after := range []bool{false, true} {
-			w := setup()
-			_, _ = w.Suffer(lifecycletest.Fault{Point: n, After: after}, func() error { return answered(ask(t, w, "fleet-7-1", "nonce")) })
-			if reply := obey(t, w, "fleet-7-1", "nonce"); reply.Status != http.StatusConflict || !slices.Equal(w.GitHub.Names(), nil) {
-				t.Errorf("point %d, after %t: status %d; GitHub has %q", n, after, reply.Status, w.GitHub.Names())
-			}
+	for w, where := range killedWhileAsked(t, setup) {
+		if reply := obey(t, w, "fleet-7-1", "nonce"); reply.Status != http.StatusConflict || !slices.Equal(w.GitHub.Names(), nil) {
+			t.Errorf("%s: status %d; GitHub has %q", where, reply.Status, w.GitHub.Names())
 		}
 	}
 }

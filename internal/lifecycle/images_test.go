@@ -9,6 +9,19 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
 
+// joins has a runner wait for an image, and returns the build's owner if it is that.
+func joins(t *testing.T, w *world, id string) (owner string) {
+	t.Helper()
+	if _, err := w.Fleet().StoreToken(t.Context(), id, w.Executions.Token(id), fleet.WaitForImage, fleet.RunnerImageCreating); err != nil {
+		t.Fatal(err)
+	}
+	owner, err := w.Images.JoinBuild(t.Context(), "tag", id, w.Now(), 15*time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return owner
+}
+
 // A runner that joins a build just when the build's end is recorded may have read the
 // older record. The fleet tells it the outcome with the others, or it waits for a lease.
 func TestARunnerJoinsWhileTheBuildsEndIsRecorded(t *testing.T) {
@@ -18,20 +31,9 @@ func TestARunnerJoinsWhileTheBuildsEndIsRecorded(t *testing.T) {
 	} {
 		t.Run(status, func(t *testing.T) {
 			w := lifecycletest.New(t)
-			join := func(id string) (owner string) {
-				t.Helper()
-				if _, err := w.Fleet().StoreToken(t.Context(), id, w.Executions.Token(id), fleet.WaitForImage, fleet.RunnerImageCreating); err != nil {
-					t.Fatal(err)
-				}
-				owner, err := w.Images.JoinBuild(t.Context(), "tag", id, w.Now(), 15*time.Minute)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return owner
-			}
 			first, second := w.Launch(w.Job(1)), w.Launch(w.Job(2))
-			build := fleet.Build{Tag: "tag", Owner: join(first), Status: status, Digest: "sha256:1", Reason: "typo"}
-			w.After("Images.Image", func() { join(second) })
+			build := fleet.Build{Tag: "tag", Owner: joins(t, w, first), Status: status, Digest: "sha256:1", Reason: "typo"}
+			w.After("Images.Image", func() { joins(t, w, second) })
 			if err := w.Fleet().BuildEvent(t.Context(), w.Images, build); err != nil {
 				t.Fatal(err)
 			}
@@ -50,13 +52,7 @@ func TestARunnerJoinsWhileTheBuildsEndIsRecorded(t *testing.T) {
 func TestABuildsEndIsRecordedBeforeItIsTold(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Launch(w.Job(1))
-	if _, err := w.Fleet().StoreToken(t.Context(), id, w.Executions.Token(id), fleet.WaitForImage, fleet.RunnerImageCreating); err != nil {
-		t.Fatal(err)
-	}
-	owner, err := w.Images.JoinBuild(t.Context(), "tag", id, w.Now(), 15*time.Minute)
-	if err != nil {
-		t.Fatal(err)
-	}
+	owner := joins(t, w, id)
 	told := false
 	w.After("Executions.Succeed", func() {
 		told = true
@@ -75,13 +71,7 @@ func TestABuildsEndIsRecordedBeforeItIsTold(t *testing.T) {
 func TestABuildThatFailsForAReasonThatPasses(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Launch(w.Job(1))
-	if _, err := w.Fleet().StoreToken(t.Context(), id, w.Executions.Token(id), fleet.WaitForImage, fleet.RunnerImageCreating); err != nil {
-		t.Fatal(err)
-	}
-	owner, err := w.Images.JoinBuild(t.Context(), "tag", id, w.Now(), 15*time.Minute)
-	if err != nil {
-		t.Fatal(err)
-	}
+	owner := joins(t, w, id)
 	build := fleet.Build{Tag: "tag", Owner: owner, Status: fleet.BuildFailed, Reason: "docker.io takes no more pulls", MayPass: true}
 	if err := w.Fleet().BuildEvent(t.Context(), w.Images, build); err != nil {
 		t.Fatal(err)
@@ -104,27 +94,13 @@ func TestARunnerAsksAgainWhileOthersAreTold(t *testing.T) {
 	for name, again := range map[string]int{"the owner": 0, "another": 1} {
 		t.Run(name, func(t *testing.T) {
 			w := lifecycletest.New(t)
-			join := func(id string) string {
-				t.Helper()
-				owner, err := w.Images.JoinBuild(t.Context(), "tag", id, w.Now(), 15*time.Minute)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return owner
-			}
 			ids := []string{w.Launch(w.Job(1)), w.Launch(w.Job(2)), w.Launch(w.Job(3))}
-			var first string
-			for i, id := range ids {
-				if _, err := w.Fleet().StoreToken(t.Context(), id, w.Executions.Token(id), fleet.WaitForImage, fleet.RunnerImageCreating); err != nil {
-					t.Fatal(err)
-				}
-				if owner := join(id); i == 0 {
-					first = owner
-				}
-			}
+			first := joins(t, w, ids[0])
+			joins(t, w, ids[1])
+			joins(t, w, ids[2])
 			w.Pass(time.Minute)
 			var next string
-			w.After("Executions.Fail", func() { next = join(ids[again]) })
+			w.After("Executions.Fail", func() { next = joins(t, w, ids[again]) })
 			if err := w.Fleet().BuildEvent(t.Context(), w.Images, fleet.Build{Tag: "tag", Owner: first, Status: fleet.BuildStopped, Reason: "stopped"}); err != nil {
 				t.Fatal(err)
 			}

@@ -46,7 +46,7 @@ LEFT = {
     ("RESOURCE_STAR", "ecs:ListTasks"):
         "The one resource that it knows are container instances, and Fargate has none. The cluster is a condition.",
     ("RESOURCE_STAR", "ecs:RegisterTaskDefinition"):
-        "The list knows task definitions for it now. Whether IAM compares those of a family that is new has been tried by nobody; if not, no job would start.",
+        "The list knows task definitions for it now. We have not tried whether IAM compares the name of a new family. If it does not, no job starts.",
 }
 
 

@@ -58,7 +58,7 @@ func alarms(c Config, made Fleet, e events) []alarm {
 		{id: "SweepFails", metric: made.Functions["sweep"].MetricErrors(sumOf(five)), atLeast: 1, of: 3,
 			says: "The sweep has failed for a quarter of an hour, so what gets lost now stays lost. Its log names the cause; often GitHub is down or its token is no longer good."},
 		{id: "ClaimedTwice", metric: own(deployment.MetricClaimConflict, five, "Sum"), atLeast: 1,
-			says: "A runner was claimed twice. Its registration was deleted unless it had a job, and then its job gets another runner. The log of the function claim says from_its_task: if true, its own job or a restart asked; if false, its image shows no identity, and somebody may have read the claim token: docs/security.md says who can, and what to do."},
+			says: "Two containers claimed one runner. The fleet deleted its registration, unless it had a job, and starts another runner. Look for from_its_task in the log of the function claim: true means that the runner's own job or a restart asked; false means that its image shows no identity, and that someone may have read the claim token. docs/security.md says who can, and what to do."},
 		{id: "RunsWait", metric: own(deployment.MetricWaitingRuns, 60, "Minimum"), atLeast: 1,
 			says: "Jobs have waited for room for an hour. Raise max_runners, and with it the account's quota of Fargate vCPUs if need be."},
 		{id: "GitHubLimit", metric: own(deployment.MetricGitHubLeft, five, "Minimum"), atLeast: 10, below: true,

@@ -18,16 +18,16 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 )
 
-// Whatever network the runners have, they can be let into something.
+// A caller can let the runners into a database, in its own network or the one that is made.
 func TestConnections(t *testing.T) {
 	for name, network := range map[string]func(*testing.T, awscdk.Stack) (props runnerfleet.Props, source string){
 		"a VPC that is made": func(t *testing.T, _ awscdk.Stack) (runnerfleet.Props, string) {
 			return runnerfleet.Props{Config: parse(t)}, `"FleetSecurityGroup`
 		},
-		"a VPC of one's own": func(t *testing.T, stack awscdk.Stack) (runnerfleet.Props, string) {
+		"the caller's VPC": func(t *testing.T, stack awscdk.Stack) (runnerfleet.Props, string) {
 			return runnerfleet.Props{Config: parse(t), VPC: newVPC(stack, true)}, `"FleetSecurityGroup`
 		},
-		"a group of one's own": func(t *testing.T, stack awscdk.Stack) (runnerfleet.Props, string) {
+		"the caller's security group": func(t *testing.T, stack awscdk.Stack) (runnerfleet.Props, string) {
 			vpc := newVPC(stack, true)
 			group := awsec2.NewSecurityGroup(stack, jsii.String("Jobs"), &awsec2.SecurityGroupProps{Vpc: vpc})
 			return runnerfleet.Props{Config: parse(t), VPC: vpc, SecurityGroups: []awsec2.ISecurityGroup{group}}, `"Jobs`
@@ -142,7 +142,7 @@ func TestAPermissionsBoundary(t *testing.T) {
 	}
 }
 
-// A topic of one's own may have a policy, with which CloudWatch is out.
+// A caller's topic may have a policy of its own, which does not let CloudWatch publish.
 func TestATopicOfOnesOwn(t *testing.T) {
 	stack := newStack(newApp(), "own")
 	topic := awssns.NewTopic(stack, jsii.String("Pager"), &awssns.TopicProps{EnforceSSL: jsii.Bool(true)})

@@ -58,8 +58,8 @@ func (t template) names(value any, into map[string]bool) {
 	}
 }
 
-// A function that is told what images are made of can ask for a build as soon as it is
-// told.
+// A function starts builds of what its policy says from the moment that it has the policy:
+// by then the projects must have the same files.
 func TestFunctionsComeAfterTheProjectsThatBuild(t *testing.T) {
 	built := golden(t)
 	told := 0

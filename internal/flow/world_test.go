@@ -287,6 +287,13 @@ func (w *world) invoke(name string, payload json.RawMessage) (json.RawMessage, e
 	return out, err
 }
 
+// invocations is how many there have been.
+func (w *world) invocations() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.invoked)
+}
+
 // tell wakes whoever waits for a change. The lock is held.
 func (w *world) tell() {
 	close(w.changed)

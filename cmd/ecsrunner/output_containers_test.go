@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/container"
 )
 
 // A job that tries to write to its log as it likes: by the descriptors of every process
@@ -76,25 +77,32 @@ SCRIPT
 	}
 	for _, want := range []string{`| \x1b[2J`, "\necsrunner: the log has reached its limit of 16 MiB", "\necsrunner: the runner exited with status 0"} {
 		if !strings.Contains(text, want) {
-			t.Errorf("the log lacks %q", want)
+			t.Errorf("the log, of %d bytes, lacks %q; it ends with %q", len(text), want, text[max(0, len(text)-600):])
 		}
 	}
 }
 
-// logOf is a runner's log, once it has all: the engine hands it over when it likes.
+// logOf is a runner's log, once its container is gone: it is whole by then.
 func (w *containerWorld) logOf(runnerID string) string {
 	w.t.Helper()
-	path := filepath.Join(w.dir, "logs", runnerID+".log")
+	engine, err := container.Connect(w.t.Context(), "")
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	for range 6000 {
-		text, err := os.ReadFile(path)
+		there, err := engine.ContainersLabelled(w.t.Context(), "ecsrunner.runner-id", runnerID)
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		if strings.Contains(string(text), "\necsrunner: the runner exited with ") {
+		if len(there) == 0 {
+			text, err := os.ReadFile(filepath.Join(w.dir, "logs", runnerID+".log"))
+			if err != nil {
+				w.t.Fatal(err)
+			}
 			return string(text)
 		}
 		<-time.After(50 * time.Millisecond)
 	}
-	w.t.Fatalf("the runner's end is not in %s within five minutes", path)
+	w.t.Fatalf("the container of %s is not gone within five minutes", runnerID)
 	return ""
 }

@@ -27,19 +27,20 @@ type engine struct {
 	images     map[string]bool
 	cpus       int
 	memory     int64
-	down       bool              // refuses everything
-	loses      map[string]bool   // answers, by the last part of the path, once
-	stops      []string          // queries of stop
-	builds     string            // what the next build says
-	quota      bool              // bounds writable layers
-	asked      int               // for containers
-	component  string            // of its version
-	options    map[string]string // of its network, as it was made
-	dropped    int               // bytes of the end of a log that is followed, as Podman does
-	pulls      string            // what the next pull says
-	pulled     []string          // queries of pulls
-	onBuild    []string          // as Docker tells it of an image
-	saved      []byte            // an image as it is saved
+	down       bool                // refuses everything
+	loses      map[string]bool     // answers, by the last part of the path, once
+	stops      []string            // queries of stop
+	builds     string              // what the next build says
+	quota      bool                // bounds writable layers
+	asked      int                 // for containers
+	component  string              // of its version
+	options    map[string]string   // of its network, as it was made
+	followed   func(string) string // what comes of a log that is followed; nil for all
+	rotated    int                 // bytes of the beginning of a log that are gone once its container has ended
+	pulls      string              // what the next pull says
+	pulled     []string            // queries of pulls
+	onBuild    []string            // as Docker tells it of an image
+	saved      []byte              // an image as it is saved
 }
 
 // box is one container.
@@ -291,8 +292,10 @@ func (e *engine) one(w http.ResponseWriter, r *http.Request, id, what string) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		log := b.log
-		if r.URL.Query().Get("follow") == "1" {
-			log = log[:len(log)-e.dropped]
+		if r.URL.Query().Get("follow") != "1" {
+			log = log[min(len(log), e.rotated):]
+		} else if e.followed != nil {
+			log = e.followed(log)
 		}
 		frame := make([]byte, 8)
 		frame[0] = 1 // standard output

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"sync/atomic"
 
 	"github.com/moby/moby/api/pkg/stdcopy"
@@ -16,14 +17,29 @@ func (w *watch) copyLog(ctx context.Context) error {
 	if err := w.task.Log.Truncate(w.task.LogFrom); err != nil {
 		return fmt.Errorf("begin the task's log: %w", err)
 	}
-	w.log = &limited{w: w.task.Log, left: w.cfg.MaxLog, limit: w.cfg.MaxLog, copied: &w.copied}
-	return w.copyTo(ctx, w.log, true)
+	return w.copyTo(ctx, w.limit(w.task.Log), true)
 }
 
-// copyRest writes what copyLog has not got of the log of a container that has ended:
-// Podman ends a log that is followed with the container, and not with the log.
-func (w *watch) copyRest(ctx context.Context) error {
-	return w.copyTo(ctx, &skipping{w: w.log, left: w.copied.Load()}, false)
+// mendLog makes the log of a container that has ended what the engine has of it. Podman
+// ends a log that is followed with the container, and not with the log, and leaves out
+// lines of its last part. An engine that has less has dropped what is oldest.
+func (w *watch) mendLog(ctx context.Context) error {
+	at := comparing{file: w.task.Log, from: w.task.LogFrom}
+	if err := w.copyTo(ctx, w.limit(&at), false); err != nil {
+		return err
+	}
+	has, err := w.task.Log.Seek(0, io.SeekEnd)
+	if err != nil || at.total <= has-w.task.LogFrom {
+		return err
+	}
+	if err := w.task.Log.Truncate(w.task.LogFrom + at.same); err != nil {
+		return err
+	}
+	return w.copyTo(ctx, w.limit(&skipping{w: w.task.Log, left: at.same}), false)
+}
+
+func (w *watch) limit(to io.Writer) io.Writer {
+	return &limited{w: to, left: w.cfg.MaxLog, limit: w.cfg.MaxLog, copied: &w.copied}
 }
 
 func (w *watch) copyTo(ctx context.Context, out io.Writer, follow bool) error {
@@ -74,4 +90,34 @@ func (s *skipping) Write(p []byte) (int, error) {
 	}
 	n, err := s.w.Write(p[skip:])
 	return int(skip) + n, err
+}
+
+// comparing counts what is written, and how much of its beginning a file has already.
+type comparing struct {
+	file        *os.File
+	from        int64
+	same, total int64
+}
+
+func (c *comparing) Write(p []byte) (int, error) {
+	if c.same == c.total {
+		has := make([]byte, len(p))
+		n, err := c.file.ReadAt(has, c.from+c.same)
+		if err != nil && err != io.EOF {
+			return 0, err
+		}
+		c.same += int64(commonPrefix(has[:n], p))
+	}
+	c.total += int64(len(p))
+	return len(p), nil
+}
+
+func commonPrefix(a, b []byte) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return n
 }

@@ -191,16 +191,32 @@ func TestWhichNetworksAreIsolated(t *testing.T) {
 	}
 }
 
-// Podman ends a log that is followed with the container, and not with the log.
-func TestTheEndOfALogIsReadWhenTheContainerHasEnded(t *testing.T) {
-	b := newBench(t)
-	b.dropped = len("the end\n")
-	b.launch()
-	b.await(fleet.TaskRunning)
-	b.exits(0, "more\nthe end\n")
-	b.await(fleet.TaskStopped)
-	if b.logged() != "begins\nmore\nthe end\n" {
-		t.Errorf("the log is %q", b.logged())
+// Podman ends a log that is followed with the container, and not with the log, and leaves
+// lines out before. Docker drops what is oldest of a log that is too long.
+func TestTheLogIsMendedWhenTheContainerHasEnded(t *testing.T) {
+	const whole = "begins\nmore\nthe end\n"
+	for what, test := range map[string]struct {
+		followed string
+		rotated  int
+	}{
+		"all came":                      {followed: whole},
+		"the end is missing":            {followed: "begins\nmore\n"},
+		"a part of a line is missing":   {followed: "begins\nmore\nthe"},
+		"lines before the end are":      {followed: "begins\nthe end\n"},
+		"all is missing":                {followed: ""},
+		"the engine's has no beginning": {followed: whole, rotated: len("begins\n")},
+	} {
+		t.Run(what, func(t *testing.T) {
+			b := newBench(t)
+			b.followed, b.rotated = func(string) string { return test.followed }, test.rotated
+			b.launch()
+			b.await(fleet.TaskRunning)
+			b.exits(0, "more\nthe end\n")
+			b.await(fleet.TaskStopped)
+			if b.logged() != whole {
+				t.Errorf("the log is %q", b.logged())
+			}
+		})
 	}
 }
 

@@ -20,8 +20,7 @@ type watch struct {
 	id    string       // "" if there is none
 	ended *task.Ending // how, if that is known already
 
-	log    *limited     // once it is copied
-	copied atomic.Int64 // bytes of the log
+	copied atomic.Int64 // bytes of the log that came
 }
 
 func (w *watch) over(end task.Ending) *watch {
@@ -50,8 +49,8 @@ func (w *watch) start(ctx context.Context) error {
 	return nil
 }
 
-// Wait copies the container's log until the container has ended, and what is left of it
-// then. It stops the container if the task is to stop.
+// Wait copies the container's log until the container has ended, and mends it then. It
+// stops the container if the task is to stop.
 func (w *watch) Wait(ctx context.Context) (task.Ending, error) {
 	if w.ended != nil {
 		return *w.ended, nil
@@ -71,7 +70,7 @@ func (w *watch) Wait(ctx context.Context) (task.Ending, error) {
 		w.cfg.Log.Warn("a container's log may be cut", "runner_id", w.task.RunnerID, "error", err.Error())
 		return end, nil
 	}
-	if err := w.copyRest(ctx); err != nil {
+	if err := w.mendLog(ctx); err != nil {
 		w.cfg.Log.Warn("a container's log may be cut", "runner_id", w.task.RunnerID, "error", err.Error())
 	}
 	return end, nil

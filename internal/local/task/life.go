@@ -65,7 +65,7 @@ func (l *Ledger) openLog(e *entry) (log *os.File, end int64, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	if log, err = os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err == nil {
+	if log, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600); err == nil {
 		end, err = log.Seek(0, io.SeekEnd)
 	}
 	if err != nil {

@@ -62,6 +62,9 @@ func nothingIsLeft(t *testing.T) {
 	if containers, err := engine.ContainersLabelled(ctx, "ecsrunner.fleet", demoFleet); err != nil || len(containers) != 0 {
 		t.Errorf("containers are left: %q, %v", containers, err)
 	}
+	if networks, err := engine.PodmanNetworksLabelled(ctx, "ecsrunner.fleet", demoFleet); err != nil || len(networks) != 0 {
+		t.Errorf("networks are left: %q, %v", networks, err)
+	}
 }
 
 // containerWorld is a demo's fleet with containers, for jobs of a test's own.
@@ -94,7 +97,7 @@ func (w *containerWorld) claimURL() string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return "http://" + net.JoinHostPort(w.containers.network.Gateway, port)
+	return "http://" + net.JoinHostPort(w.containers.host(), port)
 }
 
 func (w *containerWorld) queue(script string, labels ...string) int64 {

@@ -218,6 +218,8 @@ func startDemo(ctx context.Context, dir string, talk *progress, flags demoFlags)
 		return nil, fmt.Errorf("listen for the simulated GitHub: %w", err)
 	}
 	w := &demoWorld{githubURL: "http://" + listener.Addr().String(), changed: make(chan struct{}, 1)}
+	made := make(chan struct{})
+	defer close(made)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, listener.Close(), w.clear(ctx))
@@ -231,13 +233,18 @@ func startDemo(ctx context.Context, dir string, talk *progress, flags demoFlags)
 	hub := sim.Config{Repository: demoRepository, Private: true, Token: token, URL: w.githubURL, WebhookSecret: secret}
 	if flags.engine == engineDocker {
 		talk.say("making ready for containers: a static entrypoint, and a stand-in for GitHub's runner")
-		if w.containers, err = newDemoContainers(ctx, dir); err != nil {
+		_, port, _ := net.SplitHostPort(listener.Addr().String())
+		if w.containers, err = newDemoContainers(ctx, dir, port, func(l net.Listener) {
+			if <-made; w.server != nil {
+				_ = w.server.Serve(l) // ends with Close
+			}
+		}); err != nil {
 			return nil, err
 		}
 		if err = w.containers.configure(ctx, &cfg, flags.baseImage); err != nil {
 			return nil, err
 		}
-		hub.RunnerURL = "http://" + w.containers.listener.Addr().String()
+		hub.RunnerURL = "http://" + net.JoinHostPort(w.containers.host(), port)
 		hub.RunnerArchives = map[string][]byte{string(hostArch()): w.containers.archive}
 	}
 	cfg.Observe = func(c fleet.Changes) {
@@ -256,9 +263,6 @@ func startDemo(ctx context.Context, dir string, talk *progress, flags demoFlags)
 	}
 	w.server = &http.Server{Handler: w.github, ReadHeaderTimeout: 10 * time.Second}
 	go w.server.Serve(listener) // ends with Close
-	if w.containers != nil {
-		go w.server.Serve(w.containers.listener) // ends with Close, too
-	}
 	return w, nil
 }
 

@@ -16,25 +16,26 @@ import (
 // simulated GitHub is served to the containers too, and to builds as the place that its
 // runner is downloaded from.
 type demoContainers struct {
-	engine   *container.Engine
-	network  container.Network
-	listener net.Listener // of the simulated GitHub, where containers reach it
-	archive  []byte       // its runner's download
+	engine  *container.Engine
+	network container.Network
+	door    *container.Door // to the simulated GitHub
+	archive []byte          // its runner's download
 }
 
-func newDemoContainers(ctx context.Context, dir string) (*demoContainers, error) {
+// newDemoContainers is for a GitHub that is served to containers on a port.
+func newDemoContainers(ctx context.Context, dir, port string, serve func(net.Listener)) (*demoContainers, error) {
 	engine, err := container.Connect(ctx, "")
 	if err != nil {
 		return nil, usagef("--engine docker: %w", err)
 	}
-	d := &demoContainers{engine: engine}
+	d := &demoContainers{engine: engine, door: &container.Door{Port: port, Serve: serve}}
 	if d.archive, err = standinArchive(ctx, filepath.Join(dir, "programs")); err != nil {
 		return nil, err
 	}
 	if d.network, err = local.EnsureNetwork(ctx, engine, demoFleet); err != nil {
 		return nil, err
 	}
-	if d.listener, err = container.ListenOn(ctx, net.JoinHostPort(d.network.Gateway, "0")); err != nil {
+	if err = d.door.Open(ctx, d.network.Gateway); err != nil {
 		return nil, errors.Join(fmt.Errorf("serve the simulated GitHub to containers at %s: %w: the demo needs an engine on this machine itself, not in a virtual machine", d.network.Gateway, err), engine.RemoveNetwork(ctx, d.network.Name))
 	}
 	return d, nil
@@ -45,10 +46,23 @@ func (d *demoContainers) configure(ctx context.Context, cfg *local.Config, baseI
 	cfg.ImagesByName = false
 	cfg.Policy.RunnerVersion = fleet.LatestRunner
 	cfg.Policy.Limits.Idle = demoLimit
-	return withContainers(ctx, cfg, d.engine, engineFlags{}, local.Images{BaseImage: baseImage, BuilderImage: baseImage, Sudo: true})
+	if err := withContainers(ctx, cfg, d.engine, engineFlags{}, local.Images{BaseImage: baseImage, BuilderImage: baseImage, Sudo: true}); err != nil {
+		return err
+	}
+	cfg.Containers.Doors = []*container.Door{d.door}
+	return nil
+}
+
+// host is where containers reach this machine.
+func (d *demoContainers) host() string {
+	if d.network.Isolated {
+		return d.network.Gateway
+	}
+	return container.HostName
 }
 
 // clear takes away what the demo left in the engine.
 func (d *demoContainers) clear(ctx context.Context) error {
+	d.door.Shut()
 	return errors.Join(local.RemoveImages(ctx, d.engine, demoFleet), d.engine.RemoveNetwork(ctx, d.network.Name))
 }

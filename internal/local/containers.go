@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -21,12 +22,16 @@ import (
 type Containers struct {
 	Engine *container.Engine
 	Images Images
-	// Network is that of the containers. "" is one of the fleet's own, in which they
-	// reach neither each other nor, of the fleet, more than its claim.
+	// Network is that of the containers. With "" the fleet makes one, or one for each
+	// container, in which they reach neither each other nor, of the fleet, more than its
+	// claim.
 	Network string
-	// ClaimURL is where containers reach the fleet; "" is found out, which takes a
-	// network of the fleet's own.
+	// ClaimURL is where containers reach the fleet. If it is "", the fleet detects it,
+	// which needs a network that it made.
 	ClaimURL string
+	// Doors lead to further servers of this machine, for containers in networks of their
+	// own.
+	Doors []*container.Door
 }
 
 // startPlatform connects what runs the tasks, and what builds their images.
@@ -55,37 +60,58 @@ func (f *Fleet) startPlatform(ctx context.Context) error {
 }
 
 func (f *Fleet) startContainers(ctx context.Context) error {
-	c, name := f.cfg.Containers, f.cfg.Policy.FleetName
-	network := c.Network
-	if network == "" {
-		made, err := EnsureNetwork(ctx, c.Engine, name)
-		if err != nil {
+	c := f.cfg.Containers
+	config := container.Config{
+		Engine: c.Engine, FleetName: f.cfg.Policy.FleetName, Dir: f.cfg.DataDir, Network: c.Network,
+		Grace: f.cfg.StopGrace, MaxLog: f.maxLog(), Log: f.cfg.Log,
+	}
+	if c.Network == "" {
+		if err := f.startNetwork(ctx, &config); err != nil {
 			return err
 		}
-		network = made.Name
-		if !made.Isolated {
-			f.cfg.Log.Warn("jobs reach each other's ports: this engine does not keep the containers of a network from each other", "engine", c.Engine.Name(), "network", network)
-		}
-		if c.ClaimURL == "" {
-			if f.claims, err = f.listenForClaims(ctx, made); err != nil {
-				return err
-			}
-		}
 	}
-	runner, err := container.New(container.Config{
-		Engine: c.Engine, FleetName: name, Dir: f.cfg.DataDir, Network: network,
-		Grace: f.cfg.StopGrace, MaxLog: f.maxLog(), Log: f.cfg.Log,
-	})
+	runner, err := container.New(config)
 	if err != nil {
 		return err
 	}
-	if f.claims != nil && f.claims.listener != nil {
+	if f.claims != nil && f.claims.door != nil {
 		f.claims.containers = runner
 	}
 	if err := f.openTasks(ctx, platform{kind: "a container", images: f.store.Definition}, runner); err != nil {
 		return err
 	}
 	f.builder = f.newBuilder(c.Engine, c.Images)
+	return nil
+}
+
+// startNetwork makes the fleet's network, or has each container get one of its own where
+// the engine does not keep the containers of one network from each other.
+func (f *Fleet) startNetwork(ctx context.Context, config *container.Config) error {
+	c := f.cfg.Containers
+	made, err := EnsureNetwork(ctx, c.Engine, config.FleetName)
+	if err != nil {
+		return err
+	}
+	if c.ClaimURL == "" {
+		if f.claims, err = f.listenForClaims(ctx, made); err != nil {
+			return err
+		}
+	}
+	switch {
+	case made.Isolated:
+		config.Network = made.Name
+	case !made.Apart || f.claims != nil && !f.claims.atGateways:
+		f.cfg.Log.Warn("jobs reach each other's ports: this engine does not keep the containers of a network from each other", "engine", c.Engine.Name(), "network", made.Name)
+		config.Network = made.Name
+	default:
+		config.Doors = c.Doors
+		if f.claims != nil {
+			f.claims.url = "http://" + net.JoinHostPort(container.HostName, f.claims.port)
+			if f.claims.door != nil {
+				config.Doors = append([]*container.Door{f.claims.door}, config.Doors...)
+			}
+		}
+	}
 	return nil
 }
 
@@ -183,12 +209,16 @@ func (f *Fleet) takeUpBuilds(ctx context.Context) error {
 
 // claimServer serves the claim to containers, and nothing else of the fleet.
 type claimServer struct {
-	url      string
-	listener net.Listener // nil if containers reach the fleet's own server
-	server   *http.Server
-	// containers are known by the addresses that they reach the listener from; nil without
+	url, port  string
+	atGateways bool            // containers reach this machine at the gateways of their networks
+	door       *container.Door // nil if containers reach the fleet's own server
+	// containers are known by the addresses that they reach the door from; nil without
 	// one: what comes by an engine's virtual machine or a proxy has another.
 	containers *container.Runner
+
+	ready  chan struct{} // closed once the server is there, or never will be
+	begin  sync.Once
+	server *http.Server
 }
 
 // listenForClaims listens where containers of a network reach this machine, on the port
@@ -200,33 +230,42 @@ func (f *Fleet) listenForClaims(ctx context.Context, network container.Network) 
 	if err != nil {
 		return nil, fmt.Errorf("read the fleet's own address: %w", err)
 	}
-	c := &claimServer{url: "http://" + net.JoinHostPort(network.Gateway, port)}
+	c := &claimServer{url: "http://" + net.JoinHostPort(network.Gateway, port), port: port, atGateways: true, ready: make(chan struct{})}
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		return c, nil
 	}
-	c.listener, err = container.ListenOn(ctx, net.JoinHostPort(network.Gateway, port))
-	if err != nil {
+	door := &container.Door{Port: port, Serve: c.serve}
+	if err := door.Open(ctx, network.Gateway); err != nil {
 		f.cfg.Log.Warn("containers are told to claim at host.docker.internal, since their network's gateway is not an address of this machine; --claim-url names another one", "error", err.Error())
-		c.url = "http://host.docker.internal:" + port
+		c.url, c.atGateways = "http://host.docker.internal:"+port, false
+		return c, nil
 	}
+	c.door = door
 	return c, nil
 }
 
-func (c *claimServer) serve(claim http.Handler, log *slog.Logger) {
-	if c.listener == nil {
-		return
+// serve answers claims once there is somebody to do so.
+func (c *claimServer) serve(listener net.Listener) {
+	if <-c.ready; c.server != nil {
+		_ = c.server.Serve(bound(listener, mostConnections, mostOfOne)) // ends with Close
 	}
+}
+
+func (c *claimServer) start(claim http.Handler, log *slog.Logger) {
 	mux := http.NewServeMux()
 	mux.Handle("POST /runners/{id}/claim", claim)
-	c.server = newServer(mux, log)
-	go c.server.Serve(bound(c.listener, mostConnections, mostOfOne)) // ends with Close
+	c.begin.Do(func() {
+		c.server = newServer(mux, log)
+		close(c.ready)
+	})
 }
 
 func (c *claimServer) Close() {
-	switch {
-	case c.server != nil:
+	if c.door != nil {
+		c.door.Shut()
+	}
+	c.begin.Do(func() { close(c.ready) })
+	if c.server != nil {
 		_ = c.server.Close()
-	case c.listener != nil:
-		_ = c.listener.Close()
 	}
 }

@@ -237,7 +237,7 @@ func (f *Fleet) wire(ctx context.Context) error {
 		if f.claims.containers != nil {
 			f.claim.Containers = f.claims.containers
 		}
-		f.claims.serve(f.claim, f.cfg.Log)
+		f.claims.start(f.claim, f.cfg.Log)
 	}
 	dispatcher := dispatch.Handler{Fleet: f.lifecycle, Images: f.images(), Cursors: f.store, Policy: f.cfg.Policy}
 	f.bus = newBus(dispatcher.Handle, f.cfg.Log)

@@ -16,7 +16,7 @@ func (r *Runner) From(ctx context.Context, runnerID string, address netip.Addr) 
 		return false, err
 	}
 	for _, c := range list {
-		if markOf(c).RunnerID != runnerID {
+		if markOf(c.Labels).RunnerID != runnerID {
 			continue
 		}
 		addresses, err := r.addresses(ctx, c.ID)

@@ -59,18 +59,26 @@ func (r *Runner) createWith(ctx context.Context, t task.Task, storage map[string
 	// No init process: it would be the first one, open to the job, and with it the way to
 	// the log past the entrypoint, which reaps orphans itself.
 	init, processes := false, int64(mostProcesses)
-	name := "ecsrunner-" + r.mark + "-" + t.RunnerID + "-" + t.ARN[len(t.ARN)-16:]
+	name := r.nameOf(t)
+	network, err := r.join(ctx, t)
+	if err != nil {
+		return "", err
+	}
+	var hosts []string
+	if network.Gateway != "" {
+		hosts = []string{HostName + ":" + network.Gateway}
+	}
 	got, err := r.cfg.Engine.client.ContainerCreate(ctx, client.ContainerCreateOptions{
 		Name: name,
 		Config: &container.Config{
 			Image: t.Image, Env: env, Cmd: t.Command, Entrypoint: t.Entrypoint, Hostname: t.RunnerID,
-			Labels: map[string]string{labelFleet: r.cfg.FleetName, labelDir: r.mark, labelRunner: t.RunnerID, labelTask: t.ARN},
+			Labels: r.labelsOf(t),
 		},
 		HostConfig: &container.HostConfig{
 			StorageOpt: storage,
 			LogConfig:  container.LogConfig{Type: "json-file", Config: map[string]string{"max-size": strconv.FormatInt(engineLog*r.cfg.MaxLog, 10), "max-file": "1"}},
 
-			NetworkMode: container.NetworkMode(r.cfg.Network), Init: &init, RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyDisabled},
+			NetworkMode: container.NetworkMode(network.Name), ExtraHosts: hosts, Init: &init, RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyDisabled},
 			Resources: container.Resources{Memory: host.memory, MemorySwap: host.memory, NanoCPUs: host.nanoCPUs, PidsLimit: &processes},
 		},
 	})
@@ -79,6 +87,15 @@ func (r *Runner) createWith(ctx context.Context, t task.Task, storage map[string
 		return found.Container.ID, findErr
 	}
 	return got.ID, err
+}
+
+// nameOf is the name of a task's container, and of its network if it has one of its own.
+func (r *Runner) nameOf(t task.Task) string {
+	return "ecsrunner-" + r.mark + "-" + t.RunnerID + "-" + t.ARN[len(t.ARN)-16:]
+}
+
+func (r *Runner) labelsOf(t task.Task) map[string]string {
+	return map[string]string{labelFleet: r.cfg.FleetName, labelDir: r.mark, labelRunner: t.RunnerID, labelTask: t.ARN}
 }
 
 // whyNotCreated tells an image that is not there from everything else.

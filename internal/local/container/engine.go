@@ -21,8 +21,7 @@ type Engine struct {
 	name   string
 }
 
-// podman is what engines of that kind call themselves. It keeps the containers of one
-// network from nothing, whatever options the network has.
+// podman is what engines of that kind call themselves.
 const podman = "Podman"
 
 // answers is how long an engine may take for a question about itself.
@@ -82,6 +81,10 @@ func connect(ctx context.Context, host string) (*Engine, error) {
 
 // Name is what the engine is called, with its version, for people.
 func (e *Engine) Name() string { return e.name }
+
+// isPodman reports whether the engine is Podman, which does not keep the containers of one
+// network from each other, and keeps networks apart.
+func (e *Engine) isPodman() bool { return strings.HasPrefix(e.name, podman) }
 
 // HostInfo is what an engine says of the machine that it runs containers on.
 type HostInfo struct {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -34,13 +35,60 @@ type engine struct {
 	quota      bool                // bounds writable layers
 	asked      int                 // for containers
 	component  string              // of its version
-	options    map[string]string   // of its network, as it was made
+	networks   map[string]*network // by name
+	gateway    string              // of all of them
 	followed   func(string) string // what comes of a log that is followed; nil for all
 	rotated    int                 // bytes of the beginning of a log that are gone once its container has ended
 	pulls      string              // what the next pull says
 	pulled     []string            // queries of pulls
 	onBuild    []string            // as Docker tells it of an image
 	saved      []byte              // an image as it is saved
+}
+
+// network is one network, in Docker's and in Podman's words.
+type network struct {
+	Name    string            `json:"name"`
+	Options map[string]string `json:"options"`
+	Labels  map[string]string `json:"labels"`
+	Subnets any               `json:"subnets"`
+	IPAM    any
+}
+
+// network makes a network, answers about one, or lists those with the label that is asked
+// for.
+func (e *engine) network(w http.ResponseWriter, r *http.Request, path string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	name := strings.TrimPrefix(path, "/networks/")
+	there := e.networks[name]
+	switch {
+	case path == "/networks":
+		var asked struct{ Label []string }
+		_ = json.Unmarshal([]byte(r.URL.Query().Get("filters")), &asked)
+		found := []*network{}
+		for _, n := range e.networks {
+			for key, value := range n.Labels {
+				if slices.Contains(asked.Label, key+"="+value) {
+					found = append(found, n)
+				}
+			}
+		}
+		answer(w, 200, found)
+	case name == "create":
+		made := &network{}
+		_ = json.NewDecoder(r.Body).Decode(made)
+		made.Subnets = []any{map[string]any{"gateway": e.gateway}}
+		made.IPAM = map[string]any{"Config": []any{map[string]any{"Gateway": e.gateway}}}
+		e.networks[made.Name] = made
+		answer(w, 201, made)
+	case there == nil:
+		answer(w, 404, map[string]string{"message": "no such network"})
+	case r.Method == http.MethodDelete:
+		delete(e.networks, name)
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		answer(w, 200, there)
+	}
 }
 
 // box is one container.
@@ -67,7 +115,7 @@ func newEngine(t *testing.T) (*engine, *container.Engine) { return newEngineOf(t
 func newEngineOf(t *testing.T, component string) (*engine, *container.Engine) {
 	t.Helper()
 	e := &engine{
-		t: t, containers: map[string]*box{}, images: map[string]bool{"sha256:image": true}, cpus: 2, memory: 4 << 30,
+		t: t, containers: map[string]*box{}, networks: map[string]*network{}, gateway: "10.1.0.1", images: map[string]bool{"sha256:image": true}, cpus: 2, memory: 4 << 30,
 		loses: map[string]bool{}, changed: make(chan struct{}), component: component,
 	}
 	socket := filepath.Join(t.TempDir(), "e.sock")
@@ -130,7 +178,7 @@ func (e *engine) exits(code int, says string) {
 
 func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
-	if strings.HasPrefix(path, "/v1.") {
+	if strings.HasPrefix(path, "/v1.") || strings.HasPrefix(path, "/v4.") {
 		path = path[strings.Index(path[1:], "/")+1:]
 	}
 	parts := strings.Split(strings.Trim(path, "/"), "/")
@@ -153,15 +201,8 @@ func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, 200, map[string]any{"Version": "4.3.1", "ApiVersion": "1.41", "Components": []any{map[string]any{"Name": e.component, "Version": "4.3.1"}}})
 	case path == "/info":
 		answer(w, 200, map[string]any{"NCPU": e.cpus, "MemTotal": e.memory, "Architecture": "x86_64"})
-	case path == "/networks/create":
-		var asked struct{ Options map[string]string }
-		_ = json.NewDecoder(r.Body).Decode(&asked)
-		e.options = asked.Options
-		answer(w, 201, map[string]string{"Id": "net"})
-	case parts[0] == "networks" && e.options == nil:
-		answer(w, 404, map[string]string{"message": "no such network"})
-	case parts[0] == "networks":
-		answer(w, 200, map[string]any{"Name": last, "Options": e.options, "IPAM": map[string]any{"Config": []any{map[string]any{"Gateway": "10.1.0.1"}}}})
+	case parts[0] == "libpod" || parts[0] == "networks":
+		e.network(w, r, strings.TrimSuffix(strings.TrimPrefix(path, "/libpod"), "/json"))
 	case path == "/build":
 		_, _ = io.Copy(io.Discard, r.Body)
 		fmt.Fprint(w, e.builds)

@@ -3,7 +3,6 @@ package container
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/moby/moby/client"
 )
@@ -12,6 +11,7 @@ import (
 type Network struct {
 	Name, Gateway string
 	Isolated      bool // containers in it do not reach each other
+	Apart         bool // containers in it and in others that are apart do not reach each other
 }
 
 // noTalk keeps the containers of a network from each other, where the engine knows it.
@@ -19,27 +19,38 @@ const noTalk = "com.docker.network.bridge.enable_icc"
 
 // EnsureNetwork makes a bridge network, if it is not there.
 func (e *Engine) EnsureNetwork(ctx context.Context, name string, labels map[string]string) (Network, error) {
+	ensure := e.ensureDockerNetwork
+	if e.isPodman() {
+		ensure = e.ensurePodmanNetwork
+	}
+	got, err := ensure(ctx, name, labels)
+	if err != nil {
+		return Network{}, fmt.Errorf("make network %s: %w", name, err)
+	}
+	return got, nil
+}
+
+func (e *Engine) ensureDockerNetwork(ctx context.Context, name string, labels map[string]string) (Network, error) {
 	got, err := e.client.NetworkInspect(ctx, name, client.NetworkInspectOptions{})
 	if absent(err) {
 		options := client.NetworkCreateOptions{Driver: "bridge", Labels: labels, Options: map[string]string{noTalk: "false"}}
-		if _, err = e.client.NetworkCreate(ctx, name, options); err != nil && !isConflict(err) {
-			options.Options = nil // Podman refuses options that it does not know
-			_, err = e.client.NetworkCreate(ctx, name, options)
-		}
-		if err == nil || isConflict(err) {
+		if _, err = e.client.NetworkCreate(ctx, name, options); err == nil || isConflict(err) {
 			got, err = e.client.NetworkInspect(ctx, name, client.NetworkInspectOptions{})
 		}
 	}
 	if err != nil {
-		return Network{}, fmt.Errorf("make network %s: %w", name, err)
+		return Network{}, err
 	}
 	for _, config := range got.Network.IPAM.Config {
 		if config.Gateway.IsValid() {
-			isolated := got.Network.Options[noTalk] == "false" && !strings.HasPrefix(e.name, podman)
-			return Network{Name: name, Gateway: config.Gateway.String(), Isolated: isolated}, nil
+			return Network{Name: name, Gateway: config.Gateway.String(), Isolated: got.Network.Options[noTalk] == "false"}, nil
 		}
 	}
-	return Network{}, fmt.Errorf("network %s has no gateway: name another with --container-network, and the fleet's address in it with --claim-url", name)
+	return Network{}, noGateway(name)
+}
+
+func noGateway(name string) error {
+	return fmt.Errorf("network %s has no gateway: name another with --container-network, and the fleet's address in it with --claim-url", name)
 }
 
 // RemoveNetwork removes a network. One that is not there is no error.

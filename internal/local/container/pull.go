@@ -113,7 +113,7 @@ func (e *Engine) OnBuild(ctx context.Context, imageID string) ([]string, error) 
 	if got.Config != nil && len(got.Config.OnBuild) > 0 {
 		return got.Config.OnBuild, nil
 	}
-	if !strings.HasPrefix(e.name, podman) {
+	if !e.isPodman() {
 		return nil, nil
 	}
 	saved, err := e.client.ImageSave(ctx, []string{imageID})

@@ -27,8 +27,9 @@ const defaultPatience = 10 * time.Second
 type Config struct {
 	Engine    *Engine
 	FleetName string
-	Dir       string // the data directory, which its containers carry in a label
-	Network   string
+	Dir       string  // the data directory, which its containers carry in a label
+	Network   string  // of all containers; "" gives each one of its own
+	Doors     []*Door // to this machine, for containers in networks of their own
 
 	Grace    time.Duration // from SIGTERM to SIGKILL, by default task.DefaultGrace
 	Patience time.Duration // for the end of a container's log after its own, by default 10 s
@@ -80,7 +81,7 @@ func (r *Runner) Start(ctx context.Context, t task.Task) (task.Handle, error) {
 		id, err = r.create(ctx, t) // what is there already is found by its name
 	}
 	if err != nil {
-		return nil, r.whyNotCreated(ctx, t, err)
+		return nil, errors.Join(r.whyNotCreated(ctx, t, err), r.leave(ctx, r.nameOf(t)))
 	}
 	w := &watch{Runner: r, task: t, id: id}
 	if err := w.start(ctx); err != nil {
@@ -105,6 +106,9 @@ func (r *Runner) Adopt(ctx context.Context, t task.Task) (task.Handle, bool) {
 	}); err != nil {
 		return w, false // and Wait fails, since ctx has ended
 	}
+	if err := w.ask(ctx, func() error { return r.rejoin(ctx, t) }); err != nil {
+		return w, false
+	}
 	if w.id == "" {
 		return w.over(t.Gone("its container was removed while the fleet was down")), false
 	}
@@ -120,23 +124,27 @@ func (r *Runner) Adopt(ctx context.Context, t task.Task) (task.Handle, bool) {
 func (r *Runner) Marked(ctx context.Context) (found []task.Mark, _ error) {
 	list, err := r.list(ctx)
 	for _, c := range list {
-		found = append(found, markOf(c))
+		found = append(found, markOf(c.Labels))
 	}
 	return found, err
 }
 
-// Clear removes the containers of tasks that are not open. Those of other fleets and data
+// Clear removes the containers of tasks that are not open, and their networks. Those of other fleets and data
 // directories are not looked at.
 func (r *Runner) Clear(ctx context.Context, open []task.Mark) error {
 	list, err := r.list(ctx)
 	if err != nil {
 		return err
 	}
+	isOpen := func(m task.Mark) bool { return slices.Contains(open, m) }
 	var failed []error
 	for _, c := range list {
-		if m := markOf(c); m.Valid() && !slices.Contains(open, m) {
+		if m := markOf(c.Labels); m.Valid() && !isOpen(m) {
 			failed = append(failed, r.remove(ctx, c.ID))
 		}
+	}
+	if r.ownNetworks() {
+		failed = append(failed, r.clearNetworks(ctx, isOpen))
 	}
 	return errors.Join(failed...)
 }
@@ -149,8 +157,8 @@ const (
 	labelTask   = "ecsrunner.task-arn"
 )
 
-func markOf(c container.Summary) task.Mark {
-	return task.Mark{ARN: c.Labels[labelTask], RunnerID: c.Labels[labelRunner]}
+func markOf(labels map[string]string) task.Mark {
+	return task.Mark{ARN: labels[labelTask], RunnerID: labels[labelRunner]}
 }
 
 // list lists the containers of this data directory, the oldest first.

@@ -97,8 +97,10 @@ func (r *rig) await(status string) fleet.Task {
 	}
 }
 
-func (r *rig) log() string {
-	text, err := os.ReadFile(filepath.Join(r.cfg.Dir, "logs", "test-7-1.log"))
+func (r *rig) log() string { return r.logOf("test-7-1") }
+
+func (r *rig) logOf(runnerID string) string {
+	text, err := os.ReadFile(filepath.Join(r.cfg.Dir, "logs", runnerID+".log"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		r.t.Error(err)
 	}

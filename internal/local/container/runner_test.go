@@ -24,9 +24,10 @@ import (
 type bench struct {
 	*tasktest.Fleet
 	*engine
-	cfg   container.Config
-	notes chan fleet.Task
-	warns *bytes.Buffer
+	cfg    container.Config
+	notes  chan fleet.Task
+	warns  *bytes.Buffer
+	opened chan struct{} // doors, of which each opens at one gateway
 }
 
 // patience is the one wait that is not over at once: a log comes to its end.
@@ -179,12 +180,12 @@ func TestWhatAContainerGets(t *testing.T) {
 }
 
 // Docker keeps the containers of a network from each other if it was asked to; Podman
-// takes the option and does not.
+// keeps networks apart.
 func TestWhichNetworksAreIsolated(t *testing.T) {
 	for component, want := range map[string]bool{"Engine": true, "Podman Engine": false} {
 		_, e := newEngineOf(t, component)
 		for range 2 { // made, and found
-			if got, err := e.EnsureNetwork(t.Context(), "ecsrunner-test", nil); err != nil || got.Isolated != want || got.Gateway != "10.1.0.1" {
+			if got, err := e.EnsureNetwork(t.Context(), "ecsrunner-test", nil); err != nil || got.Isolated != want || got.Apart == want || got.Gateway != "10.1.0.1" {
 				t.Errorf("%s: %+v, %v", component, got, err)
 			}
 		}

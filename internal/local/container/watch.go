@@ -92,12 +92,13 @@ func (w *watch) awaitLog(logged <-chan error) error {
 	}
 }
 
-// Clear removes the container.
+// Clear removes the container, and its network if it has one of its own.
 func (w *watch) Clear(ctx context.Context) error {
-	if w.id == "" {
-		return nil
+	var err error
+	if w.id != "" {
+		err = w.remove(ctx, w.id)
 	}
-	return w.remove(ctx, w.id)
+	return errors.Join(err, w.leave(ctx, w.nameOf(w.task)))
 }
 
 // ask asks the engine until it answers. It fails only if ctx ends.

@@ -37,6 +37,7 @@ type engine struct {
 	component  string              // of its version
 	networks   map[string]*network // by name
 	gateway    string              // of all of them
+	old        bool                // has no API of Podman 4
 	followed   func(string) string // what comes of a log that is followed; nil for all
 	rotated    int                 // bytes of the beginning of a log that are gone once its container has ended
 	pulls      string              // what the next pull says
@@ -201,6 +202,8 @@ func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, 200, map[string]any{"Version": "4.3.1", "ApiVersion": "1.41", "Components": []any{map[string]any{"Name": e.component, "Version": "4.3.1"}}})
 	case path == "/info":
 		answer(w, 200, map[string]any{"NCPU": e.cpus, "MemTotal": e.memory, "Architecture": "x86_64"})
+	case parts[0] == "libpod" && e.old:
+		answer(w, 404, map[string]string{"message": "no such version"})
 	case parts[0] == "libpod" || parts[0] == "networks":
 		e.network(w, r, strings.TrimSuffix(strings.TrimPrefix(path, "/libpod"), "/json"))
 	case path == "/build":

@@ -19,11 +19,12 @@ const noTalk = "com.docker.network.bridge.enable_icc"
 
 // EnsureNetwork makes a bridge network, if it is not there.
 func (e *Engine) EnsureNetwork(ctx context.Context, name string, labels map[string]string) (Network, error) {
-	ensure := e.ensureDockerNetwork
 	if e.isPodman() {
-		ensure = e.ensurePodmanNetwork
+		if got, err := e.ensurePodmanNetwork(ctx, name, labels); err == nil {
+			return got, nil
+		}
 	}
-	got, err := ensure(ctx, name, labels)
+	got, err := e.ensureDockerNetwork(ctx, name, labels)
 	if err != nil {
 		return Network{}, fmt.Errorf("make network %s: %w", name, err)
 	}
@@ -43,7 +44,7 @@ func (e *Engine) ensureDockerNetwork(ctx context.Context, name string, labels ma
 	}
 	for _, config := range got.Network.IPAM.Config {
 		if config.Gateway.IsValid() {
-			return Network{Name: name, Gateway: config.Gateway.String(), Isolated: got.Network.Options[noTalk] == "false"}, nil
+			return Network{Name: name, Gateway: config.Gateway.String(), Isolated: got.Network.Options[noTalk] == "false" && !e.isPodman()}, nil
 		}
 	}
 	return Network{}, noGateway(name)

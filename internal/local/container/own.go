@@ -16,9 +16,12 @@ func (r *Runner) join(ctx context.Context, t task.Task) (Network, error) {
 	if !r.ownNetworks() {
 		return Network{Name: r.cfg.Network}, nil
 	}
-	network, err := r.cfg.Engine.EnsureNetwork(ctx, r.nameOf(t), r.labelsOf(t))
+	network, err := r.cfg.Engine.ensurePodmanNetwork(ctx, r.nameOf(t), r.labelsOf(t))
+	if err == nil && !network.Apart {
+		err = errors.New("it is not apart from the networks of other containers")
+	}
 	if err != nil {
-		return network, err
+		return network, fmt.Errorf("make the network of the container: %w", err)
 	}
 	return network, r.openDoors(ctx, network)
 }

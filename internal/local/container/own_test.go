@@ -139,3 +139,11 @@ func TestANetworkOfAContainerThatIsNotMade(t *testing.T) {
 		t.Errorf("networks are left: %q", got)
 	}
 }
+
+func TestAnOldPodmanKeepsNothingApart(t *testing.T) {
+	e, connected := newEngine(t)
+	e.old = true
+	if got, err := connected.EnsureNetwork(t.Context(), "ecsrunner-test", nil); err != nil || got.Apart || got.Isolated || got.Gateway != "10.1.0.1" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}

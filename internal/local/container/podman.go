@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -42,7 +43,11 @@ func (e *Engine) ensurePodmanNetwork(ctx context.Context, name string, labels ma
 	}
 	var made podmanNetwork
 	wanted := podmanNetwork{Name: name, Driver: "bridge", Labels: labels, Options: map[string]string{isolate: "true"}}
-	if _, err := e.podman(ctx, http.MethodPost, "networks/create", wanted, &made); err != nil {
+	ok, err := e.podman(ctx, http.MethodPost, "networks/create", wanted, &made)
+	if err == nil && !ok {
+		err = errors.New("this release of Podman keeps no networks apart")
+	}
+	if err != nil {
 		if found, ok, lookErr := e.podmanNetwork(ctx, name); ok && lookErr == nil {
 			return found, nil // another made it meanwhile, or the answer was lost
 		}

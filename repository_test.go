@@ -140,6 +140,9 @@ func TestNothingImportsUpward(t *testing.T) {
 		"internal/local/process":   {"internal/fleet", "internal/local/task"},
 		"internal/local/container": {"internal/fleet", "internal/local/task", "internal/local/container/registrytest"},
 
+		"cdk/runnerfleet/grants":    {},
+		"cdk/runnerfleet/functions": {"cdk/runnerfleet/grants", "internal/aws/deployment"},
+
 		"internal/simulation/kernel":    {},
 		"internal/simulation/simgithub": {"internal/simulation/kernel"}, // what GitHub does is not taken from the fleet's code
 		"internal/simulation/simaws":    {"internal/simulation/kernel"}, // what AWS does is not taken from the fleet's code
@@ -161,6 +164,21 @@ func TestNothingImportsUpward(t *testing.T) {
 				}
 				if !ok {
 					t.Errorf("%s imports %s, which %s may not", path, imported, dir)
+				}
+			}
+		}
+	}
+}
+
+// TestFactsOfTheDeploymentNeedNoCDK keeps AWS's libraries out of what tests, the simulated
+// world and the functions read of the deployment: the CDK starts a JavaScript runtime.
+func TestFactsOfTheDeploymentNeedNoCDK(t *testing.T) {
+	for _, dir := range []string{"cdk/runnerfleet/functions", "cdk/runnerfleet/grants", "internal/aws/deployment"} {
+		for _, path := range files(t, dir, ".go") {
+			_, file := parse(t, path)
+			for _, spec := range file.Imports {
+				if strings.HasPrefix(spec.Path.Value, `"github.com/aws/`) {
+					t.Errorf("%s imports %s", path, spec.Path.Value)
 				}
 			}
 		}

@@ -2,7 +2,9 @@ package runnerfleet
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
@@ -12,12 +14,16 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 )
 
 // silentHours is after how many hours without a good webhook somebody should look.
 // There is no key for it: a fleet that rests at weekends alarms then.
 const silentHours = 24
+
+// five is the period of most alarms, in minutes.
+const five = 5
 
 // alarm is one thing that people should hear of.
 type alarm struct {
@@ -33,14 +39,13 @@ type alarm struct {
 // alarms lists them all. An alarm's text goes to whoever is called at night: what it
 // means first, then where to look.
 func alarms(c Config, made Fleet, e events) []alarm {
-	const five = 5
 	executions := func(metric string) awscloudwatch.IMetric {
 		return made.StateMachine.Metric(jsii.String(metric), sumOf(five))
 	}
 	own := func(metric string, minutes float64, statistic string) awscloudwatch.IMetric {
 		return ownMetric(c, metric, statistic, minutes)
 	}
-	return []alarm{
+	return slices.Concat([]alarm{
 		{id: "ExecutionsFailed", metric: total(five, executions("ExecutionsFailed"), executions("ExecutionsTimedOut"), executions("ExecutionsAborted")), atLeast: 3,
 			says: "Three or more runners could not be run within five minutes. Their executions are red in the Step Functions console and name the error; docs/operations.md says what to do about each."},
 		{id: "ExecutionsThrottled", metric: executions("ExecutionThrottled"), atLeast: 1,
@@ -49,14 +54,7 @@ func alarms(c Config, made Fleet, e events) []alarm {
 			says: "An event has waited half an hour for dispatch to handle it, in spite of the sweep's tries. Read the log of the function dispatch, and of sweep; often GitHub is down or its token is no longer good."},
 		{id: "EventsLost", metric: e.lost.MetricApproximateNumberOfMessagesVisible(&awscloudwatch.MetricOptions{Period: minutes(five), Statistic: jsii.String("Maximum")}), atLeast: 1,
 			says: "An event could not be handled for hours and was put aside. Look at it in the queue Lost; the sweep finds out by itself how its job stands, so it can be deleted when the cause is mended."},
-		{id: "EntryThrottled", metric: total(five, throttles(made, "webhook", "dispatch", "claim", "sweep")...), atLeast: 1,
-			says: "Lambda throttles webhook, dispatch, claim or sweep: webhooks are lost until the sweep finds their jobs. Raise the account's quota of concurrent executions (new accounts have 10)."},
-		{id: "StepsThrottled", metric: total(five, throttles(made, "validate", "resolveimage", "buildimage", "registertaskdefinition", "runtask", "inspectrunner", "recordstatus")...), atLeast: 1,
-			says: "Lambda throttles the steps of executions: they are tried again, and jobs start late. Raise the account's quota of concurrent executions (new accounts have 10)."},
-		{id: "WebhookFails", metric: made.Functions["webhook"].MetricErrors(sumOf(five)), atLeast: 1,
-			says: "The function webhook failed, so GitHub got an error and does not try again by itself. Its log names the cause; the sweep has the deliveries repeated."},
-		{id: "SweepFails", metric: made.Functions["sweep"].MetricErrors(sumOf(five)), atLeast: 1, of: 3,
-			says: "The sweep has failed for a quarter of an hour, so what gets lost now stays lost. Its log names the cause; often GitHub is down or its token is no longer good."},
+	}, functionAlarms(made), []alarm{
 		{id: "ClaimedTwice", metric: own(deployment.MetricClaimConflict, five, "Sum"), atLeast: 1,
 			says: "Two containers claimed one runner. The fleet deleted its registration, unless it had a job, and starts another runner. Look for from_its_task in the log of the function claim: true means that the runner's own job or a restart asked; false means that its image shows no identity, and that someone may have read the claim token. docs/security.md says who can, and what to do."},
 		{id: "RunsWait", metric: own(deployment.MetricWaitingRuns, 60, "Minimum"), atLeast: 1,
@@ -65,7 +63,33 @@ func alarms(c Config, made Fleet, e events) []alarm {
 			says: "Less than a tenth is left of the requests that GitHub answers to the fleet's credential in an hour. Without any, jobs wait for the next hour. The sweep leaves half by itself: ecsrunner cluster status says who asks, and docs/operations.md what to do."},
 		{id: "NoWebhooks", metric: own(deployment.MetricWebhookAccepted, 60, "Sum"), atLeast: 1, of: silentHours, below: true, // the sweep measures a zero each minute
 			says: fmt.Sprintf("No good webhook has come for %d hours. If there should have been jobs: look at Recent Deliveries in the repository's webhook settings; 401 means that the secrets differ, no delivery that the webhook is gone or inactive.", silentHours)},
+	})
+}
+
+// functionAlarms are those about calls that Lambda refuses, by what is lost with them, and
+// about calls that fail.
+func functionAlarms(made Fleet) []alarm {
+	var called, steps []awscloudwatch.IMetric
+	var names []string
+	var failures []alarm
+	for _, f := range functions.All {
+		function := made.Functions[f.Folder()]
+		if f.Step {
+			steps = append(steps, function.MetricThrottles(sumOf(five)))
+		} else {
+			called, names = append(called, function.MetricThrottles(sumOf(five))), append(names, f.Folder())
+		}
+		if f.FailureAlarm != nil {
+			failures = append(failures, alarm{id: f.Name + "Fails", metric: function.MetricErrors(sumOf(five)), atLeast: 1, of: f.FailureAlarm.Periods, says: f.FailureAlarm.Says})
+		}
 	}
+	last := len(names) - 1
+	return append([]alarm{
+		{id: "EntryThrottled", metric: total(five, called...), atLeast: 1,
+			says: "Lambda throttles " + strings.Join(names[:last], ", ") + " or " + names[last] + ": webhooks are lost until the sweep finds their jobs. Raise the account's quota of concurrent executions (new accounts have 10)."},
+		{id: "StepsThrottled", metric: total(five, steps...), atLeast: 1,
+			says: "Lambda throttles the steps of executions: they are tried again, and jobs start late. Raise the account's quota of concurrent executions (new accounts have 10)."},
+	}, failures...)
 }
 
 func newAlarms(parent constructs.Construct, c Config, made Fleet, e events) []awscloudwatch.Alarm {
@@ -121,13 +145,6 @@ func ownMetric(c Config, name, statistic string, n float64) awscloudwatch.Metric
 		DimensionsMap: &map[string]*string{deployment.DimensionFleet: jsii.String(c.FleetName)},
 		Statistic:     jsii.String(statistic), Period: minutes(n), Label: jsii.String(name),
 	})
-}
-
-func throttles(made Fleet, functions ...string) (metrics []awscloudwatch.IMetric) {
-	for _, name := range functions {
-		metrics = append(metrics, made.Functions[name].MetricThrottles(sumOf(5)))
-	}
-	return metrics
 }
 
 // total adds metrics up. An alarm can have ten at most.

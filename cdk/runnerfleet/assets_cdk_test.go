@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner"
 )
 
@@ -60,19 +60,19 @@ func TestAssets(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := assemble(t, props, within)
-	if len(folders) != len(deployment.Functions)+1 {
-		t.Errorf("%d assets for %d functions and the build source", len(folders), len(deployment.Functions))
+	if len(folders) != len(functions.All)+1 {
+		t.Errorf("%d assets for %d functions and the build source", len(folders), len(functions.All))
 	}
 	for hash := range folders {
 		if _, same := again[hash]; !same {
 			t.Errorf("asset %s is another one at another place", files(t, folders[hash]))
 		}
 	}
-	functions := 0
+	programs := 0
 	for hash, folder := range folders {
 		list := files(t, folder)
 		if cmp.Equal(list, []string{"bootstrap"}) {
-			functions++
+			programs++
 			checkProgram(t, filepath.Join(folder, "bootstrap"), elf.EM_AARCH64)
 			continue
 		}
@@ -87,8 +87,8 @@ func TestAssets(t *testing.T) {
 		}
 		checkContent(t, filepath.Join(folder, "extra/team/playwright/.dockerfile"), "Dockerfile.ci")
 	}
-	if functions != len(deployment.Functions) {
-		t.Errorf("%d programs for %d functions", functions, len(deployment.Functions))
+	if programs != len(functions.All) {
+		t.Errorf("%d programs for %d functions", programs, len(functions.All))
 	}
 }
 

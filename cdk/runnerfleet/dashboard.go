@@ -8,6 +8,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 )
 
@@ -31,7 +32,7 @@ func newDashboard(scope constructs.Construct, c Config, made Fleet, e events) {
 		graph("Runners and waiting jobs", own(deployment.MetricOpenRunners, "Maximum"), own(deployment.MetricWaitingRuns, "Maximum")),
 		graph("Launches", executions("ExecutionsStarted"), executions("ExecutionsSucceeded"), executions("ExecutionsFailed")),
 		graph("Failures by name", bySearch(c, deployment.MetricRunnerFailed, deployment.DimensionError)),
-		graph("Webhooks", own(deployment.MetricWebhookAccepted, "Sum"), own(deployment.MetricWebhookRejected, "Sum"), made.Functions["webhook"].MetricErrors(sumOf(5))),
+		graph("Webhooks", own(deployment.MetricWebhookAccepted, "Sum"), own(deployment.MetricWebhookRejected, "Sum"), made.Functions[functions.Webhook.Folder()].MetricErrors(sumOf(5))),
 		graph("Repairs by cause", bySearch(c, deployment.MetricRepairs, deployment.DimensionCause)),
 		graph("Events that wait", e.failed.MetricApproximateNumberOfMessagesVisible(nil), e.lost.MetricApproximateNumberOfMessagesVisible(nil)),
 		graph("Left of GitHub's limit, percent", own(deployment.MetricGitHubLeft, "Minimum")),

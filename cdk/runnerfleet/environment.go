@@ -5,32 +5,9 @@ import (
 
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 )
-
-// variables are the environment variables that each function gets: what it reads
-// and no other. EnvWebhookSecretPrevious is only set while a secret is replaced.
-func variables() map[string][]string {
-	const (
-		policy, table, classes, gitHub, pat = deployment.EnvPolicy, deployment.EnvTable, deployment.EnvClassSizes, deployment.EnvGitHubURL, deployment.EnvGitHubPAT
-		machine, cluster, bus, project      = deployment.EnvStateMachine, deployment.EnvCluster, deployment.EnvBus, deployment.EnvBuildProject
-		repository, claimKey                = deployment.EnvRepository, deployment.EnvClaimKey
-	)
-	return map[string][]string{
-		"webhook":                {policy, classes, table, deployment.EnvWebhookSecret, deployment.EnvWebhookSecretPrevious, bus},
-		"dispatch":               {policy, table, machine, cluster, gitHub, pat, project},
-		"claim":                  {policy, table, cluster, gitHub, pat, claimKey, deployment.EnvTaskRoleID},
-		"sweep":                  {policy, classes, table, machine, cluster, bus, gitHub, pat, project, repository, deployment.EnvFailedEvents},
-		"validate":               {policy, classes, table, machine, cluster, gitHub, pat},
-		"resolveimage":           {table, repository},
-		"buildimage":             {policy, table, project},
-		"registertaskdefinition": {policy, table, repository, deployment.EnvExecutionRole, deployment.EnvTaskRole, deployment.EnvRunnerLogs},
-		"runtask": {policy, table, cluster, deployment.EnvSubnets, deployment.EnvSecurityGroups, deployment.EnvAssignPublicIP,
-			deployment.EnvAPIURL, claimKey},
-		"inspectrunner": {policy, table, machine, cluster, gitHub, pat},
-		"recordstatus":  {policy, table, machine, cluster, bus, gitHub, pat},
-	}
-}
 
 // environment is where the values of all variables come from.
 type environment struct {
@@ -71,10 +48,11 @@ func (e environment) values() map[string]*string {
 	}
 }
 
-// of are the variables of one function.
-func (e environment) of(function string) map[string]*string {
+// of are the variables of one function. EnvWebhookSecretPrevious is only set while a
+// secret is replaced.
+func (e environment) of(f functions.Function) map[string]*string {
 	values, set := e.values(), map[string]*string{}
-	for _, name := range variables()[function] {
+	for _, name := range f.Reads {
 		if value := values[name]; value != nil {
 			set[name] = value
 		}

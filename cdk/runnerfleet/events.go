@@ -28,6 +28,15 @@ type events struct {
 	missedSweeps awssqs.Queue
 }
 
+// queue is the one that a function hands failed calls to.
+func (e events) queue(name string) awssqs.Queue {
+	queue, known := map[string]awssqs.Queue{grants.FailedEvents: e.failed, grants.MissedSweeps: e.missedSweeps}[name]
+	if !known {
+		panic("no queue is called " + name)
+	}
+	return queue
+}
+
 // An event that the sweep fails to handle is hidden for five minutes and tried
 // again, about four hours long: longer than most of GitHub's outages.
 const (

@@ -8,12 +8,16 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
 )
 
 // route is one way into the fleet from outside.
 type route struct {
-	id, function, path string
-	rate, burst        int // requests a second, and at once; the rest gets 429
+	id          string
+	function    functions.Function
+	path        string
+	rate, burst int // requests a second, and at once; the rest gets 429
 }
 
 const webhookPath = "/webhook"
@@ -23,8 +27,8 @@ const webhookPath = "/webhook"
 // redelivered. Fargate starts at most 20 tasks a second, which claim once each.
 func routes() []route {
 	return []route{
-		{"Webhook", "webhook", webhookPath, 100, 200},
-		{"Claim", "claim", "/runners/{id}/claim", 50, 100},
+		{"Webhook", functions.Webhook, webhookPath, 100, 200},
+		{"Claim", functions.Claim, "/runners/{id}/claim", 50, 100},
 	}
 }
 
@@ -53,7 +57,7 @@ func accessLog() string {
 
 // addRoutes connects the API with its functions. Neither route has an authorizer:
 // none gets the body, which a webhook's signature is about. The functions verify.
-func addRoutes(parent constructs.Construct, c Config, api awsapigatewayv2.CfnApi, functions map[string]awslambda.IFunction) awsapigatewayv2.CfnStage {
+func addRoutes(parent constructs.Construct, c Config, api awsapigatewayv2.CfnApi, made lambdas) awsapigatewayv2.CfnStage {
 	scope := constructs.NewConstruct(parent, jsii.String("Ingress"))
 	limits := map[string]any{}
 	stage := awsapigatewayv2.NewCfnStage(scope, jsii.String("Stage"), &awsapigatewayv2.CfnStageProps{
@@ -64,11 +68,11 @@ func addRoutes(parent constructs.Construct, c Config, api awsapigatewayv2.CfnApi
 		},
 	})
 	for _, r := range routes() {
-		function := functions[r.function]
+		function := made.of(r.function)
 		integration := awsapigatewayv2.NewCfnIntegration(scope, jsii.String(r.id+"Integration"), &awsapigatewayv2.CfnIntegrationProps{
 			ApiId: api.Ref(), IntegrationType: jsii.String("AWS_PROXY"), IntegrationUri: function.FunctionArn(), PayloadFormatVersion: jsii.String("2.0"),
 		})
-		made := awsapigatewayv2.NewCfnRoute(scope, jsii.String(r.id+"Route"), &awsapigatewayv2.CfnRouteProps{
+		served := awsapigatewayv2.NewCfnRoute(scope, jsii.String(r.id+"Route"), &awsapigatewayv2.CfnRouteProps{
 			ApiId: api.Ref(), RouteKey: jsii.String(r.key()), AuthorizationType: jsii.String("NONE"),
 			Target: awscdk.Fn_Join(jsii.String("/"), &[]*string{jsii.String("integrations"), integration.Ref()}),
 		})
@@ -78,7 +82,7 @@ func addRoutes(parent constructs.Construct, c Config, api awsapigatewayv2.CfnApi
 				Service: jsii.String("execute-api"), Resource: api.Ref(), ResourceName: jsii.String("*/*" + r.path),
 			}),
 		})
-		stage.AddResourceDependency(made, nil) // a limit for a route that is not there is refused
+		stage.AddResourceDependency(served, nil) // a limit for a route that is not there is refused
 		limits[r.key()] = map[string]any{"ThrottlingRateLimit": r.rate, "ThrottlingBurstLimit": r.burst}
 	}
 	stage.SetRouteSettings(limits)

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -493,7 +494,7 @@ func TestTwoFleets(t *testing.T) {
 	runnerfleet.New(shared, "Two", two)
 	both := templateOf(t, shared)
 	checkPolicies(t, both)
-	if n := len(both.list("AWS::Lambda::Function")); n != 2*len(deployment.Functions) || both.Outputs["TwoWebhookUrl"].Value == nil || both.Outputs["WebhookUrl"].Value == nil {
+	if n := len(both.list("AWS::Lambda::Function")); n != 2*len(functions.All) || both.Outputs["TwoWebhookUrl"].Value == nil || both.Outputs["WebhookUrl"].Value == nil {
 		t.Errorf("%d functions, outputs %v", n, both.Outputs)
 	}
 	for id, function := range both.list("AWS::Lambda::Function") {

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 )
 
@@ -137,7 +138,7 @@ func TestAPermissionsBoundary(t *testing.T) {
 			t.Errorf("%s has boundary %v", id, role.Properties["PermissionsBoundary"])
 		}
 	}
-	if len(roles) < len(deployment.Functions) {
+	if len(roles) < len(functions.All) {
 		t.Errorf("%d roles", len(roles))
 	}
 }
@@ -176,7 +177,7 @@ func TestWhatAFleetReturns(t *testing.T) {
 	if got, want := flat(built.Outputs["TaskRole"].Value), flat(env(built, "registertaskdefinition", deployment.EnvTaskRole)); got != want {
 		t.Errorf("role %s, and tasks have %s", got, want)
 	}
-	if len(fleet.SecurityGroups) != 1 || len(fleet.Alarms) != len(built.list("AWS::CloudWatch::Alarm")) || len(fleet.Functions) != len(deployment.Functions) {
+	if len(fleet.SecurityGroups) != 1 || len(fleet.Alarms) != len(built.list("AWS::CloudWatch::Alarm")) || len(fleet.Functions) != len(functions.All) {
 		t.Errorf("%+v", fleet)
 	}
 }

@@ -28,9 +28,9 @@ func nameStateMachine(scope constructs.Construct, c Config, t things) *string {
 }
 
 // newStateMachine deploys runner.asl.json as it is. Its log has failures and no data.
-func newStateMachine(parent constructs.Construct, c Config, t things, functions map[string]awslambda.IFunction) awsstepfunctions.StateMachine {
+func newStateMachine(parent constructs.Construct, c Config, t things, steps map[string]awslambda.IFunction) awsstepfunctions.StateMachine {
 	scope := constructs.NewConstruct(parent, jsii.String("Lifecycle"))
-	steps, substitutions := stepFunctions(functions), map[string]*string{}
+	substitutions := map[string]*string{}
 	for name, value := range statemachine.Values(*stackOf(scope).Partition(), func(step string) string { return *steps[step].FunctionArn() }) {
 		substitutions[name] = jsii.String(value)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
@@ -225,11 +226,11 @@ var policies = map[string]func(template) []string{
 // secretText is what tokens and keys look like.
 var secretText = regexp.MustCompile(`gh[opsur]_[A-Za-z0-9]{16}|github_pat_[A-Za-z0-9]{16}|AKIA[0-9A-Z]{16}|BEGIN [A-Z ]*PRIVATE KEY`)
 
-// everywhere are the actions that package grants allows for all resources.
+// everywhere are the actions that some role may do on all resources.
 func everywhere() map[string]bool {
 	may := map[string]bool{}
-	for _, role := range slices.Concat(deployment.Functions, grants.Roles) {
-		for _, s := range grants.Of(role) {
+	for _, role := range functions.Roles() {
+		for _, s := range role.May {
 			for _, action := range s.Actions {
 				may[action] = may[action] || slices.Contains(s.Resources, grants.All) && !s.Deny
 			}

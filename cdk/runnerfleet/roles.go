@@ -18,13 +18,13 @@ func (t things) add(name string, arns ...*string) {
 	}
 }
 
-// newRole makes a role with exactly the permissions of package grants. Nothing can
-// add to it: the CDK's own grants are ignored.
-func newRole(scope constructs.Construct, id, name, service string, t things, ownLogs *string) awsiam.IRole {
-	return makeRole(scope, id, name, service, t, ownLogs).WithoutPolicyUpdates(nil)
+// newRole makes a role with exactly its permissions. Nothing can add to it: the CDK's own
+// grants are ignored.
+func newRole(scope constructs.Construct, id string, role grants.Role, service string, t things, ownLogs *string) awsiam.IRole {
+	return makeRole(scope, id, role, service, t, ownLogs).WithoutPolicyUpdates(nil)
 }
 
-func makeRole(scope constructs.Construct, id, name, service string, t things, ownLogs *string) awsiam.Role {
+func makeRole(scope constructs.Construct, id string, role grants.Role, service string, t things, ownLogs *string) awsiam.Role {
 	all := things{}
 	for key, arns := range t {
 		all[key] = arns
@@ -32,7 +32,7 @@ func makeRole(scope constructs.Construct, id, name, service string, t things, ow
 	if ownLogs != nil {
 		all.add(grants.OwnLogs, ownLogs)
 	}
-	statements, err := grants.Resolve(grants.Of(name), all)
+	statements, err := grants.Resolve(role.May, all)
 	if err != nil {
 		panic(err) // a thing that is made too late: every synthesis fails
 	}

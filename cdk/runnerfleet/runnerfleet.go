@@ -23,6 +23,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/config"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -135,17 +136,17 @@ func New(scope constructs.Construct, id string, props Props) Fleet {
 	api := newAPI(fleet, c)
 	stateMachineARN := nameStateMachine(fleet, c, things)
 
-	functions := newFunctions(fleet, c, shop, things, events, environment{
+	lambdas := newFunctions(fleet, c, shop, things, events, environment{
 		policy: policyJSON(c, images.sources), classSizes: classSizes, table: table.TableName(), stateMachine: stateMachineARN,
 		bus: events.bus.EventBusName(), failedEvents: events.failed.QueueUrl(), gitHubURL: jsii.String(c.GitHubURL), apiURL: api.AttrApiEndpoint(),
 		cluster: tasks.arn, executionRole: execution.RoleArn(), taskRole: task.RoleArn(), taskRoleID: taskRoleID, runners: tasks.logs.LogGroupName(),
 		secrets: secrets, images: images, network: network,
 	})
-	things[grants.Steps], things[grants.Sweep] = stepARNs(functions), []string{*functions["sweep"].FunctionArn()}
-	stateMachine := newStateMachine(fleet, c, things, functions)
-	stage := addRoutes(fleet, c, api, functions)
-	addRules(fleet, c, events, functions["dispatch"], tasks, images, stateMachineARN)
-	schedule := addSchedule(fleet, things, events, functions["sweep"])
+	things[grants.Steps], things[grants.Sweep] = lambdas.stepARNs(), []string{*lambdas.of(functions.Sweep).FunctionArn()}
+	stateMachine := newStateMachine(fleet, c, things, lambdas.steps())
+	stage := addRoutes(fleet, c, api, lambdas)
+	addRules(fleet, c, events, lambdas.of(functions.Dispatch), tasks, images, stateMachineARN)
+	schedule := addSchedule(fleet, things, events, lambdas.of(functions.Sweep))
 	newCapacityProviders(fleet, tasks, table, stateMachine, stage, schedule)
 
 	made := Fleet{
@@ -154,7 +155,7 @@ func New(scope constructs.Construct, id string, props Props) Fleet {
 		Connections:    awsec2.NewConnections(&awsec2.ConnectionsProps{SecurityGroups: &network.groups}),
 		SecurityGroups: network.groups, VPC: network.vpc, TaskRoleARN: task.RoleArn(),
 		Table: table, ClusterName: tasks.name, ClusterARN: tasks.arn, StateMachine: stateMachine,
-		Repository: images.repository, RunnerLogs: tasks.logs, Bus: events.bus, Functions: functions,
+		Repository: images.repository, RunnerLogs: tasks.logs, Bus: events.bus, Functions: lambdas,
 	}
 	made.AlarmTopic = alarmTopic(fleet, props)
 	made.Alarms = newAlarms(fleet, c, made, events)

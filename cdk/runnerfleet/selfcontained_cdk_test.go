@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
 )
 
 // withoutCDK is what only templates without the CDK have.
@@ -119,7 +119,8 @@ func checkAssets(t *testing.T, built template, all map[string][]byte) {
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(named)), slices.Sorted(maps.Keys(all))); diff != "" {
 		t.Errorf("(-named +there)\n%s", diff)
 	}
-	for _, name := range deployment.Functions {
+	for _, f := range functions.All {
+		name := f.Folder()
 		code := at[map[string]any](built.function(name).Properties, "Code")
 		key := zipName.FindStringSubmatch(at[string](code, "S3Key", "Fn::Sub"))
 		if at[string](code, "S3Bucket", "Fn::Sub") != "${AssetBucket}" || key == nil {

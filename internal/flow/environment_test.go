@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/lambdahost"
 )
 
@@ -24,7 +24,8 @@ var nonsense = json.RawMessage(`{"version":"2.0","detail-type":"nothing","source
 // what the template sets, and without any one of its variables it does not.
 func TestVariablesThatAreSetAreRead(t *testing.T) {
 	w := start(t)
-	for _, name := range deployment.Functions {
+	for _, f := range functions.All {
+		name := f.Folder()
 		t.Run(name, func(t *testing.T) {
 			env := w.environment(name)
 			if len(env) == 0 {
@@ -74,8 +75,9 @@ func TestAssetsRun(t *testing.T) {
 		}
 		emulator = append(emulator, path)
 	}
-	ids := w.stack.tpl.functions(t, deployment.Functions)
-	for _, name := range deployment.Functions {
+	ids := w.stack.tpl.functions(t)
+	for _, f := range functions.All {
+		name := f.Folder()
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			properties := w.stack.tpl.Resources[ids[name]].Properties

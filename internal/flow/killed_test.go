@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/faultproxy"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim"
@@ -22,7 +22,8 @@ func TestKilledAtEveryCall(t *testing.T) {
 	played := 0
 	plain := func() sim.JobSpec { return job() }
 	points := w.countCalls(plain)
-	for _, name := range deployment.Functions {
+	for _, f := range functions.All {
+		name := f.Folder()
 		played += w.killAll(t, name, points[name], plain)
 	}
 	images := 0

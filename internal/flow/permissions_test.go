@@ -10,8 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/faultproxy"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -86,9 +85,10 @@ func TestPermissionsAreUsed(t *testing.T) {
 	used := w.guarded(t)
 	w.scenes(t)
 	known := map[string]bool{}
-	for _, name := range deployment.Functions {
+	for _, f := range functions.All {
+		name := f.Folder()
 		granted := map[string]bool{}
-		for _, s := range grants.Of(name) {
+		for _, s := range f.Role().May {
 			for _, action := range s.Actions {
 				if !s.Implied && !s.Deny {
 					granted[action] = true

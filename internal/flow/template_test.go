@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
 )
 
 // The account and region that the template is resolved for.
@@ -87,18 +89,19 @@ func (tpl *template) of(kind string) []string {
 
 // functions are the logical ids of the fleet's functions, by the names of their
 // folders.
-func (tpl *template) functions(t testing.TB, names []string) map[string]string {
+func (tpl *template) functions(t testing.TB) map[string]string {
 	t.Helper()
 	found := map[string]string{}
 	for _, id := range tpl.of("AWS::Lambda::Function") {
-		for _, name := range names {
+		for _, f := range functions.All {
+			name := f.Folder()
 			if physical, _ := tpl.Resources[id].Properties["FunctionName"].(string); strings.HasSuffix(physical, "-"+name) {
 				found[name] = id
 			}
 		}
 	}
-	if len(found) != len(names) {
-		t.Fatalf("the template has the functions %v of %v", found, names)
+	if len(found) != len(functions.All) {
+		t.Fatalf("the template has the functions %v, and %d are known", found, len(functions.All))
 	}
 	return found
 }

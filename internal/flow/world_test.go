@@ -259,7 +259,7 @@ func (w *world) startFunctions() {
 
 // functionIDs are the functions' logical ids, by name.
 func (w *world) functionIDs() map[string]string {
-	return w.stack.tpl.functions(w.t, deployment.Functions)
+	return w.stack.tpl.functions(w.t)
 }
 
 // addRuntime adds what Lambda itself gives a function: the region, and credentials,

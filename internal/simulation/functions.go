@@ -107,7 +107,7 @@ func (w *World) functions() functions {
 			Fleet: home, Policy: w.policy, Records: w.Table, GitHub: gh, Executions: executions, Platform: platform, Bus: eventBus, NewID: newID, Grace: time.Minute,
 			FailedEvents: queue.FailedEvents{SQS: w.deadLetters, URL: "failed-events", Hear: listener.Hear, Log: w.log},
 			Dispatch:     dispatcher.Handle, Definitions: platform, Images: w.Table, Builds: running, Builder: builder, Registry: registry,
-			Lease: w.Table, Time: time.Duration(seconds["sweep"])*time.Second - sweep.Overhead,
+			Lease: w.Table, Time: timeOut("sweep") - sweep.Overhead,
 		},
 		steps: map[string]step{
 			"Validate":               border(validate.Step{Fleet: home, Policy: w.policy, Budgets: gh}.Run),
@@ -125,12 +125,6 @@ func (w *World) functions() functions {
 func (w *World) backoff(_ context.Context, most time.Duration) error {
 	w.k.Pause(w.k.Between("backoff", 0, most))
 	return nil
-}
-
-// folders are the functions of the state machine by their names in it.
-var folders = map[string]string{
-	"Validate": "validate", "ResolveImage": "resolveimage", "BuildImage": "buildimage", "RegisterTaskDefinition": "registertaskdefinition",
-	"RunTask": "runtask", "InspectRunner": "inspectrunner", "RecordStatus": "recordstatus",
 }
 
 // border is a step with the names that Step Functions hears from Lambda. A panic is a
@@ -164,11 +158,12 @@ func (w *World) invokeStep(ctx context.Context, arn string, payload json.RawMess
 	if name == "InspectRunner" {
 		w.inspects(about[strings.LastIndexByte(about, ' ')+1:])
 	}
-	failure := w.lambdas.await(folders[name], about, func(env *environment) {
+	folder := strings.ToLower(name)
+	failure := w.lambdas.await(folder, about, func(env *environment) {
 		out, err = env.steps[name](context.Background(), payload)
 	})
 	if failure != "" {
-		return nil, &fleet.Error{Name: failure, Message: "the function " + folders[name] + " did not answer: " + failure}
+		return nil, &fleet.Error{Name: failure, Message: "the function " + folder + " did not answer: " + failure}
 	}
 	return out, err
 }

@@ -2,8 +2,10 @@ package simulation
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
+	lambdafunctions "github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/kernel"
 )
 
@@ -20,10 +22,10 @@ var lambdaKinds = []kernel.Kind{
 	{Name: lambdaLimit, Does: "lets no more than with invocations run at once", Source: "facts/aws.md §7: a new account's limit can be 10"},
 }
 
-// seconds are the time-outs of the functions, those of the deployment.
-var seconds = map[string]int{
-	"webhook": 9, "dispatch": 60, "claim": 29, "sweep": 120, "validate": 55, "resolveimage": 30, "buildimage": 30,
-	"registertaskdefinition": 30, "runtask": 30, "inspectrunner": 100, "recordstatus": 100,
+// timeOut is that of a function, as it is deployed.
+func timeOut(folder string) time.Duration {
+	i := slices.IndexFunc(lambdafunctions.All, func(f lambdafunctions.Function) bool { return f.Folder() == folder })
+	return time.Duration(lambdafunctions.All[i].Seconds) * time.Second
 }
 
 // accountLimit is how many invocations run at once in an account, unless a fault says
@@ -75,7 +77,7 @@ func (l *lambdas) invoke(name, about string, body func(*environment), done func(
 	l.Invocations[name]++
 	p := &kernel.Process{Name: name + " " + about, Skew: env.skew, Mortal: true}
 	over := false
-	limiter := k.After(time.Duration(seconds[name])*time.Second, func() {
+	limiter := k.After(timeOut(name), func() {
 		if !over {
 			p.Kill(timedOut)
 		}

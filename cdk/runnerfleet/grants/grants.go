@@ -1,15 +1,23 @@
-// Package grants lists every permission that a fleet has on AWS: by role, what it
-// may do to which thing, and why.
+// Package grants is how a fleet's permissions on AWS are written down: what a role may
+// do to which resource, and why. The roles that AWS's services have stand here, those of
+// the functions in package functions.
 //
-// It is plain data, and all of it: no role has a managed policy, and none is added
-// to by the CDK. So a test can hold it to the calls that the functions really make,
-// and a page can be written from it.
+// It is plain data, and all of it: no role has a managed policy, and the CDK adds
+// nothing. So a test compares it with the calls that the functions really make, and a
+// page is written from it.
 package grants
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
+
+// Role is one role and all that it may do.
+type Role struct {
+	Name string // the function's folder, or one of this package's
+	May  []Statement
+}
 
 // Statement is one statement of a role's policy.
 type Statement struct {
@@ -25,7 +33,7 @@ type Statement struct {
 	Implied bool
 }
 
-// Things that a deployment has, as they stand in Resources and conditions.
+// Resources of a deployment, as they stand in Resources and conditions.
 const (
 	Table           = "{table}"
 	Bus             = "{bus}"
@@ -60,60 +68,44 @@ const (
 	All = "*"
 )
 
-// Optional are those that a deployment may have none of. What is allowed on them is in
-// no policy then.
+// Optional are those that a deployment may have none of. A statement about nothing else
+// is in no policy then.
 var Optional = []string{BaseImages, DockerHub, DockerHubCache}
 
-// Roles beside those of the functions, which are named like the functions.
-const (
-	RoleTask         = "task"          // what job code has: it may do nothing
-	RoleExecution    = "execution"     // what ECS has to start a task
-	RoleStateMachine = "state_machine" // what Step Functions has
-	RoleBuild        = "build"         // what an image build has
-	RoleSchedule     = "schedule"      // what the sweep's schedule has
-)
-
-// Roles are all roles that are no function's.
-var Roles = []string{RoleTask, RoleExecution, RoleStateMachine, RoleBuild, RoleSchedule}
-
-// Of lists what a role may do. It panics for a role that there is not.
-func Of(role string) []Statement {
-	if of, ok := functions()[role]; ok {
-		return append(of, runtime()...)
-	}
-	if of, ok := services()[role]; ok {
-		return of
-	}
-	panic(fmt.Sprintf("no role is called %q", role))
-}
-
-func allow(why, resource string, actions ...string) Statement {
+// Allow is a statement about actions that a function or a service calls itself. why says
+// what for.
+func Allow(why, resource string, actions ...string) Statement {
 	return Statement{Actions: actions, Resources: []string{resource}, Why: why}
 }
 
-func (s Statement) and(resources ...string) Statement {
-	s.Resources = append(s.Resources, resources...)
-	return s
-}
-
-func (s Statement) when(operator, key, value string) Statement {
-	s.Conditions = map[string]map[string]string{operator: {key: value}}
-	return s
-}
-
-func (s Statement) implied() Statement {
+// Imply is a statement about actions that no code calls; see Statement.Implied.
+func Imply(why, resource string, actions ...string) Statement {
+	s := Allow(why, resource, actions...)
 	s.Implied = true
 	return s
 }
 
-// Resolve replaces the names in braces. A name may stand for several things, or
-// for none; a statement about nothing is left out.
-func Resolve(statements []Statement, things map[string][]string) ([]Statement, error) {
+// And adds resources to the statement.
+func (s Statement) And(resources ...string) Statement {
+	s.Resources = append(s.Resources, resources...)
+	return s
+}
+
+// When makes the condition the only one of the statement.
+func (s Statement) When(operator, key, value string) Statement {
+	s.Conditions = map[string]map[string]string{operator: {key: value}}
+	return s
+}
+
+// Resolve replaces the names in braces by ARNs. A name may stand for several, and one of
+// Optional for none; a statement about nothing is left out. It fails for any other name
+// without an ARN.
+func Resolve(statements []Statement, arns map[string][]string) ([]Statement, error) {
 	var out []Statement
 	for _, s := range statements {
 		var resources []string
 		for _, r := range s.Resources {
-			several, err := resolve(r, things)
+			several, err := resolve(r, arns)
 			if err != nil {
 				return nil, err
 			}
@@ -123,7 +115,7 @@ func Resolve(statements []Statement, things map[string][]string) ([]Statement, e
 		for operator, keys := range s.Conditions {
 			conditions[operator] = map[string]string{}
 			for key, value := range keys {
-				one, err := resolve(value, things)
+				one, err := resolve(value, arns)
 				if err != nil {
 					return nil, err
 				}
@@ -138,18 +130,18 @@ func Resolve(statements []Statement, things map[string][]string) ([]Statement, e
 	return out, nil
 }
 
-func resolve(text string, things map[string][]string) ([]string, error) {
+func resolve(text string, arns map[string][]string) ([]string, error) {
 	name, rest, found := strings.Cut(text, "}")
 	if !found || !strings.HasPrefix(name, "{") {
 		return []string{text}, nil
 	}
-	values, ok := things[name+"}"]
-	if !ok {
-		return nil, fmt.Errorf("nothing is called %s}", name)
+	name += "}"
+	if len(arns[name]) == 0 && !slices.Contains(Optional, name) {
+		return nil, fmt.Errorf("no ARN is given for %s", name)
 	}
 	var out []string
-	for _, value := range values {
-		out = append(out, value+rest)
+	for _, arn := range arns[name] {
+		out = append(out, arn+rest)
 	}
 	return out, nil
 }

@@ -1,14 +1,14 @@
-// Package deployment is what the deployment and the deployed code agree on: the
-// functions, the environment variables that each of them gets, and the outputs
+// Package deployment is what the deployment and the deployed code agree on: the names
+// of the functions' environment variables, of metrics and log groups, and of the outputs
 // of the stack.
 //
 // The CDK app sets the variables, the functions read them, and the command line
 // finds a fleet by the outputs. It has no other code, so that all of them can
-// import it.
+// import it. What only the deployment knows of a function is in cdk/runnerfleet/functions.
 package deployment
 
-// Environment variables of the functions. Which function reads which is in the
-// function's main; the tests of the whole flow start each one without each of
+// Environment variables of the functions. Each function's list is in
+// cdk/runnerfleet/functions; the tests of the whole flow start each one without each of
 // its variables.
 const (
 	// EnvPolicy is fleet.Policy as JSON, without its classes.
@@ -52,9 +52,3 @@ const (
 	// EnvFailedEvents is the URL of the queue with events that dispatch could not handle.
 	EnvFailedEvents = "FAILED_EVENTS_QUEUE_URL"
 )
-
-// Functions are the fleet's Lambda functions: the folders below functions/.
-var Functions = []string{
-	"webhook", "dispatch", "claim", "sweep",
-	"validate", "resolveimage", "buildimage", "registertaskdefinition", "runtask", "inspectrunner", "recordstatus",
-}

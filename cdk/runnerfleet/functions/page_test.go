@@ -1,4 +1,4 @@
-package grants_test
+package functions_test
 
 import (
 	"flag"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
 )
 
@@ -17,8 +18,8 @@ var update = flag.Bool("update", false, "write "+page)
 
 const page = "../../../docs/permissions.md"
 
-// TestThePageHasEveryPermission writes docs/permissions.md from this package, or
-// holds it to it.
+// TestThePageHasEveryPermission writes docs/permissions.md from the roles, or compares it
+// with them.
 func TestThePageHasEveryPermission(t *testing.T) {
 	want := render()
 	if *update {
@@ -39,20 +40,20 @@ func render() string {
 	var b strings.Builder
 	b.WriteString(`# Every permission, and why
 
-Written from [package grants](../cdk/runnerfleet/grants), of which the deployment makes the roles: change it there, and run
-` + "`go test ./cdk/runnerfleet/grants -update`" + `. A name in braces is the one thing of this fleet. *AWS asks for it* marks what no
+Written from what the deployment makes the roles of: each [function's own file](../cdk/runnerfleet/functions), and
+[package grants](../cdk/runnerfleet/grants) for AWS's services. Change it there, and run
+` + "`go test ./cdk/runnerfleet/functions -update`" + `. A name in braces is the one thing of this fleet. *AWS asks for it* marks what no
 function calls by itself. [A test](../internal/flow/permissions_test.go) plays a fleet with every call checked against these
 permissions, and fails for one that nobody uses.
 `)
-	for _, role := range everyRole() {
-		of := grants.Of(role)
-		fmt.Fprintf(&b, "\n## %s\n\n", role)
-		if len(of) == 0 {
+	for _, role := range functions.Roles() {
+		fmt.Fprintf(&b, "\n## %s\n\n", role.Name)
+		if len(role.May) == 0 {
 			b.WriteString("Nothing at all.\n")
 			continue
 		}
 		b.WriteString("| may | on | why |\n| --- | --- | --- |\n")
-		for _, s := range of {
+		for _, s := range role.May {
 			fmt.Fprintf(&b, "| %s | %s | %s |\n", may(s), on(s), why(s))
 		}
 	}

@@ -1,0 +1,26 @@
+package functions
+
+import (
+	"slices"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+)
+
+// Validate asks GitHub about the job. What GitHub says may end the runner of another job, or
+// give the job its runner.
+var Validate = Function{
+	Name:    "Validate",
+	Step:    true,
+	Seconds: 55,
+	Memory:  hurried,
+	Says:    "admits a job",
+	Reads: []string{
+		deployment.EnvPolicy, deployment.EnvClassSizes, deployment.EnvTable, deployment.EnvStateMachine,
+		deployment.EnvCluster, deployment.EnvGitHubURL, deployment.EnvGitHubPAT,
+	},
+	May: slices.Concat(
+		records("GetItem", "PutItem", "DeleteItem"), launch(), jobEnds(), end(), signal("Success", "Failure"),
+		[]grants.Statement{grants.Allow("admission needs the class sizes", grants.ClassSizes, "ssm:GetParameter")},
+	),
+}

@@ -19,22 +19,23 @@ import (
 type cluster struct {
 	name, arn *string
 	logs      awslogs.LogGroup
+	// The ARNs of all tasks in it, and of all task definitions of the fleet.
+	tasks, definitions *string
 }
 
 // newCluster has no Container Insights: they are billed by the task, and a runner
 // lives for minutes. Its log and the fleet's own metrics say more.
-func newCluster(scope constructs.Construct, c Config, t things) cluster {
+func newCluster(scope constructs.Construct, c Config) cluster {
 	made := awsecs.NewCfnCluster(scope, jsii.String("Cluster"), &awsecs.CfnClusterProps{
 		ClusterSettings: &[]*awsecs.CfnCluster_ClusterSettingsProperty{{Name: jsii.String("containerInsights"), Value: jsii.String("disabled")}},
 	})
 	logs := newLogGroup(scope, "RunnerLogs", logFolder+c.FleetName+"/runners", c)
-	t.add(grants.RunnerLogs, logs.LogGroupArn())
-	t.add(grants.Cluster, made.AttrArn())
-	t.add(grants.Tasks, ecsARN(scope, "task", *made.Ref()+"/*"))
-	// A family is the fleet's name and a hash of 32 digits. The length keeps a fleet
-	// out whose name only begins alike.
-	t.add(grants.TaskDefinitions, ecsARN(scope, "task-definition", c.FleetName+"-"+strings.Repeat("?", 32)+":*"))
-	return cluster{name: made.Ref(), arn: made.AttrArn(), logs: logs}
+	return cluster{
+		name: made.Ref(), arn: made.AttrArn(), logs: logs, tasks: ecsARN(scope, "task", *made.Ref()+"/*"),
+		// A family is the fleet's name and a hash of 32 digits. The length keeps a fleet
+		// out whose name only begins alike.
+		definitions: ecsARN(scope, "task-definition", c.FleetName+"-"+strings.Repeat("?", 32)+":*"),
+	}
 }
 
 // newCapacityProviders lets the cluster use Fargate and Fargate Spot. In an account that
@@ -60,17 +61,23 @@ func ecsARN(scope constructs.Construct, resource, name string) *string {
 
 // taskRoles are the two that every task has, and the unique id of the second. Job code
 // has that one, which may do nothing unless it is given.
-func taskRoles(scope constructs.Construct, p Props, t things) (execution, task awsiam.IRole, taskID *string) {
-	execution = newRole(scope, "ExecutionRole", grants.RoleExecution, "ecs-tasks.amazonaws.com", t, nil)
+type taskRoles struct {
+	execution, task awsiam.IRole
+	taskID          *string
+}
+
+func newTaskRoles(scope constructs.Construct, p Props, tasks cluster, built images) taskRoles {
+	made := taskRoles{execution: newRole(scope, "ExecutionRole", grants.RoleExecution, "ecs-tasks.amazonaws.com", arns{
+		repository: built.repository.RepositoryArn(), runnerLogs: tasks.logs.LogGroupArn(),
+	})}
 	jobs := p.TaskRole
 	if jobs != nil {
-		task = jobs
+		made.task = jobs
 		scope.Node().AddValidation(&trust{jobs})
 	} else {
-		jobs = makeRole(scope, "TaskRole", grants.RoleTask, "ecs-tasks.amazonaws.com", t, nil)
-		task = jobs.WithoutPolicyUpdates(nil)
+		jobs = makeRole(scope, "TaskRole", grants.RoleTask, "ecs-tasks.amazonaws.com", arns{})
+		made.task = jobs.WithoutPolicyUpdates(nil)
 	}
-	t.add(grants.ExecutionRole, execution.RoleArn())
-	t.add(grants.TaskRole, task.RoleArn())
-	return execution, task, jobs.RoleId()
+	made.taskID = jobs.RoleId()
+	return made
 }

@@ -44,7 +44,7 @@ const (
 	tries         = 50
 )
 
-func newEvents(parent constructs.Construct, c Config, t things) events {
+func newEvents(parent constructs.Construct, c Config) events {
 	scope := constructs.NewConstruct(parent, jsii.String("Events"))
 	queue := func(id string, keep float64, props awssqs.QueueProps) awssqs.Queue {
 		props.Encryption, props.EnforceSSL = awssqs.QueueEncryption_SQS_MANAGED, jsii.Bool(true)
@@ -52,7 +52,7 @@ func newEvents(parent constructs.Construct, c Config, t things) events {
 		return awssqs.NewQueue(scope, jsii.String(id), &props)
 	}
 	lost := queue("Lost", 14, awssqs.QueueProps{})
-	made := events{
+	return events{
 		bus: awsevents.NewEventBus(scope, jsii.String("Bus"), &awsevents.EventBusProps{
 			EventBusName: jsii.String(cmp.Or(c.EventBusName, c.FleetName)),
 		}),
@@ -63,10 +63,6 @@ func newEvents(parent constructs.Construct, c Config, t things) events {
 		}),
 		missedSweeps: queue("MissedSweeps", 1, awssqs.QueueProps{}),
 	}
-	t.add(grants.Bus, made.bus.EventBusArn())
-	t.add(grants.FailedEvents, made.failed.QueueArn())
-	t.add(grants.MissedSweeps, made.missedSweeps.QueueArn())
-	return made
 }
 
 // addRules lead all events to dispatch that the fleet acts on.
@@ -101,15 +97,16 @@ func addRules(parent constructs.Construct, c Config, e events, dispatch awslambd
 
 // addSchedule calls the sweep each minute. A call that fails is not repeated: the
 // next one is as good.
-func addSchedule(parent constructs.Construct, t things, e events, sweep awslambda.IFunction) awsscheduler.CfnSchedule {
+func addSchedule(parent constructs.Construct, e events, sweep awslambda.IFunction) awsscheduler.CfnSchedule {
 	scope := constructs.NewConstruct(parent, jsii.String("Schedule"))
+	role := newRole(scope, "Role", grants.RoleSchedule, "scheduler.amazonaws.com", arns{sweep: sweep.FunctionArn(), missedSweeps: e.missedSweeps.QueueArn()})
 	return awsscheduler.NewCfnSchedule(scope, jsii.String("EachMinute"), &awsscheduler.CfnScheduleProps{
 		Description:        jsii.String("Makes good what was lost"),
 		ScheduleExpression: jsii.String("rate(1 minute)"),
 		FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: jsii.String("OFF")},
 		Target: &awsscheduler.CfnSchedule_TargetProperty{
 			Arn:              sweep.FunctionArn(),
-			RoleArn:          newRole(scope, "Role", grants.RoleSchedule, "scheduler.amazonaws.com", t, nil).RoleArn(),
+			RoleArn:          role.RoleArn(),
 			DeadLetterConfig: &awsscheduler.CfnSchedule_DeadLetterConfigProperty{Arn: e.missedSweeps.QueueArn()},
 			RetryPolicy: &awsscheduler.CfnSchedule_RetryPolicyProperty{
 				MaximumEventAgeInSeconds: jsii.Number(60), MaximumRetryAttempts: jsii.Number(0),

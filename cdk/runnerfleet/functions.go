@@ -30,26 +30,28 @@ func (l lambdas) steps() map[string]awslambda.IFunction {
 	return steps
 }
 
-func (l lambdas) stepARNs() (arns []string) {
+// stepARNs are those of the steps, in the order of their names.
+func (l lambdas) stepARNs() (all []*string) {
 	steps := l.steps()
 	for _, step := range slices.Sorted(maps.Keys(steps)) {
-		arns = append(arns, *steps[step].FunctionArn())
+		all = append(all, steps[step].FunctionArn())
 	}
-	return arns
+	return all
 }
 
-func newFunctions(scope constructs.Construct, c Config, shop workshop, t things, e events, env environment) lambdas {
+func newFunctions(scope constructs.Construct, c Config, shop workshop, about arns, e events, env environment) lambdas {
 	made := lambdas{}
 	for _, f := range functions.All {
-		made[f.Folder()] = newFunction(scope, c, shop, t, e, env, f)
+		made[f.Folder()] = newFunction(scope, c, shop, about, e, env, f)
 	}
 	return made
 }
 
-func newFunction(parent constructs.Construct, c Config, shop workshop, t things, e events, env environment, f functions.Function) awslambda.IFunction {
+func newFunction(parent constructs.Construct, c Config, shop workshop, about arns, e events, env environment, f functions.Function) awslambda.IFunction {
 	scope := constructs.NewConstruct(parent, jsii.String(f.Name))
 	logs := newLogGroup(scope, "Logs", logFolder+c.FleetName+"/"+f.Folder(), c)
 	variables := env.of(f)
+	about.ownLogs = logs.LogGroupArn()
 	props := &awslambda.FunctionProps{
 		FunctionName:  jsii.String(c.FleetName + "-" + f.Folder()),
 		Description:   jsii.String("Runner fleet " + c.FleetName + ": " + f.Says),
@@ -60,7 +62,7 @@ func newFunction(parent constructs.Construct, c Config, shop workshop, t things,
 		MemorySize:    jsii.Number(f.Memory),
 		Timeout:       awscdk.Duration_Seconds(jsii.Number(f.Seconds)),
 		Environment:   &variables,
-		Role:          newRole(scope, "Role", f.Role(), "lambda.amazonaws.com", t, logs.LogGroupArn()),
+		Role:          newRole(scope, "Role", f.Role(), "lambda.amazonaws.com", about),
 		LogGroup:      logs,
 		LoggingFormat: awslambda.LoggingFormat_JSON,
 		Tracing:       awslambda.Tracing_ACTIVE,

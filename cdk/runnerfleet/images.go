@@ -25,6 +25,8 @@ type images struct {
 	project    string   // the one for x64, by which events.ProjectOf names the others
 	projects   []string // all of them
 	builders   []awscodebuild.CfnProject
+	arns       []*string         // of the projects
+	logs       *string           // the ARN of the builds' log group
 	sources    map[string]string // fleet.Policy's ImageSources
 }
 
@@ -58,50 +60,44 @@ func newRepository(scope constructs.Construct) awsecr.Repository {
 	})
 }
 
-func newImages(scope constructs.Construct, p Props, shop workshop, t things) images {
+func newImages(scope constructs.Construct, p Props, shop workshop) images {
 	c := p.Config
 	made := images{repository: newRepository(scope), project: c.ImageBuildProject}
-	t.add(grants.Repository, made.repository.RepositoryArn())
 	if made.project == "" { // image: labels are refused then; the fleet's own images are built all the same
 		made.project = c.FleetName + "-images"
 	}
 	var source awss3assets.Asset
 	source, made.sources = newBuildSource(scope, p, shop)
-	t.add(grants.BuildSource, source.Bucket().ArnForObjects(source.S3ObjectKey()))
-	t.add(grants.AssetBucket, source.Bucket().BucketArn())
-	allowPulls(scope, c, t)
 	logs := newLogGroup(scope, "BuildLogs", deployment.BuildLogGroup(c.FleetName), c)
-	t.add(grants.BuildLogs, logs.LogGroupArn())
-	role := newRole(scope, "BuildRole", grants.RoleBuild, "codebuild.amazonaws.com", t, logs.LogGroupArn())
+	made.logs = logs.LogGroupArn()
+	about := pulls(scope, c)
+	about.repository, about.ownLogs = made.repository.RepositoryArn(), made.logs
+	about.buildSource, about.assetBucket = source.Bucket().ArnForObjects(source.S3ObjectKey()), source.Bucket().BucketArn()
+	role := newRole(scope, "BuildRole", grants.RoleBuild, "codebuild.amazonaws.com", about)
 
-	machines := machines(c, made.project)
-	var arns []*string
-	for _, m := range machines {
+	for _, m := range machines(c, made.project) {
 		made.builders = append(made.builders, newProject(scope, c, m, source, made.repository, role.RoleArn(), logs.LogGroupName()))
 		made.projects = append(made.projects, m.project)
-		arns = append(arns, stackOf(scope).FormatArn(&awscdk.ArnComponents{
+		made.arns = append(made.arns, stackOf(scope).FormatArn(&awscdk.ArnComponents{
 			Service: jsii.String("codebuild"), Resource: jsii.String("project"), ResourceName: jsii.String(m.project),
 		}))
 	}
-	t.add(grants.Projects, arns...)
 	return made
 }
 
-// allowPulls names what builds pull base images from with a login: nothing, unless the
-// configuration does.
-func allowPulls(scope constructs.Construct, c Config, t things) {
-	var secret, cache []*string
+// pulls are the ARNs of what builds pull base images from with a login: none, unless the
+// configuration names them.
+func pulls(scope constructs.Construct, c Config) arns {
+	from := arns{baseImages: *texts(c.BaseImageRepositories...)}
 	if id, given := c.DockerHubCredentials.AWSSecret(); given {
-		secret = secretARNs(scope, jsii.String(id))
+		from.dockerHub = secretARNs(scope, jsii.String(id))
 	}
 	if account, region, path, ok := c.ECRCache(); ok {
-		cache = append(cache, stackOf(scope).FormatArn(&awscdk.ArnComponents{
+		from.dockerHubCache = append(from.dockerHubCache, stackOf(scope).FormatArn(&awscdk.ArnComponents{
 			Service: jsii.String("ecr"), Region: jsii.String(region), Account: jsii.String(account), Resource: jsii.String("repository"), ResourceName: jsii.String(path + "/*"),
 		}))
 	}
-	t.add(grants.BaseImages, *texts(c.BaseImageRepositories...)...)
-	t.add(grants.DockerHub, secret...)
-	t.add(grants.DockerHubCache, cache...)
+	return from
 }
 
 // machine is what builds images of a kind for one architecture.

@@ -2,7 +2,6 @@ package runnerfleet
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -13,24 +12,21 @@ import (
 
 func stateMachineName(c Config) string { return c.FleetName + "-runner" }
 
-// nameStateMachine is the state machine's ARN, put together from its name: the
-// functions that start it are made first, since it calls some of them.
-func nameStateMachine(scope constructs.Construct, c Config, t things) *string {
+// nameStateMachine is the state machine's ARN and that of its executions, put together
+// from its name: the functions that start it are made first, since it calls some of them.
+func nameStateMachine(scope constructs.Construct, c Config) (machine, executions *string) {
 	arn := func(resource, name string) *string {
 		return stackOf(scope).FormatArn(&awscdk.ArnComponents{
 			Service: jsii.String("states"), Resource: jsii.String(resource), ResourceName: jsii.String(name), ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
 		})
 	}
-	machine := arn("stateMachine", stateMachineName(c))
-	t.add(grants.StateMachine, machine)
-	t.add(grants.Executions, arn("execution", stateMachineName(c)+":*"))
-	return machine
+	return arn("stateMachine", stateMachineName(c)), arn("execution", stateMachineName(c)+":*")
 }
 
 // newStateMachine deploys runner.asl.json as it is. Its log has failures and no data.
-func newStateMachine(parent constructs.Construct, c Config, t things, steps map[string]awslambda.IFunction) awsstepfunctions.StateMachine {
+func newStateMachine(parent constructs.Construct, c Config, made lambdas) awsstepfunctions.StateMachine {
 	scope := constructs.NewConstruct(parent, jsii.String("Lifecycle"))
-	substitutions := map[string]*string{}
+	steps, substitutions := made.steps(), map[string]*string{}
 	for name, value := range statemachine.Values(*stackOf(scope).Partition(), func(step string) string { return *steps[step].FunctionArn() }) {
 		substitutions[name] = jsii.String(value)
 	}
@@ -38,7 +34,7 @@ func newStateMachine(parent constructs.Construct, c Config, t things, steps map[
 		StateMachineName:        jsii.String(stateMachineName(c)),
 		DefinitionBody:          awsstepfunctions.DefinitionBody_FromString(jsii.String(string(statemachine.Definition))),
 		DefinitionSubstitutions: &substitutions,
-		Role:                    newRole(scope, "Role", grants.RoleStateMachine, "states.amazonaws.com", t, nil),
+		Role:                    newRole(scope, "Role", grants.RoleStateMachine, "states.amazonaws.com", arns{steps: made.stepARNs()}),
 		TracingEnabled:          jsii.Bool(true),
 		RemovalPolicy:           awscdk.RemovalPolicy_DESTROY,
 		Logs: &awsstepfunctions.LogOptions{

@@ -9,12 +9,11 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
 )
 
 // newTable makes the table as the store describes it.
-func newTable(scope constructs.Construct, t things) awsdynamodb.Table {
+func newTable(scope constructs.Construct) awsdynamodb.Table {
 	definition := dynamo.TableDefinition()
 	table := awsdynamodb.NewTable(scope, jsii.String("Records"), &awsdynamodb.TableProps{
 		PartitionKey:                     textKey(definition.PartitionKey),
@@ -32,7 +31,6 @@ func newTable(scope constructs.Construct, t things) awsdynamodb.Table {
 			ProjectionType: awsdynamodb.ProjectionType_KEYS_ONLY,
 		})
 	}
-	t.add(grants.Table, table.TableArn())
 	return table
 }
 
@@ -40,18 +38,17 @@ func textKey(name string) *awsdynamodb.Attribute {
 	return &awsdynamodb.Attribute{Name: jsii.String(name), Type: awsdynamodb.AttributeType_STRING}
 }
 
-// newClassSizes keeps runner_class_sizes in a parameter and returns its name.
-func newClassSizes(scope constructs.Construct, c Config, t things) *string {
+// newClassSizes keeps runner_class_sizes in a parameter.
+func newClassSizes(scope constructs.Construct, c Config) (name, arn *string) {
 	sizes, err := json.Marshal(c.RunnerClassSizes)
 	if err != nil {
 		panic(err) // a map of plain structs: it marshals or a test fails
 	}
-	name := "/" + c.FleetName + "/runner_class_sizes"
+	path := "/" + c.FleetName + "/runner_class_sizes"
 	parameter := awsssm.NewStringParameter(scope, jsii.String("ClassSizes"), &awsssm.StringParameterProps{
-		ParameterName: jsii.String(name),
+		ParameterName: jsii.String(path),
 		Description:   jsii.String("runner_class_sizes of the runner fleet " + c.FleetName + ": read again every five minutes"),
 		StringValue:   jsii.String(string(sizes)),
 	})
-	t.add(grants.ClassSizes, parameter.ParameterArn())
-	return jsii.String(name)
+	return jsii.String(path), parameter.ParameterArn()
 }

@@ -8,33 +8,16 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
 )
 
-// things are the ARNs of what was made, by their names in package grants.
-type things map[string][]string
-
-func (t things) add(name string, arns ...*string) {
-	t[name] = []string{}
-	for _, arn := range arns {
-		t[name] = append(t[name], *arn)
-	}
-}
-
 // newRole makes a role with exactly its permissions. Nothing can add to it: the CDK's own
 // grants are ignored.
-func newRole(scope constructs.Construct, id string, role grants.Role, service string, t things, ownLogs *string) awsiam.IRole {
-	return makeRole(scope, id, role, service, t, ownLogs).WithoutPolicyUpdates(nil)
+func newRole(scope constructs.Construct, id string, role grants.Role, service string, about arns) awsiam.IRole {
+	return makeRole(scope, id, role, service, about).WithoutPolicyUpdates(nil)
 }
 
-func makeRole(scope constructs.Construct, id string, role grants.Role, service string, t things, ownLogs *string) awsiam.Role {
-	all := things{}
-	for key, arns := range t {
-		all[key] = arns
-	}
-	if ownLogs != nil {
-		all.add(grants.OwnLogs, ownLogs)
-	}
-	statements, err := grants.Resolve(role.May, all)
+func makeRole(scope constructs.Construct, id string, role grants.Role, service string, about arns) awsiam.Role {
+	statements, err := grants.Resolve(role.May, about.named())
 	if err != nil {
-		panic(err) // a thing that is made too late: every synthesis fails
+		panic("make the role " + role.Name + ": " + err.Error())
 	}
 	props := &awsiam.RoleProps{AssumedBy: trusted(scope, service)}
 	if len(statements) > 0 {

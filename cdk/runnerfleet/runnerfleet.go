@@ -24,7 +24,6 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/config"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -124,36 +123,42 @@ func New(scope constructs.Construct, id string, props Props) Fleet {
 	}
 
 	c := props.Config
-	things := things{}
-	secrets := newSecrets(fleet, c, things)
-	table := newTable(fleet, things)
-	classSizes := newClassSizes(fleet, c, things)
+	secrets := newSecrets(fleet, c)
+	table := newTable(fleet)
+	classSizes, classSizesARN := newClassSizes(fleet, c)
 	network := newNetwork(fleet, props)
-	tasks := newCluster(fleet, c, things)
-	images := newImages(fleet, props, shop, things)
-	execution, task, taskRoleID := taskRoles(fleet, props, things)
-	events := newEvents(fleet, c, things)
+	tasks := newCluster(fleet, c)
+	images := newImages(fleet, props, shop)
+	roles := newTaskRoles(fleet, props, tasks, images)
+	events := newEvents(fleet, c)
 	api := newAPI(fleet, c)
-	stateMachineARN := nameStateMachine(fleet, c, things)
+	stateMachineARN, executionsARN := nameStateMachine(fleet, c)
 
-	lambdas := newFunctions(fleet, c, shop, things, events, environment{
+	lambdas := newFunctions(fleet, c, shop, arns{
+		gitHubPAT: secrets.gitHubPATARNs, webhookSecrets: secrets.webhookARNs, claimKey: secrets.claimKey,
+		table: table.TableArn(), classSizes: classSizesARN,
+		cluster: tasks.arn, tasks: tasks.tasks, taskDefinitions: tasks.definitions,
+		repository: images.repository.RepositoryArn(), projects: images.arns, buildLogs: images.logs,
+		executionRole: roles.execution.RoleArn(), taskRole: roles.task.RoleArn(),
+		bus: events.bus.EventBusArn(), failedEvents: events.failed.QueueArn(), missedSweeps: events.missedSweeps.QueueArn(),
+		stateMachine: stateMachineARN, executions: executionsARN,
+	}, events, environment{
 		policy: policyJSON(c, images.sources), classSizes: classSizes, table: table.TableName(), stateMachine: stateMachineARN,
 		bus: events.bus.EventBusName(), failedEvents: events.failed.QueueUrl(), gitHubURL: jsii.String(c.GitHubURL), apiURL: api.AttrApiEndpoint(),
-		cluster: tasks.arn, executionRole: execution.RoleArn(), taskRole: task.RoleArn(), taskRoleID: taskRoleID, runners: tasks.logs.LogGroupName(),
+		cluster: tasks.arn, executionRole: roles.execution.RoleArn(), taskRole: roles.task.RoleArn(), taskRoleID: roles.taskID, runners: tasks.logs.LogGroupName(),
 		secrets: secrets, images: images, network: network,
 	})
-	things[grants.Steps], things[grants.Sweep] = lambdas.stepARNs(), []string{*lambdas.of(functions.Sweep).FunctionArn()}
-	stateMachine := newStateMachine(fleet, c, things, lambdas.steps())
+	stateMachine := newStateMachine(fleet, c, lambdas)
 	stage := addRoutes(fleet, c, api, lambdas)
 	addRules(fleet, c, events, lambdas.of(functions.Dispatch), tasks, images, stateMachineARN)
-	schedule := addSchedule(fleet, things, events, lambdas.of(functions.Sweep))
+	schedule := addSchedule(fleet, events, lambdas.of(functions.Sweep))
 	newCapacityProviders(fleet, tasks, table, stateMachine, stage, schedule)
 
 	made := Fleet{
 		WebhookURL: awscdk.Fn_Join(jsii.String(""), &[]*string{api.AttrApiEndpoint(), jsii.String(webhookPath)}),
 		GitHubPAT:  secrets.gitHubPAT, WebhookSecret: secrets.webhook,
 		Connections:    awsec2.NewConnections(&awsec2.ConnectionsProps{SecurityGroups: &network.groups}),
-		SecurityGroups: network.groups, VPC: network.vpc, TaskRoleARN: task.RoleArn(),
+		SecurityGroups: network.groups, VPC: network.vpc, TaskRoleARN: roles.task.RoleArn(),
 		Table: table, ClusterName: tasks.name, ClusterARN: tasks.arn, StateMachine: stateMachine,
 		Repository: images.repository, RunnerLogs: tasks.logs, Bus: events.bus, Functions: lambdas,
 	}

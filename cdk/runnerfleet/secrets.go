@@ -6,16 +6,16 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/config"
 )
 
 // secrets are the names or ARNs of the fleet's secrets, never what is in them.
 type secrets struct {
 	gitHubPAT, webhook, webhookPrevious, claimKey *string // webhookPrevious is nil unless configured
+	gitHubPATARNs, webhookARNs                    []*string
 }
 
-func newSecrets(scope constructs.Construct, c Config, t things) secrets {
+func newSecrets(scope constructs.Construct, c Config) secrets {
 	made := secrets{
 		gitHubPAT: secretID(scope, "GitHubPat", c.GitHubPAT, config.DefaultGitHubPAT,
 			"GitHub personal access token of the runner fleet "+c.FleetName+". What is in it at first is a random text and no token: see the output "+outputStorePAT),
@@ -23,15 +23,12 @@ func newSecrets(scope constructs.Construct, c Config, t things) secrets {
 			"What GitHub signs webhooks for the runner fleet "+c.FleetName+" with"),
 		claimKey: generate(scope, "ClaimKey", "Key of the claim tokens of the runner fleet "+c.FleetName),
 	}
-	webhooks := secretARNs(scope, made.webhook)
+	made.gitHubPATARNs, made.webhookARNs = secretARNs(scope, made.gitHubPAT), secretARNs(scope, made.webhook)
 	if c.WebhookSecretPrevious != "" {
 		id, _ := c.WebhookSecretPrevious.AWSSecret()
 		made.webhookPrevious = jsii.String(id)
-		webhooks = append(webhooks, secretARNs(scope, made.webhookPrevious)...)
+		made.webhookARNs = append(made.webhookARNs, secretARNs(scope, made.webhookPrevious)...)
 	}
-	t.add(grants.GitHubPAT, secretARNs(scope, made.gitHubPAT)...)
-	t.add(grants.WebhookSecrets, webhooks...)
-	t.add(grants.ClaimKey, made.claimKey)
 	return made
 }
 

@@ -8,16 +8,28 @@
 // RecordFailure.
 package statemachine
 
-import _ "embed"
+import (
+	_ "embed"
+	"maps"
+	"regexp"
+	"slices"
+)
 
 // Definition is runner.asl.json.
 //
 //go:embed runner.asl.json
 var Definition []byte
 
-// Functions are the steps that the definition calls.
-var Functions = []string{
-	"Validate", "ResolveImage", "BuildImage", "RegisterTaskDefinition", "RunTask", "InspectRunner", "RecordStatus",
+var function = regexp.MustCompile(`\$\{(\w+)FunctionArn\}`)
+
+// Steps are the functions that the definition calls, by the words of its placeholders and
+// in the order of these.
+func Steps() []string {
+	steps := map[string]bool{}
+	for _, m := range function.FindAllSubmatch(Definition, -1) {
+		steps[string(m[1])] = true
+	}
+	return slices.Sorted(maps.Keys(steps))
 }
 
 // AWS is the partition of all regions but those of GovCloud and China
@@ -27,7 +39,7 @@ const AWS = "aws"
 // Values are what the placeholders stand for, by their names.
 func Values(partition string, arn func(step string) string) map[string]string {
 	values := map[string]string{"Partition": partition}
-	for _, step := range Functions {
+	for _, step := range Steps() {
 		values[step+"FunctionArn"] = arn(step)
 	}
 	return values

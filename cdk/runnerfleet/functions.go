@@ -1,7 +1,6 @@
 package runnerfleet
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -19,24 +18,14 @@ type lambdas map[string]awslambda.IFunction
 
 func (l lambdas) of(f functions.Function) awslambda.IFunction { return l[f.Folder()] }
 
-// steps are the functions that the state machine calls, by the words of its placeholders.
-func (l lambdas) steps() map[string]awslambda.IFunction {
-	steps := map[string]awslambda.IFunction{}
+// step is the function that the state machine calls by a name.
+func (l lambdas) step(name string) awslambda.IFunction {
 	for _, f := range functions.All {
-		if f.Step {
-			steps[f.Name] = l.of(f)
+		if f.Step && f.Name == name {
+			return l.of(f)
 		}
 	}
-	return steps
-}
-
-// stepARNs are those of the steps, in the order of their names.
-func (l lambdas) stepARNs() (all []*string) {
-	steps := l.steps()
-	for _, step := range slices.Sorted(maps.Keys(steps)) {
-		all = append(all, steps[step].FunctionArn())
-	}
-	return all
+	panic("the state machine calls " + name + ", which is no step in package functions")
 }
 
 func newFunctions(scope constructs.Construct, c Config, shop workshop, about arns, e events, env environment) lambdas {

@@ -89,14 +89,14 @@ func TestPlaceholdersSubstitutionsFunctions(t *testing.T) {
 			invoked = strings.Join(s.resources, " ")
 		}
 	}
-	for _, step := range statemachine.Functions {
+	for _, step := range statemachine.Steps() {
 		id := at[string](substitutions[step+"FunctionArn"], "Fn::GetAtt", 0)
 		name, _ := built.Resources[id].Properties["FunctionName"].(string)
 		if name != "fleet-"+strings.ToLower(step) || !strings.Contains(invoked, `"`+id+`"`) {
 			t.Errorf("step %s is function %q (%s), and may be invoked: %s", step, name, id, invoked)
 		}
 	}
-	if strings.Count(invoked, "Fn::GetAtt") != len(statemachine.Functions) {
+	if strings.Count(invoked, "Fn::GetAtt") != len(statemachine.Steps()) {
 		t.Errorf("the state machine may invoke %s", invoked)
 	}
 }

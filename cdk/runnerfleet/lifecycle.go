@@ -26,15 +26,19 @@ func nameStateMachine(scope constructs.Construct, c Config) (machine, executions
 // newStateMachine deploys runner.asl.json as it is. Its log has failures and no data.
 func newStateMachine(parent constructs.Construct, c Config, made lambdas) awsstepfunctions.StateMachine {
 	scope := constructs.NewConstruct(parent, jsii.String("Lifecycle"))
-	steps, substitutions := made.steps(), map[string]*string{}
-	for name, value := range statemachine.Values(*stackOf(scope).Partition(), func(step string) string { return *steps[step].FunctionArn() }) {
+	var steps []*string
+	for _, step := range statemachine.Steps() {
+		steps = append(steps, made.step(step).FunctionArn())
+	}
+	substitutions := map[string]*string{}
+	for name, value := range statemachine.Values(*stackOf(scope).Partition(), func(step string) string { return *made.step(step).FunctionArn() }) {
 		substitutions[name] = jsii.String(value)
 	}
 	return awsstepfunctions.NewStateMachine(scope, jsii.String("StateMachine"), &awsstepfunctions.StateMachineProps{
 		StateMachineName:        jsii.String(stateMachineName(c)),
 		DefinitionBody:          awsstepfunctions.DefinitionBody_FromString(jsii.String(string(statemachine.Definition))),
 		DefinitionSubstitutions: &substitutions,
-		Role:                    newRole(scope, "Role", grants.RoleStateMachine, "states.amazonaws.com", arns{steps: made.stepARNs()}),
+		Role:                    newRole(scope, "Role", grants.RoleStateMachine, "states.amazonaws.com", arns{steps: steps}),
 		TracingEnabled:          jsii.Bool(true),
 		RemovalPolicy:           awscdk.RemovalPolicy_DESTROY,
 		Logs: &awsstepfunctions.LogOptions{

@@ -15,7 +15,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 )
 
 // The variables of the AWS configuration that people set most.
@@ -118,7 +118,7 @@ func (c *cloud) explain(err error) error {
 	case "ParameterNotFound":
 		return usagef("there is no parameter %s in region %s: compare the name, and --region", c.has(classSizesParam), region)
 	}
-	if stepfn.MayPass(err) {
+	if awserr.MayPass(err) {
 		return fmt.Errorf("AWS did not answer %s in %d attempts (%s): try again in a minute", action, attempts, answer.ErrorCode())
 	}
 	return err

@@ -20,7 +20,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/border"
 )
 
 // Function is one Lambda function that is being put together.
@@ -73,7 +73,7 @@ func Start[In, Out any](f *Function, handle func(context.Context, In) (Out, erro
 		os.Exit(1)
 	}
 	f.warmUp()
-	lambda.Start(stepfn.Wrap(handle))
+	lambda.Start(border.Wrap(handle))
 }
 
 // warmUpFor bounds what is done ahead of the first invocation.

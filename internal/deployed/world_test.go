@@ -26,10 +26,10 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/runtask"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/sweep"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/validate"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/border"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/params"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
@@ -136,7 +136,7 @@ type invoke func(ctx context.Context, payload json.RawMessage) (json.RawMessage,
 
 // step puts a step behind the border of Lambda.
 func step[Out any](run func(context.Context, fleet.Call) (Out, error)) invoke {
-	wrapped := stepfn.Wrap(run)
+	wrapped := border.Wrap(run)
 	return func(ctx context.Context, payload json.RawMessage) (json.RawMessage, error) {
 		var call fleet.Call
 		if err := json.Unmarshal(payload, &call); err != nil {

@@ -143,7 +143,7 @@ func border[Out any](run func(context.Context, fleet.Call) (Out, error)) step {
 	}
 }
 
-// reported is an error as Step Functions hears of it: stepfn's name, or the runtime's.
+// reported is an error as Step Functions hears of it: border's name, or the runtime's.
 func reported(err error) error {
 	if name := fleet.ErrorName(err); name != "" {
 		return &fleet.Error{Name: name, Message: err.Error()}

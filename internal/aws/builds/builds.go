@@ -14,8 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codebuild"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
 )
 
 // client is the part of CodeBuild's API that operators need.
@@ -62,7 +62,7 @@ func (b Builds) runningOf(ctx context.Context, project string) (running []string
 			return nil, nil
 		}
 		if err != nil {
-			return nil, stepfn.CallError(err, "list the builds of project %s", project)
+			return nil, awserr.CallError(err, "list the builds of project %s", project)
 		}
 		if len(out.Ids) == 0 {
 			continue
@@ -70,7 +70,7 @@ func (b Builds) runningOf(ctx context.Context, project string) (running []string
 		// A page has 100 ids at most, as many as can be asked for at once.
 		got, err := b.CodeBuild.BatchGetBuilds(ctx, &codebuild.BatchGetBuildsInput{Ids: out.Ids})
 		if err != nil {
-			return nil, stepfn.CallError(err, "read %d builds of project %s", len(out.Ids), project)
+			return nil, awserr.CallError(err, "read %d builds of project %s", len(out.Ids), project)
 		}
 		young := false
 		for _, build := range got.Builds {
@@ -92,7 +92,7 @@ func (b Builds) Stop(ctx context.Context, buildID string) error {
 	if isUnknown(err) {
 		return nil
 	}
-	return stepfn.CallError(err, "stop build %s", buildID)
+	return awserr.CallError(err, "stop build %s", buildID)
 }
 
 func isUnknown(err error) bool {

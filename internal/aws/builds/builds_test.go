@@ -13,7 +13,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -101,7 +101,7 @@ func TestRunning(t *testing.T) {
 		t.Errorf("without a project for arm64: %v, %v", got, err)
 	}
 	p.err = &smithy.GenericAPIError{Code: "ThrottlingException"}
-	if _, err := b.Running(t.Context()); !fleet.IsNamed(err, stepfn.Unavailable) {
+	if _, err := b.Running(t.Context()); !fleet.IsNamed(err, awserr.Unavailable) {
 		t.Errorf("a throttle: %v", err)
 	}
 }
@@ -114,7 +114,7 @@ func TestStop(t *testing.T) {
 	}{
 		"one that runs":         {nil, "", true},
 		"one that is not known": {&types.ResourceNotFoundException{}, "", true},
-		"a throttle":            {&smithy.GenericAPIError{Code: "ThrottlingException"}, stepfn.Unavailable, false},
+		"a throttle":            {&smithy.GenericAPIError{Code: "ThrottlingException"}, awserr.Unavailable, false},
 		"another error":         {errors.New("no"), "", false},
 	} {
 		err := Builds{CodeBuild: &projects{err: test.err}}.Stop(t.Context(), "ci-images:1")

@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codebuild"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -32,11 +32,11 @@ func (b Builds) Newest(ctx context.Context) ([]fleet.Build, error) {
 			continue
 		}
 		if err != nil {
-			return nil, stepfn.CallError(err, "list the builds of project %s", project)
+			return nil, awserr.CallError(err, "list the builds of project %s", project)
 		}
 		got, err := b.CodeBuild.BatchGetBuilds(ctx, &codebuild.BatchGetBuildsInput{Ids: listed.Ids})
 		if err != nil {
-			return nil, stepfn.CallError(err, "read %d builds of project %s", len(listed.Ids), project)
+			return nil, awserr.CallError(err, "read %d builds of project %s", len(listed.Ids), project)
 		}
 		for _, build := range got.Builds {
 			read, ours, err := b.read(project, build)

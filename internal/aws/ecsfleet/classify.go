@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/smithy-go"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -88,7 +88,7 @@ func launchError(err error) error {
 	}
 	switch {
 	case known:
-	case stepfn.MayPass(err):
+	case awserr.MayPass(err):
 		v = unclear
 	default:
 		v = refused

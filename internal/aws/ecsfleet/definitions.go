@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/smithy-go"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -33,7 +33,7 @@ func (p Platform) Families(ctx context.Context) ([]string, error) {
 	for pages.HasMorePages() {
 		out, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, stepfn.CallError(err, "list the families of task definitions that begin with %s", prefix)
+			return nil, awserr.CallError(err, "list the families of task definitions that begin with %s", prefix)
 		}
 		for _, family := range out.Families {
 			if fleet.OwnsFamily(p.FleetName, family) {
@@ -77,7 +77,7 @@ func (p Platform) DefinitionsOf(ctx context.Context, family string) iter.Seq2[fl
 			for pages.HasMorePages() {
 				out, err := pages.NextPage(ctx)
 				if err != nil {
-					yield(fleet.RegisteredDefinition{}, stepfn.CallError(err, "list the %s task definitions of family %s", status, family))
+					yield(fleet.RegisteredDefinition{}, awserr.CallError(err, "list the %s task definitions of family %s", status, family))
 					return
 				}
 				for _, arn := range out.TaskDefinitionArns {
@@ -102,7 +102,7 @@ func (p Platform) describeDefinition(ctx context.Context, arn string) (d fleet.R
 		return fleet.RegisteredDefinition{}, false, nil
 	}
 	if err != nil {
-		return fleet.RegisteredDefinition{}, false, stepfn.CallError(err, "describe task definition %s", arn)
+		return fleet.RegisteredDefinition{}, false, awserr.CallError(err, "describe task definition %s", arn)
 	}
 	found := out.TaskDefinition
 	if found.Status == types.TaskDefinitionStatusDeleteInProgress {
@@ -126,7 +126,7 @@ func (p Platform) Deregister(ctx context.Context, arn string) error {
 	if isUnknownDefinition(err) {
 		return nil
 	}
-	return stepfn.CallError(err, "deregister task definition %s", arn)
+	return awserr.CallError(err, "deregister task definition %s", arn)
 }
 
 // DeleteDefinitions deletes deregistered task definitions of this fleet,
@@ -142,7 +142,7 @@ func (p Platform) DeleteDefinitions(ctx context.Context, arns []string) error {
 	}
 	out, err := p.ECS.DeleteTaskDefinitions(ctx, &ecs.DeleteTaskDefinitionsInput{TaskDefinitions: arns})
 	if err != nil {
-		return stepfn.CallError(err, "delete %d task definitions from %s on", len(arns), arns[0])
+		return awserr.CallError(err, "delete %d task definitions from %s on", len(arns), arns[0])
 	}
 	var failed []error
 	for _, f := range out.Failures {

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/smithy-go"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -31,7 +31,7 @@ const stopTimeout = 120
 // Register returns the ARN of the family's active definition and registers one if
 // there is none, or if it was made for other roles or another log group. It may be
 // repeated; two that race register two revisions of the same content. It fails with
-// stepfn.Unavailable when ECS throttles, and with Runner.LaunchFailed when it
+// awserr.Unavailable when ECS throttles, and with Runner.LaunchFailed when it
 // refuses the definition.
 func (p Platform) Register(ctx context.Context, definition fleet.TaskDefinition) (string, error) {
 	want, err := p.definition(definition)
@@ -130,11 +130,11 @@ var registerHints = map[string]string{
 func registerError(err error, did, family string) error {
 	var api smithy.APIError
 	known := errors.As(err, &api)
-	if v, ok := bySentence(errorText(api, known)); stepfn.MayPass(err) || ok && v == throttle {
-		return fleet.Errorf(stepfn.Unavailable, "%s task definition %s: ECS did not answer, or asked to slow down: %w", did, family, err)
+	if v, ok := bySentence(errorText(api, known)); awserr.MayPass(err) || ok && v == throttle {
+		return fleet.Errorf(awserr.Unavailable, "%s task definition %s: ECS did not answer, or asked to slow down: %w", did, family, err)
 	}
 	if !known {
-		return stepfn.CallError(err, "%s task definition %s", did, family)
+		return awserr.CallError(err, "%s task definition %s", did, family)
 	}
 	hint := registerHints[api.ErrorCode()]
 	if hint == "" {

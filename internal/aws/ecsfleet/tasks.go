@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/smithy-go"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -35,7 +35,7 @@ func (p Platform) Stop(ctx context.Context, arn, reason string) error {
 	if isUnknownTask(err) {
 		return nil
 	}
-	return stepfn.CallError(err, "stop task %s", arn)
+	return awserr.CallError(err, "stop task %s", arn)
 }
 
 func isUnknownTask(err error) bool {
@@ -98,7 +98,7 @@ func (p Platform) list(ctx context.Context, status types.DesiredStatus) ([]strin
 	for pages.HasMorePages() {
 		out, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, stepfn.CallError(err, "list %s tasks of cluster %s", status, p.Cluster)
+			return nil, awserr.CallError(err, "list %s tasks of cluster %s", status, p.Cluster)
 		}
 		arns = append(arns, out.TaskArns...)
 	}
@@ -110,7 +110,7 @@ func (p Platform) list(ctx context.Context, status types.DesiredStatus) ([]strin
 func (p Platform) describe(ctx context.Context, arns []string) (tasks []fleet.Task, unknown []string, err error) {
 	out, err := p.ECS.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(p.Cluster), Tasks: arns})
 	if err != nil {
-		return nil, nil, stepfn.CallError(err, "describe %s", several(arns))
+		return nil, nil, awserr.CallError(err, "describe %s", several(arns))
 	}
 	for _, f := range out.Failures {
 		if text(f.Reason) != missing {
@@ -122,7 +122,7 @@ func (p Platform) describe(ctx context.Context, arns []string) (tasks []fleet.Ta
 		tasks = append(tasks, taskOf(t))
 	}
 	if len(tasks)+len(unknown) < len(arns) {
-		return nil, nil, fleet.Errorf(stepfn.Unavailable, "describe %s: ECS answered for %d only", several(arns), len(tasks)+len(unknown))
+		return nil, nil, fleet.Errorf(awserr.Unavailable, "describe %s: ECS answered for %d only", several(arns), len(tasks)+len(unknown))
 	}
 	return tasks, unknown, nil
 }

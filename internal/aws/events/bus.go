@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -34,7 +34,7 @@ const maxEntry = 1<<20 - 1
 
 // Put returns nil only when EventBridge has the event. EventBridge gives it an id
 // of its own, so one that is put again is another event. Errors that may pass have
-// the name stepfn.Unavailable; an event that is too large has none.
+// the name awserr.Unavailable; an event that is too large has none.
 func (b Bus) Put(ctx context.Context, event fleet.Event) error {
 	what := fmt.Sprintf("put event %s (%s) on bus %s", event.ID, event.DetailType, b.Name)
 	if size := entrySize(event); size > maxEntry {
@@ -48,7 +48,7 @@ func (b Bus) Put(ctx context.Context, event fleet.Event) error {
 		Time:         aws.Time(event.Time),
 	}}})
 	if err != nil {
-		return stepfn.CallError(err, "%s", what)
+		return awserr.CallError(err, "%s", what)
 	}
 	return entryError(out, what)
 }
@@ -60,18 +60,18 @@ func entrySize(e fleet.Event) int {
 
 func entryError(out *eventbridge.PutEventsOutput, what string) error {
 	if len(out.Entries) != 1 {
-		return fleet.Errorf(stepfn.Unavailable, "%s: EventBridge answered for %d entries", what, len(out.Entries))
+		return fleet.Errorf(awserr.Unavailable, "%s: EventBridge answered for %d entries", what, len(out.Entries))
 	}
 	entry := out.Entries[0]
 	code, message := aws.ToString(entry.ErrorCode), aws.ToString(entry.ErrorMessage)
 	switch code {
 	case "":
 		if out.FailedEntryCount > 0 || aws.ToString(entry.EventId) == "" {
-			return fleet.Errorf(stepfn.Unavailable, "%s: EventBridge did not take it and does not say why", what)
+			return fleet.Errorf(awserr.Unavailable, "%s: EventBridge did not take it and does not say why", what)
 		}
 		return nil
 	case "InternalFailure", "InternalException", "ThrottlingException":
-		return fleet.Errorf(stepfn.Unavailable, "%s: %s: %s", what, code, message)
+		return fleet.Errorf(awserr.Unavailable, "%s: %s: %s", what, code, message)
 	}
 	return fmt.Errorf("%s: %s: %s", what, code, message)
 }

@@ -15,7 +15,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/sweep"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/webhook"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -57,17 +57,17 @@ func TestPut(t *testing.T) {
 		want string
 	}{
 		"it is taken":                         {taken, nil, ""},
-		"a throttled entry in a 200":          {no("ThrottlingException"), nil, stepfn.Unavailable},
-		"a mistake of EventBridge's in a 200": {no("InternalFailure"), nil, stepfn.Unavailable},
+		"a throttled entry in a 200":          {no("ThrottlingException"), nil, awserr.Unavailable},
+		"a mistake of EventBridge's in a 200": {no("InternalFailure"), nil, awserr.Unavailable},
 		"an entry that is refused in a 200":   {no("NotAuthorizedForSourceException"), nil, plain},
 		"an entry that is broken, in a 200":   {no("MalformedDetail"), nil, plain},
-		"a failure that is only counted":      {answer(1, types.PutEventsResultEntry{}), nil, stepfn.Unavailable},
-		"an entry without an id":              {answer(0, types.PutEventsResultEntry{}), nil, stepfn.Unavailable},
-		"an answer without the entry":         {answer(0), nil, stepfn.Unavailable},
-		"a mistake of EventBridge's":          {nil, &types.InternalException{}, stepfn.Unavailable},
-		"a throttle":                          {nil, &smithy.GenericAPIError{Code: "ThrottlingException"}, stepfn.Unavailable},
+		"a failure that is only counted":      {answer(1, types.PutEventsResultEntry{}), nil, awserr.Unavailable},
+		"an entry without an id":              {answer(0, types.PutEventsResultEntry{}), nil, awserr.Unavailable},
+		"an answer without the entry":         {answer(0), nil, awserr.Unavailable},
+		"a mistake of EventBridge's":          {nil, &types.InternalException{}, awserr.Unavailable},
+		"a throttle":                          {nil, &smithy.GenericAPIError{Code: "ThrottlingException"}, awserr.Unavailable},
 		"a permission that lacks":             {nil, &smithy.GenericAPIError{Code: "AccessDeniedException"}, plain},
-		"no time left":                        {nil, &aws.RequestCanceledError{Err: context.DeadlineExceeded}, stepfn.Unavailable},
+		"no time left":                        {nil, &aws.RequestCanceledError{Err: context.DeadlineExceeded}, awserr.Unavailable},
 		"an error nobody has thought about":   {nil, errors.New("what is this"), plain},
 	}
 	for sentence, test := range tests {

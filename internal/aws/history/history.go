@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
 )
 
@@ -33,7 +33,7 @@ const (
 	longest = 25000
 )
 
-// Executions are those of one state machine. Errors are those of stepfn.CallError.
+// Executions are those of one state machine. Errors are those of awserr.CallError.
 type Executions struct {
 	SFN             client
 	StateMachineARN string
@@ -52,7 +52,7 @@ func (e Executions) Execution(ctx context.Context, name string) (x engine.Execut
 		return x, false, nil
 	}
 	if err != nil {
-		return x, false, stepfn.CallError(err, "describe execution %s", name)
+		return x, false, awserr.CallError(err, "describe execution %s", name)
 	}
 	return engine.Execution{
 		Name: name, Status: statusOf(out.Status),
@@ -70,7 +70,7 @@ func (e Executions) ExecutionList(ctx context.Context, limit int) ([]engine.Exec
 		in.MaxResults = int32(min(page, limit-len(list)))
 		out, err := e.SFN.ListExecutions(ctx, in)
 		if err != nil {
-			return nil, stepfn.CallError(err, "list executions of %s", e.StateMachineARN)
+			return nil, awserr.CallError(err, "list executions of %s", e.StateMachineARN)
 		}
 		for _, x := range out.Executions {
 			list = append(list, engine.Execution{
@@ -99,7 +99,7 @@ func (e Executions) History(ctx context.Context, name string) ([]engine.Event, e
 			return nil, fmt.Errorf("read the history of execution %s: %w", name, engine.ErrExecutionDoesNotExist)
 		}
 		if err != nil {
-			return nil, stepfn.CallError(err, "read the history of execution %s", name)
+			return nil, awserr.CallError(err, "read the history of execution %s", name)
 		}
 		read = append(read, out.Events...)
 		if in.NextToken = out.NextToken; in.NextToken == nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codebuild"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -61,7 +61,7 @@ func (b Builder) Build(ctx context.Context, order fleet.BuildOrder) error {
 			Err:     err,
 		}
 	case err != nil:
-		return stepfn.CallError(err, "start a build in project %s", project)
+		return awserr.CallError(err, "start a build in project %s", project)
 	}
 	return nil
 }

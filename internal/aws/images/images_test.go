@@ -18,7 +18,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/buildimage"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/resolveimage"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -64,8 +64,8 @@ func TestRegistry(t *testing.T) {
 		"none":                          {repository{out: failed(types.ImageFailureCodeImageNotFound)}, "", "", ""},
 		"neither an image nor a reason": {repository{out: &ecr.BatchGetImageOutput{}}, "", "", ""},
 		"another reason":                {repository{out: failed(types.ImageFailureCodeKmsError)}, "", "", "KmsError: a reason"},
-		"a registry behind it is busy":  {repository{out: failed(types.ImageFailureCodeUpstreamTooManyRequests)}, "", stepfn.Unavailable, "UpstreamTooManyRequests: a reason"},
-		"a throttle":                    {repository{err: &smithy.GenericAPIError{Code: "ThrottlingException"}}, "", stepfn.Unavailable, "repository ci"},
+		"a registry behind it is busy":  {repository{out: failed(types.ImageFailureCodeUpstreamTooManyRequests)}, "", awserr.Unavailable, "UpstreamTooManyRequests: a reason"},
+		"a throttle":                    {repository{err: &smithy.GenericAPIError{Code: "ThrottlingException"}}, "", awserr.Unavailable, "repository ci"},
 		"a repository that there is not": {
 			repository{err: &types.RepositoryNotFoundException{}}, "", "", "RepositoryNotFoundException",
 		},
@@ -205,10 +205,10 @@ func TestRevisions(t *testing.T) {
 		}
 	}
 	p.err = &smithy.GenericAPIError{Code: "ThrottlingException"}
-	if _, err := r.Stored(t.Context()); !fleet.IsNamed(err, stepfn.Unavailable) {
+	if _, err := r.Stored(t.Context()); !fleet.IsNamed(err, awserr.Unavailable) {
 		t.Errorf("a throttled list: %v", err)
 	}
-	if err := r.Delete(t.Context(), tags); !fleet.IsNamed(err, stepfn.Unavailable) {
+	if err := r.Delete(t.Context(), tags); !fleet.IsNamed(err, awserr.Unavailable) {
 		t.Errorf("a throttled delete: %v", err)
 	}
 }
@@ -294,7 +294,7 @@ func TestABuildThatCannotStart(t *testing.T) {
 		says string
 	}{
 		"a full queue":                {&buildtypes.AccountLimitExceededException{}, fleet.ImageBuildQueueFull, "tries again"},
-		"a throttle":                  {&smithy.GenericAPIError{Code: "ThrottlingException"}, stepfn.Unavailable, "ci-images"},
+		"a throttle":                  {&smithy.GenericAPIError{Code: "ThrottlingException"}, awserr.Unavailable, "ci-images"},
 		"a project that there is not": {&buildtypes.ResourceNotFoundException{}, "", "ci-images"},
 	} {
 		err := Builder{CodeBuild: &project{err: test.err}, Project: "ci-images"}.Build(t.Context(), fleet.BuildOrder{Spec: fleet.ImageSpec{Arch: fleet.X64}, Tag: "0a1b", Owner: "ci-7-1"})

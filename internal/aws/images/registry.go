@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/aws/smithy-go"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -32,7 +32,7 @@ type remover interface {
 	BatchDeleteImage(context.Context, *ecr.BatchDeleteImageInput, ...func(*ecr.Options)) (*ecr.BatchDeleteImageOutput, error)
 }
 
-// Registry is the fleet's repository. Errors are those of stepfn.CallError.
+// Registry is the fleet's repository. Errors are those of awserr.CallError.
 type Registry struct {
 	ECR        keeper
 	Repository string // its name, not its URI
@@ -61,7 +61,7 @@ func (r Registry) Published(ctx context.Context, tag string) (digest string, ok 
 	case errors.As(err, &gone):
 		return "", false, nil
 	case err != nil:
-		return "", false, stepfn.CallError(err, "look at the tags of %s in repository %s", digest, r.Repository)
+		return "", false, awserr.CallError(err, "look at the tags of %s in repository %s", digest, r.Repository)
 	}
 	for _, image := range out.ImageDetails {
 		if slices.ContainsFunc(image.ImageTags, fleet.IsRevisionTag) {
@@ -86,7 +86,7 @@ func (s Shelf) Remove(ctx context.Context, tag string) error {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return stepfn.CallError(err, "list the images of repository %s", s.Repository)
+			return awserr.CallError(err, "list the images of repository %s", s.Repository)
 		}
 		for _, id := range page.ImageIds {
 			if t := aws.ToString(id.ImageTag); t == tag || fleet.IsRevisionTag(t) && strings.HasPrefix(t, tag+"-") {
@@ -98,11 +98,11 @@ func (s Shelf) Remove(ctx context.Context, tag string) error {
 	for batch := range slices.Chunk(revisions, mostDeleted) {
 		out, err := s.ECR.BatchDeleteImage(ctx, &ecr.BatchDeleteImageInput{RepositoryName: aws.String(s.Repository), ImageIds: batch})
 		if err != nil {
-			return stepfn.CallError(err, "delete revisions of image %s in repository %s", tag, s.Repository)
+			return awserr.CallError(err, "delete revisions of image %s in repository %s", tag, s.Repository)
 		}
 		for _, failure := range out.Failures {
 			if failure.FailureCode != types.ImageFailureCodeImageNotFound {
-				return stepfn.CallError(refusal(failure), "delete revisions of image %s in repository %s", tag, s.Repository)
+				return awserr.CallError(refusal(failure), "delete revisions of image %s in repository %s", tag, s.Repository)
 			}
 		}
 	}
@@ -125,7 +125,7 @@ func (r Registry) find(ctx context.Context, id types.ImageIdentifier, what strin
 		RepositoryName: aws.String(r.Repository), ImageIds: []types.ImageIdentifier{id}, AcceptedMediaTypes: mediaTypes,
 	})
 	if err != nil {
-		return "", false, stepfn.CallError(err, "look for %s in repository %s", what, r.Repository)
+		return "", false, awserr.CallError(err, "look for %s in repository %s", what, r.Repository)
 	}
 	for _, image := range out.Images {
 		if image.ImageId != nil && aws.ToString(image.ImageId.ImageDigest) != "" {
@@ -136,7 +136,7 @@ func (r Registry) find(ctx context.Context, id types.ImageIdentifier, what strin
 	// (https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ImageFailure.html).
 	for _, failure := range out.Failures {
 		if failure.FailureCode != types.ImageFailureCodeImageNotFound {
-			return "", false, stepfn.CallError(refusal(failure), "look for %s in repository %s", what, r.Repository)
+			return "", false, awserr.CallError(refusal(failure), "look for %s in repository %s", what, r.Repository)
 		}
 	}
 	return "", false, nil

@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -19,7 +19,7 @@ type cleaner interface {
 }
 
 // Revisions are the images of the fleet's repository as the sweep looks after them. Errors
-// are those of stepfn.CallError.
+// are those of awserr.CallError.
 type Revisions struct {
 	ECR        cleaner
 	Repository string // its name, not its URI
@@ -34,7 +34,7 @@ func (r Revisions) Stored(ctx context.Context) (stored []fleet.StoredImage, err 
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, stepfn.CallError(err, "list the images of repository %s", r.Repository)
+			return nil, awserr.CallError(err, "list the images of repository %s", r.Repository)
 		}
 		for _, image := range page.ImageDetails {
 			stored = append(stored, fleet.StoredImage{
@@ -55,11 +55,11 @@ func (r Revisions) Delete(ctx context.Context, tags []string) error {
 		}
 		out, err := r.ECR.BatchDeleteImage(ctx, &ecr.BatchDeleteImageInput{RepositoryName: aws.String(r.Repository), ImageIds: ids})
 		if err != nil {
-			return stepfn.CallError(err, "delete old images of repository %s", r.Repository)
+			return awserr.CallError(err, "delete old images of repository %s", r.Repository)
 		}
 		for _, failure := range out.Failures {
 			if failure.FailureCode != types.ImageFailureCodeImageNotFound {
-				return stepfn.CallError(refusal(failure), "delete old images of repository %s", r.Repository)
+				return awserr.CallError(refusal(failure), "delete old images of repository %s", r.Repository)
 			}
 		}
 	}

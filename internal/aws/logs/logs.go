@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -41,7 +41,7 @@ type Stream struct {
 
 // Read hands on the lines that are new since the last call, and says how many there
 // were. It fails with NoStream while there is none, or none any more, and else as
-// stepfn.CallError says; the lines before the error were handed on.
+// awserr.CallError says; the lines before the error were handed on.
 func (s *Stream) Read(ctx context.Context, line func(string) error) (lines int, err error) {
 	for {
 		out, err := s.Logs.GetLogEvents(ctx, &cloudwatchlogs.GetLogEventsInput{
@@ -51,7 +51,7 @@ func (s *Stream) Read(ctx context.Context, line func(string) error) (lines int, 
 			return lines, NoStream{s.Group, s.Name}
 		}
 		if err != nil {
-			return lines, stepfn.CallError(err, "read log stream %s of %s", s.Name, s.Group)
+			return lines, awserr.CallError(err, "read log stream %s of %s", s.Name, s.Group)
 		}
 		for _, event := range out.Events {
 			lines++
@@ -78,7 +78,7 @@ func Last(ctx context.Context, logs client, group, name string, most int) (lines
 		return nil, NoStream{group, name}
 	}
 	if err != nil {
-		return nil, stepfn.CallError(err, "read the end of log stream %s of %s", name, group)
+		return nil, awserr.CallError(err, "read the end of log stream %s of %s", name, group)
 	}
 	for _, event := range out.Events {
 		lines = append(lines, strings.TrimRight(aws.ToString(event.Message), "\r\n"))

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -43,10 +43,10 @@ func (c *Classes) Get(ctx context.Context) (map[string]fleet.Class, error) {
 func (c *Classes) read(ctx context.Context) (map[string]fleet.Class, error) {
 	out, err := c.SSM.GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String(c.Name)})
 	if err != nil {
-		return nil, stepfn.CallError(err, "read parameter %s", c.Name)
+		return nil, awserr.CallError(err, "read parameter %s", c.Name)
 	}
 	if out.Parameter == nil {
-		return nil, fleet.Errorf(stepfn.Unavailable, "read parameter %s: the answer has none", c.Name)
+		return nil, fleet.Errorf(awserr.Unavailable, "read parameter %s: the answer has none", c.Name)
 	}
 	classes, err := parseClasses([]byte(aws.ToString(out.Parameter.Value)))
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -92,7 +92,7 @@ func TestClassesAreKeptForFiveMinutes(t *testing.T) {
 	}
 	at.advance(kept)
 	s.err = &smithy.GenericAPIError{Code: "ThrottlingException"}
-	if _, err := c.Get(t.Context()); fleet.ErrorName(err) != stepfn.Unavailable {
+	if _, err := c.Get(t.Context()); fleet.ErrorName(err) != awserr.Unavailable {
 		t.Errorf("throttled: %v", err)
 	}
 	s.err = &types.ParameterNotFound{}

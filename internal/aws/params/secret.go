@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/aws/smithy-go"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -134,7 +134,7 @@ func (s *Secret) version(ctx context.Context, stage string) (string, time.Time, 
 		return "", time.Time{}, missing(err, "secret %s may not be read by the function; if it has a key of its own in KMS, let the function's role use that", s.ID)
 	}
 	if err != nil {
-		return "", time.Time{}, stepfn.CallError(err, "read secret %s (%s)", s.ID, stage)
+		return "", time.Time{}, awserr.CallError(err, "read secret %s (%s)", s.ID, stage)
 	}
 	value := strings.TrimRight(aws.ToString(out.SecretString), "\r\n")
 	if value == "" {

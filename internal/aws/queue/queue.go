@@ -18,7 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -46,11 +46,11 @@ const batch = 10
 // time-out nobody else gets them. Messages that are not for the fleet are deleted,
 // and those that cannot be read are left. more is false if the queue seems to be
 // empty: SQS asks only some of its servers. Errors that may pass have the name
-// stepfn.Unavailable.
+// awserr.Unavailable.
 func (q FailedEvents) Receive(ctx context.Context) (found []fleet.FailedEvent, more bool, err error) {
 	out, err := q.SQS.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: aws.String(q.URL), MaxNumberOfMessages: batch})
 	if err != nil {
-		return nil, false, stepfn.CallError(err, "receive from queue %s", q.URL)
+		return nil, false, awserr.CallError(err, "receive from queue %s", q.URL)
 	}
 	for _, m := range out.Messages {
 		id, receipt := aws.ToString(m.MessageId), aws.ToString(m.ReceiptHandle)
@@ -72,7 +72,7 @@ func (q FailedEvents) Receive(ctx context.Context) (found []fleet.FailedEvent, m
 // Done deletes a message. One that is gone is no error.
 func (q FailedEvents) Done(ctx context.Context, receipt string) error {
 	_, err := q.SQS.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: aws.String(q.URL), ReceiptHandle: aws.String(receipt)})
-	return stepfn.CallError(err, "delete a message from queue %s", q.URL)
+	return awserr.CallError(err, "delete a message from queue %s", q.URL)
 }
 
 // record is what Lambda sends of an asynchronous invocation that failed

@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
 )
 
 // client is the part of CloudFormation's API that finding a fleet needs.
@@ -60,14 +60,14 @@ func (s Stack) Output(key string) string { return s.outputs[key] }
 var required = [...]string{deployment.OutputFleetName, deployment.OutputTable}
 
 // Find reads a fleet's stack by its name or ARN. It fails with NotFound, NotDeployed
-// or NotAFleet, or as stepfn.CallError says.
+// or NotAFleet, or as awserr.CallError says.
 func Find(ctx context.Context, api client, name string) (Stack, error) {
 	out, err := api.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(name)})
 	if isMissing(err) || err == nil && len(out.Stacks) == 0 {
 		return Stack{}, NotFound{name}
 	}
 	if err != nil {
-		return Stack{}, stepfn.CallError(err, "describe stack %s", name)
+		return Stack{}, awserr.CallError(err, "describe stack %s", name)
 	}
 	found := Stack{Name: name, outputs: map[string]string{}}
 	for _, o := range out.Stacks[0].Outputs {

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -35,7 +36,7 @@ func (c Control) Running(ctx context.Context) ([]string, error) {
 	for pages.HasMorePages() {
 		out, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, CallError(err, "list the executions that run of %s", c.StateMachineARN)
+			return nil, awserr.CallError(err, "list the executions that run of %s", c.StateMachineARN)
 		}
 		for _, e := range out.Executions {
 			name := aws.ToString(e.Name)
@@ -56,10 +57,10 @@ func (c Control) Stop(ctx context.Context, name, cause string) error {
 		return err
 	}
 	_, err = c.SFN.StopExecution(ctx, &sfn.StopExecutionInput{
-		ExecutionArn: aws.String(arn), Error: aws.String(fleet.RunnerNotWanted), Cause: aws.String(cut(cause, maxCause)),
+		ExecutionArn: aws.String(arn), Error: aws.String(fleet.RunnerNotWanted), Cause: aws.String(awserr.Cause(cause)),
 	})
 	if is[*types.ExecutionDoesNotExist](err) {
 		return nil
 	}
-	return CallError(err, "stop execution %s", name)
+	return awserr.CallError(err, "stop execution %s", name)
 }

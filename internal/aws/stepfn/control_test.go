@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -54,7 +55,7 @@ func TestExecutionsThatRun(t *testing.T) {
 		t.Errorf("got %q, %v; want %q", got, err, want)
 	}
 	l.err = &smithy.GenericAPIError{Code: "ThrottlingException"}
-	if _, err := c.Running(t.Context()); !fleet.IsNamed(err, Unavailable) {
+	if _, err := c.Running(t.Context()); !fleet.IsNamed(err, awserr.Unavailable) {
 		t.Errorf("a throttle: %v", err)
 	}
 }
@@ -67,7 +68,7 @@ func TestStop(t *testing.T) {
 	}{
 		"one that runs":              {nil, "", true},
 		"one that is not known":      {&types.ExecutionDoesNotExist{}, "", true},
-		"a throttle":                 {&smithy.GenericAPIError{Code: "ThrottlingException"}, Unavailable, false},
+		"a throttle":                 {&smithy.GenericAPIError{Code: "ThrottlingException"}, awserr.Unavailable, false},
 		"a permission that it lacks": {&smithy.GenericAPIError{Code: "AccessDeniedException"}, "", false},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -77,7 +78,7 @@ func TestStop(t *testing.T) {
 				t.Fatalf("%v", err)
 			}
 			in := l.stopped[0]
-			if *in.ExecutionArn != "arn:aws:states:eu-west-1:123456789012:execution:ci:ci-7-1" || *in.Error != fleet.RunnerNotWanted || len(*in.Cause) > maxCause {
+			if *in.ExecutionArn != "arn:aws:states:eu-west-1:123456789012:execution:ci:ci-7-1" || *in.Error != fleet.RunnerNotWanted || len(*in.Cause) > awserr.MaxCause {
 				t.Errorf("asked for %s, %s, %d characters", *in.ExecutionArn, *in.Error, len(*in.Cause))
 			}
 		})

@@ -1,3 +1,8 @@
+// Package stepfn starts, signals and looks at the executions of the fleet's state machine
+// on Step Functions, and lists and stops them for operators.
+//
+// Step Functions says TaskTimedOut of every task that is closed, whatever closed it: a
+// signal that comes too late is no error.
 package stepfn
 
 import (
@@ -9,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 )
 
 // client is the part of Step Functions' API that executions need.
@@ -21,7 +28,7 @@ type client interface {
 }
 
 // Executions are those of one state machine. All methods may be repeated; their
-// errors are those of CallError. No error has a task token in its text.
+// errors are those of awserr.CallError. No error has a task token in its text.
 type Executions struct {
 	SFN             client
 	StateMachineARN string
@@ -38,7 +45,7 @@ func (e Executions) Start(ctx context.Context, name string, input []byte) error 
 	if is[*types.ExecutionAlreadyExists](err) {
 		return nil
 	}
-	return CallError(err, "start execution %s", name)
+	return awserr.CallError(err, "start execution %s", name)
 }
 
 // Succeed completes a task. A token that is closed is no error, one that is none
@@ -53,8 +60,8 @@ func (e Executions) Succeed(ctx context.Context, token string, output []byte) er
 func (e Executions) Fail(ctx context.Context, token, name, cause string) error {
 	_, err := e.SFN.SendTaskFailure(ctx, &sfn.SendTaskFailureInput{
 		TaskToken: aws.String(token),
-		Error:     aws.String(cut(name, maxErrorName)),
-		Cause:     aws.String(cut(cause, maxCause)),
+		Error:     aws.String(awserr.Name(name)),
+		Cause:     aws.String(awserr.Cause(cause)),
 	})
 	return signalError(err, "failure")
 }
@@ -71,7 +78,7 @@ func signalError(err error, signal string) error {
 	if is[*types.TaskTimedOut](err) || is[*types.TaskDoesNotExist](err) {
 		return nil
 	}
-	return CallError(err, "send task %s", signal)
+	return awserr.CallError(err, "send task %s", signal)
 }
 
 // Running tells how the execution of that name stands; known is false if it was
@@ -86,7 +93,7 @@ func (e Executions) Running(ctx context.Context, name string) (running, known bo
 		return false, false, nil
 	}
 	if err != nil {
-		return false, false, CallError(err, "describe execution %s", name)
+		return false, false, awserr.CallError(err, "describe execution %s", name)
 	}
 	return out.Status == types.ExecutionStatusRunning || out.Status == types.ExecutionStatusPendingRedrive, true, nil
 }

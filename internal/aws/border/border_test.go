@@ -1,4 +1,4 @@
-package stepfn
+package border
 
 import (
 	"bytes"
@@ -17,6 +17,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -136,7 +137,7 @@ func TestErrorsAtTheBorder(t *testing.T) {
 			if err := json.Unmarshal(got.body, &failure); err != nil || !got.failed {
 				t.Fatalf("reported %v %s: %v", got.failed, got.body, err)
 			}
-			if failure.Type != test.name || !strings.Contains(failure.Message, test.message) || len(failure.Message) > maxCause {
+			if failure.Type != test.name || !strings.Contains(failure.Message, test.message) || len(failure.Message) > awserr.MaxCause {
 				t.Errorf("reported %s: %.200s, want %s: %.200s", failure.Type, failure.Message, test.name, test.message)
 			}
 		})

@@ -1,4 +1,9 @@
-package stepfn
+// Package awserr names errors of AWS's API, for the state machine that retries by name,
+// and cuts names and causes to what Step Functions takes.
+//
+// Services have codes of their own for what passes by itself, and the SDK retries only
+// some of them: MayPass knows the others.
+package awserr
 
 import (
 	"context"

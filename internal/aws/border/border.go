@@ -1,11 +1,10 @@
-// Package stepfn is where the fleet's Go code and Step Functions meet: errors of
-// steps get the names that the state machine matches, and executions are started,
-// signalled and looked at.
+// Package border is where a step meets Lambda: the step's errors get the names that the
+// state machine matches, and a panic ends one invocation instead of the process.
 //
 // A state machine picks a Retry or Catch clause by the errorType that a function
 // reports. The Lambda runtime takes it from the outermost error, so wrapping hides
 // it (aws-lambda-go, lambda/errors.go). Wrap restores it.
-package stepfn
+package border
 
 import (
 	"context"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda/messages"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -32,7 +32,7 @@ func Wrap[In, Out any](step func(context.Context, In) (Out, error)) func(context
 			if p := recover(); p != nil {
 				slog.ErrorContext(ctx, "panic in a step", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 				var none Out
-				out, err = none, messages.InvokeResponse_Error{Type: Crashed, Message: cut(fmt.Sprintf("this is a mistake in the fleet; its log has the stack: %v", p), maxCause)}
+				out, err = none, messages.InvokeResponse_Error{Type: Crashed, Message: awserr.Cause(fmt.Sprintf("this is a mistake in the fleet; its log has the stack: %v", p))}
 			}
 		}()
 		out, err = step(ctx, in)
@@ -47,5 +47,5 @@ func named(err error) error {
 	if name == "" {
 		return err
 	}
-	return messages.InvokeResponse_Error{Type: cut(name, maxErrorName), Message: cut(err.Error(), maxCause)}
+	return messages.InvokeResponse_Error{Type: awserr.Name(name), Message: awserr.Cause(err.Error())}
 }

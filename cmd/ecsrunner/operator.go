@@ -21,9 +21,9 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/eventbus"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/images"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/params"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/secrets"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
@@ -66,7 +66,7 @@ func (c *cloud) operator(ctx context.Context) (operate.Operator, error) {
 	if settings.Policy != nil { // the settings of the release before have none
 		policy = *settings.Policy
 	}
-	token := &params.Secret{SecretsManager: secretsmanager.NewFromConfig(c.config), ID: values[gitHubPAT], Now: time.Now}
+	token := &secrets.Secret{SecretsManager: secretsmanager.NewFromConfig(c.config), ID: values[gitHubPAT], Now: time.Now}
 	hub := github.NewForFleet(base, github.StoredPAT{Secret: token}, &http.Client{Timeout: 20 * time.Second})
 	steps, store := sfn.NewFromConfig(c.config), c.store()
 	platform := ecsfleet.Platform{ECS: ecs.NewFromConfig(c.config), Cluster: values[ecsCluster], FleetName: settings.FleetName}
@@ -78,7 +78,7 @@ func (c *cloud) operator(ctx context.Context) (operate.Operator, error) {
 			Backoff: dynamo.Backoff, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		},
 		Repositories: settings.Repositories, WebhookURL: c.webhookURL(),
-		Records: store, GitHub: hub, Bus: events.Bus{EventBridge: eventbridge.NewFromConfig(c.config), Name: values[eventBus]},
+		Records: store, GitHub: hub, Bus: eventbus.Bus{EventBridge: eventbridge.NewFromConfig(c.config), Name: values[eventBus]},
 		Executions: stepfn.Control{SFN: steps, StateMachineARN: values[stateMachine], FleetName: settings.FleetName},
 		Platform:   platform, Definitions: platform,
 		Builds: builds.Builds{CodeBuild: codebuild.NewFromConfig(c.config), Project: values[buildProject], Now: time.Now},

@@ -17,6 +17,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/eventbus"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/logs"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/queue"
@@ -96,8 +97,8 @@ func (f *Function) Definitions() ecsfleet.Platform {
 func (f *Function) APIURL() string { return strings.TrimSuffix(f.env(deployment.EnvAPIURL), "/") }
 
 // Bus is the fleet's event bus.
-func (f *Function) Bus() events.Bus {
-	return events.Bus{EventBridge: eventbridge.NewFromConfig(f.aws), Name: f.env(deployment.EnvBus)}
+func (f *Function) Bus() eventbus.Bus {
+	return eventbus.Bus{EventBridge: eventbridge.NewFromConfig(f.aws), Name: f.env(deployment.EnvBus)}
 }
 
 // Listener knows which of AWS's events are about this fleet.

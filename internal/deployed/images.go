@@ -32,8 +32,8 @@ func (f *Function) repository() string {
 }
 
 // Builder builds runner images.
-func (f *Function) Builder() images.Builder {
-	return images.Builder{CodeBuild: codebuild.NewFromConfig(f.aws), Project: f.env(deployment.EnvBuildProject)}
+func (f *Function) Builder() builds.Builder {
+	return builds.Builder{CodeBuild: codebuild.NewFromConfig(f.aws), Project: f.env(deployment.EnvBuildProject)}
 }
 
 // Builds reads how builds stand.

@@ -12,7 +12,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/webhook"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/eventbus"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/metrics"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
@@ -97,7 +97,7 @@ func measureGitHub(writer *metrics.Writer, kept string) {
 
 // StatusBus is the bus for runner.status events, of which metrics are taken.
 type StatusBus struct {
-	Bus     events.Bus
+	Bus     eventbus.Bus
 	Metrics *metrics.Writer
 }
 

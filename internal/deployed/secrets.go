@@ -7,13 +7,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/params"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/secrets"
 )
 
 // secret is the one that a variable names. It is read ahead of the first
 // invocation.
-func (f *Function) secret(variable string) *params.Secret {
-	secret := &params.Secret{SecretsManager: secretsmanager.NewFromConfig(f.aws), ID: f.env(variable), Now: time.Now}
+func (f *Function) secret(variable string) *secrets.Secret {
+	secret := &secrets.Secret{SecretsManager: secretsmanager.NewFromConfig(f.aws), ID: f.env(variable), Now: time.Now}
 	f.warm = append(f.warm, func(ctx context.Context) error {
 		_, err := secret.Values(ctx)
 		return err
@@ -46,7 +46,7 @@ func (f *Function) WebhookSecrets() WebhookSecrets {
 }
 
 // WebhookSecrets are one or two secrets, any value of which may have signed.
-type WebhookSecrets []*params.Secret
+type WebhookSecrets []*secrets.Secret
 
 // WebhookSecrets returns all their values.
 func (s WebhookSecrets) WebhookSecrets(ctx context.Context) (all []string, err error) {

@@ -16,7 +16,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/sweep"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/webhook"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/eventbus"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/metrics"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -52,7 +52,7 @@ func TestStatusIsMeasured(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			var out bytes.Buffer
 			b := StatusBus{
-				Bus:     events.Bus{EventBridge: bus{test.err}, Name: "ci"},
+				Bus:     eventbus.Bus{EventBridge: bus{test.err}, Name: "ci"},
 				Metrics: &metrics.Writer{Out: &out, FleetName: "ci", Now: func() time.Time { return at }},
 			}
 			detail, err := json.Marshal(map[string]any{"runner": runner, "run": test.run})

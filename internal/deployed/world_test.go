@@ -29,7 +29,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/border"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/params"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/secrets"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
@@ -74,7 +74,7 @@ func newFleet(t *testing.T, c *cloud) *world {
 		FleetName: "ci", Repositories: []string{"octo-org/app"}, BaseImage: "base", DefaultClass: "small", MaxRunners: 20, Limits: theLimits,
 		Classes: map[string]fleet.Class{"small": {CPU: 512, Memory: 1024, Arch: fleet.X64}}, Registries: fleet.DefaultRegistries,
 	}
-	token := &params.Secret{SecretsManager: secretsmanager.NewFromConfig(c.config()), ID: "ci/github_pat", Now: time.Now}
+	token := &secrets.Secret{SecretsManager: secretsmanager.NewFromConfig(c.config()), ID: "ci/github_pat", Now: time.Now}
 	base, err := github.APIBase("https://github.com")
 	if err != nil {
 		t.Fatal(err)

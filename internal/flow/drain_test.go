@@ -29,7 +29,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/eventbus"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/faultproxy"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/lambdahost"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
@@ -165,7 +165,7 @@ func (w *world) operator() operate.Operator {
 			Log: slog.New(slog.DiscardHandler),
 		},
 		Repositories: []string{repository}, WebhookURL: w.stack.apiURL + "/webhook",
-		Records: records, GitHub: hub, Bus: events.Bus{EventBridge: eventbridge.NewFromConfig(cfg), Name: w.stack.identity(w.stack.tpl.of("AWS::Events::EventBus")[0]).ref},
+		Records: records, GitHub: hub, Bus: eventbus.Bus{EventBridge: eventbridge.NewFromConfig(cfg), Name: w.stack.identity(w.stack.tpl.of("AWS::Events::EventBus")[0]).ref},
 		Executions: stepfn.Control{SFN: steps, StateMachineARN: machine, FleetName: policy.FleetName}, Platform: platform,
 		Builds:      builds.Builds{CodeBuild: codebuild.NewFromConfig(cfg), Project: w.environment("buildimage")[deployment.EnvBuildProject], Now: time.Now},
 		Definitions: platform, NewID: rand.Text, Wait: w.waitForChange, Progress: func(line string) { w.t.Log(line) },

@@ -25,12 +25,13 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/webhook"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/builds"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/eventbus"
 	awsevents "github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/identity"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/identity/identitytest"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/images"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/params"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/queue"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/secrets"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/deployed"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -69,7 +70,7 @@ func (w *World) functions() functions {
 	if err != nil {
 		panic(err)
 	}
-	token := &params.Secret{SecretsManager: w.vault, ID: tokenSecret, Now: w.k.Clock}
+	token := &secrets.Secret{SecretsManager: w.vault, ID: tokenSecret, Now: w.k.Clock}
 	gh := github.NewForFleet(base, github.StoredPAT{Secret: token}, &http.Client{Transport: watched{w}})
 	gh.Client.Shared = w.Table
 	executions := stepfn.Executions{SFN: states{w}, StateMachineARN: w.stateMachineARN()}
@@ -79,10 +80,10 @@ func (w *World) functions() functions {
 		Definition: ecsfleet.Definition{Repository: w.repositoryURI(), ExecutionRole: "arn:aws:iam::123456789012:role/execution", TaskRole: "arn:aws:iam::123456789012:role/task", LogGroup: "/ecsrunner/fleet/runners", Region: region},
 	}
 	running := builds.Builds{CodeBuild: w.CodeBuild, Project: buildProject, Now: w.k.Clock, LastLines: w.CodeBuild.LastLines}
-	builder := images.Builder{CodeBuild: w.CodeBuild, Project: buildProject}
+	builder := builds.Builder{CodeBuild: w.CodeBuild, Project: buildProject}
 	registry := images.Registry{ECR: w.ECR, Repository: imageRepository}
 	listener := awsevents.Listener{ClusterARN: w.clusterARN(), BuildProject: buildProject, StateMachineARN: w.stateMachineARN()}
-	eventBus := awsevents.Bus{EventBridge: bus{w}, Name: "fleet"}
+	eventBus := eventbus.Bus{EventBridge: bus{w}, Name: "fleet"}
 	newID := func() string { return w.id("fleet") }
 	home := lifecycle.Fleet{
 		Name: w.policy.FleetName, MaxRunners: w.policy.MaxRunners, MaxPerRepository: w.policy.Share(), Limits: w.policy.Limits, Deployment: w.policy.Fingerprint(),
@@ -91,7 +92,7 @@ func (w *World) functions() functions {
 	dispatcher := dispatch.Handler{Fleet: home, Images: w.Table, Cursors: w.Table, Policy: w.policy}
 	return functions{
 		webhook: webhook.Handler{
-			Secrets: deployed.WebhookSecrets{&params.Secret{SecretsManager: w.vault, ID: webhookSecret, Now: w.k.Clock}},
+			Secrets: deployed.WebhookSecrets{&secrets.Secret{SecretsManager: w.vault, ID: webhookSecret, Now: w.k.Clock}},
 			Records: w.Table, Bus: eventBus, Policy: w.policy, Now: w.k.Clock, NewID: newID, Log: w.log,
 		},
 		claim: claim.Handler{

@@ -1,4 +1,7 @@
-// Package builds lists, reads and stops the image builds of a fleet on CodeBuild.
+// Package builds starts, lists, reads and stops the image builds of a fleet on CodeBuild.
+//
+// A build gets what it needs as environment variables and nothing else. Whoever
+// could hand it a buildspec could run anything with its role.
 //
 // CodeBuild lists all builds that a project ever had and cannot be asked for those
 // that run. Since no build lasts longer than its limits allow, the newest ones are

@@ -1,3 +1,8 @@
+// Package events hears what AWS tells the fleet over EventBridge: of tasks from ECS, of
+// builds from CodeBuild, of executions from Step Functions, and what the fleet itself put
+// on its bus.
+//
+// EventBridge may deliver an event more than once, and out of order.
 package events
 
 import (

@@ -1,8 +1,7 @@
-// Package images is where runner images are kept and built on AWS: one repository
-// of ECR, and CodeBuild.
+// Package images keeps runner images in a repository of ECR.
 //
-// A build gets what it needs as environment variables and nothing else. Whoever
-// could hand it a buildspec could run anything with its role.
+// ECR leaves out images of media types that are not asked for, and says that they are not
+// there.
 package images
 
 import (

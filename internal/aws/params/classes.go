@@ -1,3 +1,5 @@
+// Package params reads the sizes of a fleet's classes from a parameter of Systems Manager,
+// where people change them without a deployment.
 package params
 
 import (
@@ -15,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/kept"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -29,14 +32,14 @@ type Classes struct {
 	Name string
 	Now  func() time.Time
 
-	cache cache[map[string]fleet.Class]
+	kept kept.Value[map[string]fleet.Class]
 }
 
 // Get returns the classes by name, at most five minutes old. The map is the
 // caller's. A parameter that holds anything but classes that Fargate has is an
 // error that says which and why.
 func (c *Classes) Get(ctx context.Context) (map[string]fleet.Class, error) {
-	classes, err := c.cache.get(ctx, c.Now(), c.read)
+	classes, err := c.kept.Get(ctx, c.Now(), c.read)
 	return maps.Clone(classes), err
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/kept"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -78,7 +79,7 @@ func TestClassesAreKeptForFiveMinutes(t *testing.T) {
 	}{
 		{"at first", 0, 1},
 		{"at once again", 0, 1},
-		{"almost five minutes later", kept - time.Second, 1},
+		{"almost five minutes later", kept.For - time.Second, 1},
 		{"five minutes later", time.Second, 2},
 		{"and again", 0, 2},
 	}
@@ -90,7 +91,7 @@ func TestClassesAreKeptForFiveMinutes(t *testing.T) {
 		}
 		clear(classes) // it is ours
 	}
-	at.advance(kept)
+	at.advance(kept.For)
 	s.err = &smithy.GenericAPIError{Code: "ThrottlingException"}
 	if _, err := c.Get(t.Context()); fleet.ErrorName(err) != awserr.Unavailable {
 		t.Errorf("throttled: %v", err)

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
@@ -30,35 +29,4 @@ func TestMotoClasses(t *testing.T) {
 	if _, err := (&Classes{SSM: client, Name: "/params/none", Now: time.Now}).Get(t.Context()); err == nil || !strings.Contains(err.Error(), "ParameterNotFound") {
 		t.Errorf("got %v", err)
 	}
-}
-
-func TestMotoSecret(t *testing.T) {
-	client := secretsmanager.NewFromConfig(awstest.Config(t))
-	at := &clock{time.Now()}
-	secret := &Secret{SecretsManager: client, ID: "params/webhook", Now: at.now}
-	if _, err := secret.Values(t.Context()); err == nil || !strings.Contains(err.Error(), "put-secret-value") {
-		t.Errorf("a secret that there is not: %v", err)
-	}
-	if _, err := client.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("params/webhook"), SecretString: aws.String("one")}); err != nil {
-		t.Fatal(err)
-	}
-	has := func(want string) {
-		t.Helper()
-		if values, err := secret.Values(t.Context()); err != nil || strings.Join(values, " ") != want {
-			t.Errorf("got %q, %v; want %s", values, err, want)
-		}
-	}
-	has("one")
-	for _, value := range []string{"two", "three"} {
-		if _, err := client.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: aws.String("params/webhook"), SecretString: aws.String(value)}); err != nil {
-			t.Fatal(err)
-		}
-		at.advance(refreshEvery)
-		if changed, err := secret.Refresh(t.Context()); err != nil || !changed {
-			t.Errorf("changed %v, %v", changed, err)
-		}
-	}
-	has("three two")
-	at.advance(rotation)
-	has("three")
 }

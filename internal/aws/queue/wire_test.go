@@ -18,7 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awstest"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/eventbus"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -55,7 +55,7 @@ func TestMotoFailedEvents(t *testing.T) {
 	must(bridge.PutRule(t.Context(), &eventbridge.PutRuleInput{Name: aws.String("jobs"), EventBusName: aws.String("failing"), EventPattern: aws.String(`{"source":["ecsrunner.webhook"]}`)}))(t)
 	must(bridge.PutTargets(t.Context(), &eventbridge.PutTargetsInput{Rule: aws.String("jobs"), EventBusName: aws.String("failing"), Targets: []ebtypes.Target{{Id: aws.String("q"), Arn: &arn}}}))(t)
 	put := fleet.Event{Source: fleet.WebhookSource, DetailType: fleet.WorkflowJobEvent, Time: time.Unix(1772600000, 0), Detail: json.RawMessage(`{"action":"queued"}`)}
-	if err := (events.Bus{EventBridge: bridge, Name: "failing"}).Put(t.Context(), put); err != nil {
+	if err := (eventbus.Bus{EventBridge: bridge, Name: "failing"}).Put(t.Context(), put); err != nil {
 		t.Fatal(err)
 	}
 	for _, body := range []string{failed(task(cluster)), "poison", event("acme.ci", "x", `{}`)} {

@@ -193,7 +193,7 @@ func TestThePlatformNamesFaults(t *testing.T) {
 // The fleet's own adapters to CodeBuild and ECR.
 func TestImagesAreBuiltHere(t *testing.T) {
 	w := newWorld(t)
-	builder := images.Builder{CodeBuild: w.builds, Project: "ci-images"}
+	builder := builds.Builder{CodeBuild: w.builds, Project: "ci-images"}
 	registry := images.Registry{ECR: w.ecr, Repository: "ci"}
 	running := builds.Builds{CodeBuild: w.builds, Project: "ci-images", Now: w.k.Now}
 	order := fleet.BuildOrder{

@@ -1,4 +1,4 @@
-package params
+package secrets
 
 import (
 	"context"
@@ -23,6 +23,13 @@ import (
 )
 
 var _ = webhook.Handler{Secrets: &Secret{}}
+
+// clock is a time that a test sets.
+type clock struct{ t time.Time }
+
+func newClock() *clock                   { return &clock{time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)} }
+func (c *clock) now() time.Time          { return c.t }
+func (c *clock) advance(d time.Duration) { c.t = c.t.Add(d) }
 
 // safe is Secrets Manager with one secret.
 type safe struct {

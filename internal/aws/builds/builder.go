@@ -1,4 +1,4 @@
-package images
+package builds
 
 import (
 	"context"
@@ -50,7 +50,7 @@ func (b Builder) Build(ctx context.Context, order fleet.BuildOrder) error {
 	_, err := b.CodeBuild.StartBuild(ctx, &codebuild.StartBuildInput{
 		ProjectName:                  aws.String(project),
 		IdempotencyToken:             aws.String(token(order)),
-		EnvironmentVariablesOverride: variables(order),
+		EnvironmentVariablesOverride: variablesOf(order),
 	})
 	var full *types.AccountLimitExceededException
 	switch {
@@ -81,7 +81,7 @@ func token(order fleet.BuildOrder) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-func variables(order fleet.BuildOrder) []types.EnvironmentVariable {
+func variablesOf(order fleet.BuildOrder) []types.EnvironmentVariable {
 	spec := order.Spec
 	all := []types.EnvironmentVariable{
 		plain(events.ImageTagVariable, order.Tag), plain(events.ImageRevisionVariable, strconv.Itoa(order.Revision)), plain(events.ImageOwnerVariable, order.Owner),

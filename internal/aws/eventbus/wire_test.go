@@ -1,6 +1,6 @@
 //go:build aws
 
-package events
+package eventbus
 
 import (
 	"encoding/json"

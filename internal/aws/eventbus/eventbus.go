@@ -1,9 +1,8 @@
-// Package events is the fleet's bus on EventBridge: what it puts there, and what it
-// hears from there, from ECS, CodeBuild and Step Functions.
+// Package eventbus puts events on the fleet's bus on EventBridge.
 //
 // PutEvents answers 200 for an entry that it did not take, and for a bus that there
 // is not. The first is looked for in every answer; the second cannot be seen.
-package events
+package eventbus
 
 import (
 	"context"

@@ -1,4 +1,9 @@
-package params
+// Package secrets reads a fleet's secrets from Secrets Manager.
+//
+// A secret can be looked at before its five minutes are over, when a signature fits none
+// of its values or GitHub refuses the token, but not more often than once a minute:
+// otherwise anybody who sends bad signatures would make the fleet call Secrets Manager.
+package secrets
 
 import (
 	"context"
@@ -14,6 +19,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/kept"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -45,7 +51,7 @@ type Secret struct {
 	ID             string // name or ARN
 	Now            func() time.Time
 
-	cache cache[versions]
+	kept kept.Value[versions]
 }
 
 type versions struct {
@@ -57,7 +63,7 @@ type versions struct {
 // previous one. They are at most five minutes old.
 func (s *Secret) Values(ctx context.Context) ([]string, error) {
 	now := s.Now()
-	v, err := s.cache.get(ctx, now, s.read)
+	v, err := s.kept.Get(ctx, now, s.read)
 	if err != nil {
 		return nil, err
 	}
@@ -91,18 +97,11 @@ func (s *Secret) WebhookSecrets(ctx context.Context) ([]string, error) { return 
 // whatever kind, was less than a minute ago.
 func (s *Secret) Refresh(ctx context.Context) (changed bool, err error) {
 	now := s.Now()
-	c := &s.cache
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.asked.IsZero() && now.Sub(c.asked) < refreshEvery {
-		return false, nil
-	}
-	was := c.value.at(now)
-	v, err := c.again(ctx, now, s.read)
-	if err != nil {
+	was, is, looked, err := s.kept.Again(ctx, now, refreshEvery, s.read)
+	if err != nil || !looked {
 		return false, err
 	}
-	return !slices.Equal(was, v.at(now)), nil
+	return !slices.Equal(was.at(now), is.at(now)), nil
 }
 
 func (s *Secret) read(ctx context.Context) (versions, error) {

@@ -6,8 +6,10 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -121,51 +123,157 @@ func TestStepsDoNotWaitNotices(t *testing.T) {
 	}
 }
 
-// TestNothingImportsUpward keeps the layers of docs/architecture.md apart.
-func TestNothingImportsUpward(t *testing.T) {
-	const module = "github.com/ecs-runner-fleet/ecs-runner-fleet/"
-	may := map[string][]string{
-		"internal/fleet":     {},
-		"internal/engine":    {},
-		"internal/lifecycle": {"internal/fleet", "internal/lifecycle"},
-		"functions":          {"internal/fleet", "internal/lifecycle", "functions"},
-		"internal/github":    {"internal/fleet"},
-		"internal/config":    {"internal/fleet"},
-		"runner":             {"internal/fleet", "runner"},
-		"internal/sim":       {"internal/sim"},
-		"internal/mutation":  {"internal/mutation"},
-		"internal/aws":       {"internal/fleet", "internal/engine", "internal/report", "internal/aws"},
+// mayImport are the layers of docs/architecture.md: which of the project's packages those
+// below a folder may import. The longest folder counts, and * is any one name.
+var mayImport = map[string][]string{
+	"internal/fleet":     {},
+	"internal/engine":    {},
+	"internal/lifecycle": {"internal/fleet", "internal/lifecycle"},
+	"functions":          {"internal/fleet", "internal/lifecycle", "functions"},
+	"functions/*/lambda": {"internal/fleet", "internal/lifecycle", "internal/report", "internal/aws", "functions"},
+	"internal/github":    {"internal/fleet"},
+	"internal/config":    {"internal/fleet"},
+	"internal/report":    {"internal/fleet", "internal/engine"},
+	"internal/readable":  {"internal/engine", "internal/report"},
+	"internal/operate":   {"internal/fleet", "internal/lifecycle"},
+	"internal/storetest": {"internal/fleet", "internal/lifecycle", "internal/report"},
+	"runner":             {"internal/fleet", "runner"},
+	"statemachine":       {},
+	"examples":           {},
+	"internal/sim":       {"internal/sim"},
+	"internal/mutation":  {"internal/mutation"},
 
-		"internal/local/task":      {"internal/fleet", "internal/local/task"},
-		"internal/local/process":   {"internal/fleet", "internal/local/task"},
-		"internal/local/container": {"internal/fleet", "internal/local/task", "internal/local/container/registrytest"},
+	// An adapter knows neither Lambda's runtime nor what is built of several adapters.
+	"internal/aws": {
+		"internal/fleet", "internal/aws/awserr", "internal/aws/deployment", "internal/aws/ecsfleet", "internal/aws/events", "internal/aws/function", "internal/aws/kept",
+	},
+	"internal/aws/deployment": {},
+	"internal/aws/kept":       {},
+	"internal/aws/awserr":     {"internal/fleet"},
+	"internal/aws/function":   {"internal/fleet", "internal/aws/deployment"},
+	"internal/aws/border":     {"internal/fleet", "internal/aws/awserr", "internal/aws/function"},
+	"internal/aws/dynamo":     {"internal/fleet", "internal/report", "internal/aws/deployment", "internal/aws/function"},
+	"internal/aws/history":    {"internal/engine", "internal/aws/awserr"},
+	"internal/aws/operations": {"internal/lifecycle", "internal/aws/dynamo", "internal/aws/function"},
+	"internal/aws/githubapi":  {"internal/github", "internal/aws/deployment", "internal/aws/dynamo", "internal/aws/function", "internal/aws/secrets"},
 
-		"cdk/runnerfleet/grants":    {},
-		"cdk/runnerfleet/functions": {"cdk/runnerfleet/grants", "internal/aws/deployment"},
+	"internal/local": {
+		"internal/fleet", "internal/engine", "internal/lifecycle", "internal/github", "internal/operate", "internal/report", "internal/local", "functions", "runner", "statemachine",
+	},
+	"internal/local/sqlite":    {"internal/fleet", "internal/engine", "internal/report"},
+	"internal/local/task":      {"internal/fleet", "internal/local/task"},
+	"internal/local/process":   {"internal/fleet", "internal/local/task"},
+	"internal/local/container": {"internal/fleet", "internal/local/task", "internal/local/container/registrytest"},
 
-		"internal/simulation/kernel":    {},
-		"internal/simulation/simgithub": {"internal/simulation/kernel"}, // what GitHub does is not taken from the fleet's code
-		"internal/simulation/simaws":    {"internal/simulation/kernel"}, // what AWS does is not taken from the fleet's code
+	"internal/simulation": {
+		"internal/fleet", "internal/engine", "internal/lifecycle", "internal/github", "internal/readable", "internal/report", "internal/aws", "internal/simulation",
+		"functions", "runner", "statemachine", "cdk/runnerfleet/functions",
+	},
+	"internal/simulation/table":     {"internal/fleet", "internal/report"},
+	"internal/simulation/kernel":    {},
+	"internal/simulation/simgithub": {"internal/simulation/kernel"}, // what GitHub does is not taken from the fleet's code
+	"internal/simulation/simaws":    {"internal/simulation/kernel"}, // what AWS does is not taken from the fleet's code
+
+	"internal/firstfailures": {},
+	"internal/flow":          {},
+	"internal/upgrade":       {},
+
+	"cmd": {"internal", "runner", "examples"},
+
+	"cdk/runnerfleet/grants":    {},
+	"cdk/runnerfleet/functions": {"cdk/runnerfleet/grants", "internal/aws/deployment"},
+
+	"cdk": {"cdk", "internal/fleet", "internal/config", "internal/aws/deployment", "internal/aws/dynamo", "internal/aws/events", "runner", "statemachine"},
+}
+
+const module = "github.com/ecs-runner-fleet/ecs-runner-fleet/"
+
+// imports are the project's packages that a file imports.
+func imports(file *ast.File) (ours []string) {
+	for _, spec := range file.Imports {
+		if imported, ok := strings.CutPrefix(strings.Trim(spec.Path.Value, `"`), module); ok {
+			ours = append(ours, imported)
+		}
 	}
-	for dir, allowed := range may {
-		for _, path := range files(t, dir, ".go") {
-			if strings.HasSuffix(path, "_test.go") || strings.Contains(path, "lifecycletest") || isWiring(path) {
-				continue
+	return ours
+}
+
+// layer is the folder of mayImport that counts for a package, "" if there is none.
+func layer(pkg string) string {
+	for dir := pkg; dir != "."; dir = path.Dir(dir) {
+		parts := strings.Split(dir, "/")
+		for i := range parts {
+			pattern := slices.Clone(parts)
+			pattern[i] = "*"
+			if _, ok := mayImport[strings.Join(pattern, "/")]; ok {
+				return strings.Join(pattern, "/")
 			}
-			_, file := parse(t, path)
-			for _, spec := range file.Imports {
-				imported, ours := strings.CutPrefix(strings.Trim(spec.Path.Value, `"`), module)
-				if !ours {
-					continue
-				}
-				ok := false
-				for _, prefix := range allowed {
-					ok = ok || imported == prefix || strings.HasPrefix(imported, prefix+"/")
-				}
-				if !ok {
-					t.Errorf("%s imports %s, which %s may not", path, imported, dir)
-				}
+		}
+		if _, ok := mayImport[dir]; ok {
+			return dir
+		}
+	}
+	return ""
+}
+
+// TestNothingImportsUpward keeps the layers apart. A package that is new needs a layer.
+func TestNothingImportsUpward(t *testing.T) {
+	met := map[string]bool{}
+	for _, path := range files(t, ".", ".go") {
+		pkg := filepath.ToSlash(filepath.Dir(path))
+		if pkg == "." || strings.HasPrefix(pkg, "examples/") {
+			continue // tests of the repository, and a module of its own
+		}
+		dir := layer(pkg)
+		if dir == "" {
+			t.Errorf("%s is in no layer: give it a line in mayImport", pkg)
+		}
+		met[dir] = true
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		_, file := parse(t, path)
+		for _, imported := range imports(file) {
+			if !slices.ContainsFunc(mayImport[dir], func(allowed string) bool { return imported == allowed || strings.HasPrefix(imported, allowed+"/") }) {
+				t.Errorf("%s imports %s, which %s may not", path, imported, dir)
 			}
+			if isForTests(imported) && !isForTests(pkg) {
+				t.Errorf("%s imports %s, which is for tests", path, imported)
+			}
+		}
+	}
+	for dir := range mayImport {
+		if !met[dir] {
+			t.Errorf("mayImport has %s, and no package is there", dir)
+		}
+	}
+}
+
+// isForTests reports whether a package only serves tests.
+func isForTests(pkg string) bool {
+	return regexp.MustCompile(`(^|/)([a-z]+test|faultproxy|lambdahost|firstfailures|flow|upgrade|simulation)(/|$)`).MatchString(pkg)
+}
+
+// TestLayersNotice: what the layers forbid does not go by unnoticed.
+func TestLayersNotice(t *testing.T) {
+	for pkg, want := range map[string]string{
+		"functions/runtask":                       "functions",
+		"functions/runtask/lambda":                "functions/*/lambda",
+		"internal/aws/ecsfleet":                   "internal/aws",
+		"internal/aws/function":                   "internal/aws/function",
+		"internal/lifecycle/lifecycletest":        "internal/lifecycle",
+		"internal/simulation/cmd/simulate":        "internal/simulation",
+		"internal/anything":                       "",
+		"internal/local/container/registrytest":   "internal/local/container",
+		"internal/local/container/registrytest/a": "internal/local/container",
+	} {
+		if got := layer(pkg); got != want {
+			t.Errorf("%s is in layer %q, want %q", pkg, got, want)
+		}
+	}
+	for pkg, want := range map[string]bool{"internal/lifecycle/lifecycletest": true, "internal/aws/lambdahost": true, "internal/simulation/kernel": true, "internal/lifecycle": false, "internal/aws/function": false} {
+		if isForTests(pkg) != want {
+			t.Errorf("%s is for tests: %t", pkg, !want)
 		}
 	}
 }
@@ -185,26 +293,39 @@ func TestFactsOfTheDeploymentNeedNoCDK(t *testing.T) {
 	}
 }
 
-// isWiring tells whether a file is the main of a Lambda function, which connects a
-// step to AWS.
+// isWiring reports whether a file is in the folder of a Lambda function's main, which
+// connects the function to AWS.
 func isWiring(path string) bool { return filepath.Base(filepath.Dir(path)) == "lambda" }
 
-// TestMainsOnlyConnect: a function's main has no room for a decision, and nothing
-// but what starts it knows Lambda's runtime.
+// TestMainsOnlyConnect: a function's main has no room for a decision. What needs one is
+// beside it, with a test. Nothing but the border knows Lambda's runtime.
 func TestMainsOnlyConnect(t *testing.T) {
-	const most = 40
+	const most = 30 // lines of main
 	mains := 0
 	for _, path := range files(t, "functions", ".go") {
-		if !isWiring(path) {
+		if !isWiring(path) || strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		set, file := parse(t, path)
+		if filepath.Base(path) != "main.go" {
+			if _, err := os.Stat(strings.TrimSuffix(path, ".go") + "_test.go"); err != nil {
+				t.Errorf("%s decides something, and no %s_test.go holds it", path, strings.TrimSuffix(filepath.Base(path), ".go"))
+			}
 			continue
 		}
 		mains++
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n := strings.Count(string(text), "\n"); n > most {
-			t.Errorf("%s has %d lines, at most %d are allowed", path, n, most)
+		for _, declared := range file.Decls {
+			f, isFunc := declared.(*ast.FuncDecl)
+			if d, ok := declared.(*ast.GenDecl); ok && d.Tok == token.IMPORT {
+				continue
+			}
+			if !isFunc || f.Name.Name != "main" {
+				t.Errorf("%s: it declares more than main", set.Position(declared.Pos()))
+				continue
+			}
+			if n := set.Position(f.End()).Line - set.Position(f.Pos()).Line + 1; n > most {
+				t.Errorf("%s: main has %d lines, at most %d are allowed", path, n, most)
+			}
 		}
 	}
 	if mains == 0 {
@@ -216,7 +337,7 @@ func TestMainsOnlyConnect(t *testing.T) {
 		}
 		_, file := parse(t, path)
 		for _, spec := range file.Imports {
-			if spec.Path.Value == `"github.com/aws/aws-lambda-go/lambda"` && !strings.HasPrefix(path, "internal/deployed/") {
+			if spec.Path.Value == `"github.com/aws/aws-lambda-go/lambda"` && !strings.HasPrefix(path, "internal/aws/border/") {
 				t.Errorf("%s imports Lambda's runtime", path)
 			}
 		}

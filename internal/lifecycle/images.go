@@ -179,6 +179,15 @@ func ReadRelease(cursor string) (release fleet.RunnerRelease) {
 	return release
 }
 
+// KeptRelease returns the latest release of GitHub's runner as the sweep heard of it, one
+// without a version before that.
+func KeptRelease(cursors CursorReader) func(context.Context) (fleet.RunnerRelease, error) {
+	return func(ctx context.Context) (fleet.RunnerRelease, error) {
+		text, err := cursors.Cursor(ctx, RunnerReleaseCursor)
+		return ReadRelease(text), err
+	}
+}
+
 // Builder starts builds. Starting one for the same tag and owner again is the same
 // build. The build's events name the owner. An error with a name may pass.
 type Builder interface {

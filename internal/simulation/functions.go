@@ -33,7 +33,6 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/queue"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/secrets"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/deployed"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
@@ -92,7 +91,7 @@ func (w *World) functions() functions {
 	dispatcher := dispatch.Handler{Fleet: home, Images: w.Table, Cursors: w.Table, Policy: w.policy}
 	return functions{
 		webhook: webhook.Handler{
-			Secrets: deployed.WebhookSecrets{&secrets.Secret{SecretsManager: w.vault, ID: webhookSecret, Now: w.k.Clock}},
+			Secrets: secrets.Webhook{&secrets.Secret{SecretsManager: w.vault, ID: webhookSecret, Now: w.k.Clock}},
 			Records: w.Table, Bus: eventBus, Policy: w.policy, Now: w.k.Clock, NewID: newID, Log: w.log,
 		},
 		claim: claim.Handler{
@@ -113,7 +112,7 @@ func (w *World) functions() functions {
 		steps: map[string]step{
 			"Validate":               border(validate.Step{Fleet: home, Policy: w.policy, Budgets: gh}.Run),
 			"ResolveImage":           border(resolveimage.Step{Images: w.Table, Registry: registry, Now: w.k.Clock}.Run),
-			"BuildImage":             border(buildimage.Step{Fleet: home, Images: w.Table, Builder: builder, Release: deployed.Release(w.Table), Counts: w.Table, OnDemandBuilds: 50}.Run),
+			"BuildImage":             border(buildimage.Step{Fleet: home, Images: w.Table, Builder: builder, Release: lifecycle.KeptRelease(w.Table), Counts: w.Table, OnDemandBuilds: 50}.Run),
 			"RegisterTaskDefinition": border(registertaskdefinition.Step{Fleet: home, Definitions: platform}.Run),
 			"RunTask":                border(runtask.Step{Fleet: home, Launcher: platform, ClaimURL: apiURL, ClaimKey: claimKey, Signed: runtask.Signed{Host: endpoint.Host(), Region: endpoint.Region}}.Run),
 			"InspectRunner":          border(inspectrunner.Step{Fleet: home, Platform: platform}.Run),

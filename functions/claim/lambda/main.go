@@ -9,22 +9,29 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/claim"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/border"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/deployed"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/githubapi"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/identity"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/metrics"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/operations"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/secrets"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
 )
 
 func main() {
-	f := deployed.New()
-	home, gh, keys, metrics, signers, tasks := f.Fleet(), f.GitHub(), f.ClaimKeys(), f.Metrics(), f.Signers(), f.Tasks()
-	home.Executions, home.GitHub = f.Signals(), gh
-	deployed.Start(f, func(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+	f := border.New()
+	home, gh, keys, measured, signers, tasks := operations.Fleet(f), githubapi.Of(f), secrets.ClaimKeys(f), metrics.Of(f), identity.Signers(f), ecsfleet.Tasks(f)
+	home.Executions, home.GitHub = stepfn.Signals(f), gh
+	border.Start(f, func(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 		current, err := keys(ctx)
 		if err != nil {
 			return events.APIGatewayV2HTTPResponse{}, err
 		}
 		response, err := claim.Handler{Fleet: home, GitHub: gh, Keys: current, Log: f.Log, Signers: signers, Tasks: tasks}.ServeAPIGateway(ctx, r)
 		if response.StatusCode == http.StatusConflict {
-			metrics.Put(deployment.MetricClaimConflict, 1, nil)
+			measured.Put(deployment.MetricClaimConflict, 1, nil)
 		}
 		return response, err
 	})

@@ -8,15 +8,22 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/dispatch"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/deployed"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/border"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
+	awsevents "github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/githubapi"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/logs"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/operations"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
 )
 
 func main() {
-	f := deployed.New()
-	home, records := f.Fleet(), f.Records()
-	home.Executions, home.GitHub, home.Tasks = f.Executions(), f.GitHub(), f.Tasks()
-	listener, handler := f.Listener(), dispatch.Handler{Fleet: home, Images: records, Cursors: records, Policy: f.Repositories()}
-	deployed.Start(f, func(ctx context.Context, e events.EventBridgeEvent) (any, error) {
+	f := border.New()
+	home, records := operations.Fleet(f), dynamo.Records(f)
+	home.Executions, home.GitHub, home.Tasks = stepfn.ExecutionsOf(f), githubapi.Of(f), ecsfleet.Tasks(f)
+	listener, handler := awsevents.ListenerOf(f, logs.LastLines(f)), dispatch.Handler{Fleet: home, Images: records, Cursors: records, Policy: f.Policy()}
+	border.Start(f, func(ctx context.Context, e events.EventBridgeEvent) (any, error) {
 		event, ours, err := listener.Hear(e)
 		if err != nil || !ours {
 			return nil, err

@@ -3,12 +3,16 @@ package main
 
 import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/inspectrunner"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/deployed"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/border"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/githubapi"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/operations"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
 )
 
 func main() {
-	f := deployed.New()
-	home, tasks := f.Fleet(), f.Tasks()
-	home.Executions, home.GitHub, home.Tasks = f.Executions(), f.GitHub(), tasks
-	deployed.Start(f, inspectrunner.Step{Fleet: home, Platform: tasks}.Run)
+	f := border.New()
+	home, tasks := operations.Fleet(f), ecsfleet.Tasks(f)
+	home.Executions, home.GitHub, home.Tasks = stepfn.ExecutionsOf(f), githubapi.Of(f), tasks
+	border.Start(f, inspectrunner.Step{Fleet: home, Platform: tasks}.Run)
 }

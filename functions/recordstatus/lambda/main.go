@@ -6,18 +6,24 @@ import (
 	"crypto/rand"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/recordstatus"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/border"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/eventbus"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/githubapi"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/metrics"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/deployed"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/operations"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 func main() {
-	f := deployed.New()
-	home, measured := f.Fleet(), f.Metrics()
-	home.Executions, home.GitHub, home.Tasks = f.Executions(), f.GitHub(), f.Tasks()
-	step := recordstatus.Step{Fleet: home, Images: f.Records(), Bus: deployed.StatusBus{Bus: f.Bus(), Metrics: measured}, NewID: rand.Text}
-	deployed.Start(f, func(ctx context.Context, call fleet.Call) (fleet.Result, error) {
+	f := border.New()
+	home, measured := operations.Fleet(f), metrics.Of(f)
+	home.Executions, home.GitHub, home.Tasks = stepfn.ExecutionsOf(f), githubapi.Of(f), ecsfleet.Tasks(f)
+	step := recordstatus.Step{Fleet: home, Images: dynamo.Records(f), Bus: statusBus{bus: eventbus.Of(f), metrics: measured}, NewID: rand.Text}
+	border.Start(f, func(ctx context.Context, call fleet.Call) (fleet.Result, error) {
 		result, err := step.Run(ctx, call)
 		if err == nil && result.Error != "" {
 			measured.Put(deployment.MetricRunnerFailed, 1, metrics.Dimensions{deployment.DimensionError: result.Error})

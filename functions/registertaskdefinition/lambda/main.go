@@ -3,10 +3,12 @@ package main
 
 import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/registertaskdefinition"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/deployed"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/border"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/operations"
 )
 
 func main() {
-	f := deployed.New()
-	deployed.Start(f, registertaskdefinition.Step{Fleet: f.Fleet(), Definitions: f.Definitions()}.Run)
+	f := border.New()
+	border.Start(f, registertaskdefinition.Step{Fleet: operations.Fleet(f), Definitions: ecsfleet.Definitions(f)}.Run)
 }

@@ -5,10 +5,12 @@ import (
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/resolveimage"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/deployed"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/border"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/images"
 )
 
 func main() {
-	f := deployed.New()
-	deployed.Start(f, resolveimage.Step{Images: f.Records(), Registry: f.Registry(), Now: time.Now}.Run)
+	f := border.New()
+	border.Start(f, resolveimage.Step{Images: dynamo.Records(f), Registry: images.RegistryOf(f), Now: time.Now}.Run)
 }

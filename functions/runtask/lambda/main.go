@@ -5,15 +5,20 @@ import (
 	"context"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/runtask"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/deployed"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/border"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/identity"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/operations"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/secrets"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 func main() {
-	f := deployed.New()
-	home, launcher, url, keys, sts := f.Fleet(), f.Launcher(), f.APIURL(), f.ClaimKeys(), f.STS()
-	home.Executions, home.Tasks = f.Signals(), launcher
-	deployed.Start(f, func(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
+	f := border.New()
+	home, launcher, url, keys, sts := operations.Fleet(f), ecsfleet.Launcher(f), f.APIURL(), secrets.ClaimKeys(f), identity.STS(f)
+	home.Executions, home.Tasks = stepfn.Signals(f), launcher
+	border.Start(f, func(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 		current, err := keys(ctx)
 		if err != nil {
 			return fleet.Wait{}, err

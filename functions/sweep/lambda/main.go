@@ -9,18 +9,33 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/dispatch"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/sweep"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/deployed"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/border"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/builds"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/eventbus"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/githubapi"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/images"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/logs"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/metrics"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/operations"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/params"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/queue"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
 )
 
 func main() {
-	f := deployed.New()
-	policy, home, records, gh, tasks, bus := f.Policy(), f.Fleet(), f.Records(), f.GitHub(), f.Tasks(), f.Bus()
-	executions := f.Executions()
+	f := border.New()
+	policy, home, records, gh, tasks, bus := params.Policy(f), operations.Fleet(f), dynamo.Records(f), githubapi.Of(f), ecsfleet.Tasks(f), eventbus.Of(f)
+	executions, lines := stepfn.ExecutionsOf(f), logs.LastLines(f)
 	home.Executions, home.GitHub, home.Tasks = executions, gh, tasks
-	failed, measure, builds, builder, registry := f.FailedEvents(), f.MeasureSweep(records), f.Builds(), f.Builder(), f.Registry()
-	revisions := f.Revisions()
-	settings := deployed.Settings{Records: records, GitHubURL: f.GitHubURL(), Now: time.Now}
-	deployed.Start(f, func(ctx context.Context, _ json.RawMessage) (sweep.Repairs, error) {
+	failed, running, builder := queue.FailedEventsOf(f, events.ListenerOf(f, lines).Hear), builds.Of(f, lines), builds.BuilderOf(f)
+	registry, revisions, measured := images.RegistryOf(f), images.RevisionsOf(f), metrics.Of(f)
+	dispatcher := dispatch.Handler{Fleet: home, Images: records, Cursors: records, Policy: f.Policy()}
+	set := settings{records: records, gitHubURL: f.Env(deployment.EnvGitHubURL), now: time.Now}
+	border.Start(f, func(ctx context.Context, _ json.RawMessage) (sweep.Repairs, error) {
 		current, err := policy(ctx)
 		if err != nil {
 			return nil, err
@@ -28,10 +43,10 @@ func main() {
 		deadline, _ := ctx.Deadline()
 		repairs, err := sweep.Handler{
 			Fleet: home, Policy: current, Records: records, GitHub: gh, Executions: executions, Platform: tasks, Bus: bus, NewID: rand.Text, Grace: time.Minute,
-			FailedEvents: failed, Dispatch: dispatch.Handler{Fleet: home, Images: records, Cursors: records, Policy: f.Repositories()}.Handle, Definitions: tasks,
-			Images: records, Builds: builds, Builder: builder, Registry: registry, Revisions: revisions,
+			FailedEvents: failed, Dispatch: dispatcher.Handle, Definitions: tasks,
+			Images: records, Builds: running, Builder: builder, Registry: registry, Revisions: revisions,
 			Lease: records, Time: time.Until(deadline) - sweep.Overhead,
 		}.Run(ctx)
-		return repairs, measure(ctx, repairs, settings.Tell(ctx, current), err)
+		return repairs, measure(ctx, measured, records, repairs, set.tell(ctx, current), err)
 	})
 }

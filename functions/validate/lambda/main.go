@@ -5,15 +5,20 @@ import (
 	"context"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/validate"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/deployed"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/border"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/githubapi"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/operations"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/params"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 func main() {
-	f := deployed.New()
-	policy, home, gh := f.Policy(), f.Fleet(), f.GitHub()
-	home.Executions, home.GitHub, home.Tasks = f.Executions(), gh, f.Tasks()
-	deployed.Start(f, func(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
+	f := border.New()
+	policy, home, gh := params.Policy(f), operations.Fleet(f), githubapi.Of(f)
+	home.Executions, home.GitHub, home.Tasks = stepfn.ExecutionsOf(f), gh, ecsfleet.Tasks(f)
+	border.Start(f, func(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 		current, err := policy(ctx)
 		if err != nil {
 			return fleet.Plan{}, err

@@ -9,20 +9,25 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/webhook"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/deployed"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/border"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/eventbus"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/metrics"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/params"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/secrets"
 )
 
 func main() {
-	f := deployed.New()
-	policy, secrets, records, bus, measure := f.Policy(), f.WebhookSecrets(), f.Records(), f.Bus(), f.MeasureWebhook()
-	deployed.Start(f, func(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+	f := border.New()
+	policy, signed, records, bus, measured := params.Policy(f), secrets.WebhookOf(f), dynamo.Records(f), eventbus.Of(f), metrics.Of(f)
+	border.Start(f, func(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 		current, err := policy(ctx)
 		if err != nil {
 			return events.APIGatewayV2HTTPResponse{}, err
 		}
-		h := webhook.Handler{Secrets: secrets, Records: records, Bus: bus, Policy: current, Now: time.Now, NewID: rand.Text, Log: f.Log}
+		h := webhook.Handler{Secrets: signed, Records: records, Bus: bus, Policy: current, Now: time.Now, NewID: rand.Text, Log: f.Log}
 		response, outcome, err := h.ServeAPIGateway(ctx, r)
-		measure(outcome)
+		measure(measured, outcome)
 		return response, err
 	})
 }

@@ -1,5 +1,5 @@
-// Package border is where a step meets Lambda: the step's errors get the names that the
-// state machine matches, and a panic ends one invocation instead of the process.
+// Package border is where a function meets Lambda: its environment, its invocations, and
+// its errors, which get the names that the state machine matches.
 //
 // A state machine picks a Retry or Catch clause by the errorType that a function
 // reports. The Lambda runtime takes it from the outermost error, so wrapping hides

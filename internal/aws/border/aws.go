@@ -1,4 +1,4 @@
-package deployed
+package border
 
 import (
 	"github.com/aws/aws-sdk-go-v2/aws"

@@ -1,10 +1,11 @@
-package deployed
+package firstfailures
 
 import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"path/filepath"
 	"sync"
@@ -12,7 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
+	lambdaevents "github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda/messages"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -27,8 +28,12 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/sweep"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/validate"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/border"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/builds"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/function"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/logs"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/secrets"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -60,6 +65,8 @@ func (w *world) inTurn(do func()) {
 	do()
 }
 
+var discard = slog.New(slog.DiscardHandler)
+
 var theLimits = fleet.DefaultLimits()
 
 func newFleet(t *testing.T, c *cloud) *world {
@@ -69,7 +76,7 @@ func newFleet(t *testing.T, c *cloud) *world {
 		t.Fatal(err)
 	}
 	w := &world{cloud: c, store: store}
-	function := c.function()
+	f := c.function()
 	policy := fleet.Policy{
 		FleetName: "ci", Repositories: []string{"octo-org/app"}, BaseImage: "base", DefaultClass: "small", MaxRunners: 20, Limits: theLimits,
 		Classes: map[string]fleet.Class{"small": {CPU: 512, Memory: 1024, Arch: fleet.X64}}, Registries: fleet.DefaultRegistries,
@@ -99,17 +106,17 @@ func newFleet(t *testing.T, c *cloud) *world {
 	w.start(t, map[string]invoke{
 		"Validate":               step(validate.Step{Fleet: home, Policy: policy, Budgets: gh}.Run),
 		"ResolveImage":           step(resolveimage.Step{Images: store, Now: time.Now}.Run),
-		"BuildImage":             step(buildimage.Step{Fleet: home, Images: store, Builder: function.Builder(), Release: Release(store), Counts: store, OnDemandBuilds: 50}.Run),
+		"BuildImage":             step(buildimage.Step{Fleet: home, Images: store, Builder: builds.BuilderOf(f), Release: lifecycle.KeptRelease(store), Counts: store, OnDemandBuilds: 50}.Run),
 		"RegisterTaskDefinition": step(registertaskdefinition.Step{Fleet: home, Definitions: platform}.Run),
 		"RunTask":                step(runtask.Step{Fleet: home, Launcher: platform, ClaimURL: "https://api.example", ClaimKey: []byte("key")}.Run),
 		"InspectRunner":          step(inspectrunner.Step{Fleet: home, Platform: platform}.Run),
 		"RecordStatus":           step(recordstatus.Step{Fleet: home, Images: store, Bus: w, NewID: rand.Text}.Run),
 	})
-	listener := function.Listener()
-	if err := function.check(); err != nil {
+	listener := events.ListenerOf(f, logs.LastLines(f))
+	if err := f.Check(); err != nil {
 		t.Fatal(err)
 	}
-	c.hear = func(e events.EventBridgeEvent) {
+	c.hear = func(e lambdaevents.EventBridgeEvent) {
 		w.inTurn(func() {
 			event, ours, err := listener.Hear(e)
 			if err == nil && ours {
@@ -124,12 +131,12 @@ func newFleet(t *testing.T, c *cloud) *world {
 }
 
 // function is one that is connected as on AWS, to as much as this world has of it.
-func (c *cloud) function() *Function {
+func (c *cloud) function() *function.Function {
 	environment := map[string]string{
 		deployment.EnvCluster: theCluster, deployment.EnvBuildProject: "ci-images",
 		deployment.EnvStateMachine: "arn:aws:states:us-east-1:123456789012:stateMachine:ci-runner",
 	}
-	return &Function{Log: discard, aws: c.config(), getenv: func(name string) string { return environment[name] }}
+	return function.New(func(name string) string { return environment[name] }, c.config(), discard)
 }
 
 type invoke func(ctx context.Context, payload json.RawMessage) (json.RawMessage, error)

@@ -1,32 +1,35 @@
-package deployed
+package function_test
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
+	"log/slog"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/function"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/githubapi"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/operations"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 // with is a function in an environment.
-func with(env map[string]string) *Function {
-	getenv := func(name string) string { return env[name] }
-	return &Function{getenv: getenv, aws: awsConfig(getenv)}
+func with(env map[string]string) *function.Function {
+	return function.New(func(name string) string { return env[name] }, aws.Config{}, slog.New(slog.DiscardHandler))
 }
 
-func TestAllThatIsMissingIsToldAtOnce(t *testing.T) {
+func TestReportsEveryMissingVariable(t *testing.T) {
 	f := with(map[string]string{deployment.EnvPolicy: "{", deployment.EnvGitHubURL: "ftp://github.com"})
-	f.Fleet()
-	f.Executions()
-	f.Launcher()
-	f.GitHub()
-	err := f.check()
+	operations.Fleet(f)
+	stepfn.ExecutionsOf(f)
+	ecsfleet.Launcher(f)
+	githubapi.Of(f)
+	err := f.Check()
 	if err == nil {
 		t.Fatal("a function without a table may start")
 	}
@@ -35,7 +38,7 @@ func TestAllThatIsMissingIsToldAtOnce(t *testing.T) {
 		deployment.EnvSubnets + " is not set", deployment.EnvGitHubURL + ": ", deployment.EnvGitHubPAT + " is not set",
 	} {
 		if strings.Count(err.Error(), name) != 1 {
-			t.Errorf("%q is not told once: %v", name, err)
+			t.Errorf("%q is not reported once: %v", name, err)
 		}
 	}
 }
@@ -54,11 +57,11 @@ func TestWhatIsSetIsUsed(t *testing.T) {
 		deployment.EnvSubnets: "subnet-1,subnet-2", deployment.EnvSecurityGroups: "sg-1", deployment.EnvAssignPublicIP: "true",
 		deployment.EnvAPIURL: "https://api.example/",
 	})
-	if diff := cmp.Diff(policy, f.policy()); diff != "" {
+	if diff := cmp.Diff(policy, f.Policy()); diff != "" {
 		t.Errorf("the policy is another one after its way through the environment:\n%s", diff)
 	}
-	home, launcher := f.Fleet(), f.Launcher()
-	if err := f.check(); err != nil {
+	home, launcher := operations.Fleet(f), ecsfleet.Launcher(f)
+	if err := f.Check(); err != nil {
 		t.Error(err)
 	}
 	if home.Name != "ci" || home.MaxRunners != 7 || home.Limits != policy.Limits {
@@ -69,25 +72,5 @@ func TestWhatIsSetIsUsed(t *testing.T) {
 	}
 	if f.APIURL() != "https://api.example" {
 		t.Errorf("url %s: a path follows it", f.APIURL())
-	}
-}
-
-func TestTheSDKTriesTwiceMore(t *testing.T) {
-	if n := awsConfig(func(string) string { return "" }).Retryer().MaxAttempts(); n != 3 {
-		t.Errorf("%d attempts: the state machine tries again too", n)
-	}
-}
-
-func TestWarmingUpNeitherFailsNorWaits(t *testing.T) {
-	f := with(nil)
-	f.Log = discard
-	var deadline time.Time
-	f.warm = append(f.warm,
-		func(context.Context) error { return errors.New("no such table") },
-		func(ctx context.Context) error { deadline, _ = ctx.Deadline(); return ctx.Err() },
-	)
-	f.warmUp()
-	if deadline.IsZero() {
-		t.Error("a call ahead of the first invocation has no end: Lambda stops a function after ten seconds")
 	}
 }

@@ -1,4 +1,4 @@
-package deployed
+package main
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
@@ -27,36 +26,17 @@ func (b *board) PutSettings(_ context.Context, settings report.Settings) error {
 
 func TestSettingsAreToldOnce(t *testing.T) {
 	b := &board{fails: 1}
-	s := Settings{Records: b, Now: time.Now}
+	s := settings{records: b, now: time.Now}
 	policy := fleet.Policy{FleetName: "ci", MaxRunners: 7, Classes: map[string]fleet.Class{"small": {CPU: 512, Memory: 1024}}}
-	if err := s.Tell(t.Context(), policy); err == nil {
+	if err := s.tell(t.Context(), policy); err == nil {
 		t.Error("a failed write is not told")
 	}
 	for range 2 {
-		if err := s.Tell(t.Context(), policy); err != nil {
+		if err := s.tell(t.Context(), policy); err != nil {
 			t.Error(err)
 		}
 	}
 	if len(b.put) != 1 || b.put[0].FleetName != "ci" || b.put[0].ClassSizes["small"].CPU != 512 || b.put[0].Engine != "fargate" {
 		t.Errorf("told %+v", b.put)
-	}
-}
-
-// kept is a cursor that the sweep wrote.
-type kept string
-
-func (k kept) Cursor(_ context.Context, name string) (string, error) {
-	if name != lifecycle.RunnerReleaseCursor {
-		return "", errors.New("another cursor")
-	}
-	return string(k), nil
-}
-
-func TestTheReleaseIsTheOneThatTheSweepHeardOf(t *testing.T) {
-	for text, want := range map[string]string{"": "", "{": "", `{"version":"2.330.0","asked_at":"2026-01-01T00:00:00Z"}`: "2.330.0"} {
-		release, err := Release(kept(text))(t.Context())
-		if err != nil || release.Version != want {
-			t.Errorf("of %q: %q %v", text, release.Version, err)
-		}
 	}
 }

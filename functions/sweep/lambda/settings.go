@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
+)
+
+// settings tells people what a fleet is set to: one record in the table, which every
+// process writes once, and so every deployment.
+type settings struct {
+	records interface {
+		PutSettings(ctx context.Context, settings report.Settings) error
+	}
+	gitHubURL string
+	now       func() time.Time
+
+	mu   sync.Mutex
+	told bool
+}
+
+// tell writes the settings unless this process has done so.
+func (s *settings) tell(ctx context.Context, p fleet.Policy) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.told {
+		return nil
+	}
+	err := s.records.PutSettings(ctx, report.Settings{
+		FleetName: p.FleetName, Repositories: p.Repositories, GitHubURL: s.gitHubURL, MaxRunners: p.MaxRunners, DefaultClass: p.DefaultClass,
+		ClassSizes: p.Classes, Engine: "fargate", StartedAt: s.now().UTC(), Policy: &p,
+	})
+	s.told = err == nil
+	return err
+}

@@ -1,0 +1,30 @@
+package params
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/function"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// Policy is the fleet's policy with the class sizes as they are now, for a function: they
+// live in a parameter and may change without a deployment. The function reads them before
+// its first invocation.
+func Policy(f *function.Function) func(context.Context) (fleet.Policy, error) {
+	policy := f.Policy()
+	classes := &Classes{SSM: ssm.NewFromConfig(f.AWS), Name: f.Env(deployment.EnvClassSizes), Now: time.Now}
+	f.Warm(func(ctx context.Context) error {
+		_, err := classes.Get(ctx)
+		return err
+	})
+	return func(ctx context.Context) (fleet.Policy, error) {
+		sizes, err := classes.Get(ctx)
+		current := policy
+		current.Classes = sizes
+		return current, err
+	}
+}

@@ -155,7 +155,7 @@ var mayImport = map[string][]string{
 	"internal/aws/dynamo":     {"internal/fleet", "internal/report", "internal/aws/deployment", "internal/aws/function"},
 	"internal/aws/history":    {"internal/engine", "internal/aws/awserr"},
 	"internal/aws/operations": {"internal/lifecycle", "internal/aws/dynamo", "internal/aws/function"},
-	"internal/aws/githubapi":  {"internal/github", "internal/aws/deployment", "internal/aws/dynamo", "internal/aws/function", "internal/aws/secrets"},
+	"internal/aws/githubapi":  {"internal/github", "internal/aws/deployment", "internal/aws/function", "internal/aws/secrets"},
 
 	"internal/local": {
 		"internal/fleet", "internal/engine", "internal/lifecycle", "internal/github", "internal/operate", "internal/report", "internal/local", "functions", "runner", "statemachine",

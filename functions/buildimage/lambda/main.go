@@ -13,8 +13,8 @@ import (
 
 func main() {
 	f := border.New()
-	home, records := operations.Fleet(f), dynamo.Records(f)
-	home.Executions = stepfn.Signals(f)
+	records := dynamo.Records(f)
+	home := operations.Fleet(f, records, stepfn.Signals(f), nil, nil)
 	border.Start(f, buildimage.Step{
 		Fleet: home, Images: records, Builder: builds.BuilderOf(f), Release: lifecycle.KeptRelease(records), Counts: records, OnDemandBuilds: f.Policy().OnDemandBuilds,
 	}.Run)

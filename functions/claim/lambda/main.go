@@ -11,6 +11,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/claim"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/border"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/githubapi"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/identity"
@@ -22,8 +23,9 @@ import (
 
 func main() {
 	f := border.New()
-	home, gh, keys, measured, signers, tasks := operations.Fleet(f), githubapi.Of(f), secrets.ClaimKeys(f), metrics.Of(f), identity.Signers(f), ecsfleet.Tasks(f)
-	home.Executions, home.GitHub = stepfn.Signals(f), gh
+	records := dynamo.Records(f)
+	gh, keys, measured, signers, tasks := githubapi.Of(f, records), secrets.ClaimKeys(f), metrics.Of(f), identity.Signers(f), ecsfleet.Tasks(f)
+	home := operations.Fleet(f, records, stepfn.Signals(f), gh, nil)
 	border.Start(f, func(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 		current, err := keys(ctx)
 		if err != nil {

@@ -20,8 +20,8 @@ import (
 
 func main() {
 	f := border.New()
-	home, records := operations.Fleet(f), dynamo.Records(f)
-	home.Executions, home.GitHub, home.Tasks = stepfn.ExecutionsOf(f), githubapi.Of(f), ecsfleet.Tasks(f)
+	records := dynamo.Records(f)
+	home := operations.Fleet(f, records, stepfn.ExecutionsOf(f), githubapi.Of(f, records), ecsfleet.Tasks(f))
 	listener, handler := awsevents.ListenerOf(f, logs.LastLines(f)), dispatch.Handler{Fleet: home, Images: records, Cursors: records, Policy: f.Policy()}
 	border.Start(f, func(ctx context.Context, e events.EventBridgeEvent) (any, error) {
 		event, ours, err := listener.Hear(e)

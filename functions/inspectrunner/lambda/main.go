@@ -4,6 +4,7 @@ package main
 import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/inspectrunner"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/border"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/githubapi"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/operations"
@@ -12,7 +13,7 @@ import (
 
 func main() {
 	f := border.New()
-	home, tasks := operations.Fleet(f), ecsfleet.Tasks(f)
-	home.Executions, home.GitHub, home.Tasks = stepfn.ExecutionsOf(f), githubapi.Of(f), tasks
+	records, tasks := dynamo.Records(f), ecsfleet.Tasks(f)
+	home := operations.Fleet(f, records, stepfn.ExecutionsOf(f), githubapi.Of(f, records), tasks)
 	border.Start(f, inspectrunner.Step{Fleet: home, Platform: tasks}.Run)
 }

@@ -20,9 +20,9 @@ import (
 
 func main() {
 	f := border.New()
-	home, measured := operations.Fleet(f), metrics.Of(f)
-	home.Executions, home.GitHub, home.Tasks = stepfn.ExecutionsOf(f), githubapi.Of(f), ecsfleet.Tasks(f)
-	step := recordstatus.Step{Fleet: home, Images: dynamo.Records(f), Bus: statusBus{bus: eventbus.Of(f), metrics: measured}, NewID: rand.Text}
+	records, measured := dynamo.Records(f), metrics.Of(f)
+	home := operations.Fleet(f, records, stepfn.ExecutionsOf(f), githubapi.Of(f, records), ecsfleet.Tasks(f))
+	step := recordstatus.Step{Fleet: home, Images: records, Bus: statusBus{bus: eventbus.Of(f), metrics: measured}, NewID: rand.Text}
 	border.Start(f, func(ctx context.Context, call fleet.Call) (fleet.Result, error) {
 		result, err := step.Run(ctx, call)
 		if err == nil && result.Error != "" {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/runtask"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/border"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/identity"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/operations"
@@ -16,8 +17,8 @@ import (
 
 func main() {
 	f := border.New()
-	home, launcher, url, keys, sts := operations.Fleet(f), ecsfleet.Launcher(f), f.APIURL(), secrets.ClaimKeys(f), identity.STS(f)
-	home.Executions, home.Tasks = stepfn.Signals(f), launcher
+	records, launcher, url, keys, sts := dynamo.Records(f), ecsfleet.Launcher(f), f.APIURL(), secrets.ClaimKeys(f), identity.STS(f)
+	home := operations.Fleet(f, records, stepfn.Signals(f), nil, launcher)
 	border.Start(f, func(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 		current, err := keys(ctx)
 		if err != nil {

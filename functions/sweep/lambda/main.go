@@ -28,9 +28,9 @@ import (
 
 func main() {
 	f := border.New()
-	policy, home, records, gh, tasks, bus := params.Policy(f), operations.Fleet(f), dynamo.Records(f), githubapi.Of(f), ecsfleet.Tasks(f), eventbus.Of(f)
-	executions, lines := stepfn.ExecutionsOf(f), logs.LastLines(f)
-	home.Executions, home.GitHub, home.Tasks = executions, gh, tasks
+	policy, records, tasks, bus := params.Policy(f), dynamo.Records(f), ecsfleet.Tasks(f), eventbus.Of(f)
+	gh, executions, lines := githubapi.Of(f, records), stepfn.ExecutionsOf(f), logs.LastLines(f)
+	home := operations.Fleet(f, records, executions, gh, tasks)
 	failed, running, builder := queue.FailedEventsOf(f, events.ListenerOf(f, lines).Hear), builds.Of(f, lines), builds.BuilderOf(f)
 	registry, revisions, measured := images.RegistryOf(f), images.RevisionsOf(f), metrics.Of(f)
 	dispatcher := dispatch.Handler{Fleet: home, Images: records, Cursors: records, Policy: f.Policy()}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/validate"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/border"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/githubapi"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/operations"
@@ -16,8 +17,9 @@ import (
 
 func main() {
 	f := border.New()
-	policy, home, gh := params.Policy(f), operations.Fleet(f), githubapi.Of(f)
-	home.Executions, home.GitHub, home.Tasks = stepfn.ExecutionsOf(f), gh, ecsfleet.Tasks(f)
+	policy, records := params.Policy(f), dynamo.Records(f)
+	gh := githubapi.Of(f, records)
+	home := operations.Fleet(f, records, stepfn.ExecutionsOf(f), gh, ecsfleet.Tasks(f))
 	border.Start(f, func(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 		current, err := policy(ctx)
 		if err != nil {

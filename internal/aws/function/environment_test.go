@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/function"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/githubapi"
@@ -25,10 +26,8 @@ func with(env map[string]string) *function.Function {
 
 func TestReportsEveryMissingVariable(t *testing.T) {
 	f := with(map[string]string{deployment.EnvPolicy: "{", deployment.EnvGitHubURL: "ftp://github.com"})
-	operations.Fleet(f)
-	stepfn.ExecutionsOf(f)
-	ecsfleet.Launcher(f)
-	githubapi.Of(f)
+	records := dynamo.Records(f)
+	operations.Fleet(f, records, stepfn.ExecutionsOf(f), githubapi.Of(f, records), ecsfleet.Launcher(f))
 	err := f.Check()
 	if err == nil {
 		t.Fatal("a function without a table may start")
@@ -60,7 +59,8 @@ func TestWhatIsSetIsUsed(t *testing.T) {
 	if diff := cmp.Diff(policy, f.Policy()); diff != "" {
 		t.Errorf("the policy is another one after its way through the environment:\n%s", diff)
 	}
-	home, launcher := operations.Fleet(f), ecsfleet.Launcher(f)
+	launcher := ecsfleet.Launcher(f)
+	home := operations.Fleet(f, dynamo.Records(f), nil, nil, launcher)
 	if err := f.Check(); err != nil {
 		t.Error(err)
 	}

@@ -6,11 +6,11 @@
 package githubapi
 
 import (
+	"context"
 	"net/http"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/function"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/secrets"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
@@ -19,8 +19,14 @@ import (
 // timeout bounds one request to GitHub. A function has time for two.
 const timeout = 15 * time.Second
 
-// Of is the client of a function.
-func Of(f *function.Function) github.ForFleet {
+// cursors is the part of the table through which functions share what is left.
+type cursors interface {
+	Cursor(ctx context.Context, name string) (string, error)
+	PutCursor(ctx context.Context, name, value string) error
+}
+
+// Of is the client, for a function that has the table.
+func Of(f *function.Function, shared cursors) github.ForFleet {
 	url := f.Env(deployment.EnvGitHubURL)
 	base, err := github.APIBase(url)
 	if err != nil && url != "" {
@@ -28,6 +34,6 @@ func Of(f *function.Function) github.ForFleet {
 	}
 	token := secrets.Of(f, deployment.EnvGitHubPAT)
 	hub := github.NewForFleet(base, github.StoredPAT{Secret: token}, &http.Client{Timeout: timeout})
-	hub.Client.Shared = dynamo.Records(f)
+	hub.Client.Shared = shared
 	return hub
 }

@@ -1,8 +1,7 @@
-// Package operations gives a Lambda function the operations of package lifecycle on the
-// fleet's table.
+// Package operations gives a Lambda function the operations of package lifecycle.
 //
-// Executions, GitHub and tasks are not among them: a function that uses one sets it, and
-// thereby links its client.
+// Each function hands in all that they may need, or nil for what it never uses: one that
+// is forgotten does not compile.
 package operations
 
 import (
@@ -13,12 +12,12 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 )
 
-// Fleet is what all operations need, with the records. Executions, GitHub and
-// Tasks are set by the functions that use them, and by no other.
-func Fleet(f *function.Function) lifecycle.Fleet {
+// Fleet is what the operations need. executions, hub and tasks may be nil if none of the
+// operations that the function calls uses them.
+func Fleet(f *function.Function, records lifecycle.Records, executions lifecycle.Executions, hub lifecycle.GitHub, tasks lifecycle.Tasks) lifecycle.Fleet {
 	policy := f.Policy()
 	return lifecycle.Fleet{
 		Name: policy.FleetName, MaxRunners: policy.MaxRunners, MaxPerRepository: policy.Share(), Limits: policy.Limits, Deployment: policy.Fingerprint(),
-		Records: dynamo.Records(f), Backoff: dynamo.Backoff, Now: time.Now, Log: f.Log,
+		Records: records, Executions: executions, GitHub: hub, Tasks: tasks, Backoff: dynamo.Backoff, Now: time.Now, Log: f.Log,
 	}
 }

@@ -34,6 +34,7 @@ const (
 	maxDemoJobs    = 1000
 	demoLimit      = 10 * time.Minute
 	demoPatience   = 2 * time.Second // with jobs that run when it is interrupted
+	demoDisk       = 64 << 20        // bytes: more than a demo writes, with containers too
 )
 
 // keepWriting makes a pipe that nobody reads any more an error of the write,
@@ -52,8 +53,8 @@ credential, takes a job and really runs its shell steps.
 Simulated are GitHub and its runner program; images are known by name only. The
 webhook, the state machine, its steps, the claim and the entrypoint are the real
 code. Nothing leaves this machine. The jobs come from examples/workflows; one of
-them fails on purpose. The exit status is 0 if every job was completed, even
-with a failing step.
+them fails on purpose. The exit status is 0 if every job was completed and no
+other one failed.
 
 With --engine docker the runners are containers, by Docker or Podman, of images that
 are really built: the engine pulls their base images, and the builds install packages
@@ -71,7 +72,10 @@ end.`,
 				return usagef("--jobs %d: use 1 to %d", flags.jobs, maxDemoJobs)
 			}
 			if flags.engine != engineProcess && flags.engine != engineDocker {
-				return usagef("--engine %s: use docker or process", flags.engine)
+				return usagef("--engine %s: use docker, which Podman is too, or process", flags.engine)
+			}
+			if cmd.Flags().Changed("base-image") && flags.engine != engineDocker {
+				return usagef("--base-image is for containers: use it with --engine docker")
 			}
 			return demo(cmd, flags)
 		},
@@ -99,8 +103,11 @@ func demo(cmd *cobra.Command, flags demoFlags) (err error) {
 	if err != nil {
 		return fmt.Errorf("make a data directory: %w: set TMPDIR to a directory that can be written", err)
 	}
+	if err := local.NeedsDisk(dir, demoDisk); err != nil {
+		return errors.Join(fmt.Errorf("%w: make room, or set TMPDIR", err), os.RemoveAll(dir))
+	}
 	if flags.keep {
-		defer cmd.PrintErrf("\ndata directory: %s\ntry: ecsrunner runs list --data-dir %s\n", dir, dir)
+		defer cmd.PrintErrf("\ndata directory: %s\ntry: %s runs list --data-dir %s\n", dir, typed(), dir)
 	} else {
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
@@ -134,30 +141,7 @@ func demo(cmd *cobra.Command, flags demoFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	return verdict(cmd, runs, jobs, waitErr)
-}
-
-// verdict is success only if every job has ended as GitHub wanted it.
-func verdict(cmd *cobra.Command, runs []report.Run, jobs int, waitErr error) error {
-	completed, failed := 0, 0
-	for _, run := range runs {
-		if run.Status == fleet.RunCompleted {
-			completed++
-		}
-		if run.Conclusion == "failure" {
-			failed++
-		}
-	}
-	cmd.PrintErrf("%d of %d jobs COMPLETED, %d of them with a failing step (failing.yml does so on purpose). GitHub and its runner were simulated; the fleet was not.\n", completed, jobs, failed)
-	switch {
-	case errors.Is(waitErr, context.Canceled):
-		return errors.New("interrupted before all jobs were completed: run it again")
-	case waitErr != nil:
-		return fmt.Errorf("not all jobs were completed: %w: run it again with --keep and see fleet.log in the data directory", waitErr)
-	case completed != jobs:
-		return fmt.Errorf("%d jobs were not completed: run it again with --keep, and see why with `ecsrunner runs show`", jobs-completed)
-	}
-	return nil
+	return verdict(cmd.ErrOrStderr(), runs, jobs, waitErr)
 }
 
 // queueJobs queues the jobs of the example workflows, over and over until there

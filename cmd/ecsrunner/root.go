@@ -22,6 +22,7 @@ const (
 	exitOK      = 0
 	exitFailure = 1
 	exitUsage   = 2
+	exitPipe    = 141 // 128 + SIGPIPE, as of a program that the signal ends
 )
 
 // usageError is a mistake in what was asked for or configured: exit status 2.
@@ -69,6 +70,9 @@ func status(err error, stderr io.Writer) int {
 	case errors.As(err, &usage), errors.As(err, new(local.InUse)), errors.As(err, new(local.WrongFleet)):
 		complain(stderr, err)
 		return exitUsage
+	case errors.Is(err, syscall.EPIPE):
+		complain(stderr, errors.New("nobody reads the output any more"))
+		return exitPipe
 	}
 	complain(stderr, err)
 	return exitFailure

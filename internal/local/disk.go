@@ -33,6 +33,15 @@ func (d disks) check() error {
 	return nil
 }
 
+// NeedsDisk fails if a path's disk has less free than that. A disk that cannot be asked is
+// not in the way.
+func NeedsDisk(path string, bytes uint64) error {
+	if left, err := freeOf(path); err == nil && left < bytes {
+		return fmt.Errorf("%s has %d MiB free on its disk, and %d MiB are needed", path, left>>20, bytes>>20)
+	}
+	return nil
+}
+
 func gib(bytes uint64) string { return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30)) }
 
 // freeOf is how many bytes a user has left on the disk of a path.

@@ -68,3 +68,16 @@ func TestALaunchWaitsForTheDisk(t *testing.T) {
 		t.Errorf("launched again as %q, %v", again.ARN, err)
 	}
 }
+
+func TestNeedsDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := NeedsDisk(dir, 1); err != nil {
+		t.Error(err)
+	}
+	if err := NeedsDisk(dir, 1<<62); err == nil || !strings.Contains(err.Error(), "MiB are needed") {
+		t.Errorf("with a disk that is too small: %v", err)
+	}
+	if err := NeedsDisk(dir+"/gone", 1<<62); err != nil {
+		t.Error(err)
+	}
+}

@@ -36,7 +36,7 @@ type alarm struct {
 	says  string // what happened, what to do
 }
 
-// alarms lists them all. An alarm's text goes to whoever is called at night: what it
+// alarms lists them all. An alarm's text goes to the engineer on call: what it
 // means first, then where to look.
 func alarms(c Config, made Fleet, e events) []alarm {
 	executions := func(metric string) awscloudwatch.IMetric {

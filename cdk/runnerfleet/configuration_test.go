@@ -95,7 +95,7 @@ func TestAllProblemsOfFileAndContextAtOnce(t *testing.T) {
 	if err == nil {
 		t.Fatal("nothing is wrong")
 	}
-	for _, part := range []string{file + ":2: max_runners: ", file + ":3: fleet_name: ", "CDK context: event_bus_name: ", "CDK context: github_rep: is no key of this configuration; did you mean github_repo?"} {
+	for _, part := range []string{file + ":2: max_runners: ", file + ":3: fleet_name: ", "CDK context: event_bus_name: ", "CDK context: github_rep: is not a key of this configuration; did you mean github_repo?"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q is not told: %v", part, err)
 		}

@@ -14,7 +14,7 @@ type finding struct {
 }
 
 // findings are all that are left, by the type of the resource. The templates carry
-// them, so that whoever checks an app of their own with cdk-nag reads them too.
+// them, so that users who check their own app with cdk-nag read them too.
 func findings() map[string][]finding {
 	return map[string][]finding{
 		"AWS::IAM::Role": {{

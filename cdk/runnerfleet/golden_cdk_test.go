@@ -28,7 +28,7 @@ var (
 	imageSource = regexp.MustCompile(`(\\":\\")[0-9a-f]{16}(\\")`)
 )
 
-// TestGolden shows every change of what is deployed to whoever reviews it. Files that
+// TestGolden shows reviewers every change of what is deployed. Files that
 // are deployed as they are would be in it twice: they only have their place there.
 func TestGolden(t *testing.T) {
 	c, err := runnerfleet.Load("../../examples/fleet.yaml")

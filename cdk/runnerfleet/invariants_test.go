@@ -106,7 +106,7 @@ func TestTheStateMachineIsTracedAndLogsNoData(t *testing.T) {
 	if at[bool](machine, "LoggingConfiguration", "IncludeExecutionData") || at[string](machine, "LoggingConfiguration", "Level") != "ERROR" || !at[bool](machine, "TracingConfiguration", "Enabled") {
 		t.Errorf("logging %v, tracing %v", machine["LoggingConfiguration"], machine["TracingConfiguration"])
 	}
-	// It starts by its name: whoever starts it is made before it.
+	// It starts by its name, since what starts it is made before it.
 	if machine["StateMachineName"] != "fleet-runner" || !strings.Contains(flat(golden(t).function("dispatch").variables()[deployment.EnvStateMachine]), ":stateMachine:fleet-runner") {
 		t.Errorf("state machine %v", machine["StateMachineName"])
 	}

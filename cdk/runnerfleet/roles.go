@@ -27,7 +27,7 @@ func makeRole(scope constructs.Construct, id string, role grants.Role, service s
 }
 
 // unconditional is the service that AWS documents no condition for in the trust of a
-// role: Lambda takes a role only from whoever may pass it, in its own account.
+// role: Lambda takes a role only from a caller that may pass it, in its own account.
 const unconditional = "lambda.amazonaws.com"
 
 // trusted is a service that assumes a role, for things of this account only

@@ -10,7 +10,7 @@ import (
 const stackFleet = "Fleet"
 
 // NewStack makes a stack with one fleet, as this repository's own app does: named
-// ecsrunner-<fleet_name>, in aws_region or else the region of whoever deploys.
+// ecsrunner-<fleet_name>, in aws_region, or else in the deployer's region.
 func NewStack(app constructs.Construct, props Props) (awscdk.Stack, Fleet) {
 	name, stackProps := stackOfItsOwn(props.Config)
 	stack := awscdk.NewStack(app, jsii.String(name), stackProps)

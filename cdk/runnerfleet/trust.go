@@ -17,7 +17,7 @@ func (t *trust) Validate() *[]*string {
 	if trustsTasksOnly(document) {
 		return &[]*string{}
 	}
-	return texts("the task role " + *t.role.Node().Path() + " must trust the service ecs-tasks.amazonaws.com and nothing else; make another role for whoever else assumes it")
+	return texts("the task role " + *t.role.Node().Path() + " must trust the service ecs-tasks.amazonaws.com and nothing else; make another role for what else assumes it")
 }
 
 // trustsTasksOnly reports whether each statement of a trust policy lets ECS's tasks assume

@@ -34,7 +34,7 @@ func (d *dataDir) directory() (string, error) {
 	}
 	switch _, err := os.Stat(filepath.Join(dir, sqlite.FileName)); {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-		return "", usagef("%s is no data directory of a fleet: it has no %s; name the --data-dir of `ecsrunner local`, or what `ecsrunner demo --keep` has kept", dir, sqlite.FileName)
+		return "", usagef("%s is not a data directory of a fleet: it has no %s; name the --data-dir of `ecsrunner local`, or what `ecsrunner demo --keep` has kept", dir, sqlite.FileName)
 	case err != nil:
 		return "", fmt.Errorf("look into the data directory: %w", err)
 	}

@@ -33,7 +33,7 @@ type engineFlags struct {
 func (e *engineFlags) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&e.engine, "engine", engineAuto, "docker (containers, by Docker or Podman) or process (default: docker if an engine is reachable)")
 	cmd.Flags().StringVar(&e.network, "container-network", "", "network of the containers (default: one of the fleet's own)")
-	cmd.Flags().StringVar(&e.claimURL, "claim-url", "", "address of this fleet as containers reach it (default: found out)")
+	cmd.Flags().StringVar(&e.claimURL, "claim-url", "", "address of this fleet as containers reach it (default: detected)")
 }
 
 // check refuses flags that cannot be meant.

@@ -67,7 +67,7 @@ type liveLog struct {
 	// read hands on the lines that are new since the last call and counts them. In
 	// the final call there must be a log, and a line without an end is one.
 	read func(ctx context.Context, final bool, line func(string) error) (int, error)
-	// over tells whether no more is written.
+	// over reports whether no more is written.
 	over func(context.Context) (bool, error)
 
 	pace time.Duration // between two looks

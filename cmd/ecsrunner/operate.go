@@ -26,7 +26,7 @@ reason.`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if reason == "" {
-				return usagef("--reason is empty: say why, for whoever wonders where the jobs are")
+				return usagef("--reason is empty: say why, for people who wonder where the jobs are")
 			}
 			result, err := operated(cmd, &src, func(o operate.Operator) (operate.PauseResult, error) { return o.Pause(cmd.Context(), reason) },
 				func(dir string) (operate.PauseResult, error) { return local.Pause(cmd.Context(), dir, reason) })

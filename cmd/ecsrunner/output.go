@@ -41,7 +41,7 @@ func shortImage(image string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(name, "docker.io/"), "library/")
 }
 
-// isTerminal tells whether w is one that may be written over.
+// isTerminal reports whether w is one that may be written over.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && isatty.IsTerminal(f.Fd()) && os.Getenv("TERM") != "dumb"

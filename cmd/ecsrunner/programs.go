@@ -74,7 +74,7 @@ func staticProgram(ctx context.Context, dir, name string) (string, error) {
 	return path, nil
 }
 
-// isStatic tells whether a program runs on a Linux of this machine's kind without any
+// isStatic reports whether a program runs on a Linux of this machine's kind without any
 // library.
 func isStatic(path string) bool {
 	file, err := elf.Open(path)

@@ -14,7 +14,7 @@ import (
 // of the inline code.
 var documented = regexp.MustCompile("(?m)(?:\\./cmd/|build/|`)ecsrunner ((?:[a-z-]+ ?|--[a-z-]+(?:[= ][^ `\n]+)? ?|<[a-z_]+> ?|[^ `\n]+ ?)+)")
 
-// TestCommandsInTheDocsExist: whoever copies a command from the docs must not be
+// TestCommandsInTheDocsExist: a reader who copies a command from the docs must not be
 // told that there is no such command or flag.
 func TestCommandsInTheDocsExist(t *testing.T) {
 	docs, err := filepath.Glob("../../docs/*.md")

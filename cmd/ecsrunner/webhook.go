@@ -45,7 +45,7 @@ Deliveries".`,
 				return usagef("--event and --url are needed: a file with the payload, and the address to send it to")
 			}
 			if u, err := neturl.Parse(url); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-				return usagef("--url %s is no address: write it as http://127.0.0.1:8080/webhook", url)
+				return usagef("--url %s is not an address: write it as http://127.0.0.1:8080/webhook", url)
 			}
 			body, err := os.ReadFile(file)
 			if err != nil {

@@ -331,7 +331,7 @@ func TestContestedByItsOwnTask(t *testing.T) {
 	}
 }
 
-// Whoever is told to wait goes on counting as alive.
+// A runner that is told to wait goes on counting as alive.
 func TestWaitingForAWSIsAHeartbeat(t *testing.T) {
 	c := newCloud(t)
 	signed := c.sign("nonce", nil)

@@ -63,7 +63,7 @@ func (h Handler) clearOldest(ctx context.Context, runner fleet.Runner) {
 func (h Handler) registered(ctx context.Context, asked fleet.Runner, name string, reg fleet.Registration, config string) Reply {
 	runner, refusal, err := h.change(ctx, asked, func(r fleet.Runner) fleet.Runner { return r.Registered(reg.ID, h.Fleet.Now()) })
 	switch {
-	case err != nil: // it may be written: whoever asks again, or ends the runner, deletes it
+	case err != nil: // it may be written: the next claim, or the runner's end, deletes it
 		return unrecorded()
 	case refusal.Status != 0:
 		err := h.Fleet.GitHub.Delete(context.WithoutCancel(ctx), asked.Repository, reg.ID)

@@ -23,7 +23,7 @@ const (
 	RecordFailure   = "RecordFailure"
 )
 
-// bus takes one event for whoever wants to listen.
+// bus takes one event for its listeners.
 type bus interface {
 	Put(ctx context.Context, event fleet.Event) error
 }

@@ -63,7 +63,7 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 	return fleet.Image{Outcome: fleet.ImageMissing, Tag: tag, Digest: gone}, nil
 }
 
-// isThere tells whether the image of a record is still in the registry.
+// isThere reports whether the image of a record is still in the registry.
 func (s Step) isThere(ctx context.Context, record fleet.ImageRecord) (bool, error) {
 	if record.Digest == "" || s.Registry == nil {
 		return record.Digest != "", nil

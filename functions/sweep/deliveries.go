@@ -188,7 +188,7 @@ func oldestFirst(webhooks map[string]missed) (guids []string) {
 	return slices.SortedFunc(maps.Keys(webhooks), func(a, b string) int { return cmp.Compare(webhooks[a].ID, webhooks[b].ID) })
 }
 
-// worthAgain tells whether a delivery may succeed later: nothing answered in time or
+// worthAgain reports whether a delivery may succeed later: nothing answered in time or
 // at all (0), or the answer was 5xx; or API Gateway throttled it (429), took too long
 // to read it (408), or had no such route while it was deployed (404).
 func worthAgain(status int) bool {

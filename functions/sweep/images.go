@@ -71,7 +71,7 @@ func (s *sweep) images(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-// isCurrent tells whether an image on demand is still built from the same sources.
+// isCurrent reports whether an image on demand is still built from the same sources.
 func (s *sweep) isCurrent(spec fleet.ImageSpec) bool {
 	return spec.Source == s.Policy.ImageSources[fleet.SourceOf(spec.Kind, spec.Name, spec.Arch)]
 }

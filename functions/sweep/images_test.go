@@ -64,7 +64,7 @@ func TestImagesBuiltInTheBackground(t *testing.T) {
 		"a job has it built": {func(w *world, h *sweep.Handler) {
 			_, _ = w.Images.JoinBuild(t.Context(), standing(*h).Tag(), "fleet-1-1", w.Now(), time.Hour)
 		}, nil},
-		"whoever had it built is gone": {func(w *world, h *sweep.Handler) {
+		"the runner that had it built is gone": {func(w *world, h *sweep.Handler) {
 			_, _ = w.Images.JoinBuild(t.Context(), standing(*h).Tag(), "fleet-1-1", w.Now(), time.Hour)
 			w.Pass(time.Hour + time.Second)
 		}, []string{"v1 1"}},

@@ -88,7 +88,7 @@ func (s *sweep) queued(ctx context.Context, job fleet.Job, run fleet.Run, known 
 	return s.counted(cause, s.Fleet.Queued(ctx, job, s.Policy.Wants(job), s.now))
 }
 
-// waits tells whether a run's next try is somebody's business: its own time is to come,
+// waits reports whether a run's next try is somebody's business: its own time is to come,
 // or there is the hold that it waits for.
 func (s *sweep) waits(run fleet.Run) bool {
 	return run.Retrying() && (run.Setback.Hold == "" || s.holds == nil || s.holds[run.Setback.Hold])

@@ -206,7 +206,7 @@ func (h *history) executions() {
 	}
 }
 
-// step makes a step of an execution and tells whether it goes on at once.
+// step makes a step of an execution and reports whether it goes on at once.
 func (h *history) step(id string, e *execution) bool {
 	if e.waits {
 		return h.wait(id, e)

@@ -57,7 +57,7 @@ func TestACredentialThatGitHubAcceptsAgain(t *testing.T) {
 	}
 }
 
-// Whoever was about to wait for a hold while it was forgotten is found on GitHub.
+// A run that was about to wait for a hold while it was forgotten is found on GitHub.
 func TestARunThatWaitsForAHoldThatIsGone(t *testing.T) {
 	w := lifecycletest.New(t)
 	setBack(w, w.Job(7), fleet.ImageBuildFailed)

@@ -142,7 +142,7 @@ func (s *sweep) afterJob(ctx context.Context, r fleet.Runner) error {
 	return s.counted(TaskOutlivedJob, nil)
 }
 
-// unsignalled tells whether the execution still waits for what was recorded: who
+// unsignalled reports whether the execution still waits for what was recorded: who
 // did so died before it told.
 func (s *sweep) unsignalled(r fleet.Runner) bool {
 	took := r.Took != 0 && s.old(r.At(fleet.StageJobStarted))
@@ -226,7 +226,7 @@ func (s *sweep) task(ctx context.Context, task fleet.Task) error {
 	return s.counted(TaskOfClosedRunner, s.Fleet.Tasks.Stop(ctx, task.ARN, "no open runner of the fleet has this task"))
 }
 
-// mayWork tells whether a task that nobody waits for may have a job. No webhook
+// mayWork reports whether a task that nobody waits for may have a job. No webhook
 // need have told of it, so its registrations are deleted as those of every runner
 // that is ended: GitHub refuses if it has one.
 func (s *sweep) mayWork(ctx context.Context, task fleet.Task, r fleet.Runner, known bool) (bool, error) {

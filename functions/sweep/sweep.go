@@ -311,10 +311,10 @@ func (s *sweep) counted(cause Cause, err error) error {
 	return err
 }
 
-// old tells whether something that began at a time should have got on by now.
+// old reports whether something that began at a time should have got on by now.
 func (s *sweep) old(at time.Time) bool { return s.now.Sub(at) >= s.Grace }
 
-// fresh tells whether the webhook about something that GitHub dates so may still
+// fresh reports whether the webhook about something that GitHub dates so may still
 // be on its way. What it does not date is old.
 func (s *sweep) fresh(at *time.Time) bool { return at != nil && !s.old(*at) }
 
@@ -331,8 +331,7 @@ func each[T any](items []T, do func(T) error) error {
 	return errors.Join(failed...)
 }
 
-// hopeless tells whether whoever did not answer is better left alone until the
-// next sweep.
+// hopeless reports whether another request of this sweep would fail the same way.
 func hopeless(err error) bool {
 	return errors.Is(err, errPutOff) || fleet.IsNamed(err, fleet.GitHubRateLimited, fleet.GitHubUnavailable, fleet.RecordsUnavailable, fleet.AWSUnavailable) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)

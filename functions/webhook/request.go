@@ -75,7 +75,7 @@ func (r Request) payload(body []byte) (json.RawMessage, error) {
 	if r.contentType() == formType {
 		form, err := url.ParseQuery(string(body))
 		if err != nil {
-			return nil, errors.New("the body is no form")
+			return nil, errors.New("the body is not a form")
 		}
 		if !form.Has("payload") {
 			return nil, errors.New("the form has no field payload")
@@ -87,7 +87,7 @@ func (r Request) payload(body []byte) (json.RawMessage, error) {
 		return nil, explain(err)
 	}
 	if first := bytes.TrimLeft(doc, " \t\r\n"); len(first) == 0 || first[0] != '{' {
-		return nil, errors.New("the payload is no JSON object")
+		return nil, errors.New("the payload is not a JSON object")
 	}
 	return doc, nil
 }

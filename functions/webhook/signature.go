@@ -66,7 +66,7 @@ func parseSignature(header string) (mac []byte, ok bool) {
 	return mac, err == nil
 }
 
-// verify tells whether mac is the HMAC-SHA256 of the body with one of the keys.
+// verify reports whether mac is the HMAC-SHA256 of the body with one of the keys.
 // It takes as long for a wrong one as for a right one. An empty key fits nothing:
 // anybody could sign with it.
 func verify(keys []string, body, mac []byte) bool {

@@ -71,7 +71,7 @@ func (c *Config) checkGitHub(r *review) {
 		case !ok && ownerName.MatchString(repo):
 			r.add(key, "%s names an owner only, and runners for a whole organisation are not supported yet; write %s/<repository>", quote(repo), repo)
 		case !ownerName.MatchString(owner) || !repoName.MatchString(name) || strings.Trim(name, ".") == "":
-			r.add(key, "%s is no repository; write owner/name, without the host", quote(repo))
+			r.add(key, "%s is not a repository; write owner/name, without the host", quote(repo))
 		case strings.HasSuffix(name, ".git"):
 			r.add(key, "%s ends in .git; write %s/%s", quote(repo), owner, strings.TrimSuffix(name, ".git"))
 		case slices.ContainsFunc(c.Repositories[:i], func(other string) bool { return fleet.SameRepository(repo, other) }):

@@ -23,15 +23,15 @@ var retentionDays = []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 5
 
 func (c *Config) checkAWS(r *review) {
 	if r.given("aws_region") && !regionName.MatchString(c.AWSRegion) {
-		r.add("aws_region", "%s is no region; write it as in eu-west-1", quote(c.AWSRegion))
+		r.add("aws_region", "%s is not a region; write it as in eu-west-1", quote(c.AWSRegion))
 	} else if r.given("aws_region") && partitionOf(c.AWSRegion) == "" {
 		r.add("aws_region", "%s is in a part of AWS of its own that the fleet was not made for; choose a region of aws, aws-us-gov or aws-cn", quote(c.AWSRegion))
 	}
 	if r.given("event_bus_name") && (!busName.MatchString(c.EventBusName) || strings.HasPrefix(c.EventBusName, "aws.")) {
-		r.add("event_bus_name", "%s is no name for an event bus; use up to 256 of A-Z, a-z, 0-9 and ._-, not beginning with aws.", quote(c.EventBusName))
+		r.add("event_bus_name", "%s is not a name for an event bus; use up to 256 of A-Z, a-z, 0-9 and ._-, not beginning with aws.", quote(c.EventBusName))
 	}
 	if r.given("image_build_project") && !projectName.MatchString(c.ImageBuildProject) {
-		r.add("image_build_project", "%s is no name for a CodeBuild project; use 2 to 64 of A-Z, a-z, 0-9, _ and -; delete the key if image: labels are not wanted", quote(c.ImageBuildProject))
+		r.add("image_build_project", "%s is not a name for a CodeBuild project; use 2 to 64 of A-Z, a-z, 0-9, _ and -; delete the key if image: labels are not wanted", quote(c.ImageBuildProject))
 	}
 	if !slices.Contains(retentionDays, c.LogRetentionDays) {
 		r.add("log_retention_days", "is %d; CloudWatch Logs keeps for one of %v days", c.LogRetentionDays, retentionDays)

@@ -20,21 +20,21 @@ var (
 
 func (c *Config) checkRunnerImages(r *review) {
 	if !imageTag.MatchString(c.RunnerImageTag) {
-		r.add("runner_image_tag", "%s is no image tag; use up to 128 of A-Z, a-z, 0-9, _, . and -, not beginning with . or -", quote(c.RunnerImageTag))
+		r.add("runner_image_tag", "%s is not an image tag; use up to 128 of A-Z, a-z, 0-9, _, . and -, not beginning with . or -", quote(c.RunnerImageTag))
 	} else if fleet.IsRevisionTag(c.RunnerImageTag) {
 		r.add("runner_image_tag", "%s looks like a tag that the fleet gives its own images; choose another", quote(c.RunnerImageTag))
 	} else if longest := maxTag - len(fleet.ImageSpec{Arch: fleet.ARM64}.PublishTag()); len(c.RunnerImageTag) > longest && c.hasARM() {
 		r.add("runner_image_tag", "has %d characters; use at most %d where a class is arm64, since its image has -arm64 behind the tag", len(c.RunnerImageTag), longest)
 	}
 	if c.RunnerVersion != LatestRunner && !fleet.IsRunnerVersion(c.RunnerVersion) {
-		r.add("runner_version", "%s is no version of GitHub's runner; write latest, or a full version such as 2.329.0", quote(c.RunnerVersion))
+		r.add("runner_version", "%s is not a version of GitHub's runner; write latest, or a full version such as 2.329.0", quote(c.RunnerVersion))
 	}
 	if reason := badBaseImage(c.RunnerBaseImage); reason != "" {
 		r.add("runner_base_image", "%s %s", quote(c.RunnerBaseImage), reason)
 	}
 	if r.given("docker_hub_mirror") {
 		if !mirror.MatchString(c.DockerHubMirror) {
-			r.add("docker_hub_mirror", "%s is no registry; write its host, and a path if its names have one, as in 123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub", quote(c.DockerHubMirror))
+			r.add("docker_hub_mirror", "%s is not a registry; write its host, and a path if its names have one, as in 123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub", quote(c.DockerHubMirror))
 		} else if ecrHost.MatchString(c.DockerHubMirror) {
 			r.add("docker_hub_mirror", "%s is all of a registry of ECR; add the prefix of its pull-through cache rule, as in %s/docker-hub", quote(c.DockerHubMirror), c.DockerHubMirror)
 		}
@@ -60,9 +60,9 @@ func (c *Config) checkRunnerImages(r *review) {
 		key := indexed("allowed_registries", i)
 		_, names, _ := strings.Cut(registry, "/")
 		if !allowedRegistry.MatchString(registry) {
-			r.add(key, "%s is no registry; write its host, as in ghcr.io, or a repository or a part of it, as in ghcr.io/acme/*", quote(registry))
+			r.add(key, "%s is not a registry; write its host, as in ghcr.io, or a repository or a part of it, as in ghcr.io/acme/*", quote(registry))
 		} else if strings.HasPrefix(registry, "docker.io/") && names != "*" && !strings.Contains(names, "/") {
-			r.add(key, "%s is no repository of Docker Hub; its own images are docker.io/library/%s", quote(registry), names)
+			r.add(key, "%s is not a repository of Docker Hub; its own images are docker.io/library/%s", quote(registry), names)
 		} else if slices.Contains(c.AllowedRegistries[:i], registry) {
 			r.add(key, "%s is listed twice", quote(registry))
 		}
@@ -87,7 +87,7 @@ func badBaseImage(text string) string {
 	named, err := reference.ParseNormalizedNamed(text)
 	switch {
 	case err != nil:
-		return "is no image reference; write [registry/]name:tag or [registry/]name@sha256:digest"
+		return "is not an image reference; write [registry/]name:tag or [registry/]name@sha256:digest"
 	case reference.IsNameOnly(named):
 		return "names no tag; write [registry/]name:tag or [registry/]name@sha256:digest"
 	case len(named.String()) > fleet.MaxImageReference:

@@ -27,7 +27,7 @@ func (c *Config) checkClasses(r *review) {
 	for name, class := range c.RunnerClassSizes {
 		at := joined(key, name)
 		if !className.MatchString(name) {
-			r.add(at, "%s is no name for a class; use up to 64 of a-z, 0-9, ., _ and -, beginning and ending with a letter or digit", quote(name))
+			r.add(at, "%s is not a name for a class; use up to 64 of a-z, 0-9, ., _ and -, beginning and ending with a letter or digit", quote(name))
 		}
 		switch {
 		case !r.given(at): // a default
@@ -79,7 +79,7 @@ func (c *Config) checkLabels(r *review) {
 func (c *Config) checkLabel(r *review, key, label string) {
 	switch {
 	case !labelText.MatchString(label) || len(label) > fleet.MaxLabelLength:
-		r.add(key, "%s is no label; use up to %d of a-z, 0-9 and ._:/@+=- (upper case is the same as lower)", quote(label), fleet.MaxLabelLength)
+		r.add(key, "%s is not a label; use up to %d of a-z, 0-9 and ._:/@+=- (upper case is the same as lower)", quote(label), fleet.MaxLabelLength)
 	case fleet.IsBuiltInLabel(label) && key != "required_label":
 		r.add(key, "%s has a meaning in every fleet (self-hosted, linux, x64, arm64, class:…, image:…, run:…); choose another", quote(label))
 	case hostedLabel.MatchString(label):

@@ -38,7 +38,7 @@ func (r *review) document(data []byte) ast.Node {
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // as editors on Windows write it
 	file, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
-		message := "is no YAML"
+		message := "is not YAML"
 		var at yaml.Error
 		line := 0
 		if errors.As(err, &at) {

@@ -142,7 +142,7 @@ fleet_name: Fleet
 	}
 	want := []string{
 		`fleet.yaml:1: github_repo[0]: "octo-org" names an owner only`,
-		`fleet.yaml:2: max_runnners: is no key of this configuration; did you mean max_runners?`,
+		`fleet.yaml:2: max_runnners: is not a key of this configuration; did you mean max_runners?`,
 		`fleet.yaml:3: github_pat: holds a GitHub token itself`,
 		`fleet.yaml:5: limits.idle: limits.idle (20m0s) must be shorter than limits.start (15m0s)`,
 		`fleet.yaml:8: runner_class_sizes.small: cpu 512 with memory 999 is no Fargate size`,

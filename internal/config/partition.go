@@ -28,7 +28,7 @@ func partitionOf(region string) string {
 func (c *Config) checkPartition(r *review) {
 	own := partitionOf(c.AWSRegion)
 	if c.AWSRegion == "" || own == "" {
-		return // the region of whoever deploys, or told already
+		return // the deployer's region, or already reported
 	}
 	check := func(key, arn string) {
 		parts := strings.SplitN(arn, ":", 3)

@@ -62,7 +62,7 @@ func (r *review) refuse(key, format string, args ...any) {
 	r.unreadable = append(r.unreadable, key)
 }
 
-// readable tells whether the values of keys, all they are part of and all their
+// readable reports whether the values of keys, all they are part of and all their
 // parts could be read.
 func (r *review) readable(keys ...string) bool {
 	for _, key := range keys {
@@ -75,13 +75,13 @@ func (r *review) readable(keys ...string) bool {
 	return true
 }
 
-// given tells whether the key is in the file.
+// given reports whether the key is in the file.
 func (r *review) given(key string) bool {
 	_, ok := r.lines[key]
 	return ok
 }
 
-// within tells whether key is outer or a part of it; "" is the whole file.
+// within reports whether key is outer or a part of it; "" is the whole file.
 func within(key, outer string) bool {
 	rest, ok := strings.CutPrefix(key, outer)
 	return ok && (outer == "" || rest == "" || rest[0] == '.' || rest[0] == '[')

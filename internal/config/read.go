@@ -87,7 +87,7 @@ func (r *review) duration(key string, n ast.Node, into reflect.Value) {
 	}
 	d, err := time.ParseDuration(text.Value)
 	if err != nil {
-		r.refuse(key, "%s is no time; write it with its unit, such as 90s, 15m or 1h30m", quote(text.Value))
+		r.refuse(key, "%s is not a time; write it with its unit, such as 90s, 15m or 1h30m", quote(text.Value))
 		return
 	}
 	into.SetInt(int64(d))
@@ -136,7 +136,7 @@ func (r *review) structure(key string, n ast.Node, into reflect.Value) {
 			r.read(e.key, e.value, into.Field(i))
 			continue
 		}
-		r.refuse(e.key, "is no key of this configuration%s", didYouMean(e.name, names))
+		r.refuse(e.key, "is not a key of this configuration%s", didYouMean(e.name, names))
 	}
 }
 

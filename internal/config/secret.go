@@ -71,7 +71,7 @@ func (r SecretRef) check() error {
 			return errors.New("is no ARN of a Secrets Manager secret, which reads arn:aws:secretsmanager:<region>:<account>:secret:<name>")
 		}
 	default:
-		return errors.New("is no reference to a secret; keep the secret out of this file and " + howToStore)
+		return errors.New("is not a reference to a secret; keep the secret out of this file and " + howToStore)
 	}
 	return nil
 }
@@ -88,7 +88,7 @@ func (r SecretRef) AWSSecret() (id string, ok bool) {
 // Resolve reads an env: or file: secret, without one newline at its end. It
 // refuses an empty one. Errors name the reference, never the value.
 //
-// A file that others may read is accepted: whoever can tell the file's mode
+// A file that others may read is accepted: a user who can change the file's mode
 // should warn.
 func (r SecretRef) Resolve(getenv func(string) string, readFile func(string) ([]byte, error)) (string, error) {
 	if err := r.check(); err != nil {

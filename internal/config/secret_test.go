@@ -26,7 +26,7 @@ func TestSecretReferences(t *testing.T) {
 		"a token behind env:":              {"env:ghp_" + hidden, "holds a GitHub token"},
 		"a token behind secretsmanager:":   {"secretsmanager:github_pat_" + hidden, "holds a GitHub token"},
 		"any other text":                   {hidden, "aws secretsmanager create-secret"},
-		"nothing":                          {"", "is no reference"},
+		"nothing":                          {"", "is not a reference"},
 		"env: with a value":                {"env:" + hidden + "-", "name of an environment variable"},
 		"file: with a relative path":       {"file:pat", "absolute path"},
 		"secretsmanager: with a space":     {"secretsmanager:a b", "name of a secret"},
@@ -88,7 +88,7 @@ func TestResolve(t *testing.T) {
 		"a file with a newline only":        {"file:/empty", "", "secret file:/empty is empty"},
 		"an absent file":                    {"file:/absent", "", "read secret file:/absent: open /absent"},
 		"a secret on AWS":                   {"secretsmanager:pat", "", "is kept on AWS"},
-		"a literal, never shown":            {"sesame", "", "is no reference to a secret"},
+		"a literal, never shown":            {"sesame", "", "is not a reference to a secret"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -67,7 +67,7 @@ func (r *review) override(o Override, whole reflect.Value) {
 	fields, names := fieldsOf(whole.Type())
 	i, known := fields[o.Key]
 	if !known {
-		r.refuse(joined("", o.Key), "is no key of this configuration%s", didYouMean(o.Key, names))
+		r.refuse(joined("", o.Key), "is not a key of this configuration%s", didYouMean(o.Key, names))
 		return
 	}
 	r.lines[o.Key] = 0
@@ -113,7 +113,7 @@ func (r *review) source(key string) string {
 	return ""
 }
 
-// replaced tells whether a key of the file counts for nothing.
+// replaced reports whether a key of the file counts for nothing.
 func (r *review) replaced(key string) bool {
 	_, ok := r.from[key]
 	return ok

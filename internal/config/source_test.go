@@ -60,10 +60,10 @@ func TestProblemsSayWhereTheyStand(t *testing.T) {
 		"fleet.yaml:1: max_runners: is 0",
 		"CDK context: aws_region: has no value",
 		"CDK context: fleet_name: ",
-		"CDK context: github_rep: is no key of this configuration; did you mean github_repo?",
+		"CDK context: github_rep: is not a key of this configuration; did you mean github_repo?",
 		"fleet.yaml: github_repo: is missing",
 		"CDK context: limits.start: ",
-		"CDK context: runner_image_tag: is no YAML",
+		"CDK context: runner_image_tag: is not YAML",
 	}
 	got := strings.Split(err.Error(), "\n")
 	for i, line := range got {
@@ -79,7 +79,7 @@ func TestProblemsSayWhereTheyStand(t *testing.T) {
 func TestEveryKeyCanBeOverridden(t *testing.T) {
 	for _, key := range Keys() {
 		_, err := Source{File: "fleet.yaml", Overrides: context(key, "{a: [}")}.Parse()
-		if err == nil || !strings.Contains(err.Error(), "CDK context: "+key+": is no YAML") {
+		if err == nil || !strings.Contains(err.Error(), "CDK context: "+key+": is not YAML") {
 			t.Errorf("%s: got %v", key, err)
 		}
 	}

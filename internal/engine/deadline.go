@@ -25,7 +25,7 @@ func (e *Engine) endOfTime(rec *Record) time.Time {
 	return rec.StartedAt.Add(e.machine.timeout)
 }
 
-// due tells whether the time for something has come.
+// due reports whether the time for something has come.
 func (s *step) due() bool {
 	next := s.e.nextWake(&s.rec)
 	return !next.IsZero() && !next.After(s.now)

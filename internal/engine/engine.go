@@ -64,7 +64,7 @@ type Engine struct {
 	name    string
 	machine *Machine
 
-	// life is held for reading by whoever writes to the Store. Close takes it to set
+	// Writers to the Store hold life for reading. Close takes it to set
 	// dead, so that no write comes after it.
 	life sync.RWMutex
 	dead bool

@@ -300,7 +300,7 @@ func TestATokenMayBeUsedBeforeItsFunctionHasAnswered(t *testing.T) {
 	})
 }
 
-// Whoever of many is first ends the task, once; the others hear that it is over.
+// The first of many callers ends the task, once; the others hear that it is over.
 func TestOneSignalWins(t *testing.T) {
 	ready := make(chan string, 1)
 	ended := make(chan Execution, 1)

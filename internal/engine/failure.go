@@ -47,7 +47,7 @@ type failure struct {
 	heartbeat bool
 }
 
-// matches tells whether a Retry or Catch with these names is meant.
+// matches reports whether a Retry or Catch with these names is meant.
 //
 // States.Runtime is final. States.DataLimitExceeded is met by its own name only.
 // States.TaskFailed leaves time-outs out, those of heartbeats too.

@@ -20,7 +20,7 @@ func TestParseTakesTheDefinitionThatIsDeployed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	delete(values, "Partition") // is no function
+	delete(values, "Partition") // is not a function
 	if got := len(m.Functions()); got != len(values) {
 		t.Errorf("%d functions for %d placeholders", got, len(values))
 	}
@@ -38,10 +38,10 @@ func TestParseRefuses(t *testing.T) {
 		"JSONata in a state":                     {one(`"Type":"Succeed","QueryLanguage":"JSONata"`), `"JSONata"; JSONPath is implemented`},
 		"another version":                        {`{"Version":"2.0","StartAt":"X","States":{"X":{"Type":"Succeed"}}}`, `1.0 is implemented`},
 		"no start":                               {`{"States":{"X":{"Type":"Succeed"}}}`, `"StartAt" is missing`},
-		"a start that is no state":               {`{"StartAt":"Y","States":{"X":{"Type":"Succeed"}}}`, `"StartAt" names no state: "Y"`},
+		"a start that is not a state":            {`{"StartAt":"Y","States":{"X":{"Type":"Succeed"}}}`, `"StartAt" names no state: "Y"`},
 		"no states":                              {`{"StartAt":"X","States":{}}`, `has no state`},
-		"a Next that is no state":                {one(task + `,"Next":"Y"`), `state "X": field "Next" names no state: "Y"`},
-		"a Default that is no state":             {one(`"Type":"Choice","Default":"Y","Choices":[{"Variable":"$.a","IsPresent":true,"Next":"X"}]`), `field "Default" names no state: "Y"`},
+		"a Next that is not a state":             {one(task + `,"Next":"Y"`), `state "X": field "Next" names no state: "Y"`},
+		"a Default that is not a state":          {one(`"Type":"Choice","Default":"Y","Choices":[{"Variable":"$.a","IsPresent":true,"Next":"X"}]`), `field "Default" names no state: "Y"`},
 		"a Catch to no state":                    {one(task + `,"End":true,"Catch":[{"ErrorEquals":["States.ALL"],"Next":"Y"}]`), `Catch[0]: field "Next" names no state: "Y"`},
 		"a state nothing leads to":               {`{"StartAt":"X","States":{"X":{"Type":"Succeed"},"Y":{"Type":"Succeed"}}}`, `state "Y": cannot be reached`},
 		"neither Next nor End":                   {one(task), `field "Next" or "End" is missing`},

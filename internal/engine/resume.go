@@ -61,7 +61,7 @@ func (e *Engine) takeUp(ctx context.Context, r *run, rec Record) error {
 	return nil
 }
 
-// fits tells whether an execution can go on in this state.
+// fits reports whether an execution can go on in this state.
 func (st *state) fits(rec *Record) bool {
 	if st == nil {
 		return false

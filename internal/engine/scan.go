@@ -125,7 +125,7 @@ func quote(s string) []byte {
 	return b
 }
 
-// sameJSON tells whether two values mean the same: white space, the order of
+// sameJSON reports whether two values mean the same: white space, the order of
 // keys and the spelling of a number make no difference.
 func sameJSON(a, b json.RawMessage) bool {
 	if bytes.Equal(a, b) {

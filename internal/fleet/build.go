@@ -26,10 +26,10 @@ type BuildLock struct {
 	Until   time.Time // when the owner's lease ends
 }
 
-// Held tells whether somebody owns the build and is not silent for too long.
+// Held reports whether somebody owns the build and is not silent for too long.
 func (l BuildLock) Held(now time.Time) bool { return l.Owner != "" && !l.Until.Before(now) }
 
-// Began tells whether a build was started under the lock. One that names no owner
+// Began reports whether a build was started under the lock. One that names no owner
 // counts as well: the previous release started it.
 func (l BuildLock) Began(b Build) bool {
 	return l.Owner != "" && (b.Owner == l.Owner || b.Owner == "")
@@ -53,7 +53,7 @@ func ParseBuildOwner(owner string) (runnerID string, since time.Time, ok bool) {
 	return runnerID, time.UnixMilli(ms), ok && err == nil
 }
 
-// OwnsBuild tells whether a BuildOwner is the runner.
+// OwnsBuild reports whether a BuildOwner is the runner.
 func OwnsBuild(owner, runnerID string) bool {
 	return strings.HasPrefix(owner, BuildOwnerPrefix(runnerID))
 }

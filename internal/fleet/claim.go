@@ -29,7 +29,7 @@ func CheckClaimToken(keys [][]byte, runnerID, token string) bool {
 }
 
 // NonceHash is what a record keeps of a claim's nonce: enough to know it again,
-// useless to whoever reads the record.
+// useless to a reader of the record.
 func NonceHash(nonce string) string {
 	sum := sha256.Sum256([]byte(nonce))
 	return hex.EncodeToString(sum[:])

@@ -180,7 +180,7 @@ func kindOfEnd(name string, runner Runner, again bool) SetbackKind {
 	return KindOf(name)
 }
 
-// endedWell tells whether a runner was registered and ended by itself: it had a job,
+// endedWell reports whether a runner was registered and ended by itself: it had a job,
 // perhaps another's, and the webhooks are late.
 func endedWell(r Runner) bool {
 	return r.ExitCode != nil && *r.ExitCode == 0 && r.RegistrationID != 0

@@ -19,7 +19,7 @@ type RegisteredDefinition struct {
 
 var familyHash = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// OwnsFamily tells whether a family of task definitions is of this fleet, and not
+// OwnsFamily reports whether a family of task definitions is of this fleet, and not
 // of one whose name only begins alike.
 func OwnsFamily(fleetName, family string) bool {
 	hash, ok := strings.CutPrefix(family, fleetName+"-")

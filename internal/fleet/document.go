@@ -79,7 +79,7 @@ const (
 	OutcomeReaped  = "reaped"  // ended by us although its job still waits
 )
 
-// Wait is the part of RunTask, AwaitCompletion (both sent by whoever signals)
+// Wait is the part of RunTask, AwaitCompletion (both sent with the signal)
 // and InspectRunner: what happened, and how long to wait next.
 type Wait struct {
 	Outcome string `json:"outcome"`

@@ -82,7 +82,7 @@ func ErrorName(err error) string {
 	return ""
 }
 
-// IsNamed tells whether err carries one of the names.
+// IsNamed reports whether err carries one of the names.
 func IsNamed(err error, names ...string) bool {
 	name := ErrorName(err)
 	for _, n := range names {

@@ -20,7 +20,7 @@ func equal[T any](t *testing.T, got, want T) {
 	}
 }
 
-// plain tells whether the text can go to a log line or a terminal as it is.
+// plain reports whether the text can go to a log line or a terminal as it is.
 func plain(text string) bool { return !strings.ContainsFunc(text, unicode.IsControl) }
 
 func jobOf(id int64, labels ...string) fleet.Job {

@@ -44,7 +44,7 @@ const MostAtOnce = 64
 // metFor is how long a meeting counts towards Needs.
 const metFor = 10 * time.Minute
 
-// Holds tells whether runs have to wait for it at all.
+// Holds reports whether runs have to wait for it at all.
 func (h Hold) Holds(deployment string) bool {
 	if len(h.Met) < h.Needs {
 		return false
@@ -52,7 +52,7 @@ func (h Hold) Holds(deployment string) bool {
 	return !kinds[h.Kind].untilDeployment || h.Deployment == deployment
 }
 
-// Shown tells whether people are to see it: it keeps runs from being launched, or did so
+// Shown reports whether people are to see it: it keeps runs from being launched, or did so
 // until a moment ago.
 func (h Hold) Shown() bool { return len(h.Met) >= h.Needs }
 
@@ -145,7 +145,7 @@ func (h Hold) AfterJobEnded(now time.Time) (_ Hold, changed bool) {
 	return h.TryNow(now), true
 }
 
-// Ended tells whether the hold may be forgotten, if no run waits for it.
+// Ended reports whether the hold may be forgotten, if no run waits for it.
 func (h Hold) Ended(now time.Time) bool {
 	return len(h.Tries) == 0 && (h.InARow == 0 || now.Sub(h.NextTry) > rememberedFor)
 }
@@ -277,7 +277,7 @@ func BuildHolds(tag string) []string { return []string{BuildHold(tag), ref(Setba
 // CredentialHold is the key of the hold on a credential that GitHub does not accept.
 func CredentialHold() string { return ref(SetbackCredential).key }
 
-// isOutage tells whether so many idle that it must be GitHub that assigns nothing: in
+// isOutage reports whether so many idle that it must be GitHub that assigns nothing: in
 // several repositories, or in several label sets.
 func (h Hold) isOutage() bool {
 	repositories := map[string]bool{}

@@ -53,7 +53,7 @@ func ParseImage(text string, registries []string) (string, error) {
 	}
 	named, err := reference.ParseNormalizedNamed(text)
 	if err != nil {
-		return "", fmt.Errorf("%q is no image reference: %s", text, plainReason(err))
+		return "", fmt.Errorf("%q is not an image reference: %s", text, plainReason(err))
 	}
 	if reference.IsNameOnly(named) {
 		return "", fmt.Errorf("image %q names no tag: write %s:<tag> or %s@sha256:<digest>", text, text, text)
@@ -68,7 +68,7 @@ func ParseImage(text string, registries []string) (string, error) {
 	}
 	if registry != domain { // distribution/reference keeps a registry's case, and only knows docker.io in lower case
 		if named, err = reference.ParseNormalizedNamed(registry + strings.TrimPrefix(named.String(), domain)); err != nil {
-			return "", fmt.Errorf("%q is no image reference: %s", text, plainReason(err))
+			return "", fmt.Errorf("%q is not an image reference: %s", text, plainReason(err))
 		}
 	}
 	name := named.String()

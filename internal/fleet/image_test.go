@@ -40,7 +40,7 @@ func TestParseImage(t *testing.T) {
 }
 
 func TestHostileImages(t *testing.T) {
-	const none, tag, foreign, long = "is no image reference", "names no tag", "is not allowed", "at most 255"
+	const none, tag, foreign, long = "is not an image reference", "names no tag", "is not allowed", "at most 255"
 	for name, tc := range map[string]struct{ text, says string }{
 		"a newline":                       {"alpine:3\nRUN id", none},
 		"a newline at the end":            {"alpine:3\n", none},

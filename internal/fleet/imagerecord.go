@@ -84,7 +84,7 @@ func (f BuildFailure) rests() time.Duration {
 	return BackgroundPause
 }
 
-// Usable tells whether jobs may run in the revision that there is.
+// Usable reports whether jobs may run in the revision that there is.
 func (r ImageRecord) Usable() bool { return r.Digest != "" && r.Outdated == "" }
 
 // Broken is the error why the image is not available just now, nil if it is or if
@@ -140,5 +140,5 @@ func (r ImageRecord) WantsRebuild(runner string, now time.Time) string {
 	return ""
 }
 
-// Unused tells whether no job has wanted the image for long.
+// Unused reports whether no job has wanted the image for long.
 func (r ImageRecord) Unused(now time.Time) bool { return now.Sub(r.UsedAt) > UnusedImage }

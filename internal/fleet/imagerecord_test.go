@@ -136,8 +136,8 @@ func TestAnImageThatAPersonNames(t *testing.T) {
 		}
 	}
 	for text, says := range map[string]string{
-		"andriod":          `"andriod" is no image of this fleet: name one of ` + p.BaseImage + ", android, or an image of a registry as name:tag",
-		"evil.example/x:1": "evil.example, which is not allowed", "image:node": "names no tag", "node:22\n": "is no image reference",
+		"andriod":          `"andriod" is not an image of this fleet: name one of ` + p.BaseImage + ", android, or an image of a registry as name:tag",
+		"evil.example/x:1": "evil.example, which is not allowed", "image:node": "names no tag", "node:22\n": "is not an image reference",
 	} {
 		if _, err := p.ImageNamed(text, fleet.X64); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v, want …%s…", text, err, says)

@@ -33,7 +33,7 @@ type Changes struct {
 	Holds    []Hold
 }
 
-// Empty tells whether there is nothing to write.
+// Empty reports whether there is nothing to write.
 func (c Changes) Empty() bool {
 	return len(c.Runs) == 0 && len(c.Runners) == 0 && c.Capacity == nil && len(c.Holds) == 0
 }

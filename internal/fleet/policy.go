@@ -292,7 +292,7 @@ const (
 
 var builtInLabels = []string{"self-hosted", "linux", string(X64), string(ARM64)}
 
-// IsBuiltInLabel tells whether every fleet knows the label, so that no
+// IsBuiltInLabel reports whether every fleet knows the label, so that no
 // configuration can give it another meaning. It ignores case.
 func IsBuiltInLabel(label string) bool {
 	label = strings.ToLower(label)
@@ -320,7 +320,7 @@ func (p Policy) classNames() []string {
 	return names
 }
 
-// AllowsRepository tells whether a repository is on the list by its name.
+// AllowsRepository reports whether a repository is on the list by its name.
 func (p Policy) AllowsRepository(repository string) bool {
 	return slices.ContainsFunc(p.Repositories, func(r string) bool { return SameRepository(r, repository) })
 }
@@ -348,7 +348,7 @@ func RunnerLabels(job Job) []string {
 	return labels
 }
 
-// CanRun tells whether a runner with these labels, as RunnerLabels makes them,
+// CanRun reports whether a runner with these labels, as RunnerLabels makes them,
 // may get the job.
 func CanRun(runnerLabels []string, job Job) bool {
 	for _, l := range NormalLabels(job.Labels) {

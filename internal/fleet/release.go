@@ -22,5 +22,5 @@ const LatestRunner = "latest"
 
 var runnerVersion = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+$`)
 
-// IsRunnerVersion tells whether a text is the version of a release.
+// IsRunnerVersion reports whether a text is the version of a release.
 func IsRunnerVersion(text string) bool { return runnerVersion.MatchString(text) }

@@ -25,7 +25,7 @@ const (
 	RunRefused       RunStatus = "REFUSED" // policy said no
 )
 
-// Terminal tells whether a run with this status has ended.
+// Terminal reports whether a run with this status has ended.
 func (s RunStatus) Terminal() bool {
 	switch s {
 	case RunCompleted, RunCancelled, RunFailed, RunGone, RunRefused:
@@ -53,7 +53,7 @@ var runMoves = map[RunStatus][]RunStatus{
 	RunRefused:       {RunRunning, RunCompleted, RunCancelled},
 }
 
-// CanMove tells whether a run may go from one status to another.
+// CanMove reports whether a run may go from one status to another.
 func (s RunStatus) CanMove(to RunStatus) bool { return slices.Contains(runMoves[s], to) }
 
 // Stage names a moment of a run or runner. A record keeps the first time of
@@ -162,7 +162,7 @@ func NewRun(job Job, receivedAt time.Time) Run {
 	return r
 }
 
-// Wanted tells whether the run needs a runner: it is open, nobody has its job,
+// Wanted reports whether the run needs a runner: it is open, nobody has its job,
 // and GitHub does not wait for an approval.
 func (r Run) Wanted() bool {
 	return !r.Status.Terminal() && r.RanOn == "" && r.Status != RunWaiting && r.Status != RunRunning

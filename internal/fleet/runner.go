@@ -107,10 +107,10 @@ type Runner struct {
 	Version int64 `json:"version"`
 }
 
-// CanTake tells whether the runner might still take a job.
+// CanTake reports whether the runner might still take a job.
 func (r Runner) CanTake() bool { return r.Phase == Open && r.Took == 0 && r.TaskStatus != TaskStopped }
 
-// Stopped tells whether its task has ended.
+// Stopped reports whether its task has ended.
 func (r Runner) Stopped() bool { return r.TaskStatus == TaskStopped }
 
 // At is the time of a stage, zero if it has not come.

@@ -192,7 +192,7 @@ func (s Setback) reason() string { return s.Name + ": " + s.Cause }
 // OwnRetries is the WaitList of runs that wait by themselves.
 const OwnRetries = "own"
 
-// Retrying tells whether the run waits for its next try after a setback.
+// Retrying reports whether the run waits for its next try after a setback.
 func (r Run) Retrying() bool {
 	return r.Setback != nil && r.Status == RunQueued && r.Wanted() && r.RunnerID == "" && !r.WaitsForRoom
 }

@@ -24,7 +24,7 @@ type TookResult struct {
 }
 
 // Took records that a runner took a job, and mends the expectations: GitHub gives
-// a job to any idle runner with its labels, whoever that was launched for.
+// a job to any idle runner with its labels, whichever job that was launched for.
 //
 // If J's own runner can serve the run that R was meant for, the two swap. Else
 // that run is launched again, and J's own idle runner is ended.

@@ -45,7 +45,7 @@ func (r Run) roomOrder() string {
 	return fmt.Sprintf("%019d", r.Turn)
 }
 
-// ComesBefore tells whether a run that waits for room comes before a place.
+// ComesBefore reports whether a run that waits for room comes before a place.
 func (r Run) ComesBefore(place string) bool { return r.place() < place }
 
 // gave notes the turn that a run was given.

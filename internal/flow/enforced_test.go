@@ -84,7 +84,7 @@ func (w *world) actionsOnly(functionID string) string {
 	return string(text)
 }
 
-// admin is whoever deploys and runs these tests.
+// admin is the identity that deploys and runs these tests.
 var admin = aws.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: "test"}
 
 // makeAdmin gives the test a user who may do anything, before moto looks.

@@ -31,7 +31,7 @@ func action(c faultproxy.Call) string {
 	return service + ":" + operation
 }
 
-// permits tells whether statements allow an action on a resource: some allow it, and
+// permits reports whether statements allow an action on a resource: some allow it, and
 // none denies it. Conditions are taken to hold, except of a Deny.
 func permits(statements []statement, action, resource string) bool {
 	allowed := false

@@ -274,7 +274,7 @@ func (w *world) addRuntime(name string, env map[string]string) {
 	env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env["AWS_SESSION_TOKEN"] = c.AccessKeyID, c.SecretAccessKey, c.SessionToken
 }
 
-// invoke calls a function and notes it. Whoever waits for a change looks again.
+// invoke calls a function and notes it. Those that wait for a change look again.
 func (w *world) invoke(name string, payload json.RawMessage) (json.RawMessage, error) {
 	out, err := w.functions[name].Invoke(w.ctx, payload)
 	w.mu.Lock()
@@ -294,7 +294,7 @@ func (w *world) invocations() int {
 	return len(w.invoked)
 }
 
-// tell wakes whoever waits for a change. The lock is held.
+// tell wakes those that wait for a change. The lock is held.
 func (w *world) tell() {
 	close(w.changed)
 	w.changed = make(chan struct{})

@@ -39,7 +39,7 @@ type Delivery struct {
 	ThrottledAt    time.Time `json:"throttled_at"` // zero unless GitHub held it back
 }
 
-// OK tells whether the receiver answered with a 2xx. A failed delivery may have
+// OK reports whether the receiver answered with a 2xx. A failed delivery may have
 // been received all the same.
 func (d Delivery) OK() bool { return d.StatusCode/100 == 2 }
 

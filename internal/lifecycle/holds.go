@@ -17,7 +17,7 @@ func (f Fleet) Passed(ctx context.Context, runner fleet.Runner, passed fleet.Pas
 	return f.Over(ctx, keys, runner.RunnerID)
 }
 
-// MarkPassed is Passed for whoever may launch nothing: the sweep does.
+// MarkPassed is Passed for callers that may launch nothing: the sweep does.
 func (f Fleet) MarkPassed(ctx context.Context, runner fleet.Runner, passed fleet.Passed) error {
 	keys, err := f.shownBy(ctx, runner, passed)
 	if err != nil {

@@ -66,7 +66,7 @@ func (f Fleet) Launch(ctx context.Context, runID string) (runnerID string, err e
 // the others are launched already and about to leave the list.
 const lookedAt = 20
 
-// isBehind tells whether another run waits for room whose turn comes before.
+// isBehind reports whether another run waits for room whose turn comes before.
 func (f Fleet) isBehind(ctx context.Context, run fleet.Run, capacity fleet.Capacity) (bool, error) {
 	waiting, err := f.Records.Waiting(ctx, fleet.RoomList, fleet.LaterOrder, lookedAt)
 	if err != nil {

@@ -3,8 +3,8 @@
 // acts on the world.
 //
 // A fact is always written before anybody is told of it, and telling is always
-// repeated when the fact turns out to be known: whoever died in between is made
-// good by whoever comes next.
+// repeated when the fact turns out to be known: if a process dies in between,
+// the next caller repairs it.
 package lifecycle
 
 import (

@@ -138,7 +138,7 @@ func TestWhoEndedLeavesTheQueue(t *testing.T) {
 	}
 }
 
-// It has no runner, so none is read: an empty id is no key.
+// It has no runner, so none is read: an empty id is not a key.
 func TestCompletedOfAnUnknownJob(t *testing.T) {
 	w := lifecycletest.New(t)
 	reads := w.Records.Reads

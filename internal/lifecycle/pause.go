@@ -13,7 +13,7 @@ const mostTold = 1000
 
 // Pause has the fleet launch nothing until Resume. Runners that are open go on, and
 // runs wait with the reason, in their order. It returns the capacity as it was
-// before, which tells whether the fleet was paused already: then only the reason
+// before, which reports whether the fleet was paused already: then only the reason
 // is new. It may be repeated.
 func (f Fleet) Pause(ctx context.Context, reason string) (was fleet.Capacity, err error) {
 	was, now, err := f.changeCapacity(ctx, func(c fleet.Capacity) fleet.Capacity { return c.Pause(reason, f.Now()) })

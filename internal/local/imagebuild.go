@@ -292,7 +292,7 @@ func (b *imageBuilder) removeTagged(ctx context.Context, begin string) error {
 	return nil
 }
 
-// Has tells whether the engine still has an image.
+// Has reports whether the engine still has an image.
 func (b *imageBuilder) Has(ctx context.Context, id string) (bool, error) {
 	return b.engine.HasImage(ctx, id)
 }

@@ -121,7 +121,7 @@ func (l layer) run(ctx context.Context, request container.BuildRequest, fill fun
 }
 
 // tarFolder writes a folder as a build's context. An engine would take all of it: its
-// .dockerignore is for whoever sends the context.
+// .dockerignore is for the sender of the context.
 func tarFolder(w io.Writer, folder runner.Folder) error {
 	archive := tar.NewWriter(w)
 	err := folder.Walk(func(name string, info fs.FileInfo) error { return pack(archive, folder.Dir, name, info) })

@@ -375,7 +375,7 @@ func TestAnImageOnDemandComesFromItsRegistry(t *testing.T) {
 	}
 }
 
-// Such an image is refused before anything is built, in words for whoever named it.
+// Such an image is refused before anything is built, in words for the workflow's author.
 func TestAnImageWithInstructionsOfItsOwn(t *testing.T) {
 	y := newYard()
 	y.open(nil)

@@ -369,7 +369,7 @@ func (f *Fleet) observe() {
 	}
 }
 
-// ping leaves a note for whoever waits, unless one is there.
+// ping leaves a note for the waiting goroutine, unless one is there.
 func ping(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

@@ -71,7 +71,7 @@ func openDir(dir string) error {
 	return nil
 }
 
-// IsServed tells whether a fleet process serves the data directory just now.
+// IsServed reports whether a fleet process serves the data directory just now.
 func IsServed(dir string) bool {
 	file, err := os.Open(filepath.Join(dir, lockName))
 	if err != nil {

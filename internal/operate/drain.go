@@ -60,7 +60,7 @@ type DrainResult struct {
 	Problems      []Problem `json:"problems"`      // empty if nothing is left
 }
 
-// Complete tells whether nothing of the fleet is left but its records and hooks.
+// Complete reports whether nothing of the fleet is left but its records and hooks.
 func (r DrainResult) Complete() bool { return len(r.Problems) == 0 }
 
 // Drain pauses the fleet and takes away everything that it made: runners, builds,
@@ -252,7 +252,7 @@ func (d *drain) runner(ctx context.Context, r fleet.Runner) error {
 	return nil
 }
 
-// builds stops the builds of the fleet's projects, whoever started them.
+// builds stops all builds of the fleet's projects.
 func (d *drain) builds(ctx context.Context) error {
 	if d.Builds == nil {
 		return nil

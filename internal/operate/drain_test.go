@@ -90,7 +90,7 @@ func TestDrainLetsJobsFinish(t *testing.T) {
 }
 
 func TestDrainIsCutShort(t *testing.T) {
-	t.Run("by whoever asked for it", func(t *testing.T) {
+	t.Run("by the operator who asked for it", func(t *testing.T) {
 		w := full(t, 1, 1, 1)
 		ctx, cancel := context.WithCancel(t.Context())
 		w.onWait = cancel

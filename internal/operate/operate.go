@@ -162,7 +162,7 @@ type TerminateResult struct {
 	Message  string               `json:"message"`
 }
 
-// Done tells whether the runner has ended or is ending.
+// Done reports whether the runner has ended or is ending.
 func (r TerminateResult) Done() bool {
 	return r.Outcome != lifecycle.TerminatedUnknown && r.Outcome != lifecycle.TerminatedBusy
 }

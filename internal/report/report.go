@@ -46,7 +46,7 @@ type Settings struct {
 	APIListen    string                 `json:"api_listen,omitempty"` // of GET /api, on one machine
 	Engine       string                 `json:"engine"`               // how runners are run: process, container or fargate
 	StartedAt    time.Time              `json:"started_at"`
-	// Policy is what the fleet decides by, for whoever wants to name an image. It is
+	// Policy is what the fleet decides by, for commands that name an image. It is
 	// not shown.
 	Policy *fleet.Policy `json:"policy,omitempty"`
 }

@@ -32,14 +32,14 @@ func runnerArchive(arch, version string) string {
 	return "actions-runner-linux-" + arch + "-" + version + ".tar.gz"
 }
 
-// downloadRoutes serves the archives to whoever asks, as GitHub does, whatever their
+// downloadRoutes serves the archives to every client, as GitHub does, whatever its
 // version.
 func (s *Server) downloadRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+downloadsPath+"/{version}/{file}", func(w http.ResponseWriter, r *http.Request) {
 		for arch, content := range s.cfg.RunnerArchives {
 			if version := versionOf(arch, r.PathValue("file")); version != "" && r.PathValue("version") == "v"+version {
 				w.Header().Set("Content-Type", "application/gzip")
-				_, _ = w.Write(content) // to whoever is still there
+				_, _ = w.Write(content) // the client may be gone
 				return
 			}
 		}

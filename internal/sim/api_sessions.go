@@ -65,7 +65,7 @@ func say(w http.ResponseWriter, status int) {
 	}[status], status)
 }
 
-// knows tells whether the request carries the runner's secret.
+// knows reports whether the request carries the runner's secret.
 func (r *runner) knows(req *http.Request) bool {
 	given, ok := bearer(req)
 	return ok && subtle.ConstantTimeCompare([]byte(given), []byte(r.secret)) == 1

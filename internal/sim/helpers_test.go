@@ -96,7 +96,7 @@ func (c *virtualClock) Await(d time.Duration) {
 }
 
 // world is a simulated GitHub with what a test needs around it. GitHub's
-// contract is checked between it and whoever calls it.
+// contract is checked between it and its callers.
 type world struct {
 	*sim.Server
 	t        *testing.T

@@ -41,7 +41,7 @@ type label struct {
 
 func (r *runner) busy() bool { return r.session != nil && r.session.job != nil }
 
-// has tells whether the runner has all of the labels, ignoring case.
+// has reports whether the runner has all of the labels, ignoring case.
 func (r *runner) has(labels []string) bool {
 	for _, want := range labels {
 		if !slices.ContainsFunc(r.labels, func(l label) bool { return strings.EqualFold(l.name, want) }) {

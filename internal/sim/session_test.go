@@ -16,7 +16,7 @@ func spec(name string, labels ...string) sim.JobSpec {
 	return sim.JobSpec{Name: name, Workflow: "w", Labels: labels, Steps: []sim.StepSpec{{Run: "echo one\necho two"}, {Name: "second", Run: "true"}}}
 }
 
-func TestTheOldestJobGoesToWhoeverHasItsLabels(t *testing.T) {
+func TestTheOldestJobGoesToARunnerWithItsLabels(t *testing.T) {
 	w := newWorld(t, sim.Config{})
 	large := w.Queue(spec("large", "self-hosted", "class:large"))
 	older := w.Queue(spec("older", "Self-Hosted", "CLASS:small"))

@@ -35,7 +35,7 @@ type Delivery struct {
 	Response    string // the first part of the answer
 }
 
-// OK tells whether the receiver answered with a 2xx.
+// OK reports whether the receiver answered with a 2xx.
 func (d Delivery) OK() bool { return d.StatusCode/100 == 2 }
 
 const (

@@ -42,7 +42,7 @@ func lookFor(expect []string) sightings {
 	for _, text := range expect {
 		e, err := parseExpectation(text)
 		if err != nil {
-			continue // whoever plays it was told
+			continue // already reported
 		}
 		if s, is := parseSighting(e.measure); is {
 			if all == nil {

@@ -261,7 +261,7 @@ func (p *play) sweepSoon() {
 	})
 }
 
-// waitsForSweep tells whether a run waits for its next try, or was given up by a release
+// waitsForSweep reports whether a run waits for its next try, or was given up by a release
 // that did so while GitHub has its job queued.
 func (p *play) waitsForSweep(run fleet.Run) bool {
 	return run.Retrying() || run.Status == fleet.RunFailed && p.world.GitHub.Has(run.Job.JobID).Status == fleet.JobQueued

@@ -132,7 +132,7 @@ func isThere(root fs.FS, name string) bool {
 	return err == nil
 }
 
-// anyOf tells whether a directory has an entry that begins so.
+// anyOf reports whether a directory has an entry that begins so.
 func anyOf(root fs.FS, dir, begins string) bool {
 	at, err := resolve(root, dir)
 	if err != nil {

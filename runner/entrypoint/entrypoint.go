@@ -5,7 +5,7 @@
 // for one claimant. The nonce made up here says which: the same nonce may ask
 // again when an answer is lost, and nobody else may.
 //
-// What surprises: run.sh must be told to stop exactly once. A second SIGTERM
+// Surprisingly, run.sh must be told to stop exactly once. A second SIGTERM
 // cuts short its wait for the job to be cancelled (actions/runner
 // src/Misc/layoutroot/run.sh), so it runs in a process group of its own, where
 // only this process signals it. And the container's output is this process's alone:

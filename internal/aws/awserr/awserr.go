@@ -52,7 +52,7 @@ var passing = retry.RetryableErrorCode{Codes: map[string]struct{}{
 	"TooManyUpdates":              {}, // SSM
 }}
 
-// MayPass tells whether an SDK call failed for a reason that may be gone when it is
+// MayPass reports whether an SDK call failed for a reason that may be gone when it is
 // repeated: a throttle, a 5xx, no answer, or no time left to wait for one. A caller that gave up
 // is no such reason.
 func MayPass(err error) bool {

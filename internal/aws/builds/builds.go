@@ -41,7 +41,7 @@ type Builds struct {
 // work (https://docs.aws.amazon.com/codebuild/latest/userguide/limits.html), rounded up.
 const longest = 48 * time.Hour
 
-// Running lists the ids of the builds that have not ended, whoever started them: the
+// Running lists the ids of all builds that have not ended, also those of other starters: the
 // projects are the fleet's own.
 func (b Builds) Running(ctx context.Context) ([]string, error) {
 	var running []string

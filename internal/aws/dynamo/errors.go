@@ -42,7 +42,7 @@ func named(err error, format string, args ...any) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// isConflict tells whether a record was not as it was read, or is just being
+// isConflict reports whether a record was not as it was read, or is just being
 // changed by another transaction.
 func isConflict(err error) bool {
 	if reasons, ok := cancelledFor(err); ok {
@@ -51,13 +51,13 @@ func isConflict(err error) bool {
 	return failedCondition(err) || hasCode(err, "TransactionConflictException")
 }
 
-// failedCondition tells whether a single item was not as the condition asks.
+// failedCondition reports whether a single item was not as the condition asks.
 func failedCondition(err error) bool {
 	var failed *types.ConditionalCheckFailedException
 	return errors.As(err, &failed)
 }
 
-// isUnanswered tells whether DynamoDB throttled, failed, or gave no answer that
+// isUnanswered reports whether DynamoDB throttled, failed, or gave no answer that
 // could be read.
 func isUnanswered(err error) bool {
 	if reasons, ok := cancelledFor(err); ok {

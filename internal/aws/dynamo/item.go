@@ -116,7 +116,7 @@ func (s *Store) expire(i item) {
 	}
 }
 
-// expired tells whether an item is only there because DynamoDB has not come to
+// expired reports whether an item is only there because DynamoDB has not come to
 // delete it, which may take days.
 func (s *Store) expired(i item) bool {
 	at := numberOf(i, attrExpires)

@@ -163,7 +163,7 @@ func TestAnswersGetLost(t *testing.T) {
 		"one, of joining a build": {1, func(t *testing.T, s *dynamo.Store) error {
 			owner, err := s.JoinBuild(t.Context(), "tag", "f-1-1", start, time.Minute)
 			if want := fleet.BuildOwner("f-1-1", start); err == nil && owner != want {
-				t.Errorf("whoever joined first owns the build as %q, want %q", owner, want)
+				t.Errorf("the first to join owns the build as %q, want %q", owner, want)
 			}
 			return err
 		}, ""},

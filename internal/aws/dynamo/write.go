@@ -18,7 +18,7 @@ import (
 // Answers get lost. The SDK then sends the same request again, with the same write
 // id: DynamoDB answers a transaction that it knows, for ten minutes, and a record
 // that stands there with our id is ours. So a conflict always means somebody else,
-// and whoever reads again decides on new facts. After the last attempt the error is
+// and the caller reads again and decides on new facts. After the last attempt the error is
 // Records.Unavailable, and the change may have been made: every caller has to read
 // before it goes on, and none may take it for refused.
 func (s *Store) Write(ctx context.Context, changes fleet.Changes) error {

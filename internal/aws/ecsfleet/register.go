@@ -90,7 +90,7 @@ func (p Platform) definition(d fleet.TaskDefinition) (*ecs.RegisterTaskDefinitio
 	}, nil
 }
 
-// serves tells whether a definition that was found is active and of the wanted
+// serves reports whether a definition that was found is active and of the wanted
 // content. The family stands for image and architecture; the rest may have changed
 // with a deployment. ECS adds defaults, so only what the fleet sets is compared.
 func serves(found *types.TaskDefinition, want *ecs.RegisterTaskDefinitionInput) bool {

@@ -147,7 +147,7 @@ func (l Listener) why(b build) string {
 	}
 	lines, err := l.LastLines(b.More.Logs.Group, b.More.Logs.Stream, mostLines)
 	if err != nil {
-		return phase // whoever reads it is told where the log is
+		return phase // readers are told where the log is
 	}
 	var said []string
 	for line := range strings.Lines(strings.Join(lines, "\n")) {

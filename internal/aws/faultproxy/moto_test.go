@@ -148,7 +148,7 @@ func TestMotoEnforcesPoliciesThroughTheProxy(t *testing.T) {
 	if _, err := ecs.NewFromConfig(own).ListClusters(t.Context(), &ecs.ListClustersInput{}); err != nil {
 		t.Errorf("what the policy allows: %v", err)
 	}
-	// moto denies in XML to whoever asks in JSON, so the SDK cannot read why.
+	// moto denies in XML what was asked in JSON, so the SDK cannot read why.
 	if _, err := ssm.NewFromConfig(own).DescribeParameters(t.Context(), &ssm.DescribeParametersInput{}); err == nil || last(p).Status != http.StatusForbidden {
 		t.Errorf("what it does not: %v, %+v", err, last(p))
 	}

@@ -4,7 +4,7 @@
 // permission, over its runner id and its nonce. STS then says who signed; the name of
 // the session is the task's id.
 //
-// What surprises: the request that was signed is never sent along. It is built here
+// Surprisingly, the request that was signed is never sent along. It is built here
 // from what must be in it, so a claimant can have STS asked nothing else, no other host
 // asked, and no answer of its own believed.
 package identity

@@ -111,7 +111,7 @@ func (s Shelf) Remove(ctx context.Context, tag string) error {
 // mostDeleted is how many images ECR deletes in one request.
 const mostDeleted = 100
 
-// Has tells whether the repository still has an image: a lifecycle rule or a person
+// Has reports whether the repository still has an image: a lifecycle rule or a person
 // may have deleted it. The digest may have a repository and @ before it.
 func (r Registry) Has(ctx context.Context, digest string) (bool, error) {
 	digest = digest[strings.LastIndex(digest, "@")+1:]

@@ -143,7 +143,7 @@ func (f *Function) giveBack(p *process) (open bool) {
 // Kill ends, as the kernel does when memory runs out, every process that is at work
 // on an invocation or starts for one, and returns how many these were. It returns
 // when they are gone. Their invocations fail with Runtime.ExitError; the next one
-// gets a new process. It may be called by whoever serves a request of such a process.
+// gets a new process. A handler that serves a request of such a process may call it.
 func (f *Function) Kill() int {
 	f.mu.Lock()
 	busy := slices.DeleteFunc(slices.Clone(f.processes), func(p *process) bool { return slices.Contains(f.idle, p) })

@@ -57,7 +57,7 @@ func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// finish tells whoever waits for the current invocation that the process is free;
+// finish tells the caller of the current invocation that the process is free;
 // false if it has not answered.
 func (a *runtimeAPI) finish() bool {
 	a.mu.Lock()

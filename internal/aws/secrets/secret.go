@@ -147,7 +147,7 @@ func missing(cause error, format string, args ...any) error {
 	return &fleet.Error{Name: fleet.SecretMissing, Message: fmt.Sprintf(format, args...), Err: cause}
 }
 
-// isForbidden tells whether a policy denied the secret, or the key that it is
+// isForbidden reports whether a policy denied the secret, or the key that it is
 // encrypted with.
 func isForbidden(err error) bool {
 	var refused smithy.APIError

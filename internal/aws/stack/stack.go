@@ -43,7 +43,7 @@ type NotAFleet struct {
 }
 
 func (e NotAFleet) Error() string {
-	return fmt.Sprintf("stack %s is no fleet: it has no output %s", e.Name, strings.Join(e.Missing, " and no output "))
+	return fmt.Sprintf("stack %s is not a fleet: it has no output %s", e.Name, strings.Join(e.Missing, " and no output "))
 }
 
 // Stack is a fleet's stack.
@@ -56,7 +56,7 @@ type Stack struct {
 // one of another release may lack those that neither Find nor the caller needs.
 func (s Stack) Output(key string) string { return s.outputs[key] }
 
-// required are the outputs without which a stack is no fleet.
+// required are the outputs without which a stack is not a fleet.
 var required = [...]string{deployment.OutputFleetName, deployment.OutputTable}
 
 // Find reads a fleet's stack by its name or ARN. It fails with NotFound, NotDeployed
@@ -96,7 +96,7 @@ func isMissing(err error) bool {
 	return errors.As(err, &api) && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "does not exist")
 }
 
-// unfinished tells whether a stack of that status has not been deployed once.
+// unfinished reports whether a stack of that status has not been deployed once.
 func unfinished(status types.StackStatus) bool {
 	switch status {
 	case types.StackStatusCreateComplete, types.StackStatusUpdateComplete, types.StackStatusImportComplete:

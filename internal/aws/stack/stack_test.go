@@ -61,10 +61,10 @@ func TestFind(t *testing.T) {
 			stackWith("ROLLBACK_COMPLETE"), "stack ci is not deployed: it is ROLLBACK_COMPLETE",
 		},
 		"somebody else's stack": {
-			stackWith("CREATE_COMPLETE"), "stack ci is no fleet: it has no output FleetName and no output RunnerStateTable",
+			stackWith("CREATE_COMPLETE"), "stack ci is not a fleet: it has no output FleetName and no output RunnerStateTable",
 		},
 		"somebody else's stack with outputs, being taken away": {
-			stackWith("DELETE_IN_PROGRESS", "FleetName=ci"), "stack ci is no fleet: it has no output RunnerStateTable",
+			stackWith("DELETE_IN_PROGRESS", "FleetName=ci"), "stack ci is not a fleet: it has no output RunnerStateTable",
 		},
 		"a wrong name": {
 			answer{err: &smithy.GenericAPIError{Code: "ValidationError", Message: "1 validation error"}}, "describe stack ci: api error ValidationError: 1 validation error",

@@ -163,7 +163,7 @@ func (d *Definitions) Retire(arn string, at time.Time) {
 	}
 }
 
-// Has tells whether a definition is there, and whether it is active.
+// Has reports whether a definition is there, and whether it is active.
 func (d *Definitions) Has(arn string) (known, active bool) {
 	for _, k := range d.kept {
 		if k.ARN == arn {

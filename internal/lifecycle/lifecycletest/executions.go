@@ -36,7 +36,7 @@ func (e *Executions) TimeOut(execution string) {
 	}
 }
 
-// Open tells whether an execution still waits for its newest token.
+// Open reports whether an execution still waits for its newest token.
 func (e *Executions) Open(execution string) bool {
 	for _, of := range e.open {
 		if of == execution {

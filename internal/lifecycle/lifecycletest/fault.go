@@ -82,7 +82,7 @@ func (w *World) Undisturbed(act func()) {
 // Points is how many calls were made so far.
 func (w *World) Points() int { return w.points }
 
-// Suffer runs a call with the fault. died tells whether it was killed.
+// Suffer runs a call with the fault. died reports whether it was killed.
 func (w *World) Suffer(f Fault, call func() error) (died bool, err error) {
 	w.fault, w.points = f, 0
 	defer func() {

@@ -103,7 +103,7 @@ func (p *Tasks) Add(arn, startedBy string) {
 // Count is how many tasks were ever started.
 func (p *Tasks) Count() int { return len(p.byToken) }
 
-// Asked tells whether a task was asked to stop.
+// Asked reports whether a task was asked to stop.
 func (p *Tasks) Asked(arn string) bool {
 	return p.tasks[arn] != nil && p.tasks[arn].DesiredStatus == fleet.TaskStopped
 }

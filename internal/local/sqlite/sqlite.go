@@ -3,7 +3,7 @@
 //
 // It offers no more than that table will: records by key, conditional writes on
 // versions, small transactions, and one indexed list per question that is asked.
-// Whoever needs a join has found a missing record.
+// A query that needs a join shows that a record is missing.
 package sqlite
 
 import (
@@ -205,7 +205,7 @@ func named(err error) error {
 	return fleet.Errorf(fleet.RecordsUnavailable, "records: %w", err)
 }
 
-// isDuplicate tells whether an insert met a record of the same key.
+// isDuplicate reports whether an insert met a record of the same key.
 func isDuplicate(err error) bool {
 	var e *sqlite.Error
 	return errors.As(err, &e) && (e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY || e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE)

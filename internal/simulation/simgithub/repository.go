@@ -29,7 +29,7 @@ type repository struct {
 
 func (g *GitHub) addRepository(r Repository) {
 	if _, known := g.byName[strings.ToLower(r.Name)]; known || strings.Count(r.Name, "/") != 1 {
-		panic(fmt.Sprintf("simgithub: %q is no repository, or one that was given before", r.Name))
+		panic(fmt.Sprintf("simgithub: %q is not a repository, or one that was given before", r.Name))
 	}
 	repo := &repository{
 		id: g.newID(), ownerID: g.newID(), name: r.Name, private: r.Private, fork: r.Fork, maxParallel: r.MaxParallel,

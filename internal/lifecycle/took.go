@@ -91,6 +91,9 @@ func (f Fleet) tookFacts(ctx context.Context, job fleet.Job, runnerID string, at
 	if facts.Runner, ok, err = f.Records.Runner(ctx, runnerID); err != nil || !ok {
 		return facts, false, err // a runner of another fleet with our name, or long gone
 	}
+	if ok, err = f.isRegisteredFor(ctx, facts.Runner, job); err != nil || !ok {
+		return facts, false, err
+	}
 	if facts.Run, ok, err = f.Records.Run(ctx, fleet.RunID(job.JobID)); err != nil {
 		return facts, false, err
 	}
@@ -116,4 +119,16 @@ func (f Fleet) tookFacts(ctx context.Context, job fleet.Job, runnerID string, at
 		}
 	}
 	return facts, true, nil
+}
+
+// isRegisteredFor reports whether GitHub may have given the job to the runner: it is
+// registered in one repository. In another one somebody may have registered a runner of
+// the same name.
+func (f Fleet) isRegisteredFor(ctx context.Context, runner fleet.Runner, job fleet.Job) (bool, error) {
+	if runner.RunID == fleet.RunID(job.JobID) || fleet.SameRepository(runner.Repository, job.Repository) {
+		return true, nil
+	}
+	run, ok, err := f.Records.Run(ctx, runner.RunID)
+	renamed := ok && run.Job.RepositoryID != 0 && run.Job.RepositoryID == job.RepositoryID
+	return renamed, err
 }

@@ -158,7 +158,9 @@ func payload(ts *testscript.TestScript, _ bool, args []string) {
 func sigterm(ts *testscript.TestScript, _ bool, args []string) {
 	pid, err := strconv.Atoi(strings.TrimSpace(ts.ReadFile(filepath.Join(args[0], "lock"))))
 	ts.Check(err)
-	ts.Check(syscall.Kill(pid, syscall.SIGTERM))
+	process, err := os.FindProcess(pid)
+	ts.Check(err)
+	ts.Check(process.Signal(syscall.SIGTERM))
 }
 
 // taken-port VAR: takes a port until the script ends.

@@ -2,7 +2,6 @@ package local
 
 import (
 	"fmt"
-	"syscall"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -43,12 +42,3 @@ func NeedsDisk(path string, bytes uint64) error {
 }
 
 func gib(bytes uint64) string { return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30)) }
-
-// freeOf is how many bytes a user has left on the disk of a path.
-func freeOf(path string) (uint64, error) {
-	var s syscall.Statfs_t
-	if err := syscall.Statfs(path, &s); err != nil {
-		return 0, fmt.Errorf("ask for the free space of %s: %w", path, err)
-	}
-	return uint64(s.Bavail) * uint64(s.Bsize), nil
-}

@@ -7,11 +7,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 // lockName is the file whose lock says that a fleet serves the data directory.
 const lockName = "lock"
+
+var errLocked = errors.New("another process has locked the file")
 
 // InUse says that another process serves the data directory.
 type InUse struct {
@@ -30,8 +31,8 @@ func lockDir(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock data directory: %w", err)
 	}
-	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
+	err = lock(file, true)
+	if errors.Is(err, errLocked) {
 		defer file.Close()
 		return nil, InUse{Dir: dir, PID: readPID(file)}
 	}
@@ -78,7 +79,7 @@ func IsServed(dir string) bool {
 		return false
 	}
 	defer file.Close()
-	return errors.Is(syscall.Flock(int(file.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
+	return errors.Is(lock(file, false), errLocked)
 }
 
 func readPID(file *os.File) int {

@@ -1,0 +1,11 @@
+//go:build !unix
+
+package local
+
+import (
+	"errors"
+	"os"
+)
+
+// lock fails: no fleet is served here.
+func lock(*os.File, bool) error { return errors.ErrUnsupported }

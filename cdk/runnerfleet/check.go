@@ -82,7 +82,20 @@ func (p Props) dockerfile(label string) string {
 	return filepath.Join(p.Dir, file)
 }
 
-// policyJSON is what the functions are told of the configuration. The classes are
+// policy is what the functions get of the configuration.
+func (p Props) policy(sources map[string]string) string {
+	policy := policyJSON(p.Config, sources)
+	if p.repositories == nil {
+		return policy
+	}
+	encoded, err := json.Marshal(p.Config.Policy().Repositories)
+	if err != nil {
+		panic(err) // strings: they marshal
+	}
+	return strings.Replace(policy, `"repositories":`+string(encoded), `"repositories":`+*p.repositories, 1)
+}
+
+// policyJSON is the policy as the functions read it. The classes are
 // in a parameter, where they can be changed without a deployment.
 func policyJSON(c Config, sources map[string]string) string {
 	policy := c.Policy()

@@ -74,6 +74,9 @@ type Props struct {
 	// OutputPrefix is put in front of the outputs' names. `ecsrunner --stack` finds
 	// a fleet by the names without one, so it is for a second fleet in a stack.
 	OutputPrefix string
+
+	// repositories stands for the configuration's in what functions get, as a JSON array.
+	repositories *string
 }
 
 // Fleet is what was made, for apps that build on it.
@@ -143,7 +146,7 @@ func New(scope constructs.Construct, id string, props Props) Fleet {
 		bus: events.bus.EventBusArn(), failedEvents: events.failed.QueueArn(), missedSweeps: events.missedSweeps.QueueArn(),
 		stateMachine: stateMachineARN, executions: executionsARN,
 	}, events, environment{
-		policy: policyJSON(c, images.sources), classSizes: classSizes, table: table.TableName(), stateMachine: stateMachineARN,
+		policy: props.policy(images.sources), classSizes: classSizes, table: table.TableName(), stateMachine: stateMachineARN,
 		bus: events.bus.EventBusName(), failedEvents: events.failed.QueueUrl(), gitHubURL: jsii.String(c.GitHubURL), apiURL: api.AttrApiEndpoint(),
 		cluster: tasks.arn, executionRole: roles.execution.RoleArn(), taskRole: roles.task.RoleArn(), taskRoleID: roles.taskID, runners: tasks.logs.LogGroupName(),
 		secrets: secrets, images: images, network: network,

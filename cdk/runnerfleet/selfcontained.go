@@ -13,13 +13,23 @@ import (
 
 // Parameters of a template that is deployed without the CDK.
 const (
-	ParameterBucket   = "AssetBucket"
-	ParameterPrefix   = "AssetPrefix"
-	ParameterBoundary = "PermissionsBoundary"
+	ParameterBucket       = "AssetBucket"
+	ParameterPrefix       = "AssetPrefix"
+	ParameterBoundary     = "PermissionsBoundary"
+	ParameterRepositories = "GitHubRepositories"
 )
 
 // hasBoundary is the condition that a boundary was given.
 const hasBoundary = "HasPermissionsBoundary"
+
+// TemplateOptions say what WriteTemplate writes.
+type TemplateOptions struct {
+	Folder string // to write to; what is in it stays
+
+	// AskForRepositories makes the repositories a parameter of the template, in place of
+	// the configuration's github_repo: such a template is not of one organization.
+	AskForRepositories bool
+}
 
 // WriteTemplate writes a fleet into a folder as one CloudFormation template,
 // <stack>.template.json, with the zips that it names beside it: for deployments by
@@ -29,7 +39,7 @@ const hasBoundary = "HasPermissionsBoundary"
 // It is the stack that NewStack makes: either may update what the other has deployed. The
 // same sources give the same bytes, and a zip has another name whenever its content is
 // another one.
-func WriteTemplate(props Props, folder string) (string, error) {
+func WriteTemplate(props Props, options TemplateOptions) (string, error) {
 	if err := props.Check(); err != nil {
 		return "", err
 	}
@@ -50,9 +60,25 @@ func WriteTemplate(props Props, folder string) (string, error) {
 	if props.PermissionsBoundary == nil {
 		props.PermissionsBoundary = boundary
 	}
+	if options.AskForRepositories {
+		props.repositories = askForRepositories(stack)
+	}
 	New(stack, stackFleet, props)
 	app.Synth(nil)
-	return takeOut(assembly, name, folder)
+	return takeOut(assembly, name, options.Folder)
+}
+
+// askForRepositories returns the repositories of a parameter, as a JSON array. The pattern
+// lets nothing into it that would end a string of JSON.
+func askForRepositories(stack awscdk.Stack) *string {
+	list := awscdk.NewCfnParameter(stack, jsii.String(ParameterRepositories), &awscdk.CfnParameterProps{
+		Type:                  jsii.String("CommaDelimitedList"),
+		Description:           jsii.String("The repositories whose jobs the fleet runs, as owner/name, with commas between them"),
+		AllowedPattern:        jsii.String(`^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$`),
+		ConstraintDescription: jsii.String("must be repositories as owner/name, with commas between them and no spaces"),
+	})
+	joined := awscdk.Fn_Join(jsii.String(`","`), list.ValueAsList())
+	return jsii.String(`["` + *joined + `"]`)
 }
 
 // addParameters returns the boundary of roles, which is no boundary if none is given.

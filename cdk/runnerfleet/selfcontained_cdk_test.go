@@ -18,6 +18,8 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 // withoutCDK is what only templates without the CDK have.
@@ -28,14 +30,15 @@ type withoutCDK struct {
 }
 
 // written are the files of a template of examples/fleet.yaml, by their names.
-func written(t *testing.T) map[string][]byte {
+func written(t *testing.T, options runnerfleet.TemplateOptions) map[string][]byte {
 	t.Helper()
 	config, err := runnerfleet.Load("../../examples/fleet.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	folder := filepath.Join(t.TempDir(), "new", "folder")
-	file, err := runnerfleet.WriteTemplate(runnerfleet.Props{Config: config, Dir: "../../examples"}, folder)
+	options.Folder = folder
+	file, err := runnerfleet.WriteTemplate(runnerfleet.Props{Config: config, Dir: "../../examples"}, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,8 +56,8 @@ func written(t *testing.T) map[string][]byte {
 
 // TestATemplateWithoutTheCDK writes it twice: it takes long.
 func TestATemplateWithoutTheCDK(t *testing.T) {
-	all := written(t)
-	again := written(t)
+	all := written(t, runnerfleet.TemplateOptions{})
+	again := written(t, runnerfleet.TemplateOptions{})
 	if names := slices.Sorted(maps.Keys(again)); !slices.Equal(names, slices.Sorted(maps.Keys(all))) {
 		t.Errorf("the second time there are %v", names)
 	}
@@ -172,6 +175,7 @@ func checkParameters(t *testing.T, built withoutCDK) {
 		}
 	}
 	slices.Sort(rows)
+	rows = slices.DeleteFunc(rows, func(row string) bool { return row == runnerfleet.ParameterRepositories }) // of another test
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(built.Parameters)), rows); diff != "" {
 		t.Errorf("(-parameters +rows of docs/without-the-cdk.md)\n%s", diff)
 	}
@@ -200,5 +204,56 @@ func checkParameters(t *testing.T, built withoutCDK) {
 	}
 	if len(built.list("AWS::IAM::Role")) == 0 {
 		t.Error("there are no roles")
+	}
+}
+
+// A released template is not of one organization: whoever deploys it names the
+// repositories, and nothing that a name can have in it ends a string of JSON.
+func TestATemplateThatAsksForTheRepositories(t *testing.T) {
+	text := written(t, runnerfleet.TemplateOptions{AskForRepositories: true})["ecsrunner-fleet.template.json"]
+	var built withoutCDK
+	if err := json.Unmarshal(text, &built); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &built.template); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../docs/without-the-cdk.md")
+	if err != nil || !bytes.Contains(page, []byte("| `"+runnerfleet.ParameterRepositories+"` |")) {
+		t.Errorf("docs/without-the-cdk.md has no row for the parameter, %v", err)
+	}
+	parameter := built.Parameters[runnerfleet.ParameterRepositories]
+	if parameter.Type != "CommaDelimitedList" {
+		t.Errorf("the parameter is %+v", parameter)
+	}
+	for value, want := range map[string]bool{"octo-org/app": true, "o/.github": true, "octo-org": false, "o/a b": false, `o/a","o/b`: false, "": false} {
+		if regexp.MustCompile(parameter.AllowedPattern).MatchString(value) != want {
+			t.Errorf("it takes %q: %t", value, !want)
+		}
+	}
+	given := []string{"octo-org/app", "octo-org/web"}
+	for _, f := range functions.All {
+		encoded, found := built.function(f.Folder()).variables()[deployment.EnvPolicy]
+		if !found {
+			continue
+		}
+		parts := at[[]any](encoded, "Fn::Join", 1)
+		var policy strings.Builder
+		for _, part := range parts {
+			if s, ok := part.(string); ok {
+				policy.WriteString(s)
+			} else if flat(part) == `{"Fn::Join":["\",\"",{"Ref":"GitHubRepositories"}]}` {
+				policy.WriteString(strings.Join(given, `","`))
+			} else {
+				t.Errorf("%s has %s in its policy", f.Folder(), flat(part))
+			}
+		}
+		var got fleet.Policy
+		if err := json.Unmarshal([]byte(policy.String()), &got); err != nil {
+			t.Fatalf("%s: %v", f.Folder(), err)
+		}
+		if !slices.Equal(got.Repositories, given) {
+			t.Errorf("%s has the repositories %q", f.Folder(), got.Repositories)
+		}
 	}
 }

@@ -16,9 +16,11 @@ import (
 )
 
 func main() {
-	folder := flag.String("o", "build/template", "folder to write to; what is in it stays")
+	var options runnerfleet.TemplateOptions
+	flag.StringVar(&options.Folder, "o", "build/template", "folder to write to; what is in it stays")
+	flag.BoolVar(&options.AskForRepositories, "ask-for-repositories", false, "make the repositories a parameter of the template, in place of github_repo")
 	flag.Parse()
-	file, err := run(os.Getenv, *folder)
+	file, err := run(os.Getenv, options)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -26,7 +28,7 @@ func main() {
 	fmt.Println(file)
 }
 
-func run(getenv func(string) string, folder string) (template string, err error) {
+func run(getenv func(string) string, options runnerfleet.TemplateOptions) (template string, err error) {
 	config, file, err := runnerfleet.FromEnvironment(getenv)
 	if err != nil {
 		return "", err
@@ -36,5 +38,5 @@ func run(getenv func(string) string, folder string) (template string, err error)
 		return "", err
 	}
 	defer jsii.Close()
-	return runnerfleet.WriteTemplate(props, folder)
+	return runnerfleet.WriteTemplate(props, options)
 }

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet"
 )
 
 // What is wrong is said before the CDK starts, and nothing is written.
@@ -19,7 +21,7 @@ func TestWhatIsWrongIsSaidFirst(t *testing.T) {
 		}
 		_, err := run(func(variable string) string {
 			return map[string]string{"ECSRUNNER_CONFIG": file}[variable]
-		}, folder)
+		}, runnerfleet.TemplateOptions{Folder: folder})
 		if err == nil || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: got %v", name, err)
 		}

@@ -22,6 +22,7 @@ check: ## Check format, vet, staticcheck, workflows and go.mod
 	@unformatted=$$(find . -name node_modules -prune -o -name "*.go" -print | xargs gofmt -l); if [ -n "$$unformatted" ]; then echo "not gofmt'ed: $$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) vet -tags aws,moto,octokit,cdk,containers ./...
+	GOOS=windows GOARCH=amd64 $(GO) vet ./cmd/ecsrunner
 	$(TOOL) staticcheck -tags aws,moto,octokit,cdk,containers ./...
 	$(TOOL) actionlint .github/workflows/*.yml examples/workflows/*.yml
 	$(GO) mod tidy -diff
@@ -95,6 +96,10 @@ test-cdk: ## The CDK app and what it makes (needs Node 20 or later and Python 3.
 synth: ## Write the cloud assembly of fleet.yaml, or of ECSRUNNER_CONFIG, to build/cdk.out (needs Node 20 or later)
 	@scripts/with-node . true
 	node_modules/.bin/cdk synth --quiet
+
+.PHONY: release
+release: ## Write the files of a release, VERSION=v1.2.3, to build/release: programs, zips, template, checksums, SBOM (needs Node 20 or later)
+	@GO="$(GO)" scripts/release "$(VERSION)"
 
 .PHONY: template
 template: ## Write fleet.yaml, or ECSRUNNER_CONFIG, as one CloudFormation template with its zips to build/template (needs Node 20 or later)

@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// release is the version that `make release` builds, written in by the linker. Every
-// other build knows its version by what Go recorded.
-var release string
+// release and releaseCommit are the version that `make release` builds and its commit,
+// written in by the linker. Every other build knows both by what Go recorded.
+var release, releaseCommit string
 
 // version is what a program says of itself.
 type version struct {
@@ -24,9 +24,9 @@ type version struct {
 	Platform string `json:"platform"` // as in linux/arm64
 }
 
-// versionOf reads a version from what Go recorded of a build.
-func versionOf(release string, info debug.BuildInfo) version {
-	v := version{Version: cmp.Or(release, info.Main.Version, "(devel)"), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+// versionOf reads a version from what Go recorded of a build, unless it is a release.
+func versionOf(release, commit string, info debug.BuildInfo) version {
+	v := version{Version: cmp.Or(release, info.Main.Version, "(devel)"), Commit: commit, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	for _, s := range info.Settings {
 		switch s.Key {
 		case "vcs.revision":
@@ -43,7 +43,10 @@ func versionOf(release string, info debug.BuildInfo) version {
 func (v version) write(w io.Writer) error {
 	text := "ecsrunner " + v.Version
 	if v.Commit != "" {
-		text += fmt.Sprintf(" (%.12s, %s", v.Commit, v.Time)
+		text += fmt.Sprintf(" (%.12s", v.Commit)
+		if v.Time != "" {
+			text += ", " + v.Time
+		}
 		if v.Modified {
 			text += ", modified"
 		}
@@ -57,9 +60,9 @@ func (v version) write(w io.Writer) error {
 func thisVersion() version {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return versionOf(release, debug.BuildInfo{})
+		return versionOf(release, releaseCommit, debug.BuildInfo{})
 	}
-	return versionOf(release, *info)
+	return versionOf(release, releaseCommit, *info)
 }
 
 func newVersion() *cobra.Command {

@@ -98,6 +98,11 @@ func people(d *dice, s *Scenario) {
 		e.With = e.Of + "-renamed"
 	case "foreign_runner":
 		e.With = "self-hosted linux x64"
+	case "copy_names":
+		if len(s.Fleet.Repositories) == 1 {
+			return
+		}
+		e.Of, e.With = s.Fleet.Repositories[1], s.Fleet.Repositories[0]
 	case "new_runner_release":
 		e.With = "2.337.0"
 	}

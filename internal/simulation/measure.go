@@ -57,6 +57,7 @@ var counts = map[string]struct {
 	kind string // what follows "of"
 	of   func(*World, Result) map[string]int
 }{
+	"executions":     {"REPOSITORY", func(w *World, _ Result) map[string]int { return w.executionsOf() }},
 	"faults":         {"KIND", func(_ *World, r Result) map[string]int { return r.Faults }},
 	"repairs":        {"CAUSE", func(_ *World, r Result) map[string]int { return r.Repairs }},
 	"red executions": {"ERROR", func(_ *World, r Result) map[string]int { return r.Red }},
@@ -134,7 +135,7 @@ func unresolved(w *World) (n int) {
 // swapped counts the jobs that ran on a runner that was launched for another.
 func (w *World) swapped() (n int) {
 	for _, job := range w.GitHub.Jobs() {
-		if _, launchedFor, ours := fleet.ParseRunnerID(w.policy.FleetName, job.RunnerName); ours && launchedFor != job.ID {
+		if _, launchedFor, ours := fleet.ParseRunnerID(w.policy.FleetName, job.RunnerName); ours && !job.Foreign && launchedFor != job.ID {
 			n++
 		}
 	}
@@ -144,9 +145,18 @@ func (w *World) swapped() (n int) {
 // stolen counts the runners of the fleet that GitHub gave a job of others.
 func (w *World) stolen() (n int) {
 	for _, job := range w.GitHub.Jobs() {
-		if _, _, ours := fleet.ParseRunnerID(w.policy.FleetName, job.RunnerName); ours && !w.judge.ours(job) {
+		if _, _, ours := fleet.ParseRunnerID(w.policy.FleetName, job.RunnerName); ours && !job.Foreign && !w.judge.ours(job) {
 			n++
 		}
+	}
+	return n
+}
+
+// executionsOf counts what was launched for the jobs of each repository.
+func (w *World) executionsOf() map[string]int {
+	n := map[string]int{}
+	for _, r := range w.judge.runners {
+		n[r.Repository]++
 	}
 	return n
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -88,7 +89,9 @@ func (w *World) schedule() {
 	runs := map[string]int64{}
 	for _, job := range w.scenario.Jobs {
 		for i := range max(job.Count, 1) {
-			w.at(job.At.Duration+time.Duration(i)*job.Every.Duration, func() { w.queue(job, runs) })
+			one := job
+			one.Labels = numbered(job.Labels, i+1)
+			w.at(job.At.Duration+time.Duration(i)*job.Every.Duration, func() { w.queue(one, runs) })
 		}
 	}
 	for _, event := range w.scenario.Events {
@@ -106,6 +109,15 @@ func (w *World) schedule() {
 		}
 	}
 	w.k.After(w.k.Between("schedule", time.Second, time.Minute), tick)
+}
+
+// numbered puts a job's number into its labels.
+func numbered(labels []string, n int) []string {
+	labels = slices.Clone(labels)
+	for i, label := range labels {
+		labels[i] = strings.ReplaceAll(label, numberInLabel, strconv.Itoa(n))
+	}
+	return labels
 }
 
 func (w *World) at(since time.Duration, do func()) { w.k.At(kernel.Epoch.Add(since), do) }
@@ -150,6 +162,8 @@ func (w *World) does(e Event) {
 		w.GitHub.Rename(e.Of, e.With)
 	case "foreign_runner":
 		w.GitHub.AddForeignRunner(cmp.Or(e.Of, w.scenario.repositories()[0]), strings.Fields(e.With))
+	case "copy_names":
+		w.GitHub.CopyNames(e.Of, e.With)
 	case "replace_token":
 		// With says what comes first; "" is GitHub.
 		if e.With == "secret" {

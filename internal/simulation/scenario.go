@@ -63,7 +63,7 @@ type Job struct {
 	Count      int             `yaml:"count,omitempty"` // 1 if it is zero
 	Every      kernel.Duration `yaml:"every,omitempty"` // between them
 	Repository string          `yaml:"repository,omitempty"`
-	Labels     []string        `yaml:"labels,omitempty"` // [self-hosted] if there are none
+	Labels     []string        `yaml:"labels,omitempty"` // [self-hosted] if there are none; {n} is the job's number, from 1
 	Takes      kernel.Duration `yaml:"takes,omitempty"`  // three minutes if it is zero
 	// Run puts jobs of one name into one workflow run.
 	Run         string          `yaml:"run,omitempty"`
@@ -75,17 +75,20 @@ type Job struct {
 	Hosted      bool            `yaml:"hosted,omitempty"`   // GitHub's own runners take it
 }
 
+// numberInLabel is what stands in labels for the number of a job among those alike.
+const numberInLabel = "{n}"
+
 // Event is something that a person does.
 type Event struct {
 	At kernel.Duration `yaml:"at,omitempty"`
-	// Does is one of: rename, foreign_runner, replace_token, new_runner_release, deploy,
+	// Does is one of: rename, foreign_runner, copy_names, replace_token, new_runner_release, deploy,
 	// abort_execution, delete_image.
 	Does string `yaml:"does"`
 	Of   string `yaml:"of,omitempty"`
 	With string `yaml:"with,omitempty"`
 }
 
-var eventVerbs = []string{"rename", "foreign_runner", "replace_token", "new_runner_release", "deploy", "abort_execution", "delete_image"}
+var eventVerbs = []string{"rename", "foreign_runner", "copy_names", "replace_token", "new_runner_release", "deploy", "abort_execution", "delete_image"}
 
 // ReadScenario reads a scenario and checks it as a whole.
 func ReadScenario(text []byte) (Scenario, error) {
@@ -115,6 +118,9 @@ func (s Scenario) check() error {
 	for _, e := range s.Events {
 		if !slices.Contains(eventVerbs, e.Does) {
 			problems = append(problems, fmt.Errorf("event %q is not known; does is one of %s", e.Does, strings.Join(eventVerbs, ", ")))
+		}
+		if known := s.repositories(); e.Does == "copy_names" && (e.Of == e.With || !slices.Contains(known, e.Of) || !slices.Contains(known, e.With)) {
+			problems = append(problems, errors.New("event copy_names: of is the repository that copies, with the other one, both among fleet.repositories"))
 		}
 	}
 	for _, j := range s.Jobs {

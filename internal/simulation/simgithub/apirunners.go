@@ -147,6 +147,7 @@ func (g *GitHub) postJITConfig(q *request) answer {
 	r.config = g.jitConfig(r)
 	g.configs[r.config] = r
 	g.expireLater(r)
+	g.copyName(r)
 	w := &writer{b: make([]byte, 0, 8192)}
 	w.open('{').key("runner")
 	g.writeRunner(w, r, r.now())

@@ -178,5 +178,17 @@ func TestFactsOfRunners(t *testing.T) {
 			same(t, "registrations", len(w.Registrations()), 1)
 			same(t, "foreign", w.Registrations()[0].Foreign, true)
 		},
+		"names are unique within a repository, and not beyond it": func(t *testing.T, w *world) {
+			w.CopyNames(other, app)
+			w.register("a")
+			taken := w.queue(simgithub.JobSpec{Repository: other, Takes: time.Minute})
+			w.pass(10 * time.Minute)
+			job := w.job(taken)
+			same(t, "by whom", job.RunnerName, "a")
+			same(t, "foreign", job.Foreign, true)
+			same(t, "conclusion", job.Conclusion, "success")
+			same(t, "registrations", len(w.Registrations()), 1)
+			same(t, "the one that is left", w.Registrations()[0].Foreign, false)
+		},
 	}.check(t)
 }

@@ -36,6 +36,7 @@ type Job struct {
 	Conclusion  string // "" until completed
 	RunnerID    int64  // 0 if none took it
 	RunnerName  string
+	Foreign     bool // the runner that took it is one of others
 	CreatedAt   time.Time
 	QueuedAt    time.Time // when it was last queued
 	StartedAt   time.Time // zero until a runner took it
@@ -98,6 +99,7 @@ type job struct {
 	held      hold
 	offered   *runner // that has not accepted it yet
 	runner    *runner // that runs it
+	foreign   bool    // the last one that took it is of others
 	taken     bool    // one of GitHub's own runners has it
 	refusedBy *runner // that let it lie for a minute
 	stuck     bool    // no runner ever gets it
@@ -144,7 +146,7 @@ func (j *job) snapshot() Job {
 	state := j.now()
 	return Job{
 		ID: j.id, RunID: j.run.id, Attempt: j.attempt, Repository: j.repo().name, Name: j.spec.Name, Labels: j.spec.Labels,
-		Status: state.status, Conclusion: state.conclusion, RunnerID: state.runnerID, RunnerName: state.runnerName,
+		Status: state.status, Conclusion: state.conclusion, RunnerID: state.runnerID, RunnerName: state.runnerName, Foreign: j.foreign,
 		CreatedAt: j.created, QueuedAt: j.queued, StartedAt: state.started, CompletedAt: state.completed,
 		Takes: j.spec.Takes, Hosted: j.spec.Hosted,
 		Held: string(j.held), Assigned: j.offered != nil, Running: j.runner != nil || j.taken, Stuck: j.stuck, RunOver: j.run.over(),

@@ -182,6 +182,24 @@ func (g *GitHub) foreignRunner(repo *repository, labels []string) *runner {
 	return r
 }
 
+// CopyNames registers, from now on, a runner of others in one repository for each that is
+// registered in the other: online, with its name and its labels, for one job. Names are
+// unique within a repository only.
+func (g *GitHub) CopyNames(to, from string) {
+	g.copies[g.repository(from)] = g.repository(to)
+}
+
+func (g *GitHub) copyName(of *runner) {
+	to := g.copies[of.repo]
+	if to == nil || to == of.repo {
+		return
+	}
+	r := g.register(to, of.name, of.labels)
+	r.foreign, r.online, r.used = true, true, true
+	g.showRunner(r)
+	g.look(to)
+}
+
 // runForeign lets a runner of others do the job that it was offered.
 func (g *GitHub) runForeign(j *job, r *runner) {
 	g.k.After(g.k.Between("github.foreign", 100*time.Millisecond, 3*time.Second), func() {

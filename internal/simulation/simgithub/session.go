@@ -68,6 +68,7 @@ func (s *Session) Accept() bool {
 func (g *GitHub) accept(r *runner, j *job) {
 	j.offered, r.offered, r.told = nil, nil, nil
 	j.runner, r.job = r, j
+	j.foreign = r.foreign
 	g.showRunner(r)
 	g.begin(j, r.id, r.name)
 	g.completeEarly(j, r)

@@ -75,6 +75,8 @@ type GitHub struct {
 	groups  map[group]*groupState
 	configs map[string]*runner // by encoded JIT config
 	count   DeliveryCount
+
+	copies map[*repository]*repository // where names are copied to, by where they come from
 }
 
 // firstID makes ids like GitHub's, which need more than 32 bits.
@@ -94,6 +96,7 @@ func New(k *kernel.Kernel, cfg Config) *GitHub {
 		anonymous: newCredential(Credential{Name: "anonymous", Limit: anonymousLimit}, nil),
 		releases:  map[string]bool{cfg.RunnerVersion: true},
 		runs:      map[int64]*run{}, jobByID: map[int64]*job{}, groups: map[group]*groupState{}, configs: map[string]*runner{},
+		copies: map[*repository]*repository{},
 	}
 	for _, r := range cfg.Repositories {
 		g.addRepository(r)

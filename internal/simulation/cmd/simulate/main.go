@@ -99,6 +99,17 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return many(stdout, stderr, o)
 }
 
+// byRepository tells of each repository, if there are several.
+func byRepository(w io.Writer, r simulation.Result) {
+	if len(r.RanOf) < 2 {
+		return
+	}
+	for _, repository := range slices.Sorted(maps.Keys(r.RanOf)) {
+		last := time.Duration(r.LastStartOf[repository]) * time.Second
+		fmt.Fprintf(w, "  of %s %d jobs ran, the last one after %s\n", repository, r.RanOf[repository], last)
+	}
+}
+
 // one plays one history.
 func one(w io.Writer, s simulation.Scenario, o options) int {
 	o.seed = max(o.seed, 1)
@@ -108,6 +119,7 @@ func one(w io.Writer, s simulation.Scenario, o options) int {
 	fmt.Fprintf(w, "%d of %d jobs ran; %d executions, %d tasks, %d builds, %d requests to GitHub, about $%.2f on AWS, in %s\n", r.Ran, r.Jobs, r.Executions, r.Tasks, r.Builds, r.Requests, r.Cost, r.Lasted)
 	fmt.Fprintf(w, "jobs started %s (half of them), %s (95 of 100) and %s (the last) after they were queued or the trouble was over; launches were bound by %s\n",
 		r.Start(50), r.Start(95), r.LastStart(), r.Bound)
+	byRepository(w, r)
 	counts(w, "faults", r.Faults)
 	counts(w, "repairs", r.Repairs)
 	counts(w, "red executions", r.Red)

@@ -89,6 +89,9 @@ func badGitHubURL(text string) string {
 	if u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.ForceQuery {
 		return "must be a scheme and a host only, as in https://github.com"
 	}
+	if host := strings.ToLower(u.Hostname()); host == "api.github.com" || strings.HasPrefix(host, "api.") && strings.HasSuffix(host, ".ghe.com") {
+		return "is the address of GitHub's API; write the one that a browser opens, https://" + strings.TrimPrefix(host, "api.")
+	}
 	if u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()) {
 		return ""
 	}

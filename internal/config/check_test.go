@@ -53,6 +53,8 @@ func TestParseRefuses(t *testing.T) {
 		"a host that begins like a loopback":  {repo + "github_url: http://127.0.0.1.example.com", "github_url", 2, "must begin with https://"},
 		"a URL with a path":                   {repo + "github_url: https://github.com/octo-org", "github_url", 2, "a scheme and a host only"},
 		"a host without scheme":               {repo + "github_url: github.com", "github_url", 2, "is no URL"},
+		"the address of GitHub's API":         {repo + "github_url: https://API.github.com", "github_url", 2, "a browser opens, https://github.com"},
+		"that of a subdomain's API":           {repo + "github_url: https://api.octo.ghe.com", "github_url", 2, "a browser opens, https://octo.ghe.com"},
 		"the same secret twice":               {repo + "webhook_secret: env:A\nwebhook_secret_previous: env:A", "webhook_secret_previous", 3, "the same as webhook_secret"},
 		"no log at all":                       {repo + "runner_log_mib: 0", "runner_log_mib", 2, "use 1 to 1024"},
 		"a log without an end":                {repo + "runner_log_mib: 1025", "runner_log_mib", 2, "use 1 to 1024"},

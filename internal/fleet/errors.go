@@ -12,6 +12,7 @@ const (
 	AWSUnavailable = "AWS.Unavailable" // an AWS service did not answer, or asked to slow down
 
 	GitHubUnauthorized = "GitHub.Unauthorized" // GitHub does not accept the credential (401)
+	GitHubUntrusted    = "GitHub.Untrusted"    // GitHub's certificate is not one that the fleet trusts: nothing was sent
 	GitHubNoAccess     = "GitHub.NoAccess"     // the credential lacks a permission for the repository, or does not see it (403, 404)
 	GitHubNotFound     = "GitHub.NotFound"     // GitHub does not show the thing to this credential (404)
 	GitHubJobPending   = "GitHub.JobPending"   // GitHub holds the job back: max-parallel, or a concurrency group
@@ -49,6 +50,10 @@ const (
 
 	SecretMissing = "Secret.Missing" // a secret is not there, is empty, or may not be read
 )
+
+// NoTokenYet is in the secret of GitHub's token, as a key of JSON, until somebody stores a
+// token.
+const NoTokenYet = "no_github_token_yet"
 
 // Error is an error with a name at the border and its cause inside. Wrap it
 // freely on the way: ErrorName finds it, and one adapter at the Lambda border

@@ -26,6 +26,8 @@ type Hold struct {
 	Width   int       `json:"width"`
 	Tries   []string  `json:"tries,omitempty"`
 	TriedAt time.Time `json:"tried_at,omitzero"` // last
+	// FailedTries counts those that failed, since a runner got past it.
+	FailedTries int `json:"failed_tries,omitempty"`
 	// Met is who met it, and when last. It holds nobody before Needs have.
 	Met   map[string]time.Time `json:"met,omitempty"`
 	Needs int                  `json:"needs"`
@@ -81,6 +83,9 @@ func (h Hold) Leave(runnerID string) Hold {
 // nothing new: it was launched before the hold came.
 func (h Hold) failed(name, cause, met, runnerID, deployment string, now time.Time) (_ Hold, changed bool) {
 	tried := slices.Contains(h.Tries, runnerID)
+	if tried {
+		h.FailedTries++
+	}
 	_, again := h.Met[met]
 	if !tried && again && h.InARow > 0 && h.Deployment == deployment {
 		return h, false
@@ -89,13 +94,19 @@ func (h Hold) failed(name, cause, met, runnerID, deployment string, now time.Tim
 		h.Since = now
 	}
 	h = h.Leave(runnerID)
-	h.Met = meet(h.Met, met, now)
+	if !h.keepsMet() {
+		h.Met = meet(h.Met, met, now)
+	}
 	h.Name, h.Cause, h.Deployment = name, cause, deployment
 	h.InARow++
 	h.Width = kinds[h.Kind].width
 	h.NextTry = now.Add(pause(h.Kind, name, h.InARow))
 	return h, true
 }
+
+// keepsMet reports whether enough runs of a repository have met it already. One at a time
+// tries from then on, so that those before are soon long past: only a success ends it.
+func (h Hold) keepsMet() bool { return h.Kind == SetbackFleet && len(h.Met) >= h.Needs }
 
 // meet adds a meeting, and forgets those that are long past.
 func meet(met map[string]time.Time, who string, now time.Time) map[string]time.Time {
@@ -115,12 +126,25 @@ func (h Hold) Succeeded(runnerID string, now time.Time) (_ Hold, changed bool) {
 	if h.InARow == 0 && !slices.Contains(h.Tries, runnerID) {
 		return h, false
 	}
+	if runnerID == "" && h.Kind == SetbackCredential && h.FailedTries > 0 {
+		return h.mayTry()
+	}
 	h = h.Leave(runnerID)
-	h.InARow = 0
+	h.InARow, h.FailedTries = 0, 0
 	h.Width = min(MostAtOnce, max(1, 2*h.Width))
 	if h.NextTry.After(now) {
 		h.NextTry = now
 	}
+	return h, true
+}
+
+// mayTry lets one runner try once the pause is over. GitHub accepts a credential that may
+// list and may not register: only a runner that registers shows that this is over.
+func (h Hold) mayTry() (_ Hold, changed bool) {
+	if h.Width > 0 {
+		return h, false
+	}
+	h.Width = 1
 	return h, true
 }
 

@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -126,5 +127,41 @@ func TestHowFarARunnerCameEndsHolds(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// GitHub lists for a token that may not register: what a listing shows, a try refutes.
+func TestAListingDoesNotEndWhatTriesRefute(t *testing.T) {
+	w := newHeld(t)
+	listed := func() {
+		if h, changed := w.holds[fleet.CredentialHold()].Succeeded("", w.now); changed {
+			w.write(fleet.Changes{Holds: []fleet.Hold{h}})
+		}
+	}
+	w.launch()
+	w.fail(fleet.GitHubUnauthorized)
+	equal(t, w.launch(), "")
+	listed()
+	var pauses []time.Duration
+	for range 5 {
+		began := w.now
+		for w.launch() == "" {
+			listed()
+			w.now = w.now.Add(time.Minute)
+		}
+		pauses = append(pauses, w.now.Sub(began))
+		w.fail(fleet.GitHubUnauthorized)
+	}
+	if want := []time.Duration{0, time.Minute, 2 * time.Minute, 5 * time.Minute, 5 * time.Minute}; !slices.Equal(pauses, want) {
+		t.Errorf("tries after %v, want %v", pauses, want)
+	}
+
+	listed()
+	w.now = w.now.Add(5 * time.Minute)
+	w.launch()
+	w.passed(fleet.PassedRegister)
+	h := w.only()
+	if h.InARow != 0 || h.FailedTries != 0 || h.Free(w.now) != 2 {
+		t.Errorf("a runner has registered: %+v", h)
 	}
 }

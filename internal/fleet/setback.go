@@ -109,11 +109,11 @@ var setbackKinds = map[string]SetbackKind{
 	RunnerVersionDeprecated: SetbackConfiguration,
 
 	GitHubUnauthorized: SetbackCredential,
+	GitHubUntrusted:    SetbackCredential,
 	SecretMissing:      SetbackCredential,
 
 	GitHubNoAccess: SetbackAccess,
 
-	GitHubInvalid:          SetbackJob,
 	GitHubNotFound:         SetbackJob,
 	RunnerDeadlineExceeded: SetbackJob,
 
@@ -125,6 +125,7 @@ var setbackKinds = map[string]SetbackKind{
 
 	AWSUnavailable:       SetbackFleet,
 	GitHubConflict:       SetbackFleet,
+	GitHubInvalid:        SetbackFleet,
 	GitHubRunnerBusy:     SetbackFleet,
 	ImageBuildLost:       SetbackFleet,
 	RecordsConflict:      SetbackFleet,
@@ -138,6 +139,7 @@ var setbackKinds = map[string]SetbackKind{
 // spacings are those of names that are not tried again as others of their kind.
 var spacings = map[string][]time.Duration{
 	RunnerCannotPullContainer: minutes(1, 2, 4, 8),
+	GitHubInvalid:             minutes(1, 2, 5, 8), // it may be GitHub that is mended
 }
 
 // KindOf is the kind of a failure, by its name.

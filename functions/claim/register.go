@@ -85,7 +85,7 @@ func (h Handler) registerFailed(ctx context.Context, asked fleet.Runner, err err
 		errorName = fleet.GitHubNoAccess // the repository is all that a registration names
 	}
 	switch errorName {
-	case fleet.GitHubUnauthorized, fleet.GitHubNoAccess, fleet.GitHubInvalid:
+	case fleet.GitHubUnauthorized, fleet.GitHubUntrusted, fleet.GitHubNoAccess, fleet.GitHubInvalid:
 		_, _, werr := h.Fleet.ChangeRunner(ctx, asked.RunnerID, func(r fleet.Runner) (fleet.Runner, bool) {
 			if r.FailureName != "" {
 				return r, false

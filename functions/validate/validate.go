@@ -2,8 +2,8 @@
 // admission policy decides, and GitHub is asked whether the job still waits.
 //
 // It fails open: when GitHub is down or limits our rate, or what is left of its limit is
-// kept for claims, the job is taken to be queued. Only a credential that GitHub refuses
-// stops it, before a task costs anything.
+// kept for claims, the job is taken to be queued. Only a credential that GitHub refuses,
+// and a GitHub that is not trusted, stop it, before a task costs anything.
 package validate
 
 import (
@@ -28,7 +28,7 @@ type Step struct {
 }
 
 // Run returns the plan for the job, or why it gets none. It fails with
-// GitHub.Unauthorized, GitHub.NoAccess or GitHub.NotFound if GitHub does not show us the
+// GitHub.Unauthorized, GitHub.Untrusted, GitHub.NoAccess or GitHub.NotFound if GitHub does not show us the
 // job, with Secret.Missing if there is no credential to ask it with, and with
 // GitHub.JobPending while GitHub holds the job back. It may be repeated.
 func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
@@ -88,6 +88,8 @@ func (s Step) unwanted(ctx context.Context, call fleet.Call) (string, error) {
 	switch {
 	case fleet.IsNamed(err, fleet.GitHubUnauthorized):
 		return "", fmt.Errorf("%w; store a valid token as github_pat", err)
+	case fleet.IsNamed(err, fleet.GitHubUntrusted):
+		return "", fmt.Errorf("%w; github_url needs a certificate of a public authority: on one machine SSL_CERT_FILE may name others", err)
 	case fleet.IsNamed(err, fleet.GitHubNoAccess):
 		return "", fmt.Errorf("%w; give the token of github_pat Administration (read and write) and Actions (read) on %s", err, runner.Repository)
 	case fleet.IsNamed(err, fleet.GitHubNotFound):

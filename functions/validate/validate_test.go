@@ -72,6 +72,10 @@ func TestPlan(t *testing.T) {
 			before: func(w *world, _ fleet.Job) { w.GitHub.Fails["Job"] = fleet.Errorf(fleet.GitHubUnauthorized, "401") },
 			err:    fleet.GitHubUnauthorized,
 		},
+		"GitHub's certificate is not trusted": {
+			before: func(w *world, _ fleet.Job) { w.GitHub.Fails["Job"] = fleet.Errorf(fleet.GitHubUntrusted, "x509") },
+			err:    fleet.GitHubUntrusted,
+		},
 		"GitHub does not show the job": {
 			before: func(w *world, _ fleet.Job) { w.GitHub.Fails["Job"] = fleet.Errorf(fleet.GitHubNotFound, "404") },
 			err:    fleet.GitHubNotFound,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -128,6 +129,24 @@ func TestErrorNames(t *testing.T) {
 				t.Errorf("GitHub was called %d times, want once", n)
 			}
 		})
+	}
+}
+
+// A GitHub Enterprise Server whose certificate no public authority has signed.
+func TestACertificateThatIsNotTrusted(t *testing.T) {
+	server := httptest.NewUnstartedServer(answer(200, "{}"))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	for name, address := range map[string]string{
+		"an authority that nobody knows": server.URL,
+		"a name that is not in it":       strings.Replace(server.URL, "127.0.0.1", "localhost", 1),
+	} {
+		_, err := github.New(address+"/api/v3", token, nil).GetJob(t.Context(), repo, 7)
+		failure, ok := errors.AsType[*github.Error](err)
+		if !ok || failure.ErrorName() != github.Untrusted || !strings.Contains(failure.Error(), "certificate") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package github
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 // The names that ErrorName returns.
 const (
 	Unauthorized = fleet.GitHubUnauthorized // the credential is missing or wrong
+	Untrusted    = fleet.GitHubUntrusted    // its certificate is not trusted, so nothing was sent
 	NoAccess     = fleet.GitHubNoAccess     // the credential lacks a permission
 	NotFound     = fleet.GitHubNotFound     // no such thing, or the credential may not see it
 	Conflict     = fleet.GitHubConflict     // the name is taken
@@ -47,6 +49,8 @@ func (e *Error) ErrorName() string {
 	switch code := e.StatusCode; {
 	case errors.Is(e.cause, errNoToken):
 		return Unauthorized
+	case code == 0 && untrusted(e.cause):
+		return Untrusted
 	case code == http.StatusTooManyRequests, code == http.StatusForbidden && e.RetryAfter > 0:
 		return RateLimited
 	case code < 300, code >= 500, code == http.StatusRequestTimeout:
@@ -64,6 +68,13 @@ func (e *Error) ErrorName() string {
 		return RunnerBusy
 	}
 	return Invalid
+}
+
+// untrusted reports whether the other side has no certificate that the fleet trusts. To
+// ask again is of no use until somebody has changed that.
+func untrusted(err error) bool {
+	var certificate *tls.CertificateVerificationError
+	return errors.As(err, &certificate)
 }
 
 // Error says which request got which answer.

@@ -80,9 +80,9 @@ func neverStarted(r fleet.Runner) (name, cause string, known bool) {
 
 func ofWords(said, image string) (name, cause string, known bool) {
 	words := clip(said, mostWords)
-	for _, s := range noRoom {
+	for _, s := range noPlace {
 		if strings.Contains(strings.ToLower(said), s.part) {
-			return s.name, "ECS could not start the task: " + words + "; the fleet tries again, and " + s.hint, true
+			return s.name, "ECS could not start the task: " + words + "; " + s.hint, true
 		}
 	}
 	switch cannotPull := strings.Contains(said, "CannotPullContainerError"); {
@@ -99,20 +99,33 @@ func ofWords(said, image string) (name, cause string, known bool) {
 	return "", "", false
 }
 
-// noRoom are parts of what ECS says of a task that it accepted and had no room for
+// noPlace are parts of what ECS says of a task that it accepted and had no place for
 // after all, in lower case: an address or a network interface is looked for only once
-// RunTask has succeeded. It says nothing about the image.
-var noRoom = []struct{ part, name, hint string }{
-	{"insufficientfreeaddressesinsubnet", fleet.RunnerNoCapacity, moreAddresses},
-	{"not have enough free addresses", fleet.RunnerNoCapacity, moreAddresses},
-	{"network interface provisioning to complete", fleet.RunnerNoCapacity, moreAddresses},
-	{"capacity is unavailable", fleet.RunnerNoCapacity, "more subnet_ids in other zones help"},
-	{"ephemeralstorage provisioning to complete", fleet.RunnerNoCapacity, "more subnet_ids in other zones help"},
-	{"networkinterfacelimitexceeded", fleet.RunnerQuotaExceeded, "a higher quota of network interfaces in this region helps"},
-	{"reached the limit on the number of vcpus", fleet.RunnerQuotaExceeded, "a higher Fargate quota or fewer max_runners help"},
+// RunTask has succeeded. It says nothing about the image. The first that fits counts.
+var noPlace = []struct{ part, name, hint string }{
+	{"insufficientfreeaddressesinsubnet", fleet.RunnerNoCapacity, triesAgain + moreAddresses},
+	{"not have enough free addresses", fleet.RunnerNoCapacity, triesAgain + moreAddresses},
+	{"network interface provisioning to complete", fleet.RunnerNoCapacity, triesAgain + moreAddresses},
+	{"capacity is unavailable", fleet.RunnerNoCapacity, triesAgain + "more subnet_ids in other zones help"},
+	{"ephemeralstorage provisioning to complete", fleet.RunnerNoCapacity, triesAgain + "more subnet_ids in other zones help"},
+	{"networkinterfacelimitexceeded", fleet.RunnerQuotaExceeded, triesAgain + "a higher quota of network interfaces in this region helps"},
+	{"reached the limit on the number of vcpus", fleet.RunnerQuotaExceeded, triesAgain + higherQuota},
+	{"reached the limit on the number of tasks", fleet.RunnerQuotaExceeded, triesAgain + higherQuota},
+	{"privateipaddresslimitexceeded", fleet.RunnerNoCapacity, triesAgain + moreAddresses},
+	{"invalidsubnetid", fleet.RunnerLaunchFailed, "correct subnet_ids and deploy again"},
+	{"invalidsecuritygroup", fleet.RunnerLaunchFailed, "correct security_groups and deploy again"},
+	{"invalidgroup", fleet.RunnerLaunchFailed, "correct security_groups and deploy again"},
+	{"unauthorizedoperation", fleet.RunnerLaunchFailed, "ECS's service-linked role must be allowed to make network interfaces in the subnets"},
+	// EC2's throttles and outages, and what nobody has listed.
+	{"create network interface", fleet.RunnerNoCapacity, "the fleet tries again"},
+	{"unexpected ec2 error", fleet.RunnerNoCapacity, "the fleet tries again"},
 }
 
-const moreAddresses = "more or larger subnet_ids help: each runner needs an address of its own"
+const (
+	triesAgain    = "the fleet tries again, and "
+	moreAddresses = "more or larger subnet_ids help: each runner needs an address of its own"
+	higherQuota   = "a higher Fargate quota or fewer max_runners help"
+)
 
 // clip makes a line of a platform's text, with nothing in it that does not print, and
 // takes the middle out if it is too long: ECS begins with the kind of an error and

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/config"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 // secrets are the names or ARNs of the fleet's secrets, never what is in them.
@@ -18,10 +19,10 @@ type secrets struct {
 func newSecrets(scope constructs.Construct, c Config) secrets {
 	made := secrets{
 		gitHubPAT: secretID(scope, "GitHubPat", c.GitHubPAT, config.DefaultGitHubPAT,
-			"GitHub personal access token of the runner fleet "+c.FleetName+". What is in it at first is a random text and no token: see the output "+outputStorePAT),
+			"GitHub personal access token of the runner fleet "+c.FleetName+". What is in it at first is no token: see the output "+outputStorePAT, noTokenYet()),
 		webhook: secretID(scope, "WebhookSecret", c.WebhookSecret, config.DefaultWebhookSecret,
-			"What GitHub signs webhooks for the runner fleet "+c.FleetName+" with"),
-		claimKey: generate(scope, "ClaimKey", "Key of the claim tokens of the runner fleet "+c.FleetName),
+			"What GitHub signs webhooks for the runner fleet "+c.FleetName+" with", random()),
+		claimKey: secretOf(scope, "ClaimKey", "Key of the claim tokens of the runner fleet "+c.FleetName, random()),
 	}
 	made.gitHubPATARNs, made.webhookARNs = secretARNs(scope, made.gitHubPAT), secretARNs(scope, made.webhook)
 	if c.WebhookSecretPrevious != "" {
@@ -33,9 +34,9 @@ func newSecrets(scope constructs.Construct, c Config) secrets {
 }
 
 // secretID is the secret that the configuration names, or one that is made.
-func secretID(scope constructs.Construct, id string, ref, byDefault config.SecretRef, description string) *string {
+func secretID(scope constructs.Construct, id string, ref, byDefault config.SecretRef, description string, content *awssecretsmanager.SecretStringGenerator) *string {
 	if ref == byDefault {
-		return generate(scope, id, description)
+		return secretOf(scope, id, description, content)
 	}
 	name, ok := ref.AWSSecret()
 	if !ok {
@@ -44,13 +45,24 @@ func secretID(scope constructs.Construct, id string, ref, byDefault config.Secre
 	return jsii.String(name)
 }
 
-// generate makes a secret of 64 random letters and digits. Its name is left to
-// CloudFormation: a deleted secret's name is taken for weeks.
-func generate(scope constructs.Construct, id, description string) *string {
+// random is 64 letters and digits.
+func random() *awssecretsmanager.SecretStringGenerator {
+	return &awssecretsmanager.SecretStringGenerator{PasswordLength: jsii.Number(64), ExcludePunctuation: jsii.Bool(true)}
+}
+
+// noTokenYet is JSON, which no token is, so that a fleet can say that none was stored.
+func noTokenYet() *awssecretsmanager.SecretStringGenerator {
+	return &awssecretsmanager.SecretStringGenerator{
+		SecretStringTemplate: jsii.String(`{"` + fleet.NoTokenYet + `":true}`), GenerateStringKey: jsii.String("random"),
+		PasswordLength: jsii.Number(16), ExcludePunctuation: jsii.Bool(true),
+	}
+}
+
+// secretOf makes a secret. Its name is left to CloudFormation: a deleted secret's name is
+// taken for weeks. Another content would replace what has been stored since.
+func secretOf(scope constructs.Construct, id, description string, content *awssecretsmanager.SecretStringGenerator) *string {
 	return awssecretsmanager.NewSecret(scope, jsii.String(id), &awssecretsmanager.SecretProps{
-		Description:          jsii.String(description),
-		GenerateSecretString: &awssecretsmanager.SecretStringGenerator{PasswordLength: jsii.Number(64), ExcludePunctuation: jsii.Bool(true)},
-		RemovalPolicy:        awscdk.RemovalPolicy_DESTROY,
+		Description: jsii.String(description), GenerateSecretString: content, RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	}).SecretArn()
 }
 

@@ -22,7 +22,7 @@ import (
 // store the token. Each state on the way has its sentence.
 func TestTheFirstHour(t *testing.T) {
 	w := start(t)
-	w.storeToken(rand.Text()) // what the deployment generates, and no token
+	w.storeToken(`{"` + fleet.NoTokenYet + `":true,"random":"x"}`) // what the deployment generates
 	w.unpublishBaseImage()
 
 	w.trySweep()
@@ -30,7 +30,7 @@ func TestTheFirstHour(t *testing.T) {
 		t.Error("an image is built before GitHub has said which runner goes into it")
 	}
 	first := w.github.Queue(job())
-	w.says(first, fleet.GitHubUnauthorized, "store a valid token as github_pat")
+	w.says(first, fleet.SecretMissing, "no token is stored yet as github_pat: the output StoreGitHubPatCommand")
 	if tasks := w.fargate.count(); tasks != 0 {
 		t.Errorf("%d tasks were started that could never register", tasks)
 	}

@@ -1,6 +1,11 @@
 package github
 
-import "context"
+import (
+	"context"
+	"strings"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
 
 // Credential gives the client its tokens. Implementations decide how long a token
 // is kept: the client asks before every request.
@@ -27,8 +32,25 @@ type storedSecret interface {
 	Refresh(ctx context.Context) (changed bool, err error)
 }
 
-// Token returns the personal access token.
-func (p StoredPAT) Token(ctx context.Context, _ string) (string, error) { return p.Secret.Value(ctx) }
+// Token returns the personal access token. It fails with Secret.Missing if the secret
+// holds JSON: what the deployment makes it with, or a token stored as key and value.
+func (p StoredPAT) Token(ctx context.Context, _ string) (string, error) {
+	token, err := p.Secret.Value(ctx)
+	if err != nil || !isJSON(token) {
+		return token, err
+	}
+	if changed, err := p.Secret.Refresh(ctx); err == nil && changed {
+		if token, err = p.Secret.Value(ctx); err != nil || !isJSON(token) {
+			return token, err
+		}
+	}
+	if strings.Contains(token, fleet.NoTokenYet) {
+		return "", fleet.Errorf(fleet.SecretMissing, "no token is stored yet as github_pat: the output StoreGitHubPatCommand of the stack is the command that stores one")
+	}
+	return "", fleet.Errorf(fleet.SecretMissing, "the secret of github_pat holds JSON: store the token alone, as plain text")
+}
+
+func isJSON(token string) bool { return strings.HasPrefix(strings.TrimSpace(token), "{") }
 
 // Refresh reads the secret again.
 func (p StoredPAT) Refresh(ctx context.Context) error {

@@ -209,6 +209,34 @@ func TestATokenThatIsRefusedIsLookedUpAgain(t *testing.T) {
 	}
 }
 
+// What is in the secret before somebody stores a token, and what a form of keys and values
+// makes of one.
+func TestASecretThatHoldsNoToken(t *testing.T) {
+	const yet = `{"no_github_token_yet":true,"random":"0a1b"}`
+	for name, c := range map[string]struct {
+		secret *replaced
+		token  string
+		says   string
+	}{
+		"none is stored yet":            {&replaced{kept: yet, stored: yet}, "", "no token is stored yet as github_pat"},
+		"one was stored a moment ago":   {&replaced{kept: yet, stored: "ghp_x"}, "ghp_x", ""},
+		"it was stored as a key's":      {&replaced{kept: ` {"token":"ghp_secret"}`, stored: ` {"token":"ghp_secret"}`}, "", "store the token alone, as plain text"},
+		"and then as it should be":      {&replaced{kept: `{"token":"ghp_secret"}`, stored: "ghp_x"}, "ghp_x", ""},
+		"the secret cannot be read":     {&replaced{kept: yet, stored: "ghp_x", err: errors.New("throttled")}, "", "no token is stored yet as github_pat"},
+		"a key's, after none was there": {&replaced{kept: yet, stored: `{"token":"ghp_secret"}`}, "", "store the token alone, as plain text"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			token, err := github.StoredPAT{Secret: c.secret}.Token(t.Context(), "octo")
+			if token != c.token || (err == nil) != (c.says == "") {
+				t.Fatalf("token %q, %v", token, err)
+			}
+			if err != nil && (fleet.ErrorName(err) != fleet.SecretMissing || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "ghp_")) {
+				t.Errorf("%s: %v", fleet.ErrorName(err), err)
+			}
+		})
+	}
+}
+
 // Only a refusal has the secret read before its time.
 func TestOtherErrorsReadNoSecret(t *testing.T) {
 	for _, status := range []int{403, 404, 429, 500} {

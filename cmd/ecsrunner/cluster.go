@@ -89,7 +89,7 @@ func printCluster(w io.Writer, c report.Cluster) error {
 		{"repositories", strings.Join(c.Repositories, ", ")}, {"open runners", room}, {"left out", leftOut(c.SubnetsLeftOut)},
 		{"waiting", fmt.Sprintf("%d runs wait for room", c.WaitingForRoom)},
 		{"runners", newest(c.RunnersBy)}, {"runs", newest(c.RunsBy)}, {"repairs", counts(c.Repairs)},
-		{"github", left}, {"requests", asked}, {"put off", putOff},
+		{"github", left}, {"token", expiryOf(c.GitHub)}, {"requests", asked}, {"put off", putOff},
 	})
 	return printHolds(w, c.Holds)
 }
@@ -136,6 +136,29 @@ func gitHubOf(u *fleet.GitHubUsage) (left, asked, putOff string) {
 		putOff = counts(u.PutOff)
 	}
 	return strings.Join(budgets, ", "), asked, putOff
+}
+
+// expiryOf is when the token that is used up first expires, "" if none does.
+func expiryOf(u *fleet.GitHubUsage) string {
+	if u == nil {
+		return ""
+	}
+	var first fleet.Budget
+	for _, b := range u.Budgets {
+		if !b.Expires.IsZero() && (first.Expires.IsZero() || b.Expires.Before(first.Expires)) {
+			first = b
+		}
+	}
+	switch at := first.Expires.UTC().Format("2006-01-02 15:04 UTC"); {
+	case first.Expires.IsZero():
+		return ""
+	case !u.At.Before(first.Expires):
+		return "expired at " + at + ": store a new one"
+	case first.ExpiresSoon(u.At):
+		return "expires at " + at + ": store a new one before"
+	default:
+		return "expires at " + at
+	}
 }
 
 // leftOut is the subnets that runners are not launched into for a while, "" if there are

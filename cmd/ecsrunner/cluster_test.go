@@ -49,6 +49,35 @@ func TestClusterStatusShowsRequestsToGitHub(t *testing.T) {
 	}
 }
 
+func TestClusterStatusShowsWhenTheTokenExpires(t *testing.T) {
+	at := time.Date(2026, 3, 4, 14, 20, 0, 0, time.UTC)
+	budget := func(expires time.Time) fleet.Budget {
+		return fleet.Budget{Limit: 5000, Reset: at.Add(time.Hour), Expires: expires}
+	}
+	for name, c := range map[string]struct {
+		budgets []fleet.Budget
+		want    string // "" if nothing is to be said
+	}{
+		"no sweep yet":         {nil, ""},
+		"it does not":          {[]fleet.Budget{budget(time.Time{})}, ""},
+		"in a year":            {[]fleet.Budget{budget(at.AddDate(1, 0, 0))}, "expires at 2027-03-04 14:20 UTC"},
+		"in a week":            {[]fleet.Budget{budget(at.AddDate(0, 0, 7))}, "expires at 2026-03-11 14:20 UTC: store a new one before"},
+		"a minute ago":         {[]fleet.Budget{budget(at.Add(-time.Minute))}, "expired at 2026-03-04 14:19 UTC: store a new one"},
+		"the first of several": {[]fleet.Budget{budget(at.AddDate(1, 0, 0)), budget(at.AddDate(0, 1, 0))}, "expires at 2026-04-04 14:20 UTC"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			if err := printCluster(&out, report.Cluster{GitHub: &fleet.GitHubUsage{At: at, Budgets: c.budgets}}); err != nil {
+				t.Fatal(err)
+			}
+			row := regexp.MustCompile(`(?m)^token +(.*)$`).FindSubmatch(out.Bytes())
+			if got := string(bytes.Join(row[min(1, len(row)):], nil)); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 func TestClusterStatusShowsSubnetsThatAreLeftOut(t *testing.T) {
 	until := time.Date(2026, 3, 4, 14, 20, 0, 0, time.UTC)
 	for want, subnets := range map[string]map[string]time.Time{
@@ -62,5 +91,28 @@ func TestClusterStatusShowsSubnetsThatAreLeftOut(t *testing.T) {
 		if !regexp.MustCompile(want).Match(out.Bytes()) || len(subnets) == 0 && bytes.Contains(out.Bytes(), []byte("left out")) {
 			t.Errorf("%s is not in\n%s", want, out.String())
 		}
+	}
+}
+
+// A sweep that GitHub refuses is the first that shows a bad token: no run has failed yet.
+func TestClusterStatusShowsWhatTheLastSweepLeft(t *testing.T) {
+	refused := &report.Trouble{At: time.Date(2026, 3, 4, 14, 20, 0, 0, time.UTC), Error: `sweep jobs: GET /repos/o/r/actions/runs: GitHub answered 401 "Bad credentials"`}
+	for name, c := range map[string]struct {
+		health *report.Health
+		want   string // "" if nothing is to be said
+	}{
+		"it was refused":  {&report.Health{LastSweepError: refused}, `(?m)^last sweep +failed at 2026-03-04 14:20:00: sweep jobs: .*401 "Bad credentials"$`},
+		"it left nothing": {&report.Health{}, ""},
+		"on AWS":          {nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			if err := printCluster(&out, report.Cluster{Health: c.health}); err != nil {
+				t.Fatal(err)
+			}
+			if said := bytes.Contains(out.Bytes(), []byte("last sweep")); said != (c.want != "") || !regexp.MustCompile(c.want).Match(out.Bytes()) {
+				t.Errorf("%q is not in\n%s", c.want, out.String())
+			}
+		})
 	}
 }

@@ -297,6 +297,11 @@ func (s *sweep) noteUsage(ctx context.Context) error {
 			s.gate.usage.Know(b)
 		}
 	}
+	for _, b := range s.gate.usage.Budgets {
+		if b.ExpiresSoon(s.now) {
+			s.Fleet.Log.WarnContext(ctx, "the GitHub token expires soon: store a new one", "expires_at", b.Expires)
+		}
+	}
 	return s.keep(ctx, fleet.GitHubUsageCursor, usage.Add(s.gate.usage, s.now))
 }
 

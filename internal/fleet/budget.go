@@ -13,6 +13,16 @@ type Budget struct {
 	Reset      time.Time `json:"reset"`      // when Remaining becomes Limit again
 	// Until is how long GitHub wants to be left alone after a limit of the minute.
 	Until time.Time `json:"until,omitzero"`
+	// Expires is when the token expires; zero if it does not, or if GitHub does not say so.
+	Expires time.Time `json:"token_expires_at,omitzero"`
+}
+
+// expiresSoon is how long before its end people hear of it from more than one place.
+const expiresSoon = 7 * 24 * time.Hour
+
+// ExpiresSoon reports whether the token expires within a week, or has expired.
+func (b Budget) ExpiresSoon(now time.Time) bool {
+	return !b.Expires.IsZero() && b.Expires.Sub(now) <= expiresSoon
 }
 
 // Known reports whether GitHub has said that there is a limit.
@@ -41,14 +51,19 @@ func (b Budget) Merge(o Budget) Budget {
 	if o.Until.After(b.Until) {
 		b.Until = o.Until
 	}
+	if b.Expires.IsZero() {
+		b.Expires = o.Expires
+	}
 	return b
 }
 
 // WorthSharing reports whether others should hear of b who know was: it has another
-// limit or hour, has fallen by 1 % of the limit, is used up, or has met a limit.
+// limit or hour, has fallen by 1 % of the limit, is used up, has met a limit, or has
+// another end.
 func (b Budget) WorthSharing(was Budget) bool {
 	return b.Limit != was.Limit || b.Reset.After(was.Reset) || b.Until.After(was.Until) ||
-		was.Remaining-b.Remaining >= max(b.Limit/100, 1) || b.Remaining == 0 && was.Remaining > 0
+		was.Remaining-b.Remaining >= max(b.Limit/100, 1) || b.Remaining == 0 && was.Remaining > 0 ||
+		!b.Expires.Equal(was.Expires)
 }
 
 // What the runners of a fleet may still ask of GitHub, each at most.

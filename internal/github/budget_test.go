@@ -94,6 +94,23 @@ func TestABudgetIsLearntFromEveryAnswer(t *testing.T) {
 	}
 }
 
+func TestTheEndOfATokenIsLearnt(t *testing.T) {
+	end := time.Date(2026, 12, 5, 14, 20, 0, 0, time.UTC)
+	for text, want := range map[string]time.Time{
+		"2026-12-05 14:20:00 UTC": end, "2026-12-05 15:20:00 +0100": end, "": {}, "tomorrow": {},
+	} {
+		l := &limits{remaining: 4000, status: 200, headers: map[string]string{
+			"X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": "4000", "X-RateLimit-Reset": strconv.FormatInt(hour.Add(time.Hour).Unix(), 10),
+			"GitHub-Authentication-Token-Expiration": text,
+		}}
+		s := &shelf{values: map[string]string{}}
+		ask(l.client(s), 1)
+		if b := left(t, l.client(s), hour); !b.Expires.Equal(want) { // another client, by what is shared
+			t.Errorf("%q: %s, want %s", text, b.Expires, want)
+		}
+	}
+}
+
 func TestAServerWithoutLimitsHasNoBudget(t *testing.T) {
 	l, s := &limits{status: 204, headers: map[string]string{}}, &shelf{values: map[string]string{}}
 	hub := l.client(s)

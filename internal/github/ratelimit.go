@@ -30,7 +30,19 @@ func budget(h http.Header) (b fleet.Budget, ok bool) {
 		Remaining: count("X-RateLimit-Remaining"),
 		Reset:     time.Unix(reset, 0).UTC(),
 		Resource:  cmp.Or(h.Get("X-RateLimit-Resource"), core),
+		Expires:   expiration(h.Get("GitHub-Authentication-Token-Expiration")),
 	}, true
+}
+
+// expiration is when a token expires, zero if it does not, or if GitHub does not say so
+// (https://github.blog/changelog/2021-07-26-expiration-options-for-personal-access-tokens/).
+func expiration(text string) time.Time {
+	for _, layout := range []string{"2006-01-02 15:04:05 MST", "2006-01-02 15:04:05 -0700"} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return at.UTC()
+		}
+	}
+	return time.Time{}
 }
 
 // retryAfter returns how long to wait before the next request, or 0 if the

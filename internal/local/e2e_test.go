@@ -403,6 +403,10 @@ func TestJobRunsFromWebhookToRecord(t *testing.T) {
 // TestRequestsPerJob holds docs/cost.md: what one job asks of GitHub's REST API.
 func TestRequestsPerJob(t *testing.T) {
 	w := newWorld(t)
+	w.await("the first sweep, which is none of the job's", func() bool { return w.fleet.Sweeps() > 0 })
+	w.mu.Lock()
+	w.asked = nil
+	w.mu.Unlock()
 	id := w.github.Queue(job())
 	w.awaitEnd(id)
 	w.mu.Lock()

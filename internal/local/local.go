@@ -181,9 +181,7 @@ func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
 	f.apiServer = newServer(f.api(), cfg.Log)
 	go f.serve(f.apiServer, bound(f.apiAt, mostConnections, 0))
 	f.sweeper = f.startSweeper()
-	if f.builder != nil {
-		f.sweeper.Hurry() // what the configuration names is built before a job wants it
-	}
+	f.sweeper.Hurry() // a bad token shows, jobs that wait are found, and images are built, at once
 	return f, nil
 }
 

@@ -64,6 +64,18 @@ func TestEveryErrorThatIsReportedIsCaught(t *testing.T) {
 	}
 }
 
+// A step that meets a conflict, or a table or service that is away for a moment, is repeated:
+// else the runner that got so far is given up.
+func TestEveryStepRetriesWhatPasses(t *testing.T) {
+	for name, s := range load(t).tasks() {
+		for _, e := range []string{"Records.Conflict", "Records.Unavailable", "AWS.Unavailable"} {
+			if !retries(s, e) {
+				t.Errorf("state %s does not retry %s", name, e)
+			}
+		}
+	}
+}
+
 func retries(s state, name string) bool {
 	for _, retrier := range s.Retry {
 		for _, e := range retrier.ErrorEquals {

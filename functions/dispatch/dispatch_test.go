@@ -96,6 +96,24 @@ func TestQueued(t *testing.T) {
 	}
 }
 
+// A webhook about a job shows that GitHub knows it, so its run does not wait for its time.
+func TestAWebhookAboutAJobThatGitHubDidNotKnow(t *testing.T) {
+	w := lifecycletest.New(t)
+	job := w.Job(7)
+	first := w.Launch(job)
+	if _, _, err := w.Fleet().Finish(t.Context(), first, nil, fleet.GitHubNotFound, "GitHub has no job 7"); err != nil {
+		t.Fatal(err)
+	}
+	w.Pass(10 * time.Second)
+	if run := w.Run("job-7"); !run.Retrying() || !run.Setback.NextTry.After(w.Now()) {
+		t.Fatalf("the run does not wait:\n%s", w.State())
+	}
+	hear(t, w, "queued", job)
+	if run := w.Run("job-7"); run.RunnerID == "" || run.RunnerID == first {
+		t.Errorf("the run is %s and waits for its time: %+v", run.Shown(), run.Setback)
+	}
+}
+
 func TestQueuedWaitingQueued(t *testing.T) {
 	w := lifecycletest.New(t)
 	job := w.Job(7)

@@ -258,6 +258,36 @@ func TestQuietRepositoriesHaveTheirTurn(t *testing.T) {
 	}
 }
 
+// A quiet repository whose webhooks do not arrive is looked at each minute: what is quiet
+// there may be deaf.
+func TestAQuietRepositoryWhoseWebhooksFail(t *testing.T) {
+	w := lifecycletest.New(t)
+	h := handler(w)
+	for i := range 49 {
+		h.Policy.Repositories = append(h.Policy.Repositories, fmt.Sprintf("octo/quiet%d", i))
+	}
+	w.GitHub.HookID = 9
+	if err := w.Records.PutCursor(t.Context(), "hook/"+lifecycletest.Repository, "9"); err != nil {
+		t.Fatal(err)
+	}
+	w.GitHub.Delivered = []fleet.Delivery{{ID: 1, GUID: "a", Event: fleet.WorkflowJobEvent, Status: 502}}
+	turns := 0
+	h.GitHub = heard{w.GitHub, func(repository string) {
+		if repository == lifecycletest.Repository {
+			turns++
+		}
+	}}
+	for range 5 {
+		if _, err := h.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.Pass(time.Minute)
+	}
+	if turns != 5 {
+		t.Errorf("it had its turn in %d of 5 minutes", turns)
+	}
+}
+
 func start(w *world) time.Time { return w.Now().Truncate(24 * time.Hour) }
 
 // heard is GitHub, with an ear for the repositories whose workflow runs are listed.

@@ -91,7 +91,7 @@ func TestExecutionsAreAskedForInTurn(t *testing.T) {
 				if _, err := h.Run(t.Context()); err != nil {
 					t.Fatal(err)
 				}
-				if got := len(executions.asked) - before; got > 200 {
+				if got := len(executions.asked) - before; got > 200 || time.Duration(got)*takes > h.Time/10 {
 					t.Errorf("sweep %d asked for %d executions", n, got)
 				}
 			}
@@ -135,9 +135,13 @@ func TestAPartEndsWithItsShareOfTheTime(t *testing.T) {
 	h := handler(w)
 	h.Time = 2 * time.Minute
 	h.GitHub = dawdling{w.GitHub, w, looked}
-	for range 4 { // each has 30 s, and 4 of them for the lists
+	for n := range 4 { // each has 24 s, and 4 of them for the lists
+		before := len(looked)
 		if _, err := h.Run(t.Context()); err != nil {
 			t.Fatal(err)
+		}
+		if got := len(looked) - before; got > 20 {
+			t.Errorf("sweep %d looked at the jobs of %d workflow runs", n, got)
 		}
 	}
 	if len(looked) != 50 {

@@ -28,14 +28,15 @@ type visit struct {
 }
 
 // takeTurns chooses the repositories that this sweep looks at on GitHub: the busy ones, and
-// of the quiet ones those that are due; in each the one first that was seen longest ago.
+// of the quiet ones those that are due. The one comes first that was seen longest ago: else a
+// repository that uses up what a sweep may ask for would leave nothing to the others.
 func (s *sweep) takeTurns(ctx context.Context) error {
 	s.turn = slices.Clone(s.Policy.Repositories)
 	s.visits = map[string]visit{}
-	quiet := min(time.Duration(len(s.turn)/quietAMinute)*time.Minute, quietAtLeast)
-	if quiet == 0 {
+	if len(s.turn) < 2 {
 		return nil
 	}
+	quiet := min(time.Duration(len(s.turn)/quietAMinute)*time.Minute, quietAtLeast)
 	text, err := s.kept(ctx, turnCursor)
 	if err != nil {
 		return err
@@ -50,22 +51,10 @@ func (s *sweep) takeTurns(ctx context.Context) error {
 	last := func(repository string) visit { return s.visits[s.key(repository)] }
 	s.turn = slices.DeleteFunc(s.turn, func(repository string) bool {
 		v := last(repository)
-		return !busy[s.key(repository)] && !v.Failing && s.now.Sub(time.Unix(v.At, 0)) < quiet-tick
+		return quiet > 0 && !busy[s.key(repository)] && !v.Failing && s.now.Sub(time.Unix(v.At, 0)) < quiet-tick
 	})
-	slices.SortStableFunc(s.turn, func(a, b string) int {
-		return cmp.Or(compareBool(busy[s.key(b)], busy[s.key(a)]), cmp.Compare(last(a).At, last(b).At))
-	})
+	slices.SortStableFunc(s.turn, func(a, b string) int { return cmp.Compare(last(a).At, last(b).At) })
 	return nil
-}
-
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return 1
-	}
-	return -1
 }
 
 // busy are the repositories of open runs and runners, in lower case.
@@ -96,7 +85,7 @@ func (s *sweep) noteFailing(repository string, failing bool) {
 
 // noteTurns keeps which repositories had their turn: those whose workflow runs were listed.
 func (s *sweep) noteTurns(ctx context.Context) error {
-	if len(s.Policy.Repositories) < quietAMinute {
+	if len(s.Policy.Repositories) < 2 {
 		return nil
 	}
 	for repository := range s.listed {

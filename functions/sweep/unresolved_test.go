@@ -75,6 +75,36 @@ func TestUnresolvedInAnotherCase(t *testing.T) {
 	}
 }
 
+// GitHub writes the repository otherwise than the configuration does.
+func TestUnresolvedInTheCaseOfGitHub(t *testing.T) {
+	w := unresolved(t)
+	w.EditRunner("fleet-7-1", func(r *fleet.Runner) { r.Repository = "Octo/Repo" })
+	mustSweep(t, w)
+	if r := w.Runner("fleet-7-1"); r.Took != 8 || r.Unresolved {
+		t.Errorf("the runner's job is not known:\n%s", w.State())
+	}
+}
+
+// A hundred and fifty workflow runs have ended since. A sweep looks at the jobs of a hundred,
+// and the next one goes on where it stopped: until then the runner is not given up.
+func TestUnresolvedBehindManyWorkflowRuns(t *testing.T) {
+	w := unresolved(t)
+	for id := range int64(150) {
+		job := w.Job(id+100, "ubuntu-latest")
+		job.WorkflowRunID = id + 100
+		w.GitHub.Set(completed(job, "success"))
+		w.GitHub.Unlisted[job.JobID] = true
+	}
+	mustSweep(t, w)
+	if r := w.Runner("fleet-7-1"); r.Took != 0 || !r.Unresolved {
+		t.Fatalf("after a hundred workflow runs it took %d, and is unresolved: %t", r.Took, r.Unresolved)
+	}
+	mustSweep(t, w)
+	if r := w.Runner("fleet-7-1"); r.Took != 8 || r.Unresolved {
+		t.Errorf("the runner's job is not known:\n%s", w.State())
+	}
+}
+
 // Nobody can tell any more what it ran, and it would be looked at for ever.
 func TestUnresolvedOfARepositoryThatWasTakenOut(t *testing.T) {
 	w := unresolved(t)

@@ -174,8 +174,8 @@ func kindOfEnd(name string, runner Runner, again bool) SetbackKind {
 	switch {
 	case name == RunnerStoppedEarly && endedWell(runner) && again:
 		return SetbackIdle
-	case name == RunnerStoppedEarly && (lost || endedWell(runner)):
-		return SetbackFleet
+	case name == RunnerStoppedEarly && (lost || runner.RegistrationID != 0):
+		return SetbackFleet // it registered, so that the next one registers proves nothing
 	}
 	return KindOf(name)
 }

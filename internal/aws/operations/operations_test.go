@@ -1,0 +1,29 @@
+package operations_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/function"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/operations"
+)
+
+// Functions write the same records at the same time: without pauses a burst of launches
+// uses its tries up.
+func TestAFunctionWaitsBetweenConflicts(t *testing.T) {
+	f := function.New(func(string) string { return "" }, aws.Config{}, slog.New(slog.DiscardHandler))
+	home := operations.Fleet(f, nil, nil, nil, nil)
+	if home.Backoff == nil {
+		t.Fatal("it does not wait")
+	}
+	gone, end := context.WithCancel(t.Context())
+	end()
+	if err := home.Backoff(gone, time.Hour); !errors.Is(err, context.Canceled) {
+		t.Errorf("after its caller is gone: %v", err)
+	}
+}

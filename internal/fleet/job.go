@@ -47,6 +47,12 @@ func (j Job) Owner() string {
 	return owner
 }
 
+// IsOfAnother reports whether two jobs with one id are of different repositories. GitHub's
+// ids are unique, so what tells of the later one is no webhook of GitHub's.
+func (j Job) IsOfAnother(o Job) bool {
+	return j.JobID == o.JobID && j.RepositoryID != 0 && o.RepositoryID != 0 && j.RepositoryID != o.RepositoryID
+}
+
 // LastTime is the newest time that GitHub tells of the job, zero if there is none.
 func (j Job) LastTime() (last time.Time) {
 	for _, at := range []*time.Time{j.CreatedAt, j.StartedAt, j.CompletedAt} {

@@ -15,10 +15,13 @@ func (f Fleet) Completed(ctx context.Context, job fleet.Job) error {
 		if !known {
 			run = fleet.NewRun(job, f.Now()) // a late queued event must find it closed
 		}
+		if run.Job.IsOfAnother(job) {
+			return run, false
+		}
 		closed := run.Complete(job, f.Now())
 		return closed, closed.Status != run.Status || closed.Conclusion != run.Conclusion
 	})
-	if err != nil {
+	if err != nil || run.Job.IsOfAnother(job) {
 		return err
 	}
 	if err := f.JobEnded(ctx, job.Repository); err != nil || run.RanOn != "" {
@@ -41,10 +44,13 @@ func (f Fleet) Waiting(ctx context.Context, job fleet.Job, receivedAt time.Time)
 		if !known {
 			run = fleet.NewRun(job, receivedAt)
 		}
+		if run.Job.IsOfAnother(job) {
+			return run, false
+		}
 		waits := run.Wait()
 		return waits, waits.Status != run.Status
 	})
-	if err != nil || run.Status != fleet.RunWaiting {
+	if err != nil || run.Status != fleet.RunWaiting || run.Job.IsOfAnother(job) {
 		return err
 	}
 	return f.endFor(ctx, run, "its job waits for the approval of its environment")
@@ -56,6 +62,9 @@ func (f Fleet) Queued(ctx context.Context, job fleet.Job, wants fleet.Wants, rec
 	run, _, err := f.changeRun(ctx, fleet.RunID(job.JobID), func(run fleet.Run, known bool) (fleet.Run, bool) {
 		if !known {
 			return fleet.NewRun(job, receivedAt).Want(wants), true
+		}
+		if run.Job.IsOfAnother(job) {
+			return run, false
 		}
 		next, changed := run.Requeue(job, receivedAt)
 		return next.Want(wants), changed
@@ -97,14 +106,14 @@ func (f Fleet) LearnJob(ctx context.Context, job fleet.Job) (queued bool, err er
 // the runner go that waits for it.
 func (f Fleet) runsElsewhere(ctx context.Context, job fleet.Job) error {
 	run, _, err := f.changeRun(ctx, fleet.RunID(job.JobID), func(run fleet.Run, known bool) (fleet.Run, bool) {
-		if !known || !run.Wanted() {
+		if !known || !run.Wanted() || run.Job.IsOfAnother(job) {
 			return run, false
 		}
 		run = run.Move(fleet.RunRunning, f.elsewhere(job.RunnerName))
 		run.WaitsForRoom = false
 		return run, true
 	})
-	if err != nil || run.Status != fleet.RunRunning || run.RanOn != "" {
+	if err != nil || run.Status != fleet.RunRunning || run.RanOn != "" || run.Job.IsOfAnother(job) {
 		return err
 	}
 	return f.endFor(ctx, run, "its job runs on "+job.RunnerName)

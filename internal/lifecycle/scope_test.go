@@ -21,6 +21,7 @@ func TestARunnerOfThatNameInAnotherRepository(t *testing.T) {
 		"in its own, which was renamed":   {"octo/renamed", [2]int64{1, 1}, true},
 		"in its own, in capital letters":  {"OCTO/REPO", [2]int64{}, true},
 		"in another, whose id is unknown": {"octo/hostile", [2]int64{1, 0}, false},
+		"in one that took its name":       {lifecycletest.Repository, [2]int64{1, 2}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := lifecycletest.New(t)
@@ -40,6 +41,64 @@ func TestARunnerOfThatNameInAnotherRepository(t *testing.T) {
 			}
 			if run := w.Run("job-7"); !test.taken && run.RunnerID != id {
 				t.Errorf("the run of its job expects %q", run.RunnerID)
+			}
+		})
+	}
+}
+
+// In its own repository somebody may register a runner under the name that ours will have.
+func TestARunnerOfThatNameThatIsNotTheOneRegistered(t *testing.T) {
+	for name, test := range map[string]struct {
+		registered int64 // as the claim recorded it
+		number     int   // in the name
+		by         int64 // the id that GitHub tells with the job
+		taken      bool
+	}{
+		"the one registered":                {21, 2, 21, true},
+		"before the claim":                  {0, 2, 21, false},
+		"another one":                       {21, 2, 22, false},
+		"GitHub does not tell which":        {21, 2, 0, true},
+		"an earlier number of the same one": {21, 1, 20, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := lifecycletest.New(t)
+			id := w.Up(w.Job(7))
+			w.EditRunner(id, func(r *fleet.Runner) { r.Claims, r.RegistrationID = 2, test.registered })
+			job := w.Job(8)
+			job.Status, job.RunnerName, job.RunnerID = fleet.JobInProgress, fleet.RunnerName(id, test.number), test.by
+			if _, err := w.Fleet().LearnJob(t.Context(), job); err != nil {
+				t.Fatal(err)
+			}
+			if runner := w.Runner(id); (runner.Took == 8) != test.taken {
+				t.Errorf("the runner took %d\n%s", runner.Took, w.State())
+			}
+		})
+	}
+}
+
+// GitHub's ids of jobs are unique: a webhook that names one of ours in another repository
+// is none of GitHub's, even if its sender knows the secret.
+func TestAJobOfThatIDInAnotherRepository(t *testing.T) {
+	for _, status := range []string{fleet.JobCompleted, fleet.JobWaiting, fleet.JobInProgress, fleet.JobQueued} {
+		t.Run(status, func(t *testing.T) {
+			w := lifecycletest.New(t)
+			own := w.Job(7)
+			own.RepositoryID = 1
+			id := w.Up(own)
+			before := w.State()
+			foreign := own
+			foreign.Repository, foreign.RepositoryID, foreign.Status, foreign.Conclusion = "octo/hostile", 2, status, "cancelled"
+			foreign.RunnerName = fleet.RunnerName(id, 1)
+			if _, err := w.Fleet().LearnJob(t.Context(), foreign); err != nil {
+				t.Fatal(err)
+			}
+			if status == fleet.JobQueued {
+				if err := w.Fleet().Queued(t.Context(), foreign, fleet.Wants{}, w.Now()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if after := w.State(); after != before {
+				t.Errorf("it was\n%s\nand is\n%s", before, after)
 			}
 		})
 	}

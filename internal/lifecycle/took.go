@@ -91,11 +91,14 @@ func (f Fleet) tookFacts(ctx context.Context, job fleet.Job, runnerID string, at
 	if facts.Runner, ok, err = f.Records.Runner(ctx, runnerID); err != nil || !ok {
 		return facts, false, err // a runner of another fleet with our name, or long gone
 	}
-	if ok, err = f.isRegisteredFor(ctx, facts.Runner, job); err != nil || !ok {
+	if ok, err = f.isRegistered(ctx, facts.Runner, job); err != nil || !ok {
 		return facts, false, err
 	}
 	if facts.Run, ok, err = f.Records.Run(ctx, fleet.RunID(job.JobID)); err != nil {
 		return facts, false, err
+	}
+	if ok && facts.Run.Job.IsOfAnother(job) {
+		return facts, false, nil
 	}
 	if !ok {
 		facts.Run = fleet.NewRun(job, f.Now())
@@ -121,14 +124,23 @@ func (f Fleet) tookFacts(ctx context.Context, job fleet.Job, runnerID string, at
 	return facts, true, nil
 }
 
-// isRegisteredFor reports whether GitHub may have given the job to the runner: it is
-// registered in one repository. In another one somebody may have registered a runner of
-// the same name.
-func (f Fleet) isRegisteredFor(ctx context.Context, runner fleet.Runner, job fleet.Job) (bool, error) {
-	if runner.RunID == fleet.RunID(job.JobID) || fleet.SameRepository(runner.Repository, job.Repository) {
+// isRegistered reports whether GitHub may have given the job to the runner: it is registered
+// in one repository, under one id. Names say too little: somebody may have registered a
+// runner of the same name in another repository, or in this one before ours.
+func (f Fleet) isRegistered(ctx context.Context, runner fleet.Runner, job fleet.Job) (bool, error) {
+	latest := job.RunnerName == fleet.RunnerName(runner.RunnerID, runner.Claims)
+	if latest && job.RunnerID != 0 && job.RunnerID != runner.RegistrationID {
+		return false, nil
+	}
+	if runner.RunID == fleet.RunID(job.JobID) {
 		return true, nil
 	}
 	run, ok, err := f.Records.Run(ctx, runner.RunID)
-	renamed := ok && run.Job.RepositoryID != 0 && run.Job.RepositoryID == job.RepositoryID
-	return renamed, err
+	if err != nil {
+		return false, err
+	}
+	if known := ok && run.Job.RepositoryID != 0 && job.RepositoryID != 0; known {
+		return run.Job.RepositoryID == job.RepositoryID, nil
+	}
+	return fleet.SameRepository(runner.Repository, job.Repository), nil
 }

@@ -52,17 +52,18 @@ type play struct {
 	sweeping bool          // the next sweep is due
 	late     time.Duration // of what happens, behind the golden: today a run may wait before it is tried again
 
-	fault    launchFault
-	launches []launched // that the platform took, each once
-	happened []happening
-	calling  func(fleet.Call) // hears of every call before it is made
-	problems []string
+	fault      launchFault
+	launches   []launched // that the platform took, each once
+	happened   []happening
+	registered map[string]int64 // the ids that runners have on this play's GitHub, by their names
+	calling    func(fleet.Call) // hears of every call before it is made
+	problems   []string
 }
 
 func newPlay(t *testing.T) *play {
 	world := lifecycletest.New(t)
 	p := &play{
-		ctx: t.Context(), clock: clock{world: world}, fault: noFault, calling: func(fleet.Call) {},
+		ctx: t.Context(), clock: clock{world: world}, fault: noFault, calling: func(fleet.Call) {}, registered: map[string]int64{},
 		table: table{Records: world.Records, runs: map[string]bool{}, runners: map[string]bool{}, ended: map[string]int{}},
 	}
 	p.table.written = p.sweepSoon
@@ -324,7 +325,8 @@ func (p *play) happens(h happening) {
 	p.happened = append(p.happened, h)
 	p.world.Pass(max(0, h.At.Add(p.late).Sub(p.Now())))
 	if h.Job != nil {
-		p.world.GitHub.Set(*h.Job)
+		job := p.asRegistered(*h.Job)
+		p.world.GitHub.Set(job)
 	}
 	if r := h.Registration; r != nil {
 		p.check(p.setRegistration(*r), "%s", h.What)
@@ -339,7 +341,9 @@ func (p *play) happens(h happening) {
 		p.fault = h.LaunchFault
 	}
 	if h.Event != nil {
-		p.check(p.dispatch.Handle(p.ctx, *h.Event), "%s", h.What)
+		event, err := p.eventAsRegistered(*h.Event)
+		p.check(err, "%s", h.What)
+		p.check(p.dispatch.Handle(p.ctx, event), "%s", h.What)
 	}
 	if c := h.Claim; c != nil {
 		reply := p.claims.Handle(p.ctx, claim.Request{RunnerID: c.RunnerID, Token: c.Token, Nonce: c.Nonce})
@@ -348,6 +352,32 @@ func (p *play) happens(h happening) {
 		}
 	}
 	p.until(p.Now())
+}
+
+// asRegistered is a job with the id that its runner has on this play's GitHub: today's code
+// may have registered another number of runners before.
+func (p *play) asRegistered(job fleet.Job) fleet.Job {
+	if r := p.world.GitHub.Runner(job.RunnerName); r != nil {
+		p.registered[job.RunnerName] = r.ID
+	}
+	if id, ok := p.registered[job.RunnerName]; ok {
+		job.RunnerID = id
+	}
+	return job
+}
+
+func (p *play) eventAsRegistered(event fleet.Event) (fleet.Event, error) {
+	if event.DetailType != fleet.WorkflowJobEvent {
+		return event, nil
+	}
+	var detail fleet.WorkflowJob
+	err := json.Unmarshal(event.Detail, &detail)
+	if err != nil {
+		return event, err
+	}
+	detail.Job = p.asRegistered(detail.Job)
+	event.Detail, err = json.Marshal(detail)
+	return event, err
 }
 
 // mostLate is how much later a golden's run may go on.

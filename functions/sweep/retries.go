@@ -48,5 +48,5 @@ func (s *sweep) credential(ctx context.Context) error {
 	if len(s.listed) == 0 || s.holds != nil && !s.holds[fleet.CredentialHold()] {
 		return nil
 	}
-	return s.Fleet.Over(ctx, []string{fleet.CredentialHold()}, "")
+	return s.Fleet.Over(ctx, []string{fleet.CredentialHold()})
 }

@@ -154,7 +154,7 @@ func (f CloseFacts) setBack(run Run, runner Runner) (Run, []Hold) {
 		}
 	}
 	for _, r := range refs {
-		h, changed := r.in(f.Holds).failed(f.Error, f.Cause, r.by, runner.RunnerID, f.Deployment, f.Now)
+		h, changed := r.in(f.Holds).failed(f.Error, f.Cause, r.by, runner, f.Deployment, f.Now)
 		if changed {
 			holds = append(holds, h)
 		}
@@ -174,8 +174,8 @@ func kindOfEnd(name string, runner Runner, again bool) SetbackKind {
 	switch {
 	case name == RunnerStoppedEarly && endedWell(runner) && again:
 		return SetbackIdle
-	case name == RunnerStoppedEarly && (lost || runner.RegistrationID != 0):
-		return SetbackFleet // it registered, so that the next one registers proves nothing
+	case name == RunnerStoppedEarly && (lost || endedWell(runner)):
+		return SetbackFleet
 	}
 	return KindOf(name)
 }

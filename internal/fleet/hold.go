@@ -26,6 +26,9 @@ type Hold struct {
 	Width   int       `json:"width"`
 	Tries   []string  `json:"tries,omitempty"`
 	TriedAt time.Time `json:"tried_at,omitzero"` // last
+	// AfterRegister says that runners met it which had registered: that another one
+	// registers does not show that it is over.
+	AfterRegister bool `json:"after_register,omitempty"`
 	// FailedTries counts those that failed, since a runner got past it.
 	FailedTries int `json:"failed_tries,omitempty"`
 	// Met is who met it, and when last. It holds nobody before Needs have.
@@ -81,8 +84,8 @@ func (h Hold) Leave(runnerID string) Hold {
 
 // failed is the hold after a runner has met it. changed is false if that says
 // nothing new: it was launched before the hold came.
-func (h Hold) failed(name, cause, met, runnerID, deployment string, now time.Time) (_ Hold, changed bool) {
-	tried := slices.Contains(h.Tries, runnerID)
+func (h Hold) failed(name, cause, met string, runner Runner, deployment string, now time.Time) (_ Hold, changed bool) {
+	tried := slices.Contains(h.Tries, runner.RunnerID)
 	if tried {
 		h.FailedTries++
 	}
@@ -93,7 +96,8 @@ func (h Hold) failed(name, cause, met, runnerID, deployment string, now time.Tim
 	if h.Version == 0 {
 		h.Since = now
 	}
-	h = h.Leave(runnerID)
+	h = h.Leave(runner.RunnerID)
+	h.AfterRegister = name == RunnerStoppedEarly && runner.RegistrationID != 0
 	if !h.keepsMet() {
 		h.Met = meet(h.Met, met, now)
 	}
@@ -119,10 +123,13 @@ func meet(met map[string]time.Time, who string, now time.Time) map[string]time.T
 	return next
 }
 
-// Succeeded is the hold after a runner got past it, or whatever else shows that it
-// is over. changed is false if that says nothing new: the hold opens already, and the
-// runner was not one of those that tried.
-func (h Hold) Succeeded(runnerID string, now time.Time) (_ Hold, changed bool) {
+// Succeeded is the hold after a runner came so far, or after whatever else shows that it
+// is over, if runnerID is "". changed is false if that says nothing new: the hold opens
+// already, and the runner was not one of those that tried.
+func (h Hold) Succeeded(runnerID string, passed Passed, now time.Time) (_ Hold, changed bool) {
+	if h.AfterRegister && passed < PassedJob {
+		return h, false
+	}
 	if h.InARow == 0 && !slices.Contains(h.Tries, runnerID) {
 		return h, false
 	}
@@ -130,7 +137,7 @@ func (h Hold) Succeeded(runnerID string, now time.Time) (_ Hold, changed bool) {
 		return h.mayTry()
 	}
 	h = h.Leave(runnerID)
-	h.InARow, h.FailedTries = 0, 0
+	h.InARow, h.FailedTries, h.AfterRegister = 0, 0, false
 	h.Width = min(MostAtOnce, max(1, 2*h.Width))
 	if h.NextTry.After(now) {
 		h.NextTry = now

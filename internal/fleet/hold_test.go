@@ -134,7 +134,7 @@ func TestHowFarARunnerCameEndsHolds(t *testing.T) {
 func TestAListingDoesNotEndWhatTriesRefute(t *testing.T) {
 	w := newHeld(t)
 	listed := func() {
-		if h, changed := w.holds[fleet.CredentialHold()].Succeeded("", w.now); changed {
+		if h, changed := w.holds[fleet.CredentialHold()].Succeeded("", fleet.PassedJob, w.now); changed {
 			w.write(fleet.Changes{Holds: []fleet.Hold{h}})
 		}
 	}

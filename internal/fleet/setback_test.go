@@ -179,7 +179,7 @@ func (w *held) fail(name string) fleet.CloseResult {
 func (w *held) passed(passed fleet.Passed) {
 	for _, key := range w.run.ShownBy(passed, w.runner.Rung) {
 		if h, ok := w.holds[key]; ok {
-			if h, changed := h.Succeeded(w.runner.RunnerID, w.now); changed {
+			if h, changed := h.Succeeded(w.runner.RunnerID, passed, w.now); changed {
 				w.write(fleet.Changes{Holds: []fleet.Hold{h}})
 			}
 		}

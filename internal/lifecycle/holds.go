@@ -14,7 +14,11 @@ func (f Fleet) Passed(ctx context.Context, runner fleet.Runner, passed fleet.Pas
 	if err != nil {
 		return err
 	}
-	return f.Over(ctx, keys, runner.RunnerID)
+	over, err := f.markOver(ctx, keys, runner.RunnerID, passed)
+	if err != nil {
+		return err
+	}
+	return f.launchHeld(ctx, over)
 }
 
 // MarkPassed is Passed for callers that may launch nothing: the sweep does.
@@ -23,7 +27,7 @@ func (f Fleet) MarkPassed(ctx context.Context, runner fleet.Runner, passed fleet
 	if err != nil {
 		return err
 	}
-	_, err = f.markOver(ctx, keys, runner.RunnerID)
+	_, err = f.markOver(ctx, keys, runner.RunnerID, passed)
 	return err
 }
 
@@ -42,14 +46,18 @@ func (f Fleet) shownBy(ctx context.Context, runner fleet.Runner, passed fleet.Pa
 	return append(keys, run.ShownBy(passed, runner.Rung)...), nil
 }
 
-// Over notes that holds are over, as a runner shows, or somebody else if it names none,
-// and lets runs try that wait for them. Keys without a hold are passed over.
-func (f Fleet) Over(ctx context.Context, keys []string, runnerID string) error {
-	over, err := f.markOver(ctx, keys, runnerID)
+// Over notes that holds are over, as something else than a runner shows, and lets runs try
+// that wait for them. Keys without a hold are passed over.
+func (f Fleet) Over(ctx context.Context, keys []string) error {
+	over, err := f.markOver(ctx, keys, "", fleet.PassedJob)
 	if err != nil {
 		return err
 	}
-	for _, hold := range over {
+	return f.launchHeld(ctx, over)
+}
+
+func (f Fleet) launchHeld(ctx context.Context, holds []fleet.Hold) error {
+	for _, hold := range holds {
 		if err := f.LaunchHeld(ctx, hold); err != nil {
 			return err
 		}
@@ -57,7 +65,7 @@ func (f Fleet) Over(ctx context.Context, keys []string, runnerID string) error {
 	return nil
 }
 
-func (f Fleet) markOver(ctx context.Context, keys []string, runnerID string) (over []fleet.Hold, err error) {
+func (f Fleet) markOver(ctx context.Context, keys []string, runnerID string, passed fleet.Passed) (over []fleet.Hold, err error) {
 	slices.Sort(keys)
 	keys = slices.Compact(keys)
 	found, err := f.Records.Holds(ctx, keys)
@@ -68,7 +76,7 @@ func (f Fleet) markOver(ctx context.Context, keys []string, runnerID string) (ov
 		if _, ok := found[key]; !ok {
 			continue
 		}
-		hold, ok, err := f.changeHold(ctx, key, func(h fleet.Hold) (fleet.Hold, bool) { return h.Succeeded(runnerID, f.Now()) })
+		hold, ok, err := f.changeHold(ctx, key, func(h fleet.Hold) (fleet.Hold, bool) { return h.Succeeded(runnerID, passed, f.Now()) })
 		if err != nil {
 			return nil, err
 		}

@@ -169,7 +169,7 @@ func TestTheEndOfAJobLetsAnotherTry(t *testing.T) {
 func TestAnImageIsBuiltAndItsRunsGoOn(t *testing.T) {
 	w := failing(t, 3, fleet.ImageBuildFailed)
 	h := hold(t, w, fleet.SetbackBuild)
-	if err := w.Fleet().Over(t.Context(), []string{h.Key}, ""); err != nil {
+	if err := w.Fleet().Over(t.Context(), []string{h.Key}); err != nil {
 		t.Fatal(err)
 	}
 	if ids := open(w, 3); len(ids) != 2 {
@@ -204,7 +204,7 @@ func TestHoldsKilledEverywhere(t *testing.T) {
 	})
 	t.Run("it is over", func(t *testing.T) {
 		lifecycletest.KillEverywhere(t, setup, func(w *world) error {
-			return w.Fleet().Over(context.Background(), []string{w.Run("job-4").Setback.Hold}, "")
+			return w.Fleet().Over(context.Background(), []string{w.Run("job-4").Setback.Hold})
 		}, settle)
 	})
 }

@@ -80,7 +80,7 @@ func (f Fleet) BuildEvent(ctx context.Context, images Images, b fleet.Build) err
 		return err
 	}
 	if used {
-		if err := f.Over(ctx, fleet.BuildHolds(b.Tag), ""); err != nil {
+		if err := f.Over(ctx, fleet.BuildHolds(b.Tag)); err != nil {
 			return err
 		}
 	}

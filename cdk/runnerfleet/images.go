@@ -30,18 +30,12 @@ type images struct {
 	sources    map[string]string // fleet.Policy's ImageSources
 }
 
-// mostImages are kept in the repository, if the sweep does not come to deleting those that
-// nothing needs.
-const mostImages = 500
-
 // untaggedDays is how long an image is kept that lost its tag. No job waits so long
 // between its image's look-up and its task's start.
 const untaggedDays = 30
 
-// newRepository keeps images by count, the youngest first: an image in use may be
-// old if it was published by hand, and is among the last that go. A built one that
-// is gone all the same is missing for the next job, and built again. Tasks that run
-// have their image already.
+// newRepository lets ECR delete nothing that has a tag: it cannot tell what the fleet built
+// from what somebody published by hand. The sweep can, and does.
 func newRepository(scope constructs.Construct) awsecr.Repository {
 	return awsecr.NewRepository(scope, jsii.String("Images"), &awsecr.RepositoryProps{
 		ImageScanOnPush: jsii.Bool(true),
@@ -51,10 +45,6 @@ func newRepository(scope constructs.Construct) awsecr.Repository {
 			{
 				RulePriority: jsii.Number(1), TagStatus: awsecr.TagStatus_UNTAGGED, MaxImageAge: awscdk.Duration_Days(jsii.Number(untaggedDays)),
 				Description: jsii.String("Images without a tag"),
-			},
-			{
-				RulePriority: jsii.Number(2), TagStatus: awsecr.TagStatus_ANY, MaxImageCount: jsii.Number(mostImages),
-				Description: jsii.String("The oldest of very many images"),
 			},
 		},
 	})

@@ -29,7 +29,7 @@ const (
 )
 
 // notWanted is why an image is not used any more that is about to be deleted.
-const notWanted = "no job has wanted it for 30 days"
+const notWanted = "no job has wanted it for long"
 
 // oldRevisions deletes images that nothing needs any more. A look first deletes and then
 // puts away what no job has wanted for long, so that a job which has just been given such an
@@ -50,11 +50,16 @@ func (s *sweep) oldRevisions(ctx context.Context) error {
 	for _, r := range records {
 		known[r.Tag] = r
 	}
-	all, err := s.deleteRevisions(ctx, known)
+	stored, err := s.Revisions.Stored(ctx)
 	if err != nil {
 		return err
 	}
-	if err := s.putAway(ctx, records); err != nil || !all {
+	unwanted := fleet.KeptUnwanted(len(stored))
+	all, err := s.deleteRevisions(ctx, stored, known, unwanted)
+	if err != nil {
+		return err
+	}
+	if err := s.putAway(ctx, records, unwanted); err != nil || !all {
 		return err
 	}
 	encoded, err := json.Marshal(look{Next: s.now.Add(lookAtRevisions)})
@@ -65,15 +70,11 @@ func (s *sweep) oldRevisions(ctx context.Context) error {
 }
 
 // deleteRevisions deletes some of what is disposable, and reports whether that was all.
-func (s *sweep) deleteRevisions(ctx context.Context, known map[string]fleet.ImageRecord) (all bool, err error) {
-	stored, err := s.Revisions.Stored(ctx)
-	if err != nil {
-		return false, err
-	}
+func (s *sweep) deleteRevisions(ctx context.Context, stored []fleet.StoredImage, known map[string]fleet.ImageRecord, unwanted time.Duration) (all bool, err error) {
 	var tags []string
 	images, all := 0, true
 	for _, image := range stored {
-		if !image.Disposable(known, s.now) {
+		if !image.Disposable(known, unwanted, s.now) {
 			continue
 		}
 		if len(tags) > 0 && len(tags)+len(image.Tags) > mostRevisions {
@@ -95,18 +96,18 @@ func (s *sweep) deleteRevisions(ctx context.Context, known map[string]fleet.Imag
 
 // putAway lets no job run any more in images that none has wanted for long: the next one
 // that does has it built. Those that the configuration names stay.
-func (s *sweep) putAway(ctx context.Context, records []fleet.ImageRecord) error {
+func (s *sweep) putAway(ctx context.Context, records []fleet.ImageRecord, unwanted time.Duration) error {
 	standing := map[string]bool{}
 	for _, spec := range s.Policy.StandingImages() {
 		standing[spec.Tag()] = true
 	}
 	var failed []error
 	for _, r := range records {
-		if standing[r.Tag] || !r.Usable() || !r.Unused(s.now) {
+		if standing[r.Tag] || !r.Unwanted(unwanted, s.now) {
 			continue
 		}
 		_, err := lifecycle.ChangeImage(ctx, s.Images, r.Tag, func(r fleet.ImageRecord) (fleet.ImageRecord, bool) {
-			changed := r.Usable() && r.Unused(s.now)
+			changed := r.Unwanted(unwanted, s.now)
 			if changed {
 				r.Outdated = notWanted
 			}

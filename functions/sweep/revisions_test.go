@@ -98,6 +98,27 @@ func TestAForgottenImageIsPutAwayBeforeItIsDeleted(t *testing.T) {
 	}
 }
 
+// Where many images are stored, those that no job wants go after a week; what somebody
+// published by hand stays, however old.
+func TestManyImagesGoSooner(t *testing.T) {
+	for stored, gone := range map[int]bool{501: false, 502: true} {
+		w, h, r := shelf(t) // the first of its revisions goes at the first look
+		for len(r.images) < stored {
+			r.push(w.Now(), fmt.Sprint("sha256:by-hand-", len(r.images)), fmt.Sprint("by-hand-", len(r.images)))
+		}
+		w.Pass(fleet.KeptRevision + time.Second)
+		sweeps(t, h)
+		w.Pass(6 * time.Hour)
+		sweeps(t, h)
+		if got := !slices.Contains(r.tags(), node.Tag()+"-2"); got != gone {
+			t.Errorf("with %d images it is gone after a week: %t", stored, got)
+		}
+		if !slices.Contains(r.tags(), "by-hand-499") || !slices.Contains(r.tags(), "mine") {
+			t.Errorf("with %d images there are %d", stored, len(r.images))
+		}
+	}
+}
+
 func TestAnImageOfTheConfigurationStaysHoweverLongNoJobWantsIt(t *testing.T) {
 	w, h, r := shelf(t)
 	w.Images.Have(standing(h), "sha256:5")

@@ -58,7 +58,7 @@ func TestWhichImagesAreDisposable(t *testing.T) {
 		"published as the base, and forgotten":  {old(tag+"-3", "base"), forgotten, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := c.image.Disposable(map[string]fleet.ImageRecord{tag: c.record}, now); got != c.want {
+			if got := c.image.Disposable(map[string]fleet.ImageRecord{tag: c.record}, fleet.UnusedImage, now); got != c.want {
 				t.Errorf("%+v is disposable: %t", c.image, got)
 			}
 		})

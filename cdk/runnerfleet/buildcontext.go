@@ -13,10 +13,15 @@ import (
 // leftOut are folders that are never part of a build context.
 var leftOut = []string{".git", "node_modules", "cdk.out"}
 
-// walkContext calls do for every file of a build context, by its place in it. Folders
-// in without are no part of it. A link is refused: the zip that is deployed has none.
-func walkContext(dir string, do func(name string, entry fs.DirEntry) error, without ...string) error {
-	dir, err := filepath.Abs(dir)
+// walkContext calls do for every file of a build context, by its place in it, but for those
+// that its .dockerignore leaves out. Folders in without are no part of it. A link is refused:
+// the zip that is deployed has none.
+func walkContext(context runner.Folder, do func(name string, entry fs.DirEntry) error, without ...string) error {
+	ignored, err := context.Ignored()
+	if err != nil {
+		return err
+	}
+	dir, err := filepath.Abs(context.Dir)
 	if err != nil {
 		return err
 	}
@@ -28,34 +33,29 @@ func walkContext(dir string, do func(name string, entry fs.DirEntry) error, with
 			return fs.SkipDir
 		case entry.IsDir():
 			return nil
-		case !entry.Type().IsRegular():
-			return fmt.Errorf("%s is neither a file nor a folder, and a deployment takes nothing else along; put what is needed there itself", path)
 		}
 		name, err := filepath.Rel(dir, path)
 		if err != nil {
 			return err
 		}
+		if out, err := ignored(filepath.ToSlash(name)); err != nil || out {
+			return err
+		}
+		if !entry.Type().IsRegular() {
+			return fmt.Errorf("%s is neither a file nor a folder, and a deployment takes nothing else along; put what is needed there itself", path)
+		}
 		return do(name, entry)
 	})
 }
 
-// copyContext copies a build context, without what its .dockerignore leaves out, and
-// without some folders by their absolute paths.
+// copyContext copies a build context, without some folders by their absolute paths.
 func copyContext(context runner.Folder, to string, without ...string) error {
-	ignored, err := context.Ignored()
-	if err != nil {
-		return err
-	}
-	from := context.Dir
-	return walkContext(from, func(name string, entry fs.DirEntry) error {
-		if out, err := ignored(filepath.ToSlash(name)); err != nil || out {
-			return err
-		}
+	return walkContext(context, func(name string, entry fs.DirEntry) error {
 		info, err := entry.Info()
 		if err != nil {
 			return err
 		}
-		content, err := os.ReadFile(filepath.Join(from, name))
+		content, err := os.ReadFile(filepath.Join(context.Dir, name))
 		if err != nil {
 			return err
 		}

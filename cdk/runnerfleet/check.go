@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner"
 )
 
 // mostPolicy is how many bytes of JSON the policy may have. A function's environment
@@ -58,7 +59,7 @@ func (p Props) checkImages() (problems []error) {
 		key := "extra_runner_images." + label
 		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() {
 			problems = append(problems, fmt.Errorf("%s: there is no Dockerfile %s; paths begin from the folder of fleet.yaml", key, file))
-		} else if err := walkContext(filepath.Dir(file), func(string, fs.DirEntry) error { return nil }); err != nil {
+		} else if err := walkContext(runner.Folder{Dir: filepath.Dir(file), Dockerfile: filepath.Base(file)}, func(string, fs.DirEntry) error { return nil }); err != nil {
 			problems = append(problems, fmt.Errorf("%s: %w", key, err))
 		}
 		if path.Join("extra", label) != "extra/"+label || strings.HasPrefix(label, ".") {

@@ -81,14 +81,15 @@ made_of=$IMAGE_KIND:$IMAGE_ARCH
 [[ -n $IMAGE_SOURCE && $(jq -r --arg key "$made_of" '.[$key] // ""' sources.json) == "$IMAGE_SOURCE" ]] ||
   later "the image is ordered from other files than this build has: a deployment is under way; deploy again if that does not help"
 
-# passes SAID ABOUT: does a failure pass by itself, by what was said about something?
+# passes SAID ABOUT: does a failure pass by itself, by what was said about something? What
+# is in the name of that, which docker repeats in more than one form, is no sign.
 # The fleet has the same list, in internal/fleet/passing.go.
 passes() {
-  local said=${1//"$2"/} sign
+  local said=${1,,} about=${2,,} sign
   for sign in 'toomanyrequests' 'too many requests' 'rate limit' 'rate exceeded' \
     'internal server error' 'bad gateway' 'service unavailable' 'gateway timeout' 'gateway time-out' \
     'timeout' 'timed out' 'deadline exceeded' 'connection refused' 'connection reset' 'no such host' 'temporary failure' 'unexpected eof'; do
-    [[ ${said,,} != *"$sign"* ]] || return 0
+    [[ $said != *"$sign"* || $about == *"$sign"* ]] || return 0
   done
   return 1
 }
@@ -217,7 +218,7 @@ pull() {
   [ "$host" != public.ecr.aws ] || public_ecr_login
   if ! $fetch "$from"; then
     case $said in
-      *toomanyrequests* | *"rate limit"*) later "${from%%/*} takes no more pulls from here for now; with docker_hub_mirror or docker_hub_credentials Docker Hub takes more" ;;
+      *toomanyrequests* | *"rate limit"*) ! passes "$said" "$from" || later "${from%%/*} takes no more pulls from here for now; with docker_hub_mirror or docker_hub_credentials Docker Hub takes more" ;;
       *"no matching manifest"*) fail "the image $from is not there for $IMAGE_ARCH: name one that is, or a class with another arch" ;;
       *"no basic auth"*) fail "the image $from cannot be pulled without a login: add its repository to base_image_repositories" ;;
     esac

@@ -334,6 +334,9 @@ func TestBuild(t *testing.T) {
 			if diff := cmp.Diff(test.want, got.of("curl", "docker pull", "docker build --label ecsrunner.image", "docker push")); diff != "" {
 				t.Errorf("(-want +called)\n%s", diff)
 			}
+			if sizes := got.of("docker history"); len(sizes) != 1 || !strings.Contains(sizes[0], "{{.Size}}") || !strings.Contains(sizes[0], built) {
+				t.Errorf("the size by layer is asked for with %q", sizes)
+			}
 			if left, err := os.ReadDir(filepath.Join(b.dir, "tmp")); err != nil || len(left) != 0 {
 				t.Errorf("left behind: %v, %v", left, err)
 			}
@@ -585,6 +588,10 @@ func TestABuildThatFails(t *testing.T) {
 		"a base that there is not": {
 			nil, fails("pull", "Pulling from library/node\nError response from daemon: manifest for node:22-bookworm not found: manifest unknown: manifest unknown"),
 			"the image " + node + " cannot be pulled: Error response from daemon: manifest for node:22-bookworm not found: manifest unknown: manifest unknown",
+		},
+		"a base whose name is a sign of what passes": {
+			map[string]string{"BASE_IMAGE": "docker.io/toomanyrequests/timeout:1"}, fails("pull", "Error response from daemon: pull access denied for toomanyrequests/timeout, repository does not exist or may require 'docker login'"),
+			"the image docker.io/toomanyrequests/timeout:1 cannot be pulled: Error response from daemon: pull access denied for toomanyrequests/timeout, repository does not exist or may require 'docker login'",
 		},
 		"too many pulls": {
 			map[string]string{"DOCKER_HUB_MIRROR": "mirror.example"}, fails("pull", "Error response from daemon: toomanyrequests: You have reached your pull rate limit."),

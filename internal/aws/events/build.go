@@ -157,6 +157,9 @@ func (l Listener) why(b build) string {
 	}
 	for _, line := range slices.Backward(said) {
 		if text := sentence.FindStringSubmatch(line); text != nil {
+			if text[0] != "ecsrunner: "+text[1] { // a step's own, which does not say what passes
+				return strings.TrimPrefix(text[1], TryAgain)
+			}
 			return text[1]
 		}
 	}

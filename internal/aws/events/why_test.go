@@ -22,7 +22,8 @@ func TestWhyABuildFailed(t *testing.T) {
 		err   error
 		want  string // the beginning of the reason
 	}{
-		"what passes by itself": {[]string{"ecsrunner: try again: docker.io takes no more pulls", "[Container] Phase complete"}, nil, "docker.io takes no more pulls; read stream"},
+		"what passes by itself":      {[]string{"ecsrunner: try again: docker.io takes no more pulls", "[Container] Phase complete"}, nil, "docker.io takes no more pulls; read stream"},
+		"a step that says it passes": {[]string{"#9 [checked 4/4] RUN check", "#9 0.312 ecsrunner: try again: for ever", "[Container] Phase complete: BUILD State: TIMED_OUT"}, nil, "for ever; read stream"},
 		"our own word on it": {[]string{"Step 3/14 : RUN check", "ecsrunner: the base image is built on musl", "The command returned a non-zero code: 1", "ecsrunner: the runner could not be put into alpine:3", "[Container] Phase complete: BUILD State: FAILED"}, nil,
 			"the runner could not be put into alpine:3; read stream"},
 		"in an event of many lines": {[]string{"#9 ERROR: exit code: 1\necsrunner: the base image has no shell\nERROR"}, nil, "the base image has no shell; read stream"},

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
@@ -94,25 +95,28 @@ func TestClusterStatusShowsSubnetsThatAreLeftOut(t *testing.T) {
 	}
 }
 
-// A sweep that GitHub refuses is the first that shows a bad token: no run has failed yet.
-func TestClusterStatusShowsWhatTheLastSweepLeft(t *testing.T) {
-	refused := &report.Trouble{At: time.Date(2026, 3, 4, 14, 20, 0, 0, time.UTC), Error: `sweep jobs: GET /repos/o/r/actions/runs: GitHub answered 401 "Bad credentials"`}
-	for name, c := range map[string]struct {
-		health *report.Health
-		want   string // "" if nothing is to be said
-	}{
-		"it was refused":  {&report.Health{LastSweepError: refused}, `(?m)^last sweep +failed at 2026-03-04 14:20:00: sweep jobs: .*401 "Bad credentials"$`},
-		"it left nothing": {&report.Health{}, ""},
-		"on AWS":          {nil, ""},
+func TestClusterStatusShowsWhatDoesNotWork(t *testing.T) {
+	at := time.Date(2026, 3, 4, 14, 20, 0, 0, time.UTC)
+	failing := report.Cluster{Settings: report.Settings{Listen: "127.0.0.1:8080"}, Running: true, Health: &report.Health{
+		Status:         local.HealthFailing,
+		LastWriteError: &report.Trouble{At: at, Error: "the disk is full"}, LastSweepError: &report.Trouble{At: at, Error: "the token is not valid"},
+	}}
+	well := report.Cluster{Settings: report.Settings{Listen: "127.0.0.1:8080"}, Running: true, Health: &report.Health{Status: local.HealthOK}}
+	for want, c := range map[string]report.Cluster{
+		`(?m)^state +failing, listening on 127\.0\.0\.1:8080$`:   failing,
+		`(?m)^last write +failed at [^:]+:.*: the disk is full$`: failing,
+		`(?m)^last sweep +failed at .*: the token is not valid$`: failing,
 	} {
-		t.Run(name, func(t *testing.T) {
-			var out bytes.Buffer
-			if err := printCluster(&out, report.Cluster{Health: c.health}); err != nil {
-				t.Fatal(err)
-			}
-			if said := bytes.Contains(out.Bytes(), []byte("last sweep")); said != (c.want != "") || !regexp.MustCompile(c.want).Match(out.Bytes()) {
-				t.Errorf("%q is not in\n%s", c.want, out.String())
-			}
-		})
+		var out bytes.Buffer
+		if err := printCluster(&out, c); err != nil {
+			t.Fatal(err)
+		}
+		if !regexp.MustCompile(want).Match(out.Bytes()) {
+			t.Errorf("%s is not in\n%s", want, out.String())
+		}
+	}
+	var out bytes.Buffer
+	if err := printCluster(&out, well); err != nil || regexp.MustCompile(`(?m)^last `).Match(out.Bytes()) || !regexp.MustCompile(`(?m)^state +running, `).Match(out.Bytes()) {
+		t.Errorf("%v: a fleet that is well shows\n%s", err, out.String())
 	}
 }

@@ -57,6 +57,21 @@ func TestServeAPIGateway(t *testing.T) {
 	}
 }
 
+// What a task signs comes by API Gateway as it comes on one machine.
+func TestAClaimFromItsTaskByAPIGateway(t *testing.T) {
+	c := newCloud(t)
+	body, err := json.Marshal(fleet.ClaimRequest{Nonce: "nonce", Identity: c.sign("nonce", nil)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := c.handler().ServeAPIGateway(t.Context(), events.APIGatewayV2HTTPRequest{
+		Headers: map[string]string{"authorization": "Bearer " + fleet.ClaimToken(key, c.id)}, PathParameters: map[string]string{"id": c.id}, Body: string(body),
+	})
+	if err != nil || resp.StatusCode != 200 {
+		t.Errorf("got %d %s %v", resp.StatusCode, resp.Body, err)
+	}
+}
+
 func encode(r *events.APIGatewayV2HTTPRequest, body string) {
 	r.Body, r.IsBase64Encoded = base64.StdEncoding.EncodeToString([]byte(body)), true
 }

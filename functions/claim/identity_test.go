@@ -331,6 +331,21 @@ func TestContestedByItsOwnTask(t *testing.T) {
 	}
 }
 
+// The HTTP client's own words have the whole address in them, and so the session token and
+// the signature, which are good for a minute.
+func TestNoAnswerOfSTSTellsNoSecret(t *testing.T) {
+	c := newCloud(t)
+	signed := c.sign("nonce", nil)
+	c.sts.Host = "elsewhere.example" // nothing answers at STS's own
+	reply := c.ask("nonce", signed)
+	if reply.Status != http.StatusServiceUnavailable || reply.RetryAfter == 0 {
+		t.Errorf("status %d after %s: %+v", reply.Status, reply.RetryAfter, reply.Body)
+	}
+	if all := c.Log.String() + reply.Body.Message; !strings.Contains(all, "nothing answers") || strings.Contains(all, signed.Signature) || strings.Contains(all, url.QueryEscape(signed.SessionToken)) {
+		t.Errorf("it is told:\n%s", all)
+	}
+}
+
 // A runner that is told to wait goes on counting as alive.
 func TestWaitingForAWSIsAHeartbeat(t *testing.T) {
 	c := newCloud(t)

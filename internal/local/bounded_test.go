@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 )
 
 // loopback is a bounded listener whose accepted connections come by the channel.
@@ -71,18 +73,47 @@ func TestFurtherConnectionsOfOneAddressAreClosed(t *testing.T) {
 	}
 }
 
+// crowd is a listener to which connections come as fast as they are accepted.
+type crowd struct{ accepted atomic.Int32 }
+
+func (c *crowd) Accept() (net.Conn, error) {
+	c.accepted.Add(1)
+	return stranger{}, nil
+}
+
+func (*crowd) Close() error   { return nil }
+func (*crowd) Addr() net.Addr { return nil }
+
+// stranger is a connection of which nothing is read.
+type stranger struct{ net.Conn }
+
+func (stranger) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1} }
+func (stranger) Close() error         { return nil }
+
 func TestFurtherConnectionsWaitForOthersToEnd(t *testing.T) {
-	address, accepted := loopback(t, 1, 0)
-	dial(t, address)
-	first := <-accepted
-	dial(t, address)
-	select {
-	case <-accepted:
-		t.Error("a second connection was accepted beside the first")
-	default:
-	}
-	first.Close()
-	(<-accepted).Close()
+	synctest.Test(t, func(t *testing.T) {
+		all := &crowd{}
+		b := bound(all, 2, 0)
+		conns := make(chan net.Conn, 3)
+		go func() {
+			for range 3 {
+				conn, err := b.Accept()
+				if err != nil {
+					t.Error(err)
+				}
+				conns <- conn
+			}
+		}()
+		synctest.Wait()
+		if n := all.accepted.Load(); n != 2 {
+			t.Errorf("%d connections were accepted, want 2", n)
+		}
+		(<-conns).Close()
+		synctest.Wait()
+		if n := all.accepted.Load(); n != 3 {
+			t.Errorf("after one was closed %d connections were accepted, want 3", n)
+		}
+	})
 }
 
 func TestAnErrorOfTheListenerIsHandedOn(t *testing.T) {

@@ -40,3 +40,11 @@ func (TestEngine) ImageLabels(context.Context, string) (map[string]string, error
 func (TestEngine) HasImage(context.Context, string) (bool, error)                 { return true, nil }
 func (TestEngine) RemoveImage(context.Context, string) error                      { return nil }
 func (TestEngine) ImagesTagged(context.Context, string) ([]string, error)         { return nil, nil }
+
+// LoseRecords has no record be read or written any more, and tries to write one.
+func (f *Fleet) LoseRecords(ctx context.Context) error {
+	if err := f.store.Close(); err != nil {
+		return nil
+	}
+	return f.store.Write(ctx, fleet.Changes{Capacity: &fleet.Capacity{Version: 1}})
+}

@@ -428,6 +428,20 @@ func TestARegistryThatIsBusy(t *testing.T) {
 	}
 }
 
+// A build that a job asks for has a limit of its own: the fleet's own images may take longer.
+func TestABuildForAJobEndsSooner(t *testing.T) {
+	y := newYard() // no build ends by itself
+	w := withImages(t, y, func(c *local.Config, _ *sim.Config) {
+		c.Policy.Limits.Build, c.Policy.Limits.OnDemandBuild = time.Hour, 10*time.Millisecond
+	})
+	id := w.github.Queue(job("image:node:22"))
+	w.awaitRetry(id)
+	if run := w.run(id); !strings.Contains(run.Reason, "the build took longer than 10ms (limits.on_demand_build)") {
+		t.Errorf("the reason is %s", run.Reason)
+	}
+	y.open(nil)
+}
+
 // However many images jobs name, there is room for the fleet's own.
 func TestJobsDoNotHoldAllBuilds(t *testing.T) {
 	y := newYard() // no build ends

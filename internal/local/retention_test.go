@@ -56,6 +56,38 @@ func TestOldLogsAreRemoved(t *testing.T) {
 	}
 }
 
+// Records go too, if there is a limit for them, and those of open runners stay.
+func TestOldRecordsAreRemoved(t *testing.T) {
+	now := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
+	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), sqlite.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	old := fleet.Times{fleet.StageLaunched: now.Add(-91 * 24 * time.Hour)}
+	for _, r := range []fleet.Runner{{RunnerID: "fleet-1-1", Phase: fleet.Closed, Times: old}, {RunnerID: "fleet-2-1", Phase: fleet.Open, Times: old}} {
+		if err := store.Write(t.Context(), fleet.Changes{Runners: []fleet.Runner{r}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := &Fleet{store: store}
+	for _, step := range []struct {
+		keep time.Duration
+		left bool
+	}{{0, true}, {92 * 24 * time.Hour, true}, {90 * 24 * time.Hour, false}} {
+		f.cfg.KeepRecords = step.keep
+		if err := f.forget(t.Context(), now); err != nil {
+			t.Fatal(err)
+		}
+		if _, left, err := store.Runner(t.Context(), "fleet-1-1"); left != step.left || err != nil {
+			t.Errorf("kept for %s the closed runner is there: %t, %v", step.keep, left, err)
+		}
+		if _, left, err := store.Runner(t.Context(), "fleet-2-1"); !left || err != nil {
+			t.Errorf("the open runner is gone: %v", err)
+		}
+	}
+}
+
 func logsIn(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	for _, folder := range []string{"builds", "logs"} {

@@ -36,6 +36,9 @@ func TestRegister(t *testing.T) {
 		"somebody added a container to it": {func(d *types.TaskDefinition) {
 			d.ContainerDefinitions = append(d.ContainerDefinitions, types.ContainerDefinition{})
 		}, 1},
+		"another process than the entrypoint is its first": {func(d *types.TaskDefinition) {
+			d.ContainerDefinitions[0].LinuxParameters = &types.LinuxParameters{InitProcessEnabled: aws.Bool(true)}
+		}, 1},
 		"it stops its container too quickly": {func(d *types.TaskDefinition) { d.ContainerDefinitions[0].StopTimeout = nil }, 1},
 	}
 	for sentence, test := range tests {

@@ -127,10 +127,6 @@ func machines(c Config, project string) (all []machine) {
 	return all
 }
 
-// queuedMinutes is how long a build waits for its turn. CodeBuild would let it wait
-// for eight hours, and its job with it.
-const queuedMinutes = 15
-
 func newProject(scope constructs.Construct, c Config, m machine, source awss3assets.Asset, repository awsecr.Repository, roleARN, logGroup *string) awscodebuild.CfnProject {
 	variable := func(name string, value *string) *awscodebuild.CfnProject_EnvironmentVariableProperty {
 		return &awscodebuild.CfnProject_EnvironmentVariableProperty{Name: jsii.String(name), Value: value, Type: jsii.String("PLAINTEXT")}
@@ -175,7 +171,7 @@ func newProject(scope constructs.Construct, c Config, m machine, source awss3ass
 		},
 		ConcurrentBuildLimit:   atOnce,
 		TimeoutInMinutes:       jsii.Number(m.minutes),
-		QueuedTimeoutInMinutes: jsii.Number(queuedMinutes),
+		QueuedTimeoutInMinutes: jsii.Number(fleet.BuildQueue.Minutes()),
 	})
 	source.AddResourceMetadata(project, jsii.String("Source.Location"))
 	return project

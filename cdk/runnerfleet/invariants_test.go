@@ -268,7 +268,7 @@ func TestTheRepositoryDeletesNothingThatHasATag(t *testing.T) {
 func TestBuildsAreToldWhereImagesGo(t *testing.T) {
 	built := golden(t)
 	p := built.only("AWS::CodeBuild::Project").Properties
-	if at[string](p, "Source", "Type") != "S3" || at[float64](p, "QueuedTimeoutInMinutes") != 15 || p["ConcurrentBuildLimit"] != nil {
+	if at[string](p, "Source", "Type") != "S3" || at[float64](p, "QueuedTimeoutInMinutes") != 60 || p["ConcurrentBuildLimit"] != nil {
 		t.Errorf("project %v", p)
 	}
 	set := map[string]bool{}

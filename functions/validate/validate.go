@@ -55,7 +55,7 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 		ImageSpec:         &decision.Image,
 		StartSeconds:      int(limits.Start / time.Second),
 		IdleSeconds:       int(limits.Idle / time.Second),
-		BuildSeconds:      int(limits.Build / time.Second),
+		BuildSeconds:      int(limits.BuildWait() / time.Second),
 		BuildLeaseSeconds: int(limits.BuildLease / time.Second),
 		LogMiB:            s.Policy.LogMiB,
 		RunnerVersion:     s.Policy.RunnerVersion,

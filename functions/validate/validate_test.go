@@ -158,7 +158,7 @@ func TestPlanHasLimitsAndSize(t *testing.T) {
 	if plan.ClassName != "large" || plan.Size.CPU != 4096 || plan.ImageSpec.String() != "image:docker.io/library/node:22" {
 		t.Errorf("class %s, size %+v, image %s", plan.ClassName, plan.Size, plan.ImageSpec)
 	}
-	if plan.StartSeconds != 900 || plan.IdleSeconds != 300 || plan.BuildSeconds != 3600 || plan.BuildLeaseSeconds != 900 {
+	if plan.StartSeconds != 900 || plan.IdleSeconds != 300 || plan.BuildSeconds != 3600+3600+600 || plan.BuildLeaseSeconds != 900 {
 		t.Errorf("limits %+v", plan)
 	}
 	if r := w.Runner(id); r.ClassName != "large" || w.Run("job-7").Image != "image:docker.io/library/node:22" {

@@ -52,6 +52,15 @@ func (p Policy) Fingerprint() string {
 	return contentHash(string(text))
 }
 
+// BuildQueue is how long CodeBuild keeps a build in its queue. It would keep it for eight
+// hours (https://docs.aws.amazon.com/codebuild/latest/userguide/limits.html), and its job
+// with it.
+const BuildQueue = time.Hour
+
+// BuildWait is how long an execution waits for a build at most: a bit longer than CodeBuild
+// lets it wait and run. One that gave up first would start a second build.
+func (l Limits) BuildWait() time.Duration { return BuildQueue + l.Build + 10*time.Minute }
+
 // Limits are the times that bound a runner's life.
 type Limits struct {
 	Start      time.Duration `json:"start"`       // from RunTask until the runner has claimed

@@ -11,8 +11,9 @@ import (
 
 // Limits of the fleet's projects.
 const (
-	buildTimeout  = 60 * time.Minute
-	queuedTimeout = 15 * time.Minute
+	buildTimeout    = 60 * time.Minute
+	onDemandTimeout = 20 * time.Minute
+	queuedTimeout   = 60 * time.Minute
 )
 
 // build is one build.
@@ -58,6 +59,14 @@ func (b *build) begun() time.Time {
 
 func (b *build) over() bool { return !b.ended.IsZero() }
 
+// timeLimit is that of the build's project.
+func (b *build) timeLimit() time.Duration {
+	if b.env["IMAGE_KIND"] == "on_demand" {
+		return onDemandTimeout
+	}
+	return buildTimeout
+}
+
 // subject is what faults know it by: the kind and the name of its image. A build that
 // the fleet did not start has its project.
 func (b *build) subject() string {
@@ -89,7 +98,7 @@ func (b *build) sdk() types.Build {
 		Id: aws.String(b.id), Arn: aws.String(b.arn), ProjectName: aws.String(b.project.name), BuildNumber: aws.Int64(b.number),
 		BuildStatus: b.status, BuildComplete: b.over(), CurrentPhase: aws.String(string(b.current().kind)),
 		StartTime: aws.Time(b.started), EndTime: instant(b.ended),
-		TimeoutInMinutes: aws.Int32(int32(buildTimeout / time.Minute)), QueuedTimeoutInMinutes: aws.Int32(int32(queuedTimeout / time.Minute)),
+		TimeoutInMinutes: aws.Int32(int32(b.timeLimit() / time.Minute)), QueuedTimeoutInMinutes: aws.Int32(int32(queuedTimeout / time.Minute)),
 		Environment: &types.ProjectEnvironment{EnvironmentVariables: b.variables},
 	}
 	for _, v := range b.exported() {

@@ -86,7 +86,7 @@ func (c *CodeBuild) detail(b *build) buildDetail {
 	stream := b.id[len(b.project.name)+1:]
 	d := buildDetail{Project: b.project.name, ID: b.arn, Version: "1"}
 	d.More = moreBuild{
-		Timeout: int(buildTimeout / time.Minute), QueuedTimeout: int(queuedTimeout / time.Minute), Complete: b.over(), Number: b.number,
+		Timeout: int(b.timeLimit() / time.Minute), QueuedTimeout: int(queuedTimeout / time.Minute), Complete: b.over(), Number: b.number,
 		Initiator: "fleet", Started: clock(b.started), Logs: logsDetail{Group: "/aws/codebuild/" + b.project.name, Stream: stream},
 	}
 	d.More.Environment.Variables = []variableDetail{}

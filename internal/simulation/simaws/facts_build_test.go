@@ -165,12 +165,12 @@ func TestBuildsThatEndBadly(t *testing.T) {
 				t.Errorf("%s %s", b.BuildStatus, context(w, "BUILD"))
 			}
 		},
-		"a build times out after 15 minutes in the queue": func(t *testing.T) {
-			w := newWorld(t, kernel.Fault{Kind: simaws.BuildQueued, For: lasting(time.Hour)})
+		"a build times out after 60 minutes in the queue": func(t *testing.T) {
+			w := newWorld(t, kernel.Fault{Kind: simaws.BuildQueued, For: lasting(2 * time.Hour)})
 			id := w.start(build("a"))
-			w.run(15 * time.Minute)
+			w.run(60 * time.Minute)
 			if b := w.look(id); b.BuildStatus != cbtypes.StatusTypeInProgress {
-				t.Errorf("after 15 minutes: %s", b.BuildStatus)
+				t.Errorf("after 60 minutes: %s", b.BuildStatus)
 			}
 			w.run(2 * time.Second)
 			if b := w.look(id); b.BuildStatus != cbtypes.StatusTypeTimedOut || !strings.HasPrefix(context(w, "QUEUED"), "TIMED_OUT") {

@@ -58,7 +58,7 @@ func (c *CodeBuild) dispatch(p *project) {
 		p.queue = slices.Delete(p.queue, i, i+1)
 		p.active++
 		stopTimer(b.timeout)
-		b.timeout = c.k.After(buildTimeout, func() { c.abort(b, types.StatusTypeTimedOut, "BUILD_TIMED_OUT", "Build has timed out. ") })
+		b.timeout = c.k.After(b.timeLimit(), func() { c.abort(b, types.StatusTypeTimedOut, "BUILD_TIMED_OUT", "Build has timed out. ") })
 		c.close(b, types.StatusTypeSucceeded, "", "")
 		c.enter(b, types.BuildPhaseTypeProvisioning)
 	}

@@ -151,7 +151,7 @@ func (s Step) waiting(ctx context.Context, call fleet.Call, runner fleet.Runner)
 	case since(now, runner, fleet.StageRegistered) < limits.Idle:
 		return wait(fleet.OutcomeWaiting, 0), nil
 	default:
-		unfit = "the runner got no job for " + limits.Idle.String()
+		unfit = "the runner got no job for " + limits.Idle.String() + ": another runner had it, GitHub holds it back (max-parallel, a concurrency group), or a label or runner group keeps it from this one"
 	}
 	wanted := runner.Phase == fleet.Open && runner.For != ""
 	ended, err := s.Fleet.End(ctx, runner.RunnerID, unfit)

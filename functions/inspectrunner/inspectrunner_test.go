@@ -55,7 +55,7 @@ func TestRun(t *testing.T) {
 		"idle for too long": {
 			setup: func(w *world) string { id := w.Idle(w.Job(7)); w.Pass(5 * time.Minute); return id },
 			want:  fleet.Wait{Outcome: fleet.OutcomeReaped, Seconds: 1, Error: fleet.RunnerIdleTimeout},
-			cause: "the runner got no job for 5m0s", asked: true, phase: fleet.Closing,
+			cause: "the runner got no job for 5m0s: another runner had it, GitHub holds it back (max-parallel, a concurrency group), or a label or runner group keeps it from this one", asked: true, phase: fleet.Closing,
 		},
 		"GitHub says busy: false and refuses to delete it": {
 			setup: func(w *world) string {

@@ -21,7 +21,8 @@ const mostAttempts = 6
 
 func nextAttempt(attempts int) time.Duration { return time.Minute << attempts }
 
-// hookCursor keeps the id of a repository's webhook, which only a delivery tells.
+// hookCursor keeps the id of a repository's webhook, which only a delivery tells; less than
+// zero if GitHub does not know it in the repository: it may be the organization's.
 func hookCursor(repository string) string { return "hook/" + fleet.RepositoryKey(repository) }
 
 // deliveryCursor keeps how far the deliveries of a webhook were looked at.
@@ -51,7 +52,7 @@ func (s *sweep) noteHooks(ctx context.Context, hooks map[string]int64) error {
 		if id == 0 {
 			return nil
 		}
-		if known, err := s.number(ctx, hookCursor(repository)); err != nil || known != 0 {
+		if known, err := s.number(ctx, hookCursor(repository)); err != nil || known > 0 || known == -id {
 			return err
 		}
 		return s.Records.PutCursor(ctx, hookCursor(repository), strconv.FormatInt(id, 10))
@@ -63,8 +64,8 @@ func (s *sweep) noteHooks(ctx context.Context, hooks map[string]int64) error {
 func (s *sweep) deliveries(ctx context.Context) error {
 	return each(s.turn, func(repository string) error {
 		hookID, err := s.number(ctx, hookCursor(repository))
-		if err != nil || hookID == 0 {
-			return err // no webhook has come yet, or not with its id
+		if err != nil || hookID <= 0 {
+			return err // no webhook of the repository's own has come yet, or not with its id
 		}
 		return s.redeliver(ctx, repository, hookID)
 	})
@@ -81,7 +82,8 @@ func (s *sweep) redeliver(ctx context.Context, repository string, hookID int64) 
 	}
 	now, err := s.lookAtDeliveries(ctx, repository, hookID, was)
 	if fleet.IsNamed(err, fleet.GitHubNotFound) {
-		return s.Records.PutCursor(ctx, hookCursor(repository), "")
+		s.Fleet.Log.WarnContext(ctx, "GitHub has no such webhook in the repository, so what it did not deliver is found by looking at jobs only; is it the organization's?", "repository", repository, "hook_id", hookID)
+		return s.Records.PutCursor(ctx, hookCursor(repository), strconv.FormatInt(-hookID, 10))
 	}
 	if err != nil {
 		return err

@@ -182,8 +182,13 @@ func TestWebhookOfARepository(t *testing.T) {
 			w.EditRun("job-1", func(r *fleet.Run) { r.Job.Repository = "octo/other" })
 		}, ""},
 		"a header cannot replace a known one": {func(t *testing.T, w *world) { tell(w, 1, 5); mustSweep(t, w); w.Pass(1); tell(w, 2, 6) }, "5"},
-		"GitHub does not know it: forgotten":  {func(_ *testing.T, w *world) { tell(w, 1, 9) }, ""},
-		"another one is learnt after that":    {func(t *testing.T, w *world) { tell(w, 1, 9); mustSweep(t, w); w.Pass(1); tell(w, 2, 5) }, "5"},
+		"GitHub does not know it":             {func(_ *testing.T, w *world) { tell(w, 1, 9) }, "-9"},
+		"and is not asked again": {func(t *testing.T, w *world) {
+			tell(w, 1, 9)
+			mustSweep(t, w)
+			w.GitHub.HookID = 9 // it would be found now
+		}, "-9"},
+		"another one is learnt after that": {func(t *testing.T, w *world) { tell(w, 1, 9); mustSweep(t, w); w.Pass(1); tell(w, 2, 5) }, "5"},
 		"a cursor that cannot be read is none": {func(t *testing.T, w *world) {
 			tell(w, 1, 5)
 			_ = w.Records.PutCursor(t.Context(), "hook/octo/repo", "five")

@@ -108,9 +108,11 @@ func (h Hold) failed(name, cause, met string, runner Runner, deployment string, 
 	return h, true
 }
 
-// keepsMet reports whether enough runs of a repository have met it already. One at a time
+// keepsMet reports whether as many as it needs have met it already. One at a time
 // tries from then on, so that those before are soon long past: only a success ends it.
-func (h Hold) keepsMet() bool { return h.Kind == SetbackFleet && len(h.Met) >= h.Needs }
+func (h Hold) keepsMet() bool {
+	return (h.Kind == SetbackFleet || h.Kind == SetbackGitHub) && h.Needs > 1 && len(h.Met) >= h.Needs
+}
 
 // meet adds a meeting, and forgets those that are long past.
 func meet(met map[string]time.Time, who string, now time.Time) map[string]time.Time {
@@ -269,9 +271,9 @@ func (r Run) holdsOf(kind SetbackKind, rung int) []holdRef {
 		}
 	case SetbackConfiguration:
 		return []holdRef{ref(kind, r.ClassName)}
-	case SetbackAccess:
+	case SetbackAccess, SetbackGitHub:
 		return []holdRef{ref(kind, repository), ref(kind).met(repositoriesOfHold, repository)}
-	case SetbackCredential, SetbackGitHub:
+	case SetbackCredential:
 		return []holdRef{ref(kind)}
 	case SetbackIdle:
 		return []holdRef{ref(kind, repository, r.labelSet())}

@@ -43,6 +43,8 @@ type LaunchFacts struct {
 	FleetName        string
 	MaxRunners       int
 	MaxPerRepository int           // open runners of one repository; 0 is no limit
+	KeptForOthers    int           // the last places, for repositories that have no runner
+	Repositories     int           // that the fleet serves
 	Behind           bool          // a run waits for room whose turn comes before this one's
 	Queue            time.Duration // how long GitHub keeps a job queued
 	Run              Run
@@ -94,6 +96,9 @@ func Launch(f LaunchFacts) LaunchResult {
 	if f.MaxPerRepository > 0 && f.Capacity.OpenOf[RepositoryKey(run.Job.Repository)] >= f.MaxPerRepository {
 		return f.waitForRoom(run, fmt.Sprintf("waits for room: max_runners_per_repository is %d", f.MaxPerRepository), true)
 	}
+	if kept := f.kept(); kept > 0 && f.Capacity.OpenOf[RepositoryKey(run.Job.Repository)] > 0 && f.Capacity.Open >= f.MaxRunners-kept {
+		return f.waitForRoom(run, fmt.Sprintf("waits for room: the last %d of max_runners are kept for repositories that have no runner", kept), true)
+	}
 	if f.Capacity.Open >= f.MaxRunners || f.Behind {
 		return f.waitForRoom(run, fmt.Sprintf("waits for room: max_runners is %d", f.MaxRunners), false)
 	}
@@ -101,6 +106,12 @@ func Launch(f LaunchFacts) LaunchResult {
 		return f.waitForRoom(run, paceReason, false)
 	}
 	return f.launch(rung)
+}
+
+// kept is how many places are kept for repositories that have no runner: one for each, as
+// far as there are any, so that some together do not take what is left to others.
+func (f LaunchFacts) kept() int {
+	return min(f.KeptForOthers, max(0, f.Repositories-len(f.Capacity.OpenOf)))
 }
 
 // overdue is when a run may be launched that GitHub has had queued for longer than it

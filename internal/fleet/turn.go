@@ -125,6 +125,15 @@ func (p Policy) Share() int {
 	return share
 }
 
+// KeptForOthers is how many of max_runners are kept, as the default, for repositories that
+// have no runner: a tenth, one at least, if there are several.
+func (p Policy) KeptForOthers() int {
+	if p.MaxPerRepository != 0 || len(p.Repositories) < 2 || p.MaxRunners < 2 {
+		return 0
+	}
+	return max(1, p.MaxRunners/10)
+}
+
 // waitForRoom lets a run wait for room, or for its repository's share of it, with the
 // reason.
 func (f LaunchFacts) waitForRoom(run Run, reason string, share bool) LaunchResult {

@@ -11,13 +11,15 @@ import (
 
 // queue is a fleet with runs that wait for room.
 type queue struct {
-	capacity fleet.Capacity
-	max, one int
-	waiting  []fleet.Run
+	capacity     fleet.Capacity
+	max, one     int
+	kept         int // for repositories that have no runner
+	repositories int
+	waiting      []fleet.Run
 }
 
 func (q *queue) launch(run fleet.Run, behind bool) (fleet.Run, bool) {
-	res := fleet.Launch(fleet.LaunchFacts{FleetName: "fleet", MaxRunners: q.max, MaxPerRepository: q.one, Run: run, Capacity: q.capacity, Behind: behind, Now: now})
+	res := fleet.Launch(fleet.LaunchFacts{FleetName: "fleet", MaxRunners: q.max, MaxPerRepository: q.one, KeptForOthers: q.kept, Repositories: q.repositories, Run: run, Capacity: q.capacity, Behind: behind, Now: now})
 	if c := res.Changes.Capacity; c != nil {
 		q.capacity = *c
 	}
@@ -96,6 +98,33 @@ func TestAShareIsLeftForOthers(t *testing.T) {
 	equal(t, q.capacity.OpenOf["octo/one"], 1)
 	q.add(101, "octo/one")
 	equal(t, q.waiting[len(q.waiting)-1].Reason, "waits for room: max_runners is 10")
+}
+
+// Two repositories that have less than their share each do not take all there is together.
+func TestPlacesAreKeptForRepositoriesThatHaveNone(t *testing.T) {
+	q := &queue{max: 10, one: 9, kept: 2, repositories: 4}
+	for id := range int64(30) {
+		q.add(id, []string{"octo/greedy", "octo/hungry"}[id%2])
+	}
+	equal(t, fmt.Sprint(q.capacity.OpenOf), "map[octo/greedy:4 octo/hungry:4]")
+	if run := q.waiting[0]; !run.WaitsForShare || run.Reason != "waits for room: the last 2 of max_runners are kept for repositories that have no runner" {
+		t.Errorf("it waits: %s", run.Reason)
+	}
+	q.add(100, "octo/honest")
+	q.add(101, "octo/honest")
+	equal(t, q.capacity.OpenOf["octo/honest"], 1)
+	q.add(102, "octo/last")
+	q.add(103, "octo/nobody-knows")
+	equal(t, q.capacity.Open, 10)
+}
+
+func TestWhatIsKeptForOthers(t *testing.T) {
+	for _, c := range []struct{ repositories, max, set, want int }{{1, 20, 0, 0}, {2, 20, 0, 2}, {2, 5, 0, 1}, {2, 1, 0, 0}, {9, 1000, 0, 100}, {2, 20, 3, 0}} {
+		p := fleet.Policy{Repositories: make([]string, c.repositories), MaxRunners: c.max, MaxPerRepository: c.set}
+		if got := p.KeptForOthers(); got != c.want {
+			t.Errorf("%+v: %d", c, got)
+		}
+	}
 }
 
 func TestTheListThatARunWaitsIn(t *testing.T) {

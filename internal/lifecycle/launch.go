@@ -35,7 +35,7 @@ func (f Fleet) Launch(ctx context.Context, runID string) (runnerID string, err e
 			return fleet.Changes{}, err
 		}
 		res = fleet.Launch(fleet.LaunchFacts{
-			FleetName: f.Name, MaxRunners: f.MaxRunners, MaxPerRepository: f.MaxPerRepository, Behind: behind, Queue: f.Limits.Queue, Run: run, Capacity: capacity,
+			FleetName: f.Name, MaxRunners: f.MaxRunners, MaxPerRepository: f.MaxPerRepository, KeptForOthers: f.KeptForOthers, Repositories: f.Repositories, Behind: behind, Queue: f.Limits.Queue, Run: run, Capacity: capacity,
 			Holds: holds, Deployment: f.Deployment, Now: f.Now(),
 		})
 		for i := range res.Changes.Runs {

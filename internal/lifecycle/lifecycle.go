@@ -64,6 +64,8 @@ type Fleet struct {
 	Name             string
 	MaxRunners       int
 	MaxPerRepository int // for one repository; 0 is as many as there are
+	KeptForOthers    int // of MaxRunners, for repositories that have no runner
+	Repositories     int // that the fleet serves
 	Limits           fleet.Limits
 	Deployment       string // names the configuration: another one ends holds
 	Records          Records

@@ -226,7 +226,8 @@ func (f *Fleet) wire(ctx context.Context) error {
 		return err
 	}
 	f.lifecycle = lifecycle.Fleet{
-		Name: f.cfg.Policy.FleetName, MaxRunners: f.cfg.Policy.MaxRunners, MaxPerRepository: f.cfg.Policy.Share(), Limits: f.cfg.Policy.Limits, Deployment: f.cfg.Policy.Fingerprint(),
+		Name: f.cfg.Policy.FleetName, MaxRunners: f.cfg.Policy.MaxRunners, MaxPerRepository: f.cfg.Policy.Share(), KeptForOthers: f.cfg.Policy.KeptForOthers(), Repositories: len(f.cfg.Policy.Repositories),
+		Limits: f.cfg.Policy.Limits, Deployment: f.cfg.Policy.Fingerprint(),
 		Records: f.records(), Executions: gate{fleet: f}, GitHub: gh, Tasks: f.platform,
 		Now: time.Now, Log: f.cfg.Log,
 	}

@@ -17,7 +17,8 @@ import (
 func Fleet(f *function.Function, records lifecycle.Records, executions lifecycle.Executions, hub lifecycle.GitHub, tasks lifecycle.Tasks) lifecycle.Fleet {
 	policy := f.Policy()
 	return lifecycle.Fleet{
-		Name: policy.FleetName, MaxRunners: policy.MaxRunners, MaxPerRepository: policy.Share(), Limits: policy.Limits, Deployment: policy.Fingerprint(),
+		Name: policy.FleetName, MaxRunners: policy.MaxRunners, MaxPerRepository: policy.Share(), KeptForOthers: policy.KeptForOthers(), Repositories: len(policy.Repositories),
+		Limits: policy.Limits, Deployment: policy.Fingerprint(),
 		Records: records, Executions: executions, GitHub: hub, Tasks: tasks, Backoff: dynamo.Backoff, Now: time.Now, Log: f.Log,
 	}
 }

@@ -11,6 +11,10 @@ import (
 // ownNetworks reports whether each container has a network of its own, as with Podman.
 func (r *Runner) ownNetworks() bool { return r.cfg.Network == "" }
 
+// mayHaveNetworks reports whether containers may have networks of their own, be they those
+// of an earlier process that was not given --container-network.
+func (r *Runner) mayHaveNetworks() bool { return r.ownNetworks() || r.cfg.Engine.isPodman() }
+
 // join returns the network of a task's container, and opens the doors there.
 func (r *Runner) join(ctx context.Context, t task.Task) (Network, error) {
 	if !r.ownNetworks() {
@@ -50,7 +54,7 @@ func (r *Runner) rejoin(ctx context.Context, t task.Task) error {
 
 // leave removes the network of a container that is gone, if it had one of its own.
 func (r *Runner) leave(ctx context.Context, name string) error {
-	if !r.ownNetworks() {
+	if !r.mayHaveNetworks() {
 		return nil
 	}
 	ctx = context.WithoutCancel(ctx)

@@ -125,6 +125,23 @@ func TestNetworksOfContainersThatAreGone(t *testing.T) {
 	}
 }
 
+// A fleet that is given one network for all has those of its earlier containers removed.
+func TestNetworksOfContainersFromBeforeThereWasOneForAll(t *testing.T) {
+	b, _ := ownBench(t)
+	b.launch()
+	b.await(fleet.TaskRunning)
+	b.cfg.Network = "one-for-all"
+	b.restart()
+	if err := b.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	b.exits(0, "")
+	b.await(fleet.TaskStopped)
+	if err := b.Close(t.Context()); err != nil || len(b.networkNames()) != 0 {
+		t.Errorf("%v; networks are left: %q", err, b.networkNames())
+	}
+}
+
 func TestANetworkOfAContainerThatIsNotMade(t *testing.T) {
 	b, _ := ownBench(t)
 	s := spec()

@@ -143,7 +143,7 @@ func (r *Runner) Clear(ctx context.Context, open []task.Mark) error {
 			failed = append(failed, r.remove(ctx, c.ID))
 		}
 	}
-	if r.ownNetworks() {
+	if r.mayHaveNetworks() {
 		failed = append(failed, r.clearNetworks(ctx, isOpen))
 	}
 	return errors.Join(failed...)

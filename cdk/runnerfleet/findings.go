@@ -20,7 +20,7 @@ func findings() map[string][]finding {
 		"AWS::IAM::Role": {{
 			rule: "AwsSolutions-IAM5",
 			reason: "Some actions know no resource, and tasks, executions and task definitions have names that are not known beforehand: " +
-				"those of this cluster, state machine and fleet are meant, and those of a cache for Docker Hub that the configuration names. Package grants lists each with its reason, and its tests allow no other.",
+				"those of this cluster, state machine and fleet are meant, and those of a cache for Docker Hub that the configuration names. docs/permissions.md lists each with its reason, and tests allow no other.",
 			appliesTo: []any{
 				"Resource::*",
 				map[string]string{"regex": `/^Resource::arn:.*:ecs:.*:task\/.*\/\*$/`},

@@ -54,6 +54,7 @@ func (s *sweep) images(ctx context.Context) error {
 	}
 	standing := map[string]bool{}
 	b := background{sweep: s, release: release, runner: release.Version, full: map[bool]bool{}}
+	b.unwanted = fleet.KeptUnwanted(len(records))
 	b.unknown = s.followsRelease() && release.Version == ""
 	if pinned := s.Policy.RunnerVersion; pinned != fleet.LatestRunner {
 		b.runner = pinned
@@ -83,6 +84,9 @@ type background struct {
 	runner  string // the version that images are to have, "" if it is not known
 	unknown bool   // GitHub has not said yet what its latest runner is
 	started int
+	// unwanted is after how long an image that no job wants is not kept up to date: sooner
+	// where there are many, or each release of the runner would have all of them built.
+	unwanted time.Duration
 	// full is where the builder takes no more just now: among what jobs name (true), or
 	// among the fleet's own images.
 	full map[bool]bool
@@ -110,9 +114,9 @@ func (b *background) outdated(ctx context.Context, r fleet.ImageRecord) error {
 	if why == "" {
 		return nil
 	}
-	if r.Spec.Kind == fleet.OnDemandImage && r.Unused(b.now) && r.Rebuild == "" {
+	if r.Spec.Kind == fleet.OnDemandImage && r.UnusedFor(b.unwanted, b.now) && r.Rebuild == "" {
 		_, err := lifecycle.ChangeImage(ctx, b.Images, r.Tag, func(r fleet.ImageRecord) (fleet.ImageRecord, bool) {
-			changed := r.Usable() && r.Unused(b.now)
+			changed := r.Unwanted(b.unwanted, b.now)
 			if changed {
 				r.Outdated = why
 			}

@@ -144,6 +144,25 @@ func TestAnUnusedImageIsLeft(t *testing.T) {
 	}
 }
 
+// Where there are many images, a release of the runner has those built that jobs use.
+func TestOfManyImagesThoseThatAreUsedAreKeptUpToDate(t *testing.T) {
+	for others, left := range map[int]bool{400: false, 600: true} {
+		w := lifecycletest.New(t)
+		h := keeper(w)
+		w.Images.Have(node, "sha256:2")
+		for n := range others {
+			w.Images.Have(fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: fmt.Sprint("docker.io/library/node:", n), Arch: fleet.X64, Source: "before"}, fmt.Sprint("sha256:o", n))
+		}
+		w.Pass(fleet.KeptRevision + time.Second)
+		w.Images.Have(standing(h), "sha256:1")
+		w.GitHub.Latest = fleet.RunnerRelease{Version: "2.336.0"}
+		built(t, w, h)
+		if r, _, _ := w.Images.Image(t.Context(), node.Tag()); r.Usable() == left {
+			t.Errorf("beside %d others it is %+v", others, r)
+		}
+	}
+}
+
 // The old revision serves until the new one is built; then nothing is left to do.
 func TestTheNextRevision(t *testing.T) {
 	w := lifecycletest.New(t)

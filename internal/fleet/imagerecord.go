@@ -141,6 +141,7 @@ func (r ImageRecord) WantsRebuild(runner string, now time.Time) string {
 }
 
 // Unused reports whether no job has wanted the image for long.
-func (r ImageRecord) Unused(now time.Time) bool { return r.unusedFor(UnusedImage, now) }
+func (r ImageRecord) Unused(now time.Time) bool { return r.UnusedFor(UnusedImage, now) }
 
-func (r ImageRecord) unusedFor(d time.Duration, now time.Time) bool { return now.Sub(r.UsedAt) > d }
+// UnusedFor reports whether no job has wanted the image for so long.
+func (r ImageRecord) UnusedFor(d time.Duration, now time.Time) bool { return now.Sub(r.UsedAt) > d }

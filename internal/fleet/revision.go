@@ -59,12 +59,12 @@ func (i StoredImage) Disposable(records map[string]ImageRecord, unwanted time.Du
 // Forgotten reports whether no job can run in the revision of the record, and none has
 // wanted the image for so long.
 func (r ImageRecord) Forgotten(unwanted time.Duration, now time.Time) bool {
-	return r.Digest != "" && !r.Usable() && r.unusedFor(unwanted, now)
+	return r.Digest != "" && !r.Usable() && r.UnusedFor(unwanted, now)
 }
 
 // Unwanted reports whether jobs could run in the image, and none has wanted it for so long.
 func (r ImageRecord) Unwanted(unwanted time.Duration, now time.Time) bool {
-	return r.Usable() && r.unusedFor(unwanted, now)
+	return r.Usable() && r.UnusedFor(unwanted, now)
 }
 
 // parseRevisionTag takes a RevisionTag apart. Those of the release before are first ones.

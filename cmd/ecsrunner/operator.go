@@ -29,6 +29,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
 // Parts that only operators need.
@@ -62,18 +63,14 @@ func (c *cloud) operator(ctx context.Context) (operate.Operator, error) {
 	if err != nil {
 		return operate.Operator{}, err
 	}
-	policy := fleet.Policy{}
-	if settings.Policy != nil { // the settings of the release before have none
-		policy = *settings.Policy
-	}
 	token := &secrets.Secret{SecretsManager: secretsmanager.NewFromConfig(c.config), ID: values[gitHubPAT], Now: time.Now}
 	hub := github.NewForFleet(base, github.StoredPAT{Secret: token}, &http.Client{Timeout: 20 * time.Second})
-	steps, store := sfn.NewFromConfig(c.config), c.store()
+	policy, steps, store := policyOf(settings), sfn.NewFromConfig(c.config), c.store()
 	platform := ecsfleet.Platform{ECS: ecs.NewFromConfig(c.config), Cluster: values[ecsCluster], FleetName: settings.FleetName}
 	return operate.Operator{
 		Fleet: lifecycle.Fleet{
-			Name: settings.FleetName, MaxRunners: settings.MaxRunners, MaxPerRepository: policy.Share(), Limits: fleet.DefaultLimits(),
-			Deployment: policy.Fingerprint(), Records: store,
+			Name: settings.FleetName, MaxRunners: settings.MaxRunners, MaxPerRepository: policy.Share(), KeptForOthers: policy.KeptForOthers(), Repositories: len(policy.Repositories),
+			Limits: policy.Limits, Deployment: policy.Fingerprint(), Records: store,
 			Executions: stepfn.Executions{SFN: steps, StateMachineARN: values[stateMachine]}, GitHub: hub, Tasks: platform,
 			Backoff: dynamo.Backoff, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		},
@@ -85,6 +82,15 @@ func (c *cloud) operator(ctx context.Context) (operate.Operator, error) {
 		Images: store, Registry: images.Shelf{ECR: ecr.NewFromConfig(c.config), Repository: repositoryName(values[repository])}, Cursors: store,
 		NewID: rand.Text, Wait: wait, Progress: func(string) {},
 	}, nil
+}
+
+// policyOf is what the deployed fleet decides by. The settings of the release before have
+// none.
+func policyOf(settings report.Settings) fleet.Policy {
+	if settings.Policy == nil {
+		return fleet.Policy{Limits: fleet.DefaultLimits()}
+	}
+	return *settings.Policy
 }
 
 // repositoryName is the name in the URI of a repository.

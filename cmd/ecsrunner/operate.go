@@ -96,8 +96,7 @@ resume takes the pause back. The exit status is 1 if something is left.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			tell := func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), readable.Plain(line)) }
 			result, err := operated(cmd, &src, func(o operate.Operator) (operate.DrainResult, error) {
-				o.Progress = tell
-				return o.Drain(cmd.Context(), now)
+				return o.Drain(cmd.Context(), now, tell)
 			}, func(dir string) (operate.DrainResult, error) { return local.Drain(cmd.Context(), dir, now, tell) })
 			if err != nil {
 				return err

@@ -80,7 +80,7 @@ func (c *cloud) operator(ctx context.Context) (operate.Operator, error) {
 		Platform:   platform, Definitions: platform,
 		Builds: builds.Builds{CodeBuild: codebuild.NewFromConfig(c.config), Project: values[buildProject], Now: time.Now},
 		Images: store, Registry: images.Shelf{ECR: ecr.NewFromConfig(c.config), Repository: repositoryName(values[repository])}, Cursors: store,
-		NewID: rand.Text, Wait: wait, Progress: func(string) {},
+		NewID: rand.Text, Wait: wait,
 	}, nil
 }
 

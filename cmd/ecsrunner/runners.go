@@ -125,7 +125,7 @@ running.`,
 		Args: oneArg(runnerArg),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t, err := operated(cmd, &src, func(o operate.Operator) (operate.TerminateResult, error) {
-				t, err := operate.Terminate(cmd.Context(), o.Fleet, args[0], force)
+				t, err := o.Terminate(cmd.Context(), args[0], force)
 				if err == nil && !t.Done() {
 					err = fmt.Errorf("terminate runner %s: %s", args[0], t.Message)
 				}

@@ -168,7 +168,7 @@ func (w *world) operator() operate.Operator {
 		Records: records, GitHub: hub, Bus: eventbus.Bus{EventBridge: eventbridge.NewFromConfig(cfg), Name: w.stack.identity(w.stack.tpl.of("AWS::Events::EventBus")[0]).ref},
 		Executions: stepfn.Control{SFN: steps, StateMachineARN: machine, FleetName: policy.FleetName}, Platform: platform,
 		Builds:      builds.Builds{CodeBuild: codebuild.NewFromConfig(cfg), Project: w.environment("buildimage")[deployment.EnvBuildProject], Now: time.Now},
-		Definitions: platform, NewID: rand.Text, Wait: w.waitForChange, Progress: func(line string) { w.t.Log(line) },
+		Definitions: platform, NewID: rand.Text, Wait: w.waitForChange,
 	}
 }
 
@@ -219,7 +219,7 @@ func TestDrainNow(t *testing.T) {
 	}
 
 	o := w.operator()
-	res, err := o.Drain(t.Context(), true)
+	res, err := o.Drain(t.Context(), true, func(line string) { t.Log(line) })
 	if err != nil || !res.Complete() || res.JobsStopped != 10 || res.RunnersEnded != 1 || res.Builds != 1 || res.Waiting != 6 || res.Deregistered == 0 || res.Deleted < res.Deregistered {
 		t.Fatalf("%+v, %v\n%s", res, err, w.state())
 	}
@@ -233,7 +233,7 @@ func TestDrainNow(t *testing.T) {
 			t.Errorf("%+v", run)
 		}
 	}
-	if again, err := o.Drain(t.Context(), true); err != nil || !again.Already {
+	if again, err := o.Drain(t.Context(), true, func(line string) { t.Log(line) }); err != nil || !again.Already {
 		t.Errorf("again: %+v, %v", again, err)
 	}
 

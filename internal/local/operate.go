@@ -145,7 +145,7 @@ func (f *Fleet) operator() operate.Operator {
 		Fleet: f.lifecycle, Repositories: f.cfg.Policy.Repositories,
 		Records: f.store, GitHub: f.github, Bus: f.bus, Executions: allExecutions{f.engine}, Platform: f.platform,
 		Images: f.images(), Cursors: f.store,
-		NewID: rand.Text, Wait: wait, Progress: func(string) {},
+		NewID: rand.Text, Wait: wait,
 	}
 	if f.builder != nil {
 		o.Builds, o.Registry = f.builder, f.builder
@@ -186,7 +186,7 @@ func (e allExecutions) Stop(ctx context.Context, name, cause string) error {
 
 func (f *Fleet) serveTerminate(w http.ResponseWriter, r *http.Request) {
 	force := r.URL.Query().Get("force") == "true"
-	result, err := operate.Terminate(r.Context(), f.lifecycle, r.PathValue("id"), force)
+	result, err := f.operator().Terminate(r.Context(), r.PathValue("id"), force)
 	if err != nil {
 		answer(w, http.StatusInternalServerError, failure{err.Error()})
 		return
@@ -230,9 +230,7 @@ func (f *Fleet) serveDrain(w http.ResponseWriter, r *http.Request) {
 		_ = lines.Encode(line) // the client is gone: the context tells
 		_ = flush.Flush()
 	}
-	o := f.operator()
-	o.Progress = func(line string) { tell(drainLine{Progress: line}) }
-	result, err := o.Drain(r.Context(), r.URL.Query().Get("now") == "true")
+	result, err := f.operator().Drain(r.Context(), r.URL.Query().Get("now") == "true", func(line string) { tell(drainLine{Progress: line}) })
 	if err != nil {
 		tell(drainLine{failure: failure{err.Error()}})
 		return

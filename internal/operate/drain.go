@@ -67,14 +67,14 @@ func (r DrainResult) Complete() bool { return len(r.Problems) == 0 }
 // executions, tasks, registrations and task definitions. Runners that have a job
 // may finish it, however long that takes, unless now is set: then they are stopped,
 // and GitHub shows their jobs as cancelled or failed. Runs that wait stay as they
-// are.
+// are. progress hears one line of text per action.
 //
 // What cannot be done is in the result, with the reason, and the rest is done all
 // the same. An error means that the drain was cut short: the context ended, or
 // nothing could be done at all. The fleet then stays paused; Drain goes on where it
 // was, and Resume takes it back.
-func (o Operator) Drain(ctx context.Context, now bool) (DrainResult, error) {
-	d := &drain{Operator: o, now: now, told: map[string]bool{}, res: DrainResult{FleetName: o.Fleet.Name, Hooks: []Hook{}, Problems: []Problem{}}}
+func (o Operator) Drain(ctx context.Context, now bool, progress func(line string)) (DrainResult, error) {
+	d := &drain{Operator: o, now: now, progress: progress, told: map[string]bool{}, res: DrainResult{FleetName: o.Fleet.Name, Hooks: []Hook{}, Problems: []Problem{}}}
 	err := d.run(ctx)
 	return d.res, err
 }
@@ -82,10 +82,11 @@ func (o Operator) Drain(ctx context.Context, now bool) (DrainResult, error) {
 // drain is one drain under way.
 type drain struct {
 	Operator
-	now   bool
-	res   DrainResult
-	acted bool
-	told  map[string]bool // runners, tasks and executions that need not be told to end again
+	now      bool
+	progress func(line string)
+	res      DrainResult
+	acted    bool
+	told     map[string]bool // runners, tasks and executions that need not be told to end again
 }
 
 // errResumed is what a drain meets whose fleet somebody has resumed.
@@ -156,14 +157,14 @@ func (d *drain) paused(ctx context.Context) error {
 // did tells of one action.
 func (d *drain) did(format string, args ...any) {
 	d.acted = true
-	d.Progress(fmt.Sprintf(format, args...))
+	d.progress(fmt.Sprintf(format, args...))
 }
 
 // problem notes what could not be done. What several repositories or tasks have in
 // common is one problem of each.
 func (d *drain) problem(what string, err error) {
 	d.res.Problems = append(d.res.Problems, Problem{What: what, Reason: err.Error()})
-	d.Progress(fmt.Sprintf("left: %s: %s", what, err))
+	d.progress(fmt.Sprintf("left: %s: %s", what, err))
 }
 
 // until looks again and again until there is nothing left, the limit is over, the
@@ -188,7 +189,7 @@ func (d *drain) until(ctx context.Context, limit time.Duration, look func() (lef
 			}
 			if left != said {
 				said = left
-				d.Progress("waiting: " + left)
+				d.progress("waiting: " + left)
 			}
 		}
 		if err := d.Wait(ctx, lookEvery); err != nil {
@@ -223,7 +224,7 @@ func (d *drain) runners(ctx context.Context) error {
 		return fmt.Sprintf("%s, %d with a job", count(len(open), "runner"), busy), errors.Join(failed...)
 	})
 	if left != "" && err == nil {
-		d.Progress("runners do not end by themselves: going on")
+		d.progress("runners do not end by themselves: going on")
 	}
 	return err
 }

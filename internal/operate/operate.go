@@ -62,7 +62,20 @@ type definitions interface {
 	DeleteDefinitions(ctx context.Context, arns []string) error
 }
 
-// Operator operates one fleet.
+// Fleet is one fleet as an operator changes it, wherever it runs.
+type Fleet interface {
+	Pause(ctx context.Context, reason string) (PauseResult, error)
+	Resume(ctx context.Context) (ResumeResult, error)
+	// Drain reports each action to progress, as one line of text.
+	Drain(ctx context.Context, now bool, progress func(line string)) (DrainResult, error)
+	Terminate(ctx context.Context, runnerID string, force bool) (TerminateResult, error)
+	Retry(ctx context.Context, runID string) (RetryResult, error)
+	BuildImage(ctx context.Context, spec fleet.ImageSpec) (fleet.ImageRecord, error)
+	RemoveImage(ctx context.Context, tag string) (fleet.ImageRecord, error)
+	RefreshImages(ctx context.Context, all bool) (RefreshResult, error)
+}
+
+// Operator is a Fleet whose records and platform are at hand.
 type Operator struct {
 	Fleet        lifecycle.Fleet
 	Repositories []string // owner/repo
@@ -84,8 +97,6 @@ type Operator struct {
 	NewID func() string
 	// Wait lets time pass, or returns the context's error.
 	Wait func(ctx context.Context, d time.Duration) error
-	// Progress hears one line of text per action.
-	Progress func(line string)
 }
 
 // mostCounted is how many runs that wait are counted.
@@ -169,8 +180,8 @@ func (r TerminateResult) Done() bool {
 
 // Terminate ends one runner; see lifecycle.Fleet.Terminate. A runner that is not
 // known, or busy and not forced, is no error: the result is not Done.
-func Terminate(ctx context.Context, f lifecycle.Fleet, runnerID string, force bool) (TerminateResult, error) {
-	t, err := f.Terminate(ctx, runnerID, "terminated by an operator", force)
+func (o Operator) Terminate(ctx context.Context, runnerID string, force bool) (TerminateResult, error) {
+	t, err := o.Fleet.Terminate(ctx, runnerID, "terminated by an operator", force)
 	if err != nil {
 		return TerminateResult{RunnerID: runnerID}, fmt.Errorf("terminate runner %s: %w", runnerID, err)
 	}

@@ -83,7 +83,7 @@ func TestTerminate(t *testing.T) {
 		}, true},
 	} {
 		step.want.RunnerID = step.id
-		got, err := operate.Terminate(t.Context(), w.Fleet(), step.id, step.force)
+		got, err := w.operator().Terminate(t.Context(), step.id, step.force)
 		w.must(err)
 		w.is(step.id, got, step.want)
 		if got.Done() != step.done {
@@ -91,7 +91,7 @@ func TestTerminate(t *testing.T) {
 		}
 	}
 	w.must(w.wait(t.Context(), time.Minute))
-	got, err := operate.Terminate(t.Context(), w.Fleet(), busy, true)
+	got, err := w.operator().Terminate(t.Context(), busy, true)
 	w.must(err)
 	w.is("ended", got, operate.TerminateResult{RunnerID: busy, Outcome: lifecycle.TerminatedClosed, Message: "the runner had ended already"})
 	if run := w.Run("job-7"); run.Status != fleet.RunCancelled {

@@ -38,9 +38,12 @@ func (w *world) operator() operate.Operator {
 		Fleet: w.Fleet(), Repositories: []string{lifecycletest.Repository}, WebhookURL: webhookURL,
 		Records: w.Records, GitHub: w.GitHub, Bus: w.Bus, Executions: w.Control, Platform: w.Tasks,
 		Builds: w.Builds, Definitions: w.Definitions, NewID: w.NewID,
-		Wait: w.wait, Progress: func(line string) { w.lines = append(w.lines, line) },
+		Wait: w.wait,
 	}
 }
+
+// progress keeps what a drain reports.
+func (w *world) progress(line string) { w.lines = append(w.lines, line) }
 
 // wait lets time pass and the world go on.
 func (w *world) wait(ctx context.Context, d time.Duration) error {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/datadir"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
@@ -48,7 +49,7 @@ the one meant.`,
 				if f.cloud != nil {
 					cluster.OnAWS, cluster.Running = f.cloud.place(), true
 				} else {
-					cluster.Running = local.IsServed(f.dir)
+					cluster.Running = datadir.IsServed(f.dir)
 					if health, err := local.AskHealth(ctx, f.dir); err == nil {
 						cluster.Health = &health
 					}

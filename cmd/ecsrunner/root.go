@@ -14,6 +14,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/datadir"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
@@ -67,7 +68,7 @@ func status(err error, stderr io.Writer) int {
 		return exitOK
 	case errors.As(err, &code):
 		return int(code)
-	case errors.As(err, &usage), errors.As(err, new(local.InUse)), errors.As(err, new(local.WrongFleet)):
+	case errors.As(err, &usage), errors.As(err, new(datadir.InUse)), errors.As(err, new(local.WrongFleet)):
 		complain(stderr, err)
 		return exitUsage
 	case errors.Is(err, syscall.EPIPE):

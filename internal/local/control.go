@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/datadir"
 )
 
 // The control socket is how a person who may write the data directory tells the
@@ -79,7 +81,7 @@ var ErrNotRunning = errors.New("no fleet is running on this data directory; star
 // fails with ErrNotRunning if there is none.
 func ask(ctx context.Context, dir, target string, body any, read func(status int, body io.Reader) error) error {
 	addr, err := os.ReadFile(filepath.Join(dir, controlAddr))
-	if err != nil || !IsServed(dir) {
+	if err != nil || !datadir.IsServed(dir) {
 		return ErrNotRunning
 	}
 	socket := strings.TrimSpace(string(addr))

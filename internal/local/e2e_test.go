@@ -23,6 +23,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/datadir"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim/standin"
@@ -608,7 +609,7 @@ func TestOneFleetPerDataDirectory(t *testing.T) {
 	second := w.config
 	second.Listen = "127.0.0.1:0"
 	_, err := local.Start(t.Context(), second)
-	if inUse := new(local.InUse); !errors.As(err, inUse) || inUse.PID != os.Getpid() {
+	if inUse := new(datadir.InUse); !errors.As(err, inUse) || inUse.PID != os.Getpid() {
 		t.Errorf("second fleet on the data directory: %v", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -35,6 +36,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/datadir"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/sqlite"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
@@ -125,8 +127,15 @@ type ListenError struct {
 func (e ListenError) Error() string { return e.Err.Error() } // names the address
 func (e ListenError) Unwrap() error { return e.Err }
 
+// WrongFleet says that a data directory has the records of another fleet.
+type WrongFleet struct{ Dir, Has, Asked string }
+
+func (w WrongFleet) Error() string {
+	return fmt.Sprintf("data directory %s belongs to fleet %q, and the configuration is of fleet %q: name another directory, or write fleet_name: %s", w.Dir, w.Has, w.Asked, w.Has)
+}
+
 // Start starts a fleet and takes up what an earlier process left open in the
-// data directory. It fails with InUse if another process serves that, with WrongFleet if
+// data directory. It fails with datadir.InUse if another process serves that, with WrongFleet if
 // it is another fleet's, and with ListenError if an address cannot be served.
 func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
 	f := &Fleet{cfg: cfg, stopped: make(chan struct{}, 1), ended: make(chan struct{}, 1)}
@@ -141,10 +150,10 @@ func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
 	case !cfg.ImagesByName:
 		f.cfg.Policy.NoImages = noImages
 	}
-	if err := openDir(cfg.DataDir); err != nil {
+	if err := datadir.Make(cfg.DataDir); err != nil {
 		return nil, err
 	}
-	if f.lock, err = lockDir(cfg.DataDir); err != nil {
+	if f.lock, err = datadir.Lock(cfg.DataDir); err != nil {
 		return nil, err
 	}
 	if f.listener, err = net.Listen("tcp", cfg.Listen); err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/datadir"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/sqlite"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
 )
@@ -74,7 +75,7 @@ func change[T any](ctx context.Context, dir, target string, request any, otherwi
 	case !errors.Is(err, ErrNotRunning):
 		return answered.Result, err
 	}
-	lock, err := lockDir(dir)
+	lock, err := datadir.Lock(dir)
 	if err != nil {
 		return result, err
 	}

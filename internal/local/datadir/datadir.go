@@ -1,4 +1,9 @@
-package local
+// Package datadir is the data directory of a fleet on one machine: it makes the
+// directory, and knows which process serves it.
+//
+// The operating system keeps the lock for the process, so a crash leaves nothing to clean
+// up.
+package datadir
 
 import (
 	"errors"
@@ -24,9 +29,10 @@ func (e InUse) Error() string {
 	return fmt.Sprintf("data directory %s is in use by another fleet (process %d): stop that one, or name another directory", e.Dir, e.PID)
 }
 
-// lockDir takes the data directory for this process, until the file is closed.
-// The operating system lets go of it however the process ends.
-func lockDir(dir string) (*os.File, error) {
+// Lock takes the data directory for this process, until the file is closed.
+// The operating system lets go of it however the process ends. It fails with InUse if
+// another process has it.
+func Lock(dir string) (*os.File, error) {
 	file, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock data directory: %w", err)
@@ -49,16 +55,9 @@ func lockDir(dir string) (*os.File, error) {
 	return file, nil
 }
 
-// WrongFleet says that a data directory has the records of another fleet.
-type WrongFleet struct{ Dir, Has, Asked string }
-
-func (w WrongFleet) Error() string {
-	return fmt.Sprintf("data directory %s belongs to fleet %q, and the configuration is of fleet %q: name another directory, or write fleet_name: %s", w.Dir, w.Has, w.Asked, w.Has)
-}
-
-// openDir makes the data directory, and closes it to all but its owner: runners' logs are
+// Make makes the data directory, and closes it to all but its owner: runners' logs are
 // in it, and what lets a task of the fleet go on.
-func openDir(dir string) error {
+func Make(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make data directory: %w", err)
 	}

@@ -160,6 +160,7 @@ var mayImport = map[string][]string{
 	"internal/local": {
 		"internal/fleet", "internal/engine", "internal/lifecycle", "internal/github", "internal/operate", "internal/report", "internal/local", "functions", "runner", "statemachine",
 	},
+	"internal/local/control":   {"internal/fleet", "internal/lifecycle", "internal/operate", "internal/report", "internal/local/datadir", "internal/local/sqlite"},
 	"internal/local/datadir":   {},
 	"internal/local/sqlite":    {"internal/fleet", "internal/engine", "internal/report"},
 	"internal/local/task":      {"internal/fleet", "internal/local/task"},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/control"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/datadir"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
@@ -50,7 +51,7 @@ the one meant.`,
 					cluster.OnAWS, cluster.Running = f.cloud.place(), true
 				} else {
 					cluster.Running = datadir.IsServed(f.dir)
-					if health, err := local.AskHealth(ctx, f.dir); err == nil {
+					if health, err := (control.Client{Dir: f.dir}).Health(ctx); err == nil {
 						cluster.Health = &health
 					}
 				}

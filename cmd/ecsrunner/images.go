@@ -10,8 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
@@ -92,8 +90,11 @@ wants it has it built anew; the base image and extra images are built anew at on
 		Example: `  ecsrunner images rm 0a4b6cb0b5a6f0e2f7f2b8f6f6a5c1d3 --stack ecsrunner-fleet`,
 		Args:    oneArg("tag, as `ecsrunner images list` prints it"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			removed, err := operated(cmd, &src, func(o operate.Operator) (fleet.ImageRecord, error) { return o.RemoveImage(cmd.Context(), args[0]) },
-				func(dir string) (fleet.ImageRecord, error) { return local.RemoveImage(cmd.Context(), dir, args[0]) })
+			operator, err := src.operator(cmd.Context())
+			if err != nil {
+				return err
+			}
+			removed, err := operator.RemoveImage(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -126,8 +127,11 @@ serve meanwhile. With a pinned runner_version only --all builds something.`,
   ecsrunner images refresh --all --data-dir ./data`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			result, err := operated(cmd, &src, func(o operate.Operator) (operate.RefreshResult, error) { return o.RefreshImages(cmd.Context(), all) },
-				func(dir string) (operate.RefreshResult, error) { return local.RefreshImages(cmd.Context(), dir, all) })
+			operator, err := src.operator(cmd.Context())
+			if err != nil {
+				return err
+			}
+			result, err := operator.RefreshImages(cmd.Context(), all)
 			if err != nil {
 				return err
 			}

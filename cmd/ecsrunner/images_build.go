@@ -15,7 +15,6 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/logs"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
@@ -47,8 +46,11 @@ the build.`,
 				if err != nil {
 					return err
 				}
-				before, err := operated(cmd, &src, func(o operate.Operator) (fleet.ImageRecord, error) { return o.BuildImage(cmd.Context(), spec) },
-					func(dir string) (fleet.ImageRecord, error) { return local.BuildImage(cmd.Context(), dir, spec) })
+				operator, err := src.operator(cmd.Context())
+				if err != nil {
+					return err
+				}
+				before, err := operator.BuildImage(cmd.Context(), spec)
 				if err != nil {
 					return err
 				}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 )
@@ -28,8 +27,11 @@ reason.`,
 			if reason == "" {
 				return usagef("--reason is empty: say why, for people who wonder where the jobs are")
 			}
-			result, err := operated(cmd, &src, func(o operate.Operator) (operate.PauseResult, error) { return o.Pause(cmd.Context(), reason) },
-				func(dir string) (operate.PauseResult, error) { return local.Pause(cmd.Context(), dir, reason) })
+			operator, err := src.operator(cmd.Context())
+			if err != nil {
+				return err
+			}
+			result, err := operator.Pause(cmd.Context(), reason)
 			if err != nil || src.json {
 				return errors.Join(err, jsonIf(cmd, src.json && err == nil, result))
 			}
@@ -57,8 +59,11 @@ what the drain took away.`,
 		Example: `  ecsrunner resume --stack ecsrunner-fleet`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			result, err := operated(cmd, &src, func(o operate.Operator) (operate.ResumeResult, error) { return o.Resume(cmd.Context()) },
-				func(dir string) (operate.ResumeResult, error) { return local.Resume(cmd.Context(), dir) })
+			operator, err := src.operator(cmd.Context())
+			if err != nil {
+				return err
+			}
+			result, err := operator.Resume(cmd.Context())
 			if err != nil || src.json {
 				return errors.Join(err, jsonIf(cmd, src.json && err == nil, result))
 			}
@@ -94,10 +99,11 @@ resume takes the pause back. The exit status is 1 if something is left.`,
   ecsrunner drain --stack ecsrunner-fleet --now && npx cdk destroy`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			tell := func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), readable.Plain(line)) }
-			result, err := operated(cmd, &src, func(o operate.Operator) (operate.DrainResult, error) {
-				return o.Drain(cmd.Context(), now, tell)
-			}, func(dir string) (operate.DrainResult, error) { return local.Drain(cmd.Context(), dir, now, tell) })
+			operator, err := src.operator(cmd.Context())
+			if err != nil {
+				return err
+			}
+			result, err := operator.Drain(cmd.Context(), now, func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), readable.Plain(line)) })
 			if err != nil {
 				return err
 			}
@@ -115,31 +121,6 @@ resume takes the pause back. The exit status is 1 if something is left.`,
 	src.flags(cmd)
 	cmd.Flags().BoolVar(&now, "now", false, "stop runners that have a job, too")
 	return cmd
-}
-
-// operated carries an operation out, on AWS or by the fleet of a data directory.
-func operated[T any](cmd *cobra.Command, src *source, onAWS func(operate.Operator) (T, error), here func(dir string) (T, error)) (result T, err error) {
-	where, err := src.place()
-	if err != nil {
-		return result, err
-	}
-	if where == inDirectory {
-		dir, err := src.directory()
-		if err != nil {
-			return result, err
-		}
-		return here(dir)
-	}
-	c, err := connect(cmd.Context(), src.stack, src.region)
-	if err != nil {
-		return result, err
-	}
-	o, err := c.operator(cmd.Context())
-	if err != nil {
-		return result, c.explain(err)
-	}
-	result, err = onAWS(o)
-	return result, c.explain(err)
 }
 
 func jsonIf(cmd *cobra.Command, wanted bool, v any) error {

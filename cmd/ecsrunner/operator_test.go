@@ -2,23 +2,30 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
-// oneItem stands in for a DynamoDB table: it keeps the item that was put last.
-func oneItem(t *testing.T) *httptest.Server {
+// oneItem stands in for a DynamoDB table: it keeps the item that was put last, until all
+// is denied.
+func oneItem(t *testing.T) (url string, denied *atomic.Bool) {
 	var item json.RawMessage
+	denied = new(atomic.Bool)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		if denied.Load() {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"__type":"AccessDeniedException","message":"no"}`)
+			return
+		}
 		_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 		var request struct{ Item json.RawMessage }
 		if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
@@ -33,23 +40,32 @@ func oneItem(t *testing.T) *httptest.Server {
 		default:
 			t.Errorf("%s is asked for", operation)
 		}
-		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 		_ = json.NewEncoder(w).Encode(answer)
 	}))
 	t.Cleanup(server.Close)
-	return server
+	return server.URL, denied
+}
+
+// onAWS is a fleet on AWS that the environment names, of which there is only the table.
+func onAWS(t *testing.T) (c *cloud, denied *atomic.Bool) {
+	url, denied := oneItem(t)
+	for name, value := range map[string]string{"AWS_ENDPOINT_URL": url, "AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": "test", "NO_PROXY": "*", dataDirVar: "", classSizesParam.variable: ""} {
+		t.Setenv(name, value)
+	}
+	for _, p := range []part{recordsTable, stateMachine, ecsCluster, gitHubPAT, eventBus, buildProject, repository} {
+		t.Setenv(p.variable, "some/name")
+	}
+	c, err := connect(t.Context(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, denied
 }
 
 // What an operator's command tells an execution, and the room that it launches into, are
 // those of the functions.
 func TestTheOperatorGoesByTheDeployedPolicy(t *testing.T) {
-	for _, p := range []part{recordsTable, stateMachine, ecsCluster, gitHubPAT, eventBus, buildProject, repository} {
-		t.Setenv(p.variable, "some/name")
-	}
-	t.Setenv(classSizesParam.variable, "")
-	c := &cloud{config: aws.Config{
-		Region: "eu-central-1", BaseEndpoint: aws.String(oneItem(t).URL), Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", "test", ""),
-	}}
+	c, _ := onAWS(t)
 	limits := fleet.DefaultLimits()
 	limits.Inspect = 7 * time.Minute
 	policy := fleet.Policy{FleetName: "ci", Repositories: []string{"octo-org/app", "octo-org/lib"}, MaxRunners: 20, Limits: limits}
@@ -71,6 +87,33 @@ func TestTheOperatorGoesByTheDeployedPolicy(t *testing.T) {
 		}
 		if o.Fleet.Limits != test.limits || o.Fleet.KeptForOthers != test.kept || o.Fleet.Repositories != test.many {
 			t.Errorf("%s: %+v, %d places kept, %d repositories", name, o.Fleet.Limits, o.Fleet.KeptForOthers, o.Fleet.Repositories)
+		}
+	}
+}
+
+func TestWhatAWSSaysToAnOperatorIsExplained(t *testing.T) {
+	c, denied := onAWS(t)
+	if err := c.store().PutSettings(t.Context(), report.Settings{FleetName: "ci", Repositories: []string{"octo-org/app"}}); err != nil {
+		t.Fatal(err)
+	}
+	operator, err := new(source).operator(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	denied.Store(true)
+	ctx := t.Context()
+	for name, operation := range map[string]func() error{
+		"pause":           func() error { _, err := operator.Pause(ctx, "a move"); return err },
+		"resume":          func() error { _, err := operator.Resume(ctx); return err },
+		"drain":           func() error { _, err := operator.Drain(ctx, true, func(string) {}); return err },
+		"terminate":       func() error { _, err := operator.Terminate(ctx, "ci-7-1", true); return err },
+		"retry":           func() error { _, err := operator.Retry(ctx, "job-7"); return err },
+		"build an image":  func() error { _, err := operator.BuildImage(ctx, fleet.ImageSpec{}); return err },
+		"remove an image": func() error { _, err := operator.RemoveImage(ctx, "0123"); return err },
+		"refresh":         func() error { _, err := operator.RefreshImages(ctx, true); return err },
+	} {
+		if err := operation(); err == nil || !strings.HasPrefix(err.Error(), "AWS does not allow dynamodb:") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

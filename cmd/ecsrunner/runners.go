@@ -9,8 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
@@ -124,17 +122,16 @@ running.`,
   ecsrunner runners terminate fleet-20000000005-1 --force --stack ecsrunner-fleet`,
 		Args: oneArg(runnerArg),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			t, err := operated(cmd, &src, func(o operate.Operator) (operate.TerminateResult, error) {
-				t, err := o.Terminate(cmd.Context(), args[0], force)
-				if err == nil && !t.Done() {
-					err = fmt.Errorf("terminate runner %s: %s", args[0], t.Message)
-				}
-				return t, err
-			}, func(dir string) (operate.TerminateResult, error) {
-				return local.Terminate(cmd.Context(), dir, args[0], force)
-			})
+			operator, err := src.operator(cmd.Context())
 			if err != nil {
 				return err
+			}
+			t, err := operator.Terminate(cmd.Context(), args[0], force)
+			if err != nil {
+				return err
+			}
+			if !t.Done() {
+				return fmt.Errorf("terminate runner %s: %s", args[0], t.Message)
 			}
 			if src.json {
 				return printJSON(cmd.OutOrStdout(), t)

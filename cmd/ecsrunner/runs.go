@@ -10,8 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
@@ -138,8 +136,11 @@ The exit status is 1 if the run does not wait for a next try; the output says wh
   ecsrunner runs retry job-20000000005 --stack ecsrunner-fleet`,
 		Args: oneArg("run id, as `ecsrunner runs list` prints it"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := operated(cmd, &src, func(o operate.Operator) (operate.RetryResult, error) { return o.Retry(cmd.Context(), args[0]) },
-				func(dir string) (operate.RetryResult, error) { return local.Retry(cmd.Context(), dir, args[0]) })
+			operator, err := src.operator(cmd.Context())
+			if err != nil {
+				return err
+			}
+			result, err := operator.Retry(cmd.Context(), args[0])
 			if err == nil && src.json {
 				err = printJSON(cmd.OutOrStdout(), result)
 			}

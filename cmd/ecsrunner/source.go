@@ -8,7 +8,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/control"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/sqlite"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
@@ -96,6 +98,25 @@ func (s *source) openHere(ctx context.Context) (*opened, error) {
 		return nil, err
 	}
 	return &opened{records: store, dir: dir, close: func() { _ = store.Close() }}, nil
+}
+
+// operator is for commands that change the fleet that is named. What AWS says is put into
+// words for people.
+func (s *source) operator(ctx context.Context) (operate.Fleet, error) {
+	where, err := s.place()
+	if err != nil {
+		return nil, err
+	}
+	if where == inDirectory {
+		dir, err := s.directory()
+		return control.Client{Dir: dir}, err
+	}
+	c, err := connect(ctx, s.stack, s.region)
+	if err != nil {
+		return nil, err
+	}
+	o, err := c.operator(ctx)
+	return explained{o, c}, c.explain(err)
 }
 
 // read opens the fleet and hands it to look, which needs its records. What AWS says

@@ -588,18 +588,18 @@ func TestTerminate(t *testing.T) {
 	w.await("job under way", func() bool { return w.run(id).Status == fleet.RunRunning })
 	runner := w.run(id).RanOn
 
-	if _, err := local.Terminate(t.Context(), w.dir, runner, false); err == nil || !strings.Contains(err.Error(), "--force") {
-		t.Errorf("a runner with a job was terminated without force (%v)", err)
+	if got, err := w.operator().Terminate(t.Context(), runner, false); err != nil || got.Done() || !strings.Contains(got.Message, "--force") {
+		t.Errorf("a runner with a job was terminated without force: %+v, %v", got, err)
 	}
-	got, err := local.Terminate(t.Context(), w.dir, runner, true)
+	got, err := w.operator().Terminate(t.Context(), runner, true)
 	if err != nil || got.Outcome != "stopping_job" {
 		t.Errorf("terminate with force: %+v, %v", got, err)
 	}
 	w.awaitEnd(id)
-	if got, err := local.Terminate(t.Context(), w.dir, runner, false); err != nil || got.Outcome != "closed" {
+	if got, err := w.operator().Terminate(t.Context(), runner, false); err != nil || got.Outcome != "closed" {
 		t.Errorf("terminate again: %+v, %v", got, err)
 	}
-	if _, err := local.Terminate(t.Context(), w.dir, "test-1-1", false); err == nil {
+	if got, err := w.operator().Terminate(t.Context(), "test-1-1", false); err != nil || got.Done() {
 		t.Error("a runner that there is not was terminated")
 	}
 }

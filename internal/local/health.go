@@ -2,7 +2,6 @@ package local
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -59,15 +58,4 @@ func (f *Fleet) Health(ctx context.Context) report.Health {
 		h.Status = HealthFailing
 	}
 	return h
-}
-
-func (f *Fleet) serveHealth(w http.ResponseWriter, r *http.Request) {
-	answer(w, http.StatusOK, f.Health(r.Context()))
-}
-
-// AskHealth asks the process that serves a data directory how it is. It fails with
-// ErrNotRunning if there is none.
-func AskHealth(ctx context.Context, dir string) (h report.Health, err error) {
-	err = ask(ctx, dir, "/health", nil, func(_ int, body io.Reader) error { return decode(body, &h) })
-	return h, err
 }

@@ -36,6 +36,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/control"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/datadir"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/sqlite"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
@@ -112,7 +113,7 @@ type Fleet struct {
 	apiAt     net.Listener
 	apiServer *http.Server
 	troubles  troubles
-	control   *control
+	control   *control.Server
 	stopping  atomic.Bool
 	stopped   chan struct{} // tells that a task has stopped
 	ended     chan struct{} // tells that an execution has ended
@@ -176,7 +177,7 @@ func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
 	if err := f.wire(ctx); err != nil {
 		return nil, err
 	}
-	if f.control, err = listenControl(cfg.DataDir, f); err != nil {
+	if f.control, err = control.Serve(cfg.DataDir, f.operator(), f.Health); err != nil {
 		return nil, err
 	}
 	if err := f.store.PutSettings(ctx, f.settings()); err != nil {

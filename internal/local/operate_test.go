@@ -11,12 +11,15 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/control"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
 )
 
+func (w *world) operator() control.Client { return control.Client{Dir: w.dir} }
+
 func (w *world) pause(reason string) operate.PauseResult {
 	w.t.Helper()
-	res, err := local.Pause(w.t.Context(), w.dir, reason)
+	res, err := w.operator().Pause(w.t.Context(), reason)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -25,7 +28,7 @@ func (w *world) pause(reason string) operate.PauseResult {
 
 func (w *world) resume() operate.ResumeResult {
 	w.t.Helper()
-	res, err := local.Resume(w.t.Context(), w.dir)
+	res, err := w.operator().Resume(w.t.Context())
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -117,7 +120,7 @@ func TestDrainNow(t *testing.T) {
 	w.await("run that waits", func() bool { return w.run(queued).WaitsForRoom })
 
 	var lines []string
-	res, err := local.Drain(t.Context(), w.dir, true, func(line string) { lines = append(lines, line) })
+	res, err := w.operator().Drain(t.Context(), true, func(line string) { lines = append(lines, line) })
 	if err != nil || !res.Complete() || res.JobsStopped != 2 || res.Waiting != 1 || res.Already {
 		t.Fatalf("%+v, %v\n%s", res, err, strings.Join(lines, "\n"))
 	}
@@ -129,7 +132,7 @@ func TestDrainNow(t *testing.T) {
 		t.Errorf("registrations left on GitHub: %+v", left)
 	}
 	w.awaitEnd(busy...)
-	if again, err := local.Drain(t.Context(), w.dir, true, func(string) {}); err != nil || !again.Already {
+	if again, err := w.operator().Drain(t.Context(), true, func(string) {}); err != nil || !again.Already {
 		t.Errorf("again: %+v, %v", again, err)
 	}
 	w.resume()
@@ -146,7 +149,7 @@ func TestDrainIsGivenUp(t *testing.T) {
 	id := w.github.Queue(jobThat(atGate(path)))
 	w.await("job that runs", func() bool { return w.run(id).Status == fleet.RunRunning })
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := local.Drain(ctx, w.dir, false, func(line string) {
+	_, err := w.operator().Drain(ctx, false, func(line string) {
 		if strings.HasPrefix(line, "waiting: 1 runner, 1 with a job") {
 			cancel()
 		}
@@ -159,7 +162,7 @@ func TestDrainIsGivenUp(t *testing.T) {
 	if run := w.run(id); run.Conclusion != "success" {
 		t.Errorf("%+v", run)
 	}
-	if res, err := local.Drain(t.Context(), w.dir, false, func(string) {}); err != nil || !res.Complete() {
+	if res, err := w.operator().Drain(t.Context(), false, func(string) {}); err != nil || !res.Complete() {
 		t.Errorf("%+v, %v", res, err)
 	}
 }
@@ -167,7 +170,7 @@ func TestDrainIsGivenUp(t *testing.T) {
 func TestDrainNeedsAFleetThatRuns(t *testing.T) {
 	w := newWorld(t)
 	w.stop(time.Second)
-	if _, err := local.Drain(t.Context(), w.dir, true, func(string) {}); !errors.Is(err, local.ErrNotRunning) {
+	if _, err := w.operator().Drain(t.Context(), true, func(string) {}); !errors.Is(err, control.ErrNotRunning) {
 		t.Errorf("%v", err)
 	}
 }
@@ -175,12 +178,12 @@ func TestDrainNeedsAFleetThatRuns(t *testing.T) {
 // A fleet of another name would leave the runners of the first open for ever.
 func TestADataDirectoryKnowsItsFleet(t *testing.T) {
 	w := newWorld(t)
-	health, err := local.AskHealth(t.Context(), w.dir)
+	health, err := w.operator().Health(t.Context())
 	if err != nil || health.Status != local.HealthOK || health.FleetName != "test" {
 		t.Errorf("%+v, %v", health, err)
 	}
 	w.stop(0)
-	if _, err := local.AskHealth(t.Context(), w.dir); !errors.Is(err, local.ErrNotRunning) {
+	if _, err := w.operator().Health(t.Context()); !errors.Is(err, control.ErrNotRunning) {
 		t.Errorf("of a fleet that does not run: %v", err)
 	}
 	if err := os.Chmod(w.dir, 0o755); err != nil {

@@ -1,5 +1,6 @@
 // Package operate is what an operator does to a whole fleet: pause, resume and
-// drain it, and terminate one of its runners.
+// drain it, terminate one of its runners, retry a run, and build its images. Operator
+// does that in any process that reaches the fleet's records and platform.
 //
 // It holds no state between calls. Every operation looks at what is true and does
 // what is left, so one that was killed anywhere is finished by running it again,

@@ -1,0 +1,47 @@
+// Package control operates a fleet on one machine from outside its process: a Client asks
+// over the control socket, and Serve is the other end.
+//
+// A fleet that does not run can be changed all the same, as far as its records go: the
+// Client then takes the data directory and does it itself.
+package control
+
+import (
+	"errors"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
+)
+
+// ErrNotRunning says that no fleet process serves the data directory.
+var ErrNotRunning = errors.New("no fleet is running on this data directory; start it with `ecsrunner local`")
+
+// maxAnswer is more than any request or answer has.
+const maxAnswer = 1 << 20
+
+// answered is what a request is answered with. A drain is answered line by line, and a
+// termination without the envelope.
+type answered[T any] struct {
+	Result T `json:"result"`
+	failure
+}
+
+type failure struct {
+	Error string `json:"error,omitempty"`
+}
+
+type pauseRequest struct {
+	Reason string `json:"reason"`
+}
+
+// terminated is the answer to a termination.
+type terminated struct {
+	operate.TerminateResult
+	failure
+}
+
+// drainLine is a line of the answer to a drain. The last one has the result or an
+// error.
+type drainLine struct {
+	Progress string               `json:"progress,omitempty"`
+	Result   *operate.DrainResult `json:"result,omitempty"`
+	failure
+}

@@ -1,0 +1,166 @@
+package control_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/control"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/datadir"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
+)
+
+// echo is a fleet whose results are what it was asked, or err.
+type echo struct{ err error }
+
+func (e echo) Pause(_ context.Context, reason string) (operate.PauseResult, error) {
+	return operate.PauseResult{Reason: reason, Waiting: 3}, e.err
+}
+
+func (e echo) Resume(context.Context) (operate.ResumeResult, error) {
+	return operate.ResumeResult{FleetName: "test", Waiting: 2}, e.err
+}
+
+func (e echo) Drain(_ context.Context, now bool, progress func(string)) (operate.DrainResult, error) {
+	progress("paused fleet test")
+	progress(fmt.Sprintf("now is %t", now))
+	return operate.DrainResult{Already: now, Hooks: []operate.Hook{}, Problems: []operate.Problem{{What: "a", Reason: "b"}}}, e.err
+}
+
+func (e echo) Terminate(_ context.Context, runnerID string, force bool) (operate.TerminateResult, error) {
+	result := operate.TerminateResult{RunnerID: runnerID, Outcome: lifecycle.TerminatedBusy, JobID: 7, JobName: "build"}
+	if force {
+		result.Outcome = lifecycle.TerminatedStopping
+	}
+	return result, e.err
+}
+
+func (e echo) Retry(_ context.Context, runID string) (operate.RetryResult, error) {
+	return operate.RetryResult{RunID: runID, Retry: true}, e.err
+}
+
+func (e echo) BuildImage(_ context.Context, spec fleet.ImageSpec) (fleet.ImageRecord, error) {
+	return fleet.ImageRecord{Spec: spec, Revision: 4}, e.err
+}
+
+func (e echo) RemoveImage(_ context.Context, tag string) (fleet.ImageRecord, error) {
+	return fleet.ImageRecord{Tag: tag}, e.err
+}
+
+func (e echo) RefreshImages(_ context.Context, all bool) (operate.RefreshResult, error) {
+	return operate.RefreshResult{Images: []string{fmt.Sprint(all)}}, e.err
+}
+
+// asked is a call of each kind, with arguments that a path or a query could spoil.
+func asked(ctx context.Context) map[string]func(operate.Fleet) (any, error) {
+	const odd = "a/b c?d=e&f%20../#"
+	return map[string]func(operate.Fleet) (any, error){
+		"pause":           func(f operate.Fleet) (any, error) { return f.Pause(ctx, odd) },
+		"resume":          func(f operate.Fleet) (any, error) { return f.Resume(ctx) },
+		"terminate":       func(f operate.Fleet) (any, error) { return f.Terminate(ctx, odd, false) },
+		"terminate now":   func(f operate.Fleet) (any, error) { return f.Terminate(ctx, odd, true) },
+		"retry":           func(f operate.Fleet) (any, error) { return f.Retry(ctx, odd) },
+		"remove an image": func(f operate.Fleet) (any, error) { return f.RemoveImage(ctx, odd) },
+		"refresh":         func(f operate.Fleet) (any, error) { return f.RefreshImages(ctx, false) },
+		"refresh all":     func(f operate.Fleet) (any, error) { return f.RefreshImages(ctx, true) },
+		"build an image": func(f operate.Fleet) (any, error) {
+			return f.BuildImage(ctx, fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: odd, Arch: fleet.ARM64})
+		},
+		"drain":     func(f operate.Fleet) (any, error) { return drained(ctx, f, false) },
+		"drain now": func(f operate.Fleet) (any, error) { return drained(ctx, f, true) },
+	}
+}
+
+// drained is the result of a drain, with its progress.
+func drained(ctx context.Context, f operate.Fleet, now bool) (any, error) {
+	var lines []string
+	result, err := f.Drain(ctx, now, func(line string) { lines = append(lines, line) })
+	return fmt.Sprintf("%+v %q", result, lines), err
+}
+
+// serve serves a fleet on a data directory until the test ends.
+func serve(t *testing.T, dir string, f operate.Fleet) *control.Server {
+	t.Helper()
+	lock, err := datadir.Lock(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { lock.Close() })
+	server, err := control.Serve(dir, f, func(context.Context) report.Health { return report.Health{Status: "ok", FleetName: "test"} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	return server
+}
+
+// A client answers as the fleet does, whatever it is asked.
+func TestAClientAnswersAsTheFleet(t *testing.T) {
+	dir := t.TempDir()
+	serve(t, dir, echo{})
+	for name, call := range asked(t.Context()) {
+		want, _ := call(echo{})
+		if got, err := call(control.Client{Dir: dir}); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s:\ngot  %+v, %v\nwant %+v", name, got, err, want)
+		}
+	}
+	if health, err := (control.Client{Dir: dir}).Health(t.Context()); err != nil || health.Status != "ok" || health.FleetName != "test" {
+		t.Errorf("health: %+v, %v", health, err)
+	}
+}
+
+func TestAClientSaysWhyTheFleetFailed(t *testing.T) {
+	dir := t.TempDir()
+	full := errors.New("pause fleet test: the disk is full")
+	serve(t, dir, echo{full})
+	for name, call := range asked(t.Context()) {
+		if _, err := call(control.Client{Dir: dir}); err == nil || err.Error() != full.Error() {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A path that is too long for a socket has it elsewhere, and nothing of it is left.
+func TestADirectoryWithALongPath(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	dir := filepath.Join(t.TempDir(), strings.Repeat("long", 30))
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	server := serve(t, dir, echo{})
+	if _, err := (control.Client{Dir: dir}).Resume(t.Context()); err != nil {
+		t.Error(err)
+	}
+	server.Close()
+	for _, where := range []string{os.TempDir(), dir} {
+		if left, _ := filepath.Glob(filepath.Join(where, "*control*")); len(left) != 0 {
+			t.Errorf("left: %v", left)
+		}
+	}
+	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) != 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+// What needs a fleet that runs is not done without one. What does not is tested with a
+// fleet that has stopped, in package local.
+func TestWithoutAFleetThatRuns(t *testing.T) {
+	client := control.Client{Dir: t.TempDir()}
+	calls := asked(t.Context())
+	for _, name := range []string{"terminate", "drain", "build an image", "remove an image"} {
+		if _, err := calls[name](client); !errors.Is(err, control.ErrNotRunning) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := client.Health(t.Context()); !errors.Is(err, control.ErrNotRunning) {
+		t.Errorf("health: %v", err)
+	}
+}

@@ -27,7 +27,8 @@ type Plan struct {
 	Enough  func(b *Batch) bool // nil is never
 }
 
-// Histories plays them. progress hears of each; it is called from one goroutine at a time.
+// Histories plays the plan. It calls progress after each history, from one goroutine at a
+// time.
 func Histories(p Plan, progress func(b *Batch)) *Batch {
 	b := &Batch{Faults: map[string]int{}, Repairs: map[string]int{}, Red: map[string]int{}, Known: map[string]int{}, New: map[uint64][]Violation{}}
 	var next atomic.Uint64

@@ -119,8 +119,8 @@ func (w *World) tableCall(operation string, effect func() error) error {
 // transaction is how long a transaction holds its records in peace.
 const transaction = 3 * time.Millisecond
 
-// busy is Store.Busy: whether another transaction holds the record just now. The one
-// that asks holds it from now on.
+// busy is Store.Busy: whether another transaction holds the record just now. The
+// transaction that asks holds it from now on.
 func (w *World) busy(record string) bool {
 	now := w.k.Now()
 	held := w.held[record].After(now)
@@ -186,7 +186,7 @@ func (s states) StartExecution(ctx context.Context, in *sfn.StartExecutionInput,
 	return &sfn.StartExecutionOutput{}, err
 }
 
-// DescribeExecution tells how an execution stands.
+// DescribeExecution returns the status of an execution.
 func (s states) DescribeExecution(ctx context.Context, in *sfn.DescribeExecutionInput, _ ...func(*sfn.Options)) (out *sfn.DescribeExecutionOutput, err error) {
 	err = s.call("states.describe_execution", func() error {
 		arn := aws.ToString(in.ExecutionArn)
@@ -259,7 +259,8 @@ func (b bus) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ...f
 	return out, err
 }
 
-// happened takes an event of an AWS service, which promises no more than its best.
+// happened takes an event of an AWS service, which delivers them on a best-effort
+// basis.
 func (b bus) happened(raw json.RawMessage) {
 	var e events.EventBridgeEvent
 	if err := json.Unmarshal(raw, &e); err != nil {
@@ -274,7 +275,7 @@ func (b bus) happened(raw json.RawMessage) {
 // deliver hands an event to dispatch, at least once and in no order.
 func (b bus) deliver(e events.EventBridgeEvent) {
 	if e.DetailType == fleet.RunnerStatusEvent {
-		return // for those who listen; the fleet's own rules do not
+		return // for other listeners: no rule of the fleet matches it
 	}
 	k := b.w.k
 	d := k.Between("events", 20*time.Millisecond, 400*time.Millisecond)
@@ -287,7 +288,7 @@ func (b bus) deliver(e events.EventBridgeEvent) {
 	}
 }
 
-// deadLetters is the queue where events end that dispatch could not handle.
+// deadLetters is the queue of events that dispatch could not handle.
 type deadLetters struct {
 	w        *World
 	messages []*message

@@ -88,7 +88,7 @@ func (j *judge) expectation(e expectation, r Result) {
 	}
 }
 
-// firstReason is why the first job that did not run has not.
+// firstReason says why the first job that never started did not run.
 func (j *judge) firstReason() string {
 	for _, job := range j.w.GitHub.Jobs() {
 		if run, known := j.runs[fleet.RunID(job.ID)]; !job.Hosted && job.StartedAt.IsZero() {

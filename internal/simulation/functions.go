@@ -128,8 +128,8 @@ func (w *World) backoff(_ context.Context, most time.Duration) error {
 	return nil
 }
 
-// border is a step with the names that Step Functions hears from Lambda. A panic is a
-// mistake of ours: it ends the history.
+// border is a step whose errors have the names that Lambda reports to Step Functions.
+// A panic is a mistake of ours: it ends the history.
 func border[Out any](run func(context.Context, fleet.Call) (Out, error)) step {
 	return func(ctx context.Context, payload json.RawMessage) (json.RawMessage, error) {
 		var call fleet.Call
@@ -144,7 +144,8 @@ func border[Out any](run func(context.Context, fleet.Call) (Out, error)) step {
 	}
 }
 
-// reported is an error as Step Functions hears of it: border's name, or the runtime's.
+// reported is an error as Step Functions gets it: with border's name, or the
+// runtime's.
 func reported(err error) error {
 	if name := fleet.ErrorName(err); name != "" {
 		return &fleet.Error{Name: name, Message: err.Error()}

@@ -42,7 +42,7 @@ type Violation struct {
 
 func (v Violation) String() string { return fmt.Sprintf("%s: %s (at %s)", v.Rule, v.What, v.At) }
 
-// usedUp follows what may be the consequence of a limit of GitHub's that was met.
+// usedUp is appended to what may be the consequence of one of GitHub's limits.
 const usedUp = " (the limit of an hour was met before)"
 
 // mostAnHour is how many tasks without a job one job may cost in an hour.
@@ -145,8 +145,8 @@ func (j *judge) wasted(runner fleet.Runner) {
 	}
 }
 
-// pair looks at the runners of a run: at most one that is open may take its job, and
-// the run and that runner expect each other.
+// pair looks at the runners of a run: at most one open runner may take its job, and the
+// run and that runner expect each other.
 func (j *judge) pair(runID string) {
 	run, known := j.runs[runID]
 	if !known {
@@ -183,7 +183,7 @@ func (j *judge) capacity() {
 	}
 }
 
-// stopping hears of SIGTERM to a container. A runner with a job may get it from Spot, and
+// stopping judges a SIGTERM to a container. A runner with a job may get it from Spot, and
 // from the fleet only at the end of max_runtime, or if policy refused the job.
 func (j *judge) stopping(c *container) {
 	task, known := j.w.ECS.Task(c.arn)
@@ -198,7 +198,7 @@ func (j *judge) stopping(c *container) {
 }
 
 // final looks around once everything has had time to come to rest, for all but what
-// waitsOrIsLeft finds: that has to be so twice.
+// waitsOrIsLeft finds: for that it takes two looks.
 func (j *judge) final() {
 	j.givenUp()
 	j.tasks()
@@ -255,8 +255,8 @@ func (j *judge) tasks() {
 	}
 }
 
-// budget finds out whether the fleet used its own token up. In a scenario in which
-// others use it too that proves nothing, and none has them.
+// budget finds out whether the fleet used its own token up. It would prove nothing where
+// others use the token too, which no scenario has.
 func (j *judge) budget() {
 	for name, usage := range j.w.GitHub.Usage() {
 		if usage.RefusedPrimary > 0 {
@@ -268,8 +268,8 @@ func (j *judge) budget() {
 	}
 }
 
-// secrets looks for what must be nowhere but where it belongs: the token and the
-// webhook's secret in records and executions, and claim tokens in executions.
+// secrets looks for secrets where they must not be: the token and the webhook's secret in
+// records and executions, and claim tokens in executions.
 func (j *judge) secrets() {
 	hidden := map[string]string{"the token": firstToken, "the webhook's secret": hookSecret}
 	var records bytes.Buffer

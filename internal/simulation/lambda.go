@@ -128,9 +128,9 @@ func (l *lambdas) await(name, about string, body func(*environment)) (failure st
 	return failure
 }
 
-// async is an asynchronous invocation: Lambda tries one that fails again, after one and
-// two minutes, and hands it to dead when that was no use. A throttled one waits in
-// Lambda's own queue, up to six hours.
+// async is an asynchronous invocation: if it fails, Lambda tries it again after one and
+// two minutes, and then hands it to dead. A throttled invocation waits in Lambda's own
+// queue, up to six hours.
 // https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 func (l *lambdas) async(name, about string, retries int, body func(*environment) error, dead func()) {
 	began := l.w.k.Now()

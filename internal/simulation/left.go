@@ -10,19 +10,18 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// looksApart is the time between the two looks that find what waits or is left. In it a
-// runner that tries whether GitHub gives it a job has got one and is through with it, or
-// has ended; and a task that stops has stopped.
+// looksApart is the time between the two looks that find what waits or is left. By the
+// second look a runner that tries for a job has got and finished one, or has ended; and a
+// task that was stopping has stopped.
 const looksApart = 45 * time.Minute
 
-// waits is a rule that a look around found not to hold, for a thing that may only be
-// under way.
+// waits is a rule that did not hold at one look, for a thing that may only be under way.
 type waits struct{ rule, thing, what string }
 
-// waitsOrIsLeft is what a look around finds: jobs that GitHub has in its queue and that
-// could start, and what a fleet at rest has none of. Jobs that GitHub holds back are tried
-// again and again for as long as it has them, so a fleet may be busy at any moment: only
-// what two looks find is a violation.
+// waitsOrIsLeft is what one look finds: jobs that GitHub has in its queue and that could
+// start, and things that a fleet at rest has none of. Jobs that GitHub holds back are
+// tried again and again for as long as it has them, so a fleet may be busy at any moment:
+// only what two looks find is a violation.
 func (j *judge) waitsOrIsLeft() (found []waits) {
 	w := j.w
 	left := map[string]bool{}

@@ -241,8 +241,8 @@ func (w *World) atRest() bool {
 	return len(w.executions()) == 0
 }
 
-// givenUp reports whether the fleet has ended the run of a job, refused it, or never heard
-// of it, and that is final: whether rightly is for the judge to say.
+// givenUp reports whether the fleet has ended the run of a job, refused it, or never
+// heard of it, and that is final. The judge decides whether it was right.
 func (w *World) givenUp(job simgithub.Job) bool {
 	run, known := w.Table.RunNow(fleet.RunID(job.ID))
 	if !known {

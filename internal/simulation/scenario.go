@@ -25,15 +25,15 @@ type Scenario struct {
 	Jobs   []Job          `yaml:"jobs"`
 	Events []Event        `yaml:"events,omitempty"`
 	Faults []kernel.Fault `yaml:"faults,omitempty"`
-	// Lasts is how long the history goes on, if it does not come to rest before.
+	// Lasts is how long the history runs, if it does not come to rest before.
 	Lasts kernel.Duration `yaml:"lasts,omitempty"`
 	// Settles is how long after its last trouble the fleet may take to come to rest; two
 	// hours if it is zero.
 	Settles kernel.Duration `yaml:"settles,omitempty"`
 
 	Expect []string `yaml:"expect,omitempty"`
-	// KnownFailure says which finding makes it fail today. A scenario with one that
-	// passes is an error, and so is one that fails for another reason than ShowsAs.
+	// KnownFailure says which finding makes it fail today. It is an error if such a
+	// scenario passes, or fails for another reason than ShowsAs.
 	KnownFailure string   `yaml:"known_failure,omitempty"`
 	ShowsAs      []string `yaml:"shows_as,omitempty"`
 }

@@ -61,7 +61,7 @@ func (s Scenario) Judge(r Result) error {
 	return nil
 }
 
-// Start is how long so many of a hundred jobs did not wait longer than, after they were
+// Start is the wait that so many of a hundred jobs did not exceed, after they were
 // queued, or after the last trouble.
 func (r Result) Start(percent int) time.Duration {
 	return time.Duration(percentile(r.Waits, percent) * float64(time.Second)).Round(time.Second)

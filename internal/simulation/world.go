@@ -184,7 +184,7 @@ func (c engineClock) Now() time.Time { return c.k.Now() }
 
 func (c engineClock) AfterFunc(d time.Duration, f func()) engine.Timer { return c.k.After(d, f) }
 
-// executionEnded tells the default bus of an execution's end, as Step Functions does.
+// executionEnded puts an execution's end on the default bus, as Step Functions does.
 func (w *World) executionEnded(e engine.Execution) {
 	w.k.Log("execution %s ended %s %s %s", e.Name, e.Status, e.Error, e.Cause)
 	if e.Status != engine.Succeeded {

@@ -16,8 +16,8 @@ type CodeBuild struct {
 	// OnEvent gets each event of the default bus, in EventBridge's envelope and in
 	// the order in which CodeBuild makes them.
 	OnEvent func(event json.RawMessage)
-	// Release says which version of the runner a build finds if it is told none; nil
-	// is always the same.
+	// Release says which version of the runner a build finds if its order names
+	// none; nil is always the same.
 	Release func() string
 
 	k   *kernel.Kernel

@@ -150,8 +150,8 @@ func (c *CodeBuild) ListBuildsForProject(_ context.Context, in *codebuild.ListBu
 	return out, nil
 }
 
-// StopBuild stops a build, also one in the queue. One that has ended is returned as
-// it is
+// StopBuild stops a build, also one in the queue. It returns a build that has ended
+// as it is
 // (https://docs.aws.amazon.com/codebuild/latest/APIReference/API_StopBuild.html).
 func (c *CodeBuild) StopBuild(_ context.Context, in *codebuild.StopBuildInput, _ ...func(*codebuild.Options)) (*codebuild.StopBuildOutput, error) {
 	out := &codebuild.StopBuildOutput{}

@@ -253,7 +253,7 @@ func TestImagesAreBuiltHere(t *testing.T) {
 	}
 }
 
-// The fleet hears every event that is sent here, and reads it as it was meant.
+// The fleet gets every event that is sent here, and reads it as it was meant.
 func TestEveryEventIsHeard(t *testing.T) {
 	for seed := range uint64(5) {
 		w := newWorldWith(t, seed, simaws.Config{ConcurrentBuilds: 2}, roughPlan...)

@@ -27,9 +27,9 @@ type definition struct {
 	in                       ecs.RegisterTaskDefinitionInput
 	status                   types.TaskDefinitionStatus
 	registered, deregistered time.Time
-	runnableUntil            time.Time // of one that is inactive
+	runnableUntil            time.Time // of an inactive definition
 	tasks                    int       // that have not stopped
-	deletedAfter             time.Time // of one that is to be deleted: not before
+	deletedAfter             time.Time // if it is to be deleted: not before
 }
 
 func (d *definition) container(name string) (types.ContainerDefinition, bool) {

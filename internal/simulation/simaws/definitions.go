@@ -99,9 +99,9 @@ func (e *ECS) DeregisterTaskDefinition(_ context.Context, in *ecs.DeregisterTask
 	return out, nil
 }
 
-// DeleteTaskDefinitions deletes up to ten deregistered definitions. One is
-// DELETE_IN_PROGRESS until no task needs it; one that is active is a failure and no
-// error
+// DeleteTaskDefinitions deletes up to ten deregistered definitions. A definition is
+// DELETE_IN_PROGRESS until no task needs it; an active one is a failure in the answer
+// and no error
 // (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteTaskDefinitions.html).
 func (e *ECS) DeleteTaskDefinitions(_ context.Context, in *ecs.DeleteTaskDefinitionsInput, _ ...func(*ecs.Options)) (*ecs.DeleteTaskDefinitionsOutput, error) {
 	out := &ecs.DeleteTaskDefinitionsOutput{}

@@ -75,8 +75,8 @@ func (r *ECR) find(id types.ImageIdentifier) (*image, types.ImageFailureCode) {
 	return im, ""
 }
 
-// DescribeImages describes images. Unlike BatchGetImage it has an error for one that
-// is not there
+// DescribeImages describes images. Unlike BatchGetImage it fails if an image is not
+// there
 // (https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImages.html).
 func (r *ECR) DescribeImages(_ context.Context, in *ecr.DescribeImagesInput, _ ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error) {
 	out := &ecr.DescribeImagesOutput{}

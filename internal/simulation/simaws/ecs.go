@@ -14,7 +14,7 @@ import (
 // ECS is one cluster on Fargate, and the account's task definitions.
 type ECS struct {
 	// OnEvent gets each event of the default bus, in EventBridge's envelope and in
-	// the order in which ECS makes them. What becomes of them is the bus's business.
+	// the order in which ECS makes them. The bus decides what becomes of them.
 	OnEvent func(event json.RawMessage)
 	// OnStart says that the container named runner is up.
 	OnStart func(TaskStart)
@@ -62,7 +62,7 @@ func (e *ECS) call(what, operation string, limit *bucket, effect func() error) e
 	})
 }
 
-// isCluster refuses a request about another cluster than the one that there is.
+// isCluster refuses a request about any cluster but the only one.
 func (e *ECS) isCluster(name *string) error {
 	given := deref(name)
 	if given != e.cfg.Cluster && given != e.cfg.ClusterARN() {

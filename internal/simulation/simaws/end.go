@@ -19,8 +19,8 @@ const (
 	infrastructure  = "InfrastructureHealth"
 )
 
-// Exit says that the program in a task's container has ended. It has no effect on
-// one that was killed, and none while the fault Hangs holds the container.
+// Exit says that the program in a task's container has ended. It has no effect if
+// the program was killed, or while the fault Hangs holds the container.
 func (e *ECS) Exit(arn string, code int) {
 	t, ok := e.tasks[arn]
 	if !ok || !t.up {
@@ -51,7 +51,7 @@ func (e *ECS) exited(t *task, code *int) {
 	}
 }
 
-// killed ends a program that does not get to know.
+// killed ends a program without a signal that it could handle.
 func (e *ECS) killed(t *task, code *int, why string) {
 	if !t.up {
 		return

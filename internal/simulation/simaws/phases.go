@@ -202,7 +202,7 @@ func (c *CodeBuild) complete(b *build) {
 	c.dispatch(p)
 }
 
-// open begins a phase, of which no event tells.
+// open begins a phase, which makes no event.
 func (c *CodeBuild) open(b *build, kind types.BuildPhaseType) {
 	p := &phase{kind: kind, started: c.k.Now()}
 	if kind != types.BuildPhaseTypeCompleted {
@@ -211,7 +211,7 @@ func (c *CodeBuild) open(b *build, kind types.BuildPhaseType) {
 	b.phases = append(b.phases, p)
 }
 
-// close ends the current phase, and only now an event tells of it
+// close ends the current phase, and only now makes the event about it
 // (https://docs.aws.amazon.com/codebuild/latest/userguide/sample-build-notifications-ref.html).
 func (c *CodeBuild) close(b *build, status types.StatusType, code, message string) {
 	p := b.current()

@@ -84,7 +84,7 @@ type containerDetail struct {
 	CPU        string `json:"cpu"`
 }
 
-// overridesDetail repeats the environment: who reads events reads it.
+// overridesDetail repeats the environment: all who read events can read it.
 type overridesDetail struct {
 	Containers []overrideDetail `json:"containerOverrides"`
 	CPU        string           `json:"cpu,omitempty"`
@@ -160,7 +160,7 @@ func deref(s *string) string {
 	return *s
 }
 
-// stamp is a time as ECS writes it, "" for one that has not come.
+// stamp is a time as ECS writes it, "" if it has not come.
 func stamp(t time.Time) string {
 	if t.IsZero() {
 		return ""

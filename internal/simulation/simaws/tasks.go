@@ -13,7 +13,7 @@ import (
 // page is the most that a list returns and DescribeTasks takes.
 const page = 100
 
-// DescribeTasks describes up to 100 tasks. One that is not known, not yet or no
+// DescribeTasks describes up to 100 tasks. A task that is not known, not yet or no
 // longer, is a failure with the reason MISSING and no error
 // (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html).
 func (e *ECS) DescribeTasks(_ context.Context, in *ecs.DescribeTasksInput, _ ...func(*ecs.Options)) (*ecs.DescribeTasksOutput, error) {
@@ -105,7 +105,7 @@ func pageSize(most *int32) int {
 }
 
 // StopTask says that a task is to be stopped. Its containers get SIGTERM, and SIGKILL
-// after their stopTimeout. One that has stopped is returned as it is
+// after their stopTimeout. It returns a task that has stopped as it is
 // (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StopTask.html).
 func (e *ECS) StopTask(_ context.Context, in *ecs.StopTaskInput, _ ...func(*ecs.Options)) (*ecs.StopTaskOutput, error) {
 	out := &ecs.StopTaskOutput{}

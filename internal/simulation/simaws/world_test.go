@@ -299,7 +299,7 @@ func (w *world) says(id string) (statuses []string) {
 	return statuses
 }
 
-// phases are those that a build's events told of.
+// phases are those in a build's events.
 func (w *world) phases(id string) (phases []string) {
 	for _, e := range w.events {
 		if strings.HasSuffix(e.Build.ID, id) && e.DetailType == "CodeBuild Build Phase Change" {

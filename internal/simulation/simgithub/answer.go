@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// answer is what GitHub says to a request, but for the headers that all answers have.
+// answer is what GitHub says to a request, without the headers that all answers have.
 type answer struct {
 	status   int
 	body     []byte

@@ -94,9 +94,8 @@ func (g *GitHub) getRunner(q *request) answer {
 	return ok(w)
 }
 
-// deleteRunner removes a registration. One that has a job stays
-// (cybozu-go/meows#136). A job that was assigned and not accepted counts as well, which
-// is not published.
+// deleteRunner removes a registration. A runner with a job stays (cybozu-go/meows#136).
+// A job that was assigned and not accepted counts as well, which is not published.
 func (g *GitHub) deleteRunner(q *request) answer {
 	r := g.runner(q)
 	switch {

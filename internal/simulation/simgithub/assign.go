@@ -91,8 +91,8 @@ func (g *GitHub) pick(j *job, idle []*runner) *runner {
 	return fitting[g.k.Int("github.pick", len(fitting))]
 }
 
-// offer assigns a job to a runner. One that does not accept it within a minute loses
-// it: it is queued again, without a webhook.
+// offer assigns a job to a runner. A runner that does not accept it within a minute
+// loses it: it is queued again, without a webhook.
 func (g *GitHub) offer(j *job, r *runner) {
 	j.offered, r.offered = r, j
 	g.showRunner(r)

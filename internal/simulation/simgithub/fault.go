@@ -101,7 +101,7 @@ func (g *GitHub) deleteIdle(r *runner) {
 	})
 }
 
-// steal makes a fault of kind Steals strike a job that is queued: a runner of others
+// steal makes a fault of kind Steals strike a job that is queued: a foreign runner
 // takes it soon, if none of ours is quicker.
 func (g *GitHub) steal(j *job) {
 	fault, strikes := g.k.Strikes(Steals, j.repo().name)

@@ -99,7 +99,7 @@ type job struct {
 	held      hold
 	offered   *runner // that has not accepted it yet
 	runner    *runner // that runs it
-	foreign   bool    // the last one that took it is of others
+	foreign   bool    // the last runner that took it is of others
 	taken     bool    // one of GitHub's own runners has it
 	refusedBy *runner // that let it lie for a minute
 	stuck     bool    // no runner ever gets it

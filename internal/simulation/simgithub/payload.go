@@ -95,7 +95,7 @@ func (g *GitHub) writeRepository(w *writer, r *repository) {
 	w.close('}')
 }
 
-// writeRunner writes a registration. An ephemeral one that has not connected is
+// writeRunner writes a registration. An ephemeral runner that has not connected is
 // offline, of an unknown system and without a version.
 func (g *GitHub) writeRunner(w *writer, r *runner, s runnerState) {
 	system, online, version := "unknown", "offline", ""

@@ -135,8 +135,8 @@ func (g *GitHub) withdraw(j *job) {
 	}
 }
 
-// Cancel asks for the end of a job. One that no runner has ends at once; one that runs
-// is ended by its runner, or by GitHub after five minutes.
+// Cancel asks for the end of a job. A job that no runner has ends at once; a running
+// one is ended by its runner, or by GitHub after five minutes.
 func (g *GitHub) Cancel(jobID int64) {
 	j := g.job(jobID)
 	switch {

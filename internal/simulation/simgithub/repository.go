@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// repository is one repository: its workflow runs, its queue and its runners. Nothing
-// of it is another repository's business.
+// repository is one repository: its workflow runs, its queue and its runners. It
+// shares nothing with other repositories.
 type repository struct {
 	id, ownerID int64
 	name        string // owner/name

@@ -56,7 +56,7 @@ type runner struct {
 	created time.Time
 	config  string
 	foreign bool
-	stays   bool // a foreign one that takes job after job
+	stays   bool // a foreign runner that takes job after job
 
 	online  bool
 	used    bool // its JIT config
@@ -166,8 +166,8 @@ func (g *GitHub) tell(r *runner, what func(Events)) {
 	})
 }
 
-// AddForeignRunner registers a runner of others that stays: online, with those labels,
-// and eager for any job that fits them.
+// AddForeignRunner registers a foreign runner that stays: online, with those labels, and
+// eager for any job that fits them.
 func (g *GitHub) AddForeignRunner(repository string, labels []string) {
 	repo := g.repository(repository)
 	r := g.foreignRunner(repo, labels)
@@ -182,9 +182,9 @@ func (g *GitHub) foreignRunner(repo *repository, labels []string) *runner {
 	return r
 }
 
-// CopyNames registers, from now on, a runner of others in one repository for each that is
-// registered in the other: online, with its name and its labels, for one job. Names are
-// unique within a repository only.
+// CopyNames registers, from now on, a foreign runner in one repository for each runner
+// that is registered in the other: online, with its name and its labels, for one job.
+// Names are unique within a repository only.
 func (g *GitHub) CopyNames(to, from string) {
 	g.copies[g.repository(from)] = g.repository(to)
 }
@@ -200,7 +200,7 @@ func (g *GitHub) copyName(of *runner) {
 	g.look(to)
 }
 
-// runForeign lets a runner of others do the job that it was offered.
+// runForeign lets a foreign runner do the job that it was offered.
 func (g *GitHub) runForeign(j *job, r *runner) {
 	g.k.After(g.k.Between("github.foreign", 100*time.Millisecond, 3*time.Second), func() {
 		if r.offered != j {

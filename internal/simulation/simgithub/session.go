@@ -103,10 +103,10 @@ func (g *GitHub) end(r *runner, conclusion string) {
 	g.k.After(g.k.Between("github.deregister", 100*time.Millisecond, 5*time.Second), func() { g.release(r) })
 }
 
-// Close is the end of a listener without a word. A job that it had fails when GitHub
-// has lost patience, after 10 to 20 minutes ("lost communication"); one that it was
-// offered is queued again when its minute is over. Without a job the registration
-// stays, offline.
+// Close is the end of a listener that does not announce it. A job that it had fails
+// when GitHub has lost patience, after 10 to 20 minutes ("lost communication"); a job
+// that it was offered is queued again when its minute is over. Without a job the
+// registration stays, offline.
 func (s *Session) Close() {
 	if s.closed {
 		return

@@ -1,9 +1,9 @@
 // Package simgithub is GitHub inside a simulated world: its REST API, its webhooks,
 // its job queue and the server's end of its runners, in virtual time.
 //
-// The surprising fact: GitHub says once that a job is queued, when the job is made.
-// Whether a runner may have it, whether one got it, and whether it fell back into the
-// queue later are not announced.
+// Surprisingly, GitHub says once that a job is queued, when the job is made. It does
+// not announce whether a runner may have it, whether one got it, or whether it fell
+// back into the queue later.
 package simgithub
 
 import (

@@ -28,7 +28,7 @@ type Store struct {
 	Index func(update func())
 	// Busy reports whether another transaction holds a record; nil is never.
 	Busy func(record string) bool
-	// Wrote hears of the records of every transaction, once it is done.
+	// Wrote gets the records of every transaction, once it is done.
 	Wrote func(fleet.Changes)
 
 	runs     map[string]fleet.Run

@@ -1,7 +1,7 @@
 // Command simulate plays histories of a simulated fleet and judges them.
 //
-// It exits with 1 if a rule did not hold that is not a known failure, with the seed, the
-// shortest history that it could shrink it to, and how to see it again.
+// It exits with 1 if a rule did not hold and that is not a known failure. Then it prints
+// the seed, the shortest history that it could shrink it to, and how to see it again.
 package main
 
 import (
@@ -99,7 +99,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return many(stdout, stderr, o)
 }
 
-// byRepository tells of each repository, if there are several.
+// byRepository prints a line for each repository, if there are several.
 func byRepository(w io.Writer, r simulation.Result) {
 	if len(r.RanOf) < 2 {
 		return
@@ -226,7 +226,7 @@ func many(stdout, stderr io.Writer, o options) int {
 	return 1
 }
 
-// report tells of the new violations: how many of each rule, and one of each shrunk.
+// report prints the new violations: how many of each rule, and one of each shrunk.
 func report(w io.Writer, b *simulation.Batch, o options, plan simulation.Plan) {
 	rules := map[string]uint64{}
 	byRule := map[string]int{}

@@ -53,7 +53,7 @@ func shows(text, want string) bool {
 	return (text == "") == (want == "") && strings.Contains(text, want)
 }
 
-// What was not known is told with its seed, and shrunk.
+// A violation that was not known is printed with its seed, and shrunk.
 func TestReport(t *testing.T) {
 	b := &simulation.Batch{New: map[uint64][]simulation.Violation{
 		7: {{Rule: "lost job", What: "nobody has it"}}, 9: {{Rule: "lost job", What: "nor this"}},

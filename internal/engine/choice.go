@@ -106,8 +106,8 @@ func (o *object) variable() *path {
 	return o.path("Variable")
 }
 
-// compare looks the variable up first. A value of another type than the one
-// compared with is not equal; one that is missing fails the execution.
+// compare looks the variable up first. A value of another type is not equal; a
+// missing value fails the execution.
 func compare(o *object, equal func(json.RawMessage) bool) test {
 	variable := o.variable()
 	return func(data json.RawMessage) (bool, *failure) {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// nextWake is when the execution will do something by itself at the latest. It is
-// zero for one that waits for others only.
+// nextWake is the latest time at which the execution acts by itself. It is zero
+// if the execution only waits for others.
 func (e *Engine) nextWake(rec *Record) time.Time {
 	var first time.Time
 	for _, t := range [...]time.Time{e.endOfTime(rec), rec.TimeoutAt, rec.HeartbeatAt, rec.WakeAt} {
@@ -31,8 +31,8 @@ func (s *step) due() bool {
 	return !next.IsZero() && !next.After(s.now)
 }
 
-// wake does what is due. After a long sleep that is what was due first: a missed
-// heartbeat is found before the time-out that has passed since.
+// wake does what is due. After a long sleep that is what was due first: it finds
+// a missed heartbeat before a time-out that has passed since.
 func (s *step) wake() error {
 	if !s.due() {
 		return errNotDue

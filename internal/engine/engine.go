@@ -1,10 +1,10 @@
-// Package engine runs a state machine in Amazon States Language on one machine,
-// with the semantics of a Step Functions Standard workflow, and durably: what was
-// running goes on after a crash.
+// Package engine runs a state machine in Amazon States Language on one machine, with
+// the semantics of a Step Functions Standard workflow, and durably: executions
+// continue after a crash.
 //
-// A heartbeat that stays away is an error with the name States.Timeout, here as on
-// AWS. States.HeartbeatTimeout is only a name by which a Retry or Catch can ask for
-// it; no function and no history ever sees it.
+// A missed heartbeat is an error with the name States.Timeout, here as on AWS.
+// States.HeartbeatTimeout is only a name by which a Retry or Catch can ask for it; no
+// function and no history ever sees it.
 //
 // The engine is for definitions that stay within JSONPath reference paths; Parse
 // refuses the rest by name. It is also never kinder than AWS: a function's error
@@ -34,7 +34,8 @@ type Config struct {
 	// Lambda runtime would have given it: the outermost error's ErrorName() string, or
 	// else its type's name. A panic is a Runtime.ExitError. The context ends when the
 	// task times out, when its execution times out or is stopped, and when Close does
-	// not wait any longer. As on Lambda, a signal that ends the task does not end it.
+	// not wait any longer. As on Lambda, a signal that ends the task does not end the
+	// call.
 	//
 	// After a crash a function whose answer was not stored is called again: at least
 	// once, with the same payload and token.
@@ -50,10 +51,11 @@ type Config struct {
 	// Go runs f, an invocation, and must return before f runs. By default it starts a
 	// goroutine; a simulation may queue f instead.
 	Go func(f func())
-	// OnEnd hears of every execution that has ended, after the Store has it; after a
-	// crash perhaps never.
+	// OnEnd gets every execution that has ended, after the Store has it; after a crash
+	// perhaps never.
 	OnEnd func(Execution)
-	// Logger hears of panics and of writes that the Store refused; nobody by default.
+	// Logger records panics and writes that the Store refused; by default they are
+	// discarded.
 	Logger *slog.Logger
 }
 
@@ -114,10 +116,10 @@ func New(cfg Config) (*Engine, error) {
 	return e, nil
 }
 
-// Start begins an execution. Its name has 1 to 80 of 0-9 A-Z a-z - _, and is used
-// up for good. An execution of that name that is running on the same input is
-// returned as it is; any other makes it fail with ErrExecutionAlreadyExists. So
-// repeating a Start is safe. No input is {}.
+// Start begins an execution. Its name has 1 to 80 of 0-9 A-Z a-z - _, and can be used
+// only once. If an execution of that name is running on the same input, Start returns
+// it as it is; if there is any other, it fails with ErrExecutionAlreadyExists. So
+// repeating a Start is safe. No input means {}.
 //
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
 func (e *Engine) Start(ctx context.Context, name string, input json.RawMessage) (Execution, error) {
@@ -198,8 +200,8 @@ func checkName(name string) error {
 	return nil
 }
 
-// Stop ends an execution as ABORTED. One that has ended already stays as it is,
-// and that is no error.
+// Stop ends an execution as ABORTED. If it has ended already, Stop changes nothing and
+// returns no error.
 func (e *Engine) Stop(ctx context.Context, name, errorName, cause string) error {
 	r, err := e.find(ctx, name)
 	if err == nil {
@@ -228,8 +230,8 @@ func (e *Engine) History(ctx context.Context, name string) ([]Event, error) {
 	return e.cfg.Store.History(ctx, name)
 }
 
-// List returns executions of a status, or of any if it is "", the latest started
-// first, at most limit, or all if it is 0.
+// List returns the executions with a status, or with any if status is "", the latest
+// started first: at most limit of them, or all if limit is 0.
 func (e *Engine) List(ctx context.Context, status Status, limit int) ([]Execution, error) {
 	records, err := e.cfg.Store.List(ctx, status, limit)
 	list := make([]Execution, len(records))
@@ -239,10 +241,10 @@ func (e *Engine) List(ctx context.Context, status Status, limit int) ([]Executio
 	return list, err
 }
 
-// Close takes no more calls, except of functions that are still running and until
-// they have answered or ctx ends. Open executions stay open in the Store, and
-// another engine can resume them. It returns the context's error if it did not
-// wait for every function; the answers of those are lost, and they will be called
+// Close refuses new calls, except from functions that are still running, and waits
+// until those have answered or ctx ends. Open executions stay open in the Store, and
+// another engine can resume them. Close returns the context's error if it did not wait
+// for every function: the missing answers are lost, and those functions will be called
 // again.
 func (e *Engine) Close(ctx context.Context) error {
 	e.mu.Lock()

@@ -300,7 +300,8 @@ func TestATokenMayBeUsedBeforeItsFunctionHasAnswered(t *testing.T) {
 	})
 }
 
-// The first of many callers ends the task, once; the others hear that it is over.
+// The first of many callers ends the task, once; the others get the error that it
+// is over.
 func TestOneSignalWins(t *testing.T) {
 	ready := make(chan string, 1)
 	ended := make(chan Execution, 1)

@@ -47,10 +47,10 @@ type failure struct {
 	heartbeat bool
 }
 
-// matches reports whether a Retry or Catch with these names is meant.
+// matches reports whether a Retry or Catch with these names applies.
 //
-// States.Runtime is final. States.DataLimitExceeded is met by its own name only.
-// States.TaskFailed leaves time-outs out, those of heartbeats too.
+// States.Runtime is final. Only its own name matches States.DataLimitExceeded.
+// States.TaskFailed matches no time-out, and no missed heartbeat.
 func (f *failure) matches(names []string) bool {
 	if f.name == errRuntime {
 		return false

@@ -23,7 +23,7 @@ func (p *problems) add(at, format string, args ...any) {
 func (p *problems) err() error { return errors.Join(p.list...) }
 
 // object reads the fields of one JSON object of a definition. It remembers which
-// ones were asked for: what nobody asks for is not implemented.
+// ones the parser asked for: the others are not implemented.
 type object struct {
 	at     string // where it stands, for problems
 	fields map[string]json.RawMessage
@@ -77,7 +77,7 @@ func (o *object) text(field string) (string, bool) {
 	return unquote(raw), true
 }
 
-// needText is text for a field that must be there and say something.
+// needText is text for a required field, which must not be empty.
 func (o *object) needText(field string) string {
 	s, ok := o.text(field)
 	switch {
@@ -160,7 +160,7 @@ func (o *object) place() *path {
 	return p
 }
 
-// either reads a value that stands there or is found by a path: Name or NamePath.
+// either reads a value that is given directly or by a path: Name or NamePath.
 func (o *object) either(field string, constant func(field string)) *path {
 	p := o.path(field + "Path")
 	if _, both := o.fields[field]; both && o.fields[field+"Path"] != nil {

@@ -20,11 +20,11 @@ type Machine struct {
 const maxSeconds = 99999999
 
 // Parse reads a definition in Amazon States Language, with JSONPath as its query
-// language, after it has put a value in the place of every ${Name} in it.
+// language, after it has replaced every ${Name} in it with a value.
 //
-// It refuses what Step Functions would refuse to create, and by name whatever
-// this engine does not implement; every problem is in the error, one a line. A
-// placeholder without a value is a problem, and so is a value without a placeholder.
+// It refuses what Step Functions would refuse to create, and names whatever this
+// engine does not implement. The error has every problem, one a line. A placeholder
+// without a value is a problem, and so is a value without a placeholder.
 //
 // https://states-language.net/spec.html
 func Parse(definition []byte, substitutions map[string]string) (*Machine, error) {

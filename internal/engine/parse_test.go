@@ -133,7 +133,8 @@ func TestPlaceholders(t *testing.T) {
 	}
 }
 
-// FuzzParse: whatever the text, an answer, and a machine whose start exists.
+// FuzzParse: for any text Parse returns, and a machine that it returns has its
+// start state.
 func FuzzParse(f *testing.F) {
 	definition, values := runnerDefinition(f)
 	for _, seed := range []string{

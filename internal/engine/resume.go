@@ -12,11 +12,11 @@ import (
 // token count from where they were; what fell due meanwhile happens at once.
 //
 // A function whose answer was not stored is called again with the same payload,
-// and the same token if there is one. The time-out of one without a token starts
-// anew, since the call that it was meant for died with the engine.
+// and the same token if there is one. Without a token its time-out starts again,
+// since the call that it was meant for died with the engine.
 //
 // The definition is the engine's own, even for an execution that began under
-// another. If its state is not there any more it fails with States.Runtime.
+// another. An execution whose state no longer exists fails with States.Runtime.
 func (e *Engine) Resume(ctx context.Context) error {
 	open, err := e.cfg.Store.List(ctx, Running, 0)
 	if err != nil {

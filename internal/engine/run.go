@@ -34,8 +34,8 @@ var (
 	errNotDue = errors.New("nothing is due yet")
 )
 
-// storePause is how long the engine waits before it tries a write again that
-// nobody can be told about.
+// storePause is how long the engine waits before it repeats a failed write that
+// has no caller to return the error to.
 const storePause = time.Second
 
 // claim returns the run of that name, or a new one, which is ours and locked.
@@ -81,7 +81,7 @@ func (e *Engine) find(ctx context.Context, name string) (*run, error) {
 	return nil, errOver
 }
 
-// change makes one step of a run and tells OnEnd if it was the last.
+// change makes one step of a run, and calls OnEnd if it was the last.
 func (e *Engine) change(ctx context.Context, r *run, decide func(*step) error) error {
 	r.mu.Lock()
 	ended, err := e.apply(ctx, r, false, decide)
@@ -90,8 +90,8 @@ func (e *Engine) change(ctx context.Context, r *run, decide func(*step) error) e
 	return err
 }
 
-// drive is change for what nobody waits for: an answer, or the time. It is
-// repeated until the Store has taken it.
+// drive is change for a step without a waiting caller: for a function's answer,
+// or a timer. It repeats the step until the Store has taken it.
 func (e *Engine) drive(r *run, decide func(*step) error) {
 	err := e.change(context.Background(), r, decide)
 	for _, final := range []error{nil, errOver, errStale, errNotDue, ErrConflict, ErrClosed} {
@@ -179,8 +179,8 @@ func (r *run) disarm() {
 	}
 }
 
-// start calls a function, unless the engine is closing: then the one that resumes
-// the execution will.
+// start calls a function, unless the engine is closing: then the engine that
+// resumes the execution calls it.
 func (e *Engine) start(r *run, call *invocation) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -193,8 +193,8 @@ func (e *Engine) start(r *run, call *invocation) {
 	e.cfg.Go(func() { e.invoke(r, call) })
 }
 
-// invoke calls a function and brings its answer home. It does so even if the
-// function panics or ends its goroutine.
+// invoke calls a function and records its answer, even if the function panics or
+// ends its goroutine.
 func (e *Engine) invoke(r *run, call *invocation) {
 	answer := json.RawMessage(nil)
 	f := lambdaFailure(errFunctionExited, "the function ended its goroutine")

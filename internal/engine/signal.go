@@ -12,7 +12,7 @@ import (
 // task's function has answered. It fails with ErrTaskTimedOut if the task is over,
 // ErrTaskDoesNotExist if no execution ever had such a token, ErrInvalidToken if it
 // is no token, and ErrInvalidOutput if output is not JSON or over 262,144 bytes.
-// What is wrong with the store comes back as it is; repeating the call is safe.
+// It returns an error of the Store as it is; repeating the call is safe.
 //
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_SendTaskSuccess.html
 func (e *Engine) SendTaskSuccess(ctx context.Context, token string, output json.RawMessage) error {
@@ -26,17 +26,17 @@ func (e *Engine) SendTaskSuccess(ctx context.Context, token string, output json.
 	return e.signal(ctx, token, func(s *step) { s.succeed(s.state(), output) })
 }
 
-// SendTaskFailure ends a task with an error, which the state's Retry and Catch
-// see by its name. It fails as SendTaskSuccess does. Of the name 256 bytes are
-// kept, of the cause 32,768.
+// SendTaskFailure ends a task with an error, which the state's Retry and Catch see
+// by its name. It fails as SendTaskSuccess does. It keeps 256 bytes of the name,
+// and 32,768 of the cause.
 func (e *Engine) SendTaskFailure(ctx context.Context, token, errorName, cause string) error {
 	f := &failure{name: clip(errorName, maxErrorName), cause: clip(cause, maxCause)}
 	return e.signal(ctx, token, func(s *step) { s.taskFailed(s.state(), f) })
 }
 
-// SendTaskHeartbeat starts the time between heartbeats anew. It leaves no event
-// in the history, and the task's own time-out where it was. It fails as
-// SendTaskSuccess does.
+// SendTaskHeartbeat restarts the time between heartbeats. It adds no event to the
+// history, and does not move the task's own time-out. It fails as SendTaskSuccess
+// does.
 func (e *Engine) SendTaskHeartbeat(ctx context.Context, token string) error {
 	return e.signal(ctx, token, (*step).beat)
 }

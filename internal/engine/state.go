@@ -98,7 +98,7 @@ func parseState(name string, o *object) *state {
 	return st
 }
 
-// parseNext reads the two fields of which a state that goes on has exactly one.
+// parseNext reads Next and End, of which such a state has exactly one.
 func (st *state) parseNext(o *object) {
 	next, hasNext := o.text("Next")
 	end, hasEnd := o.boolean("End")

@@ -19,7 +19,7 @@ type step struct {
 
 	invoke  *invocation // to be started
 	settled bool        // the attempt that was open is over
-	cancel  bool        // and nobody wants its function's answer
+	cancel  bool        // and its function's answer is not wanted
 }
 
 func (s *step) state() *state { return s.e.machine.states[s.rec.State] }

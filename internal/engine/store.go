@@ -23,7 +23,7 @@ var (
 	ErrTaskDoesNotExist = errors.New("task does not exist")
 	ErrInvalidToken     = errors.New("invalid task token")
 
-	// ErrConflict: the record was changed by somebody else. A Store returns it.
+	// ErrConflict: another writer has changed the record. A Store returns it.
 	ErrConflict = errors.New("execution was changed by somebody else")
 	// ErrClosed: the engine was closed.
 	ErrClosed = errors.New("engine is closed")
@@ -50,7 +50,7 @@ const (
 	PendingWait     Pending = "wait"     // the end of a Wait state, at WakeAt
 )
 
-// Execution is one execution as everybody may see it. It holds no task token.
+// Execution is one execution as anyone may see it. It holds no task token.
 type Execution struct {
 	Name           string          `json:"name"`
 	Status         Status          `json:"status"`
@@ -67,8 +67,8 @@ type Execution struct {
 	WakeAt         time.Time       `json:"wake_at,omitzero"`
 }
 
-// Record is what a Store keeps of an execution: what everybody may see, and what
-// the engine needs to go on. As JSON it is one flat object. Treat it as opaque,
+// Record is what a Store keeps of an execution: what anyone may see, and what the
+// engine needs to continue it. As JSON it is one flat object. Treat it as opaque,
 // and as secret while it has a Token.
 type Record struct {
 	Execution
@@ -82,10 +82,10 @@ type Record struct {
 	HeartbeatSeconds int64           `json:"heartbeat_seconds,omitempty"`
 }
 
-// Store keeps records and their events. What it was given and what it returns
-// is never written into, so it may share memory with the engine. It is called
-// from many goroutines at once, though the writes of one execution come one by
-// one, and must not call the engine.
+// Store keeps records and their events. The engine never writes into what it gives
+// to a Store or gets from it, so the two may share memory. It calls the Store from
+// many goroutines at once, though it makes the writes of one execution one by one. A
+// Store must not call the engine.
 //
 // A write happens as a whole or, if there is an error, not at all. The engine
 // tries a failed write again, except after ErrConflict: then it lets go of the
@@ -99,8 +99,8 @@ type Store interface {
 	Save(ctx context.Context, r Record, events []Event) error
 	// Load fails with ErrExecutionDoesNotExist if there is no such record.
 	Load(ctx context.Context, name string) (Record, error)
-	// List returns records of a status, or of any if it is "", the latest started
-	// first, at most limit, or all if it is 0.
+	// List returns the records with a status, or with any if status is "", the
+	// latest started first: at most limit of them, or all if limit is 0.
 	List(ctx context.Context, status Status, limit int) ([]Record, error)
 	// History returns an execution's events in their order. It fails with
 	// ErrExecutionDoesNotExist if there is no such record.

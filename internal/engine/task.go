@@ -68,8 +68,8 @@ func (s *step) beat() {
 	}
 }
 
-// submitted notes that the function of a task with a token has answered. What it
-// said is of no interest.
+// submitted notes that the function of a task with a token has answered. The
+// answer itself is ignored.
 func (s *step) submitted(st *state) {
 	s.rec.Pending = PendingToken
 	s.event(Event{Type: st.events().submitted, State: st.name, Resource: invokeWithToken})
@@ -114,7 +114,7 @@ func (s *step) redact(text []byte) []byte {
 	return bytes.ReplaceAll(text, []byte(s.rec.Token), []byte(shownToken))
 }
 
-// shownToken is what everybody sees but the function.
+// shownToken stands for the token everywhere but in the function's payload.
 const shownToken = "[task token]"
 
 const (

@@ -15,7 +15,7 @@ import (
 // core is the resource that all requests of this package count for.
 const core = "core"
 
-// readAgain is how long what others have shared about a budget is believed.
+// readAgain is how long a client believes what others have shared about a budget.
 const readAgain = time.Minute
 
 // cursors is the part of the table through which functions share budgets.
@@ -37,15 +37,15 @@ func budgetName(credential, resource string) string {
 	return "github_budget/" + credential + "/" + resource
 }
 
-// credentialName tells credentials apart without showing the token.
+// credentialName identifies a credential without showing the token.
 func credentialName(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:8])
 }
 
-// learn notes what an answer says about the budget, and shares it if others should hear
-// of it. An answer without the headers says nothing: that server has no limits. What
-// cannot be shared is shared with a later answer.
+// learn notes what an answer says about the budget, and shares it if others should know
+// it. An answer without the headers says nothing: that server has no limits. If sharing
+// fails, a later answer shares it.
 func (c *Client) learn(ctx context.Context, token string, h http.Header, retryAfter time.Duration) {
 	b, ok := budget(h)
 	if !ok {
@@ -101,7 +101,7 @@ func (c *Client) Budget(ctx context.Context, owner string, now time.Time) (fleet
 	}
 	var shared fleet.Budget
 	if json.Unmarshal([]byte(text), &shared) != nil {
-		shared = fleet.Budget{} // nobody has shared one yet
+		shared = fleet.Budget{} // none was shared yet
 	}
 	c.budgets.mu.Lock()
 	defer c.budgets.mu.Unlock()

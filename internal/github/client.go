@@ -33,7 +33,7 @@ type Client struct {
 	http       *http.Client
 
 	// Shared is where clients share what is left of their budgets; nil if each knows
-	// only what it was told itself. It is set before the first request.
+	// only its own answers. Set it before the first request.
 	Shared  cursors
 	budgets budgets
 }
@@ -66,13 +66,14 @@ func sameRequestOnly(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// errNotModified says that the answer would be the one that the request named.
+// errNotModified says that the answer has not changed since the one that the request
+// named.
 var errNotModified = errors.New("not modified")
 
-// do sends one request about a resource and decodes the answer into out unless
-// that is nil. It returns the answer's headers. A token that GitHub refuses is looked
-// up again, and if there is another one the request is sent once more: a 401 has no
-// effect that it could repeat.
+// do sends one request about a resource and decodes the answer into out unless that is
+// nil. It returns the answer's headers. If GitHub refuses the token, do looks it up
+// again, and sends the request once more if there is another: a request that got 401
+// had no effect to repeat.
 func (c *Client) do(ctx context.Context, method string, at resource, in, out any) (http.Header, error) {
 	token, err := at.token, error(nil)
 	if token == "" {
@@ -95,8 +96,7 @@ func (c *Client) do(ctx context.Context, method string, at resource, in, out any
 	return c.send(ctx, method, at, another, in, out)
 }
 
-// another is the owner's token if it is another one than GitHub has just refused, "" if
-// not.
+// another is the owner's token, or "" if that is the one that GitHub has just refused.
 func (c *Client) another(ctx context.Context, owner, refused string) string {
 	if kept, ok := c.credential.(refresher); ok && kept.Refresh(ctx) != nil {
 		return ""

@@ -17,8 +17,8 @@ type Credential interface {
 }
 
 // refresher is a credential that keeps its tokens for a while. After GitHub has refused
-// one, Refresh reads again what it was made of, however lately that was read; how often
-// it does so at most is its own business.
+// one, Refresh reads again what it was made of, however lately that was read. It may
+// limit how often it does so.
 type refresher interface {
 	Refresh(ctx context.Context) error
 }

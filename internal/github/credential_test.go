@@ -209,8 +209,8 @@ func TestATokenThatIsRefusedIsLookedUpAgain(t *testing.T) {
 	}
 }
 
-// What is in the secret before somebody stores a token, and what a form of keys and values
-// makes of one.
+// What is in the secret before an operator stores a token, and what a form of keys and
+// values makes of a token.
 func TestASecretThatHoldsNoToken(t *testing.T) {
 	const yet = `{"no_github_token_yet":true,"random":"0a1b"}`
 	for name, c := range map[string]struct {
@@ -237,7 +237,7 @@ func TestASecretThatHoldsNoToken(t *testing.T) {
 	}
 }
 
-// Only a refusal has the secret read before its time.
+// Only a refused token makes the client read the secret before its time.
 func TestOtherErrorsReadNoSecret(t *testing.T) {
 	for _, status := range []int{403, 404, 429, 500} {
 		secret := &replaced{kept: "old", stored: "new"}

@@ -36,8 +36,8 @@ func (c *Client) RunnerDownloads(ctx context.Context, repo Repository) ([]Runner
 	return all, err
 }
 
-// LatestRunner is GitHub's latest release of the runner, as far as it is for Linux. It
-// fails with GitHub.Unavailable if GitHub lists none that can be understood.
+// LatestRunner is GitHub's latest release of the runner for Linux. It fails with
+// GitHub.Unavailable if GitHub lists none that it understands.
 func (f ForFleet) LatestRunner(ctx context.Context, repository string) (fleet.RunnerRelease, error) {
 	downloads, err := f.Client.RunnerDownloads(ctx, parse(repository))
 	if err != nil {

@@ -36,8 +36,8 @@ type Error struct {
 	Message    string // GitHub's own words, "" if there were none
 	RequestID  string // what GitHub's support asks for
 
-	// RetryAfter is how long GitHub wants to be left alone. It is set for
-	// every GitHub.RateLimited, and for other errors that came with it.
+	// RetryAfter is how long GitHub asks to wait. It is set for every
+	// GitHub.RateLimited, and for other errors that came with it.
 	RetryAfter time.Duration
 
 	cause error
@@ -70,8 +70,8 @@ func (e *Error) ErrorName() string {
 	return Invalid
 }
 
-// untrusted reports whether the other side has no certificate that the fleet trusts. To
-// ask again is of no use until somebody has changed that.
+// untrusted reports whether the other side has no certificate that the fleet trusts.
+// Asking again is of no use until an operator has changed that.
 func untrusted(err error) bool {
 	var certificate *tls.CertificateVerificationError
 	return errors.As(err, &certificate)

@@ -24,11 +24,11 @@ func NewForFleet(apiBase string, credential Credential, httpClient *http.Client)
 	return ForFleet{Client: New(apiBase, credential, httpClient)}
 }
 
-// Wait is how long GitHub wants to be left alone, 0 if it did not say.
+// Wait is how long GitHub asks to wait, 0 if it did not say.
 func (e *Error) Wait() time.Duration { return e.RetryAfter }
 
-// Job asks for a job. What only webhooks tell is left empty, and so is whether
-// the repository is private.
+// Job asks for a job. What only webhooks have stays empty, and so does whether the
+// repository is private.
 func (f ForFleet) Job(ctx context.Context, repository string, jobID int64) (fleet.Job, error) {
 	job, err := f.Client.GetJob(ctx, parse(repository), jobID)
 	if err != nil {
@@ -97,9 +97,9 @@ func fleetJob(repository string, job Job) fleet.Job {
 	}
 }
 
-// restStatus turns a status that only the REST API has into the webhook's: a job
-// that is requested waits for its runner. One that is pending does not: it is
-// held back by its concurrency group, and is queued later.
+// restStatus turns a status that only the REST API has into the webhook's: a requested
+// job waits for its runner. A pending job does not: its concurrency group holds it back,
+// and it is queued later.
 func restStatus(status string) string {
 	if status == "requested" {
 		return fleet.JobQueued

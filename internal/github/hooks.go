@@ -16,8 +16,8 @@ type Hook struct {
 }
 
 // Hooks yields the webhooks of a repository, page by page as they are asked for.
-// GitHub shows them to a credential that may read webhooks: with GitHub.NotFound or
-// GitHub.Unauthorized it may not. An error is the last thing it yields.
+// GitHub shows them to a credential that may read webhooks: GitHub.NotFound or
+// GitHub.Unauthorized means that it may not. An error is the last thing it yields.
 func (c *Client) Hooks(ctx context.Context, repo Repository) iter.Seq2[Hook, error] {
 	return list(ctx, c, repo.resource("/hooks?per_page=100"), func(page []Hook) []Hook { return page })
 }
@@ -50,8 +50,8 @@ func (d Delivery) OK() bool { return d.StatusCode/100 == 2 }
 //
 // The hook's id is in the X-GitHub-Hook-ID header of whatever it delivers.
 //
-// GitHub's own filter for failures is not used: it goes by a status code of 400
-// to 599, and what code a delivery has that nothing answered is not documented.
+// It does not use GitHub's own filter for failures, which goes by a status code of
+// 400 to 599: the code of a delivery without an answer is not documented.
 func (c *Client) HookDeliveries(ctx context.Context, repo Repository, hookID int64) iter.Seq2[Delivery, error] {
 	first := repo.resource("/hooks/%d/deliveries?per_page=100", hookID)
 	return list(ctx, c, first, func(page []Delivery) []Delivery { return page })

@@ -38,9 +38,9 @@ func list[P, T any](ctx context.Context, c *Client, first resource, items func(P
 	}
 }
 
-// page asks for one page of a list, on the condition that it is not what it was: then
-// GitHub sends nothing, and does not count the request for the limit of the hour. The
-// condition holds for the token that got the answer alone.
+// page asks for one page of a list, on the condition that it has changed: GitHub
+// sends nothing if it has not, and does not count the request for the limit of the
+// hour. The condition holds only for the token that got the earlier answer.
 // https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api#use-conditional-requests-if-appropriate
 func page[P, T any](ctx context.Context, c *Client, first resource, was fleet.Page[T], items func(P) []T) (fleet.Page[T], error) {
 	token, err := c.token(ctx, first.owner)

@@ -13,7 +13,7 @@ import (
 // Runner is a self-hosted runner as GitHub sees it.
 //
 // Status and Busy lag behind: Busy false, or Status offline, does not prove
-// that no job runs. Only DeleteRunner tells for certain.
+// that no job runs. Only DeleteRunner is certain.
 type Runner struct {
 	ID            int64   `json:"id"`
 	Name          string  `json:"name"`
@@ -60,9 +60,9 @@ func (c JITConfig) LogValue() slog.Value { return slog.StringValue(c.String()) }
 // GenerateJITConfig registers an ephemeral runner, offline until its config is
 // used.
 //
-// It is never safe to repeat as it is. After GitHub.Unavailable the runner may
-// be registered; after GitHub.Conflict one of that name is. In both cases find
-// it, delete it if it is offline, and ask again under a new name.
+// Never repeat it as it is. After GitHub.Unavailable the runner may be
+// registered; after GitHub.Conflict a runner of that name is. In both cases
+// find it, delete it if it is offline, and ask again under a new name.
 func (c *Client) GenerateJITConfig(ctx context.Context, repo Repository, r JITRequest) (JITConfig, error) {
 	if r.Labels == nil {
 		r.Labels = []string{} // null would be another complaint than "no labels"

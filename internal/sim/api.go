@@ -256,7 +256,7 @@ func (s *Server) getRateLimit(http.ResponseWriter, *http.Request) (int, any) {
 	}
 }
 
-// pageRoutes serves what a person sees who follows a link.
+// pageRoutes serves the pages that links lead people to.
 func (s *Server) pageRoutes(mux *http.ServeMux) {
 	text := func(w http.ResponseWriter, status int, lines ...string) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -149,7 +149,8 @@ func (s *Server) deliveryJSON(d Delivery) deliveryJSON {
 	case d.Status == timedOut:
 		out.StatusCode = http.StatusGatewayTimeout // not documented
 	default:
-		// As in the example of GitHub's API description; the cause is not told.
+		// As in the example of GitHub's API description; it does not have the
+		// cause.
 		out.Status, out.StatusCode = "failed to connect", http.StatusBadGateway
 	}
 	return out

@@ -123,7 +123,7 @@ func (s *Server) inSession(f func(*session, *http.Request) int) http.HandlerFunc
 	}
 }
 
-// withJob is inSession for what a runner tells about the job that it runs.
+// withJob is inSession for a runner's reports about the job that it runs.
 func withJob[T any](s *Server, f func(*session, T) int) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var in T // read before the lock is taken: the network may be slow
@@ -140,7 +140,7 @@ func withJob[T any](s *Server, f func(*session, T) int) http.HandlerFunc {
 	}
 }
 
-// getMessage answers when there is something to tell, at the latest after
+// getMessage answers when there is a message, at the latest after
 // Config.PollFor. While it waits, the runner counts as idle and alive.
 func (s *Server) getMessage(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
@@ -197,7 +197,7 @@ func (s *Server) unparked(ss *session, waiting <-chan struct{}, r *http.Request)
 		return nil, http.StatusServiceUnavailable
 	default:
 	}
-	if r.Context().Err() != nil { // nobody would hear the message
+	if r.Context().Err() != nil { // the runner would not get the message
 		if j := ss.job; j != nil && !ss.accepted {
 			s.withdraw(j)
 			s.enqueue(j)

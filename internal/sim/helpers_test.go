@@ -20,7 +20,7 @@ import (
 
 const token = "ghp_simulated"
 
-// virtualClock moves only when it is told to.
+// virtualClock moves only in Advance.
 type virtualClock struct {
 	mu     sync.Mutex
 	moved  *sync.Cond

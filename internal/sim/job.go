@@ -153,8 +153,8 @@ func (s *Server) Approve(id int64) error {
 	return nil
 }
 
-// Cancel ends a job that no runner has. A job that runs is ended by its runner,
-// which is told, or after five minutes without it.
+// Cancel ends a job that no runner has. Its runner gets a message and ends a
+// running job; without the runner the job ends after five minutes.
 func (s *Server) Cancel(id int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -263,7 +263,7 @@ func (s *Server) step(j *job, number int, conclusion string) {
 	s.notify()
 }
 
-// complete closes a job and tells the webhook. The caller has taken it from the
+// complete closes a job and sends the webhook. The caller has taken it from the
 // queue and from its runner.
 func (s *Server) complete(j *job, conclusion string) {
 	stop(j.expiry)

@@ -99,7 +99,7 @@ func (s *Server) wake(ss *session) {
 	}
 }
 
-// message returns what the session has to be told, if anything.
+// message returns the message that waits for the session, if there is one.
 func (s *Server) message(ss *session) *protocol.Message {
 	switch {
 	case ss.job == nil:

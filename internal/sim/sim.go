@@ -87,7 +87,7 @@ type Server struct {
 
 	closing  sync.Once
 	done     chan struct{} // closed by Close
-	mail     chan struct{} // tells the sender that the outbox has something
+	mail     chan struct{} // wakes the sender: the outbox has something
 	sending  sync.WaitGroup
 	stopSend context.CancelFunc
 

@@ -109,8 +109,8 @@ func apiPath(path string) string {
 	return byID.ReplaceAllString(path, "/repos/by-id/$1/")
 }
 
-// isAPI tells the REST API from pages for people and whatever else a simulated
-// GitHub serves at the same host.
+// isAPI reports whether a path is of the REST API. A simulated GitHub serves
+// pages for people and more at the same host.
 func isAPI(path string) bool {
 	first, _, _ := strings.Cut(strings.TrimPrefix(apiPath(path), "/"), "/")
 	return strings.HasPrefix(path, "/api/v3/") || slices.Contains([]string{"app", "meta", "orgs", "rate_limit", "repos"}, first)

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Prefix begins the path of every address of this protocol, so that nobody
-// takes one for GitHub's.
+// Prefix begins the path of every address of this protocol, so that none is
+// mistaken for GitHub's.
 const Prefix = "/_simulated"
 
 // SessionsPath takes a POST of OpenSession. It answers 201 with a Session, 404
@@ -30,8 +30,8 @@ const SessionsPath = Prefix + "/sessions"
 func SessionPath(session string) string { return SessionsPath + "/" + session }
 
 // MessagePath takes a GET. It answers 200 with a Message, or 204 after a while
-// without one. Asking is what keeps a session alive, so a runner goes on asking
-// while its job runs.
+// without one. Asking keeps a session alive, so a runner keeps asking while its
+// job runs.
 func MessagePath(session string) string { return SessionPath(session) + "/message" }
 
 // JobPath takes a POST about a job: "accept" (no body), "log" (Log), "step"

@@ -25,7 +25,7 @@ const (
 )
 
 // keyLength makes a config as large as GitHub's, which is over 4096 bytes since
-// June 2025. Whoever passes one on in a smaller space notices here.
+// June 2025. A program that passes one on in a smaller space fails here.
 const keyLength = 2400
 
 type settings struct {

@@ -52,7 +52,7 @@ func (c *connection) open(ctx context.Context) error {
 	return err
 }
 
-// close tells that the runner is gone, also after ctx has ended. It keeps the
+// close reports that the runner is gone, also after ctx has ended. It keeps the
 // registration, as GitHub's runner does. After a job there is none.
 func (c *connection) close(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)

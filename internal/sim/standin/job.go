@@ -146,8 +146,7 @@ func wanted(condition, soFar string) bool {
 	return soFar == protocol.Success
 }
 
-// report tells GitHub about a step. That it did not hear is not the job's
-// fault.
+// report reports a step to GitHub. A report that fails does not fail the job.
 func (r *jobRun) report(ctx context.Context, result protocol.StepResult) {
 	if err := r.conn.step(ctx, r.job.ID, result); err != nil && ctx.Err() == nil {
 		r.log.printf("report step %d: %v", result.Index+1, err)

@@ -10,8 +10,8 @@ import (
 	"sync"
 )
 
-// linePrefix begins every line on stdout, so that nobody takes a simulation for
-// GitHub's runner.
+// linePrefix begins every line on stdout, so that a simulation is not mistaken
+// for GitHub's runner.
 const linePrefix = "simulated runner: "
 
 // prefixed writes whole lines. It is safe for concurrent use.

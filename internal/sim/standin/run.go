@@ -21,7 +21,7 @@ import (
 
 // The exit statuses. Refused registrations end with ExitOK, as with run.sh.
 const (
-	ExitOK         = 0   // a job ran, or none was to be had
+	ExitOK         = 0   // a job ran, or none was available
 	ExitError      = 1   // no usable JIT config, or the simulated GitHub is out of reach
 	ExitTerminated = 143 // the context ended, as after SIGTERM
 )

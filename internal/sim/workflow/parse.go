@@ -14,8 +14,7 @@ const maxMatrix = 256
 
 var jobID = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
 
-// Parse is Load for a content that is at hand. The file's name is for the
-// problems' sake.
+// Parse is Load for content in memory. Problems name the file.
 func Parse(file string, content []byte) (*Workflow, error) {
 	r := &reader{file: file}
 	w := &Workflow{Name: file}

@@ -113,8 +113,8 @@ func readTests(printed []byte, parts bool) (found outcome, ran bool, err error) 
 			failed = cmp.Or(failed, e.Test)
 		}
 	}
-	// A panic is told of the test around the one that failed, or of none that failed if
-	// tests took too long.
+	// go test reports a panic for the test around the part that failed, or for no failed
+	// test if tests took too long.
 	how := cmp.Or(failureIn(said[failed]), failureIn(all))
 	switch {
 	case failed != "":

@@ -29,8 +29,8 @@ type Mutant struct {
 	CaughtBy Catcher
 }
 
-// Tests are some of a package's tests, all of them without names. A name with a slash is
-// one part of a test; all names are then of parts of that test.
+// Tests are some of a package's tests, or all of them if there are no names. A name with
+// a slash is one part of a test; all names are then of parts of that test.
 type Tests struct {
 	Package string // as in ./internal/fleet
 	Names   []string

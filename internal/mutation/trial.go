@@ -142,7 +142,7 @@ func (c catchers) changed(m Mutant, do func() (outcome, error)) (outcome, error)
 	return found, errors.Join(err, os.WriteFile(path, text, 0o600))
 }
 
-// passes makes sure, once, that what is to catch mutants passes without any: a test that
+// passes checks, once, that what should catch mutants passes without any: a test that
 // fails anyway, or is not there, catches nothing.
 func (c catchers) passes(key, what string, do func() (outcome, error)) error {
 	err, known := c.sound[key]

@@ -80,7 +80,8 @@ func retrying(t *testing.T, s Store) {
 	wantRetrying(t, s, fleet.OwnRetries, now.Add(time.Hour), 2, "job-1", "job-0")
 	wantRetrying(t, s, "build/tag", now.Add(time.Hour), 9, "job-4", "job-3")
 
-	// One that is launched, waits for room or waits for something else is listed no longer.
+	// A run that is launched, waits for room or waits for something else is no longer
+	// listed.
 	changeRun(t, s, "job-1", func(r *fleet.Run) { r.RunnerID, r.Status = "f-1-1", fleet.RunStarting })
 	changeRun(t, s, "job-0", func(r *fleet.Run) { r.WaitsForRoom = true })
 	changeRun(t, s, "job-4", func(r *fleet.Run) { r.Setback = &fleet.Setback{NextTry: now} })

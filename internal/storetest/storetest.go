@@ -21,7 +21,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
-// Store is what the fleet's functions, and who looks at the fleet, need of a store.
+// Store is what the fleet's functions, and the commands that show the fleet, need of a
+// store.
 type Store interface {
 	lifecycle.Records
 	Runs(ctx context.Context, limit int) ([]fleet.Run, error)
@@ -231,7 +232,7 @@ func waitingForRoom(t *testing.T, s Store) {
 	if diff := cmp.Diff([]string{"job-4", "job-3"}, got); diff != "" {
 		t.Errorf("waiting (-want +got):\n%s", diff)
 	}
-	// One that waits no longer is not listed.
+	// A run that waits no longer is not listed.
 	r, _, err := s.Run(t.Context(), "job-4")
 	must(t, err)
 	r.WaitsForRoom = false
@@ -380,7 +381,7 @@ func manyWaiters(t *testing.T, s Store) {
 	}
 }
 
-// ownerAgain joins once more, which begins the lease anew. The other runner's id begins
+// ownerAgain joins once more, which restarts the lease. The other runner's id begins
 // the owner's.
 func ownerAgain(t *testing.T, s Store) {
 	first := join(t, s, "f-1-10", now)
@@ -402,8 +403,8 @@ func renewNothing(t *testing.T, s Store) {
 	}
 }
 
-// formerOwner lets the owner of an earlier lock renew and end, which is not its own
-// any more.
+// formerOwner lets the owner of an earlier lock renew and end a lock that is no longer
+// its own.
 func formerOwner(t *testing.T, s Store) {
 	for name, next := range map[string]string{"another runner": "f-2-1", "the same runner": "f-1-1"} {
 		former := join(t, s, "f-1-1", now)

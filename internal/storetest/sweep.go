@@ -37,7 +37,8 @@ func recount(t *testing.T, s Store) {
 	}
 }
 
-// paused writes a pause beside a launch that was decided before it, and counts anew.
+// paused writes a pause beside a launch that was decided before it, and counts
+// again.
 func paused(t *testing.T, s Store) {
 	was, err := s.Capacity(t.Context())
 	must(t, err)
@@ -77,7 +78,8 @@ func cursors(t *testing.T, s Store) {
 	}
 }
 
-// swaps has a cursor changed by those alone who have read it as it is.
+// swaps checks that only a caller that has read a cursor as it is can change
+// it.
 func swaps(t *testing.T, s Store) {
 	mustConflict(t, s.SwapCursor(t.Context(), "count", "0", "1"))
 	must(t, s.SwapCursor(t.Context(), "count", "", `{"a": "weird \"text\""}`))

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Changes are the keys that set gives other values than their defaults, for a program
-// that has its configuration in Go. They are read and checked like a file's: from is
-// where their problems say that they stand.
+// Changes are the keys that set changes from their defaults, for a program that has its
+// configuration in Go. They are read and checked like a file's: from is the place that
+// their problems name.
 //
 // What is zero in a class, and what set leaves alone in Limits, keeps its default.
 func Changes(set func(*Config), from string) []Override {

@@ -17,7 +17,8 @@ import (
 // Config is the whole of fleet.yaml, with its defaults filled in.
 //
 // Class names and labels are in lower case, as GitHub compares them ignoring
-// case. What is optional on AWS and absent is empty: the deployment makes it.
+// case. An optional resource on AWS that the file does not name is empty: the
+// deployment makes it.
 type Config struct {
 	FleetName string `yaml:"fleet_name"`
 	AWSRegion string `yaml:"aws_region"` // "" is the region that the AWS tools are set to

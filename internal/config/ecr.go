@@ -65,7 +65,7 @@ func (c Config) ECRCache() (account, region, path string, ok bool) {
 func (c *Config) checkBaseOnAWS(r *review) {
 	named, err := reference.ParseNormalizedNamed(c.RunnerBaseImage)
 	if err != nil {
-		return // told already
+		return // already reported
 	}
 	host := ecrHost.FindStringSubmatch(reference.Domain(named))
 	if host == nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 )
 
-// A github_url that the configuration accepts is one that the functions can use: they
-// ask the API at the address that APIBase makes of it.
+// The functions can use every github_url that the configuration accepts: they ask the
+// API at the address that APIBase makes of it.
 func TestAGitHubURLThatIsAcceptedHasAnAPI(t *testing.T) {
 	for address, accepted := range map[string]bool{
 		"https://github.com":         true,

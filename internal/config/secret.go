@@ -39,7 +39,7 @@ const (
 	fromAWS  = "secretsmanager:"
 )
 
-// What people read who put a secret into the file.
+// What people read after they put a secret into the file.
 const (
 	tokenInFile = "holds a GitHub token itself; revoke that token if anybody else can read this file, and " + howToStore
 	howToStore  = "write where the secret is kept: env:NAME (an environment variable) or file:/path on one machine; " +

@@ -6,8 +6,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// Source is where a configuration comes from: a file, and single keys that stand
-// somewhere else and win over the file's.
+// Source is where a configuration comes from: a file, and single keys given
+// elsewhere, which win over the file's.
 type Source struct {
 	Data      []byte // the file's content, nil if there is no file
 	File      string // the name that its problems are reported under
@@ -119,7 +119,7 @@ func (r *review) replaced(key string) bool {
 	return ok
 }
 
-// settle names where each problem stands: what was overridden stands in no line.
+// settle sets the place of each problem: an overridden key has no line.
 func (r *review) settle() {
 	for i, p := range r.list {
 		if from := r.source(p.Key); from != "" {

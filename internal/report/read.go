@@ -59,7 +59,7 @@ func runnersByID(ctx context.Context, src Source) (map[string]fleet.Runner, erro
 	return byID, nil
 }
 
-// RunDetails is one run with the runners launched for it, the one that took its
+// RunDetails is one run with the runners launched for it, the runner that took its
 // job, and their executions.
 type RunDetails struct {
 	Run        Run         `json:"run"`
@@ -183,7 +183,7 @@ func ShowExecution(ctx context.Context, src Source, name string) (Execution, err
 }
 
 // lastState is the state that a history entered last, and when. Step Functions
-// tells it nowhere else.
+// reports it nowhere else.
 func lastState(events []engine.Event) (state string, at time.Time) {
 	for _, e := range events {
 		if strings.HasSuffix(e.Type, "StateEntered") {

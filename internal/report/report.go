@@ -1,5 +1,5 @@
-// Package report is what people and programs are shown of the fleet: stable
-// field names for JSON, and nothing that could be used as a credential.
+// Package report is what the fleet shows to people and programs: stable field names
+// for JSON, and nothing that could be used as a credential.
 //
 // The records have their own shape and secrets (task tokens); they are never
 // shown as they are.
@@ -34,7 +34,7 @@ type Source interface {
 	BuildLock(ctx context.Context, tag string) (fleet.BuildLock, error)
 }
 
-// Settings are what a fleet tells about itself.
+// Settings are what a fleet reports about itself.
 type Settings struct {
 	FleetName    string                 `json:"fleet_name"`
 	Repositories []string               `json:"repositories"`
@@ -52,7 +52,7 @@ type Settings struct {
 }
 
 // Run is a run as it is shown. RunnerID is the runner that has its job, else the
-// one that is expected to, else the last one that was.
+// runner that is expected to take it, else the last one that was.
 type Run struct {
 	RunID         string          `json:"run_id"`
 	Repository    string          `json:"repository"`
@@ -110,8 +110,8 @@ func OfRun(run fleet.Run, runner *fleet.Runner) Run {
 		view.Labels = []string{}
 	}
 	if runner != nil && view.ClassName == "" {
-		// Another run's runner took the job before it was admitted: what it ran
-		// on is what that runner is.
+		// Another run's runner took the job before it was admitted: the job ran on
+		// that runner's class and image.
 		view.ClassName, view.Image = runner.ClassName, runner.Image
 	}
 	return view

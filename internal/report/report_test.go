@@ -90,7 +90,7 @@ func TestRunnerIsShownWithoutSecrets(t *testing.T) {
 	}
 }
 
-// elsewhere is a Source of one execution whose state only its history tells.
+// elsewhere is a Source of one execution whose state only its history shows.
 type elsewhere struct{ Source }
 
 func (elsewhere) Execution(context.Context, string) (engine.Execution, bool, error) {

@@ -32,8 +32,8 @@ type Hold struct {
 	Trying []string          `json:"trying,omitempty"`
 }
 
-// retryOf is nil for a run that is not RETRYING. Of a shared hold the run has no time
-// of its own.
+// retryOf is nil for a run that is not RETRYING. A run that waits for a shared hold
+// has no time of its own.
 func retryOf(run fleet.Run, holds map[string]fleet.Hold) *Retry {
 	if !run.Retrying() {
 		return nil

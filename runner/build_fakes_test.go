@@ -42,7 +42,7 @@ type call struct {
 	Input string
 	Env   []string
 	Files []string // of its build context
-	Leaks []string // where this program, or who reads all temporary files, finds a credential
+	Leaks []string // where this program, or a reader of all temporary files, finds a credential
 }
 
 func (c call) String() string { return strings.Join(c.Args, " ") }
@@ -160,7 +160,7 @@ func below(dir string) (files []string, err error) {
 	})
 }
 
-// docker keeps logins as the real one does, and fails as it is told.
+// docker keeps logins as the real one does, and fails as the test wants.
 func docker(o outside, c call) error {
 	verb := c.Args[1]
 	if said, ok := o.Fails[verb]; ok {

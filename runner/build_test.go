@@ -73,7 +73,7 @@ func newBench(t *testing.T) bench {
 		"PATH": filepath.Join(b.dir, "tools") + ":" + os.Getenv("PATH"), "TMPDIR": filepath.Join(b.dir, "tmp"), "HOME": b.dir, "LC_ALL": "C.UTF-8",
 		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/credentials/token-of-the-build", "AWS_REGION": "eu-west-1",
 		"IMAGE_TAG": contentTag, "IMAGE_REVISION": "3", "IMAGE_KIND": "on_demand", "IMAGE_ARCH": "x64", "IMAGE_REPOSITORY": repository, "BASE_IMAGE": node,
-		"IMAGE_OWNER": "$(touch PWNED); --help", "FLEET_NAME": "`touch PWNED`", // nobody reads these
+		"IMAGE_OWNER": "$(touch PWNED); --help", "FLEET_NAME": "`touch PWNED`", // nothing reads these
 	}
 	return b
 }
@@ -91,7 +91,8 @@ func (b bench) deploy(t *testing.T, sources map[string]string) {
 	put(t, filepath.Join(b.dir, "context", SourcesFile), string(encoded))
 }
 
-// ordered is what the image of a build is made of, as the fleet says it that ordered it.
+// ordered is what the image of a build is made of, in the words of the fleet that ordered
+// it.
 func (b bench) ordered(t *testing.T, env map[string]string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(b.dir, "context", SourcesFile))
@@ -359,8 +360,8 @@ func TestWhatAnImageCanShow(t *testing.T) {
 	}
 }
 
-// Whoever builds on an image may copy the whole context (ONBUILD). An extra image's own
-// Dockerfile has its folder, and what is finished has none.
+// A base image may make a build copy its whole context (ONBUILD). An extra image's own
+// Dockerfile has its folder as context, and the build that finishes the image has none.
 func TestWhatABuildCanCopy(t *testing.T) {
 	got := newBench(t).build(t, map[string]string{"IMAGE_KIND": "extra", "IMAGE_LABEL": "tools"})
 	var contexts []string
@@ -385,8 +386,8 @@ func TestAnExtraImageEndsAsTheOthers(t *testing.T) {
 	}
 }
 
-// The image that unpacks the runner, and what the base image is made from if nobody
-// says, are named in three places.
+// The image that unpacks the runner, and what the base image is made from by default, are
+// named in three places.
 func TestTheDefaultBase(t *testing.T) {
 	if n := strings.Count(build, fleet.DefaultBaseImage); n != 2 || strings.Count(dockerfile, "BUILDER_IMAGE="+fleet.DefaultBaseImage+"\n") != 1 {
 		t.Errorf("build.sh names %s %d times; or the Dockerfile another one", fleet.DefaultBaseImage, n)

@@ -44,7 +44,7 @@ func WriteContext(dir string) error {
 	return nil
 }
 
-// Again is the Dockerfile that makes a runner image of one that was built from one.
+// Again is the Dockerfile that makes a runner image of an image that was built from one.
 const Again = "Dockerfile.again"
 
 // Context is the build's files by name.
@@ -52,9 +52,9 @@ func Context() map[string]string {
 	return map[string]string{"Dockerfile": dockerfile, Again: again, "build.sh": build, "install.sh": install}
 }
 
-// Tar writes the context of an engine that builds the Dockerfile by itself: that, what it
-// copies, and the entrypoint's programs by their GOARCH. The same files make the same
-// archive, which an engine's cache knows again.
+// Tar writes the context for an engine that builds the Dockerfile by itself: the
+// Dockerfile, what it copies, and the entrypoint's programs by their GOARCH. The same
+// files make the same archive, which an engine's cache recognizes.
 func Tar(w io.Writer, entrypoint map[string]string) error {
 	archive := tar.NewWriter(w)
 	add := func(name string, mode, size int64, content io.Reader) error {

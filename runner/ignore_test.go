@@ -61,7 +61,7 @@ func TestWhatIsLeftOutOfAContext(t *testing.T) {
 	}
 }
 
-// What is left out changes no image; what says so may.
+// A file that is left out changes no image; the ignore file itself may.
 func TestSourcesWithoutWhatIsLeftOut(t *testing.T) {
 	in := inputs(t)
 	folder := in.Extra["android"]

@@ -126,7 +126,8 @@ func (o *oven) run(image, script string) (said string, exit int) {
 		o.t.Fatal(err)
 	}
 	defer l.Close(o.t.Context())
-	// The entrypoint would claim: it is told that there is nothing to, by a command of its own.
+	// The image's own entrypoint would claim a credential: another command takes its
+	// place.
 	_, err = l.Launch(o.t.Context(), task.Spec{RunnerID: "oven-1-1", Image: image, CPU: 1024, Memory: 512, Entrypoint: []string{"/bin/sh", "-c", script}})
 	if err != nil {
 		o.t.Fatal(err)

@@ -34,9 +34,10 @@ const SourcesFile = "sources.json"
 const sourceDigits = 16
 
 // Sources are the Source of every kind of image, by fleet.SourceOf: the same inputs have
-// the same everywhere, and whatever ends up in an image changes it. Of a folder count the
-// names, the contents, whether a file may be executed, and where links lead; not times,
-// owners or where it is, and not what its .dockerignore leaves out.
+// the same Source everywhere, and whatever ends up in an image changes it. It depends on
+// a folder's names and contents, on which files may be executed, and on where links lead;
+// not on times, owners or the folder's place, and not on what its .dockerignore leaves
+// out.
 func Sources(in Inputs) (map[string]string, error) {
 	sources := map[string]string{}
 	for _, arch := range in.Archs {

@@ -1,8 +1,8 @@
-// Package basecheck looks at the root file system of a base image and says whether
+// Package basecheck looks at the root file system of a base image and reports whether
 // GitHub's runner can run in it.
 //
-// The check is a step of the image build. It is a program in Go, which runs without a
-// library and without a shell: a base image that lacks them is what it is there to tell.
+// The check is a step of the image build. It is a program in Go, which needs no library
+// and no shell: it has to report base images that lack them.
 package basecheck
 
 import (
@@ -16,8 +16,8 @@ import (
 	"strings"
 )
 
-// Mark begins the one line that a check of ours prints about what is wrong. Who builds
-// images takes that for the reason.
+// Mark begins the one line in which a check of ours prints what is wrong. The fleet
+// shows that line as the reason why a build failed.
 const Mark = "ecsrunner: "
 
 // managers are the package managers by which install.sh gets what the runner needs.
@@ -46,7 +46,8 @@ func Check(root fs.FS, arch string, uid int) error {
 		}
 		return fmt.Errorf("the base image is for %s, and the class of the job is %s: name an image for %s, or a class with arch: %s", got, arch, arch, got)
 	}
-	// A static shell does not tell; a glibc system may have musl's loader as well.
+	// A static shell does not show which C library there is; a glibc system may have
+	// musl's loader as well.
 	if strings.HasPrefix(path.Base(interpreter), muslLoader) || interpreter == "" && anyOf(root, "/lib", muslLoader) {
 		return errors.New("the base image is built on musl, as Alpine is, and GitHub's runner needs glibc: use a Debian, Ubuntu, Fedora, Amazon Linux or openSUSE image")
 	}

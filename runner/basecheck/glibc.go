@@ -20,8 +20,8 @@ func libraries() []string {
 	return []string{"/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu", "/lib64", "/usr/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/lib", "/usr/lib"}
 }
 
-// tooOld says that the C library of a root file system is too old, "" if it is not or if
-// it is not where it usually is.
+// tooOld says that the C library of a root file system is too old, "" if it is new
+// enough, or not where it usually is.
 func tooOld(root fs.FS) string {
 	for _, dir := range libraries() {
 		minor, err := glibc(root, dir+"/libc.so.6")

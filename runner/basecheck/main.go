@@ -7,7 +7,7 @@ import (
 	"runtime"
 )
 
-// Command is the argument by which the entrypoint is this check.
+// Command is the argument that makes the entrypoint this check.
 const Command = "check-base"
 
 // Main checks the image that it runs in, for the architecture that it is built for, and

@@ -91,7 +91,7 @@ func child(does string) int {
 	return 0
 }
 
-// hang waits for a signal that nobody sends: without cgo, Go ends a program that waits
+// hang waits for a signal that never comes: without cgo, Go ends a program that waits
 // for nothing.
 func hang() {
 	never := make(chan os.Signal, 1)

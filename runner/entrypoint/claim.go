@@ -40,11 +40,11 @@ type Claiming struct {
 	Rand   io.Reader                                        // for the nonce and for jitter; by default crypto/rand.Reader
 }
 
-// Claim asks for the runner's credential until it gets an answer or
-// fleet.ClaimTime is over. It returns the credential, or "" and an exit code that
-// fleet.ExplainExit explains: fleet.ExitClaimUnavailable if ctx or a Sleep ended
-// it. The nonce stays the same, so asking again after a lost answer is safe. On AWS each
-// ask is signed anew by the task's role.
+// Claim asks for the runner's credential until it gets an answer or fleet.ClaimTime is
+// over. It returns the credential, or "" and an exit code that fleet.ExplainExit
+// explains: fleet.ExitClaimUnavailable if ctx or a Sleep ended it. The nonce stays the
+// same, so asking again after a lost answer is safe. On AWS the task's role signs each
+// request again.
 //
 // Given a Sleep and an HTTP client without a Timeout, Claim starts neither a
 // goroutine nor a timer, so a simulation can run it on one thread. What it says

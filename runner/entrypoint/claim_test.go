@@ -144,7 +144,7 @@ func (lowest) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Containers that are told the same do not all ask again at the same time.
+// Containers that get the same answer do not all ask again at the same time.
 func TestWaitsDiffer(t *testing.T) {
 	var waits []time.Duration
 	for _, random := range []io.Reader{highest{}, lowest{}} {

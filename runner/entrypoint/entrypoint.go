@@ -1,16 +1,16 @@
 // Package entrypoint is the first process of a runner container: it claims the
 // runner's GitHub credential and starts GitHub's runner with it.
 //
-// A container starts with no credential, only with a claim token that is good
-// for one claimant. The nonce made up here says which: the same nonce may ask
-// again when an answer is lost, and nobody else may.
+// A container starts with no credential, only with a claim token that is good for one
+// claimant. The nonce made up here says which: after a lost answer only the same nonce
+// may ask again.
 //
-// Surprisingly, run.sh must be told to stop exactly once. A second SIGTERM
-// cuts short its wait for the job to be cancelled (actions/runner
-// src/Misc/layoutroot/run.sh), so it runs in a process group of its own, where
-// only this process signals it. And the container's output is this process's alone:
-// what a job writes there as it likes would become metrics, at the owner's cost, or
-// lines that look like the fleet's.
+// Surprisingly, run.sh must get the signal to stop exactly once. A second SIGTERM cuts
+// short its wait for the job to be cancelled (actions/runner
+// src/Misc/layoutroot/run.sh), so it runs in a process group of its own, where only
+// this process signals it. And the container's output is this process's alone: what a
+// job writes there as it likes would become metrics, at the owner's cost, or lines that
+// look like the fleet's.
 package entrypoint
 
 import (
@@ -35,7 +35,7 @@ type Config struct {
 	Args []string
 
 	// Stdout is the container's log. It must be safe for concurrent use, as an *os.File
-	// is. The runner does not get it: what that writes comes here with a prefix.
+	// is. The runner does not get it: what the runner writes comes here with a prefix.
 	Stdout io.Writer
 
 	// Seal closes this process to the job, such as seal.Process; by default nothing.

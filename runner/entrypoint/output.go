@@ -24,7 +24,7 @@ const (
 // output writes to the log what the runner and its job write: line by line, each with a
 // prefix, so that none of it begins as JSON, which CloudWatch would take for metrics, or
 // as a line of the entrypoint's own. Long lines are cut into pieces. What does not print
-// is written as an escape. Beyond its limit it says so once, and takes everything and
+// is written as an escape. Beyond its limit it says so once, then accepts everything and
 // writes nothing.
 type output struct {
 	out   io.Writer

@@ -9,7 +9,8 @@ import (
 )
 
 // mostLeft is how much of a pipe is read once the runner has exited: as much as it may
-// hold (pipe(7): pipe-max-size). What an orphan goes on writing is not waited for.
+// hold (pipe(7): pipe-max-size). The entrypoint does not wait for what an orphan
+// writes after that.
 const mostLeft = 1 << 20
 
 // pipe leads what a process writes to an output.
@@ -29,11 +30,11 @@ func newPipe(to *output) (*pipe, error) {
 	return p, nil
 }
 
-// begun leaves the writing to the process, and to what that starts.
+// begun leaves the writing to the process, and to what it starts.
 func (p *pipe) begun() { _ = p.write.Close() }
 
-// end returns when everything is written that the process had written when it exited,
-// whoever still holds the other end.
+// end returns when it has copied everything that the process had written when it
+// exited, even if another process still holds the other end.
 func (p *pipe) end() {
 	_ = p.read.SetReadDeadline(time.Unix(1, 0))
 	<-p.done

@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// reap waits for the end of a child, as which nobody else may wait. The first process of
-// a container has all orphans as children, and lets go of those that end meanwhile.
+// reap waits for the end of a child; nothing else may wait for one. The first process of
+// a container has all orphans as children, and reap lets go of those that end meanwhile.
 func reap(child int) (syscall.WaitStatus, error) {
 	waitFor := child
 	if os.Getpid() == 1 {

@@ -14,14 +14,14 @@ const (
 	maxBackoff   = 30 * time.Second
 
 	// maxRetryAfter bounds a wait that the fleet asks for. With its jitter it is
-	// shorter than the state machine's idle limit (300 s), which each claim starts
-	// anew.
+	// shorter than the state machine's idle limit (300 s), which each claim
+	// restarts.
 	maxRetryAfter = 2 * time.Minute
 )
 
-// waitBefore is how long to wait after the given attempt, counted from 0: what
-// the answer asked for and up to a quarter more, so that containers which were told
-// the same do not ask at the same time; else exponential backoff with full jitter.
+// waitBefore is how long to wait after the given attempt, counted from 0: what the
+// answer asked for and up to a quarter more, so that containers with the same
+// answer do not ask at the same time; else exponential backoff with full jitter.
 func (c Claiming) waitBefore(attempt int, retryAfter time.Duration) time.Duration {
 	if retryAfter > 0 {
 		wait := min(retryAfter, maxRetryAfter)

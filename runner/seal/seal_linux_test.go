@@ -42,7 +42,8 @@ func TestMain(m *testing.M) {
 	os.Exit(0)
 }
 
-// leaveRoot makes a process of root one of nobody, as open as one that nobody started.
+// leaveRoot makes a process of root one of the user nobody, as open as if that user
+// had started it.
 func leaveRoot() {
 	if os.Getuid() != 0 {
 		return

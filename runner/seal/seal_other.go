@@ -4,5 +4,5 @@ package seal
 
 import "errors"
 
-// Process fails with errors.ErrUnsupported: on other systems nothing is known to it.
+// Process fails with errors.ErrUnsupported: it knows no way on other systems.
 func Process() error { return errors.ErrUnsupported }

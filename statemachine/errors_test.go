@@ -44,10 +44,9 @@ func TestEveryErrorThatIsCaughtIsReported(t *testing.T) {
 	}
 }
 
-// TestEveryErrorThatIsReportedIsCaught needs TestFailuresAreRecorded beside it:
-// what no clause names goes to RecordFailure. What RecordStatus and
-// RecordFailure themselves may meet must be retried by name, since nobody is
-// left to catch it.
+// TestEveryErrorThatIsReportedIsCaught needs TestFailuresAreRecorded beside it: what no
+// clause names goes to RecordFailure. What RecordStatus and RecordFailure themselves may
+// meet must be retried by name, since no state is left to catch it.
 func TestEveryErrorThatIsReportedIsCaught(t *testing.T) {
 	d := load(t)
 	for _, name := range []string{"RecordStatus", "RecordFailure"} {
@@ -87,7 +86,7 @@ func retries(s state, name string) bool {
 	return false
 }
 
-// TestNoErrorNameIsDead: every name of package fleet is reported by somebody.
+// TestNoErrorNameIsDead: some reporter reports each error name of package fleet.
 func TestNoErrorNameIsDead(t *testing.T) {
 	reported := reportedErrors(t)
 	for name := range errorConstants(t) {

@@ -178,7 +178,7 @@ func (s *script) invoke(_ context.Context, _ string, payload json.RawMessage) (j
 	return json.RawMessage(`"what a function with a token returns is of no interest"`), nil
 }
 
-// leftover names the states whose answers nobody asked for.
+// leftover names the states with answers that no call asked for.
 func (s *script) leftover() (states []string) {
 	for state, queue := range s.queue {
 		if len(queue) > 0 {

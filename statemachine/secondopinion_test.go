@@ -37,7 +37,7 @@ type execution struct {
 	types      []string // of all events
 }
 
-// waits tells how often the execution has begun to wait for a signal.
+// waits counts how often the execution has begun to wait for a signal.
 func (x execution) waits() (n int) {
 	for _, typ := range x.types {
 		if typ == "TaskSubmitted" {
@@ -374,7 +374,7 @@ func (s *scene) later(c call, a answer) {
 	}()
 }
 
-// difference is one that is known: why, and how each engine ends.
+// difference is a known difference: why, and how each engine ends.
 type difference struct{ reason, ours, moto string }
 
 // brief is the last states, how it ended, and what else was noted.

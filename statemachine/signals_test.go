@@ -41,7 +41,7 @@ func catching(names ...any) func(document) {
 }
 
 func signalScenes() map[string]signalScene {
-	// silent plays an execution that nobody signals, and says how long RunTask waited.
+	// silent plays an execution that gets no signal, and says how long RunTask waited.
 	silent := func(seconds int) func(*scene) execution {
 		return func(s *scene) execution {
 			s.waiting(1)

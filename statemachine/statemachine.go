@@ -3,8 +3,8 @@
 // the tests.
 //
 // A placeholder ${<Step>FunctionArn} stands for each function, and ${Partition} for the
-// part of AWS that the fleet is in: Step Functions calls nothing of another. A function may
-// serve several states: RecordStatus serves AwaitCompletion, RecordStatus and
+// part of AWS that the fleet is in: Step Functions calls nothing in another. A function
+// may serve several states: RecordStatus serves AwaitCompletion, RecordStatus and
 // RecordFailure.
 package statemachine
 

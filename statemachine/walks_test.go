@@ -142,7 +142,7 @@ func newOutcome(t *testing.T, path []string, play *script, status string, output
 	return outcome{strings.Join(path, " "), play.payloads(t), status, canonical(t, output), errorName, cause}
 }
 
-// signaller is who completes a task by its token.
+// signaller completes a task by its token.
 type signaller interface {
 	SendTaskSuccess(ctx context.Context, token string, output json.RawMessage) error
 	SendTaskFailure(ctx context.Context, token, errorName, cause string) error

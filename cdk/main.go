@@ -1,8 +1,8 @@
 // Command cdk is the CDK app that deploys one fleet: fleet.yaml, as one stack.
 //
 // The CDK's command line runs it, and it runs without: CDK_OUTDIR=dir go run ./cdk
-// writes the cloud assembly to dir. What is wrong with the configuration is told
-// before anything of the CDK starts.
+// writes the cloud assembly to dir. It reports what is wrong with the
+// configuration before anything of the CDK starts.
 package main
 
 import (

@@ -18,14 +18,14 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 )
 
-// silentHours is after how many hours without a good webhook somebody should look.
-// There is no key for it: a fleet that rests at weekends alarms then.
+// silentHours is how many hours without a good webhook raise an alarm. There is no key
+// for it: a fleet that rests at weekends alarms then.
 const silentHours = 24
 
 // five is the period of most alarms, in minutes.
 const five = 5
 
-// alarm is one thing that people should hear of.
+// alarm is one condition that people should know of.
 type alarm struct {
 	id      string
 	metric  awscloudwatch.IMetric
@@ -115,8 +115,8 @@ func newAlarms(parent constructs.Construct, c Config, made Fleet, e events) []aw
 	return all
 }
 
-// alarmTopic is where alarms are told. A topic whose policy refuses plain HTTP no longer
-// takes all that comes from its account: CloudWatch has to be in it.
+// alarmTopic is where CloudWatch publishes alarms. A topic whose policy refuses plain
+// HTTP no longer takes everything from its account: the policy has to allow CloudWatch.
 func alarmTopic(scope constructs.Construct, p Props) awssns.ITopic {
 	topic := p.AlarmTopic
 	if topic == nil {
@@ -138,7 +138,7 @@ func sumOf(n float64) *awscloudwatch.MetricOptions {
 	return &awscloudwatch.MetricOptions{Period: minutes(n), Statistic: jsii.String("Sum")}
 }
 
-// ownMetric is one that the functions write.
+// ownMetric is a metric that the functions write.
 func ownMetric(c Config, name, statistic string, n float64) awscloudwatch.Metric {
 	return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
 		Namespace: jsii.String(deployment.MetricNamespace), MetricName: jsii.String(name),

@@ -2,8 +2,8 @@ package runnerfleet
 
 import "github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
 
-// arns are the ARNs that roles are about. Each role is made with those of what is made
-// before it; if its permissions name another one, every synthesis fails.
+// arns are the ARNs in the permissions of roles. Each role gets the ARNs of what is
+// made before it; if its permissions name another ARN, every synthesis fails.
 type arns struct {
 	table, classSizes                               *string
 	gitHubPAT, webhookSecrets                       []*string // as IAM may see a secret that is given by its name

@@ -13,9 +13,9 @@ import (
 // leftOut are folders that are never part of a build context.
 var leftOut = []string{".git", "node_modules", "cdk.out"}
 
-// walkContext calls do for every file of a build context, by its place in it, but for those
-// that its .dockerignore leaves out. Folders in without are no part of it. A link is refused:
-// the zip that is deployed has none.
+// walkContext calls do for every file of a build context, by its place in it, except
+// those that its .dockerignore leaves out. Folders in without are no part of it. A link
+// is refused: the zip that is deployed has none.
 func walkContext(context runner.Folder, do func(name string, entry fs.DirEntry) error, without ...string) error {
 	ignored, err := context.Ignored()
 	if err != nil {

@@ -18,8 +18,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner"
 )
 
-// newBuildSource makes what image builds start from, and says of what each image is
-// made: its Source, by fleet.SourceOf. It is done before the functions, who are told.
+// newBuildSource makes what image builds start from, and returns the Source of each
+// image, by fleet.SourceOf. It comes before the functions, which get the Sources.
 func newBuildSource(scope constructs.Construct, p Props, shop workshop) (awss3assets.Asset, map[string]string) {
 	dir, err := os.MkdirTemp("", "ecsrunner-images-")
 	if err != nil {

@@ -91,8 +91,8 @@ type bundle struct {
 	fill func(dir string) error
 }
 
-// TryBundle implements awscdk.ILocalBundling. The CDK cannot be given an error, and
-// false would make it ask for Docker.
+// TryBundle implements awscdk.ILocalBundling. It cannot return an error to the CDK,
+// and false would make the CDK ask for Docker.
 func (b *bundle) TryBundle(dir *string, _ *awscdk.BundlingOptions) *bool {
 	if err := b.fill(*dir); err != nil {
 		panic(err)
@@ -100,7 +100,7 @@ func (b *bundle) TryBundle(dir *string, _ *awscdk.BundlingOptions) *bool {
 	return jsii.Bool(true)
 }
 
-// assetOf describes an asset that fill makes. name tells assets apart that begin
+// assetOf describes an asset that fill makes. name distinguishes assets that begin
 // from the same folder.
 func assetOf(name string, fill func(dir string) error) *awss3assets.AssetOptions {
 	return &awss3assets.AssetOptions{

@@ -26,8 +26,8 @@ const mostPolicy = 2600
 // (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AwsVpcConfiguration.html).
 const mostGroups = 5
 
-// Check says everything for which a fleet cannot be made from these props, beyond
-// what was wrong with the configuration.
+// Check returns every reason why these props cannot make a fleet, beyond the
+// problems of the configuration.
 func (p Props) Check() error {
 	var problems []error
 	if p.Config.FleetName == "" {

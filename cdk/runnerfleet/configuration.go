@@ -31,11 +31,10 @@ const inContext = "CDK context"
 // inGo is where problems of Configure stand.
 const inGo = "configuration"
 
-// FromEnvironment reads the configuration that this repository's own app deploys,
-// and the file it came from: the file named by ECSRUNNER_CONFIG, or fleet.yaml in
-// the working directory. Each key of the CDK's context with the name of a
-// configuration's key wins over the file, and may do without one. The error lists
-// every problem.
+// FromEnvironment reads the configuration that this repository's own app deploys, and
+// the file it came from: the file named by ECSRUNNER_CONFIG, or fleet.yaml in the
+// working directory. A key of the CDK's context with the name of a configuration's key
+// wins over the file, and works without one. The error lists every problem.
 func FromEnvironment(getenv func(string) string) (c Config, file string, err error) {
 	overrides, err := overridesFrom(getenv(contextVariable))
 	if err != nil {
@@ -70,9 +69,8 @@ func Parse(data []byte, file string) (Config, error) {
 	return config.Source{Data: data, File: file, OnAWS: true}.Parse()
 }
 
-// Configure makes a configuration in Go, in place of fleet.yaml: set changes what it
-// wants otherwise than by default. It is checked as the file is, and its problems name
-// the file's keys.
+// Configure makes a configuration in Go, in place of fleet.yaml: set changes the
+// defaults. It is checked as the file is, and its problems name the file's keys.
 //
 //	config, err := runnerfleet.Configure(func(c *runnerfleet.Config) {
 //		c.Repositories = []string{"octo-org/app"}
@@ -82,8 +80,8 @@ func Configure(set func(*Config)) (Config, error) {
 	return config.Source{File: inGo, Overrides: config.Changes(set, inGo), OnAWS: true}.Parse()
 }
 
-// overridesFrom takes the configuration's keys out of the CDK's context. Others are
-// somebody else's, unless they look as if they were meant to be one.
+// overridesFrom takes the configuration's keys out of the CDK's context. It leaves
+// other keys alone, unless they look like a misspelled one.
 func overridesFrom(context string) ([]config.Override, error) {
 	if context == "" {
 		return nil, nil
@@ -104,7 +102,7 @@ func overridesFrom(context string) ([]config.Override, error) {
 	return overrides, nil
 }
 
-// textOf is a value of the context as somebody would write it in the file. What is
+// textOf is a value of the context as an operator would write it in the file. A value
 // given with -c is always a text there.
 func textOf(value json.RawMessage) string {
 	var text string

@@ -52,7 +52,7 @@ func queueTimes(c Config) (all []awscloudwatch.IMetric) {
 	return all
 }
 
-// bySearch finds the values of a dimension that nobody knows beforehand.
+// bySearch finds the values of a dimension, which are not known beforehand.
 func bySearch(c Config, metric, dimension string) awscloudwatch.IMetric {
 	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
 		Expression: jsii.String(fmt.Sprintf(`SEARCH('{%s,%s,%s} MetricName="%s" %s="%s"', 'Sum', 300)`,

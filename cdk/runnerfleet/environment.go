@@ -20,7 +20,7 @@ type environment struct {
 	network                                                      network
 }
 
-// values are all variables. One that is nil is not set.
+// values are all variables. A nil variable is not set.
 func (e environment) values() map[string]*string {
 	return map[string]*string{
 		deployment.EnvPolicy:                jsii.String(e.policy),

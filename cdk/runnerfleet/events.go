@@ -16,7 +16,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// events are the bus and where events wait that were not handled.
+// events are the bus, and the queues of events that were not handled.
 type events struct {
 	bus awsevents.EventBus
 	// failed has what EventBridge could not deliver and what dispatch could not do.
@@ -28,7 +28,7 @@ type events struct {
 	missedSweeps awssqs.Queue
 }
 
-// queue is the one that a function hands failed calls to.
+// queue is where a function's failed calls go.
 func (e events) queue(name string) awssqs.Queue {
 	queue, known := map[string]awssqs.Queue{grants.FailedEvents: e.failed, grants.MissedSweeps: e.missedSweeps}[name]
 	if !known {
@@ -65,7 +65,7 @@ func newEvents(parent constructs.Construct, c Config) events {
 	}
 }
 
-// addRules lead all events to dispatch that the fleet acts on.
+// addRules leads all events that the fleet acts on to dispatch.
 func addRules(parent constructs.Construct, c Config, e events, dispatch awslambda.IFunction, tasks cluster, built images, stateMachineARN *string) {
 	scope := constructs.NewConstruct(parent, jsii.String("Rules"))
 	rule := func(id, says string, bus awsevents.EventBus, pattern awsevents.EventPattern) {

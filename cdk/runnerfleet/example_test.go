@@ -10,7 +10,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet"
 )
 
-// A fleet in a stack of one's own, in a VPC of one's own.
+// A fleet in your own stack, in your own VPC.
 func Example() {
 	defer jsii.Close()
 	app := awscdk.NewApp(nil)

@@ -7,14 +7,15 @@ import (
 )
 
 // finding is what a rule of cdk-nag's AwsSolutions says about every resource of a
-// type, and why it is left so.
+// type, and why the fleet accepts it.
 type finding struct {
 	rule, reason string
 	appliesTo    []any // the details of the finding that are meant; nil for all
 }
 
-// findings are all that are left, by the type of the resource. The templates carry
-// them, so that users who check their own app with cdk-nag read them too.
+// findings are all that the fleet accepts, by the type of the resource. The
+// templates carry them, so that users who check their own app with cdk-nag read
+// them too.
 func findings() map[string][]finding {
 	return map[string][]finding{
 		"AWS::IAM::Role": {{

@@ -34,8 +34,8 @@ type images struct {
 // between its image's look-up and its task's start.
 const untaggedDays = 30
 
-// newRepository lets ECR delete nothing that has a tag: it cannot tell what the fleet built
-// from what somebody published by hand. The sweep can, and does.
+// newRepository lets ECR delete nothing that has a tag: ECR cannot distinguish what the
+// fleet built from what an operator published by hand. The sweep can, and does.
 func newRepository(scope constructs.Construct) awsecr.Repository {
 	return awsecr.NewRepository(scope, jsii.String("Images"), &awsecr.RepositoryProps{
 		ImageScanOnPush: jsii.Bool(true),

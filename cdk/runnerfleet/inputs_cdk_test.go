@@ -19,7 +19,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// policyOf is what a function is told of the configuration.
+// policyOf is what a function gets of the configuration.
 func policyOf(t *testing.T, built template, function string) fleet.Policy {
 	t.Helper()
 	var policy fleet.Policy
@@ -30,13 +30,13 @@ func policyOf(t *testing.T, built template, function string) fleet.Policy {
 	return policy
 }
 
-// may tells which resources a function may do something to.
+// may lists the resources that a function may do something to.
 func may(built template, function, action string) string {
 	role := at[string](built.function(function).Properties, "Role", "Fn::GetAtt", 0)
 	return allowed(built, action, func(of string) bool { return of == role })
 }
 
-// buildMay tells which resources an image build may do something to.
+// buildMay lists the resources that an image build may do something to.
 func buildMay(built template, action string) string {
 	return allowed(built, action, func(of string) bool { return strings.Contains(of, "BuildRole") })
 }

@@ -244,7 +244,8 @@ func TestTheClusterHasTheCapacityProvidersOfEveryClass(t *testing.T) {
 	}
 }
 
-// ECR cannot tell what the fleet built from what somebody published by hand long ago.
+// ECR cannot distinguish what the fleet built from what an operator published by hand
+// long ago.
 func TestTheRepositoryDeletesNothingThatHasATag(t *testing.T) {
 	repository := golden(t).only("AWS::ECR::Repository").Properties
 	var policy struct {
@@ -298,8 +299,8 @@ func TestAlarmsAreThere(t *testing.T) {
 	}
 }
 
-// checkAlarms wants every alarm to tell the one topic of a template, and CloudWatch to be
-// in the topic's policy, which is all that may reach it.
+// checkAlarms wants every alarm to notify the one topic of a template, and CloudWatch to
+// be in the topic's policy, which is all that may reach it.
 func checkAlarms(t *testing.T, built template) {
 	t.Helper()
 	topic := built.idOf(t, "AWS::SNS::Topic", "")
@@ -423,7 +424,8 @@ func line(effect string, actions []string, conditions map[string]any) string {
 	return effect + " " + strings.Join(actions, " ") + " " + strings.Join(keys, " ")
 }
 
-// TestFunctionsGetTheirVariables compares what each function is told with what it reads.
+// TestFunctionsGetTheirVariables compares the variables that each function gets with
+// those that it reads.
 func TestFunctionsGetTheirVariables(t *testing.T) {
 	built := golden(t)
 	for _, f := range functions.All {

@@ -19,7 +19,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 )
 
-// A caller can let the runners into a database, in its own network or the one that is made.
+// A caller can let the runners into a database, in its own network or in a new one.
 func TestConnections(t *testing.T) {
 	for name, network := range map[string]func(*testing.T, awscdk.Stack) (props runnerfleet.Props, source string){
 		"a VPC that is made": func(t *testing.T, _ awscdk.Stack) (runnerfleet.Props, string) {

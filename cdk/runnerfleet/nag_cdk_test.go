@@ -64,7 +64,7 @@ func TestOthersFlags(t *testing.T) {
 }
 
 // explained are the rules of AwsSolutions that a fleet does not follow; findings.go
-// says why. One that is followed after all would be missing from the report.
+// says why. A rule that is followed after all would be missing from the report.
 var explained = []string{"AwsSolutions-APIG4", "AwsSolutions-CB4", "AwsSolutions-ECS4", "AwsSolutions-IAM5", "AwsSolutions-SF1", "AwsSolutions-SMG4", "AwsSolutions-SQS3", "AwsSolutions-VPC7"}
 
 // TestNag holds fleets of every shape to the rules of AwsSolutions. What it finds is

@@ -38,7 +38,7 @@ func newNetwork(scope constructs.Construct, p Props) network {
 	return n
 }
 
-// groups are those that are given, or else one that is made.
+// groups are the given security groups, or else a new one.
 func groups(scope constructs.Construct, p Props, vpc awsec2.IVpc) []awsec2.ISecurityGroup {
 	byID := func(id string, group *string) awsec2.ISecurityGroup {
 		return awsec2.SecurityGroup_FromSecurityGroupId(scope, jsii.String(id), group, nil)
@@ -73,7 +73,7 @@ func selection(p Props) *awsec2.SubnetSelection {
 func commas(ids *[]*string) *string { return awscdk.Fn_Join(jsii.String(","), ids) }
 
 // newVPC has two public subnets. A NAT gateway would cost more each month than most
-// fleets; the security group lets nobody in.
+// fleets; the security group lets nothing in.
 func newVPC(scope constructs.Construct, c Config) awsec2.Vpc {
 	return awsec2.NewVpc(scope, jsii.String("Vpc"), &awsec2.VpcProps{
 		VpcName:     jsii.String(c.FleetName + "-runners"),

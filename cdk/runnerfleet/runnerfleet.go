@@ -1,9 +1,9 @@
-// Package runnerfleet deploys a fleet with the CDK, from this repository's own app
-// or from anybody else's.
+// Package runnerfleet deploys a fleet with the CDK, from this repository's own app or
+// from any other.
 //
-// The surprising fact: the functions are compiled while the app runs, with the
-// local Go toolchain, in this module's own source folder. An app in another module
-// needs no go.sum entries for them, and no Docker.
+// Surprisingly, the functions are compiled while the app runs, with the local Go
+// toolchain, in this module's own source folder. An app in another module needs no go.sum
+// entries for them, and no Docker.
 //
 // The CDK for Go must be used from one goroutine.
 package runnerfleet
@@ -58,18 +58,18 @@ type Props struct {
 	VPC awsec2.IVpc
 	// Subnets selects other subnets of VPC.
 	Subnets *awsec2.SubnetSelection
-	// SecurityGroups of VPC are the tasks' in place of the one that is made, at most five.
+	// SecurityGroups of VPC are the tasks', at most five; by default one is made.
 	SecurityGroups []awsec2.ISecurityGroup
 	// TaskRole is what the code of every job may use, of all repositories alike, in place
 	// of a role that may do nothing. It must trust ecs-tasks.amazonaws.com and nothing
-	// else, which synthesis checks. A role for each repository is better had from GitHub's
-	// OpenID Connect, by the workflow itself.
+	// else, which synthesis checks. For a role for each repository, let workflows use
+	// GitHub's OpenID Connect.
 	TaskRole awsiam.Role
 	// PermissionsBoundary is set on all roles that are made. It must allow what
 	// docs/permissions.md lists.
 	PermissionsBoundary awsiam.IManagedPolicy
-	// AlarmTopic is told of alarms in place of a topic that is made. CloudWatch is added to
-	// its policy unless it is an imported one.
+	// AlarmTopic receives the alarms; by default a topic is made. CloudWatch is added to
+	// its policy unless the topic is an imported one.
 	AlarmTopic awssns.ITopic
 	// OutputPrefix is put in front of the outputs' names. `ecsrunner --stack` finds
 	// a fleet by the names without one, so it is for a second fleet in a stack.
@@ -101,7 +101,7 @@ type Fleet struct {
 	Bus          awsevents.IEventBus            // has an event runner.status for every runner that ended
 	Functions    map[string]awslambda.IFunction // by their folders below functions/
 
-	Alarms     []awscloudwatch.Alarm // each tells AlarmTopic
+	Alarms     []awscloudwatch.Alarm // each notifies AlarmTopic
 	AlarmTopic awssns.ITopic
 }
 

@@ -33,7 +33,7 @@ func newSecrets(scope constructs.Construct, c Config) secrets {
 	return made
 }
 
-// secretID is the secret that the configuration names, or one that is made.
+// secretID is the secret that the configuration names, or a new one.
 func secretID(scope constructs.Construct, id string, ref, byDefault config.SecretRef, description string, content *awssecretsmanager.SecretStringGenerator) *string {
 	if ref == byDefault {
 		return secretOf(scope, id, description, content)
@@ -59,7 +59,7 @@ func noTokenYet() *awssecretsmanager.SecretStringGenerator {
 }
 
 // secretOf makes a secret. Its name is left to CloudFormation: a deleted secret's name is
-// taken for weeks. Another content would replace what has been stored since.
+// taken for weeks. Other content would replace what an operator has stored since.
 func secretOf(scope constructs.Construct, id, description string, content *awssecretsmanager.SecretStringGenerator) *string {
 	return awssecretsmanager.NewSecret(scope, jsii.String(id), &awssecretsmanager.SecretProps{
 		Description: jsii.String(description), GenerateSecretString: content, RemovalPolicy: awscdk.RemovalPolicy_DESTROY,

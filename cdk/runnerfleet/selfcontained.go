@@ -27,18 +27,17 @@ type TemplateOptions struct {
 	Folder string // to write to; what is in it stays
 
 	// AskForRepositories makes the repositories a parameter of the template, in place of
-	// the configuration's github_repo: such a template is not of one organization.
+	// the configuration's github_repo: such a template is not tied to one organization.
 	AskForRepositories bool
 }
 
 // WriteTemplate writes a fleet into a folder as one CloudFormation template,
-// <stack>.template.json, with the zips that it names beside it: for deployments by
-// something else than the CDK, in accounts that the CDK was not prepared in. It returns
-// the template's path. The zips go to the bucket and prefix of the template's parameters.
+// <stack>.template.json, with the zips that it names beside it: for deployments without
+// the CDK, in accounts that are not bootstrapped for it. It returns the template's path.
+// The zips go to the bucket and prefix of the template's parameters.
 //
 // It is the stack that NewStack makes: either may update what the other has deployed. The
-// same sources give the same bytes, and a zip has another name whenever its content is
-// another one.
+// same sources give the same bytes, and a zip with other content has another name.
 func WriteTemplate(props Props, options TemplateOptions) (string, error) {
 	if err := props.Check(); err != nil {
 		return "", err

@@ -207,8 +207,8 @@ func checkParameters(t *testing.T, built withoutCDK) {
 	}
 }
 
-// A released template is not of one organization: whoever deploys it names the
-// repositories, and nothing that a name can have in it ends a string of JSON.
+// A released template is not of one organization: the deployer names the repositories,
+// and nothing that a name can have in it ends a string of JSON.
 func TestATemplateThatAsksForTheRepositories(t *testing.T) {
 	text := written(t, runnerfleet.TemplateOptions{AskForRepositories: true})["ecsrunner-fleet.template.json"]
 	var built withoutCDK

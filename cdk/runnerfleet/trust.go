@@ -6,8 +6,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 )
 
-// trust holds a role that an app gives its jobs to what its policy says at the very end,
-// when nothing is added any more. A claim shows by this role that it comes from one of the
+// trust checks the policy of a role that an app gives its jobs at the very end, when
+// nothing is added any more. A claim shows by this role that it comes from one of the
 // fleet's tasks, which is worth nothing if others may assume it.
 type trust struct{ role awsiam.Role }
 
@@ -20,8 +20,8 @@ func (t *trust) Validate() *[]*string {
 	return texts("the task role " + *t.role.Node().Path() + " must trust the service ecs-tasks.amazonaws.com and nothing else; make another role for what else assumes it")
 }
 
-// trustsTasksOnly reports whether each statement of a trust policy lets ECS's tasks assume
-// the role, or lets nobody.
+// trustsTasksOnly reports whether a trust policy lets ECS's tasks, and nothing else,
+// assume the role.
 func trustsTasksOnly(document any) bool {
 	var policy struct {
 		Statement []struct {

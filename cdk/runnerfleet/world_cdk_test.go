@@ -73,7 +73,7 @@ func templateOf(t *testing.T, stack awscdk.Stack) template {
 	return parsed
 }
 
-// newVPC is somebody's own, with or without private subnets.
+// newVPC is a caller's own VPC, with or without private subnets.
 func newVPC(stack awscdk.Stack, private bool) awsec2.Vpc {
 	nat := 0
 	if private {

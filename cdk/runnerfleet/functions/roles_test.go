@@ -99,7 +99,7 @@ func TestWhoReadsASecretNeedsIt(t *testing.T) {
 	}
 }
 
-// TestForeignCodeIsDenied holds everybody to it who may start a build.
+// TestForeignCodeIsDenied checks every role that may start a build.
 func TestForeignCodeIsDenied(t *testing.T) {
 	var starting []string
 	for _, role := range functions.Roles() {

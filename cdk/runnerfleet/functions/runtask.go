@@ -7,7 +7,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 )
 
-// RunTask returns once the task is started. Its state goes on when the runner has a job.
+// RunTask returns once the task is started. Its state ends when the runner has a job.
 var RunTask = Function{
 	Name:    "RunTask",
 	Step:    true,

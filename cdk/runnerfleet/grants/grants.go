@@ -22,8 +22,8 @@ type Role struct {
 // Statement is one statement of a role's policy.
 type Statement struct {
 	Actions []string
-	// Resources are ARNs. A name in braces, from the constants of this package,
-	// stands for one that only the deployment knows.
+	// Resources are ARNs. A name in braces, from the constants of this package, stands
+	// for an ARN that only the deployment knows.
 	Resources  []string
 	Conditions map[string]map[string]string // operator → key → value
 	Deny       bool

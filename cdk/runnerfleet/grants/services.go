@@ -1,7 +1,7 @@
 package grants
 
-// Services are the roles that AWS's services have in the fleet's name. No code of the
-// fleet's has one, but for builds and for job code.
+// Services are the roles that AWS's services have in the fleet's name. Except for
+// builds and job code, no code has one.
 var Services = []Role{RoleTask, RoleExecution, RoleStateMachine, RoleBuild, RoleSchedule}
 
 // RoleTask is what job code has. Policies of buckets, keys and queues can allow whole

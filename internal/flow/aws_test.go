@@ -129,7 +129,7 @@ func (w *world) executionEnded(x engine.Execution) {
 }
 
 // putEvent puts an event of an AWS service on the default bus, where such events
-// come. On AWS nobody but the service could.
+// arrive. On AWS only the service could.
 func (w *world) putEvent(source, detailType string, detail any) {
 	if w.ctx.Err() != nil {
 		return

@@ -12,8 +12,8 @@ import (
 )
 
 // TestTheOutputsCommands runs the commands that the stack tells people to run, with
-// AWS's own command line: a token that is stored so is the one that the functions
-// use, and the secret that is shown is the one that webhooks are signed with.
+// AWS's own command line: the functions use the token that one of them stores, and
+// webhooks are signed with the secret that another shows.
 func TestTheOutputsCommands(t *testing.T) {
 	w := start(t)
 	const token = "ghp_storedByHand"

@@ -33,7 +33,7 @@ func arn(service, resource string) string {
 	return "arn:aws:" + service + ":" + region + ":" + account + ":" + resource
 }
 
-// create makes a resource in moto, or names one that no call of the flow needs.
+// create makes a resource in moto, or only names it if no call of the flow needs it.
 func (s *stack) create(id string, r resource) identity {
 	switch r.Type {
 	case "AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable":

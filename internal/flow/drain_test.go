@@ -39,7 +39,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
 )
 
-// setMaxRunners starts the functions anew with another limit than the template's.
+// setMaxRunners restarts the functions with another limit than the template's.
 func (w *world) setMaxRunners(n int) {
 	w.t.Helper()
 	for name, id := range w.functionIDs() {
@@ -172,8 +172,8 @@ func (w *world) operator() operate.Operator {
 	}
 }
 
-// waitForChange waits until a function was called, or for a second: not everything
-// that an operator waits for is one.
+// waitForChange waits until a function was called, or for a second: an operator
+// also waits for things that call no function.
 func (w *world) waitForChange(ctx context.Context, _ time.Duration) error {
 	w.mu.Lock()
 	changed := w.changed
@@ -197,7 +197,7 @@ func TestDrainNow(t *testing.T) {
 	if err := syscall.Mkfifo(gate, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	pipe, err := os.OpenFile(gate, os.O_RDWR, 0) // waits for nobody
+	pipe, err := os.OpenFile(gate, os.O_RDWR, 0) // does not wait for a reader
 	if err != nil {
 		t.Fatal(err)
 	}

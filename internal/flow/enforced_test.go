@@ -101,7 +101,7 @@ func (w *world) makeAdmin() {
 	w.t.Cleanup(func() { admin = was })
 }
 
-// judge tells moto from which request on it checks: 0 is now, inf never.
+// judge sets from which request on moto checks: 0 is now, inf never.
 func (w *world) judge(from string) {
 	w.t.Helper()
 	resp, err := http.Post(w.stack.moto.url+"/moto-api/reset-auth", "text/plain", strings.NewReader(from))

@@ -17,9 +17,9 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/entrypoint"
 )
 
-// fargate is a stand-in for what moto's tasks lack, a container: the real
-// entrypoint in this process, with the environment of the task's overrides, and the
-// simulated runner as its child. It tells of the task in ECS's events.
+// fargate is a stand-in for what moto's tasks lack, a container: the real entrypoint in
+// this process, with the environment of the task's overrides, and the simulated runner
+// as its child. It reports the task in ECS's events.
 type fargate struct {
 	w *world
 
@@ -40,7 +40,7 @@ func (f *fargate) Write(p []byte) (int, error) {
 	return f.output.Write(p)
 }
 
-// change hears of what RunTask started and StopTask stopped.
+// change gets the tasks that RunTask started and StopTask stopped.
 func (f *fargate) change(task faultproxy.Task) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -18,8 +18,8 @@ import (
 
 // TestTheFirstHour plays an account's first hour in its order: the deployment, the first
 // sweep and the first job while no token is stored; the token; a GitHub that limits its
-// look-ups; a registry that limits its pulls. The job runs, and nobody does anything but
-// store the token. Each state on the way has its sentence.
+// look-ups; a registry that limits its pulls. The job runs, and the operator only stores
+// the token. Each state on the way has its sentence.
 func TestTheFirstHour(t *testing.T) {
 	w := start(t)
 	w.storeToken(`{"` + fleet.NoTokenYet + `":true,"random":"x"}`) // what the deployment generates
@@ -87,8 +87,8 @@ func (w *world) unpublishBaseImage() {
 // trySweep runs a sweep whose parts that need GitHub may fail.
 func (w *world) trySweep() { _, _ = w.invoke("sweep", []byte(`{"source":"aws.scheduler"}`)) }
 
-// freshEnvironments gives each function a new one, as Lambda does at any time. One that
-// has looked at a secret keeps its value for a while.
+// freshEnvironments gives each function a new environment, as Lambda does at any time.
+// An environment that has read a secret keeps its value for a while.
 func (w *world) freshEnvironments() {
 	for _, f := range w.functions {
 		f.Recycle()

@@ -66,8 +66,8 @@ func (w *world) sweep() {
 	}
 }
 
-// An image that nobody has built yet: CodeBuild is started once, however many jobs
-// wait for it.
+// An image that is not built yet: CodeBuild is started once, however many jobs wait for
+// it.
 func TestAnImageIsBuilt(t *testing.T) {
 	w := start(t)
 	w.guarded(t)

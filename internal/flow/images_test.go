@@ -24,7 +24,7 @@ func (w *world) putImage(tag string) string {
 	return out["image"].(map[string]any)["imageId"].(map[string]any)["imageDigest"].(string)
 }
 
-// putBaseImage publishes the base image, as somebody may have done by hand.
+// putBaseImage publishes the base image, as an operator may have done by hand.
 func (w *world) putBaseImage() { w.putImage("base") }
 
 // startBuild is a stand-in for a build: moto notes one and runs nothing. It ends when
@@ -78,7 +78,7 @@ func (w *world) startBuild(r *faultproxy.Request, forward func() faultproxy.Answ
 	return answer
 }
 
-// buildIs notes how a build stands; "" for one that CodeBuild does not list any more.
+// buildIs notes the status of a build; "" if CodeBuild does not list it any more.
 func (w *world) buildIs(arn, status string, variables []struct{ Name, Value string }, more map[string]any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -14,9 +14,9 @@ import (
 )
 
 // TestKilledAtEveryCall runs one job for every call that a function makes for a job,
-// twice: the function's process is killed when the call has not been carried out yet,
-// and when it has been and was not answered. Each time the job must run, once, and
-// leave one task, one build and one registration at most.
+// twice: it kills the function's process before the call is carried out, and after
+// that but before the answer. Each time the job must run, once, and leave one task,
+// one build and one registration at most.
 func TestKilledAtEveryCall(t *testing.T) {
 	w := start(t)
 	played := 0

@@ -121,8 +121,8 @@ func TestFiftyJobsWithABaseThatFails(t *testing.T) {
 	w.leftNothing()
 }
 
-// Nothing is heard of a build any more, and CodeBuild lists none: a lease later one of those
-// who wait starts another. That the first one fails then changes nothing.
+// No event of a build comes any more, and CodeBuild lists none: a lease later one of the
+// waiting runners starts another. If the first build then fails, that changes nothing.
 func TestABuildOfWhichNothingIsHeard(t *testing.T) {
 	w := startWith(t, false, func(p *fleet.Policy) {
 		roomy(p)

@@ -24,7 +24,7 @@ import (
 type moto struct {
 	t           testing.TB
 	url         string
-	credentials aws.Credentials // moto takes any until it is told to check
+	credentials aws.Credentials // moto takes any until judge makes it check
 }
 
 // reset empties moto: there is one for all tests, and names are taken only once.

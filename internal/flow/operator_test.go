@@ -40,7 +40,7 @@ func TestTheCommandLineOperates(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	w := start(t)
-	w.sweep() // which tells the fleet's settings
+	w.sweep() // which writes the fleet's settings
 	expect := func(said, part string) {
 		t.Helper()
 		if !strings.Contains(said, part) {

@@ -15,8 +15,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Why a permission may go unused in the scenes below. Whoever adds a line has looked
-// for the call in the code.
+// Why a permission may go unused in the scenes below. Before adding a line, look for
+// the call in the code.
 const (
 	again    = "the sweep runs dispatch's handler for events that failed, and repeats signals that were lost"
 	learns   = "what GitHub says of a job may end the runner of another, or give the job its runner"
@@ -78,8 +78,8 @@ var unreached = map[string]string{
 }
 
 // TestPermissionsAreUsed plays scenes through all that is deployed, with every call
-// checked against the policy of the function that makes it, action and resource. In
-// the end each function has used every permission that it has, but for those above.
+// checked against the policy of the function that makes it, action and resource. In the
+// end each function has used every permission that it has, except those above.
 func TestPermissionsAreUsed(t *testing.T) {
 	w := start(t)
 	used := w.guarded(t)

@@ -28,7 +28,7 @@ func (w *world) startRules() {
 	w.done.Go(w.pump)
 }
 
-// look tells the pump that there may be events.
+// look wakes the pump: there may be events.
 func (w *world) look() {
 	select {
 	case w.events <- struct{}{}:

@@ -72,7 +72,7 @@ type world struct {
 	sts         *identitytest.World
 	token       string
 	queueOf     map[string]string // rule → URL of the queue that stands for its target
-	events      chan struct{}     // tells the pump to look
+	events      chan struct{}     // makes the pump look
 	done        sync.WaitGroup
 	ctx         context.Context
 
@@ -81,11 +81,11 @@ type world struct {
 	invoked []string
 	failed  []string // invocations
 
-	// buildEnds says how a build ends, when it does: "" for one of which nothing more is
-	// heard. nil ends it at once, well.
+	// buildEnds returns how a build ends, when it does: "" if no more events come. If it
+	// is nil, a build succeeds at once.
 	buildEnds func(context.Context) (status string)
 	buildLog  map[string]string         // where a failed build says why, in a build event's words; nil is nowhere
-	builtAs   map[string]map[string]any // how each build stands, by ARN; nil for one that is not listed
+	builtAs   map[string]map[string]any // the status of each build, by ARN; nil if it is not listed
 	unlisted  bool                      // CodeBuild lists no build
 	policy    func(*fleet.Policy)       // changes the deployed one before the functions start
 
@@ -95,8 +95,8 @@ type world struct {
 	failedSent int // events on their way to the on-failure queue
 }
 
-// start deploys the template and everything around it. What can be had only once,
-// moto, is emptied before.
+// start deploys the template and everything around it. moto, of which there is only one,
+// is emptied before.
 func start(t *testing.T) *world {
 	t.Helper()
 	return startWith(t, false, nil)
@@ -219,8 +219,8 @@ func program(t testing.TB, name string) string {
 	return path
 }
 
-// environment is that of the template, but for GitHub's address, which a test
-// cannot know beforehand.
+// environment is that of the template, except for GitHub's address, which a test cannot
+// know beforehand.
 func (w *world) environment(name string) map[string]string {
 	env := w.stack.environment(w.functionIDs()[name])
 	if env[deployment.EnvGitHubURL] != "" {

@@ -209,14 +209,16 @@ func (b build) failure() string {
 const most = 300
 
 // neverRan reports whether CodeBuild did not come to run the build: it waited in the queue
-// for too long, or no machine was there for it. That says nothing about the image.
+// for too long, no machine was there for it, or it did not get the fleet's own files, as a
+// build does not that was queued before a deployment gave its role others to read. That
+// says nothing about the image.
 func (b build) neverRan() bool {
 	for _, p := range b.More.Phases {
 		switch p.Status {
 		case "", "SUCCEEDED", "IN_PROGRESS", "QUEUED":
 			continue
 		}
-		return p.Type == "SUBMITTED" || p.Type == "QUEUED" || p.Type == "PROVISIONING"
+		return p.Type == "SUBMITTED" || p.Type == "QUEUED" || p.Type == "PROVISIONING" || p.Type == "DOWNLOAD_SOURCE"
 	}
 	return false
 }

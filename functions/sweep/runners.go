@@ -7,14 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
-
-// forgotten is how long after RunTask a task that the platform does not list is
-// taken to be gone: ECS is eventually consistent.
-const forgotten = 2 * time.Minute
 
 // runnersCursor keeps the runner up to which executions were asked for.
 const runnersCursor = "runners"
@@ -195,12 +190,9 @@ func (s *sweep) taskOf(ctx context.Context, r fleet.Runner, task fleet.Task, kno
 		return nil
 	case known && (task.LastStatus != fleet.TaskStopped || s.fresh(task.StoppedAt)):
 		return nil
-	case !known && s.now.Sub(r.At(fleet.StageTaskStarted)) < forgotten:
-		return nil
 	case !known:
-		task = fleet.Task{
-			ARN: r.TaskARN, StartedBy: r.RunnerID, LastStatus: fleet.TaskStopped, Version: r.TaskVersion + 1,
-			StoppedReason: "the platform does not know the task any more",
+		if task, known = r.Vanished(s.now); !known {
+			return nil
 		}
 	}
 	return s.counted(TaskEventLost, s.announce(ctx, task))

@@ -18,6 +18,28 @@ type BuildOrder struct {
 	Release RunnerRelease
 }
 
+// Build is the state of one image build.
+type Build struct {
+	BuildID string `json:"build_id"`
+	Tag     string `json:"tag"`
+	Owner   string `json:"owner,omitempty"` // of the lock that it was started under; the previous release's have none
+	Status  string `json:"status"`          // IN_PROGRESS, SUCCEEDED, FAILED, STOPPED: CodeBuild's words
+	Digest  string `json:"digest,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+	MayPass bool   `json:"may_pass,omitempty"` // of a failure: see BuildFailure
+
+	Revision      int    `json:"revision,omitempty"`       // of the image
+	RunnerVersion string `json:"runner_version,omitempty"` // of the runner in it
+	Identity      bool   `json:"identity,omitempty"`       // its entrypoint can show which task it is in
+}
+
+const (
+	BuildInProgress = "IN_PROGRESS"
+	BuildSucceeded  = "SUCCEEDED"
+	BuildFailed     = "FAILED"
+	BuildStopped    = "STOPPED" // by somebody: it says nothing about the image
+)
+
 // BuildLock lets one build of an image run at a time. Of other builds than the one that
 // was started under it only a success counts: the image is there, by whichever build.
 type BuildLock struct {

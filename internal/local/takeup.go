@@ -51,10 +51,9 @@ func (f *Fleet) takeUpRunner(ctx context.Context, r fleet.Runner) error {
 	}
 	if _, known := f.platform.Ledger.Describe(r.TaskARN); !known && r.TaskARN != "" {
 		now := time.Now()
-		f.put(fleet.TaskEvent, fleet.Task{
-			ARN: r.TaskARN, StartedBy: r.RunnerID, LastStatus: fleet.TaskStopped, Version: r.TaskVersion + 1,
-			StoppedReason: "nothing of it is known any more", StoppedAt: &now,
-		})
+		gone := r.TaskGone("nothing of it is known any more")
+		gone.StoppedAt = &now
+		f.put(fleet.TaskEvent, gone)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -67,5 +68,32 @@ func TestRunnersBesideGuardDuty(t *testing.T) {
 			runner, _ := fleet.Runner{RunnerID: event.Detail.StartedBy}.ApplyTask(event.Detail, now)
 			equal(t, runner.ExitCode, &want)
 		})
+	}
+}
+
+func TestVanished(t *testing.T) {
+	runner := fleet.Runner{RunnerID: "ci-7-1", TaskARN: "task-1", TaskVersion: 3}.Mark(fleet.StageTaskStarted, now)
+	stopped, without := runner, runner
+	stopped.TaskStatus, without.TaskARN = fleet.TaskStopped, ""
+	gone := fleet.Task{ARN: "task-1", StartedBy: "ci-7-1", LastStatus: fleet.TaskStopped, Version: 4, StoppedReason: "the platform does not know the task any more"}
+	for name, tc := range map[string]struct {
+		runner fleet.Runner
+		after  time.Duration
+		want   fleet.Task
+	}{
+		"started just now":   {runner: runner, after: 2*time.Minute - time.Second},
+		"after two minutes":  {runner: runner, after: 2 * time.Minute, want: gone},
+		"it stopped already": {runner: stopped, after: time.Hour},
+		"it has no task":     {runner: without, after: time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			task, ok := tc.runner.Vanished(now.Add(tc.after))
+			equal(t, task, tc.want)
+			equal(t, ok, tc.want.ARN != "")
+		})
+	}
+	got, changed := runner.ApplyTask(gone, now)
+	if !changed || !got.Stopped() {
+		t.Errorf("the runner's record becomes %+v", got)
 	}
 }

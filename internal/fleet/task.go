@@ -1,0 +1,130 @@
+package fleet
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Statuses of a task, in ECS's words. STOPPED is final.
+const (
+	TaskPending = "PENDING"
+	TaskRunning = "RUNNING"
+	TaskStopped = "STOPPED"
+)
+
+// Stop codes, in ECS's words.
+const (
+	StopEssentialContainerExited = "EssentialContainerExited"
+	StopTaskFailedToStart        = "TaskFailedToStart"
+	StopUserInitiated            = "UserInitiated"
+	StopSpotInterruption         = "SpotInterruption"
+)
+
+// Task is the state of one task, with the field names of an ECS task state
+// change event. Duplicates carry the same version; each change increments it.
+type Task struct {
+	ARN           string       `json:"taskArn"`
+	ClusterARN    string       `json:"clusterArn,omitempty"`
+	StartedBy     string       `json:"startedBy"` // the runner id
+	LastStatus    string       `json:"lastStatus"`
+	DesiredStatus string       `json:"desiredStatus,omitempty"`
+	StopCode      string       `json:"stopCode,omitempty"`
+	StoppedReason string       `json:"stoppedReason,omitempty"`
+	Containers    []Container  `json:"containers,omitempty"`
+	Attachments   []Attachment `json:"attachments,omitempty"`
+	CreatedAt     *time.Time   `json:"createdAt,omitempty"`
+	StartedAt     *time.Time   `json:"startedAt,omitempty"`
+	StoppedAt     *time.Time   `json:"stoppedAt,omitempty"`
+	Version       int64        `json:"version"`
+}
+
+// Attachment is what a platform attached to a task: its network interface.
+type Attachment struct {
+	Details []Detail `json:"details,omitempty"`
+}
+
+// Detail is one fact about an attachment, such as its subnetId.
+type Detail struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+var subnetID = regexp.MustCompile(`\bsubnet-[0-9a-f]+\b`)
+
+// Subnet is that of the task's network interface, "" if the platform names none. Where
+// none could be made, the reason of the stop may name it.
+func (t Task) Subnet() string {
+	for _, a := range t.Attachments {
+		for _, d := range a.Details {
+			if d.Name == "subnetId" {
+				return d.Value
+			}
+		}
+	}
+	return subnetID.FindString(t.StoppedReason)
+}
+
+// RunnerContainer is the name of the container that GitHub's runner is in, in each
+// task definition and in what a platform says of a task.
+const RunnerContainer = "runner"
+
+// Container is one container of a task. ExitCode is nil until it has exited.
+type Container struct {
+	Name     string `json:"name"`
+	ExitCode *int   `json:"exitCode,omitempty"`
+	Reason   string `json:"reason,omitempty"` // as in "OutOfMemoryError: Container killed due to memory usage"
+}
+
+// ExitCode is the runner container's exit code, nil while there is none.
+func (t Task) ExitCode() *int {
+	for _, c := range t.Containers {
+		if t.isRunner(c) {
+			return c.ExitCode
+		}
+	}
+	return nil
+}
+
+// ContainerReason is the platform's own reasons for the end of the containers, the
+// runner's first. Those of others begin with the container's name, so that "container
+// aws-guardduty-agent-x: CannotPullContainerError: …" is not taken for the runner's.
+func (t Task) ContainerReason() string {
+	var reasons []string
+	for _, c := range t.Containers {
+		switch {
+		case c.Reason == "" || c.Reason == t.StoppedReason:
+		case t.isRunner(c):
+			reasons = slices.Insert(reasons, 0, c.Reason)
+		default:
+			reasons = append(reasons, "container "+c.Name+": "+c.Reason)
+		}
+	}
+	return strings.Join(reasons, "; ")
+}
+
+// isRunner reports whether a container of the task is the runner's. AWS adds others,
+// in any order: GuardDuty Runtime Monitoring one to each Fargate task
+// (https://docs.aws.amazon.com/guardduty/latest/ug/how-runtime-monitoring-works-ecs-fargate.html).
+// The only container of a task is the runner's whatever its name.
+func (t Task) isRunner(c Container) bool { return c.Name == RunnerContainer || len(t.Containers) == 1 }
+
+// listedAfter is how long after RunTask a platform may not list a task yet: ECS is
+// eventually consistent.
+const listedAfter = 2 * time.Minute
+
+// Vanished is what becomes of a runner whose platform does not list its task: once the
+// platform must know the task, it has stopped. ok is false until then, and for a runner
+// that has no task or whose task is known to have stopped.
+func (r Runner) Vanished(now time.Time) (_ Task, ok bool) {
+	if r.TaskARN == "" || r.Stopped() || now.Sub(r.At(StageTaskStarted)) < listedAfter {
+		return Task{}, false
+	}
+	return r.TaskGone("the platform does not know the task any more"), true
+}
+
+// TaskGone is the last state of the runner's task, which its platform no longer knows.
+func (r Runner) TaskGone(reason string) Task {
+	return Task{ARN: r.TaskARN, StartedBy: r.RunnerID, LastStatus: TaskStopped, Version: r.TaskVersion + 1, StoppedReason: reason}
+}

@@ -9,6 +9,7 @@ package dispatch
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -141,19 +142,12 @@ func (h Handler) startOf(task fleet.Task) time.Time {
 // mayHaveRun asks GitHub whether a runner that stopped without a job, as far as
 // we know, ran the one it was meant for: its webhook may be late or lost.
 func (h Handler) mayHaveRun(ctx context.Context, runner fleet.Runner) (fleet.Runner, error) {
-	run, ok, err := h.Fleet.Records.Run(ctx, runner.For)
-	if err != nil || !ok {
-		return runner, err
-	}
-	job, err := h.Fleet.GitHub.Job(ctx, runner.Repository, run.Job.JobID)
-	if err != nil {
-		h.Fleet.Log.WarnContext(ctx, "taking the runner to have had no job: GitHub did not say", "runner_id", runner.RunnerID, "error", err.Error())
+	runner, err := h.Fleet.AskAfter(ctx, runner)
+	if untold, ok := errors.AsType[lifecycle.Untold](err); ok {
+		h.Fleet.Log.WarnContext(ctx, "taking the runner to have had no job: GitHub did not say", "runner_id", runner.RunnerID, "error", untold.Error())
 		return runner, nil
 	}
-	if _, err := h.Fleet.LearnJob(ctx, job); err != nil {
-		return runner, err
-	}
-	return h.Fleet.ReadRunner(ctx, runner.RunnerID)
+	return runner, err
 }
 
 // executionEnded closes what an execution left open that ended without

@@ -39,7 +39,8 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 		return fleet.Wait{}, err
 	}
 	if runner.Claims > 0 && runner.Took == 0 {
-		if err := s.askGitHub(ctx, &runner); err != nil {
+		// It may have taken a job although no webhook said so.
+		if runner, err = s.Fleet.AskAfter(ctx, runner); err != nil {
 			return s.unsure(ctx, runner, err)
 		}
 	}
@@ -77,28 +78,6 @@ func (s Step) lookAtTask(ctx context.Context, runnerID string) (fleet.Runner, er
 		return r.ApplyTask(task, s.Fleet.Now())
 	})
 	return runner, err
-}
-
-// askGitHub looks for a job that the runner took although no webhook said so:
-// that of the run that expects it.
-func (s Step) askGitHub(ctx context.Context, runner *fleet.Runner) error {
-	runID := runner.For
-	if runID == "" {
-		runID = runner.RunID
-	}
-	run, err := s.Fleet.ReadRun(ctx, runID)
-	if err != nil {
-		return err
-	}
-	job, err := s.Fleet.GitHub.Job(ctx, runner.Repository, run.Job.JobID)
-	if err != nil {
-		return err
-	}
-	if _, err := s.Fleet.LearnJob(ctx, job); err != nil {
-		return err
-	}
-	*runner, err = s.Fleet.ReadRunner(ctx, runner.RunnerID)
-	return err
 }
 
 func (s Step) unsure(ctx context.Context, runner fleet.Runner, err error) (fleet.Wait, error) {

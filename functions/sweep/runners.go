@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 )
 
 // runnersCursor keeps the runner up to which executions were asked for.
@@ -232,12 +233,11 @@ func (s *sweep) mayWork(ctx context.Context, task fleet.Task, r fleet.Runner, kn
 	case r.Phase != fleet.Closed:
 		return true, nil // a second task: it may be the one that claimed
 	}
-	if err := s.askForJob(ctx, r); err != nil {
-		return true, err
-	}
-	r, err := s.Fleet.ReadRunner(ctx, r.RunnerID)
+	// The job that it was meant for may be the one that it has.
+	r, err := s.Fleet.AskAfter(ctx, r)
+	untold, _ := errors.AsType[lifecycle.Untold](err)
 	switch {
-	case err != nil:
+	case err != nil && !untold.NoSuchJob:
 		return true, err
 	case r.Took != 0:
 		return s.mayWorkOn(ctx, r)
@@ -252,24 +252,6 @@ func (s *sweep) mayWorkOn(ctx context.Context, r fleet.Runner) (bool, error) {
 		return works, err
 	}
 	return s.Fleet.Deregister(ctx, r)
-}
-
-// askForJob learns of the job that the runner was meant for. It may be the one
-// that it has.
-func (s *sweep) askForJob(ctx context.Context, r fleet.Runner) error {
-	run, known, err := s.Fleet.Records.Run(ctx, cmp.Or(r.For, r.RunID))
-	if err != nil || !known {
-		return err
-	}
-	job, err := s.Fleet.GitHub.Job(ctx, r.Repository, run.Job.JobID)
-	if err != nil {
-		if fleet.IsNamed(err, fleet.GitHubNotFound) {
-			return nil
-		}
-		return err
-	}
-	_, err = s.Fleet.LearnJob(ctx, job)
-	return err
 }
 
 func (s *sweep) hasOpenJob(ctx context.Context, r fleet.Runner) (bool, error) {

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -101,6 +102,43 @@ func (f Fleet) LearnJob(ctx context.Context, job fleet.Job) (queued bool, err er
 	}
 	return true, nil
 }
+
+// AskAfter asks GitHub what became of the job that a runner was meant for, acts on that as
+// LearnJob does, and returns the runner as it then stands: no webhook need have told that
+// it took the job. It fails with Untold if the job is not learned of; the runner is
+// returned as it was then.
+func (f Fleet) AskAfter(ctx context.Context, runner fleet.Runner) (fleet.Runner, error) {
+	runID := cmp.Or(runner.For, runner.RunID)
+	run, known, err := f.Records.Run(ctx, runID)
+	switch {
+	case err != nil:
+		return runner, err
+	case !known:
+		return runner, Untold{NoSuchJob: true, Err: noRecord(runID)}
+	}
+	job, err := f.GitHub.Job(ctx, runner.Repository, run.Job.JobID)
+	if err != nil {
+		return runner, Untold{NoSuchJob: fleet.IsNamed(err, fleet.GitHubNotFound), Err: err}
+	}
+	if _, err := f.LearnJob(ctx, job); err != nil {
+		return runner, err
+	}
+	now, err := f.ReadRunner(ctx, runner.RunnerID)
+	if err != nil {
+		return runner, err
+	}
+	return now, nil
+}
+
+// Untold is the error of AskAfter if a job is not learned of: GitHub did not answer, or
+// there is NoSuchJob, since GitHub does not show it or its run has no record.
+type Untold struct {
+	NoSuchJob bool
+	Err       error
+}
+
+func (u Untold) Error() string { return u.Err.Error() }
+func (u Untold) Unwrap() error { return u.Err }
 
 // runsElsewhere notes that somebody else's runner has the job of a run, and lets
 // the runner go that waits for it.

@@ -119,10 +119,12 @@ func (f Fleet) backOff(ctx context.Context, most time.Duration) error {
 func (f Fleet) ReadRun(ctx context.Context, runID string) (fleet.Run, error) {
 	run, ok, err := f.Records.Run(ctx, runID)
 	if err == nil && !ok {
-		err = fmt.Errorf("run %s has no record", runID)
+		err = noRecord(runID)
 	}
 	return run, err
 }
+
+func noRecord(runID string) error { return fmt.Errorf("run %s has no record", runID) }
 
 // ReadRunner reads a runner that must be there.
 func (f Fleet) ReadRunner(ctx context.Context, runnerID string) (fleet.Runner, error) {

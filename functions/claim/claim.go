@@ -153,13 +153,13 @@ func unwanted(r fleet.Runner, wanted bool) string {
 	case r.Took != 0:
 		return "the runner has had its job"
 	case r.Phase != fleet.Open:
-		return lifecycle.NotWanted(r)
+		return r.NotWanted()
 	case r.Stopped():
 		return "the runner's task has stopped"
 	case r.Contested:
 		return "the runner was claimed twice"
 	case !wanted:
-		return "the job needs this runner no longer"
+		return fleet.NeededNoLonger
 	}
 	return ""
 }

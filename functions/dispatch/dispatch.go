@@ -112,7 +112,7 @@ func (h Handler) task(ctx context.Context, task fleet.Task) error {
 		if unclaimed := runner.Claims == 0 && runner.Took == 0; runner.Phase != fleet.Open && unclaimed {
 			// It was let go while RunTask started it, and RunTask died before it
 			// stopped it. Without a claim it cannot have a job.
-			return h.Fleet.Tasks.Stop(ctx, runner.TaskARN, "the job needs this runner no longer")
+			return h.Fleet.Tasks.Stop(ctx, runner.TaskARN, fleet.NeededNoLonger)
 		}
 		if !changed {
 			return nil

@@ -41,7 +41,7 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 		return none, err
 	}
 	if runner.Phase != fleet.Open && runner.Took == 0 {
-		return none, fleet.Errorf(fleet.RunnerNotWanted, "%s", lifecycle.NotWanted(runner))
+		return none, fleet.Errorf(fleet.RunnerNotWanted, "%s", runner.NotWanted())
 	}
 	if runner.TaskARN != "" {
 		return none, nil
@@ -68,7 +68,7 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 // whoever started it died before that was recorded.
 func wanted(runner fleet.Runner) error {
 	if runner.Took == 0 && runner.For == "" {
-		return fleet.Errorf(fleet.RunnerNotWanted, "%s", lifecycle.NotWanted(runner))
+		return fleet.Errorf(fleet.RunnerNotWanted, "%s", runner.NotWanted())
 	}
 	return nil
 }
@@ -137,8 +137,8 @@ func (s Step) started(ctx context.Context, was fleet.Runner, task fleet.Task) er
 	if runner.Phase == fleet.Open || runner.Took != 0 {
 		return nil
 	}
-	if err := s.Fleet.Tasks.Stop(ctx, task.ARN, lifecycle.NotWanted(runner)); err != nil {
+	if err := s.Fleet.Tasks.Stop(ctx, task.ARN, runner.NotWanted()); err != nil {
 		return err
 	}
-	return fleet.Errorf(fleet.RunnerNotWanted, "%s", lifecycle.NotWanted(runner))
+	return fleet.Errorf(fleet.RunnerNotWanted, "%s", runner.NotWanted())
 }

@@ -70,7 +70,7 @@ func (s Step) unwanted(ctx context.Context, call fleet.Call) (string, error) {
 		return "", err
 	}
 	if runner.Phase != fleet.Open || runner.For == "" {
-		return lifecycle.NotWanted(runner), nil
+		return runner.NotWanted(), nil
 	}
 	spare, err := s.spare(ctx, runner.Repository)
 	if err != nil {

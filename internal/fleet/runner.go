@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"maps"
 	"time"
 )
@@ -112,6 +113,13 @@ func (r Runner) CanTake() bool { return r.Phase == Open && r.Took == 0 && r.Task
 
 // Stopped reports whether its task has ended.
 func (r Runner) Stopped() bool { return r.TaskStatus == TaskStopped }
+
+// NeededNoLonger says of a runner without another reason why it is ended.
+const NeededNoLonger = "the job needs this runner no longer"
+
+// NotWanted says why the runner is needed no longer: the reason for which it is ended, if
+// there is one.
+func (r Runner) NotWanted() string { return cmp.Or(r.Reason, NeededNoLonger) }
 
 // At is the time of a stage, zero if it has not come.
 func (r Runner) At(s Stage) time.Time { return r.Times[s] }

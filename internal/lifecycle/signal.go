@@ -22,7 +22,7 @@ func (f Fleet) Signal(ctx context.Context, runner fleet.Runner) error {
 		}
 	case fleet.WaitForImage:
 		if runner.Phase != fleet.Open {
-			return f.fail(ctx, runner, fleet.RunnerNotWanted, NotWanted(runner))
+			return f.fail(ctx, runner, fleet.RunnerNotWanted, runner.NotWanted())
 		}
 	}
 	return nil
@@ -33,7 +33,7 @@ func (f Fleet) signalJob(ctx context.Context, runner fleet.Runner) error {
 	case runner.Took != 0:
 		return f.succeed(ctx, runner, fleet.Wait{Outcome: fleet.OutcomeTook, Seconds: seconds(f.Limits.Inspect)})
 	case runner.Stopped() && runner.Phase != fleet.Open:
-		return f.fail(ctx, runner, fleet.RunnerNotWanted, NotWanted(runner))
+		return f.fail(ctx, runner, fleet.RunnerNotWanted, runner.NotWanted())
 	case runner.Stopped():
 		name, cause, err := f.WhyStopped(ctx, runner)
 		if err != nil {
@@ -51,14 +51,6 @@ func (f Fleet) signalJob(ctx context.Context, runner fleet.Runner) error {
 // there a task was not started yet. This one has stopped, and a retry would find it
 // stopped again each time. RecordFailure takes the right name from the record.
 var retriedByRunTask = map[string]bool{fleet.RunnerNoCapacity: true, fleet.RunnerQuotaExceeded: true}
-
-// NotWanted says why a runner is needed no longer.
-func NotWanted(r fleet.Runner) string {
-	if r.Reason != "" {
-		return r.Reason
-	}
-	return "the job needs this runner no longer"
-}
 
 func (f Fleet) succeed(ctx context.Context, r fleet.Runner, wait fleet.Wait) error {
 	return f.Executions.Succeed(ctx, r.TaskToken, encode(wait))

@@ -17,7 +17,7 @@ func (f Fleet) WhyStopped(ctx context.Context, r fleet.Runner) (name, cause stri
 	}
 	run, err := f.expecting(ctx, r)
 	if err == nil && (run == nil || !run.Wanted()) {
-		return fleet.RunnerNotWanted, NotWanted(r), nil
+		return fleet.RunnerNotWanted, r.NotWanted(), nil
 	}
 	return name, cause, err
 }
@@ -29,7 +29,7 @@ func StoppedBeforeJob(r fleet.Runner) (name, cause string) {
 	case r.FailureName != "":
 		return r.FailureName, r.Failure
 	case r.ExitCode != nil && *r.ExitCode == fleet.ExitClaimGone && r.For == "":
-		return fleet.RunnerNotWanted, NotWanted(r)
+		return fleet.RunnerNotWanted, r.NotWanted()
 	case r.ExitCode != nil && *r.ExitCode == fleet.ExitClaimGone:
 		return fleet.RunnerClaimLost, "the container did not get the answer to its claim; " +
 			"does the network carry answers of 10 KB to it? `ecsrunner runners logs " + r.RunnerID + "` shows what it met"

@@ -21,7 +21,7 @@ type definitions interface {
 	// that it yields.
 	DefinitionsOf(ctx context.Context, family string) iter.Seq2[fleet.RegisteredDefinition, error]
 	Deregister(ctx context.Context, arn string) error
-	// DeleteDefinitions deletes deregistered ones, ten at most.
+	// DeleteDefinitions deletes deregistered ones.
 	DeleteDefinitions(ctx context.Context, arns []string) error
 }
 
@@ -44,7 +44,7 @@ const (
 const (
 	mostFamilies     = 10
 	mostDeregistered = 5
-	mostDeleted      = 10 // in one request: ECS takes no more
+	mostDeleted      = 10
 )
 
 // definitionsCursor keeps how far the look at all families got.

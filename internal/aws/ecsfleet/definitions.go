@@ -17,9 +17,9 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// DeletedAtOnce is the most task definitions that one call of DeleteDefinitions
-// takes. ECS allows one such call a second in an account, and five in a burst.
-const DeletedAtOnce = 10
+// deletedAtOnce is the most task definitions that one request deletes. ECS allows one such
+// request a second in an account, and five in a burst.
+const deletedAtOnce = 10
 
 // Families lists the families of this fleet's task definitions, sorted, also those
 // that have no active one. ECS finds families by how they begin, so what begins
@@ -129,25 +129,25 @@ func (p Platform) Deregister(ctx context.Context, arn string) error {
 	return awserr.CallError(err, "deregister task definition %s", arn)
 }
 
-// DeleteDefinitions deletes deregistered task definitions of this fleet,
-// DeletedAtOnce at most. Those that are gone are no error.
+// DeleteDefinitions deletes deregistered task definitions of this fleet, with a request
+// for ten of them. Those that are gone are no error. After a request that fails it makes no
+// other one.
 func (p Platform) DeleteDefinitions(ctx context.Context, arns []string) error {
-	if len(arns) == 0 {
-		return nil
-	}
 	for _, arn := range arns {
 		if err := p.own(arn); err != nil {
 			return fmt.Errorf("delete task definition %s: %w", arn, err)
 		}
 	}
-	out, err := p.ECS.DeleteTaskDefinitions(ctx, &ecs.DeleteTaskDefinitionsInput{TaskDefinitions: arns})
-	if err != nil {
-		return awserr.CallError(err, "delete %d task definitions from %s on", len(arns), arns[0])
-	}
 	var failed []error
-	for _, f := range out.Failures {
-		if !saysUnknown(text(f.Reason) + " " + text(f.Detail)) {
-			failed = append(failed, fmt.Errorf("delete task definition %s: %s %s", text(f.Arn), text(f.Reason), text(f.Detail)))
+	for some := range slices.Chunk(arns, deletedAtOnce) {
+		out, err := p.ECS.DeleteTaskDefinitions(ctx, &ecs.DeleteTaskDefinitionsInput{TaskDefinitions: some})
+		if err != nil {
+			return errors.Join(append(failed, awserr.CallError(err, "delete %d task definitions from %s on", len(some), some[0]))...)
+		}
+		for _, f := range out.Failures {
+			if !saysUnknown(text(f.Reason) + " " + text(f.Detail)) {
+				failed = append(failed, fmt.Errorf("delete task definition %s: %s %s", text(f.Arn), text(f.Reason), text(f.Detail)))
+			}
 		}
 	}
 	return errors.Join(failed...)

@@ -295,6 +295,10 @@ func TestDeregister(t *testing.T) {
 
 func TestDeleteDefinitions(t *testing.T) {
 	ours := []string{"arn:aws:ecs:r:1:task-definition/" + family("ci", 1) + ":1", "arn:aws:ecs:r:1:task-definition/" + family("ci", 2) + ":1"}
+	var many []string
+	for revision := range 21 {
+		many = append(many, fmt.Sprintf("arn:aws:ecs:r:1:task-definition/%s:%d", family("ci", 1), revision+1))
+	}
 	failure := func(reason string) []types.Failure {
 		return []types.Failure{{Arn: &ours[1], Reason: &reason}}
 	}
@@ -312,6 +316,8 @@ func TestDeleteDefinitions(t *testing.T) {
 		"one is still active":         {ours, nil, failure("The specified task definition is still in ACTIVE status. Please deregister the target and try again."), plain, 1},
 		"a throttle":                  {ours, code(400, "ThrottlingException", "Rate exceeded"), nil, awserr.Unavailable, 1},
 		"a permission that lacks":     {ours, answered(400, &types.AccessDeniedException{}), nil, plain, 1},
+		"ten for each request":        {many, nil, nil, "", 3},
+		"a throttle, of many":         {many, code(400, "ThrottlingException", "Rate exceeded"), nil, awserr.Unavailable, 1},
 		"one that is another fleet's": {[]string{ours[0], "arn:aws:ecs:r:1:task-definition/" + family("ci-2", 1) + ":1"}, nil, nil, plain, 0},
 	}
 	for sentence, test := range tests {
@@ -322,8 +328,13 @@ func TestDeleteDefinitions(t *testing.T) {
 			if nameOf(err) != test.want || len(r.calls) != test.calls {
 				t.Errorf("got %v after %q", err, r.calls)
 			}
-			if test.want == "" && test.calls == 1 && !slices.Equal(r.deleted[0], test.arns) {
+			if test.want == "" && !slices.Equal(slices.Concat(r.deleted...), test.arns) {
 				t.Errorf("deleted %q", r.deleted)
+			}
+			for _, some := range r.deleted {
+				if len(some) > 10 {
+					t.Errorf("a request has %d", len(some))
+				}
 			}
 		})
 	}

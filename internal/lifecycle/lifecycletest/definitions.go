@@ -131,9 +131,6 @@ func (d *Definitions) DeleteDefinitions(_ context.Context, arns []string) error 
 		if d.Undeletable != nil {
 			return d.Undeletable
 		}
-		if len(arns) > 10 {
-			return fmt.Errorf("asked to delete %d task definitions at once", len(arns))
-		}
 		for _, arn := range arns {
 			i := slices.IndexFunc(d.kept, func(k fleet.RegisteredDefinition) bool { return k.ARN == arn })
 			if i < 0 {

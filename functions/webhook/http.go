@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 // ServeHTTP serves deliveries on one machine. It reads nothing of a body that cannot be
@@ -20,7 +22,7 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		var tooLarge *http.MaxBytesError
 		if err != nil && !errors.As(err, &tooLarge) {
 			resp := invalid("the body did not arrive whole")
-			h.log(r.Context(), &delivery{id: clip(req.header("X-GitHub-Delivery"), maxShort)}, resp)
+			h.log(r.Context(), &delivery{id: fleet.ClipBytes(req.header("X-GitHub-Delivery"), maxShort)}, resp)
 			send(w, resp)
 			return
 		}

@@ -15,7 +15,7 @@ func (h Handler) workflowJob(ctx context.Context, doc json.RawMessage, d *delive
 	if err := decode(doc, &p); err != nil {
 		return invalid("%s", err)
 	}
-	d.action = clip(p.Action, maxShort)
+	d.action = fleet.ClipBytes(p.Action, maxShort)
 	switch d.action {
 	case "":
 		return invalid("%s", missing("action"))
@@ -156,7 +156,7 @@ func (h Handler) ping(doc json.RawMessage) Response {
 	case !p.sends(fleet.WorkflowJobEvent):
 		return reply(http.StatusOK, Pong, "the signature is right, but this webhook sends no workflow_job events; choose \"Workflow jobs\" in its settings")
 	case p.Repository != nil && !h.Policy.AllowsRepository(p.Repository.FullName):
-		return reply(http.StatusOK, Pong, "the signature is right, but %s is not a repository of this fleet; add it to github_repo", clip(p.Repository.FullName, maxText))
+		return reply(http.StatusOK, Pong, "the signature is right, but %s is not a repository of this fleet; add it to github_repo", fleet.ClipBytes(p.Repository.FullName, maxText))
 	}
 	return reply(http.StatusOK, Pong, "")
 }

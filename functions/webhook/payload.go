@@ -79,18 +79,18 @@ func (p payload) job() (fleet.Job, error) {
 		JobID:         j.ID,
 		WorkflowRunID: j.RunID,
 		RunAttempt:    j.RunAttempt,
-		Repository:    clip(p.Repository.FullName, maxText),
+		Repository:    fleet.ClipBytes(p.Repository.FullName, maxText),
 		RepositoryID:  p.Repository.ID,
 		Private:       p.Repository.Private,
-		Name:          clip(j.Name, maxText),
-		WorkflowName:  clip(j.WorkflowName, maxText),
-		HeadBranch:    clip(j.HeadBranch, maxText),
-		HTMLURL:       clip(j.HTMLURL, maxURL),
+		Name:          fleet.ClipBytes(j.Name, maxText),
+		WorkflowName:  fleet.ClipBytes(j.WorkflowName, maxText),
+		HeadBranch:    fleet.ClipBytes(j.HeadBranch, maxText),
+		HTMLURL:       fleet.ClipBytes(j.HTMLURL, maxURL),
 		Labels:        j.Labels[:min(len(j.Labels), maxLabelsRead)],
-		Status:        clip(j.Status, maxShort),
-		Conclusion:    clip(j.Conclusion, maxShort),
+		Status:        fleet.ClipBytes(j.Status, maxShort),
+		Conclusion:    fleet.ClipBytes(j.Conclusion, maxShort),
 		RunnerID:      j.RunnerID,
-		RunnerName:    clip(j.RunnerName, maxShort),
+		RunnerName:    fleet.ClipBytes(j.RunnerName, maxShort),
 	}
 	if p.Installation != nil {
 		job.InstallationID = p.Installation.ID
@@ -141,7 +141,7 @@ func slimLabels(labels []string) []string {
 	}
 	for i, l := range out {
 		if len(l) > fleet.MaxLabelLength {
-			out[i] = clip(l, fleet.MaxLabelLength) + fmt.Sprintf("… (%d bytes)", len(l))
+			out[i] = fleet.ClipBytes(l, fleet.MaxLabelLength) + fmt.Sprintf("… (%d bytes)", len(l))
 		}
 	}
 	return out
@@ -156,14 +156,6 @@ func distinct(labels []string) []string {
 		seen[l] = true
 		return again
 	})
-}
-
-// clip cuts text, which JSON made valid UTF-8, to n bytes between characters.
-func clip(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	return strings.Clone(strings.ToValidUTF8(text[:n], ""))
 }
 
 // hook is the part of a ping that tells how the webhook is set up.

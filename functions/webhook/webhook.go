@@ -116,7 +116,7 @@ type delivery struct {
 // Handle answers one request, whatever is in it. A repeated delivery is put on
 // the bus again: what acts on it must know the job already.
 func (h Handler) Handle(ctx context.Context, r Request) (resp Response) {
-	d := &delivery{id: clip(r.header("X-GitHub-Delivery"), maxShort), event: clip(r.header("X-GitHub-Event"), maxShort)}
+	d := &delivery{id: fleet.ClipBytes(r.header("X-GitHub-Delivery"), maxShort), event: fleet.ClipBytes(r.header("X-GitHub-Event"), maxShort)}
 	d.hookID, _ = strconv.ParseInt(r.header("X-GitHub-Hook-ID"), 10, 64) // absent or nonsense: 0
 	defer func() {
 		if p := recover(); p != nil {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 // Problem is one thing that is wrong with a configuration.
@@ -116,8 +118,5 @@ func quote(text string) string {
 	if githubToken.MatchString(text) {
 		return "[a GitHub token]"
 	}
-	if r := []rune(text); len(r) > 60 {
-		text = string(r[:57]) + "..."
-	}
-	return fmt.Sprintf("%q", text)
+	return fleet.QuoteShort(text)
 }

@@ -34,7 +34,7 @@ func (p Policy) ImageNamed(text string, arch Arch) (ImageSpec, error) {
 		return p.spec(OnDemandImage, name, arch), nil
 	}
 	names := append([]string{p.BaseImage}, slices.Sorted(maps.Keys(p.ExtraImages))...)
-	return ImageSpec{}, fmt.Errorf("%s is not an image of this fleet: name one of %s, or an image of a registry as name:tag", quoteShort(text), strings.Join(names, ", "))
+	return ImageSpec{}, fmt.Errorf("%s is not an image of this fleet: name one of %s, or an image of a registry as name:tag", QuoteShort(text), strings.Join(names, ", "))
 }
 
 // DefaultArch is the architecture of the default class.

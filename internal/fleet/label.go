@@ -35,9 +35,9 @@ func misread(label string) string {
 	lower := strings.ToLower(label)
 	switch seen := asSeen(lower); {
 	case seen == "":
-		return fmt.Sprintf("label %s is empty (an expression that gave nothing?)", quoteShort(label))
+		return fmt.Sprintf("label %s is empty (an expression that gave nothing?)", QuoteShort(label))
 	case strings.TrimSpace(label) != label:
-		return fmt.Sprintf("label %s has white space around it (a folded YAML scalar?)", quoteShort(label))
+		return fmt.Sprintf("label %s has white space around it (a folded YAML scalar?)", QuoteShort(label))
 	case seen != lower, strings.ContainsFunc(label, isOddCase):
 		return fmt.Sprintf("label %s has a character that does not show, or looks like another; write it anew", quoteASCII(label))
 	}
@@ -55,7 +55,7 @@ func isOddCase(r rune) bool {
 func (p Policy) nearest(label string) string {
 	if fields := strings.FieldsFunc(label, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }); len(fields) > 1 {
 		if i := slices.IndexFunc(fields, p.knows); i >= 0 {
-			return fmt.Sprintf("; it holds %s: write each label as an item of its own", quoteShort(fields[i]))
+			return fmt.Sprintf("; it holds %s: write each label as an item of its own", QuoteShort(fields[i]))
 		}
 	}
 	meant := otherNames[label]
@@ -71,7 +71,7 @@ func (p Policy) nearest(label string) string {
 	if meant == "" {
 		return ""
 	}
-	return fmt.Sprintf("; did you mean %s?", quoteShort(meant))
+	return fmt.Sprintf("; did you mean %s?", QuoteShort(meant))
 }
 
 func (p Policy) hasClass(name string) bool { _, ok := p.Classes[name]; return ok }

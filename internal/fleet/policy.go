@@ -130,15 +130,15 @@ func (p Policy) Admit(job Job) Decision {
 	}
 	for _, l := range labels {
 		if text := asSeen(l); text != "" && !p.knows(text) {
-			return ignored("labels.unknown", "label %s is not one of this fleet's%s", quoteShort(l), p.nearest(text))
+			return ignored("labels.unknown", "label %s is not one of this fleet's%s", QuoteShort(l), p.nearest(text))
 		}
 	}
 	for _, l := range labels {
 		if n := utf8.RuneCountInString(l); n > MaxLabelLength {
-			return refused("labels.too_long", "label %s has %d characters; GitHub allows at most %d", quoteShort(l), n, MaxLabelLength)
+			return refused("labels.too_long", "label %s has %d characters; GitHub allows at most %d", QuoteShort(l), n, MaxLabelLength)
 		}
 		if strings.Contains(l, ",") {
-			return refused("labels.comma", "label %s has a comma, which a runner's label cannot have", quoteShort(l))
+			return refused("labels.comma", "label %s has a comma, which a runner's label cannot have", QuoteShort(l))
 		}
 	}
 	for _, l := range job.Labels {
@@ -171,7 +171,7 @@ func (p Policy) plan(labels, given []string) Decision {
 		got  []string
 	}{{"classes", classes}, {"images", images}, {"architectures", archs}} {
 		if len(several.got) > 1 {
-			return refused("labels.several", "the job names %d %s (%s); name one", len(several.got), several.what, quoteShort(strings.Join(several.got, ", ")))
+			return refused("labels.several", "the job names %d %s (%s); name one", len(several.got), several.what, QuoteShort(strings.Join(several.got, ", ")))
 		}
 	}
 	switch {
@@ -182,7 +182,7 @@ func (p Policy) plan(labels, given []string) Decision {
 	}
 	size, ok := p.Classes[d.Class]
 	if !ok {
-		return refused("class.unknown", "class %s is not one of %s", quoteShort(d.Class), strings.Join(p.classNames(), ", "))
+		return refused("class.unknown", "class %s is not one of %s", QuoteShort(d.Class), strings.Join(p.classNames(), ", "))
 	}
 	if size.Arch == "" {
 		size.Arch = X64
@@ -381,21 +381,6 @@ func refused(rule, format string, args ...any) Decision {
 func printable(s string) string {
 	if q := fmt.Sprintf("%q", s); q != `"`+s+`"` {
 		return q
-	}
-	return s
-}
-
-// quoteShort quotes a stranger's text so that it fits a sentence and cannot
-// break a line or a terminal.
-func quoteShort(s string) string { return fmt.Sprintf("%q", short(s)) }
-
-// quoteASCII is quoteShort with everything escaped that is not ASCII, for characters
-// that look like others.
-func quoteASCII(s string) string { return fmt.Sprintf("%+q", short(s)) }
-
-func short(s string) string {
-	if r := []rune(s); len(r) > 60 {
-		return string(r[:57]) + "..."
 	}
 	return s
 }

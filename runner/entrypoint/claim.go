@@ -198,21 +198,16 @@ func readAnswer(res *http.Response, content []byte, readErr error, now time.Time
 func describe(status int, claim fleet.ClaimResponse) string {
 	text := fmt.Sprintf("the claim was answered with %d %s", status, http.StatusText(status))
 	if claim.Error != "" {
-		text += ", " + shorten(claim.Error)
+		text += ", " + fleet.Clip(claim.Error, mostShown)
 	}
 	if claim.Message != "" {
-		text += ": " + shorten(claim.Message)
+		text += ": " + fleet.Clip(claim.Message, mostShown)
 	}
 	return text
 }
 
-func shorten(text string) string {
-	const most = 500
-	if len(text) > most {
-		return text[:most] + "…"
-	}
-	return text
-}
+// mostShown is how many characters of an answer's text are shown.
+const mostShown = 500
 
 // withoutURL takes the URL out of a client's error: it may hold a password.
 func withoutURL(err error) error {

@@ -1,6 +1,6 @@
 package awserr
 
-import "unicode/utf8"
+import "github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 
 // Limits of SendTaskFailure, in characters
 // (https://docs.aws.amazon.com/step-functions/latest/apireference/API_SendTaskFailure.html).
@@ -11,18 +11,7 @@ const (
 )
 
 // Name is an error's name within its limit.
-func Name(s string) string { return cut(s, MaxName) }
+func Name(s string) string { return fleet.ClipBytes(s, MaxName) }
 
 // Cause is an error's cause within its limit.
-func Cause(s string) string { return cut(s, MaxCause) }
-
-// cut shortens s to at most n bytes, in front of a character.
-func cut(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
-}
+func Cause(s string) string { return fleet.ClipBytes(s, MaxCause) }

@@ -152,10 +152,7 @@ func (v verdict) error(words string, cause error) error {
 func compose(what, words, hint string) string {
 	words = strings.TrimRight(strings.Join(strings.Fields(words), " "), ".")
 	room := most - utf8.RuneCountInString(what) - utf8.RuneCountInString(hint) - len(": ; ")
-	if runes := []rune(words); len(runes) > room {
-		words = string(runes[:max(0, room-1)]) + "…"
-	}
-	return what + ": " + words + "; " + hint
+	return what + ": " + fleet.Clip(words, room) + "; " + hint
 }
 
 func text(s *string) string {

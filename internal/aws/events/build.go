@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -229,9 +230,5 @@ func (b build) reason(what string) string {
 	if logs := b.More.Logs; logs.Stream != "" {
 		where = "; read stream " + logs.Stream + " of log group " + logs.Group
 	}
-	room := most - len([]rune(where))
-	if runes := []rune(what); len(runes) > room {
-		what = string(runes[:max(0, room-1)]) + "…"
-	}
-	return what + where
+	return fleet.Clip(what, most-utf8.RuneCountInString(where)) + where
 }

@@ -44,20 +44,13 @@ const mostReason = 300
 func (e *BuildError) Error() string {
 	for i := len(e.Last) - 1; i >= 0; i-- {
 		if reason, ok := strings.CutPrefix(e.Last[i], reasonMark); ok {
-			return clip(reason)
+			return fleet.Clip(reason, mostReason)
 		}
 	}
 	if e.Step == "" {
-		return clip(e.Says)
+		return fleet.Clip(e.Says, mostReason)
 	}
-	return clip(fmt.Sprintf("%s in step %q: %s", e.Says, e.Step, strings.Join(e.Last[max(0, len(e.Last)-3):], " / ")))
-}
-
-func clip(s string) string {
-	if r := []rune(s); len(r) > mostReason {
-		return string(r[:mostReason-1]) + "…"
-	}
-	return s
+	return fleet.Clip(fmt.Sprintf("%s in step %q: %s", e.Says, e.Step, strings.Join(e.Last[max(0, len(e.Last)-3):], " / ")), mostReason)
 }
 
 // Build builds an image and returns its id. It fails with a BuildError if the image

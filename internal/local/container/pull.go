@@ -24,9 +24,9 @@ type PullError struct {
 
 func (e *PullError) Error() string {
 	if e.Passes() {
-		return clip(fmt.Sprintf("the image %s cannot be pulled just now: %s", e.Image, oneLine(e.Says)))
+		return fleet.Clip(fmt.Sprintf("the image %s cannot be pulled just now: %s", e.Image, oneLine(e.Says)), mostReason)
 	}
-	return clip(fmt.Sprintf("the image %s cannot be pulled: %s", e.Image, oneLine(e.Says)))
+	return fleet.Clip(fmt.Sprintf("the image %s cannot be pulled: %s", e.Image, oneLine(e.Says)), mostReason)
 }
 
 // Passes reports whether another try may succeed: a registry that limits pulls, or a

@@ -36,7 +36,7 @@ type Config = config.Config
 type (
 	Class     = fleet.Class      // a size of runners
 	Arch      = fleet.Arch       // of a class
-	Limits    = config.Limits    // times
+	Limits    = fleet.Limits     // times
 	SecretRef = config.SecretRef // where a secret is kept, never the secret
 )
 

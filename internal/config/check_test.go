@@ -24,6 +24,7 @@ func TestParseRefuses(t *testing.T) {
 
 		"an unknown key that is close to another": {repo + "max-runner: 5", "max-runner", 2, "did you mean max_runners?"},
 		"an unknown key like no other":            {repo + "colour: red", "colour", 2, "is not a key of this configuration"},
+		"a limit that is GitHub's":                {repo + "limits:\n  queue: 5h", "limits.queue", 3, "is not a key"},
 		"an unknown key within":                   {repo + "limits:\n  ilde: 5m", "limits.ilde", 3, "did you mean idle?"},
 		"an unknown key of a class":               {repo + "runner_class_sizes:\n  small: {cpus: 1, memory: 1024}", "runner_class_sizes.small.cpus", 3, "did you mean cpu?"},
 		"a key that is no plain text":             {repo + "<<: {a: b}", "", 2, "has a key that is not plain text"},

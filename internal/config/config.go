@@ -9,7 +9,6 @@ package config
 import (
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -52,12 +51,12 @@ type Config struct {
 	RunnerClassSizes map[string]fleet.Class `yaml:"runner_class_sizes"`
 	DefaultClass     string                 `yaml:"default_class"`
 
-	MaxRunners              int      `yaml:"max_runners"`
-	MaxRunnersPerRepository int      `yaml:"max_runners_per_repository"` // 0 leaves a tenth for others where there are several
-	RequiredLabel           string   `yaml:"required_label"`
-	FleetLabels             []string `yaml:"fleet_labels"`
-	AllowPublicRepositories bool     `yaml:"allow_public_repositories"`
-	Limits                  Limits   `yaml:"limits"`
+	MaxRunners              int          `yaml:"max_runners"`
+	MaxRunnersPerRepository int          `yaml:"max_runners_per_repository"` // 0 leaves a tenth for others where there are several
+	RequiredLabel           string       `yaml:"required_label"`
+	FleetLabels             []string     `yaml:"fleet_labels"`
+	AllowPublicRepositories bool         `yaml:"allow_public_repositories"`
+	Limits                  fleet.Limits `yaml:"limits"` // in whole seconds
 
 	EventBusName     string `yaml:"event_bus_name"`
 	LogRetentionDays int    `yaml:"log_retention_days"`
@@ -68,23 +67,9 @@ type Config struct {
 // In the file one may stand by itself instead of in a list.
 type Repositories []string
 
-// Limits are the times that an operator may set, in whole seconds. See
-// fleet.Limits for what each one bounds.
-type Limits struct {
-	Start         time.Duration `yaml:"start"`
-	Idle          time.Duration `yaml:"idle"`
-	Inspect       time.Duration `yaml:"inspect"`
-	MaxRuntime    time.Duration `yaml:"max_runtime"`
-	AfterJob      time.Duration `yaml:"after_job"`
-	Build         time.Duration `yaml:"build"`
-	OnDemandBuild time.Duration `yaml:"on_demand_build"`
-	BuildLease    time.Duration `yaml:"build_lease"`
-}
-
 // defaults is the configuration of an empty file. What depends on other keys is
 // filled in by derive.
 func defaults() Config {
-	l := fleet.DefaultLimits()
 	return Config{
 		FleetName:         "fleet",
 		GitHubURL:         "https://github.com",
@@ -103,18 +88,9 @@ func defaults() Config {
 		OnDemandBuildsPerDay: 50,
 		OnDemandBuildsAtOnce: 1,
 		MaxRunners:           20,
-		Limits: Limits{
-			Start:         l.Start,
-			Idle:          l.Idle,
-			Inspect:       l.Inspect,
-			MaxRuntime:    l.MaxRuntime,
-			AfterJob:      l.AfterJob,
-			Build:         l.Build,
-			OnDemandBuild: l.OnDemandBuild,
-			BuildLease:    l.BuildLease,
-		},
-		LogRetentionDays: 30,
-		RunnerLogMiB:     fleet.DefaultLogMiB,
+		Limits:               fleet.DefaultLimits(),
+		LogRetentionDays:     30,
+		RunnerLogMiB:         fleet.DefaultLogMiB,
 	}
 }
 
@@ -127,10 +103,6 @@ const imagesOff = "this fleet builds no images on demand; set image_build_projec
 // Policy is the part of the configuration that decides about jobs. It shares
 // nothing with c that can be changed.
 func (c Config) Policy() fleet.Policy {
-	limits := fleet.DefaultLimits()
-	limits.Start, limits.Idle = c.Limits.Start, c.Limits.Idle
-	limits.Inspect, limits.MaxRuntime, limits.AfterJob = c.Limits.Inspect, c.Limits.MaxRuntime, c.Limits.AfterJob
-	limits.Build, limits.OnDemandBuild, limits.BuildLease = c.Limits.Build, c.Limits.OnDemandBuild, c.Limits.BuildLease
 	p := fleet.Policy{
 		FleetName:        c.FleetName,
 		Repositories:     slices.Clone([]string(c.Repositories)),
@@ -146,7 +118,7 @@ func (c Config) Policy() fleet.Policy {
 		OnDemandBuilds:   c.OnDemandBuildsPerDay,
 		MaxRunners:       c.MaxRunners,
 		MaxPerRepository: c.MaxRunnersPerRepository,
-		Limits:           limits,
+		Limits:           c.Limits,
 	}
 	for _, name := range c.PrivateRepositories() {
 		if !slices.Contains(p.Registries, name) {

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 const examplePath = "../../examples/fleet.yaml"
@@ -66,9 +68,9 @@ func TestExampleShowsEveryKeyAndDefault(t *testing.T) {
 			t.Errorf("the example shows another default of %s:\n%s", key, diff)
 		}
 	}
-	limits := reflect.TypeFor[Limits]()
-	for i := range limits.NumField() {
-		if key := limits.Field(i).Tag.Get("yaml"); !regexp.MustCompile(`(?m)^#  ` + key + `: `).Match(example) {
+	_, limits := fieldsOf(reflect.TypeFor[fleet.Limits]())
+	for _, key := range limits {
+		if !regexp.MustCompile(`(?m)^#  ` + key + `: `).Match(example) {
 			t.Errorf("the example lacks limits.%s", key)
 		}
 	}

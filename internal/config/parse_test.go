@@ -38,7 +38,7 @@ func TestDefaults(t *testing.T) {
 		},
 		DefaultClass:     "small",
 		MaxRunners:       20,
-		Limits:           Limits{15 * time.Minute, 5 * time.Minute, 30 * time.Minute, 6 * time.Hour, 15 * time.Minute, time.Hour, 20 * time.Minute, 15 * time.Minute},
+		Limits:           fleet.Limits{Start: 15 * time.Minute, Idle: 5 * time.Minute, Inspect: 30 * time.Minute, MaxRuntime: 6 * time.Hour, AfterJob: 15 * time.Minute, Queue: 24 * time.Hour, Build: time.Hour, OnDemandBuild: 20 * time.Minute, BuildLease: 15 * time.Minute},
 		LogRetentionDays: 30,
 		RunnerLogMiB:     16,
 

@@ -154,7 +154,10 @@ func fieldsOf(t reflect.Type) (index map[string]int, names []string) {
 	for i := range t.NumField() {
 		tag := t.Field(i).Tag
 		name := tag.Get("yaml")
-		if name == "" {
+		switch name {
+		case "-":
+			continue // it is no key
+		case "":
 			name, _, _ = strings.Cut(tag.Get("json"), ",")
 		}
 		index[name] = i

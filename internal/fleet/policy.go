@@ -61,15 +61,16 @@ const BuildQueue = time.Hour
 // lets it wait and run. One that gave up first would start a second build.
 func (l Limits) BuildWait() time.Duration { return BuildQueue + l.Build + 10*time.Minute }
 
-// Limits are the times that bound a runner's life.
+// Limits are the times that bound a runner's life. The configuration's keys have the names
+// that their JSON has.
 type Limits struct {
-	Start      time.Duration `json:"start"`       // from RunTask until the runner has claimed
-	Idle       time.Duration `json:"idle"`        // the longest silence before a job
-	Inspect    time.Duration `json:"inspect"`     // how often a running job is looked at
-	MaxRuntime time.Duration `json:"max_runtime"` // of a job
-	AfterJob   time.Duration `json:"after_job"`   // between two looks at a task that goes on after its job
-	Queue      time.Duration `json:"queue"`       // GitHub gives a queued job up after 24 h
-	Build      time.Duration `json:"build"`       // of an image build
+	Start      time.Duration `json:"start"`          // from RunTask until the runner has claimed
+	Idle       time.Duration `json:"idle"`           // the longest silence before a job
+	Inspect    time.Duration `json:"inspect"`        // how often a running job is looked at
+	MaxRuntime time.Duration `json:"max_runtime"`    // of a job
+	AfterJob   time.Duration `json:"after_job"`      // between two looks at a task that goes on after its job
+	Queue      time.Duration `json:"queue" yaml:"-"` // GitHub gives a queued job up after 24 h: nobody sets it
+	Build      time.Duration `json:"build"`          // of an image build
 	// OnDemandBuild is that of an image that a job names; 0 is Build.
 	OnDemandBuild time.Duration `json:"on_demand_build,omitempty"`
 	BuildLease    time.Duration `json:"build_lease"` // the longest silence of a build

@@ -147,7 +147,7 @@ var mayImport = map[string][]string{
 	"internal/aws": {
 		"internal/fleet", "internal/aws/awserr", "internal/aws/deployment", "internal/aws/ecsfleet", "internal/aws/events", "internal/aws/function", "internal/aws/kept",
 	},
-	"internal/aws/deployment": {},
+	"internal/aws/deployment": {"internal/fleet"},
 	"internal/aws/kept":       {},
 	"internal/aws/awserr":     {"internal/fleet"},
 	"internal/aws/function":   {"internal/fleet", "internal/aws/deployment"},
@@ -185,7 +185,7 @@ var mayImport = map[string][]string{
 	"cdk/runnerfleet/grants":    {},
 	"cdk/runnerfleet/functions": {"cdk/runnerfleet/grants", "internal/aws/deployment"},
 
-	"cdk": {"cdk", "internal/fleet", "internal/config", "internal/aws/deployment", "internal/aws/dynamo", "internal/aws/events", "runner", "statemachine"},
+	"cdk": {"cdk", "internal/fleet", "internal/config", "internal/aws/deployment", "runner", "statemachine"},
 }
 
 const module = "github.com/ecs-runner-fleet/ecs-runner-fleet/"

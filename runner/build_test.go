@@ -17,7 +17,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -143,7 +143,7 @@ func (b bench) build(t *testing.T, env map[string]string) (got outcome) {
 	if err := yaml.Unmarshal([]byte(Buildspec), &spec); err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(spec.Env.Exported, []string{events.ImageDigestVariable, events.RunnerReleaseVariable, events.ImageClaimVariable}) || len(spec.Phases) != 1 {
+	if !slices.Equal(spec.Env.Exported, []string{deployment.ImageDigestVariable, deployment.RunnerReleaseVariable, deployment.ImageClaimVariable}) || len(spec.Phases) != 1 {
 		t.Fatalf("the buildspec has %+v", spec)
 	}
 	encoded, err := json.Marshal(b.outside)

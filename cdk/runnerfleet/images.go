@@ -14,7 +14,6 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
-	names "github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner"
 )
@@ -22,7 +21,7 @@ import (
 // images are what builds and keeps the runner images.
 type images struct {
 	repository awsecr.Repository
-	project    string   // the one for x64, by which events.ProjectOf names the others
+	project    string   // the one for x64, by which deployment.ProjectOf names the others
 	projects   []string // all of them
 	builders   []awscodebuild.CfnProject
 	arns       []*string         // of the projects
@@ -112,7 +111,7 @@ func machines(c Config, project string) (all []machine) {
 	for _, arch := range archs {
 		for _, kind := range kinds {
 			m := machine{
-				id: "Build", project: names.ProjectOf(project, fleet.ImageSpec{Kind: kind, Arch: arch}),
+				id: "Build", project: deployment.ProjectOf(project, fleet.ImageSpec{Kind: kind, Arch: arch}),
 				kind: "LINUX_CONTAINER", image: "aws/codebuild/amazonlinux-x86_64-standard:5.0", minutes: buildMinutes(c.Limits.Build),
 			}
 			if kind == fleet.OnDemandImage {

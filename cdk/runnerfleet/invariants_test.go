@@ -14,7 +14,6 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/statemachine"
 )
@@ -114,7 +113,7 @@ func TestTheStateMachineIsTracedAndLogsNoData(t *testing.T) {
 
 func TestTheTableIsWhatTheStoreNeeds(t *testing.T) {
 	p := golden(t).only("AWS::DynamoDB::Table").Properties
-	want := dynamo.TableDefinition()
+	want := deployment.TableDefinition()
 	keys := func(schema any) (names []string) {
 		for _, key := range several(schema) {
 			names = append(names, at[string](key, "KeyType")+" "+at[string](key, "AttributeName"))

@@ -12,7 +12,6 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
 )
 
 // goldenFile is the template of examples/fleet.yaml. A test with Node holds it to
@@ -198,7 +197,7 @@ var policies = map[string]func(template) []string{
 	"everything that can carry a name carries the fleet's": func(t template) (bad []string) {
 		for _, kind := range []string{"AWS::Lambda::Function", "AWS::IAM::Role", "AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::ECS::Cluster", "AWS::ECR::Repository", "AWS::SecretsManager::Secret"} {
 			for id, r := range t.list(kind) {
-				if !strings.Contains(flat(r.Properties["Tags"]), `"Key":"`+ecsfleet.FleetTag+`"`) {
+				if !strings.Contains(flat(r.Properties["Tags"]), `"Key":"`+deployment.FleetTag+`"`) {
 					bad = append(bad, id)
 				}
 			}

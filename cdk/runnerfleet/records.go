@@ -9,12 +9,12 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 )
 
 // newTable makes the table as the store describes it.
 func newTable(scope constructs.Construct) awsdynamodb.Table {
-	definition := dynamo.TableDefinition()
+	definition := deployment.TableDefinition()
 	table := awsdynamodb.NewTable(scope, jsii.String("Records"), &awsdynamodb.TableProps{
 		PartitionKey:                     textKey(definition.PartitionKey),
 		SortKey:                          textKey(definition.SortKey),

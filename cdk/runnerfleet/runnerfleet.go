@@ -24,6 +24,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/config"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -105,10 +106,6 @@ type Fleet struct {
 	AlarmTopic awssns.ITopic
 }
 
-// fleetTag is on everything that can have a tag, as it is on tasks. It is the same
-// as ecsfleet.FleetTag: that package would bring the SDK along.
-const fleetTag = "ecsrunner:fleet"
-
 // New makes a fleet in the stack of scope. It panics with what Props.Check says.
 // Several fleets may share a stack if their fleet_name differs.
 func New(scope constructs.Construct, id string, props Props) Fleet {
@@ -120,7 +117,7 @@ func New(scope constructs.Construct, id string, props Props) Fleet {
 		panic(err)
 	}
 	fleet := constructs.NewConstruct(scope, jsii.String(id))
-	awscdk.Tags_Of(fleet).Add(jsii.String(fleetTag), jsii.String(props.Config.FleetName), nil)
+	awscdk.Tags_Of(fleet).Add(jsii.String(deployment.FleetTag), jsii.String(props.Config.FleetName), nil)
 	if props.PermissionsBoundary != nil {
 		awsiam.PermissionsBoundary_Of(fleet).Apply(props.PermissionsBoundary)
 	}

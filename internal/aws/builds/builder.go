@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -25,7 +25,7 @@ type starter interface {
 // Builder starts builds.
 type Builder struct {
 	CodeBuild starter
-	// Project builds the fleet's own images for x64; events.ProjectOf names the others.
+	// Project builds the fleet's own images for x64; deployment.ProjectOf names the others.
 	Project string
 }
 
@@ -46,7 +46,7 @@ const (
 // Image.BuildQueueFull if CodeBuild takes no more just now, and with AWS.Unavailable if it
 // does not answer: both may be repeated. Any other error will not pass.
 func (b Builder) Build(ctx context.Context, order fleet.BuildOrder) error {
-	project := events.ProjectOf(b.Project, order.Spec)
+	project := deployment.ProjectOf(b.Project, order.Spec)
 	_, err := b.CodeBuild.StartBuild(ctx, &codebuild.StartBuildInput{
 		ProjectName:                  aws.String(project),
 		IdempotencyToken:             aws.String(token(order)),
@@ -84,7 +84,7 @@ func token(order fleet.BuildOrder) string {
 func variablesOf(order fleet.BuildOrder) []types.EnvironmentVariable {
 	spec := order.Spec
 	all := []types.EnvironmentVariable{
-		plain(events.ImageTagVariable, order.Tag), plain(events.ImageRevisionVariable, strconv.Itoa(order.Revision)), plain(events.ImageOwnerVariable, order.Owner),
+		plain(deployment.ImageTagVariable, order.Tag), plain(deployment.ImageRevisionVariable, strconv.Itoa(order.Revision)), plain(deployment.ImageOwnerVariable, order.Owner),
 		plain(KindVariable, string(spec.Kind)), plain(ArchVariable, string(spec.Arch)), plain(SourceVariable, spec.Source),
 	}
 	switch spec.Kind {
@@ -96,7 +96,7 @@ func variablesOf(order fleet.BuildOrder) []types.EnvironmentVariable {
 		all = append(all, plain(PublishVariable, spec.PublishTag()))
 	}
 	if version := order.Release.Version; version != "" {
-		all = append(all, plain(events.RunnerReleaseVariable, version))
+		all = append(all, plain(deployment.RunnerReleaseVariable, version))
 	}
 	if sum := order.Release.SHA256[spec.Arch]; sum != "" {
 		all = append(all, plain(SHA256Variable, sum))

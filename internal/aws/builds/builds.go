@@ -18,7 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 )
 
 // client is the part of CodeBuild's API that operators need.
@@ -45,7 +45,7 @@ const longest = 48 * time.Hour
 // projects are the fleet's own.
 func (b Builds) Running(ctx context.Context) ([]string, error) {
 	var running []string
-	for _, project := range events.Projects(b.Project) {
+	for _, project := range deployment.Projects(b.Project) {
 		found, err := b.runningOf(ctx, project)
 		if err != nil {
 			return nil, err

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -24,7 +25,7 @@ import (
 // (https://docs.aws.amazon.com/codebuild/latest/APIReference/API_BatchGetBuilds.html).
 func (b Builds) Newest(ctx context.Context) ([]fleet.Build, error) {
 	var all []fleet.Build
-	for _, project := range events.Projects(b.Project) {
+	for _, project := range deployment.Projects(b.Project) {
 		listed, err := b.CodeBuild.ListBuildsForProject(ctx, &codebuild.ListBuildsForProjectInput{
 			ProjectName: aws.String(project), SortOrder: types.SortOrderTypeDescending,
 		})

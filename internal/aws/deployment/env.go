@@ -1,10 +1,10 @@
 // Package deployment is what the deployment and the deployed code agree on: the names
-// of the functions' environment variables, of metrics and log groups, and of the outputs
-// of the stack.
+// of the functions' environment variables, of metrics, log groups, build projects and tags,
+// the keys of the table, and the outputs of the stack.
 //
 // The CDK app sets the variables, the functions read them, and the command line
-// finds a fleet by the outputs. It has no other code, so that all of them can
-// import it. What only the deployment knows of a function is in cdk/runnerfleet/functions.
+// finds a fleet by the outputs. It has no other code and imports none of AWS's, so that all
+// of them can import it. What only the deployment knows of a function is in cdk/runnerfleet/functions.
 package deployment
 
 // Environment variables of the functions. Each function's list is in

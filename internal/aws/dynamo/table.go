@@ -1,25 +1,27 @@
 package dynamo
 
+import "github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+
 // Attributes of an item beside its record. Those of an index are there only while
-// the record belongs to it.
+// the record belongs to it. The deployment knows those that are keys.
 const (
-	attrPK      = "pk"
-	attrSK      = "sk"
-	attrRecord  = "record"     // the record itself, as JSON
-	attrVersion = "version"    // of the record, for conditions
-	attrWriteID = "write_id"   // of the write that made the item
-	attrExpires = "expires_at" // Unix time, in seconds
-	attrSince   = "since"      // when it began, and its id: sorts every index but one
-	attrRetryAt = "retry_at"   // its fleet.Run.WaitList order, and its id: sorts indexRetry
+	attrPK      = deployment.AttrPK
+	attrSK      = deployment.AttrSK
+	attrRecord  = "record"               // the record itself, as JSON
+	attrVersion = "version"              // of the record, for conditions
+	attrWriteID = "write_id"             // of the write that made the item
+	attrExpires = deployment.AttrExpires // Unix time, in seconds
+	attrSince   = deployment.AttrSince   // when it began, and its id: sorts every index but one
+	attrRetryAt = deployment.AttrRetryAt // its fleet.Run.WaitList order, and its id: sorts indexRetry
 )
 
 // Indexes, by the name of the attribute that is their partition key.
 const (
-	indexNewest     = "newest"     // every run, runner and image
-	indexUnfinished = "unfinished" // open runs, unresolved runners
-	indexWaiting    = "waiting"    // runs that wait for room
-	indexRetry      = "retry"      // runs that wait, by their fleet.Run.WaitList
-	indexOfRun      = "of_run"     // runners, by the run they were launched for
+	indexNewest     = deployment.IndexNewest     // every run, runner and image
+	indexUnfinished = deployment.IndexUnfinished // open runs, unresolved runners
+	indexWaiting    = deployment.IndexWaiting    // runs that wait for room
+	indexRetry      = deployment.IndexRetry      // runs that wait, by their fleet.Run.WaitList
+	indexOfRun      = deployment.IndexOfRun      // runners, by the run they were launched for
 )
 
 // Values of the indexes' partition keys. An index of_run has ids of runs, and retry
@@ -31,32 +33,8 @@ const (
 	listImage  = "image"
 )
 
-// Table describes the table. All keys are strings.
-type Table struct {
-	PartitionKey string
-	SortKey      string
-	TTL          string // the attribute by which DynamoDB deletes what has expired
-	Indexes      []Index
-}
-
-// Index is a global secondary index. It holds keys only, and of those items alone
-// that have its partition key.
-type Index struct {
-	Name         string
-	PartitionKey string
-	SortKey      string
-}
-
-// TableDefinition is the table that a store needs: what the deployment builds and
-// what the tests make.
-func TableDefinition() Table {
-	table := Table{PartitionKey: attrPK, SortKey: attrSK, TTL: attrExpires}
-	for _, name := range []string{indexNewest, indexUnfinished, indexWaiting, indexOfRun} {
-		table.Indexes = append(table.Indexes, Index{Name: name, PartitionKey: name, SortKey: attrSince})
-	}
-	table.Indexes = append(table.Indexes, Index{Name: indexRetry, PartitionKey: indexRetry, SortKey: attrRetryAt})
-	return table
-}
+// TableDefinition is the table that a store needs.
+func TableDefinition() deployment.Table { return deployment.TableDefinition() }
 
 // key is the primary key of an item.
 type key struct{ pk, sk string }

@@ -56,11 +56,5 @@ type Network struct {
 // LogPrefix/fleet.RunnerContainer/<last part of the task's ARN>.
 const LogPrefix = "runner"
 
-// Keys of the tags on tasks and task definitions.
-const (
-	FleetTag  = "ecsrunner:fleet"
-	RunnerTag = "ecsrunner:runner"
-)
-
 // page is the most that ListTasks returns and DescribeTasks takes.
 const page = 100

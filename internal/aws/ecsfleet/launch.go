@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -69,8 +70,8 @@ func (p Platform) runTask(launch fleet.TaskLaunch) *ecs.RunTaskInput {
 		Overrides:                overrides,
 		PropagateTags:            types.PropagateTagsTaskDefinition,
 		Tags: []types.Tag{
-			{Key: aws.String(FleetTag), Value: aws.String(p.FleetName)},
-			{Key: aws.String(RunnerTag), Value: aws.String(launch.RunnerID)},
+			{Key: aws.String(deployment.FleetTag), Value: aws.String(p.FleetName)},
+			{Key: aws.String(deployment.RunnerTag), Value: aws.String(launch.RunnerID)},
 		},
 	}
 }

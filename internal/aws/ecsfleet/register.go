@@ -12,6 +12,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -86,7 +87,7 @@ func (p Platform) definition(d fleet.TaskDefinition) (*ecs.RegisterTaskDefinitio
 				"awslogs-stream-prefix": LogPrefix,
 			}},
 		}},
-		Tags: []types.Tag{{Key: aws.String(FleetTag), Value: aws.String(d.FleetName)}},
+		Tags: []types.Tag{{Key: aws.String(deployment.FleetTag), Value: aws.String(d.FleetName)}},
 	}, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -84,7 +85,7 @@ func TestRegisterAsksFor(t *testing.T) {
 		"two minutes to stop":           *container.StopTimeout == 120,
 		"a log":                         container.LogConfiguration.LogDriver == "awslogs" && container.LogConfiguration.Options["awslogs-group"] == "/ecsrunner/ci",
 		"nothing to read for strangers": len(container.Environment)+len(container.Secrets) == 0,
-		"the fleet's tag":               *in.Tags[0].Key == FleetTag && *in.Tags[0].Value == "ci",
+		"the fleet's tag":               *in.Tags[0].Key == deployment.FleetTag && *in.Tags[0].Value == "ci",
 	}
 	for sentence, ok := range checks {
 		if !ok {

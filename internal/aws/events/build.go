@@ -9,55 +9,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
-
-// What a build and the fleet tell each other by environment variables: StartBuild
-// sets the tag, the revision and the owner of the lock under which it is started, and the
-// buildspec exports (env: exported-variables) the digest, in the form sha256:… or
-// repository@sha256:…, the version of GitHub's runner that is in the image, and the value
-// of its label fleet.IdentityLabel.
-const (
-	ImageTagVariable      = "IMAGE_TAG"
-	ImageRevisionVariable = "IMAGE_REVISION"
-	ImageOwnerVariable    = "IMAGE_OWNER"
-	ImageDigestVariable   = "IMAGE_DIGEST"
-	RunnerReleaseVariable = "RUNNER_RELEASE"
-	ImageClaimVariable    = "IMAGE_CLAIM"
-)
-
-// TryAgain begins the sentence of a build that failed for a reason which passes by itself.
-const TryAgain = "try again: "
-
-// Ends of the names of projects: of what jobs name by image: labels, and of arm64 images.
-const (
-	OnDemandSuffix = "-on-demand"
-	ArmSuffix      = "-arm64"
-)
-
-// ProjectOf is the project that builds an image, by the name of the fleet's first one. What
-// jobs name has projects of its own, with time limits, a number of builds at once and
-// machines of their own: it holds up no other build.
-func ProjectOf(project string, spec fleet.ImageSpec) string {
-	if spec.Kind == fleet.OnDemandImage {
-		project += OnDemandSuffix
-	}
-	if spec.Arch == fleet.ARM64 {
-		project += ArmSuffix
-	}
-	return project
-}
-
-// Projects are all that a fleet can have. Those for arm64 and on demand may not be there.
-func Projects(project string) []string {
-	var all []string
-	for _, kind := range []fleet.ImageKind{fleet.BaseImage, fleet.OnDemandImage} {
-		for _, arch := range []fleet.Arch{fleet.X64, fleet.ARM64} {
-			all = append(all, ProjectOf(project, fleet.ImageSpec{Kind: kind, Arch: arch}))
-		}
-	}
-	return all
-}
 
 var imageDigest = regexp.MustCompile(`^([^@\s]+@)?sha256:[0-9a-f]{64}$`)
 
@@ -98,34 +52,34 @@ const lastPhase = "COMPLETED"
 // build knows a build of the fleet by its tag: one that was started by hand has
 // none. A phase change only says that the build goes on.
 func (l Listener) build(b build) (fleet.Build, bool) {
-	tag := valueOf(b.More.Environment.Variables, ImageTagVariable)
+	tag := valueOf(b.More.Environment.Variables, deployment.ImageTagVariable)
 	// A phase change has no build-status of its own in AWS's examples.
 	goesOn := b.Status == fleet.BuildInProgress || b.Status == "" && b.Phase != "" && b.Phase != lastPhase
-	if l.BuildProject == "" || !slices.Contains(Projects(l.BuildProject), b.Project) || tag == "" || b.Phase != "" && !goesOn {
+	if l.BuildProject == "" || !slices.Contains(deployment.Projects(l.BuildProject), b.Project) || tag == "" || b.Phase != "" && !goesOn {
 		return fleet.Build{}, false
 	}
 	if goesOn {
 		b.Status = fleet.BuildInProgress
 	}
-	out := fleet.Build{BuildID: b.BuildID, Tag: tag, Owner: valueOf(b.More.Environment.Variables, ImageOwnerVariable), Status: b.Status}
-	out.Revision, _ = strconv.Atoi(valueOf(b.More.Environment.Variables, ImageRevisionVariable)) // the release before gave none
+	out := fleet.Build{BuildID: b.BuildID, Tag: tag, Owner: valueOf(b.More.Environment.Variables, deployment.ImageOwnerVariable), Status: b.Status}
+	out.Revision, _ = strconv.Atoi(valueOf(b.More.Environment.Variables, deployment.ImageRevisionVariable)) // the release before gave none
 	switch b.Status {
 	case fleet.BuildInProgress:
 	case fleet.BuildSucceeded:
-		out.Digest = valueOf(b.More.Exported, ImageDigestVariable)
+		out.Digest = valueOf(b.More.Exported, deployment.ImageDigestVariable)
 		if !imageDigest.MatchString(out.Digest) {
 			out.Status, out.Digest = fleet.BuildFailed, ""
-			out.Reason = b.reason("the build succeeded and exported no " + ImageDigestVariable)
+			out.Reason = b.reason("the build succeeded and exported no " + deployment.ImageDigestVariable)
 		}
-		if version := valueOf(b.More.Exported, RunnerReleaseVariable); fleet.IsRunnerVersion(version) {
+		if version := valueOf(b.More.Exported, deployment.RunnerReleaseVariable); fleet.IsRunnerVersion(version) {
 			out.RunnerVersion = version
 		}
-		out.Identity = valueOf(b.More.Exported, ImageClaimVariable) == fleet.IdentityLabelValue
+		out.Identity = valueOf(b.More.Exported, deployment.ImageClaimVariable) == fleet.IdentityLabelValue
 	case fleet.BuildStopped:
 		out.Reason = b.reason(b.failure())
 	default:
 		why := l.why(b)
-		passing, passes := strings.CutPrefix(why, TryAgain)
+		passing, passes := strings.CutPrefix(why, deployment.TryAgain)
 		out.Status, out.Reason, out.MayPass = fleet.BuildFailed, b.reason(passing), passes || b.neverRan()
 	}
 	return out, true
@@ -159,7 +113,7 @@ func (l Listener) why(b build) string {
 	for _, line := range slices.Backward(said) {
 		if text := sentence.FindStringSubmatch(line); text != nil {
 			if text[0] != "ecsrunner: "+text[1] { // a step's own, which does not say what passes
-				return strings.TrimPrefix(text[1], TryAgain)
+				return strings.TrimPrefix(text[1], deployment.TryAgain)
 			}
 			return text[1]
 		}

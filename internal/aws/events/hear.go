@@ -30,7 +30,7 @@ const buildPhase = "CodeBuild Build Phase Change"
 // execution of another state machine may have any name.
 type Listener struct {
 	ClusterARN      string
-	BuildProject    string // its name; Projects has those of the others
+	BuildProject    string // its name; deployment.Projects has those of the others
 	StateMachineARN string
 	// LastLines reads the end of a build's log, at most so many lines; nil if nobody can.
 	LastLines func(group, stream string, most int) ([]string, error)

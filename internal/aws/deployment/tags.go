@@ -1,0 +1,8 @@
+package deployment
+
+// Keys of tags. FleetTag, with the fleet's name, is on all that can have one: what the
+// deployment makes, tasks and task definitions. RunnerTag is on tasks.
+const (
+	FleetTag  = "ecsrunner:fleet"
+	RunnerTag = "ecsrunner:runner"
+)

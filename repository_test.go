@@ -253,7 +253,7 @@ func TestNothingImportsUpward(t *testing.T) {
 
 // isForTests reports whether a package only serves tests.
 func isForTests(pkg string) bool {
-	return regexp.MustCompile(`(^|/)([a-z]+test|faultproxy|lambdahost|firstfailures|flow|upgrade|simulation)(/|$)`).MatchString(pkg)
+	return regexp.MustCompile(`(^|/)([a-z]+test|firstfailures|flow|upgrade|simulation)(/|$)`).MatchString(pkg)
 }
 
 // TestLayersNotice: what the layers forbid does not go by unnoticed.
@@ -273,7 +273,7 @@ func TestLayersNotice(t *testing.T) {
 			t.Errorf("%s is in layer %q, want %q", pkg, got, want)
 		}
 	}
-	for pkg, want := range map[string]bool{"internal/lifecycle/lifecycletest": true, "internal/aws/lambdahost": true, "internal/simulation/kernel": true, "internal/lifecycle": false, "internal/aws/function": false} {
+	for pkg, want := range map[string]bool{"internal/lifecycle/lifecycletest": true, "internal/aws/awstest/lambdahost": true, "internal/simulation/kernel": true, "internal/lifecycle": false, "internal/aws/function": false} {
 		if isForTests(pkg) != want {
 			t.Errorf("%s is for tests: %t", pkg, !want)
 		}

@@ -15,8 +15,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/faultproxy"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/lambdahost"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awstest/faultproxy"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awstest/lambdahost"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
 )
 

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/lambdahost"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awstest/lambdahost"
 )
 
 // nonsense is a payload that every function can read and none can act on.

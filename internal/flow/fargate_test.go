@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/faultproxy"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awstest/faultproxy"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/identity/identitytest"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/entrypoint"
 )

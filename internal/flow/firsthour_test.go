@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awstest/faultproxy"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/faultproxy"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 

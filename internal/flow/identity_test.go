@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/faultproxy"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awstest/faultproxy"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/lambdahost"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awstest/lambdahost"
 )
 
 // startRules puts the template's event patterns on moto's buses. The target of each

@@ -1,5 +1,5 @@
 // Package storetest holds every store of the fleet to the same contract: SQLite
-// on one machine, and whatever replaces it.
+// on one machine, and DynamoDB on AWS.
 //
 // The contract is no more than a DynamoDB table can promise. A suite that a
 // store passes by being stronger has a test missing.

@@ -58,33 +58,44 @@ func Took(f TookFacts) TookResult {
 	if own != nil && (own.RunnerID == runner.RunnerID || own.RunnerID != expected) {
 		own = nil
 	}
-	switch {
-	case meant != nil && own != nil && own.CanTake() && meant.Wanted() && CanRun(own.Labels, meant.Job):
-		m, o := *meant, *own
-		m.RunnerID, o.For = o.RunnerID, m.RunID
-		res.Changes.Runs = append(res.Changes.Runs, m.Follow(o))
-		res.Changes.Runners = append(res.Changes.Runners, o)
-	default:
+	if meant != nil && own != nil && own.CanTake() && meant.Wanted() && CanRun(own.Labels, meant.Job) {
+		res.swap(*meant, *own)
+	} else {
 		if meant != nil {
-			m := *meant
-			m.RunnerID = ""
-			if m.Wanted() {
-				m = m.Move(RunQueued, "its runner "+runner.RunnerID+" took another job")
-				m.Displaced++
-				res.Relaunch = append(res.Relaunch, m.RunID)
-			}
-			res.Changes.Runs = append(res.Changes.Runs, m)
+			res.displace(*meant, runner.RunnerID)
 		}
 		if own != nil {
-			o := *own
-			o.For = ""
-			res.Changes.Runners = append(res.Changes.Runners, o)
-			if o.Phase != Closed && o.Took == 0 {
-				res.End = append(res.End, o.RunnerID)
-			}
+			res.letGo(*own)
 		}
 	}
 	res.Changes.Runs = append(res.Changes.Runs, run)
 	res.Changes.Runners = append(res.Changes.Runners, runner)
 	return res
+}
+
+// swap has a run that lost its runner expect one that lost its job.
+func (res *TookResult) swap(meant Run, own Runner) {
+	meant.RunnerID, own.For = own.RunnerID, meant.RunID
+	res.Changes.Runs = append(res.Changes.Runs, meant.Follow(own))
+	res.Changes.Runners = append(res.Changes.Runners, own)
+}
+
+// displace takes its runner from a run, which is launched again if it is wanted.
+func (res *TookResult) displace(meant Run, runnerID string) {
+	meant.RunnerID = ""
+	if meant.Wanted() {
+		meant = meant.Move(RunQueued, "its runner "+runnerID+" took another job")
+		meant.Displaced++
+		res.Relaunch = append(res.Relaunch, meant.RunID)
+	}
+	res.Changes.Runs = append(res.Changes.Runs, meant)
+}
+
+// letGo takes its job from a runner, which is ended if it has none.
+func (res *TookResult) letGo(own Runner) {
+	own.For = ""
+	res.Changes.Runners = append(res.Changes.Runners, own)
+	if own.Phase != Closed && own.Took == 0 {
+		res.End = append(res.End, own.RunnerID)
+	}
 }

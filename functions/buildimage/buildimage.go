@@ -79,7 +79,7 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 	}
 	err = s.build(ctx, spec, tag, owner)
 	switch {
-	case fleet.ErrorName(err) != "": // it may pass: this runner owns the build when it comes again
+	case fleet.MayPass(err): // this runner owns the build when it comes again
 		return fleet.Image{}, s.mayPass(ctx, call.RunnerID, fmt.Errorf("build %s: %w", spec, err))
 	case err != nil:
 		err := fleet.Errorf(fleet.ImageBuildFailed, "build %s: %w", spec, err)

@@ -151,7 +151,7 @@ func (b *background) start(ctx context.Context, spec fleet.ImageSpec, why string
 		b.started++
 		b.Fleet.Log.InfoContext(ctx, "building an image that no job waits for", "image", spec.String(), "arch", spec.Arch, "reason", why)
 		return nil
-	case fleet.ErrorName(err) != "": // it may pass: the next sweep tries again
+	case fleet.MayPass(err): // the next sweep tries again
 		b.full[onDemand] = true
 		err = errors.Join(ignore(err, fleet.ImageBuildQueueFull), b.Images.EndBuild(ctx, tag, owner))
 		return err

@@ -98,6 +98,12 @@ func IsNamed(err error, names ...string) bool {
 	return false
 }
 
+// MayPass reports whether what failed may succeed when it is done again as it is. A failure
+// without a name will not, and some names say so.
+func MayPass(err error) bool {
+	return ErrorName(err) != "" && !IsNamed(err, ImageBuildFailed, RunnerLaunchFailed, RunnerVersionDeprecated)
+}
+
 // RetryAfter is how long the first error in err's chain that knows says to wait,
 // 0 if none does.
 func RetryAfter(err error) time.Duration {

@@ -79,3 +79,19 @@ func TestRetryAfter(t *testing.T) {
 		t.Run(name, func(t *testing.T) { equal(t, fleet.RetryAfter(tc.err), tc.want) })
 	}
 }
+
+func TestMayPass(t *testing.T) {
+	for name, tc := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"none":                          {nil, false},
+		"it has no name":                {errors.New("access denied"), false},
+		"AWS did not answer":            {fmt.Errorf("build: %w", fleet.Errorf(fleet.AWSUnavailable, "slow down")), true},
+		"CodeBuild takes no more":       {fleet.Errorf(fleet.ImageBuildQueueFull, "full"), true},
+		"the image cannot be built":     {fleet.Errorf(fleet.ImageBuildFailed, "no such file"), false},
+		"the platform refuses the task": {fleet.Errorf(fleet.RunnerLaunchFailed, "no such subnet"), false},
+	} {
+		t.Run(name, func(t *testing.T) { equal(t, fleet.MayPass(tc.err), tc.want) })
+	}
+}

@@ -6,6 +6,19 @@ import (
 	"time"
 )
 
+// TaskDefinition is the content of an ECS task definition. Two with the same
+// content have the same family, so it is registered once and found by name.
+type TaskDefinition struct {
+	FleetName string `json:"fleet_name"`
+	Image     string `json:"image"` // repository@digest
+	Arch      Arch   `json:"arch"`
+}
+
+// Family names the definition by its content.
+func (d TaskDefinition) Family() string {
+	return d.FleetName + "-" + contentHash(d.FleetName, d.Image, string(d.Arch))
+}
+
 // RegisteredDefinition is one task definition as the platform keeps it.
 type RegisteredDefinition struct {
 	ARN    string

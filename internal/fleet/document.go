@@ -105,19 +105,6 @@ type Result struct {
 	Cause        string       `json:"cause,omitempty"`
 }
 
-// TaskDefinition is the content of an ECS task definition. Two with the same
-// content have the same family, so it is registered once and found by name.
-type TaskDefinition struct {
-	FleetName string `json:"fleet_name"`
-	Image     string `json:"image"` // repository@digest
-	Arch      Arch   `json:"arch"`
-}
-
-// Family names the definition by its content.
-func (d TaskDefinition) Family() string {
-	return d.FleetName + "-" + contentHash(d.FleetName, d.Image, string(d.Arch))
-}
-
 // contentHash is 128 bits of a hash over the parts, each with its length, so
 // that no two lists of parts look alike.
 func contentHash(parts ...string) string {
@@ -126,19 +113,4 @@ func contentHash(parts ...string) string {
 		fmt.Fprintf(h, "%d:%s,", len(part), part)
 	}
 	return hex.EncodeToString(h.Sum(nil))[:32]
-}
-
-// TaskLaunch is what the platform is asked to run. For one ClientToken it is
-// always the same, byte for byte: ECS refuses a token that comes with other
-// parameters.
-type TaskLaunch struct {
-	RunnerID         string            `json:"runner_id"` // ECS's startedBy
-	ClientToken      string            `json:"client_token"`
-	TaskDefinition   string            `json:"task_definition"`
-	CPU              int               `json:"cpu"`
-	Memory           int               `json:"memory"`
-	EphemeralStorage int               `json:"ephemeral_storage,omitempty"`
-	CapacityProvider CapacityProvider  `json:"capacity_provider"`
-	LeftOut          []string          `json:"left_out,omitempty"` // subnets, unless there are no others
-	Env              map[string]string `json:"env"`
 }

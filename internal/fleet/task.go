@@ -7,6 +7,21 @@ import (
 	"time"
 )
 
+// TaskLaunch is what the platform is asked to run. For one ClientToken it is
+// always the same, byte for byte: ECS refuses a token that comes with other
+// parameters.
+type TaskLaunch struct {
+	RunnerID         string            `json:"runner_id"` // ECS's startedBy
+	ClientToken      string            `json:"client_token"`
+	TaskDefinition   string            `json:"task_definition"`
+	CPU              int               `json:"cpu"`
+	Memory           int               `json:"memory"`
+	EphemeralStorage int               `json:"ephemeral_storage,omitempty"`
+	CapacityProvider CapacityProvider  `json:"capacity_provider"`
+	LeftOut          []string          `json:"left_out,omitempty"` // subnets, unless there are no others
+	Env              map[string]string `json:"env"`
+}
+
 // Statuses of a task, in ECS's words. STOPPED is final.
 const (
 	TaskPending = "PENDING"

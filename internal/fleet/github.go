@@ -1,0 +1,37 @@
+package fleet
+
+import "time"
+
+// Registration is a runner as GitHub knows it. Busy and Online may lag behind
+// the truth: that Busy is false proves nothing.
+type Registration struct {
+	ID     int64  `json:"id"`
+	Name   string `json:"name"`
+	Online bool   `json:"online,omitempty"`
+	Busy   bool   `json:"busy,omitempty"`
+}
+
+// Delivery is one attempt of GitHub's to deliver a webhook.
+type Delivery struct {
+	ID     int64
+	GUID   string // the same for every attempt
+	Event  string
+	Status int // of the answer, 0 if there was none in time
+}
+
+// Hook is a webhook of a repository, and where it delivers to.
+type Hook struct {
+	ID  int64
+	URL string
+}
+
+// WorkflowRun is what the fleet has to know of a run of a workflow.
+type WorkflowRun struct {
+	ID         int64     `json:"id"`
+	Attempt    int       `json:"attempt,omitempty"`
+	Status     string    `json:"status"` // JobCompleted once it is over, whatever its jobs' own statuses
+	Conclusion string    `json:"conclusion,omitempty"`
+	Private    bool      `json:"private,omitempty"` // its repository
+	CreatedAt  time.Time `json:"created_at,omitzero"`
+	UpdatedAt  time.Time `json:"updated_at,omitzero"`
+}

@@ -26,7 +26,7 @@ func (c *Config) checkRunnerImages(r *review) {
 	} else if longest := maxTag - len(fleet.ImageSpec{Arch: fleet.ARM64}.PublishTag()); len(c.RunnerImageTag) > longest && c.hasARM() {
 		r.add("runner_image_tag", "has %d characters; use at most %d where a class is arm64, since its image has -arm64 behind the tag", len(c.RunnerImageTag), longest)
 	}
-	if c.RunnerVersion != LatestRunner && !fleet.IsRunnerVersion(c.RunnerVersion) {
+	if c.RunnerVersion != fleet.LatestRunner && !fleet.IsRunnerVersion(c.RunnerVersion) {
 		r.add("runner_version", "%s is not a version of GitHub's runner; write latest, or a full version such as 2.329.0", quote(c.RunnerVersion))
 	}
 	if reason := badBaseImage(c.RunnerBaseImage); reason != "" {

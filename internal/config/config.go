@@ -76,7 +76,7 @@ func defaults() Config {
 		GitHubPAT:         DefaultGitHubPAT,
 		WebhookSecret:     DefaultWebhookSecret,
 		RunnerImageTag:    "base",
-		RunnerVersion:     LatestRunner,
+		RunnerVersion:     fleet.LatestRunner,
 		RunnerBaseImage:   fleet.DefaultBaseImage,
 		RunnerSudo:        true,
 		AllowedRegistries: slices.Clone(fleet.DefaultRegistries),
@@ -93,9 +93,6 @@ func defaults() Config {
 		RunnerLogMiB:         fleet.DefaultLogMiB,
 	}
 }
-
-// LatestRunner as runner_version follows GitHub's releases.
-const LatestRunner = fleet.LatestRunner
 
 // imagesOff is why image: labels are refused without a build project.
 const imagesOff = "this fleet builds no images on demand; set image_build_project in fleet.yaml to allow image: labels"

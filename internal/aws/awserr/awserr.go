@@ -17,12 +17,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Unavailable is the name of an AWS call that may succeed when it is repeated.
-// Every state retries it.
-const Unavailable = fleet.AWSUnavailable
-
 // CallError says which call of AWS's API err came from; nil stays nil. If the call
-// may succeed when it is repeated the error has the name Unavailable, so the state
+// may succeed when it is repeated the error has the name AWS.Unavailable, so the state
 // machine does so, and otherwise it has none.
 func CallError(err error, format string, args ...any) error {
 	if err == nil {
@@ -30,7 +26,7 @@ func CallError(err error, format string, args ...any) error {
 	}
 	what := fmt.Sprintf(format, args...)
 	if MayPass(err) {
-		return fleet.Errorf(Unavailable, "%s: AWS did not answer, or asked to slow down: %w", what, err)
+		return fleet.Errorf(fleet.AWSUnavailable, "%s: AWS did not answer, or asked to slow down: %w", what, err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }

@@ -16,10 +16,10 @@ func TestOnlyWhatPassesIsNamed(t *testing.T) {
 		err  error
 		name string
 	}{
-		"a throttle":                        {&smithy.GenericAPIError{Code: "ThrottlingException"}, Unavailable},
-		"a code that the SDK does not know": {&smithy.GenericAPIError{Code: "KmsThrottlingException"}, Unavailable},
-		"a mistake of AWS":                  {&smithy.GenericAPIError{Code: "Anything", Fault: smithy.FaultServer}, Unavailable},
-		"no time left":                      {context.DeadlineExceeded, Unavailable},
+		"a throttle":                        {&smithy.GenericAPIError{Code: "ThrottlingException"}, fleet.AWSUnavailable},
+		"a code that the SDK does not know": {&smithy.GenericAPIError{Code: "KmsThrottlingException"}, fleet.AWSUnavailable},
+		"a mistake of AWS":                  {&smithy.GenericAPIError{Code: "Anything", Fault: smithy.FaultServer}, fleet.AWSUnavailable},
+		"no time left":                      {context.DeadlineExceeded, fleet.AWSUnavailable},
 		"a caller that gave up":             {context.Canceled, ""},
 		"a refusal":                         {&smithy.GenericAPIError{Code: "AccessDeniedException"}, ""},
 	} {

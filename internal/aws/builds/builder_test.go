@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/buildimage"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -98,7 +97,7 @@ func TestABuildThatCannotStart(t *testing.T) {
 		says string
 	}{
 		"a full queue":                {&types.AccountLimitExceededException{}, fleet.ImageBuildQueueFull, "tries again"},
-		"a throttle":                  {&smithy.GenericAPIError{Code: "ThrottlingException"}, awserr.Unavailable, "ci-images"},
+		"a throttle":                  {&smithy.GenericAPIError{Code: "ThrottlingException"}, fleet.AWSUnavailable, "ci-images"},
 		"a project that there is not": {&types.ResourceNotFoundException{}, "", "ci-images"},
 	} {
 		err := Builder{CodeBuild: &project{err: test.err}, Project: "ci-images"}.Build(t.Context(), fleet.BuildOrder{Spec: fleet.ImageSpec{Arch: fleet.X64}, Tag: "0a1b", Owner: "ci-7-1"})

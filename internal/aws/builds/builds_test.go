@@ -13,7 +13,6 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -101,7 +100,7 @@ func TestRunning(t *testing.T) {
 		t.Errorf("without a project for arm64: %v, %v", got, err)
 	}
 	p.err = &smithy.GenericAPIError{Code: "ThrottlingException"}
-	if _, err := b.Running(t.Context()); !fleet.IsNamed(err, awserr.Unavailable) {
+	if _, err := b.Running(t.Context()); !fleet.IsNamed(err, fleet.AWSUnavailable) {
 		t.Errorf("a throttle: %v", err)
 	}
 }
@@ -114,7 +113,7 @@ func TestStop(t *testing.T) {
 	}{
 		"one that runs":         {nil, "", true},
 		"one that is not known": {&types.ResourceNotFoundException{}, "", true},
-		"a throttle":            {&smithy.GenericAPIError{Code: "ThrottlingException"}, awserr.Unavailable, false},
+		"a throttle":            {&smithy.GenericAPIError{Code: "ThrottlingException"}, fleet.AWSUnavailable, false},
 		"another error":         {errors.New("no"), "", false},
 	} {
 		err := Builds{CodeBuild: &projects{err: test.err}}.Stop(t.Context(), "ci-images:1")

@@ -10,7 +10,6 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -53,7 +52,7 @@ func TestNewest(t *testing.T) {
 		t.Errorf("without a project for arm64: %v, %v", got, err)
 	}
 	p.err = &smithy.GenericAPIError{Code: "ThrottlingException"}
-	if _, err := b.Newest(t.Context()); !fleet.IsNamed(err, awserr.Unavailable) {
+	if _, err := b.Newest(t.Context()); !fleet.IsNamed(err, fleet.AWSUnavailable) {
 		t.Errorf("a throttle: %v", err)
 	}
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -245,9 +244,9 @@ func TestDefinitionsThatCannotBeListed(t *testing.T) {
 			err  error
 			want string
 		}{
-			"a throttle":               {throttled, awserr.Unavailable},
-			"a mistake of ECS":         {answered(500, &types.ServerException{}), awserr.Unavailable},
-			"a lost answer":            {errNoConnection, awserr.Unavailable},
+			"a throttle":               {throttled, fleet.AWSUnavailable},
+			"a mistake of ECS":         {answered(500, &types.ServerException{}), fleet.AWSUnavailable},
+			"a lost answer":            {errNoConnection, fleet.AWSUnavailable},
 			"a permission that lacks":  {answered(400, &types.AccessDeniedException{}), plain},
 			"a mistake in the request": {invalid("Invalid identifier"), plain},
 		} {
@@ -275,7 +274,7 @@ func TestDeregister(t *testing.T) {
 		"it went":                 {ours, clientError("The specified task definition is inactive."), "", 1},
 		"it is being deleted":     {ours, clientError("The task definition is in DELETE_IN_PROGRESS status."), "", 1},
 		"it is not known":         {ours, clientError("The specified task definition does not exist."), "", 1},
-		"a throttle":              {ours, code(400, "ThrottlingException", "Rate exceeded"), awserr.Unavailable, 1},
+		"a throttle":              {ours, code(400, "ThrottlingException", "Rate exceeded"), fleet.AWSUnavailable, 1},
 		"a permission that lacks": {ours, answered(400, &types.AccessDeniedException{}), plain, 1},
 		"another fleet's":         {"arn:aws:ecs:r:1:task-definition/" + family("ci-2", 1) + ":1", nil, plain, 0},
 		"somebody's own":          {"arn:aws:ecs:r:1:task-definition/ci-web:1", nil, plain, 0},
@@ -314,10 +313,10 @@ func TestDeleteDefinitions(t *testing.T) {
 		"one is gone":                 {ours, nil, failure("The specified task definition does not exist. Specify a valid account, family, revision and try again."), "", 1},
 		"one is being deleted":        {ours, nil, failure("The specified task definition is in DELETE_IN_PROGRESS status."), "", 1},
 		"one is still active":         {ours, nil, failure("The specified task definition is still in ACTIVE status. Please deregister the target and try again."), plain, 1},
-		"a throttle":                  {ours, code(400, "ThrottlingException", "Rate exceeded"), nil, awserr.Unavailable, 1},
+		"a throttle":                  {ours, code(400, "ThrottlingException", "Rate exceeded"), nil, fleet.AWSUnavailable, 1},
 		"a permission that lacks":     {ours, answered(400, &types.AccessDeniedException{}), nil, plain, 1},
 		"ten for each request":        {many, nil, nil, "", 3},
-		"a throttle, of many":         {many, code(400, "ThrottlingException", "Rate exceeded"), nil, awserr.Unavailable, 1},
+		"a throttle, of many":         {many, code(400, "ThrottlingException", "Rate exceeded"), nil, fleet.AWSUnavailable, 1},
 		"one that is another fleet's": {[]string{ours[0], "arn:aws:ecs:r:1:task-definition/" + family("ci-2", 1) + ":1"}, nil, nil, plain, 0},
 	}
 	for sentence, test := range tests {

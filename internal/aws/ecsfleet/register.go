@@ -32,7 +32,7 @@ const stopTimeout = 120
 // Register returns the ARN of the family's active definition and registers one if
 // there is none, or if it was made for other roles or another log group. It may be
 // repeated; two that race register two revisions of the same content. It fails with
-// awserr.Unavailable when ECS throttles, and with Runner.LaunchFailed when it
+// fleet.AWSUnavailable when ECS throttles, and with Runner.LaunchFailed when it
 // refuses the definition.
 func (p Platform) Register(ctx context.Context, definition fleet.TaskDefinition) (string, error) {
 	want, err := p.definition(definition)
@@ -132,7 +132,7 @@ func registerError(err error, did, family string) error {
 	var api smithy.APIError
 	known := errors.As(err, &api)
 	if v, ok := bySentence(errorText(api, known)); awserr.MayPass(err) || ok && v == throttle {
-		return fleet.Errorf(awserr.Unavailable, "%s task definition %s: ECS did not answer, or asked to slow down: %w", did, family, err)
+		return fleet.Errorf(fleet.AWSUnavailable, "%s task definition %s: ECS did not answer, or asked to slow down: %w", did, family, err)
 	}
 	if !known {
 		return awserr.CallError(err, "%s task definition %s", did, family)

@@ -8,7 +8,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -99,12 +98,12 @@ func TestRegisterRefused(t *testing.T) {
 		look, register error
 		want           string
 	}{
-		"many at once in one family": {errNoFamily, clientError("Too many concurrent attempts to create a new revision of the specified family."), awserr.Unavailable},
-		"a throttle":                 {errNoFamily, code(400, "ThrottlingException", "Rate exceeded"), awserr.Unavailable},
-		"a throttle when looking":    {code(400, "ThrottlingException", "Rate exceeded"), nil, awserr.Unavailable},
-		"a mistake of ECS":           {errNoFamily, answered(500, &types.ServerException{}), awserr.Unavailable},
-		"a lost answer":              {errNoConnection, nil, awserr.Unavailable},
-		"no time left":               {context.DeadlineExceeded, nil, awserr.Unavailable},
+		"many at once in one family": {errNoFamily, clientError("Too many concurrent attempts to create a new revision of the specified family."), fleet.AWSUnavailable},
+		"a throttle":                 {errNoFamily, code(400, "ThrottlingException", "Rate exceeded"), fleet.AWSUnavailable},
+		"a throttle when looking":    {code(400, "ThrottlingException", "Rate exceeded"), nil, fleet.AWSUnavailable},
+		"a mistake of ECS":           {errNoFamily, answered(500, &types.ServerException{}), fleet.AWSUnavailable},
+		"a lost answer":              {errNoConnection, nil, fleet.AWSUnavailable},
+		"no time left":               {context.DeadlineExceeded, nil, fleet.AWSUnavailable},
 		"a role that there is not":   {errNoFamily, clientError("Role is not valid"), fleet.RunnerLaunchFailed},
 		"a permission that lacks":    {errNoFamily, answered(400, &types.AccessDeniedException{Message: aws.String("not authorized")}), fleet.RunnerLaunchFailed},
 		"no permission to look":      {answered(400, &types.AccessDeniedException{}), nil, fleet.RunnerLaunchFailed},

@@ -122,7 +122,7 @@ func (p Platform) describe(ctx context.Context, arns []string) (tasks []fleet.Ta
 		tasks = append(tasks, taskOf(t))
 	}
 	if len(tasks)+len(unknown) < len(arns) {
-		return nil, nil, fleet.Errorf(awserr.Unavailable, "describe %s: ECS answered for %d only", several(arns), len(tasks)+len(unknown))
+		return nil, nil, fleet.Errorf(fleet.AWSUnavailable, "describe %s: ECS answered for %d only", several(arns), len(tasks)+len(unknown))
 	}
 	return tasks, unknown, nil
 }

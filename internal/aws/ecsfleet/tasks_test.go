@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -32,10 +31,10 @@ func TestStop(t *testing.T) {
 	}{
 		"it stops":                    {nil, ""},
 		"it is not known":             {invalid("The referenced task was not found."), ""},
-		"a throttle":                  {code(400, "ThrottlingException", "Rate exceeded"), awserr.Unavailable},
+		"a throttle":                  {code(400, "ThrottlingException", "Rate exceeded"), fleet.AWSUnavailable},
 		"a cluster that there is not": {answered(400, &types.ClusterNotFoundException{Message: aws.String("Cluster not found.")}), plain},
 		"a permission that lacks":     {answered(400, &types.AccessDeniedException{}), plain},
-		"a lost answer":               {errNoConnection, awserr.Unavailable},
+		"a lost answer":               {errNoConnection, fleet.AWSUnavailable},
 	}
 	for sentence, test := range tests {
 		t.Run(sentence, func(t *testing.T) {
@@ -64,9 +63,9 @@ func TestDescribe(t *testing.T) {
 	}{
 		"it is known":               {cluster{}, true, ""},
 		"it is not":                 {cluster{unknown: map[string]string{taskARN: "MISSING"}}, false, ""},
-		"ECS does not say":          {cluster{unknown: map[string]string{taskARN: "MISSING"}, silent: true}, false, awserr.Unavailable},
+		"ECS does not say":          {cluster{unknown: map[string]string{taskARN: "MISSING"}, silent: true}, false, fleet.AWSUnavailable},
 		"a failure of another kind": {cluster{unknown: map[string]string{taskARN: "ACCESS"}}, false, plain},
-		"a throttle":                {cluster{describeErr: code(400, "ThrottlingException", "Rate exceeded")}, false, awserr.Unavailable},
+		"a throttle":                {cluster{describeErr: code(400, "ThrottlingException", "Rate exceeded")}, false, fleet.AWSUnavailable},
 	}
 	for sentence, test := range tests {
 		t.Run(sentence, func(t *testing.T) {
@@ -150,10 +149,10 @@ func TestTasks(t *testing.T) {
 		"one that ECS is silent about": {func(c *cluster) {
 			c.stopped = c.arns("ci", 3)
 			c.unknown, c.silent = map[string]string{c.stopped[1]: "MISSING"}, true
-		}, 0, awserr.Unavailable},
-		"the second page is throttled":   {func(c *cluster) { c.running, c.listErr, c.failAt = c.arns("ci", 150), throttled, 2 }, 0, awserr.Unavailable},
-		"the stopped ones are throttled": {func(c *cluster) { c.running, c.listErr, c.failAt = c.arns("ci", 1), throttled, 2 }, 0, awserr.Unavailable},
-		"the second look is throttled":   {func(c *cluster) { c.running, c.describeErr, c.failAt = c.arns("ci", 150), throttled, 2 }, 0, awserr.Unavailable},
+		}, 0, fleet.AWSUnavailable},
+		"the second page is throttled":   {func(c *cluster) { c.running, c.listErr, c.failAt = c.arns("ci", 150), throttled, 2 }, 0, fleet.AWSUnavailable},
+		"the stopped ones are throttled": {func(c *cluster) { c.running, c.listErr, c.failAt = c.arns("ci", 1), throttled, 2 }, 0, fleet.AWSUnavailable},
+		"the second look is throttled":   {func(c *cluster) { c.running, c.describeErr, c.failAt = c.arns("ci", 150), throttled, 2 }, 0, fleet.AWSUnavailable},
 		"no permission to list":          {func(c *cluster) { c.listErr = answered(400, &types.AccessDeniedException{}) }, 0, plain},
 		"what nobody has thought about":  {func(c *cluster) { c.listErr = errors.New("what is this") }, 0, plain},
 	}

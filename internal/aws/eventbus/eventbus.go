@@ -33,7 +33,7 @@ const maxEntry = 1<<20 - 1
 
 // Put returns nil only when EventBridge has the event. EventBridge gives it an id
 // of its own, so one that is put again is another event. Errors that may pass have
-// the name awserr.Unavailable; an event that is too large has none.
+// the name fleet.AWSUnavailable; an event that is too large has none.
 func (b Bus) Put(ctx context.Context, event fleet.Event) error {
 	what := fmt.Sprintf("put event %s (%s) on bus %s", event.ID, event.DetailType, b.Name)
 	if size := entrySize(event); size > maxEntry {
@@ -59,18 +59,18 @@ func entrySize(e fleet.Event) int {
 
 func entryError(out *eventbridge.PutEventsOutput, what string) error {
 	if len(out.Entries) != 1 {
-		return fleet.Errorf(awserr.Unavailable, "%s: EventBridge answered for %d entries", what, len(out.Entries))
+		return fleet.Errorf(fleet.AWSUnavailable, "%s: EventBridge answered for %d entries", what, len(out.Entries))
 	}
 	entry := out.Entries[0]
 	code, message := aws.ToString(entry.ErrorCode), aws.ToString(entry.ErrorMessage)
 	switch code {
 	case "":
 		if out.FailedEntryCount > 0 || aws.ToString(entry.EventId) == "" {
-			return fleet.Errorf(awserr.Unavailable, "%s: EventBridge did not take it and does not say why", what)
+			return fleet.Errorf(fleet.AWSUnavailable, "%s: EventBridge did not take it and does not say why", what)
 		}
 		return nil
 	case "InternalFailure", "InternalException", "ThrottlingException":
-		return fleet.Errorf(awserr.Unavailable, "%s: %s: %s", what, code, message)
+		return fleet.Errorf(fleet.AWSUnavailable, "%s: %s: %s", what, code, message)
 	}
 	return fmt.Errorf("%s: %s: %s", what, code, message)
 }

@@ -15,7 +15,6 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/sweep"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/webhook"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -57,17 +56,17 @@ func TestPut(t *testing.T) {
 		want string
 	}{
 		"it is taken":                         {taken, nil, ""},
-		"a throttled entry in a 200":          {no("ThrottlingException"), nil, awserr.Unavailable},
-		"a mistake of EventBridge's in a 200": {no("InternalFailure"), nil, awserr.Unavailable},
+		"a throttled entry in a 200":          {no("ThrottlingException"), nil, fleet.AWSUnavailable},
+		"a mistake of EventBridge's in a 200": {no("InternalFailure"), nil, fleet.AWSUnavailable},
 		"an entry that is refused in a 200":   {no("NotAuthorizedForSourceException"), nil, plain},
 		"an entry that is broken, in a 200":   {no("MalformedDetail"), nil, plain},
-		"a failure that is only counted":      {answer(1, types.PutEventsResultEntry{}), nil, awserr.Unavailable},
-		"an entry without an id":              {answer(0, types.PutEventsResultEntry{}), nil, awserr.Unavailable},
-		"an answer without the entry":         {answer(0), nil, awserr.Unavailable},
-		"a mistake of EventBridge's":          {nil, &types.InternalException{}, awserr.Unavailable},
-		"a throttle":                          {nil, &smithy.GenericAPIError{Code: "ThrottlingException"}, awserr.Unavailable},
+		"a failure that is only counted":      {answer(1, types.PutEventsResultEntry{}), nil, fleet.AWSUnavailable},
+		"an entry without an id":              {answer(0, types.PutEventsResultEntry{}), nil, fleet.AWSUnavailable},
+		"an answer without the entry":         {answer(0), nil, fleet.AWSUnavailable},
+		"a mistake of EventBridge's":          {nil, &types.InternalException{}, fleet.AWSUnavailable},
+		"a throttle":                          {nil, &smithy.GenericAPIError{Code: "ThrottlingException"}, fleet.AWSUnavailable},
 		"a permission that lacks":             {nil, &smithy.GenericAPIError{Code: "AccessDeniedException"}, plain},
-		"no time left":                        {nil, &aws.RequestCanceledError{Err: context.DeadlineExceeded}, awserr.Unavailable},
+		"no time left":                        {nil, &aws.RequestCanceledError{Err: context.DeadlineExceeded}, fleet.AWSUnavailable},
 		"an error nobody has thought about":   {nil, errors.New("what is this"), plain},
 	}
 	for sentence, test := range tests {

@@ -15,7 +15,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/resolveimage"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -58,8 +57,8 @@ func TestRegistry(t *testing.T) {
 		"none":                          {repository{out: failed(types.ImageFailureCodeImageNotFound)}, "", "", ""},
 		"neither an image nor a reason": {repository{out: &ecr.BatchGetImageOutput{}}, "", "", ""},
 		"another reason":                {repository{out: failed(types.ImageFailureCodeKmsError)}, "", "", "KmsError: a reason"},
-		"a registry behind it is busy":  {repository{out: failed(types.ImageFailureCodeUpstreamTooManyRequests)}, "", awserr.Unavailable, "UpstreamTooManyRequests: a reason"},
-		"a throttle":                    {repository{err: &smithy.GenericAPIError{Code: "ThrottlingException"}}, "", awserr.Unavailable, "repository ci"},
+		"a registry behind it is busy":  {repository{out: failed(types.ImageFailureCodeUpstreamTooManyRequests)}, "", fleet.AWSUnavailable, "UpstreamTooManyRequests: a reason"},
+		"a throttle":                    {repository{err: &smithy.GenericAPIError{Code: "ThrottlingException"}}, "", fleet.AWSUnavailable, "repository ci"},
 		"a repository that there is not": {
 			repository{err: &types.RepositoryNotFoundException{}}, "", "", "RepositoryNotFoundException",
 		},
@@ -199,10 +198,10 @@ func TestRevisions(t *testing.T) {
 		}
 	}
 	p.err = &smithy.GenericAPIError{Code: "ThrottlingException"}
-	if _, err := r.Stored(t.Context()); !fleet.IsNamed(err, awserr.Unavailable) {
+	if _, err := r.Stored(t.Context()); !fleet.IsNamed(err, fleet.AWSUnavailable) {
 		t.Errorf("a throttled list: %v", err)
 	}
-	if err := r.Delete(t.Context(), tags); !fleet.IsNamed(err, awserr.Unavailable) {
+	if err := r.Delete(t.Context(), tags); !fleet.IsNamed(err, fleet.AWSUnavailable) {
 		t.Errorf("a throttled delete: %v", err)
 	}
 }

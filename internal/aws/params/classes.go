@@ -49,7 +49,7 @@ func (c *Classes) read(ctx context.Context) (map[string]fleet.Class, error) {
 		return nil, awserr.CallError(err, "read parameter %s", c.Name)
 	}
 	if out.Parameter == nil {
-		return nil, fleet.Errorf(awserr.Unavailable, "read parameter %s: the answer has none", c.Name)
+		return nil, fleet.Errorf(fleet.AWSUnavailable, "read parameter %s: the answer has none", c.Name)
 	}
 	classes, err := parseClasses([]byte(aws.ToString(out.Parameter.Value)))
 	if err != nil {

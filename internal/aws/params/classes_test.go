@@ -12,7 +12,6 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/kept"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -93,7 +92,7 @@ func TestClassesAreKeptForFiveMinutes(t *testing.T) {
 	}
 	at.advance(kept.For)
 	s.err = &smithy.GenericAPIError{Code: "ThrottlingException"}
-	if _, err := c.Get(t.Context()); fleet.ErrorName(err) != awserr.Unavailable {
+	if _, err := c.Get(t.Context()); fleet.ErrorName(err) != fleet.AWSUnavailable {
 		t.Errorf("throttled: %v", err)
 	}
 	s.err = &types.ParameterNotFound{}

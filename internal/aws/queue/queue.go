@@ -46,7 +46,7 @@ const batch = 10
 // time-out nobody else gets them. Messages that are not for the fleet are deleted,
 // and those that cannot be read are left. more is false if the queue seems to be
 // empty: SQS asks only some of its servers. Errors that may pass have the name
-// awserr.Unavailable.
+// fleet.AWSUnavailable.
 func (q FailedEvents) Receive(ctx context.Context) (found []fleet.FailedEvent, more bool, err error) {
 	out, err := q.SQS.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: aws.String(q.URL), MaxNumberOfMessages: batch})
 	if err != nil {

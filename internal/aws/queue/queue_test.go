@@ -16,7 +16,6 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/sweep"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -170,11 +169,11 @@ func TestTheQueueFails(t *testing.T) {
 		err  error
 		want string
 	}{
-		"a throttle":              {&smithy.GenericAPIError{Code: "ThrottlingException"}, awserr.Unavailable},
-		"a throttle of old":       {&smithy.GenericAPIError{Code: "RequestThrottled"}, awserr.Unavailable},
+		"a throttle":              {&smithy.GenericAPIError{Code: "ThrottlingException"}, fleet.AWSUnavailable},
+		"a throttle of old":       {&smithy.GenericAPIError{Code: "RequestThrottled"}, fleet.AWSUnavailable},
 		"too many in flight":      {&types.OverLimit{}, ""},
-		"a mistake of SQS":        {&smithy.GenericAPIError{Code: "InternalFailure", Fault: smithy.FaultServer}, awserr.Unavailable},
-		"no time left":            {context.DeadlineExceeded, awserr.Unavailable},
+		"a mistake of SQS":        {&smithy.GenericAPIError{Code: "InternalFailure", Fault: smithy.FaultServer}, fleet.AWSUnavailable},
+		"no time left":            {context.DeadlineExceeded, fleet.AWSUnavailable},
 		"a queue that is not":     {&types.QueueDoesNotExist{}, ""},
 		"a permission that lacks": {&smithy.GenericAPIError{Code: "AccessDenied"}, ""},
 	}

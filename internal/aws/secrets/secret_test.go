@@ -18,7 +18,6 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/webhook"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -119,9 +118,9 @@ func TestASecretThatCannotBeRead(t *testing.T) {
 		"there is none":                {func(s *safe) { delete(s.values, current) }, fleet.SecretMissing, "put-secret-value --secret-id ci/webhook"},
 		"it is empty":                  {func(s *safe) { s.values[current] = "\n" }, fleet.SecretMissing, "is empty"},
 		"its previous value is empty":  {func(s *safe) { s.values[previous] = "" }, fleet.SecretMissing, "is empty"},
-		"a throttle":                   {func(s *safe) { s.err = &smithy.GenericAPIError{Code: "ThrottlingException"} }, awserr.Unavailable, "ci/webhook"},
-		"a throttle at the second one": {func(s *safe) { s.errOf, s.err = previous, &smithy.GenericAPIError{Code: "ThrottlingException"} }, awserr.Unavailable, "ci/webhook"},
-		"a mistake of AWS":             {func(s *safe) { s.err = &types.InternalServiceError{} }, awserr.Unavailable, "ci/webhook"},
+		"a throttle":                   {func(s *safe) { s.err = &smithy.GenericAPIError{Code: "ThrottlingException"} }, fleet.AWSUnavailable, "ci/webhook"},
+		"a throttle at the second one": {func(s *safe) { s.errOf, s.err = previous, &smithy.GenericAPIError{Code: "ThrottlingException"} }, fleet.AWSUnavailable, "ci/webhook"},
+		"a mistake of AWS":             {func(s *safe) { s.err = &types.InternalServiceError{} }, fleet.AWSUnavailable, "ci/webhook"},
 		"a permission that lacks":      {func(s *safe) { s.err = &smithy.GenericAPIError{Code: "AccessDeniedException"} }, fleet.SecretMissing, "may not be read"},
 		"a key that cannot be used":    {func(s *safe) { s.err = &types.DecryptionFailure{} }, fleet.SecretMissing, "may not be read"},
 	}

@@ -55,7 +55,7 @@ func TestExecutionsThatRun(t *testing.T) {
 		t.Errorf("got %q, %v; want %q", got, err, want)
 	}
 	l.err = &smithy.GenericAPIError{Code: "ThrottlingException"}
-	if _, err := c.Running(t.Context()); !fleet.IsNamed(err, awserr.Unavailable) {
+	if _, err := c.Running(t.Context()); !fleet.IsNamed(err, fleet.AWSUnavailable) {
 		t.Errorf("a throttle: %v", err)
 	}
 }
@@ -68,7 +68,7 @@ func TestStop(t *testing.T) {
 	}{
 		"one that runs":              {nil, "", true},
 		"one that is not known":      {&types.ExecutionDoesNotExist{}, "", true},
-		"a throttle":                 {&smithy.GenericAPIError{Code: "ThrottlingException"}, awserr.Unavailable, false},
+		"a throttle":                 {&smithy.GenericAPIError{Code: "ThrottlingException"}, fleet.AWSUnavailable, false},
 		"a permission that it lacks": {&smithy.GenericAPIError{Code: "AccessDeniedException"}, "", false},
 	} {
 		t.Run(sentence, func(t *testing.T) {

@@ -15,7 +15,6 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/sweep"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 )
@@ -90,7 +89,7 @@ func TestAnswers(t *testing.T) {
 	}{
 		"it was done":                            {all, nil, ""},
 		"a name that was started before":         {"start", answered(400, &types.ExecutionAlreadyExists{}), ""},
-		"too many open executions":               {"start", answered(400, &types.ExecutionLimitExceeded{}), awserr.Unavailable},
+		"too many open executions":               {"start", answered(400, &types.ExecutionLimitExceeded{}), fleet.AWSUnavailable},
 		"a state machine that is being deleted":  {"start", answered(400, &types.StateMachineDeleting{}), plain},
 		"a state machine that there is not":      {"start", answered(400, &types.StateMachineDoesNotExist{}), plain},
 		"an input that is none":                  {"start", answered(400, &types.InvalidExecutionInput{}), plain},
@@ -98,16 +97,16 @@ func TestAnswers(t *testing.T) {
 		"a token whose execution has ended":      {signals, answered(400, &types.TaskDoesNotExist{}), ""},
 		"a token that is none":                   {signals, answered(400, &types.InvalidToken{}), plain},
 		"an output that is none":                 {"succeed", answered(400, &types.InvalidOutput{}), plain},
-		"a key's service that throttles":         {signals, answered(400, &types.KmsThrottlingException{}), awserr.Unavailable},
+		"a key's service that throttles":         {signals, answered(400, &types.KmsThrottlingException{}), fleet.AWSUnavailable},
 		"a key that may not be used":             {signals, answered(400, &types.KmsAccessDeniedException{}), plain},
 		"an execution that was never started":    {"running", answered(400, &types.ExecutionDoesNotExist{}), ""},
-		"a throttle":                             {all, code(400, "ThrottlingException"), awserr.Unavailable},
-		"a mistake of AWS":                       {all, code(500, "InternalFailure"), awserr.Unavailable},
-		"a service that is away":                 {all, answered(503, errors.New("no JSON")), awserr.Unavailable},
-		"credentials that have run out":          {all, code(400, "ExpiredTokenException"), awserr.Unavailable},
+		"a throttle":                             {all, code(400, "ThrottlingException"), fleet.AWSUnavailable},
+		"a mistake of AWS":                       {all, code(500, "InternalFailure"), fleet.AWSUnavailable},
+		"a service that is away":                 {all, answered(503, errors.New("no JSON")), fleet.AWSUnavailable},
+		"credentials that have run out":          {all, code(400, "ExpiredTokenException"), fleet.AWSUnavailable},
 		"a permission that lacks":                {all, code(400, "AccessDeniedException"), plain},
-		"no connection":                          {all, &smithyhttp.RequestSendError{Err: errors.New("connection refused")}, awserr.Unavailable},
-		"no time left":                           {all, &aws.RequestCanceledError{Err: context.DeadlineExceeded}, awserr.Unavailable},
+		"no connection":                          {all, &smithyhttp.RequestSendError{Err: errors.New("connection refused")}, fleet.AWSUnavailable},
+		"no time left":                           {all, &aws.RequestCanceledError{Err: context.DeadlineExceeded}, fleet.AWSUnavailable},
 		"a caller that gave up":                  {all, &aws.RequestCanceledError{Err: context.Canceled}, plain},
 		"an error that nobody has thought about": {all, errors.New("what is this"), plain},
 	}

@@ -145,7 +145,7 @@ func (e *Engine) Start(ctx context.Context, name string, input json.RawMessage) 
 		gone, found := r.gone, r.rec.Execution
 		r.mu.Unlock()
 		if !gone {
-			return found.startedWith(input)
+			return startedWith(found, input)
 		}
 	}
 }
@@ -169,7 +169,7 @@ func (e *Engine) create(ctx context.Context, r *run, name string, input json.Raw
 		if err != nil {
 			return Execution{}, fmt.Errorf("start execution %s: %w", name, err)
 		}
-		return found.Execution.startedWith(input)
+		return startedWith(found.Execution, input)
 	case err != nil:
 		return Execution{}, fmt.Errorf("start execution %s: %w", name, err)
 	}
@@ -178,7 +178,7 @@ func (e *Engine) create(ctx context.Context, r *run, name string, input json.Raw
 }
 
 // startedWith is the answer to another Start of the same name.
-func (x Execution) startedWith(input json.RawMessage) (Execution, error) {
+func startedWith(x Execution, input json.RawMessage) (Execution, error) {
 	if x.Status != Running {
 		return Execution{}, fmt.Errorf("start execution %s: it has ended: %w", x.Name, ErrExecutionAlreadyExists)
 	}

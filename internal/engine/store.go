@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/execution"
 )
 
 // Errors of the engine and of its Store. Test with errors.Is.
@@ -12,7 +14,7 @@ var (
 	// ErrExecutionAlreadyExists: an execution of that name has ended, or runs with
 	// another input. For a caller that only wants it to exist it is success.
 	ErrExecutionAlreadyExists = errors.New("execution already exists")
-	ErrExecutionDoesNotExist  = errors.New("execution does not exist")
+	ErrExecutionDoesNotExist  = execution.ErrDoesNotExist
 	ErrInvalidName            = errors.New("invalid execution name")
 	ErrInvalidInput           = errors.New("invalid execution input")
 	ErrInvalidOutput          = errors.New("invalid task output")
@@ -29,43 +31,27 @@ var (
 	ErrClosed = errors.New("engine is closed")
 )
 
-// Status of an execution.
-type Status string
-
-const (
-	Running   Status = "RUNNING"
-	Succeeded Status = "SUCCEEDED"
-	Failed    Status = "FAILED"
-	TimedOut  Status = "TIMED_OUT"
-	Aborted   Status = "ABORTED"
+// What anyone may see of an execution is package execution's. Those who read it need
+// no engine.
+type (
+	Status    = execution.Status
+	Pending   = execution.Pending
+	Execution = execution.Execution
+	Event     = execution.Event
 )
 
-// Pending is what a running execution is waiting for.
-type Pending string
-
 const (
-	PendingFunction Pending = "function" // the answer of a function
-	PendingToken    Pending = "token"    // a signal with the task token; the function has answered
-	PendingRetry    Pending = "retry"    // the next attempt, at WakeAt
-	PendingWait     Pending = "wait"     // the end of a Wait state, at WakeAt
-)
+	Running   = execution.Running
+	Succeeded = execution.Succeeded
+	Failed    = execution.Failed
+	TimedOut  = execution.TimedOut
+	Aborted   = execution.Aborted
 
-// Execution is one execution as anyone may see it. It holds no task token.
-type Execution struct {
-	Name           string          `json:"name"`
-	Status         Status          `json:"status"`
-	Input          json.RawMessage `json:"input"`
-	Output         json.RawMessage `json:"output,omitempty"`
-	Error          string          `json:"error,omitempty"`
-	Cause          string          `json:"cause,omitempty"`
-	StartedAt      time.Time       `json:"started_at"`
-	StoppedAt      time.Time       `json:"stopped_at,omitzero"`
-	State          string          `json:"state"` // the current or last one
-	StateEnteredAt time.Time       `json:"state_entered_at"`
-	RetryCount     int             `json:"retry_count,omitempty"` // in this state
-	Pending        Pending         `json:"pending,omitempty"`
-	WakeAt         time.Time       `json:"wake_at,omitzero"`
-}
+	PendingFunction = execution.PendingFunction
+	PendingToken    = execution.PendingToken
+	PendingRetry    = execution.PendingRetry
+	PendingWait     = execution.PendingWait
+)
 
 // Record is what a Store keeps of an execution: what anyone may see, and what the
 // engine needs to continue it. As JSON it is one flat object. Treat it as opaque,

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/execution"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
@@ -124,7 +124,7 @@ func visits(e report.Execution) []visit {
 }
 
 // noteOf says what an event of a task means, "" for those that say nothing new.
-func noteOf(event engine.Event) string {
+func noteOf(event execution.Event) string {
 	switch {
 	case event.Error != "":
 		return strings.TrimSuffix(event.Error+": "+sentence(event.Cause), ": ")

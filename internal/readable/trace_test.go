@@ -9,14 +9,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/execution"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
 var noon = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 
 // secondsApart makes events a second apart.
-func secondsApart(events ...engine.Event) []engine.Event {
+func secondsApart(events ...execution.Event) []execution.Event {
 	for i := range events {
 		events[i].Timestamp = noon.Add(time.Duration(i) * time.Second)
 	}
@@ -30,21 +30,21 @@ func TestVisits(t *testing.T) {
 		Notes []string
 	}
 	for name, c := range map[string]struct {
-		events []engine.Event
+		events []execution.Event
 		want   []stay
 	}{
 		"an execution that has only begun": {
-			secondsApart(engine.Event{Type: "ExecutionStarted"}), nil,
+			secondsApart(execution.Event{Type: "ExecutionStarted"}), nil,
 		},
 		"a state with a task that was tried again": {
 			secondsApart(
-				engine.Event{Type: "ExecutionStarted"},
-				engine.Event{Type: "TaskStateEntered", State: "Validate"},
-				engine.Event{Type: "TaskFailed", Error: "GitHub.RateLimited", Cause: `{"errorMessage":"no calls left","errorType":"GitHub.RateLimited"}`},
-				engine.Event{Type: "TaskScheduled"},
-				engine.Event{Type: "TaskSucceeded", Output: json.RawMessage(`{"decision":"admitted","class_name":"small","secret_of_theirs":"x"}`)},
-				engine.Event{Type: "TaskStateExited"},
-				engine.Event{Type: "ChoiceStateEntered", State: "IsAdmitted"},
+				execution.Event{Type: "ExecutionStarted"},
+				execution.Event{Type: "TaskStateEntered", State: "Validate"},
+				execution.Event{Type: "TaskFailed", Error: "GitHub.RateLimited", Cause: `{"errorMessage":"no calls left","errorType":"GitHub.RateLimited"}`},
+				execution.Event{Type: "TaskScheduled"},
+				execution.Event{Type: "TaskSucceeded", Output: json.RawMessage(`{"decision":"admitted","class_name":"small","secret_of_theirs":"x"}`)},
+				execution.Event{Type: "TaskStateExited"},
+				execution.Event{Type: "ChoiceStateEntered", State: "IsAdmitted"},
 			),
 			[]stay{
 				{"Validate", 4 * time.Second, []string{"GitHub.RateLimited: no calls left", "decision admitted, class_name small"}},
@@ -53,15 +53,15 @@ func TestVisits(t *testing.T) {
 		},
 		"an execution that fails leaves its last state": {
 			secondsApart(
-				engine.Event{Type: "FailStateEntered", State: "Failed"},
-				engine.Event{Type: "ExecutionFailed", Error: "Runner.NoCapacity", Cause: "no room"},
+				execution.Event{Type: "FailStateEntered", State: "Failed"},
+				execution.Event{Type: "ExecutionFailed", Error: "Runner.NoCapacity", Cause: "no room"},
 			),
 			[]stay{{"Failed", time.Second, nil}},
 		},
 		"a state that is entered twice": {
 			secondsApart(
-				engine.Event{Type: "TaskStateEntered", State: "RunTask"}, engine.Event{Type: "TaskTimedOut", Error: "States.HeartbeatTimeout"}, engine.Event{Type: "TaskStateExited"},
-				engine.Event{Type: "TaskStateEntered", State: "RunTask"}, engine.Event{Type: "TaskSucceeded", Output: json.RawMessage(`no JSON`)}, engine.Event{Type: "TaskStateExited"},
+				execution.Event{Type: "TaskStateEntered", State: "RunTask"}, execution.Event{Type: "TaskTimedOut", Error: "States.HeartbeatTimeout"}, execution.Event{Type: "TaskStateExited"},
+				execution.Event{Type: "TaskStateEntered", State: "RunTask"}, execution.Event{Type: "TaskSucceeded", Output: json.RawMessage(`no JSON`)}, execution.Event{Type: "TaskStateExited"},
 			),
 			[]stay{{"RunTask", 2 * time.Second, []string{"States.HeartbeatTimeout"}}, {"RunTask", 2 * time.Second, nil}},
 		},
@@ -85,8 +85,8 @@ func TestVisits(t *testing.T) {
 func TestTraceOfAFailure(t *testing.T) {
 	var out bytes.Buffer
 	err := trace(&out, report.Execution{
-		Execution: engine.Execution{Name: "fleet-1-1", Status: engine.Failed, Error: "Image.BuildFailed", Cause: "the build\x1b[31m failed"},
-		Events:    secondsApart(engine.Event{Type: "FailStateEntered", State: "Failed"}),
+		Execution: execution.Execution{Name: "fleet-1-1", Status: execution.Failed, Error: "Image.BuildFailed", Cause: "the build\x1b[31m failed"},
+		Events:    secondsApart(execution.Event{Type: "FailStateEntered", State: "Failed"}),
 	}, time.UTC)
 	if err != nil {
 		t.Fatal(err)

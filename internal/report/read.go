@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/execution"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -149,10 +149,10 @@ func ShowRunner(ctx context.Context, src Source, runnerID string) (Runner, error
 }
 
 // Executions lists executions, the latest started first.
-func Executions(ctx context.Context, src Source) ([]engine.Execution, error) {
+func Executions(ctx context.Context, src Source) ([]execution.Execution, error) {
 	list, err := src.ExecutionList(ctx, MostListed)
 	if list == nil {
-		list = []engine.Execution{}
+		list = []execution.Execution{}
 	}
 	return list, err
 }
@@ -184,7 +184,7 @@ func ShowExecution(ctx context.Context, src Source, name string) (Execution, err
 
 // lastState is the state that a history entered last, and when. Step Functions
 // reports it nowhere else.
-func lastState(events []engine.Event) (state string, at time.Time) {
+func lastState(events []execution.Event) (state string, at time.Time) {
 	for _, e := range events {
 		if strings.HasSuffix(e.Type, "StateEntered") {
 			state, at = e.State, e.Timestamp

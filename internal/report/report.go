@@ -9,7 +9,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/execution"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -22,9 +22,9 @@ type Source interface {
 	Runners(ctx context.Context, limit int) ([]fleet.Runner, error)
 	RunnersOf(ctx context.Context, runID string) ([]fleet.Runner, error)
 	Capacity(ctx context.Context) (fleet.Capacity, error)
-	Execution(ctx context.Context, name string) (engine.Execution, bool, error)
-	ExecutionList(ctx context.Context, limit int) ([]engine.Execution, error)
-	History(ctx context.Context, name string) ([]engine.Event, error)
+	Execution(ctx context.Context, name string) (execution.Execution, bool, error)
+	ExecutionList(ctx context.Context, limit int) ([]execution.Execution, error)
+	History(ctx context.Context, name string) ([]execution.Event, error)
 	Settings(ctx context.Context) (Settings, error)
 	Repairs(ctx context.Context) (map[string]int, error)
 	HoldsBelow(ctx context.Context, prefix string, limit int) ([]fleet.Hold, error)
@@ -192,7 +192,7 @@ func OfRunner(r fleet.Runner) Runner {
 
 // Execution is an execution as it is shown, with its history if that was asked for.
 type Execution struct {
-	engine.Execution
-	ConsoleURL string         `json:"console_url,omitempty"` // of the AWS console
-	Events     []engine.Event `json:"events,omitempty"`
+	execution.Execution
+	ConsoleURL string            `json:"console_url,omitempty"` // of the AWS console
+	Events     []execution.Event `json:"events,omitempty"`
 }

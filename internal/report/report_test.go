@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/execution"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -93,12 +93,12 @@ func TestRunnerIsShownWithoutSecrets(t *testing.T) {
 // elsewhere is a Source of one execution whose state only its history shows.
 type elsewhere struct{ Source }
 
-func (elsewhere) Execution(context.Context, string) (engine.Execution, bool, error) {
-	return engine.Execution{Name: "f-1-1", Status: engine.Running}, true, nil
+func (elsewhere) Execution(context.Context, string) (execution.Execution, bool, error) {
+	return execution.Execution{Name: "f-1-1", Status: execution.Running}, true, nil
 }
 
-func (elsewhere) History(context.Context, string) ([]engine.Event, error) {
-	return []engine.Event{
+func (elsewhere) History(context.Context, string) ([]execution.Event, error) {
+	return []execution.Event{
 		{Type: "TaskStateEntered", State: "Validate", Timestamp: noon},
 		{Type: "ChoiceStateEntered", State: "IsAdmitted", Timestamp: after(100)},
 		{Type: "ChoiceStateExited", State: "IsAdmitted", Timestamp: after(200)},

@@ -8,14 +8,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/execution"
 )
 
 // events maps a history. Step Functions names the state in the events of entering
 // and leaving it only; no states of the fleet run side by side, so those in between
 // are of that state too.
-func events(history []types.HistoryEvent, partition string) []engine.Event {
-	all := make([]engine.Event, 0, len(history))
+func events(history []types.HistoryEvent, partition string) []execution.Event {
+	all := make([]execution.Event, 0, len(history))
 	state := ""
 	var shown redaction
 	for _, h := range history {
@@ -39,8 +39,8 @@ func events(history []types.HistoryEvent, partition string) []engine.Event {
 
 // eventOf maps one event, with the details that the engine's own history has. What
 // a task was given is left to the caller: it may have a token.
-func eventOf(h types.HistoryEvent, partition string) engine.Event {
-	e := engine.Event{ID: h.Id, PreviousEventID: h.PreviousEventId, Timestamp: utc(h.Timestamp), Type: string(h.Type)}
+func eventOf(h types.HistoryEvent, partition string) execution.Event {
+	e := execution.Event{ID: h.Id, PreviousEventID: h.PreviousEventId, Timestamp: utc(h.Timestamp), Type: string(h.Type)}
 	failed := func(name, cause *string) { e.Error, e.Cause = aws.ToString(name), aws.ToString(cause) }
 	switch {
 	case h.ExecutionStartedEventDetails != nil:

@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awserr"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/execution"
 )
 
 // client is the part of Step Functions' API that only shows.
@@ -42,7 +42,7 @@ type Executions struct {
 // Execution reads one execution; ok is false if there is none, or none any more:
 // Step Functions forgets it 90 days after its end. Its current state is known from
 // the history only.
-func (e Executions) Execution(ctx context.Context, name string) (x engine.Execution, ok bool, err error) {
+func (e Executions) Execution(ctx context.Context, name string) (x execution.Execution, ok bool, err error) {
 	arn, err := e.arn(name)
 	if err != nil {
 		return x, false, err
@@ -54,7 +54,7 @@ func (e Executions) Execution(ctx context.Context, name string) (x engine.Execut
 	if err != nil {
 		return x, false, awserr.CallError(err, "describe execution %s", name)
 	}
-	return engine.Execution{
+	return execution.Execution{
 		Name: name, Status: statusOf(out.Status),
 		Input: data(out.Input), Output: data(out.Output), Error: aws.ToString(out.Error), Cause: aws.ToString(out.Cause),
 		StartedAt: utc(out.StartDate), StoppedAt: utc(out.StopDate),
@@ -63,8 +63,8 @@ func (e Executions) Execution(ctx context.Context, name string) (x engine.Execut
 
 // ExecutionList lists executions without their data, the latest started first, at
 // most limit.
-func (e Executions) ExecutionList(ctx context.Context, limit int) ([]engine.Execution, error) {
-	var list []engine.Execution
+func (e Executions) ExecutionList(ctx context.Context, limit int) ([]execution.Execution, error) {
+	var list []execution.Execution
 	in := &sfn.ListExecutionsInput{StateMachineArn: &e.StateMachineARN}
 	for len(list) < limit {
 		in.MaxResults = int32(min(page, limit-len(list)))
@@ -73,7 +73,7 @@ func (e Executions) ExecutionList(ctx context.Context, limit int) ([]engine.Exec
 			return nil, awserr.CallError(err, "list executions of %s", e.StateMachineARN)
 		}
 		for _, x := range out.Executions {
-			list = append(list, engine.Execution{
+			list = append(list, execution.Execution{
 				Name: aws.ToString(x.Name), Status: statusOf(x.Status), StartedAt: utc(x.StartDate), StoppedAt: utc(x.StopDate),
 			})
 		}
@@ -85,8 +85,8 @@ func (e Executions) ExecutionList(ctx context.Context, limit int) ([]engine.Exec
 }
 
 // History reads an execution's events, in their order and without a task token. It
-// fails with engine.ErrExecutionDoesNotExist if there is no such execution.
-func (e Executions) History(ctx context.Context, name string) ([]engine.Event, error) {
+// fails with execution.ErrDoesNotExist if there is no such execution.
+func (e Executions) History(ctx context.Context, name string) ([]execution.Event, error) {
 	arn, err := e.arn(name)
 	if err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func (e Executions) History(ctx context.Context, name string) ([]engine.Event, e
 	for len(read) < longest {
 		out, err := e.SFN.GetExecutionHistory(ctx, in)
 		if isMissing(err) {
-			return nil, fmt.Errorf("read the history of execution %s: %w", name, engine.ErrExecutionDoesNotExist)
+			return nil, fmt.Errorf("read the history of execution %s: %w", name, execution.ErrDoesNotExist)
 		}
 		if err != nil {
 			return nil, awserr.CallError(err, "read the history of execution %s", name)
@@ -120,11 +120,11 @@ func (e Executions) arn(name string) (string, error) {
 }
 
 // statusOf knows that an execution which is to be redriven goes on.
-func statusOf(s types.ExecutionStatus) engine.Status {
+func statusOf(s types.ExecutionStatus) execution.Status {
 	if s == types.ExecutionStatusPendingRedrive {
-		return engine.Running
+		return execution.Running
 	}
-	return engine.Status(s)
+	return execution.Status(s)
 }
 
 func isMissing(err error) bool {

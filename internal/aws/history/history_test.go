@@ -18,7 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/execution"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/statemachine"
 )
 
@@ -94,7 +94,7 @@ func numbered(all ...types.HistoryEvent) []types.HistoryEvent {
 	return all
 }
 
-func read(t *testing.T, all ...types.HistoryEvent) []engine.Event {
+func read(t *testing.T, all ...types.HistoryEvent) []execution.Event {
 	t.Helper()
 	got, err := Executions{&stepFunctions{history: numbered(all...)}, machine}.History(t.Context(), "ci-7-1")
 	if err != nil {
@@ -134,7 +134,7 @@ func TestHistoryIsThatOfTheEngine(t *testing.T) {
 		types.HistoryEvent{Type: "ExecutionFailed", ExecutionFailedEventDetails: &types.ExecutionFailedEventDetails{Error: aws.String("Image.BuildFailed"), Cause: aws.String("the build failed")}},
 	)
 	resource := "arn:aws:states:::lambda:invoke.waitForTaskToken"
-	want := []engine.Event{
+	want := []execution.Event{
 		{Type: "ExecutionStarted", Input: json.RawMessage(`{"a":1}`)},
 		{Type: "TaskStateEntered", State: "RunTask", Input: json.RawMessage(`{"a":1}`)},
 		{Type: "TaskScheduled", State: "RunTask", Resource: resource, TimeoutSeconds: 60, HeartbeatSeconds: 30,
@@ -227,7 +227,7 @@ func TestHistoryIsReadToItsEnd(t *testing.T) {
 	if err != nil || len(got) != 5 || api.calls != 3 {
 		t.Errorf("%d events in %d calls, %v; want 5 in 3", len(got), api.calls, err)
 	}
-	if _, err := (Executions{api, machine}).History(t.Context(), "ci-8-1"); !errors.Is(err, engine.ErrExecutionDoesNotExist) {
+	if _, err := (Executions{api, machine}).History(t.Context(), "ci-8-1"); !errors.Is(err, execution.ErrDoesNotExist) {
 		t.Errorf("of an execution that there is not: %v", err)
 	}
 }
@@ -235,7 +235,7 @@ func TestHistoryIsReadToItsEnd(t *testing.T) {
 func TestExecution(t *testing.T) {
 	all := Executions{&stepFunctions{}, machine + ":7"} // a version of the machine
 	got, ok, err := all.Execution(t.Context(), "ci-7-1")
-	want := engine.Execution{Name: "ci-7-1", Status: engine.Running, Input: json.RawMessage(`{"schema":1}`), StartedAt: noon}
+	want := execution.Execution{Name: "ci-7-1", Status: execution.Running, Input: json.RawMessage(`{"schema":1}`), StartedAt: noon}
 	if diff := cmp.Diff(want, got); diff != "" || !ok || err != nil {
 		t.Errorf("%t, %v, -want +got:\n%s", ok, err, diff)
 	}

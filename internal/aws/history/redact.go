@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/execution"
 )
 
 const (
@@ -63,7 +63,7 @@ func (r *redaction) replace(v any) {
 }
 
 // redact takes the tokens that were found out of all that an event says.
-func (r *redaction) redact(e *engine.Event) {
+func (r *redaction) redact(e *execution.Event) {
 	for _, token := range r.tokens {
 		if token == "" {
 			continue

@@ -98,8 +98,8 @@ func TestAForgottenImageIsPutAwayBeforeItIsDeleted(t *testing.T) {
 	}
 }
 
-// Where many images are stored, those that no job wants go after a week; what somebody
-// published by hand stays, however old.
+// With more than 500 images stored, the sweep deletes unused ones after a week. It keeps
+// images that were published by hand, however old.
 func TestManyImagesGoSooner(t *testing.T) {
 	for stored, gone := range map[int]bool{501: false, 502: true} {
 		w, h, r := shelf(t) // the first of its revisions goes at the first look

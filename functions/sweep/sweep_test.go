@@ -622,9 +622,10 @@ func TestTasks(t *testing.T) {
 			setup: func(w *world) { closeRunner(w, w.Busy(w.Job(7))); w.Pass(7 * time.Hour) }, want: repairs{sweep.TaskOfClosedRunner: 1},
 			check: wantStopped("task-1", true),
 		},
-		"a second task before a claim":   {setup: func(w *world) { w.Tasks.Add("other", w.Up(w.Job(7))) }, want: repairs{sweep.TaskOfClosedRunner: 1}, check: func(t *testing.T, w *world) { wantStopped("other", true)(t, w); wantStopped("task-1", false)(t, w) }},
-		"a second task may have claimed": {setup: func(w *world) { w.Tasks.Add("other", w.Idle(w.Job(7))) }, check: wantStopped("other", false)},
-		"a task without a record":        {setup: func(w *world) { w.Tasks.Add("other", "fleet-9-1") }, want: repairs{sweep.TaskOfClosedRunner: 1}, check: wantStopped("other", true)},
+		"a second task before a claim":                           {setup: func(w *world) { w.Tasks.Add("other", w.Up(w.Job(7))) }, want: repairs{sweep.TaskOfClosedRunner: 1}, check: func(t *testing.T, w *world) { wantStopped("other", true)(t, w); wantStopped("task-1", false)(t, w) }},
+		"a second task may have claimed":                         {setup: func(w *world) { w.Tasks.Add("other", w.Idle(w.Job(7))) }, check: wantStopped("other", false)},
+		"a task that its open runner's record does not have yet": {setup: func(w *world) { w.Tasks.Add("other", w.Launch(w.Job(7))); w.Pass(grace) }, check: wantStopped("other", false)},
+		"a task without a record":                                {setup: func(w *world) { w.Tasks.Add("other", "fleet-9-1") }, want: repairs{sweep.TaskOfClosedRunner: 1}, check: wantStopped("other", true)},
 		"a task without a record whose runner is online": {
 			setup: func(w *world) { lives(w, "fleet-9-1"); w.GitHub.Runner("fleet-9-1.1").Online = true },
 			check: wantStopped("task-of-fleet-9-1", false),

@@ -20,7 +20,7 @@ func TestADeploymentTakesNothingAlongThatIsLeftOut(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// Whatever that is: virtual environments have links.
+	// Virtual environments have links.
 	if err := os.Symlink("elsewhere", filepath.Join(from, "link")); err != nil {
 		t.Fatal(err)
 	}

@@ -22,8 +22,8 @@ const maxSeconds = 99999999
 // Parse reads a definition in Amazon States Language, with JSONPath as its query
 // language, after it has replaced every ${Name} in it with a value.
 //
-// It refuses what Step Functions would refuse to create, and names whatever this
-// engine does not implement. The error has every problem, one a line. A placeholder
+// It refuses what Step Functions would refuse to create, and names everything that
+// this engine does not implement. The error has every problem, one a line. A placeholder
 // without a value is a problem, and so is a value without a placeholder.
 //
 // https://states-language.net/spec.html

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -301,4 +302,20 @@ func (g heard) WorkflowRuns(ctx ctx, repository, status string, was fleet.Page[f
 		g.hear(repository)
 	}
 	return g.GitHub.WorkflowRuns(ctx, repository, status, was)
+}
+
+func TestATokenThatExpiresSoonIsReported(t *testing.T) {
+	for days, said := range map[int]bool{6: true, 8: false} {
+		w := lifecycletest.New(t)
+		w.GitHub.Left = fleet.Budget{Credential: "c", Resource: "core", Limit: 5000, Remaining: 5000, Reset: w.Now().Add(time.Hour), Expires: w.Now().AddDate(0, 0, days)}
+		h := handler(w)
+		var log strings.Builder
+		h.Fleet.Log = slog.New(slog.NewTextHandler(&log, nil))
+		if _, err := h.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(log.String(), "the GitHub token expires soon: store a new one"); got != said {
+			t.Errorf("%d days before its end: %t\n%s", days, got, log.String())
+		}
+	}
 }

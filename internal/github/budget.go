@@ -2,8 +2,6 @@ package github
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"sync"
@@ -37,21 +35,15 @@ func budgetName(credential, resource string) string {
 	return "github_budget/" + credential + "/" + resource
 }
 
-// credentialName identifies a credential without showing the token.
-func credentialName(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:8])
-}
-
 // learn notes what an answer says about the budget, and shares it if others should know
 // it. An answer without the headers says nothing: that server has no limits. If sharing
 // fails, a later answer shares it.
-func (c *Client) learn(ctx context.Context, token string, h http.Header, retryAfter time.Duration) {
+func (c *Client) learn(ctx context.Context, token Token, h http.Header, retryAfter time.Duration) {
 	b, ok := budget(h)
 	if !ok {
 		return
 	}
-	b.Credential = credentialName(token)
+	b.Credential = token.budget()
 	if at, err := http.ParseTime(h.Get("Date")); err == nil && retryAfter > 0 && b.Remaining > 0 {
 		b.Until = at.Add(retryAfter)
 	}
@@ -79,14 +71,14 @@ func (c *Client) learn(ctx context.Context, token string, h http.Header, retryAf
 	}
 }
 
-// Budget is what the credential for an owner has left, as far as this client or, a
+// Budget is what the credential for a repository has left, as far as this client or, a
 // minute ago, others knew. Without a limit it is not Known, but has the credential.
-func (c *Client) Budget(ctx context.Context, owner string, now time.Time) (fleet.Budget, error) {
-	token, err := c.token(ctx, owner)
+func (c *Client) Budget(ctx context.Context, repo Repository, now time.Time) (fleet.Budget, error) {
+	token, err := c.token(ctx, Want{Owner: repo.Owner, Repository: repo.Name})
 	if err != nil {
 		return fleet.Budget{}, err
 	}
-	credential := credentialName(token)
+	credential := token.budget()
 	name := budgetName(credential, core)
 	c.budgets.mu.Lock()
 	known, readAt := c.budgets.known[name], c.budgets.readAt[name]
@@ -117,5 +109,5 @@ func (c *Client) Budget(ctx context.Context, owner string, now time.Time) (fleet
 
 // Budget is what the credential for a repository has left; see Client.Budget.
 func (f ForFleet) Budget(ctx context.Context, repository string, now time.Time) (fleet.Budget, error) {
-	return f.Client.Budget(ctx, parse(repository).Owner, now)
+	return f.Client.Budget(ctx, parse(repository), now)
 }

@@ -48,10 +48,14 @@ func New(apiBase string, credential Credential, httpClient *http.Client) *Client
 	}
 	own := *httpClient
 	own.CheckRedirect = sameRequestOnly
-	return &Client{
+	c := &Client{
 		base: strings.TrimSuffix(apiBase, "/"), credential: credential, http: &own,
 		budgets: budgets{known: map[string]fleet.Budget{}, shared: map[string]fleet.Budget{}, readAt: map[string]time.Time{}},
 	}
+	if asks, ok := credential.(connector); ok {
+		c.credential = asks.connect(c)
+	}
+	return c
 }
 
 // sameRequestOnly follows a redirect, such as that of a renamed repository, if
@@ -75,9 +79,12 @@ var errNotModified = errors.New("not modified")
 // again, and sends the request once more if there is another: a request that got 401
 // had no effect to repeat.
 func (c *Client) do(ctx context.Context, method string, at resource, in, out any) (http.Header, error) {
+	if apps, ok := c.credential.(*appTokens); ok && at.app {
+		return apps.ask(ctx, 0, method, at, in, out)
+	}
 	token, err := at.token, error(nil)
-	if token == "" {
-		token, err = c.token(ctx, at.owner)
+	if token.Value == "" {
+		token, err = c.token(ctx, at.want)
 	}
 	if errors.Is(err, errNoToken) {
 		return nil, &Error{Method: method, Path: at.bare(), cause: errNoToken}
@@ -89,33 +96,39 @@ func (c *Client) do(ctx context.Context, method string, at resource, in, out any
 	if refused, ok := errors.AsType[*Error](err); !ok || refused.StatusCode != http.StatusUnauthorized {
 		return header, err
 	}
-	another := c.another(ctx, at.owner, token)
-	if another == "" || at.token != "" {
+	another, gone := c.another(ctx, at.want, token.Value)
+	if fleet.IsNamed(gone, NotFound, NoAccess) {
+		return header, gone // GitHub says why it refused the token
+	}
+	if another.Value == "" || at.token.Value != "" {
 		return header, err
 	}
 	return c.send(ctx, method, at, another, in, out)
 }
 
-// another is the owner's token, or "" if that is the one that GitHub has just refused.
-func (c *Client) another(ctx context.Context, owner, refused string) string {
-	if kept, ok := c.credential.(refresher); ok && kept.Refresh(ctx) != nil {
-		return ""
+// another is the token that takes the place of the one that GitHub has just refused, the
+// zero one if there is none.
+func (c *Client) another(ctx context.Context, want Want, refused string) (Token, error) {
+	if kept, ok := c.credential.(refresher); ok {
+		if err := kept.Refresh(ctx, want, refused); err != nil {
+			return Token{}, err
+		}
 	}
-	token, err := c.token(ctx, owner)
-	if err != nil || token == refused {
-		return ""
+	token, err := c.token(ctx, want)
+	if err != nil || token.Value == refused {
+		return Token{}, err
 	}
-	return token
+	return token, nil
 }
 
 // send is do with a token.
-func (c *Client) send(ctx context.Context, method string, at resource, token string, in, out any) (http.Header, error) {
+func (c *Client) send(ctx context.Context, method string, at resource, token Token, in, out any) (http.Header, error) {
 	fail := &Error{Method: method, Path: at.bare()}
 	req, err := c.request(ctx, method, at.path, in)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", method, at.bare(), err)
 	}
-	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Authorization", "Bearer "+token.Value)
 	if at.unless != "" {
 		req.Header.Set("If-None-Match", at.unless)
 	}
@@ -128,6 +141,7 @@ func (c *Client) send(ctx context.Context, method string, at resource, token str
 	defer resp.Body.Close()
 	fail.StatusCode = resp.StatusCode
 	fail.RequestID = resp.Header.Get("X-GitHub-Request-Id")
+	fail.date, _ = http.ParseTime(resp.Header.Get("Date"))
 
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if len(body) > maxAnswer {
@@ -138,7 +152,7 @@ func (c *Client) send(ctx context.Context, method string, at resource, token str
 		return nil, errNotModified
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		fail.Message = strings.ReplaceAll(message(resp, body), token, "***")
+		fail.Message = strings.ReplaceAll(message(resp, body), token.Value, "***")
 		fail.RetryAfter = retryAfter(resp.StatusCode, resp.Header, fail.Message)
 	}
 	c.learn(ctx, token, resp.Header, fail.RetryAfter)
@@ -155,14 +169,14 @@ func (c *Client) send(ctx context.Context, method string, at resource, token str
 	return resp.Header, nil
 }
 
-// token returns the token for an owner. It fails with errNoToken if that is empty.
-func (c *Client) token(ctx context.Context, owner string) (string, error) {
-	token, err := c.credential.Token(ctx, owner)
+// token returns the token for a request. It fails with errNoToken if that is empty.
+func (c *Client) token(ctx context.Context, want Want) (Token, error) {
+	token, err := c.credential.Token(ctx, want)
 	if err != nil {
-		return "", fmt.Errorf("read the token: %w", err)
+		return Token{}, fmt.Errorf("read the token: %w", err)
 	}
-	if token = strings.TrimSpace(token); token == "" {
-		return "", errNoToken
+	if token.Value = strings.TrimSpace(token.Value); token.Value == "" {
+		return Token{}, errNoToken
 	}
 	return token, nil
 }
@@ -213,9 +227,10 @@ func withoutURL(err error) error {
 
 // resource is what a request is about.
 type resource struct {
-	owner  string // whose token the request carries
+	want   Want   // what the token has to be good for
 	path   string // may carry a query
-	token  string // what it carries, if that is known already
+	app    bool   // it is about the App itself, which asks with its key
+	token  Token  // what it carries, if that is known already
 	unless string // the ETag of an answer that need not be repeated
 }
 
@@ -225,10 +240,16 @@ func (r resource) bare() string {
 	return path
 }
 
+// writes is the resource for a request that needs a permission to change it.
+func (r resource) writes(permission string) resource {
+	r.want.Write = permission
+	return r
+}
+
 // resource is one of the repository's, at a path below /repos/OWNER/NAME.
 func (r Repository) resource(format string, args ...any) resource {
 	return resource{
-		owner: r.Owner,
-		path:  "/repos/" + url.PathEscape(r.Owner) + "/" + url.PathEscape(r.Name) + fmt.Sprintf(format, args...),
+		want: Want{Owner: r.Owner, Repository: r.Name},
+		path: "/repos/" + url.PathEscape(r.Owner) + "/" + url.PathEscape(r.Name) + fmt.Sprintf(format, args...),
 	}
 }

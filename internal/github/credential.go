@@ -7,20 +7,46 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Credential gives the client its tokens. Implementations decide how long a token
-// is kept: the client asks before every request.
+// Want is what a request needs a token for.
+type Want struct {
+	Owner      string // user or organization, as the fleet's configuration spells it
+	Repository string // without its owner; "" for what is the owner's itself
+	Write      string // the permission that a request needs to change something; "" reads
+}
+
+// Token is a token, and whose limit its requests count for.
+type Token struct {
+	Value  string
+	Budget string // a name for that limit, which holds no secret; "" if it is the token's own
+}
+
+// budget names the limit that the token's requests count for.
+func (t Token) budget() string {
+	if t.Budget == "" {
+		return credentialName(t.Value)
+	}
+	return t.Budget
+}
+
+// Credential gives the client its tokens: a personal access token (PAT, StoredPAT) or those
+// of a GitHub App (Apps). Implementations decide how long a token is kept: the client asks
+// before every request.
 type Credential interface {
-	// Token returns the token for requests about what owner owns: the user or
-	// organization in owner/name, spelled as the fleet's configuration spells it.
-	// Its errors must not hold a secret; they reach logs and records.
-	Token(ctx context.Context, owner string) (string, error)
+	// Token returns the token for a request. Its errors must not hold a secret; they
+	// reach logs and records.
+	Token(ctx context.Context, want Want) (Token, error)
 }
 
 // refresher is a credential that keeps its tokens for a while. After GitHub has refused
 // one, Refresh reads again what it was made of, however lately that was read. It may
 // limit how often it does so.
 type refresher interface {
-	Refresh(ctx context.Context) error
+	Refresh(ctx context.Context, want Want, refused string) error
+}
+
+// connector is a credential that asks GitHub itself, through the client that it is for.
+type connector interface {
+	connect(*Client) Credential
 }
 
 // StoredPAT is a personal access token in a secret that is kept for a while, the same
@@ -34,26 +60,26 @@ type storedSecret interface {
 
 // Token returns the personal access token. It fails with Secret.Missing if the secret
 // holds JSON: what the deployment makes it with, or a token stored as key and value.
-func (p StoredPAT) Token(ctx context.Context, _ string) (string, error) {
+func (p StoredPAT) Token(ctx context.Context, _ Want) (Token, error) {
 	token, err := p.Secret.Value(ctx)
 	if err != nil || !isJSON(token) {
-		return token, err
+		return Token{Value: token}, err
 	}
 	if changed, err := p.Secret.Refresh(ctx); err == nil && changed {
 		if token, err = p.Secret.Value(ctx); err != nil || !isJSON(token) {
-			return token, err
+			return Token{Value: token}, err
 		}
 	}
 	if strings.Contains(token, fleet.NoTokenYet) {
-		return "", fleet.Errorf(fleet.SecretMissing, "no token is stored yet as github_pat: the output StoreGitHubPatCommand of the stack is the command that stores one")
+		return Token{}, fleet.Errorf(fleet.SecretMissing, "no token is stored yet as github_pat: the output StoreGitHubPatCommand of the stack is the command that stores one")
 	}
-	return "", fleet.Errorf(fleet.SecretMissing, "the secret of github_pat holds JSON: store the token alone, as plain text")
+	return Token{}, fleet.Errorf(fleet.SecretMissing, "the secret of github_pat holds JSON: store the token alone, as plain text")
 }
 
 func isJSON(token string) bool { return strings.HasPrefix(strings.TrimSpace(token), "{") }
 
 // Refresh reads the secret again.
-func (p StoredPAT) Refresh(ctx context.Context) error {
+func (p StoredPAT) Refresh(ctx context.Context, _ Want, _ string) error {
 	_, err := p.Secret.Refresh(ctx)
 	return err
 }
@@ -63,4 +89,7 @@ func (p StoredPAT) Refresh(ctx context.Context) error {
 type PAT func(ctx context.Context) (string, error)
 
 // Token returns the personal access token.
-func (p PAT) Token(ctx context.Context, _ string) (string, error) { return p(ctx) }
+func (p PAT) Token(ctx context.Context, _ Want) (Token, error) {
+	token, err := p(ctx)
+	return Token{Value: token}, err
+}

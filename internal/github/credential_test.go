@@ -20,9 +20,9 @@ import (
 // perOwner gives every owner another token and counts them.
 type perOwner struct{ asked []string }
 
-func (c *perOwner) Token(_ context.Context, owner string) (string, error) {
-	c.asked = append(c.asked, owner)
-	return fmt.Sprintf("token %d of %s", len(c.asked), owner), nil
+func (c *perOwner) Token(_ context.Context, want github.Want) (github.Token, error) {
+	c.asked = append(c.asked, want.Owner)
+	return github.Token{Value: fmt.Sprintf("token %d of %s", len(c.asked), want.Owner)}, nil
 }
 
 type roundTrip func(*http.Request) (*http.Response, error)
@@ -226,8 +226,8 @@ func TestASecretThatHoldsNoToken(t *testing.T) {
 		"a key's, after none was there": {&replaced{kept: yet, stored: `{"token":"ghp_secret"}`}, "", "store the token alone, as plain text"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			token, err := github.StoredPAT{Secret: c.secret}.Token(t.Context(), "octo")
-			if token != c.token || (err == nil) != (c.says == "") {
+			token, err := github.StoredPAT{Secret: c.secret}.Token(t.Context(), github.Want{Owner: "octo"})
+			if token.Value != c.token || (err == nil) != (c.says == "") {
 				t.Fatalf("token %q, %v", token, err)
 			}
 			if err != nil && (fleet.ErrorName(err) != fleet.SecretMissing || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "ghp_")) {

@@ -41,6 +41,7 @@ type Error struct {
 	RetryAfter time.Duration
 
 	cause error
+	date  time.Time // GitHub's, of its answer
 }
 
 // ErrorName returns one of this package's names. It depends on exported fields

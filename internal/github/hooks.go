@@ -62,6 +62,6 @@ func (c *Client) HookDeliveries(ctx context.Context, repo Repository, hookID int
 // safe and costs the receiver a duplicate. GitHub.NotFound means that GitHub
 // does not keep the delivery any more.
 func (c *Client) Redeliver(ctx context.Context, repo Repository, hookID, deliveryID int64) error {
-	_, err := c.do(ctx, http.MethodPost, repo.resource("/hooks/%d/deliveries/%d/attempts", hookID, deliveryID), nil, nil)
+	_, err := c.do(ctx, http.MethodPost, repo.resource("/hooks/%d/deliveries/%d/attempts", hookID, deliveryID).writes("repository_hooks"), nil, nil)
 	return err
 }

@@ -43,18 +43,27 @@ func list[P, T any](ctx context.Context, c *Client, first resource, items func(P
 // hour. The condition holds only for the token that got the earlier answer.
 // https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api#use-conditional-requests-if-appropriate
 func page[P, T any](ctx context.Context, c *Client, first resource, was fleet.Page[T], items func(P) []T) (fleet.Page[T], error) {
-	token, err := c.token(ctx, first.owner)
-	if err != nil {
-		return fleet.Page[T]{}, err
+	var token Token
+	if !first.app {
+		var err error
+		if token, err = c.token(ctx, first.want); err != nil {
+			return fleet.Page[T]{}, err
+		}
 	}
 	at := first
 	at.path, at.token = cmp.Or(was.Path, first.path), token
-	credential := credentialName(token)
-	if was.Credential == credential {
+	credential := credentialName(token.Value)
+	if was.Credential == credential && !first.app {
 		at.unless = was.ETag
 	}
 	var answer P
 	header, err := c.do(ctx, http.MethodGet, at, nil, &answer)
+	if refused(err) && !first.app {
+		if another, gone := c.token(ctx, first.want); gone == nil && another.Value != token.Value {
+			at.token, at.unless, credential = another, "", credentialName(another.Value)
+			header, err = c.do(ctx, http.MethodGet, at, nil, &answer)
+		}
+	}
 	if errors.Is(err, errNotModified) {
 		was.Unchanged = true
 		return was, nil
@@ -67,7 +76,7 @@ func page[P, T any](ctx context.Context, c *Client, first resource, was fleet.Pa
 		return fleet.Page[T]{}, fmt.Errorf("list %s: %w", first.bare(), err)
 	}
 	now := fleet.Page[T]{Path: was.Path, Next: next, Items: items(answer)}
-	if etag := header.Get("ETag"); etag != "" {
+	if etag := header.Get("ETag"); etag != "" && !first.app {
 		now.Credential, now.ETag = credential, etag
 	}
 	return now, nil

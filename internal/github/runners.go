@@ -67,7 +67,7 @@ func (c *Client) GenerateJITConfig(ctx context.Context, repo Repository, r JITRe
 	if r.Labels == nil {
 		r.Labels = []string{} // null would be another complaint than "no labels"
 	}
-	at := repo.resource("/actions/runners/generate-jitconfig")
+	at := repo.resource("/actions/runners/generate-jitconfig").writes("administration")
 	var config JITConfig
 	if _, err := c.do(ctx, http.MethodPost, at, r, &config); err != nil {
 		return JITConfig{}, err
@@ -122,7 +122,7 @@ func (c *Client) runners(ctx context.Context, repo Repository, query url.Values)
 // has a job and stays, GitHub.NotFound that it was gone already. It is the only
 // test for "busy" that cannot be overtaken, and safe to repeat.
 func (c *Client) DeleteRunner(ctx context.Context, repo Repository, id int64) error {
-	_, err := c.do(ctx, http.MethodDelete, repo.resource("/actions/runners/%d", id), nil, nil)
+	_, err := c.do(ctx, http.MethodDelete, repo.resource("/actions/runners/%d", id).writes("administration"), nil, nil)
 	return err
 }
 

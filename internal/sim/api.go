@@ -40,8 +40,15 @@ func (s *Server) routes() *http.ServeMux {
 		"GET " + repo + "/hooks/{hook_id}/deliveries/{delivery_id}":           s.getDelivery,
 		"POST " + repo + "/hooks/{hook_id}/deliveries/{delivery_id}/attempts": s.postAttempt,
 		"POST " + repo + "/hooks/{hook_id}/pings":                             s.postPing,
-		"GET /rate_limit": s.getRateLimit,
-		"/":               func(http.ResponseWriter, *http.Request) (int, any) { return notFound() },
+		"GET " + repo + "/installation":                                       s.getInstallation,
+		"GET /orgs/{owner}/installation":                                      s.getInstallation,
+		"GET /app":                                                            s.getApp,
+		"POST /app/installations/{installation_id}/access_tokens":             s.postInstallationToken,
+		"GET /app/hook/deliveries":                                            s.listDeliveries,
+		"GET /app/hook/deliveries/{delivery_id}":                              s.getDelivery,
+		"POST /app/hook/deliveries/{delivery_id}/attempts":                    s.postAttempt,
+		"GET /rate_limit":                                                     s.getRateLimit,
+		"/":                                                                   func(http.ResponseWriter, *http.Request) (int, any) { return notFound() },
 	} {
 		mux.Handle(pattern, s.api(h))
 	}
@@ -101,10 +108,11 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) (int, any) {
 	if !ok {
 		return refuse(http.StatusUnauthorized, "Requires authentication")
 	}
-	if subtle.ConstantTimeCompare([]byte(given), []byte(s.cfg.Token)) != 1 {
-		return refuse(http.StatusUnauthorized, "Bad credentials")
+	status, body := s.recognise(given, r)
+	if status != 0 {
+		return status, body
 	}
-	free := strings.HasSuffix(r.URL.Path, "/rate_limit")
+	free := strings.HasSuffix(r.URL.Path, "/rate_limit") || isOfApp(r)
 	if ok := s.budget.spend(s.now(), s.cfg.RateLimit, free); !ok {
 		s.budget.describe(w.Header(), s.cfg.RateLimit)
 		return refuse(http.StatusForbidden, "API rate limit exceeded for the simulated user.")
@@ -116,8 +124,23 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) (int, any) {
 		body["documentation_url"] = secondaryDocsURL
 		return status, body
 	}
-	if owner := r.PathValue("owner"); owner != "" && !strings.EqualFold(owner+"/"+r.PathValue("repo"), s.cfg.Repository) {
+	if owner, repo := r.PathValue("owner"), r.PathValue("repo"); owner != "" && repo != "" && !strings.EqualFold(owner+"/"+repo, s.cfg.Repository) {
 		return notFound()
+	}
+	return 0, nil
+}
+
+// recognise refuses a credential that GitHub does not know, or that may not do this.
+func (s *Server) recognise(given string, r *http.Request) (int, any) {
+	switch {
+	case s.app != nil && isOfApp(r):
+		return s.app.admitJWT(given, s.now())
+	case s.app != nil && s.app.issued(given):
+		return s.app.admitToken(given, r, s.now())
+	case isOfApp(r):
+		return refuse(http.StatusUnauthorized, "A JSON web token could not be decoded")
+	case s.cfg.Token == "" || subtle.ConstantTimeCompare([]byte(given), []byte(s.cfg.Token)) != 1:
+		return refuse(http.StatusUnauthorized, "Bad credentials")
 	}
 	return 0, nil
 }

@@ -17,7 +17,7 @@ const keepDeliveries = 3 * 24 * time.Hour
 // listHooks shows the one webhook, if there is one.
 func (s *Server) listHooks(http.ResponseWriter, *http.Request) (int, any) {
 	hooks := []any{}
-	if s.cfg.WebhookURL != "" {
+	if s.cfg.WebhookURL != "" && s.app == nil {
 		hooks = append(hooks, s.hookJSON())
 	}
 	return http.StatusOK, hooks
@@ -26,7 +26,7 @@ func (s *Server) listHooks(http.ResponseWriter, *http.Request) (int, any) {
 // listDeliveries shows the newest first. A cursor names the delivery with which
 // its page begins, so that a delivery made meanwhile moves nothing.
 func (s *Server) listDeliveries(w http.ResponseWriter, r *http.Request) (int, any) {
-	if pathID(r, "hook_id") != s.hook.id {
+	if !s.isHook(r) {
 		return notFound()
 	}
 	query := r.URL.Query()
@@ -62,6 +62,15 @@ func (s *Server) listDeliveries(w http.ResponseWriter, r *http.Request) (int, an
 
 const cursorPrefix = "v1_"
 
+// isHook reports whether a request is about the webhook that there is: the App's, or the
+// repository's.
+func (s *Server) isHook(r *http.Request) bool {
+	if s.app != nil {
+		return isOfApp(r)
+	}
+	return pathID(r, "hook_id") == s.hook.id
+}
+
 // kept returns the deliveries that GitHub would still know, oldest first.
 func (s *Server) kept() []Delivery {
 	oldest := s.now().Add(-keepDeliveries)
@@ -74,7 +83,7 @@ func (s *Server) kept() []Delivery {
 
 // delivery returns the one in the path, or false.
 func (s *Server) delivery(r *http.Request) (Delivery, bool) {
-	if pathID(r, "hook_id") != s.hook.id {
+	if !s.isHook(r) {
 		return Delivery{}, false
 	}
 	id, kept := pathID(r, "delivery_id"), s.kept()
@@ -116,7 +125,7 @@ func (s *Server) postAttempt(_ http.ResponseWriter, r *http.Request) (int, any) 
 }
 
 func (s *Server) postPing(_ http.ResponseWriter, r *http.Request) (int, any) {
-	if pathID(r, "hook_id") != s.hook.id {
+	if !s.isHook(r) {
 		return notFound()
 	}
 	s.ping()
@@ -134,7 +143,7 @@ type deliveryJSON struct {
 	StatusCode     int     `json:"status_code"`
 	Event          string  `json:"event"`
 	Action         *string `json:"action"`
-	InstallationID *int64  `json:"installation_id"` // null: the hook is a repository's
+	InstallationID *int64  `json:"installation_id"` // null if the hook is a repository's
 	RepositoryID   int64   `json:"repository_id"`
 	ThrottledAt    *string `json:"throttled_at"`
 }
@@ -143,6 +152,9 @@ func (s *Server) deliveryJSON(d Delivery) deliveryJSON {
 	out := deliveryJSON{
 		ID: d.ID, GUID: d.GUID, DeliveredAt: stamp(d.DeliveredAt), Redelivery: d.Redelivery, Duration: d.Duration.Seconds(),
 		Status: d.Status, StatusCode: d.StatusCode, Event: d.Event, Action: orNull(d.Action), RepositoryID: s.repo.id,
+	}
+	if s.app != nil {
+		out.InstallationID = &s.app.id
 	}
 	switch {
 	case d.StatusCode != 0:

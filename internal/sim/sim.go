@@ -39,11 +39,12 @@ const (
 )
 
 // Config describes a simulated GitHub with one repository. Only Repository and
-// Token are required.
+// Token, or App, are required.
 type Config struct {
 	Repository string // "owner/name"
 	Private    bool
-	Token      string // the one credential that the REST API accepts
+	Token      string // the personal access token that the REST API accepts; "" if there is an App
+	App        *App   // that is installed for the repository's owner; nil is none
 
 	// URL is the address of this server, for the links in its answers. Without
 	// it they lead nowhere.
@@ -84,6 +85,7 @@ type Server struct {
 	mux   *http.ServeMux
 	repo  repository
 	hook  hook
+	app   *installedApp // nil is none
 
 	closing  sync.Once
 	done     chan struct{} // closed by Close
@@ -114,7 +116,7 @@ func New(cfg Config) (*Server, error) {
 	if !repositoryName.MatchString(cfg.Repository) {
 		return nil, fmt.Errorf("simulated GitHub: repository %q is not owner/name", cfg.Repository)
 	}
-	if cfg.Token == "" {
+	if cfg.Token == "" && cfg.App == nil {
 		return nil, errors.New("simulated GitHub: no token is set")
 	}
 	setDefault(&cfg.URL, "http://github.invalid")
@@ -144,6 +146,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.repo = repository{id: s.newID(), ownerID: s.newID(), owner: owner, name: name, created: s.now()}
 	s.hook = hook{id: s.newID(), created: s.now()}
+	if cfg.App != nil {
+		s.app = newInstalledApp(*cfg.App, s.newID())
+	}
 	s.mux = s.routes()
 
 	ctx, cancel := context.WithCancel(context.Background())

@@ -125,6 +125,9 @@ func (s *Server) emit(action string, j *job) {
 		"repository":   s.repo.json(s.cfg.URL, s.cfg.Private),
 		"sender":       s.repo.user(s.cfg.URL),
 	}
+	if s.app != nil {
+		payload["installation"] = map[string]any{"id": s.app.id, "node_id": "simulated"}
+	}
 	if j.deployment != nil {
 		payload["deployment"] = s.deployment(j)
 	}
@@ -243,6 +246,10 @@ func (s *Server) request(ctx context.Context, client *http.Client, d Delivery) (
 // hookHeader needs no lock: what it reads does not change.
 func (s *Server) hookHeader(d Delivery) http.Header {
 	h := http.Header{}
+	target, targetID := "repository", s.repo.id
+	if s.app != nil {
+		target, targetID = "integration", s.app.ID
+	}
 	for name, value := range map[string]string{
 		"Accept":                                 "*/*",
 		"Content-Type":                           "application/json",
@@ -250,8 +257,8 @@ func (s *Server) hookHeader(d Delivery) http.Header {
 		"X-GitHub-Delivery":                      d.GUID,
 		"X-GitHub-Event":                         d.Event,
 		"X-GitHub-Hook-ID":                       strconv.FormatInt(s.hook.id, 10),
-		"X-GitHub-Hook-Installation-Target-ID":   strconv.FormatInt(s.repo.id, 10),
-		"X-GitHub-Hook-Installation-Target-Type": "repository",
+		"X-GitHub-Hook-Installation-Target-ID":   strconv.FormatInt(targetID, 10),
+		"X-GitHub-Hook-Installation-Target-Type": target,
 		"X-Simulated":                            "true",
 	} {
 		h.Set(name, value)

@@ -1,0 +1,460 @@
+package github
+
+import (
+	"cmp"
+	"context"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"hash/fnv"
+	"maps"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// App is a GitHub App that a fleet acts as.
+type App struct {
+	ID   string // client id or app id
+	Keys appKeys
+}
+
+// appKeys are the private keys of an App as PEM, the current one first: while one replaces
+// another, GitHub may know either.
+type appKeys interface {
+	Values(ctx context.Context) ([]string, error)
+	// Refresh reads them again, however lately that was done.
+	Refresh(ctx context.Context) (changed bool, err error)
+}
+
+// Apps is the Credential of a fleet that acts as GitHub Apps. Each repository has its App
+// among those that are installed for its owner, so that several share the requests.
+//
+// Tokens of installations last for an hour. They are kept in memory and, sealed with the
+// App's key, where the client shares its budgets: ETags hold for one token, so all
+// functions read with the same.
+type Apps struct {
+	List []App
+	PAT  Credential // for owners that no App is installed for; nil if there is none
+	Now  func() time.Time
+}
+
+// Token fails: Apps ask GitHub for tokens, which New lets them do.
+func (a Apps) Token(context.Context, Want) (Token, error) {
+	return Token{}, errors.New("a GitHub App without a client")
+}
+
+func (a Apps) connect(c *Client) Credential {
+	tokens := &appTokens{
+		Apps: a, client: c, installations: map[string]int64{}, tokens: map[string]appToken{},
+		skew: make([]time.Duration, len(a.List)),
+	}
+	return tokens
+}
+
+// GitHub's limits for what an App sends of itself.
+// https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app
+const (
+	backdated = time.Minute     // clocks differ
+	jwtLasts  = 9 * time.Minute // at most ten
+	// renewBefore is how long before its end a token is replaced: longer than a request
+	// that begins with it takes.
+	renewBefore = 5 * time.Minute
+	// mostSkew is the difference between clocks that backdated does not make up for.
+	mostSkew = 30 * time.Second
+)
+
+// appTokens is Apps with a client to ask GitHub through.
+type appTokens struct {
+	Apps
+	client *Client
+
+	mu            sync.Mutex
+	installations map[string]int64    // by App and owner
+	tokens        map[string]appToken // by tokenName
+	skew          []time.Duration     // of GitHub's clock against ours, as each App has seen it
+}
+
+// appToken is one token of an installation, as it is sealed.
+type appToken struct {
+	Value   string    `json:"token"`
+	Expires time.Time `json:"expires_at"`
+}
+
+func (t appToken) good(now time.Time) bool { return now.Add(renewBefore).Before(t.Expires) }
+
+// Token returns the token of the installation for what a request is about.
+func (a *appTokens) Token(ctx context.Context, want Want) (Token, error) {
+	var missing error
+	for _, i := range a.order(want) {
+		token, err := a.tokenOf(ctx, i, want)
+		if !fleet.IsNamed(err, fleet.GitHubNotFound) {
+			return token, err
+		}
+		missing = cmp.Or(missing, err)
+	}
+	if a.PAT != nil {
+		return a.PAT.Token(ctx, want)
+	}
+	return Token{}, missing
+}
+
+// order is which Apps may serve a request, its own first. It depends on the repository
+// alone, so that its lists are read with the same token each time.
+func (a *appTokens) order(want Want) (order []int) {
+	hash := fnv.New32a()
+	hash.Write([]byte(fleet.RepositoryKey(want.Owner + "/" + want.Repository)))
+	first := int(hash.Sum32() % uint32(len(a.List)))
+	for i := range a.List {
+		order = append(order, (first+i)%len(a.List))
+	}
+	return order
+}
+
+func (a *appTokens) tokenOf(ctx context.Context, i int, want Want) (Token, error) {
+	installation, known, err := a.installation(ctx, i, want)
+	if err != nil {
+		return Token{}, err
+	}
+	token, err := a.installationToken(ctx, i, installation, want)
+	if known && fleet.IsNamed(err, fleet.GitHubNotFound) {
+		// It may have been installed again since, under another id.
+		a.forget(i, want.Owner)
+		if installation, _, err = a.installation(ctx, i, want); err == nil {
+			token, err = a.installationToken(ctx, i, installation, want)
+		}
+	}
+	if err != nil {
+		return Token{}, err
+	}
+	return Token{Value: token.Value, Budget: a.budgetOf(i, installation)}, nil
+}
+
+// budgetOf names the limit that all tokens of an installation share.
+func (a *appTokens) budgetOf(i int, installation int64) string {
+	return "app-" + a.List[i].ID + "-" + strconv.FormatInt(installation, 10)
+}
+
+// installation is the App's installation for an owner. known is true if GitHub was not
+// asked for it now.
+func (a *appTokens) installation(ctx context.Context, i int, want Want) (id int64, known bool, err error) {
+	key := installationKey(i, want.Owner)
+	a.mu.Lock()
+	id, known = a.installations[key]
+	a.mu.Unlock()
+	if known {
+		return id, true, nil
+	}
+	at := resource{path: "/orgs/" + url.PathEscape(want.Owner) + "/installation"}
+	if want.Repository != "" { // it may be a user's
+		at = Repository{Owner: want.Owner, Name: want.Repository}.resource("/installation")
+	}
+	var found struct {
+		ID int64 `json:"id"`
+	}
+	_, err = a.ask(ctx, i, http.MethodGet, at, nil, &found)
+	switch {
+	case fleet.IsNamed(err, fleet.GitHubNotFound):
+		return 0, false, fleet.Errorf(fleet.GitHubNotFound, "GitHub App %s is not installed for %s, or not given this repository: its installation's settings at %s say which repositories it has: %w", a.List[i].ID, path.Join(want.Owner, want.Repository), want.Owner, err)
+	case err != nil:
+		return 0, false, err
+	case found.ID == 0:
+		return 0, false, incomplete(http.MethodGet, at)
+	}
+	a.mu.Lock()
+	a.installations[key] = found.ID
+	a.mu.Unlock()
+	return found.ID, false, nil
+}
+
+func installationKey(i int, owner string) string {
+	return strconv.Itoa(i) + "/" + strings.ToLower(owner)
+}
+
+func (a *appTokens) forget(i int, owner string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.installations, installationKey(i, owner))
+}
+
+// reads are the permissions of the tokens that read. A request for one that the App lacks
+// is refused as a whole, so these are what a fleet cannot do without.
+var reads = map[string]string{"actions": "read", "administration": "read"}
+
+// scope is what GitHub is asked to narrow a token to: one that writes may do so in one
+// repository, in one way.
+func scope(want Want) map[string]any {
+	if want.Write == "" {
+		return map[string]any{"permissions": reads}
+	}
+	narrow := map[string]any{"permissions": map[string]string{want.Write: "write"}}
+	if want.Repository != "" {
+		narrow["repositories"] = []string{want.Repository}
+	}
+	return narrow
+}
+
+// installationToken is a token of an installation that is good for a while: one that is
+// known here, one that another function has shared, or a new one.
+func (a *appTokens) installationToken(ctx context.Context, i int, installation int64, want Want) (appToken, error) {
+	name := tokenName(a.List[i].ID, installation, want)
+	now := a.now(i)
+	a.mu.Lock()
+	token := a.tokens[name]
+	a.mu.Unlock()
+	if token.good(now) {
+		return token, nil
+	}
+	token, err := a.shared(ctx, i, name)
+	if err != nil {
+		return appToken{}, err
+	}
+	if token.good(now) && token.Value != "" {
+		a.keep(name, token)
+		return token, nil
+	}
+	at := resource{path: "/app/installations/" + strconv.FormatInt(installation, 10) + "/access_tokens"}
+	token = appToken{}
+	if _, err := a.ask(ctx, i, http.MethodPost, at, scope(want), &token); err != nil {
+		return appToken{}, a.explain(err, i, want)
+	}
+	if token.Value == "" || token.Expires.IsZero() {
+		return appToken{}, incomplete(http.MethodPost, at)
+	}
+	a.keep(name, token)
+	a.share(ctx, i, name, token)
+	return token, nil
+}
+
+// explain says what to do about a token that GitHub refuses.
+func (a *appTokens) explain(err error, i int, want Want) error {
+	var refused *Error
+	if !errors.As(err, &refused) {
+		return err
+	}
+	app := "GitHub App " + a.List[i].ID
+	switch {
+	case refused.StatusCode == http.StatusForbidden && strings.Contains(refused.Message, "suspended"):
+		return fleet.Errorf(fleet.GitHubNoAccess, "the installation of %s for %s is suspended: an owner of %s lifts that in its settings, under GitHub Apps: %w", app, want.Owner, want.Owner, err)
+	case refused.StatusCode != http.StatusUnprocessableEntity:
+		return err
+	case want.Write == "":
+		return fleet.Errorf(fleet.GitHubNoAccess, "%s, installed for %s, lacks a permission: it needs %s. After a change of the App's permissions, an owner of %s accepts it: %w", app, want.Owner, permissions(reads), want.Owner, err)
+	}
+	return fleet.Errorf(fleet.GitHubNoAccess, "%s, installed for %s, may not write %s in %s, or was not given this repository: %w", app, want.Owner, permissionTitle(want.Write), want.Owner+"/"+want.Repository, err)
+}
+
+func permissions(named map[string]string) string {
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(named)) {
+		list = append(list, permissionTitle(name)+": "+named[name])
+	}
+	return strings.Join(list, ", ")
+}
+
+// permissionTitle is what the settings of an App call a permission of the API.
+func permissionTitle(name string) string {
+	title := strings.ReplaceAll(name, "_", " ")
+	return strings.ToUpper(title[:1]) + title[1:]
+}
+
+func (a *appTokens) keep(name string, token appToken) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.tokens[name] = token
+}
+
+// tokenName is the cursor of a token, sealed; it holds no secret.
+func tokenName(app string, installation int64, want Want) string {
+	name := "github_token/" + app + "/" + strconv.FormatInt(installation, 10)
+	if want.Write == "" {
+		return name
+	}
+	return name + "/" + want.Write + "/" + strings.ToLower(want.Repository)
+}
+
+// Refresh forgets a token that GitHub has refused, wherever it is kept, and the
+// installation that it was of.
+func (a *appTokens) Refresh(ctx context.Context, want Want, refused string) error {
+	var found bool
+	for i := range a.List {
+		a.mu.Lock()
+		installation, known := a.installations[installationKey(i, want.Owner)]
+		name := tokenName(a.List[i].ID, installation, want)
+		ours := known && a.tokens[name].Value == refused
+		if ours {
+			delete(a.tokens, name)
+			delete(a.installations, installationKey(i, want.Owner))
+		}
+		a.mu.Unlock()
+		if !ours {
+			continue
+		}
+		found = true
+		if shared, err := a.shared(ctx, i, name); err == nil && shared.Value == refused {
+			a.share(ctx, i, name, appToken{})
+		}
+	}
+	if kept, ok := a.PAT.(refresher); ok && !found {
+		return kept.Refresh(ctx, want, refused)
+	}
+	return nil
+}
+
+// ask sends a request as an App. If GitHub refuses the key it tries the one before, which
+// GitHub may still know, and then those that are stored by now; if the clocks differ, it
+// goes by GitHub's.
+func (a *appTokens) ask(ctx context.Context, i int, method string, at resource, in, out any) (http.Header, error) {
+	keys, err := a.keys(ctx, i)
+	if err != nil {
+		return nil, err
+	}
+	header, err := a.askWith(ctx, i, keys, method, at, in, out)
+	if !refused(err) {
+		return header, err
+	}
+	changed, fresh := a.List[i].Keys.Refresh(ctx)
+	if fresh != nil || !changed {
+		return nil, a.badKey(i, err)
+	}
+	if keys, fresh = a.keys(ctx, i); fresh != nil {
+		return nil, a.badKey(i, err)
+	}
+	if header, err = a.askWith(ctx, i, keys, method, at, in, out); refused(err) {
+		return nil, a.badKey(i, err)
+	}
+	return header, err
+}
+
+func refused(err error) bool {
+	answer, ok := errors.AsType[*Error](err)
+	return ok && answer.StatusCode == http.StatusUnauthorized
+}
+
+func (a *appTokens) badKey(i int, err error) error {
+	return fleet.Errorf(fleet.GitHubUnauthorized, "GitHub refuses the key of App %s: store a private key of this App, as its settings make one, as github_app.private_key, and check github_app.id: %w", a.List[i].ID, err)
+}
+
+func (a *appTokens) askWith(ctx context.Context, i int, keys []*rsa.PrivateKey, method string, at resource, in, out any) (header http.Header, err error) {
+	for _, key := range keys {
+		for adjusted := false; ; adjusted = true {
+			var token string
+			if token, err = a.sign(i, key); err != nil {
+				return nil, err
+			}
+			if header, err = a.client.send(ctx, method, at, Token{Value: token, Budget: "app-" + a.List[i].ID}, in, out); !refused(err) {
+				return header, err
+			}
+			if adjusted || !a.adjust(i, err) {
+				break
+			}
+		}
+	}
+	return nil, err
+}
+
+// adjust takes GitHub's clock for right if it differs from ours by more than what tokens
+// are made to bear. It reports whether that is new.
+func (a *appTokens) adjust(i int, err error) bool {
+	answer, ok := errors.AsType[*Error](err)
+	if !ok || answer.date.IsZero() {
+		return false
+	}
+	skew := answer.date.Sub(a.Now())
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if off := skew - a.skew[i]; off.Abs() <= mostSkew {
+		return false
+	}
+	a.skew[i] = skew
+	return true
+}
+
+// now is GitHub's time, as far as an App knows it.
+func (a *appTokens) now(i int) time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.Now().Add(a.skew[i])
+}
+
+func (a *appTokens) sign(i int, key *rsa.PrivateKey) (string, error) {
+	now := a.now(i)
+	return jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.RegisteredClaims{
+		Issuer: a.List[i].ID, IssuedAt: jwt.NewNumericDate(now.Add(-backdated)), ExpiresAt: jwt.NewNumericDate(now.Add(jwtLasts)),
+	}).SignedString(key)
+}
+
+// keys are an App's private keys, one at least. No error repeats what is stored.
+func (a *appTokens) keys(ctx context.Context, i int) (keys []*rsa.PrivateKey, err error) {
+	texts, err := a.List[i].Keys.Values(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, text := range texts {
+		if key, err := jwt.ParseRSAPrivateKeyFromPEM([]byte(text)); err == nil {
+			keys = append(keys, key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil, fleet.Errorf(fleet.SecretMissing, "what is stored as github_app.private_key of App %s is no private key: store the whole .pem file that GitHub made, with its first and last line", a.List[i].ID)
+	}
+	return keys, nil
+}
+
+// shared is a token that a function has shared, the zero one if there is none that this
+// App's keys open.
+func (a *appTokens) shared(ctx context.Context, i int, name string) (appToken, error) {
+	if a.client.Shared == nil {
+		return appToken{}, nil
+	}
+	text, err := a.client.Shared.Cursor(ctx, name)
+	if err != nil || text == "" {
+		return appToken{}, err
+	}
+	keys, err := a.keys(ctx, i)
+	if err != nil {
+		return appToken{}, err
+	}
+	for _, key := range keys {
+		var token appToken
+		if plain, err := unseal(key, name, text); err == nil && json.Unmarshal(plain, &token) == nil {
+			return token, nil
+		}
+	}
+	return appToken{}, nil
+}
+
+// share lets other functions have a token. If that fails they ask for their own.
+func (a *appTokens) share(ctx context.Context, i int, name string, token appToken) {
+	if a.client.Shared == nil {
+		return
+	}
+	keys, err := a.keys(ctx, i)
+	if err != nil {
+		return
+	}
+	plain, err := json.Marshal(token)
+	if err != nil {
+		return
+	}
+	if sealed, err := seal(keys[0], name, plain); err == nil {
+		_ = a.client.Shared.PutCursor(ctx, name, sealed)
+	}
+}
+
+// credentialName identifies a credential without showing the token.
+func credentialName(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:8])
+}

@@ -1,0 +1,333 @@
+package github_test
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim/contract"
+)
+
+const appRepository = "octo-org/widgets"
+
+// appKeys are made once: a key takes long.
+var appKeys = sync.OnceValue(func() (keys [3]*rsa.PrivateKey) {
+	for i := range keys {
+		var err error
+		if keys[i], err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
+			panic(err)
+		}
+	}
+	return keys
+})
+
+func pemOf(key *rsa.PrivateKey) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+}
+
+// keyStore is the secret with an App's keys.
+type keyStore struct{ now, next []string }
+
+func (k *keyStore) Values(context.Context) ([]string, error) { return k.now, nil }
+
+func (k *keyStore) Refresh(context.Context) (bool, error) {
+	changed := k.next != nil && !slices.Equal(k.now, k.next)
+	if changed {
+		k.now = k.next
+	}
+	return changed, nil
+}
+
+// table is where functions share what they know of GitHub.
+type table struct {
+	mu   sync.Mutex
+	text map[string]string
+}
+
+func (s *table) Cursor(_ context.Context, name string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text[name], nil
+}
+
+func (s *table) PutCursor(_ context.Context, name, value string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.text[name] = value
+	return nil
+}
+
+// appWorld is a simulated GitHub with an App, and a fleet that acts as that App.
+type appWorld struct {
+	t      *testing.T
+	hub    *sim.Server
+	url    string
+	at     time.Time // on both clocks
+	ahead  time.Duration
+	keys   *keyStore
+	shared *table
+	PAT    github.Credential
+	asked  []string // methods and paths
+}
+
+type appClock struct{ w *appWorld }
+
+func (c appClock) Now() time.Time                             { return c.w.at }
+func (c appClock) AfterFunc(time.Duration, func()) sim.Timer { return stopped{} }
+
+type stopped struct{}
+
+func (stopped) Stop() bool { return true }
+
+func newAppWorld(t *testing.T, change func(*sim.App)) *appWorld {
+	w := &appWorld{t: t, at: time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC), shared: &table{text: map[string]string{}}}
+	key := appKeys()[0]
+	w.keys = &keyStore{now: []string{pemOf(key)}}
+	app := &sim.App{
+		ID: 77, ClientID: "Iv23simulated", Keys: []*rsa.PublicKey{&key.PublicKey},
+		Permissions: map[string]string{"actions": "read", "administration": "write", "metadata": "read"},
+	}
+	if change != nil {
+		change(app)
+	}
+	hub, err := sim.New(sim.Config{Repository: appRepository, Private: true, App: app, Token: "ghp_fallback", Clock: appClock{w}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := contract.New(t).Handler(hub)
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.asked = append(w.asked, r.Method+" "+r.URL.Path)
+		checked.ServeHTTP(rw, r)
+	}))
+	t.Cleanup(server.Close)
+	t.Cleanup(hub.Close)
+	w.hub, w.url = hub, server.URL
+	return w
+}
+
+// function is another function of the fleet: it has nothing in memory yet.
+func (w *appWorld) function() github.ForFleet {
+	return w.functionOf(github.App{ID: "Iv23simulated", Keys: w.keys})
+}
+
+func (w *appWorld) functionOf(apps ...github.App) github.ForFleet {
+	hub := github.NewForFleet(w.url, github.Apps{List: apps, PAT: w.PAT, Now: func() time.Time { return w.at.Add(w.ahead) }}, http.DefaultClient)
+	hub.Client.Shared = w.shared
+	return hub
+}
+
+// life registers a runner, lists the runners and deletes it.
+func life(t *testing.T, hub github.ForFleet, name string) error {
+	t.Helper()
+	registered, _, err := hub.Register(t.Context(), appRepository, name, []string{"self-hosted"})
+	if err != nil {
+		return err
+	}
+	if _, err := hub.RegistrationsPage(t.Context(), appRepository, fleet.Page[fleet.Registration]{}); err != nil {
+		return err
+	}
+	return hub.Delete(t.Context(), appRepository, registered.ID)
+}
+
+func TestAnAppServesAFleet(t *testing.T) {
+	for _, short := range []bool{false, true} {
+		w := newAppWorld(t, func(a *sim.App) { a.ShortTokens = short })
+		if err := life(t, w.function(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		if w.hub.TokensMade() != 2 {
+			t.Errorf("%d tokens were made, want one that reads and one that writes", w.hub.TokensMade())
+		}
+	}
+}
+
+func TestFunctionsShareTokensSealed(t *testing.T) {
+	w := newAppWorld(t, nil)
+	for _, name := range []string{"a", "b", "c"} {
+		if err := life(t, w.function(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if w.hub.TokensMade() != 2 {
+		t.Errorf("%d tokens were made by three functions, want 2", w.hub.TokensMade())
+	}
+	for name, text := range w.shared.text {
+		if strings.Contains(text, "ghs_") || strings.Contains(name, "ghs_") {
+			t.Errorf("%s holds a token: %.20s…", name, text)
+		}
+	}
+	// Another key opens nothing, and neither does another name.
+	other := *w
+	other.keys = &keyStore{now: []string{pemOf(appKeys()[1]), pemOf(appKeys()[0])}}
+	for name := range w.shared.text {
+		if strings.HasPrefix(name, "github_token/") {
+			w.shared.text[name] = w.shared.text["github_token/Iv23simulated/2"]
+		}
+	}
+	if err := life(t, other.function(), "d"); err != nil {
+		t.Error(err)
+	}
+}
+
+// What may befall the App between two lives of runners, and what the fleet makes of it.
+func TestAppGoesOn(t *testing.T) {
+	const later = 2 * time.Hour
+	for name, c := range map[string]struct {
+		befalls func(w *appWorld)
+		err     string // "" if it goes on as if nothing were
+		says    string
+	}{
+		"its tokens are about to expire": {befalls: func(w *appWorld) { w.at = w.at.Add(56 * time.Minute) }},
+		"its tokens have expired":        {befalls: func(w *appWorld) { w.at = w.at.Add(later) }},
+		"its tokens are revoked":         {befalls: func(w *appWorld) { w.hub.RevokeTokens() }},
+		"it is installed again": {befalls: func(w *appWorld) {
+			w.hub.Uninstall()
+			w.hub.Install()
+		}},
+		"it is uninstalled": {befalls: func(w *appWorld) { w.hub.Uninstall() }, err: fleet.GitHubNotFound, says: "is not installed for octo-org/widgets"},
+		"it is suspended": {befalls: func(w *appWorld) {
+			w.hub.Suspend(true)
+			w.at = w.at.Add(later)
+		}, err: fleet.GitHubNoAccess, says: "is suspended: an owner of octo-org lifts that"},
+		"it is suspended and back": {befalls: func(w *appWorld) {
+			w.hub.Suspend(true)
+			_ = life(w.t, w.function(), "while")
+			w.hub.Suspend(false)
+		}},
+		"its key is replaced, and the secret has both": {befalls: func(w *appWorld) {
+			w.keys.now = []string{pemOf(appKeys()[1]), pemOf(appKeys()[0])}
+			w.at = w.at.Add(later)
+		}},
+		"its key is replaced, and GitHub knows only the new one": {befalls: func(w *appWorld) {
+			w.keys.now = []string{pemOf(appKeys()[0]), pemOf(appKeys()[1])}
+			w.hub.SetAppKeys(&appKeys()[1].PublicKey)
+			w.at = w.at.Add(later)
+		}},
+		"its key is replaced, and the secret was read before": {befalls: func(w *appWorld) {
+			w.keys.next = []string{pemOf(appKeys()[1])}
+			w.hub.SetAppKeys(&appKeys()[1].PublicKey)
+			w.at = w.at.Add(later)
+		}},
+		"its key is deleted": {befalls: func(w *appWorld) {
+			w.hub.SetAppKeys()
+			w.at = w.at.Add(later)
+		}, err: fleet.GitHubUnauthorized, says: "GitHub refuses the key of App Iv23simulated"},
+		"the secret holds no key any more": {befalls: func(w *appWorld) {
+			w.keys.now = []string{"hunter2"}
+			w.at = w.at.Add(later)
+		}, err: fleet.SecretMissing, says: "is no private key: store the whole .pem file"},
+		"our clock is ahead":  {befalls: func(w *appWorld) { w.ahead, w.at = 20*time.Minute, w.at.Add(later) }},
+		"our clock is behind": {befalls: func(w *appWorld) { w.ahead, w.at = -20*time.Minute, w.at.Add(later) }},
+		"our clock is ahead and its tokens are known": {befalls: func(w *appWorld) { w.ahead = 20 * time.Minute }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for kind, again := range map[string]bool{"the same function": true, "another function": false} {
+				w := newAppWorld(t, nil)
+				hub := w.function()
+				if err := life(t, hub, "before"); err != nil {
+					t.Fatal(err)
+				}
+				c.befalls(w)
+				if !again {
+					hub = w.function()
+				}
+				err := life(t, hub, "after")
+				if fleet.ErrorName(err) != c.err {
+					// A page may fail once with a token that was refused meanwhile: the next
+					// look asks for another.
+					t.Errorf("%s: %v, want %q", kind, err, c.err)
+				}
+				if c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+					t.Errorf("%s: %v does not say %q", kind, err, c.says)
+				}
+				if err != nil && (strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "ghs_") || strings.Contains(err.Error(), "PRIVATE")) {
+					t.Errorf("%s: %v shows a secret", kind, err)
+				}
+			}
+		})
+	}
+}
+
+func TestAnAppWithoutAPermission(t *testing.T) {
+	for name, c := range map[string]struct {
+		has  map[string]string
+		says string
+	}{
+		"to read jobs":        {has: map[string]string{"administration": "write"}, says: "it needs Actions: read, Administration: read"},
+		"to register runners": {has: map[string]string{"administration": "read", "actions": "read"}, says: "may not write Administration in octo-org/widgets"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newAppWorld(t, func(a *sim.App) { a.Permissions = c.has })
+			hub := w.function()
+			_, looked := hub.RegistrationsPage(t.Context(), appRepository, fleet.Page[fleet.Registration]{})
+			_, _, registered := hub.Register(t.Context(), appRepository, "a", []string{"self-hosted"})
+			err := errors.Join(looked, registered)
+			if err == nil || !strings.Contains(err.Error(), c.says) || !fleet.IsNamed(err, fleet.GitHubNoAccess) {
+				t.Errorf("%v does not say %q", err, c.says)
+			}
+		})
+	}
+}
+
+// Of several Apps each repository has its own, and another serves those that it is not
+// installed for.
+func TestSeveralApps(t *testing.T) {
+	w := newAppWorld(t, nil)
+	stranger := github.App{ID: "Iv23stranger", Keys: &keyStore{now: []string{pemOf(appKeys()[2])}}}
+	ours := github.App{ID: "Iv23simulated", Keys: w.keys}
+	w.hub.SetAppKeys(&appKeys()[0].PublicKey)
+	if err := life(t, w.functionOf(ours, ours), "a"); err != nil {
+		t.Error(err)
+	}
+	err := life(t, w.functionOf(stranger), "b")
+	if !fleet.IsNamed(err, fleet.GitHubUnauthorized) {
+		t.Errorf("an App that GitHub does not know: %v", err)
+	}
+}
+
+func TestATokenServesOwnersWithoutTheApp(t *testing.T) {
+	w := newAppWorld(t, nil)
+	w.hub.Uninstall()
+	if err := life(t, w.function(), "a"); !fleet.IsNamed(err, fleet.GitHubNotFound) {
+		t.Errorf("without a token: %v", err)
+	}
+	w.PAT = github.PAT(func(context.Context) (string, error) { return "ghp_fallback", nil })
+	if err := life(t, w.function(), "b"); err != nil {
+		t.Errorf("with a token: %v", err)
+	}
+}
+
+// All tokens of an installation count for one limit.
+func TestAnInstallationHasOneBudget(t *testing.T) {
+	w := newAppWorld(t, nil)
+	hub := w.function()
+	if err := life(t, hub, "a"); err != nil {
+		t.Fatal(err)
+	}
+	before, err := hub.Budget(t.Context(), appRepository, w.at)
+	if err != nil || !before.Known() || !strings.HasPrefix(before.Credential, "app-Iv23simulated-") {
+		t.Fatalf("%+v, %v", before, err)
+	}
+	w.hub.RevokeTokens()
+	w.at = w.at.Add(time.Minute)
+	if err := life(t, hub, "b"); err != nil {
+		t.Fatal(err)
+	}
+	after, err := hub.Budget(t.Context(), appRepository, w.at)
+	if err != nil || after.Credential != before.Credential || after.Remaining >= before.Remaining {
+		t.Errorf("%+v, then with other tokens %+v, %v", before, after, err)
+	}
+}

@@ -6,7 +6,7 @@ import "github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
 // made before it; if its permissions name another ARN, every synthesis fails.
 type arns struct {
 	table, classSizes                               *string
-	gitHubPAT, webhookSecrets                       []*string // as IAM may see a secret that is given by its name
+	gitHub, webhookSecrets                          []*string // as IAM may see a secret that is given by its name
 	claimKey                                        *string
 	bus, failedEvents, missedSweeps                 *string
 	stateMachine, executions                        *string
@@ -34,7 +34,7 @@ func (a arns) named() map[string][]string {
 		grants.Repository:      given(a.repository),
 		grants.Projects:        given(a.projects...),
 		grants.ClassSizes:      given(a.classSizes),
-		grants.GitHubPAT:       given(a.gitHubPAT...),
+		grants.GitHub:          given(a.gitHub...),
 		grants.WebhookSecrets:  given(a.webhookSecrets...),
 		grants.ClaimKey:        given(a.claimKey),
 		grants.FailedEvents:    given(a.failedEvents),

@@ -31,6 +31,7 @@ func (e environment) values() map[string]*string {
 		deployment.EnvBus:                   e.bus,
 		deployment.EnvGitHubURL:             e.gitHubURL,
 		deployment.EnvGitHubPAT:             e.secrets.gitHubPAT,
+		deployment.EnvGitHubApps:            e.secrets.gitHubApps,
 		deployment.EnvWebhookSecret:         e.secrets.webhook,
 		deployment.EnvWebhookSecretPrevious: e.secrets.webhookPrevious,
 		deployment.EnvClaimKey:              e.secrets.claimKey,
@@ -48,8 +49,7 @@ func (e environment) values() map[string]*string {
 	}
 }
 
-// of are the variables of one function. EnvWebhookSecretPrevious is only set while a
-// secret is replaced.
+// of are the variables of one function, without those that this fleet has no value for.
 func (e environment) of(f functions.Function) map[string]*string {
 	values, set := e.values(), map[string]*string{}
 	for _, name := range f.Reads {

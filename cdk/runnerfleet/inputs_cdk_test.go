@@ -104,6 +104,33 @@ var inputs = map[string]func(t *testing.T, without template){
 			t.Errorf("outputs %v", named.Outputs)
 		}
 	},
+	"github_app": func(t *testing.T, without template) {
+		const app = "github_app: {id: Iv23ours, private_key: secretsmanager:ci/app, private_key_previous: secretsmanager:ci/old-app}"
+		built := of(t, app)
+		for _, function := range []string{"dispatch", "claim", "sweep", "validate", "inspectrunner", "recordstatus"} {
+			if got := env(built, function, deployment.EnvGitHubApps); got != `[{"id":"Iv23ours","private_key_secret":"ci/app","previous_private_key_secret":"ci/old-app"}]` {
+				t.Errorf("%s reads %v", function, got)
+			}
+			if env(built, function, deployment.EnvGitHubPAT) != nil || env(without, function, deployment.EnvGitHubApps) != nil {
+				t.Errorf("%s has a token beside an App, or an App beside a token", function)
+			}
+			for _, name := range []string{"ci/app", "ci/old-app"} {
+				if !strings.Contains(may(built, function, "secretsmanager:GetSecretValue"), ":secret:"+name+"-??????") {
+					t.Errorf("%s may not read %s", function, name)
+				}
+			}
+		}
+		if made := len(built.list("AWS::SecretsManager::Secret")); made != 2 {
+			t.Errorf("%d secrets are made, want those of the webhook and of claims", made)
+		}
+		if _, pat := built.Outputs["GitHubPatSecret"]; pat || built.Outputs["GitHubApps"].Value == nil || !policyOf(t, built, "validate").GitHubApp {
+			t.Errorf("outputs %v", built.Outputs)
+		}
+		both := of(t, app, "github_pat: secretsmanager:ci/pat")
+		if env(both, "claim", deployment.EnvGitHubPAT) != "ci/pat" || env(both, "claim", deployment.EnvGitHubApps) == nil {
+			t.Error("a token that is asked for beside an App is not there")
+		}
+	},
 	"webhook_secret": func(t *testing.T, without template) {
 		built := of(t, "webhook_secret: secretsmanager:ci/hook", "webhook_secret_previous: secretsmanager:ci/old")
 		if env(built, "webhook", deployment.EnvWebhookSecret) != "ci/hook" || env(built, "webhook", deployment.EnvWebhookSecretPrevious) != "ci/old" {

@@ -32,13 +32,18 @@ func addOutputs(parent constructs.Construct, p Props, made Fleet, s secrets, cla
 	output(deployment.OutputRepository, "ECR repository of the runner images", made.Repository.RepositoryUri())
 	output(deployment.OutputBus, "Event bus of the fleet", made.Bus.EventBusName())
 	output(deployment.OutputClassSizes, "Parameter with the class sizes", classSizes)
-	output(deployment.OutputGitHubPAT, "Secret with the GitHub token", s.gitHubPAT)
+	if s.gitHubPAT != nil {
+		output(deployment.OutputGitHubPAT, "Secret with the GitHub token", s.gitHubPAT)
+		output(outputStorePAT, "Stores the GitHub token, which it reads from the terminal (end with Ctrl-D)", command(
+			jsii.String("aws secretsmanager put-secret-value --secret-string file:///dev/stdin --region "), region, jsii.String(" --secret-id "), s.gitHubPAT))
+	}
+	if s.gitHubApps != nil {
+		output(deployment.OutputGitHubApps, "GitHub Apps, and the secrets with their private keys", s.gitHubApps)
+	}
 	output(deployment.OutputWebhookSecret, "Secret that GitHub signs webhooks with", s.webhook)
 	output(deployment.OutputRunnerLogs, "Log group of the runners", tasks.logs.LogGroupName())
 	output(deployment.OutputBuildProject, "CodeBuild project of the runner images", jsii.String(built.project))
 	output(outputAlarmTopic, "Topic that alarms tell: aws sns subscribe adds an address", made.AlarmTopic.TopicArn())
-	output(outputStorePAT, "Stores the GitHub token, which it reads from the terminal (end with Ctrl-D)", command(
-		jsii.String("aws secretsmanager put-secret-value --secret-string file:///dev/stdin --region "), region, jsii.String(" --secret-id "), s.gitHubPAT))
 	output(outputReadWebhook, "Shows the secret for GitHub's webhook settings", command(
 		jsii.String("aws secretsmanager get-secret-value --query SecretString --output text --region "), region, jsii.String(" --secret-id "), s.webhook))
 }

@@ -83,7 +83,7 @@ type Props struct {
 // Fleet is what was made, for apps that build on it.
 type Fleet struct {
 	WebhookURL    *string // for GitHub's webhook
-	GitHubPAT     *string // name or ARN of the secret with GitHub's token
+	GitHubPAT     *string // name or ARN of the secret with GitHub's token, nil with a GitHub App alone
 	WebhookSecret *string // name or ARN of the secret that GitHub signs webhooks with
 
 	// Connections are the runners' network, to be let into something:
@@ -135,7 +135,7 @@ func New(scope constructs.Construct, id string, props Props) Fleet {
 	stateMachineARN, executionsARN := nameStateMachine(fleet, c)
 
 	lambdas := newFunctions(fleet, c, shop, arns{
-		gitHubPAT: secrets.gitHubPATARNs, webhookSecrets: secrets.webhookARNs, claimKey: secrets.claimKey,
+		gitHub: secrets.gitHubARNs, webhookSecrets: secrets.webhookARNs, claimKey: secrets.claimKey,
 		table: table.TableArn(), classSizes: classSizesARN,
 		cluster: tasks.arn, tasks: tasks.tasks, taskDefinitions: tasks.definitions,
 		repository: images.repository.RepositoryArn(), projects: images.arns, buildLogs: images.logs,

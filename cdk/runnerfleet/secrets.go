@@ -1,36 +1,67 @@
 package runnerfleet
 
 import (
+	"encoding/json"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/config"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 // secrets are the names or ARNs of the fleet's secrets, never what is in them.
 type secrets struct {
-	gitHubPAT, webhook, webhookPrevious, claimKey *string // webhookPrevious is nil unless configured
-	gitHubPATARNs, webhookARNs                    []*string
+	gitHubPAT, webhook, webhookPrevious, claimKey *string // gitHubPAT is nil with a GitHub App alone, webhookPrevious unless configured
+	gitHubApps                                    *string // JSON of deployment.GitHubApp; nil is none
+	gitHubARNs, webhookARNs                       []*string
 }
 
 func newSecrets(scope constructs.Construct, c Config) secrets {
 	made := secrets{
-		gitHubPAT: secretID(scope, "GitHubPat", c.GitHubPAT, config.DefaultGitHubPAT,
-			"GitHub personal access token of the runner fleet "+c.FleetName+". What is in it at first is no token: see the output "+outputStorePAT, noTokenYet()),
 		webhook: secretID(scope, "WebhookSecret", c.WebhookSecret, config.DefaultWebhookSecret,
 			"What GitHub signs webhooks for the runner fleet "+c.FleetName+" with", random()),
 		claimKey: secretOf(scope, "ClaimKey", "Key of the claim tokens of the runner fleet "+c.FleetName, random()),
 	}
-	made.gitHubPATARNs, made.webhookARNs = secretARNs(scope, made.gitHubPAT), secretARNs(scope, made.webhook)
+	made.webhookARNs = secretARNs(scope, made.webhook)
+	made.newGitHub(scope, c)
 	if c.WebhookSecretPrevious != "" {
 		id, _ := c.WebhookSecretPrevious.AWSSecret()
 		made.webhookPrevious = jsii.String(id)
 		made.webhookARNs = append(made.webhookARNs, secretARNs(scope, made.webhookPrevious)...)
 	}
 	return made
+}
+
+// newGitHub makes what the fleet shows to GitHub: the secrets of its Apps, which the
+// configuration names, or that of its token.
+func (s *secrets) newGitHub(scope constructs.Construct, c Config) {
+	if c.GitHubPAT != "" {
+		s.gitHubPAT = secretID(scope, "GitHubPat", c.GitHubPAT, config.DefaultGitHubPAT,
+			"GitHub personal access token of the runner fleet "+c.FleetName+". What is in it at first is no token: see the output "+outputStorePAT, noTokenYet())
+		s.gitHubARNs = secretARNs(scope, s.gitHubPAT)
+	}
+	var apps []deployment.GitHubApp
+	for _, app := range c.GitHubApps {
+		one := deployment.GitHubApp{ID: string(app.ID)}
+		one.Key, _ = app.PrivateKey.AWSSecret()
+		s.gitHubARNs = append(s.gitHubARNs, secretARNs(scope, jsii.String(one.Key))...)
+		if app.PrivateKeyPrevious != "" {
+			one.PreviousKey, _ = app.PrivateKeyPrevious.AWSSecret()
+			s.gitHubARNs = append(s.gitHubARNs, secretARNs(scope, jsii.String(one.PreviousKey))...)
+		}
+		apps = append(apps, one)
+	}
+	if len(apps) > 0 {
+		encoded, err := json.Marshal(apps)
+		if err != nil {
+			panic(err) // strings: they marshal
+		}
+		s.gitHubApps = jsii.String(string(encoded))
+	}
 }
 
 // secretID is the secret that the configuration names, or a new one.

@@ -188,7 +188,7 @@ func localConfig(cmd *cobra.Command, flags localFlags) (local.Config, error) {
 	cfg := local.Config{
 		Policy:         policy,
 		GitHubURL:      file.GitHubURL,
-		Credential:     github.PAT(func(context.Context) (string, error) { return file.Token(os.Getenv, os.ReadFile) }),
+		Credential:     credential(file),
 		WebhookSecrets: func(context.Context) ([]string, error) { return file.WebhookSecrets(os.Getenv, os.ReadFile) },
 		DataDir:        dir,
 		Listen:         flags.listen,
@@ -253,7 +253,7 @@ func loadConfig(flags localFlags) (string, config.Config, error) {
 			urlErr = fmt.Errorf("--github-url: %w", urlErr)
 		}
 	}
-	_, tokenErr := file.Token(os.Getenv, os.ReadFile)
+	tokenErr := checkCredential(file)
 	_, secretErr := file.WebhookSecrets(os.Getenv, os.ReadFile)
 	return path, file, errors.Join(urlErr, tokenErr, secretErr)
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/eventbus"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/githubapi"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/images"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/secrets"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
@@ -35,6 +36,7 @@ import (
 // Parts that only operators need.
 var (
 	gitHubPAT    = part{deployment.OutputGitHubPAT, deployment.EnvGitHubPAT}
+	gitHubApps   = part{deployment.OutputGitHubApps, deployment.EnvGitHubApps}
 	eventBus     = part{deployment.OutputBus, deployment.EnvBus}
 	buildProject = part{deployment.OutputBuildProject, deployment.EnvBuildProject}
 	repository   = part{deployment.OutputRepository, deployment.EnvRepository}
@@ -54,7 +56,7 @@ func (c *cloud) operator(ctx context.Context) (operate.Operator, error) {
 		return operate.Operator{}, errUntold
 	}
 	values := map[part]string{}
-	for _, p := range []part{recordsTable, stateMachine, ecsCluster, gitHubPAT, eventBus, buildProject, repository} {
+	for _, p := range []part{recordsTable, stateMachine, ecsCluster, eventBus, buildProject, repository} {
 		if values[p], err = c.value(p); err != nil {
 			return operate.Operator{}, err
 		}
@@ -63,9 +65,13 @@ func (c *cloud) operator(ctx context.Context) (operate.Operator, error) {
 	if err != nil {
 		return operate.Operator{}, err
 	}
-	token := &secrets.Secret{SecretsManager: secretsmanager.NewFromConfig(c.config), ID: values[gitHubPAT], Now: time.Now}
-	hub := github.NewForFleet(base, github.StoredPAT{Secret: token}, &http.Client{Timeout: 20 * time.Second})
+	credential, err := c.credential()
+	if err != nil {
+		return operate.Operator{}, err
+	}
 	policy, steps, store := policyOf(settings), sfn.NewFromConfig(c.config), c.store()
+	hub := github.NewForFleet(base, credential, &http.Client{Timeout: 20 * time.Second})
+	hub.Client.Shared = store
 	platform := ecsfleet.Platform{ECS: ecs.NewFromConfig(c.config), Cluster: values[ecsCluster], FleetName: settings.FleetName}
 	return operate.Operator{
 		Fleet: lifecycle.Fleet{
@@ -82,6 +88,28 @@ func (c *cloud) operator(ctx context.Context) (operate.Operator, error) {
 		Images: store, Registry: images.Shelf{ECR: ecr.NewFromConfig(c.config), Repository: repositoryName(values[repository])}, Cursors: store,
 		NewID: rand.Text, Wait: wait,
 	}, nil
+}
+
+// credential is what the fleet shows to GitHub, read with this user's rights.
+func (c *cloud) credential() (github.Credential, error) {
+	open := func(id string) *secrets.Secret {
+		return &secrets.Secret{SecretsManager: secretsmanager.NewFromConfig(c.config), ID: id, Now: time.Now}
+	}
+	var apps []deployment.GitHubApp
+	if text := c.has(gitHubApps); text != "" {
+		var err error
+		if apps, err = githubapi.ParseApps(text); err != nil {
+			return nil, usagef("%s: %w", gitHubApps.output, err)
+		}
+	}
+	if len(apps) > 0 && c.has(gitHubPAT) == "" {
+		return githubapi.Credential(apps, nil, open), nil
+	}
+	token, err := c.value(gitHubPAT)
+	if err != nil {
+		return nil, err
+	}
+	return githubapi.Credential(apps, open(token), open), nil
 }
 
 // policyOf is what the deployed fleet decides by. The settings of the release before have

@@ -22,13 +22,17 @@ const mostAttempts = 6
 func nextAttempt(attempts int) time.Duration { return time.Minute << attempts }
 
 // hookCursor keeps the id of a repository's webhook, which only a delivery tells; less than
-// zero if GitHub does not know it in the repository: it may be the organization's.
+// zero if GitHub does not know it in the repository: it is a GitHub App's (fleet.AppHook), or
+// perhaps the organization's.
 func hookCursor(repository string) string { return "hook/" + fleet.RepositoryKey(repository) }
 
 // deliveryCursor keeps how far the deliveries of a webhook were looked at.
 func deliveryCursor(repository string) string { return "delivery/" + fleet.RepositoryKey(repository) }
 
-// delivered is what deliveryCursor keeps.
+// appDeliveries keeps the same of the webhook of the fleet's GitHub App.
+const appDeliveries = "deliveries_of_app"
+
+// delivered is what these cursors keep.
 type delivered struct {
 	Until  int64             `json:"until"`            // the newest delivery that was looked at
 	Failed map[string]missed `json:"failed,omitempty"` // by GUID, of those up to it
@@ -62,17 +66,25 @@ func (s *sweep) noteHooks(ctx context.Context, hooks map[string]int64) error {
 // deliveries asks GitHub once more for the webhooks that it could not deliver:
 // GitHub does not try again by itself.
 func (s *sweep) deliveries(ctx context.Context) error {
+	if s.Policy.GitHubApp && len(s.Policy.Repositories) > 0 {
+		err := s.redeliver(ctx, appDeliveries, s.Policy.Repositories[0], fleet.AppHook)
+		if err != nil && !fleet.IsNamed(err, fleet.GitHubNotFound) {
+			return err
+		}
+	}
 	return each(s.turn, func(repository string) error {
 		hookID, err := s.number(ctx, hookCursor(repository))
 		if err != nil || hookID <= 0 {
 			return err // no webhook of the repository's own has come yet, or not with its id
 		}
-		return s.redeliver(ctx, repository, hookID)
+		return s.redeliver(ctx, deliveryCursor(repository), repository, hookID)
 	})
 }
 
-func (s *sweep) redeliver(ctx context.Context, repository string, hookID int64) error {
-	text, err := s.Records.Cursor(ctx, deliveryCursor(repository))
+// redeliver looks at the deliveries of one webhook, from where cursor says. That of a
+// GitHub App is all repositories', and repository is one of them.
+func (s *sweep) redeliver(ctx context.Context, cursor, repository string, hookID int64) error {
+	text, err := s.Records.Cursor(ctx, cursor)
 	if err != nil {
 		return err
 	}
@@ -81,7 +93,7 @@ func (s *sweep) redeliver(ctx context.Context, repository string, hookID int64) 
 		was = delivered{} // none yet
 	}
 	now, err := s.lookAtDeliveries(ctx, repository, hookID, was)
-	if fleet.IsNamed(err, fleet.GitHubNotFound) {
+	if fleet.IsNamed(err, fleet.GitHubNotFound) && hookID != fleet.AppHook {
 		s.Fleet.Log.WarnContext(ctx, "GitHub has no such webhook in the repository, so what it did not deliver is found by looking at jobs only; is it the organization's?", "repository", repository, "hook_id", hookID)
 		return s.Records.PutCursor(ctx, hookCursor(repository), strconv.FormatInt(-hookID, 10))
 	}
@@ -89,14 +101,16 @@ func (s *sweep) redeliver(ctx context.Context, repository string, hookID int64) 
 		return err
 	}
 	due := s.due(now.Failed)
-	s.noteFailing(repository, len(now.Failed) > 0)
+	if hookID != fleet.AppHook {
+		s.noteFailing(repository, len(now.Failed) > 0)
+	}
 	encoded, err := json.Marshal(now)
 	if err != nil {
 		return fmt.Errorf("encode the cursor of %s: %w", repository, err)
 	}
 	if string(encoded) != text {
 		// First, so that whatever happens next each is asked for so often only.
-		if err := s.Records.PutCursor(ctx, deliveryCursor(repository), string(encoded)); err != nil {
+		if err := s.Records.PutCursor(ctx, cursor, string(encoded)); err != nil {
 			return err
 		}
 	}
@@ -144,6 +158,9 @@ func (s *sweep) lookAtDeliveries(ctx context.Context, repository string, hookID 
 		}
 	}
 	for _, r := range refusals {
+		if r.status == http.StatusForbidden && hookID == fleet.AppHook {
+			continue // the App may be installed in repositories that the fleet does not serve
+		}
 		if n := refused[r.status]; n > 0 {
 			s.Fleet.Log.ErrorContext(ctx, "webhooks are refused, and GitHub is not asked for them again: "+r.meaning, "repository", repository, "hook_id", hookID, "http_status", r.status, "deliveries", n)
 		}

@@ -20,11 +20,18 @@ type budgets interface {
 	Budget(ctx context.Context, repository string, now time.Time) (fleet.Budget, error)
 }
 
+// installations know those of the fleet's GitHub App.
+type installations interface {
+	// IsInstallation reports whether an installation is the fleet's own for a repository.
+	IsInstallation(ctx context.Context, repository string, id int64) (bool, error)
+}
+
 // Step serves the state Validate.
 type Step struct {
-	Fleet   lifecycle.Fleet
-	Policy  fleet.Policy
-	Budgets budgets
+	Fleet         lifecycle.Fleet
+	Policy        fleet.Policy
+	Budgets       budgets
+	Installations installations
 }
 
 // Run returns the plan for the job, or why it gets none. It fails with
@@ -36,6 +43,11 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 	decision := s.Policy.Admit(job)
 	if decision.Verdict != fleet.Admitted {
 		return fleet.Plan{Decision: fleet.Refused, Rule: decision.Rule, Reason: decision.Reason}, nil
+	}
+	if foreign, err := s.foreign(ctx, job); err != nil {
+		return fleet.Plan{}, err
+	} else if foreign != "" {
+		return fleet.Plan{Decision: fleet.Refused, Rule: "installation.foreign", Reason: foreign}, nil
 	}
 	reason, err := s.unwanted(ctx, call)
 	if err != nil {
@@ -60,6 +72,26 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 		LogMiB:            s.Policy.LogMiB,
 		RunnerVersion:     s.Policy.RunnerVersion,
 	}, nil
+}
+
+// foreign says that a job's webhook is of a GitHub App's installation which is not the
+// fleet's. Where GitHub does not say, a claim will find out, since it registers as the
+// fleet's own.
+func (s Step) foreign(ctx context.Context, job fleet.Job) (string, error) {
+	if !s.Policy.GitHubApp || job.InstallationID == 0 {
+		return "", nil
+	}
+	ours, err := s.Installations.IsInstallation(ctx, job.Repository, job.InstallationID)
+	switch {
+	case fleet.IsNamed(err, fleet.GitHubUnauthorized, fleet.GitHubUntrusted, fleet.SecretMissing):
+		return "", err
+	case err != nil:
+		s.Fleet.Log.WarnContext(ctx, "taking the installation to be the fleet's: GitHub did not say", "job_id", job.JobID, "error", err.Error())
+		return "", nil
+	case ours:
+		return "", nil
+	}
+	return fmt.Sprintf("its webhook is of installation %d of a GitHub App, which is not the fleet's for %s: of several Apps that send webhooks here, only those of github_app count", job.InstallationID, job.Repository), nil
 }
 
 // unwanted says why the job needs no runner any more, "" if it does. What GitHub
@@ -87,13 +119,14 @@ func (s Step) unwanted(ctx context.Context, call fleet.Call) (string, error) {
 	job, err := s.Fleet.GitHub.Job(ctx, runner.Repository, run.Job.JobID)
 	switch {
 	case fleet.IsNamed(err, fleet.GitHubUnauthorized):
-		return "", fmt.Errorf("%w; store a valid token as github_pat", err)
+		return "", s.hint(err, "store a valid token as github_pat", "")
 	case fleet.IsNamed(err, fleet.GitHubUntrusted):
 		return "", fmt.Errorf("%w; github_url needs a certificate of a public authority: on one machine SSL_CERT_FILE may name others", err)
 	case fleet.IsNamed(err, fleet.GitHubNoAccess):
-		return "", fmt.Errorf("%w; give the token of github_pat Administration (read and write) and Actions (read) on %s", err, runner.Repository)
+		const needs = "Administration (read and write) and Actions (read)"
+		return "", s.hint(err, "give the token of github_pat "+needs+" on "+runner.Repository, "give the GitHub App "+needs)
 	case fleet.IsNamed(err, fleet.GitHubNotFound):
-		return "", fmt.Errorf("%w; does the token of github_pat see %s?", err, runner.Repository)
+		return "", s.hint(err, "does the token of github_pat see "+runner.Repository+"?", "has the App's installation "+runner.Repository+" among its repositories?")
 	case fleet.IsNamed(err, fleet.SecretMissing):
 		return "", err
 	case err != nil:
@@ -110,6 +143,18 @@ func (s Step) unwanted(ctx context.Context, call fleet.Call) (string, error) {
 		return "", fleet.Errorf(fleet.GitHubJobPending, "GitHub holds the job back: max-parallel or a concurrency group does not let it start yet")
 	}
 	return s.over(ctx, runner, run)
+}
+
+// hint adds to an error what to do about it, with a token or with a GitHub App.
+func (s Step) hint(err error, withToken, withApp string) error {
+	hint := withToken
+	if s.Policy.GitHubApp {
+		hint = withApp
+	}
+	if hint == "" {
+		return err
+	}
+	return fmt.Errorf("%w; %s", err, hint)
 }
 
 // taken says that the run's job needs no runner, "" if another's runner has the job and

@@ -118,6 +118,9 @@ type delivery struct {
 func (h Handler) Handle(ctx context.Context, r Request) (resp Response) {
 	d := &delivery{id: fleet.ClipBytes(r.header("X-GitHub-Delivery"), maxShort), event: fleet.ClipBytes(r.header("X-GitHub-Event"), maxShort)}
 	d.hookID, _ = strconv.ParseInt(r.header("X-GitHub-Hook-ID"), 10, 64) // absent or nonsense: 0
+	if r.header("X-GitHub-Hook-Installation-Target-Type") == "integration" {
+		d.hookID = fleet.AppHook
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			d.cause = describePanic(p)

@@ -20,6 +20,7 @@ func (c *Config) check(r *review) {
 	}
 	c.checkGitHub(r)
 	c.checkSecrets(r)
+	c.checkGitHubApps(r)
 	c.checkNetwork(r)
 	c.checkRunnerImages(r)
 	c.checkClasses(r)
@@ -104,10 +105,13 @@ func loopback(host string) bool {
 }
 
 func (c *Config) checkSecrets(r *review) {
-	for key, ref := range map[string]SecretRef{"github_pat": c.GitHubPAT, "webhook_secret": c.WebhookSecret} {
-		if err := ref.check(); err != nil {
-			r.add(key, "%s", err)
+	if c.GitHubPAT != "" || r.given("github_pat") {
+		if err := c.GitHubPAT.check(); err != nil {
+			r.add("github_pat", "%s", err)
 		}
+	}
+	if err := c.WebhookSecret.check(); err != nil {
+		r.add("webhook_secret", "%s", err)
 	}
 	if !r.given("webhook_secret_previous") {
 		return

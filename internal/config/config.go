@@ -23,7 +23,8 @@ type Config struct {
 	AWSRegion string `yaml:"aws_region"` // "" is the region that the AWS tools are set to
 
 	GitHubURL             string       `yaml:"github_url"` // scheme and host, no slash at the end
-	GitHubPAT             SecretRef    `yaml:"github_pat"`
+	GitHubPAT             SecretRef    `yaml:"github_pat"` // "" with a github_app and no token beside it
+	GitHubApps            GitHubApps   `yaml:"github_app"`
 	Repositories          Repositories `yaml:"github_repo"`
 	WebhookSecret         SecretRef    `yaml:"webhook_secret"`
 	WebhookSecretPrevious SecretRef    `yaml:"webhook_secret_previous"` // "" unless one is being replaced
@@ -62,6 +63,20 @@ type Config struct {
 	LogRetentionDays int    `yaml:"log_retention_days"`
 	RunnerLogMiB     int    `yaml:"runner_log_mib"` // of one runner's output
 }
+
+// GitHubApps are the GitHub Apps that the fleet acts as; several share what they ask of
+// GitHub. In the file one may stand by itself instead of in a list.
+type GitHubApps []GitHubApp
+
+// GitHubApp is one of them.
+type GitHubApp struct {
+	ID                 AppID     `yaml:"id"`
+	PrivateKey         SecretRef `yaml:"private_key"`
+	PrivateKeyPrevious SecretRef `yaml:"private_key_previous"` // "" unless one is being replaced
+}
+
+// AppID is an App's client id, or its older app id, which is a number.
+type AppID string
 
 // Repositories are the repositories whose jobs the fleet runs, as owner/name.
 // In the file one may stand by itself instead of in a list.
@@ -104,6 +119,7 @@ func (c Config) Policy() fleet.Policy {
 		FleetName:        c.FleetName,
 		Repositories:     slices.Clone([]string(c.Repositories)),
 		AllowPublic:      c.AllowPublicRepositories,
+		GitHubApp:        len(c.GitHubApps) > 0,
 		Classes:          maps.Clone(c.RunnerClassSizes),
 		DefaultClass:     c.DefaultClass,
 		BaseImage:        c.RunnerImageTag,

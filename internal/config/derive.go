@@ -12,6 +12,9 @@ import (
 // depend on other keys.
 func (c *Config) derive(r *review) {
 	c.GitHubURL = strings.TrimSuffix(c.GitHubURL, "/")
+	if len(c.GitHubApps) > 0 && !r.given("github_pat") {
+		c.GitHubPAT = ""
+	}
 	c.RequiredLabel = strings.ToLower(c.RequiredLabel)
 	lower(c.FleetLabels)
 	lower(c.AllowedRegistries)

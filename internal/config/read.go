@@ -16,6 +16,18 @@ func (r *review) read(key string, n ast.Node, into reflect.Value) {
 	case reflect.TypeFor[time.Duration]():
 		r.duration(key, n, into)
 		return
+	case reflect.TypeFor[AppID]():
+		if whole, ok := n.(*ast.IntegerNode); ok {
+			into.SetString(whole.GetToken().Value)
+			return
+		}
+	case reflect.TypeFor[GitHubApps]():
+		if _, list := n.(*ast.SequenceNode); !list {
+			one := GitHubApps{{}}
+			r.read(key, n, reflect.ValueOf(&one).Elem().Index(0))
+			into.Set(reflect.ValueOf(one))
+			return
+		}
 	case reflect.TypeFor[Repositories]():
 		if _, ok := n.(*ast.StringNode); ok {
 			into.Set(reflect.ValueOf(Repositories{""}))

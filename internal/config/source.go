@@ -86,21 +86,29 @@ func (r *review) override(o Override, whole reflect.Value) {
 // checkOnAWS refuses secrets that a function on AWS could not read. The defaults
 // mean that the deployment makes the secrets.
 func (c *Config) checkOnAWS(r *review) {
-	for _, secret := range []struct {
-		key       string
-		ref, made SecretRef
-	}{
+	secrets := []stored{
 		{"github_pat", c.GitHubPAT, DefaultGitHubPAT},
 		{"webhook_secret", c.WebhookSecret, DefaultWebhookSecret},
 		{"webhook_secret_previous", c.WebhookSecretPrevious, ""},
 		{"docker_hub_credentials", c.DockerHubCredentials, ""},
-	} {
-		if _, ok := secret.ref.AWSSecret(); ok || secret.ref == secret.made || secret.ref.check() != nil {
+	}
+	for i, app := range c.GitHubApps {
+		at := appKey(r, i)
+		secrets = append(secrets, stored{at + ".private_key", app.PrivateKey, ""}, stored{at + ".private_key_previous", app.PrivateKeyPrevious, ""})
+	}
+	for _, secret := range secrets {
+		if _, ok := secret.ref.AWSSecret(); ok || secret.ref == secret.made || secret.ref == "" || secret.ref.check() != nil {
 			continue
 		}
 		r.add(secret.key, "%s cannot be read on AWS; store the secret with "+
 			"`aws secretsmanager create-secret --name NAME --secret-string file:///path` and write secretsmanager:NAME or its ARN", secret.ref)
 	}
+}
+
+// stored is a secret that a key names, and the reference for which the deployment makes it.
+type stored struct {
+	key       string
+	ref, made SecretRef
 }
 
 // source is where a key was given, "" if in the file or nowhere.

@@ -19,6 +19,10 @@ type Delivery struct {
 	Status int // of the answer, 0 if there was none in time
 }
 
+// AppHook stands for the webhook of the GitHub App that the fleet is, in place of an id:
+// there is one, and GitHub shows it to the App alone.
+const AppHook = -1
+
 // Hook is a webhook of a repository, and where it delivers to.
 type Hook struct {
 	ID  int64

@@ -35,7 +35,7 @@ type Job struct {
 	RunnerID       int64      `json:"github_runner_id,omitempty"`
 	RunnerName     string     `json:"github_runner_name,omitempty"`
 	InstallationID int64      `json:"installation_id,omitempty"`
-	HookID         int64      `json:"hook_id,omitempty"` // of the webhook that told of it
+	HookID         int64      `json:"hook_id,omitempty"` // of the webhook that it was heard of by; AppHook of a GitHub App's
 	CreatedAt      *time.Time `json:"created_at,omitempty"`
 	StartedAt      *time.Time `json:"started_at,omitempty"` // set even while queued: only good once in progress
 	CompletedAt    *time.Time `json:"completed_at,omitempty"`

@@ -25,6 +25,7 @@ type Policy struct {
 	FleetName        string            `json:"fleet_name"`
 	Repositories     []string          `json:"repositories"`           // owner/name, compared ignoring case
 	AllowPublic      bool              `json:"allow_public,omitempty"` // jobs of public repositories too
+	GitHubApp        bool              `json:"github_app,omitempty"`   // the fleet acts as one, not with a token
 	Classes          map[string]Class  `json:"classes,omitempty"`      // by lower-case name
 	DefaultClass     string            `json:"default_class,omitempty"`
 	BaseImage        string            `json:"base_image"`                    // runner_image_tag

@@ -395,19 +395,30 @@ func (a *appTokens) sign(i int, key *rsa.PrivateKey) (string, error) {
 	}).SignedString(key)
 }
 
-// keys are an App's private keys, one at least. No error repeats what is stored.
-func (a *appTokens) keys(ctx context.Context, i int) (keys []*rsa.PrivateKey, err error) {
+// keys are an App's private keys, one at least.
+func (a *appTokens) keys(ctx context.Context, i int) ([]*rsa.PrivateKey, error) {
 	texts, err := a.List[i].Keys.Values(ctx)
 	if err != nil {
 		return nil, err
 	}
+	return parseKeys(a.List[i].ID, texts)
+}
+
+// CheckKeys says what is wrong with what is stored as the keys of an App.
+func CheckKeys(id string, texts []string) error {
+	_, err := parseKeys(id, texts)
+	return err
+}
+
+// parseKeys reads private keys, one at least. No error repeats what is stored.
+func parseKeys(id string, texts []string) (keys []*rsa.PrivateKey, err error) {
 	for _, text := range texts {
 		if key, err := jwt.ParseRSAPrivateKeyFromPEM([]byte(text)); err == nil {
 			keys = append(keys, key)
 		}
 	}
 	if len(keys) == 0 {
-		return nil, fleet.Errorf(fleet.SecretMissing, "what is stored as github_app.private_key of App %s is no private key: store the whole .pem file that GitHub made, with its first and last line", a.List[i].ID)
+		return nil, fleet.Errorf(fleet.SecretMissing, "what is stored as github_app.private_key of App %s is no private key: store the whole .pem file that GitHub made, with its first and last line", id)
 	}
 	return keys, nil
 }

@@ -85,7 +85,7 @@ type appWorld struct {
 
 type appClock struct{ w *appWorld }
 
-func (c appClock) Now() time.Time                             { return c.w.at }
+func (c appClock) Now() time.Time                            { return c.w.at }
 func (c appClock) AfterFunc(time.Duration, func()) sim.Timer { return stopped{} }
 
 type stopped struct{}
@@ -229,8 +229,8 @@ func TestAppGoesOn(t *testing.T) {
 			w.keys.now = []string{"hunter2"}
 			w.at = w.at.Add(later)
 		}, err: fleet.SecretMissing, says: "is no private key: store the whole .pem file"},
-		"our clock is ahead":  {befalls: func(w *appWorld) { w.ahead, w.at = 20*time.Minute, w.at.Add(later) }},
-		"our clock is behind": {befalls: func(w *appWorld) { w.ahead, w.at = -20*time.Minute, w.at.Add(later) }},
+		"our clock is ahead":                          {befalls: func(w *appWorld) { w.ahead, w.at = 20*time.Minute, w.at.Add(later) }},
+		"our clock is behind":                         {befalls: func(w *appWorld) { w.ahead, w.at = -20*time.Minute, w.at.Add(later) }},
 		"our clock is ahead and its tokens are known": {befalls: func(w *appWorld) { w.ahead = 20 * time.Minute }},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -157,6 +157,9 @@ func (f ForFleet) Hooks(ctx context.Context, repository string) iter.Seq2[fleet.
 // first.
 func (f ForFleet) DeliveriesPage(ctx context.Context, repository string, hookID int64, was fleet.Page[fleet.Delivery]) (fleet.Page[fleet.Delivery], error) {
 	first := parse(repository).resource("/hooks/%d/deliveries?per_page=100", hookID)
+	if hookID == fleet.AppHook {
+		first = resource{path: "/app/hook/deliveries?per_page=100", app: true}
+	}
 	return page(ctx, f.Client, first, was, func(a []Delivery) (deliveries []fleet.Delivery) {
 		for _, d := range a {
 			deliveries = append(deliveries, fleet.Delivery{ID: d.ID, GUID: d.GUID, Event: d.Event, Status: d.StatusCode})
@@ -167,6 +170,9 @@ func (f ForFleet) DeliveriesPage(ctx context.Context, repository string, hookID 
 
 // Redeliver asks for one more attempt of a delivery; see Client.Redeliver.
 func (f ForFleet) Redeliver(ctx context.Context, repository string, hookID, deliveryID int64) error {
+	if hookID == fleet.AppHook {
+		return f.Client.RedeliverOfApp(ctx, deliveryID)
+	}
 	return f.Client.Redeliver(ctx, parse(repository), hookID, deliveryID)
 }
 

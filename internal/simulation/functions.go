@@ -111,7 +111,7 @@ func (w *World) functions() functions {
 			Lease: w.Table, Time: timeOut("sweep") - sweep.Overhead,
 		},
 		steps: map[string]step{
-			"Validate":               border(validate.Step{Fleet: home, Policy: w.policy, Budgets: gh}.Run),
+			"Validate":               border(validate.Step{Fleet: home, Policy: w.policy, Budgets: gh, Installations: gh}.Run),
 			"ResolveImage":           border(resolveimage.Step{Images: w.Table, Registry: registry, Now: w.k.Clock}.Run),
 			"BuildImage":             border(buildimage.Step{Fleet: home, Images: w.Table, Builder: builder, Release: lifecycle.KeptRelease(w.Table), Counts: w.Table, OnDemandBuilds: 50}.Run),
 			"RegisterTaskDefinition": border(registertaskdefinition.Step{Fleet: home, Definitions: platform}.Run),

@@ -14,7 +14,7 @@ var Claim = Function{
 	Memory:  hurried,
 	Says:    "gives a runner its registration; the HTTP API gives up after thirty seconds",
 	Reads: []string{
-		deployment.EnvPolicy, deployment.EnvTable, deployment.EnvCluster, deployment.EnvGitHubURL, deployment.EnvGitHubPAT,
+		deployment.EnvPolicy, deployment.EnvTable, deployment.EnvCluster, deployment.EnvGitHubURL, deployment.EnvGitHubPAT, deployment.EnvGitHubApps,
 		deployment.EnvClaimKey, deployment.EnvTaskRoleID,
 	},
 	May: slices.Concat(

@@ -16,7 +16,7 @@ var Dispatch = Function{
 	Says:    "acts on what the bus, ECS, CodeBuild and Step Functions tell",
 	Reads: []string{
 		deployment.EnvPolicy, deployment.EnvTable, deployment.EnvStateMachine, deployment.EnvCluster,
-		deployment.EnvGitHubURL, deployment.EnvGitHubPAT, deployment.EnvBuildProject,
+		deployment.EnvGitHubURL, deployment.EnvGitHubPAT, deployment.EnvGitHubApps, deployment.EnvBuildProject,
 	},
 	May: slices.Concat(
 		records("GetItem", "PutItem", "UpdateItem", "DeleteItem"), launch(), jobEnds(), end(), signal("Success", "Failure", "Heartbeat"), failedBuilds(),

@@ -17,7 +17,7 @@ var InspectRunner = Function{
 	Says:    "finds out how a runner stands",
 	Reads: []string{
 		deployment.EnvPolicy, deployment.EnvTable, deployment.EnvStateMachine, deployment.EnvCluster,
-		deployment.EnvGitHubURL, deployment.EnvGitHubPAT,
+		deployment.EnvGitHubURL, deployment.EnvGitHubPAT, deployment.EnvGitHubApps,
 	},
 	May: slices.Concat(
 		records("GetItem", "PutItem", "DeleteItem"), launch(), jobEnds(), end(), signal("Success", "Failure"),

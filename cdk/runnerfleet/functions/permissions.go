@@ -43,7 +43,7 @@ func published() grants.Statement {
 
 // gitHub is what asking GitHub needs.
 func gitHub() []grants.Statement {
-	return []grants.Statement{grants.Allow("GitHub's API", grants.GitHubPAT, "secretsmanager:GetSecretValue")}
+	return []grants.Statement{grants.Allow("GitHub's API", grants.GitHub, "secretsmanager:GetSecretValue")}
 }
 
 // signal is what completing a state that waits for a signal needs.

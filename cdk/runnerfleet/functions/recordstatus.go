@@ -16,7 +16,7 @@ var RecordStatus = Function{
 	Says:    "waits for a runner's end and records it",
 	Reads: []string{
 		deployment.EnvPolicy, deployment.EnvTable, deployment.EnvStateMachine, deployment.EnvCluster, deployment.EnvBus,
-		deployment.EnvGitHubURL, deployment.EnvGitHubPAT,
+		deployment.EnvGitHubURL, deployment.EnvGitHubPAT, deployment.EnvGitHubApps,
 	},
 	May: slices.Concat(
 		records("GetItem", "PutItem", "DeleteItem"), launch(), end(), signal("Success", "Failure"),

@@ -17,7 +17,7 @@ var Sweep = Function{
 	Says:    "makes good what was lost, each minute",
 	Reads: []string{
 		deployment.EnvPolicy, deployment.EnvClassSizes, deployment.EnvTable, deployment.EnvStateMachine,
-		deployment.EnvCluster, deployment.EnvBus, deployment.EnvGitHubURL, deployment.EnvGitHubPAT,
+		deployment.EnvCluster, deployment.EnvBus, deployment.EnvGitHubURL, deployment.EnvGitHubPAT, deployment.EnvGitHubApps,
 		deployment.EnvBuildProject, deployment.EnvRepository, deployment.EnvFailedEvents,
 	},
 	May: slices.Concat(

@@ -17,7 +17,7 @@ var Validate = Function{
 	Says:    "admits a job",
 	Reads: []string{
 		deployment.EnvPolicy, deployment.EnvClassSizes, deployment.EnvTable, deployment.EnvStateMachine,
-		deployment.EnvCluster, deployment.EnvGitHubURL, deployment.EnvGitHubPAT,
+		deployment.EnvCluster, deployment.EnvGitHubURL, deployment.EnvGitHubPAT, deployment.EnvGitHubApps,
 	},
 	May: slices.Concat(
 		records("GetItem", "PutItem", "DeleteItem"), launch(), jobEnds(), end(), signal("Success", "Failure"),

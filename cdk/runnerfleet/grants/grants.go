@@ -45,7 +45,7 @@ const (
 	Repository      = "{repository}"
 	Projects        = "{projects}"
 	ClassSizes      = "{class_sizes}"
-	GitHubPAT       = "{github_pat}"
+	GitHub          = "{github}" // the secrets of its token or its Apps
 	WebhookSecrets  = "{webhook_secrets}"
 	ClaimKey        = "{claim_key}"
 	FailedEvents    = "{failed_events}"

@@ -25,6 +25,9 @@ const (
 	EnvBus = "EVENT_BUS_NAME"
 	// EnvGitHubURL is github_url: GitHub itself, or a server of one's own.
 	EnvGitHubURL = "GITHUB_URL"
+	// EnvGitHubApps is a JSON list of GitHubApp, and EnvGitHubPAT the secret of the
+	// personal access token. One of them is set; both if a token serves what no App does.
+	EnvGitHubApps = "GITHUB_APPS"
 	// EnvGitHubPAT, EnvWebhookSecret and EnvClaimKey are ARNs or names of secrets,
 	// never the secrets. EnvWebhookSecretPrevious is only there while one is replaced.
 	EnvGitHubPAT             = "GITHUB_PAT_SECRET"
@@ -52,3 +55,11 @@ const (
 	// EnvFailedEvents is the URL of the queue with events that dispatch could not handle.
 	EnvFailedEvents = "FAILED_EVENTS_QUEUE_URL"
 )
+
+// GitHubApp is a GitHub App that the fleet acts as: its id, and the ARNs or names of the
+// secrets with its private keys.
+type GitHubApp struct {
+	ID          string `json:"id"`
+	Key         string `json:"private_key_secret"`
+	PreviousKey string `json:"previous_private_key_secret,omitempty"`
+}

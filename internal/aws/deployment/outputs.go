@@ -10,7 +10,8 @@ const (
 	OutputRepository    = "ImageRepositoryUri"
 	OutputBus           = "EventBusName"
 	OutputClassSizes    = "ClassSizesParameter"
-	OutputGitHubPAT     = "GitHubPatSecret"
+	OutputGitHubPAT     = "GitHubPatSecret" // none with a GitHub App alone
+	OutputGitHubApps    = "GitHubApps"      // JSON, as EnvGitHubApps; none with a token alone
 	OutputWebhookSecret = "WebhookSecret"
 	OutputRunnerLogs    = "RunnerLogGroup"
 	OutputBuildProject  = "ImageBuildProject"
@@ -19,5 +20,5 @@ const (
 // Outputs are the keys of all of them.
 var Outputs = []string{
 	OutputFleetName, OutputWebhookURL, OutputTable, OutputCluster, OutputStateMachine, OutputRepository, OutputBus,
-	OutputClassSizes, OutputGitHubPAT, OutputWebhookSecret, OutputRunnerLogs, OutputBuildProject,
+	OutputClassSizes, OutputGitHubPAT, OutputGitHubApps, OutputWebhookSecret, OutputRunnerLogs, OutputBuildProject,
 }

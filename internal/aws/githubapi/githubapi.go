@@ -32,8 +32,23 @@ func Of(f *function.Function, shared cursors) github.ForFleet {
 	if err != nil && url != "" {
 		f.Problem("%s: %v", deployment.EnvGitHubURL, err)
 	}
-	token := secrets.Of(f, deployment.EnvGitHubPAT)
-	hub := github.NewForFleet(base, github.StoredPAT{Secret: token}, &http.Client{Timeout: timeout})
+	hub := github.NewForFleet(base, credentialOf(f), &http.Client{Timeout: timeout})
 	hub.Client.Shared = shared
 	return hub
+}
+
+// credentialOf is a function's credential, from its variables.
+func credentialOf(f *function.Function) github.Credential {
+	var pat *secrets.Secret
+	if !f.Has(deployment.EnvGitHubApps) {
+		return github.StoredPAT{Secret: secrets.Of(f, deployment.EnvGitHubPAT)}
+	}
+	if f.Has(deployment.EnvGitHubPAT) {
+		pat = secrets.Of(f, deployment.EnvGitHubPAT)
+	}
+	apps, err := ParseApps(f.Env(deployment.EnvGitHubApps))
+	if err != nil {
+		f.Problem("%s: %v", deployment.EnvGitHubApps, err)
+	}
+	return Credential(apps, pat, func(id string) *secrets.Secret { return secrets.Named(f, id) })
 }

@@ -12,8 +12,12 @@ import (
 
 // Of is the secret that a function's variable names. The function reads it before its
 // first invocation.
-func Of(f *function.Function, variable string) *Secret {
-	secret := &Secret{SecretsManager: secretsmanager.NewFromConfig(f.AWS), ID: f.Env(variable), Now: time.Now}
+func Of(f *function.Function, variable string) *Secret { return Named(f, f.Env(variable)) }
+
+// Named is the secret with an ARN or a name, which the function reads before its first
+// invocation.
+func Named(f *function.Function, id string) *Secret {
+	secret := &Secret{SecretsManager: secretsmanager.NewFromConfig(f.AWS), ID: id, Now: time.Now}
 	f.Warm(func(ctx context.Context) error {
 		_, err := secret.Values(ctx)
 		return err

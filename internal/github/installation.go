@@ -1,0 +1,38 @@
+package github
+
+import (
+	"context"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// IsInstallation reports whether an installation of a GitHub App, which a webhook names, is
+// the fleet's own for a repository. Without an App of its own the fleet cannot know, and
+// takes every one.
+func (f ForFleet) IsInstallation(ctx context.Context, repository string, id int64) (bool, error) {
+	apps, ok := f.Client.credential.(*appTokens)
+	if !ok {
+		return true, nil
+	}
+	repo := parse(repository)
+	return apps.serves(ctx, Want{Owner: repo.Owner, Repository: repo.Name}, id)
+}
+
+func (a *appTokens) serves(ctx context.Context, want Want, id int64) (bool, error) {
+	for i := range a.List {
+		for {
+			installation, known, err := a.installation(ctx, i, want)
+			if err != nil && !fleet.IsNamed(err, fleet.GitHubNotFound) {
+				return false, err
+			}
+			if err == nil && installation == id {
+				return true, nil
+			}
+			if !known {
+				break
+			}
+			a.forget(i, want.Owner) // it may have been installed again since
+		}
+	}
+	return false, nil
+}

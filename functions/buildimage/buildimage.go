@@ -1,7 +1,7 @@
-// Package buildimage has an image built, once, however many jobs wait for it.
+// Package buildimage starts the build of an image, once, however many jobs wait for it.
 //
-// The step only joins the build and returns. Its state ends when dispatch hears
-// of the build's end and signals every runner that joined.
+// The step only joins the build and returns. Its state ends when dispatch receives the
+// build's end and signals every runner that joined.
 package buildimage
 
 import (
@@ -20,16 +20,17 @@ type Step struct {
 	Fleet   lifecycle.Fleet
 	Images  lifecycle.Images
 	Builder lifecycle.Builder
-	// Counts keep how many images the jobs of a repository have had built today; nil where
-	// nobody counts. OnDemandBuilds is how many they may, 0 as many as they want.
+	// Counts are how many images the jobs of a repository have had built today; nil
+	// where builds are not counted. OnDemandBuilds is how many a repository may have in
+	// a day; 0 means no limit.
 	Counts         counts
 	OnDemandBuilds int
-	// Release is the release of GitHub's runner that images are built with, without a
-	// version if it is not known yet. nil: it never is.
+	// Release returns the release of GitHub's runner that images are built with,
+	// without a version if it is not known yet. With nil it is never known.
 	Release func(context.Context) (fleet.RunnerRelease, error)
 }
 
-// counts are the part of the records in which builds are counted.
+// counts is the part of the records that counts builds.
 type counts interface {
 	Cursor(ctx context.Context, name string) (string, error)
 	SwapCursor(ctx context.Context, name, was, value string) error
@@ -38,8 +39,8 @@ type counts interface {
 // Run joins the build, and starts it if this runner is the first. It fails with
 // Image.BuildFailed if the build cannot start or has just failed, with
 // Image.SourceUnavailable if that failure may pass, with Image.BuildsSpent if the job's
-// repository has had as many images built today as it may, and with Image.BuildQueueFull
-// if it cannot start just now. It may be repeated.
+// repository has used up its builds of today, and with Image.BuildQueueFull if the
+// build cannot start just now. It may be repeated.
 func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 	spec, tag := *call.Document.Plan.ImageSpec, call.Document.Image.Tag
 	runner, err := s.Fleet.StoreToken(ctx, call.RunnerID, call.TaskToken, fleet.WaitForImage, fleet.RunnerImageCreating)
@@ -55,8 +56,8 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 	if err != nil {
 		return fleet.Image{}, err
 	}
-	// It may have been finished between ResolveImage's look and our joining. A record
-	// that ResolveImage found to be of a deleted image says nothing.
+	// The build may have finished between ResolveImage's look and our joining. If
+	// ResolveImage found that the record's image was deleted, the record says nothing.
 	record, _, err := s.Images.Image(ctx, tag)
 	if err != nil {
 		return fleet.Image{}, err
@@ -79,7 +80,7 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 	}
 	err = s.build(ctx, spec, tag, owner)
 	switch {
-	case fleet.MayPass(err): // this runner owns the build when it comes again
+	case fleet.MayPass(err): // this runner still owns the build when it tries again
 		return fleet.Image{}, s.mayPass(ctx, call.RunnerID, fmt.Errorf("build %s: %w", spec, err))
 	case err != nil:
 		err := fleet.Errorf(fleet.ImageBuildFailed, "build %s: %w", spec, err)
@@ -114,10 +115,11 @@ func (s Step) build(ctx context.Context, spec fleet.ImageSpec, tag, owner string
 	return lifecycle.StartBuild(ctx, s.Images, s.Builder, fleet.BuildOrder{Spec: spec, Tag: tag, Owner: owner, Release: release})
 }
 
-// changes are how often a count is read again that another build has changed meanwhile.
+// changes is how often a count is read again because another build changed it
+// meanwhile.
 const changes = 20
 
-// count counts the build of an image that a job names for the job's repository.
+// count counts a build, for the repository of the job that names the image.
 func (s Step) count(ctx context.Context, repository string, spec fleet.ImageSpec, owner string) (err error) {
 	if s.Counts == nil || s.OnDemandBuilds == 0 || spec.Kind != fleet.OnDemandImage {
 		return nil
@@ -147,8 +149,8 @@ func (s Step) count(ctx context.Context, repository string, spec fleet.ImageSpec
 	return fleet.Errorf(fleet.RecordsConflict, "the builds of %s change all the time", repository)
 }
 
-// leave gives up a lock that this runner may not build under, and has the others who wait
-// look again: they may be of other repositories.
+// leave gives up a lock that this runner may not build under, and has the other waiting
+// runners look again: their jobs may be of other repositories.
 func (s Step) leave(ctx context.Context, runnerID, tag, owner string, cause error) error {
 	lock, err := s.Images.BuildLock(ctx, tag)
 	if err != nil {
@@ -177,8 +179,8 @@ func (s Step) mayPass(ctx context.Context, runnerID string, cause error) error {
 	return cause
 }
 
-// finished ends the state with an image that needs no build, and the lock on its build
-// if this runner just took it.
+// finished ends the state with an image that needs no build, and gives up the lock on
+// its build if this runner just took it.
 func (s Step) finished(ctx context.Context, token, owner string, image fleet.Image) error {
 	if owner != "" {
 		if err := s.Images.EndBuild(ctx, image.Tag, owner); err != nil {
@@ -192,7 +194,7 @@ func (s Step) finished(ctx context.Context, token, owner string, image fleet.Ima
 	return s.Fleet.Executions.Succeed(ctx, token, output)
 }
 
-// failed is the cause, once the lock is given up if this runner just took it.
+// failed gives up the lock if this runner just took it, and returns the cause.
 func (s Step) failed(ctx context.Context, tag, owner string, cause error) error {
 	if owner != "" {
 		if err := s.Images.EndBuild(ctx, tag, owner); err != nil {

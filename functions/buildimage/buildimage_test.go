@@ -23,7 +23,8 @@ var spec = fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: "docker.io/library/n
 
 func run(t *testing.T, w *world, id string) (fleet.Image, error) { return runAfter(t, w, id, "") }
 
-// runAfter runs the step after ResolveImage found a digest to be a deleted image's.
+// runAfter runs the step after ResolveImage found that the image with a digest was
+// deleted.
 func runAfter(t *testing.T, w *world, id, deleted string) (fleet.Image, error) {
 	return buildimage.Step{Fleet: w.Fleet(), Images: w.Images, Builder: w.Images}.Run(t.Context(), callOf(w, id, deleted))
 }
@@ -104,8 +105,8 @@ func TestFinishedWhileAnotherOwnsTheLock(t *testing.T) {
 	}
 }
 
-// A record stays when somebody deletes its image: it must not end the build that is to
-// replace it.
+// A record stays when its image is deleted: it must not end the build that is to
+// replace the image.
 func TestTheRecordOfADeletedImage(t *testing.T) {
 	for digest, builds := range map[string]int{"sha256:deleted": 1, "sha256:2": 0} {
 		w := lifecycletest.New(t)
@@ -141,7 +142,8 @@ func TestBuildFailed(t *testing.T) {
 	}
 }
 
-// A build that will never start is told to all who wait, and is not tried for each.
+// A build that can never start fails for all waiting runners, and not each of them
+// tries it.
 func TestABuildThatCannotStartForGood(t *testing.T) {
 	w := lifecycletest.New(t)
 	w.Launch(w.Job(1))
@@ -316,7 +318,7 @@ func TestBuildsOfADay(t *testing.T) {
 	}
 }
 
-// Those who wait under the lock of a repository that may have nothing built look again.
+// Runners that wait under the lock of a repository without builds left look again.
 func TestWhoWaitsUnderASpentLock(t *testing.T) {
 	w := lifecycletest.New(t)
 	for i, image := range []string{"node:1", "node:2"} {
@@ -344,7 +346,7 @@ func TestWhoWaitsUnderASpentLock(t *testing.T) {
 	}
 }
 
-// The fleet's own images are nobody's.
+// The fleet's own images count for no repository.
 func TestBuildsOfStandingImagesAreNotCounted(t *testing.T) {
 	w := lifecycletest.New(t)
 	step := counting(w)

@@ -8,8 +8,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
 
-// What a build says of the image's entrypoint is recorded, and told to everybody who
-// waits for the image or finds it.
+// What a build reports about the image's entrypoint is recorded, and every runner that
+// waits for the image or finds it gets it.
 func TestWhatTheEntrypointCanShow(t *testing.T) {
 	for _, can := range []bool{true, false} {
 		told := func(w *world) bool {

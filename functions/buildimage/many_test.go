@@ -14,8 +14,8 @@ import (
 
 const lease = 15 * time.Minute
 
-// queue is many jobs that want one image. It walks their executions through the states
-// that are about images: ResolveImage, BuildImage, and back after a lease of silence.
+// queue is many jobs that want one image. It takes their executions through the states
+// that deal with images: ResolveImage, BuildImage, and back after a lease of silence.
 type queue struct {
 	*world
 	t     *testing.T
@@ -47,7 +47,7 @@ func (q *queue) add(job fleet.Job) string {
 	return id
 }
 
-// goOn walks every execution as far as it comes without time passing.
+// goOn takes every execution as far as it gets without time passing.
 func (q *queue) goOn() {
 	q.t.Helper()
 	for _, id := range q.ids {
@@ -83,7 +83,7 @@ func (q *queue) resolve(id string) {
 	}
 }
 
-// tell lets dispatch hear of the n-th build that was ordered.
+// tell has dispatch handle the end of the n-th build that was ordered.
 func (q *queue) tell(n int, status, digest, reason string) {
 	q.t.Helper()
 	order := q.Images.Orders[n]
@@ -97,7 +97,7 @@ func (q *queue) tell(n int, status, digest, reason string) {
 	q.goOn()
 }
 
-// count tells how many executions ended in each way.
+// count returns how many executions ended in each way.
 func (q *queue) count() map[string]int {
 	counts := map[string]int{}
 	for _, s := range q.state {
@@ -130,9 +130,9 @@ func TestManyJobsOneBuild(t *testing.T) {
 	}
 }
 
-// The owner of the lock is killed before or after it has started the build, and for a lease
-// nothing is heard of that one. One more is built. If the first succeeds after all, all run;
-// that it fails says nothing.
+// The owner of the lock is killed before or after it has started the build, and for a
+// lease nothing is heard of that build. Then one more is built. If the first build
+// succeeds after all, all jobs run; if it fails, that says nothing.
 func TestTheOwnerIsKilledHalfWay(t *testing.T) {
 	for _, started := range []bool{false, true} {
 		q := queued(t, 50)
@@ -163,7 +163,7 @@ func TestTheOwnerIsKilledHalfWay(t *testing.T) {
 	}
 }
 
-// pointOf is which of the calls of the first job's steps one is.
+// pointOf is the number of a call among the calls of the first job's steps.
 func pointOf(t *testing.T, call string) int {
 	q := queued(t, 1)
 	point := 0
@@ -175,7 +175,7 @@ func pointOf(t *testing.T, call string) int {
 	return point
 }
 
-// A build that goes on renews the lease, however long it takes.
+// A long build renews the lease for as long as it takes.
 func TestALongBuild(t *testing.T) {
 	q := queued(t, 50)
 	q.goOn()

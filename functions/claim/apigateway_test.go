@@ -57,7 +57,7 @@ func TestServeAPIGateway(t *testing.T) {
 	}
 }
 
-// What a task signs comes by API Gateway as it comes on one machine.
+// A claim that a task signed is accepted behind API Gateway as on one machine.
 func TestAClaimFromItsTaskByAPIGateway(t *testing.T) {
 	c := newCloud(t)
 	body, err := json.Marshal(fleet.ClaimRequest{Nonce: "nonce", Identity: c.sign("nonce", nil)})

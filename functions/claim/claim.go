@@ -1,9 +1,9 @@
 // Package claim gives a runner's container its GitHub credential, once.
 //
-// A just-in-time configuration is single-use but too large and too secret for
-// task overrides, history and events. So the task starts with a claim token
-// only, and asks here for the configuration when its container is up. Whoever
-// reads the token afterwards, job code included, gets nothing for it.
+// A just-in-time configuration is single-use but too large and too secret for task
+// overrides, history and events. So the task starts with a claim token only, and asks
+// here for the configuration when its container is up. Later the token is worthless:
+// job code that reads it gets nothing for it.
 package claim
 
 import (
@@ -26,9 +26,9 @@ type registrar interface {
 type Request struct {
 	RunnerID string
 	Token    string // the bearer token
-	Nonce    string // made up by the container; the same when it asks again
+	Nonce    string // chosen by the container; the same when it asks again
 	Identity *fleet.Identity
-	Address  netip.Addr // that it comes from, where the platform knows containers by it
+	Address  netip.Addr // that the claim comes from, where the platform knows containers by their addresses
 }
 
 // Reply is the answer to a claim. Its statuses are 200, 400 (no usable nonce),
@@ -48,16 +48,16 @@ type Handler struct {
 	Keys   [][]byte // claim keys; two exist during rotation
 	Log    *slog.Logger
 
-	// Signers and Tasks say which task a claim comes from. A claim of a runner whose
-	// record wants that is refused without them.
+	// Signers and Tasks find out which task a claim comes from. Without them a claim is
+	// refused if its runner's record demands that.
 	Signers signers
 	Tasks   tasks
-	// Containers knows the runners' containers by their addresses; nil on AWS, and where
-	// runners are processes or the engine does not show the addresses.
+	// Containers knows the runners' containers by their addresses; nil on AWS, and
+	// where runners are processes or the engine does not show the addresses.
 	Containers containers
 }
 
-// Handle answers one claim. The token is checked before anything is read.
+// Handle answers one claim. It checks the token before it reads anything.
 func (h Handler) Handle(ctx context.Context, req Request) Reply {
 	if !fleet.CheckClaimToken(h.Keys, req.RunnerID, req.Token) {
 		return refuse(http.StatusUnauthorized, "", "wrong claim token or unknown runner")
@@ -100,15 +100,15 @@ func (h Handler) handle(ctx context.Context, req Request) Reply {
 	return h.registered(ctx, runner, name, reg, config)
 }
 
-// begin counts the ask and binds the runner to the nonce, in one write, before
-// GitHub is asked for anything. refusal has a status if it is not to be asked.
+// begin counts the ask and binds the runner to the nonce, in one write, before GitHub
+// is asked for anything. If GitHub must not be asked, refusal has a status.
 func (h Handler) begin(ctx context.Context, req Request) (_ fleet.Runner, refusal Reply, _ error) {
 	hash := fleet.NonceHash(req.Nonce)
 	runner, _, err := h.Fleet.ChangeWanted(ctx, req.RunnerID, func(r fleet.Runner, wanted bool) (fleet.Runner, bool) {
 		now, reason, over := h.Fleet.Now(), unwanted(r, wanted), r.ClaimOver(h.Fleet.Now())
 		switch {
 		case r.NonceHash != "" && r.NonceHash != hash && h.identifies(r) && r.Took != 0:
-			// Only its own task gets here, so it is the job that asks.
+			// Only its own task gets here, so the job itself is asking.
 			refusal = refuse(http.StatusGone, fleet.RunnerNotWanted, reason)
 		case r.NonceHash != "" && r.NonceHash != hash:
 			refusal = refuse(http.StatusConflict, "Claim.Conflict", "this runner was claimed by somebody else")
@@ -138,16 +138,16 @@ func (h Handler) begin(ctx context.Context, req Request) (_ fleet.Runner, refusa
 	return runner, refusal, err
 }
 
-// progress tells the execution that its runner is alive. A lost heartbeat only
-// means an inspection.
+// progress sends the heartbeat that shows that the runner is alive. A lost heartbeat
+// only causes an inspection.
 func (h Handler) progress(ctx context.Context, runner fleet.Runner) {
 	if err := h.Fleet.Heartbeat(ctx, runner); err != nil {
 		h.Log.WarnContext(ctx, "heartbeat lost", "runner_id", runner.RunnerID, "error", err.Error())
 	}
 }
 
-// unwanted says why the runner is not to get a credential, "" if it is. wanted is
-// whether a run that is wanted expects it.
+// unwanted says why the runner must not get a credential, "" if it may have one. wanted
+// reports whether a wanted run expects the runner.
 func unwanted(r fleet.Runner, wanted bool) string {
 	switch {
 	case r.Took != 0:

@@ -30,7 +30,7 @@ func ask(t *testing.T, w *world, id, nonce string) claim.Reply {
 	return handler(w).Handle(t.Context(), claim.Request{RunnerID: id, Token: fleet.ClaimToken(key, id), Nonce: nonce})
 }
 
-// obey asks until the answer is final, and waits for as long as it is told.
+// obey asks until the answer is final, and waits for as long as each answer demands.
 func obey(t *testing.T, w *world, id, nonce string) claim.Reply {
 	for {
 		reply := ask(t, w, id, nonce)
@@ -298,7 +298,8 @@ func TestLetGoBetweenRegisterAndTheWrite(t *testing.T) {
 	})
 }
 
-// answered makes an error of what is no credential; 503 asks again.
+// answered returns an error for an answer without a credential; on 503 the caller asks
+// again.
 func answered(r claim.Reply) error {
 	if r.Status == http.StatusOK {
 		return nil
@@ -340,9 +341,9 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// A repetition that dies after it deleted the first registration cannot be told
-// from a credential that was used up: that runner is given up, and its run gets
-// the next. Else the container gets its credential.
+// A repetition that dies after it deleted the first registration looks as if the
+// credential had been used up: the fleet gives up that runner, and its run gets the
+// next. In all other cases the container gets its credential.
 func TestKilledWhileAskedAgain(t *testing.T) {
 	setup := func() *world {
 		w := lifecycletest.New(t)
@@ -358,8 +359,8 @@ func TestKilledWhileAskedAgain(t *testing.T) {
 	}
 }
 
-// killedWhileAsked yields a world for each call of a claim, before and after which the
-// function was killed.
+// killedWhileAsked yields a world for each call of a claim, with the function killed
+// before and after that call.
 func killedWhileAsked(t *testing.T, setup func() *world) iter.Seq2[*world, string] {
 	ask := func(w *world) func() error { return func() error { return answered(ask(t, w, "fleet-7-1", "nonce")) } }
 	return func(yield func(*world, string) bool) {
@@ -377,8 +378,8 @@ func killedWhileAsked(t *testing.T, setup func() *world) iter.Seq2[*world, strin
 	}
 }
 
-// The runner that was launched for job 8 gets job 7 while the one for job 7 claims: they
-// swap, and the second is wanted for job 8, whatever has been read by then.
+// The runner that was launched for job 8 gets job 7 while the runner for job 7 claims:
+// they swap, and the second is wanted for job 8, whatever the claim has read by then.
 func TestASwapWhileTheClaimIsLookedAt(t *testing.T) {
 	for point := 1; ; point++ {
 		w := lifecycletest.New(t)

@@ -14,7 +14,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
 
-// engine has runners' containers by their addresses, or does not answer.
+// engine knows runners' containers by their addresses, or does not answer.
 type engine struct {
 	at  map[string]string
 	err error
@@ -24,7 +24,7 @@ func (e engine) From(_ context.Context, runnerID string, address netip.Addr) (bo
 	return e.at[runnerID] != "" && e.at[runnerID] == address.String(), e.err
 }
 
-// A container engine says whose address it is that a claim comes from.
+// A container engine knows from whose address a claim comes.
 func TestAClaimFromAContainer(t *testing.T) {
 	at := map[string]string{"fleet-7-1": "10.88.0.7", "fleet-8-1": "10.88.0.8"}
 	cases := map[string]struct {

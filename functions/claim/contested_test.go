@@ -9,7 +9,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
 
-// A claim that came first may be a stranger's, and GitHub gives jobs to whatever is
+// The first claim may be a stranger's, and GitHub gives jobs to everything that is
 // registered.
 func TestASecondClaimantTakesTheCredentialBack(t *testing.T) {
 	cases := map[string]struct {
@@ -57,7 +57,7 @@ func TestASecondClaimantWhileTheFirstIsRegistered(t *testing.T) {
 	}
 }
 
-// Once what was given out is gone, claims cost GitHub nothing.
+// Once the credential that was given out is deleted, claims cost GitHub nothing.
 func TestClaimingAgainAndAgainAsksGitHubNothing(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Up(w.Job(7))

@@ -13,7 +13,7 @@ import (
 )
 
 // maxBody is the most bytes of a claim's body: a nonce and an identity in JSON, with a
-// session token that AWS says no length of.
+// session token whose length AWS does not state.
 const maxBody = 16 << 10
 
 const notANonce = "the body of a claim is a JSON object with a nonce"
@@ -41,7 +41,7 @@ func write(w http.ResponseWriter, reply Reply) {
 		w.Header().Set(name, value)
 	}
 	w.WriteHeader(reply.Status)
-	_ = json.NewEncoder(w).Encode(reply.Body) // the client is gone: nobody to tell
+	_ = json.NewEncoder(w).Encode(reply.Body) // an error means that the client is gone
 }
 
 func (r Reply) header() map[string]string {

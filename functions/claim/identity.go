@@ -10,14 +10,15 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// signers knows who signed a claim.
+// signers finds out who signed a claim.
 type signers interface {
-	// Task is the id of the fleet's task that signed the runner id and the nonce just
-	// now. It fails with Claim.Unidentified if none did; any other error may pass.
+	// Task returns the id of the fleet's task that signed the runner id and the nonce
+	// just now. It fails with Claim.Unidentified if no task did; any other error may
+	// pass.
 	Task(ctx context.Context, runnerID, nonce string, signed fleet.Identity) (id string, err error)
 }
 
-// tasks is the container platform. A task that it does not know may be too new.
+// tasks is the container platform. If it does not know a task, the task may be too new.
 type tasks interface {
 	Describe(ctx context.Context, id string) (task fleet.Task, known bool, err error)
 }
@@ -28,11 +29,13 @@ type containers interface {
 	From(ctx context.Context, runnerID string, address netip.Addr) (bool, error)
 }
 
-// identityPause is how long a container waits when the platform does not say which task it is.
+// identityPause is how long a container waits if the platform could not identify its
+// task.
 const identityPause = 5 * time.Second
 
-// identify refuses a claim unless it comes from the runner's task, if the runner's record
-// wants that. It comes before the nonce: what a stranger claims changes nothing.
+// identify refuses a claim that does not come from the runner's task, if the runner's
+// record demands that. It runs before the nonce is bound: a stranger's claim changes
+// nothing.
 func (h Handler) identify(ctx context.Context, runner fleet.Runner, req Request) (refusal Reply) {
 	if h.Containers != nil {
 		own, err := h.Containers.From(ctx, runner.RunnerID, req.Address)
@@ -67,11 +70,11 @@ func (h Handler) identify(ctx context.Context, runner fleet.Runner, req Request)
 	return Reply{}
 }
 
-// identifies reports whether a claim that has come this far is from the runner's task.
+// identifies reports whether a claim that got this far comes from the runner's task.
 func (h Handler) identifies(runner fleet.Runner) bool { return runner.Identity || h.Containers != nil }
 
-// learnTask records the task that a claim comes from: it was started for the runner, and
-// whoever did so has not written that yet, or died before.
+// learnTask records the task that a claim comes from: RunTask started it for the
+// runner, and has not recorded it yet, or died before.
 func (h Handler) learnTask(ctx context.Context, runner fleet.Runner, req Request, id string) (_ fleet.Runner, refusal Reply) {
 	task, known, err := h.Tasks.Describe(ctx, id)
 	switch {
@@ -95,8 +98,8 @@ func (h Handler) learnTask(ctx context.Context, runner fleet.Runner, req Request
 	return runner, Reply{}
 }
 
-// unidentified refuses a claim with the right token from somebody else: the token was
-// read.
+// unidentified refuses a claim that has the right token but does not come from the
+// runner's task: the token was read by others.
 func (h Handler) unidentified(ctx context.Context, req Request, why string) Reply {
 	h.Log.WarnContext(ctx, "a claim with the right token does not come from the runner's task", "runner_id", req.RunnerID, "reason", why)
 	return refuse(http.StatusUnauthorized, fleet.ClaimUnidentified, why)

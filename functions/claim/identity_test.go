@@ -67,7 +67,7 @@ type signing struct {
 	at      time.Time
 }
 
-// sign is what the runner's own task signs, but for what edit changes.
+// sign is what the runner's own task signs, with the changes of edit.
 func (c *cloud) sign(nonce string, edit func(s *signing)) *fleet.Identity {
 	c.t.Helper()
 	s := signing{
@@ -126,7 +126,8 @@ func TestAClaimFromItsTask(t *testing.T) {
 	}
 }
 
-// container reaches the claim, and what else containers of ECS reach.
+// container is what a container can reach: the claim, and what every ECS container
+// reaches.
 type container struct{ c *cloud }
 
 func (n container) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -140,7 +141,7 @@ func (n container) RoundTrip(r *http.Request) (*http.Response, error) {
 	return out.Result(), nil
 }
 
-// noSecrets looks for what STS and the claim are told.
+// noSecrets fails the test if a text that is shown has a secret in it.
 func (c *cloud) noSecrets(said string) {
 	c.t.Helper()
 	all := said + c.Log.String()
@@ -269,7 +270,7 @@ func TestAClaimFromElsewhere(t *testing.T) {
 	}
 }
 
-// redirect would have another host asked.
+// redirect tries to have another host asked.
 func redirect(c *cloud) {
 	c.sts.Answer = func(*http.Request) *http.Response {
 		r := identitytest.Response(http.StatusTemporaryRedirect, "")
@@ -278,7 +279,7 @@ func redirect(c *cloud) {
 	}
 }
 
-// Whatever is in a claim, only STS is asked, with the request as it is written down here.
+// Whatever a claim holds, only STS is asked, with exactly this request.
 func TestOnlyOneRequestIsMade(t *testing.T) {
 	c := newCloud(t)
 	c.ask("nonce", c.sign("nonce", func(s *signing) { s.host = "169.254.169.254" }))
@@ -298,8 +299,8 @@ func TestOnlyOneRequestIsMade(t *testing.T) {
 	}
 }
 
-// Images of the release before, and those that people published, have an entrypoint that
-// knows no identity.
+// Images of the release before, and those that people published, have an entrypoint
+// that cannot show an identity.
 func TestAClaimThatNeedsNoIdentity(t *testing.T) {
 	for name, signed := range map[string]*fleet.Identity{"without": nil, "with one": {Date: "20260101T000000Z"}} {
 		t.Run(name, func(t *testing.T) {
@@ -312,7 +313,8 @@ func TestAClaimThatNeedsNoIdentity(t *testing.T) {
 	}
 }
 
-// Only the runner's own task can contest a claim, and a job that does so raises no alarm.
+// Only the runner's own task can contest a claim, and if its job does so there is no
+// alarm.
 func TestContestedByItsOwnTask(t *testing.T) {
 	c := newCloud(t)
 	if reply := c.ask("nonce", c.sign("nonce", nil)); reply.Status != http.StatusOK {
@@ -331,8 +333,8 @@ func TestContestedByItsOwnTask(t *testing.T) {
 	}
 }
 
-// The HTTP client's own words have the whole address in them, and so the session token and
-// the signature, which are good for a minute.
+// The HTTP client's own error text has the whole address in it, and so the session
+// token and the signature, which are valid for a minute.
 func TestNoAnswerOfSTSTellsNoSecret(t *testing.T) {
 	c := newCloud(t)
 	signed := c.sign("nonce", nil)
@@ -346,7 +348,7 @@ func TestNoAnswerOfSTSTellsNoSecret(t *testing.T) {
 	}
 }
 
-// A runner that is told to wait goes on counting as alive.
+// A runner still counts as alive while it waits as the claim's answer demands.
 func TestWaitingForAWSIsAHeartbeat(t *testing.T) {
 	c := newCloud(t)
 	signed := c.sign("nonce", nil)

@@ -8,8 +8,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// replace takes the credential back that was given out in an answer that got lost,
-// if nobody has used it: its registration is deleted, and the next number taken.
+// replace deletes the registration of a credential whose answer got lost, if the
+// credential is unused, and takes the next number.
 func (h Handler) replace(ctx context.Context, asked fleet.Runner) (_ fleet.Runner, refusal Reply, _ error) {
 	used := refuse(http.StatusGone, fleet.RunnerClaimLost, "the credential has been used")
 	reg, found, err := h.Fleet.GitHub.Registration(ctx, asked.Repository, fleet.RunnerName(asked.RunnerID, asked.Claims))
@@ -33,8 +33,9 @@ func (h Handler) replace(ctx context.Context, asked fleet.Runner) (_ fleet.Runne
 }
 
 // takeBack deletes the registration that was given out to the first of two claimants:
-// nobody knows which of them is the runner's container. One that has a job stays, since
-// GitHub refuses. What is left is for the end of the runner.
+// it is unknown which of them is the runner's container. GitHub refuses to delete a
+// registration that has a job, so that stays. The end of the runner deletes what is
+// left.
 func (h Handler) takeBack(ctx context.Context, runner fleet.Runner) {
 	if runner.Took != 0 || runner.Claims <= runner.Deregistered {
 		return
@@ -45,8 +46,8 @@ func (h Handler) takeBack(ctx context.Context, runner fleet.Runner) {
 	}
 }
 
-// clearOldest deletes the oldest registration that an earlier number may have left.
-// Nobody has its credential, so what it cannot delete is left for the end of the
+// clearOldest deletes the oldest registration that an earlier number may have left. No
+// container has its credential, so what cannot be deleted is left for the end of the
 // runner.
 func (h Handler) clearOldest(ctx context.Context, runner fleet.Runner) {
 	k := runner.Deregistered + 1
@@ -58,8 +59,8 @@ func (h Handler) clearOldest(ctx context.Context, runner fleet.Runner) {
 	}
 }
 
-// registered writes the registration on the condition that nothing has changed,
-// and only then gives the credential out.
+// registered writes the registration on the condition that nothing has changed, and
+// only then gives out the credential.
 func (h Handler) registered(ctx context.Context, asked fleet.Runner, name string, reg fleet.Registration, config string) Reply {
 	runner, refusal, err := h.change(ctx, asked, func(r fleet.Runner) fleet.Runner { return r.Registered(reg.ID, h.Fleet.Now()) })
 	switch {
@@ -82,7 +83,7 @@ func (h Handler) registered(ctx context.Context, asked fleet.Runner, name string
 func (h Handler) registerFailed(ctx context.Context, asked fleet.Runner, err error) Reply {
 	errorName := fleet.ErrorName(err)
 	if errorName == fleet.GitHubNotFound {
-		errorName = fleet.GitHubNoAccess // the repository is all that a registration names
+		errorName = fleet.GitHubNoAccess // a registration names only the repository
 	}
 	switch errorName {
 	case fleet.GitHubUnauthorized, fleet.GitHubUntrusted, fleet.GitHubNoAccess, fleet.GitHubInvalid:
@@ -102,13 +103,13 @@ func (h Handler) registerFailed(ctx context.Context, asked fleet.Runner, err err
 	case fleet.GitHubRateLimited:
 		return h.later(ctx, asked, err, "GitHub limits the rate of requests")
 	}
-	// If it registered the runner after all, the next ask under the same name meets
+	// If GitHub registered the runner after all, the next ask under the same name gets
 	// GitHub.Conflict.
 	return h.later(ctx, asked, err, "GitHub gave no clear answer")
 }
 
-// nameTaken gives up a number that an earlier ask, whose answer was lost, has
-// registered. The next ask deletes that registration.
+// nameTaken gives up a number that an earlier ask has registered, whose answer was
+// lost. The next ask deletes that registration.
 func (h Handler) nameTaken(ctx context.Context, asked fleet.Runner) Reply {
 	if asked.Claims >= fleet.MaxClaims {
 		return refuse(http.StatusGone, fleet.RunnerClaimLost, "too many registrations were made for this runner")
@@ -127,8 +128,8 @@ func (h Handler) nameTaken(ctx context.Context, asked fleet.Runner) Reply {
 	return later(time.Second, fleet.GitHubConflict, "GitHub has a registration whose answer was lost")
 }
 
-// change writes what became of an ask, unless the runner is needed no longer or a
-// later ask has begun: then refusal says so.
+// change writes what became of an ask. If the runner is no longer needed, or a later
+// ask has begun, it writes nothing, and refusal says so.
 func (h Handler) change(ctx context.Context, asked fleet.Runner, to func(fleet.Runner) fleet.Runner) (_ fleet.Runner, refusal Reply, _ error) {
 	runner, _, err := h.Fleet.ChangeWanted(ctx, asked.RunnerID, func(r fleet.Runner, wanted bool) (fleet.Runner, bool) {
 		reason := unwanted(r, wanted)
@@ -146,8 +147,8 @@ func (h Handler) change(ctx context.Context, asked fleet.Runner, to func(fleet.R
 	return runner, refusal, err
 }
 
-// later tells the container to ask again: after the pause that the record says, or
-// after what GitHub asks for if that is longer. Nobody asks GitHub before.
+// later has the container ask again: after the pause of the record, or after the one
+// that GitHub demands if that is longer. Until then GitHub is not asked.
 func (h Handler) later(ctx context.Context, asked fleet.Runner, failure error, message string) Reply {
 	wait := fleet.RetryAfter(failure)
 	if wait == 0 && fleet.IsNamed(failure, fleet.GitHubRateLimited) {

@@ -15,7 +15,7 @@ import (
 func TestGitHubDoesNotRegister(t *testing.T) {
 	cases := map[string]struct {
 		fails  error
-		loses  bool // the answer only: it did register
+		loses  bool // the answer only: GitHub did register
 		status int
 		name   string
 		wait   time.Duration
@@ -75,7 +75,7 @@ func TestGitHubDoesNotRegister(t *testing.T) {
 	})
 }
 
-// While GitHub registers nothing a container asks it ever more rarely, under one name.
+// While GitHub registers nothing, a container asks less and less often, under one name.
 func TestAskingAnUnavailableGitHub(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Up(w.Job(7))
@@ -170,7 +170,7 @@ func TestNoNumberIsLeft(t *testing.T) {
 	}
 }
 
-// A later release may have to clear what this one left, and the release before left
+// A later release may have to clear what this release left, and the release before left
 // registrations of every number.
 func TestEarlierNumbersAreClearedOneByOne(t *testing.T) {
 	w := lifecycletest.New(t)

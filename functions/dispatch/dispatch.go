@@ -1,5 +1,5 @@
-// Package dispatch hears every event on the bus and turns it into facts,
-// launches and signals.
+// Package dispatch handles every event on the bus and turns it into facts, launches and
+// signals.
 //
 // Events come late, twice, out of order or not at all, and dispatch may die at
 // any line. So it holds no state, handles every event as if it might be a
@@ -26,8 +26,8 @@ type Handler struct {
 	Policy  fleet.Policy      // without classes
 }
 
-// Handle acts on one event. Events that are not the fleet's are no error. An
-// error means that the same event is to be handled again.
+// Handle acts on one event. An event that is not the fleet's is no error. After an
+// error the same event has to be handled again.
 func (h Handler) Handle(ctx context.Context, event fleet.Event) error {
 	switch event.DetailType {
 	case fleet.WorkflowJobEvent:
@@ -81,8 +81,8 @@ func (h Handler) workflowJob(ctx context.Context, e fleet.WorkflowJob) error {
 	}
 	job := e.Job
 	if e.Action == fleet.JobWaiting {
-		// This one may be late, and the job queued since: only GitHub knows. If it
-		// does not say, the event is believed.
+		// This event may be late, and the job queued since: only GitHub knows. If
+		// GitHub does not answer, the event counts.
 		if now, err := h.Fleet.GitHub.Job(ctx, job.Repository, job.JobID); err == nil {
 			job.Status, job.RunnerName, job.Conclusion = now.Status, now.RunnerName, now.Conclusion
 			job.StartedAt, job.CompletedAt = now.StartedAt, now.CompletedAt
@@ -110,8 +110,8 @@ func (h Handler) task(ctx context.Context, task fleet.Task) error {
 	}
 	if !runner.Stopped() {
 		if unclaimed := runner.Claims == 0 && runner.Took == 0; runner.Phase != fleet.Open && unclaimed {
-			// It was let go while RunTask started it, and RunTask died before it
-			// stopped it. Without a claim it cannot have a job.
+			// The runner was let go while RunTask started it, and RunTask died before
+			// it stopped the task. Without a claim it cannot have a job.
 			return h.Fleet.Tasks.Stop(ctx, runner.TaskARN, fleet.NeededNoLonger)
 		}
 		if !changed {
@@ -131,7 +131,7 @@ func (h Handler) task(ctx context.Context, task fleet.Task) error {
 }
 
 // startOf is when the platform accepted the task: RunTask may have died before it
-// noted that.
+// recorded that.
 func (h Handler) startOf(task fleet.Task) time.Time {
 	if task.CreatedAt != nil {
 		return *task.CreatedAt
@@ -139,8 +139,8 @@ func (h Handler) startOf(task fleet.Task) time.Time {
 	return h.Fleet.Now()
 }
 
-// mayHaveRun asks GitHub whether a runner that stopped without a job, as far as
-// we know, ran the one it was meant for: its webhook may be late or lost.
+// mayHaveRun asks GitHub about a runner that stopped and has no recorded job: it may
+// have run the job that it was meant for, and the webhook is late or lost.
 func (h Handler) mayHaveRun(ctx context.Context, runner fleet.Runner) (fleet.Runner, error) {
 	runner, err := h.Fleet.AskAfter(ctx, runner)
 	if untold, ok := errors.AsType[lifecycle.Untold](err); ok {
@@ -150,10 +150,10 @@ func (h Handler) mayHaveRun(ctx context.Context, runner fleet.Runner) (fleet.Run
 	return runner, err
 }
 
-// executionEnded closes what an execution left open that ended without
-// RecordStatus or RecordFailure: stopped by a person, timed out, or by a bug.
+// executionEnded closes what an execution left open that ended without RecordStatus or
+// RecordFailure: because a person stopped it, it timed out, or there is a bug.
 func (h Handler) executionEnded(ctx context.Context, e fleet.ExecutionEnded) error {
-	// One that is closed is finished again: whoever closed it may have died
+	// A closed runner is finished again: the process that closed it may have died
 	// before it launched the next.
 	if _, ok, err := h.Fleet.Records.Runner(ctx, e.Name); err != nil || !ok {
 		return err

@@ -32,7 +32,7 @@ func hear(t *testing.T, w *world, action string, job fleet.Job) {
 	}
 }
 
-// webhook is what GitHub sends about a job, and GitHub's API agrees with it.
+// webhook is what GitHub sends about a job; GitHub's API then says the same.
 func webhook(w *world, action string, job fleet.Job) fleet.Event {
 	w.GitHub.Set(job)
 	return w.Event(fleet.WorkflowJobEvent, fleet.WorkflowJob{Action: action, Delivery: w.NewID(), ReceivedAt: w.Now(), Job: job})
@@ -96,7 +96,8 @@ func TestQueued(t *testing.T) {
 	}
 }
 
-// A webhook about a job shows that GitHub knows it, so its run does not wait for its time.
+// A webhook about a job shows that GitHub knows it, so its run does not wait any
+// longer.
 func TestAWebhookAboutAJobThatGitHubDidNotKnow(t *testing.T) {
 	w := lifecycletest.New(t)
 	job := w.Job(7)
@@ -129,8 +130,8 @@ func TestQueuedWaitingQueued(t *testing.T) {
 	}
 }
 
-// A waiting event that comes after the second queued one must not take the runner
-// away from the job: GitHub says that it is queued.
+// A waiting event that comes after the second queued one must not take the runner away
+// from the job: GitHub says that the job is queued.
 func TestLateWaiting(t *testing.T) {
 	w := lifecycletest.New(t)
 	job := w.Job(7)
@@ -495,8 +496,8 @@ func TestTask(t *testing.T) {
 	}
 }
 
-// After a swap the runner is meant for the other's job: GitHub is asked for that one,
-// not for the job that it was launched for.
+// After a swap the runner is meant for the other job: GitHub is asked for that job, not
+// for the one that the runner was launched for.
 func TestATaskStopsAfterASwapAndALostWebhook(t *testing.T) {
 	w := lifecycletest.New(t)
 	first, second := w.Job(7), w.Job(8)
@@ -524,7 +525,7 @@ func TestTasksOfOthersAreLeftAlone(t *testing.T) {
 	}
 }
 
-// RunTask may die before it notes that it started the task.
+// RunTask may die before it records that it started the task.
 func TestTheStartOfATaskIsNoted(t *testing.T) {
 	for name, created := range map[string]*time.Time{"ECS says when": new(time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)), "it does not": nil} {
 		t.Run(name, func(t *testing.T) {
@@ -545,8 +546,8 @@ func TestTheStartOfATaskIsNoted(t *testing.T) {
 	}
 }
 
-// A runner may be let go while RunTask starts its task, and RunTask may die before
-// it stops it.
+// A runner may be let go while RunTask starts its task, and RunTask may die before it
+// stops the task.
 func TestATaskNobodyWantsIsStopped(t *testing.T) {
 	w := lifecycletest.New(t)
 	job := w.Job(7)
@@ -643,7 +644,8 @@ func TestBuild(t *testing.T) {
 	}
 }
 
-// A build's events are repeated, and a hand may start one that nobody waits for.
+// A build's events are repeated, and a person may start a build that no runner waits
+// for.
 func TestABuildWithoutALock(t *testing.T) {
 	w := lifecycletest.New(t)
 	before := w.State()
@@ -659,8 +661,8 @@ func TestABuildWithoutALock(t *testing.T) {
 	}
 }
 
-// The lease may run out while dispatch records the build's end. A failure is then the next
-// owner's business; with a success everybody has the image.
+// The lease may run out while dispatch records the build's end. A failure then concerns
+// the next owner; after a success all waiting runners have the image.
 func TestALockThatIsLostMeanwhile(t *testing.T) {
 	for status, waiters := range map[string]int{"FAILED": 3, fleet.BuildSucceeded: 0} {
 		w := lifecycletest.New(t)
@@ -675,8 +677,8 @@ func TestALockThatIsLostMeanwhile(t *testing.T) {
 	}
 }
 
-// A build whose lock has run out succeeds at last: its image is there, and nothing is built
-// again.
+// A build whose lock has run out succeeds after all: its image is there, and nothing is
+// built again.
 func TestASuccessIsTakenWhoeverOwnsTheLock(t *testing.T) {
 	w := lifecycletest.New(t)
 	if err := w.Images.PutImage(t.Context(), fleet.ImageRecord{Tag: "tag"}); err != nil {
@@ -713,8 +715,7 @@ func TestExecutionEnded(t *testing.T) {
 	}
 }
 
-// An operator who stops an execution does not make its run one fruitless runner
-// richer.
+// An execution that an operator stops does not count as a fruitless runner of its run.
 func TestAnExecutionThatAnOperatorStopped(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Idle(w.Job(7))
@@ -881,7 +882,7 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// builds lets two runners wait for an image. The first owns the build.
+// builds has two runners wait for an image. The first owns the build.
 func builds(w *world, lease time.Duration) (owner string) {
 	for _, job := range []int64{1, 2} {
 		id := w.Launch(w.Job(job))
@@ -898,8 +899,8 @@ func builds(w *world, lease time.Duration) (owner string) {
 
 func signalled(w *world, signal string) bool { return slices.Contains(w.Executions.Signals, signal) }
 
-// A concurrency group does not mind whose runners its jobs have: the end of a job that is
-// not the fleet's lets one try that idled, and leaves no record of its own.
+// A concurrency group covers jobs on all runners: the end of a job that is not the
+// fleet's allows a run that idled to try again, and leaves no record of its own.
 func TestTheEndOfAnothersJobLetsOursTry(t *testing.T) {
 	w := lifecycletest.New(t)
 	first := w.Idle(w.Job(7))
@@ -934,7 +935,7 @@ func TestTheEndOfAnothersJobLetsOursTry(t *testing.T) {
 	}
 }
 
-// While many are launched the sweep alone would leave a part of each minute unused.
+// While many are launched, the sweep alone would leave a part of each minute unused.
 func TestEventsLaunchRunsThatWaitForThePace(t *testing.T) {
 	w := lifecycletest.New(t)
 	f := w.Fleet()

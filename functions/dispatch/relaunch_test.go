@@ -25,9 +25,8 @@ func mayTake(t *testing.T, w *world, runID string) (n int) {
 	return n
 }
 
-// TestQueuedWaitingQueuedWithAReapBetween: the first runner idles and is reaped,
-// the second is let go when the job waits for an approval, the third gets the job.
-// There are never two that could take it.
+// The first runner idles and is reaped, the second is let go when the job waits for an
+// approval, the third gets the job. There are never two that could take it.
 func TestQueuedWaitingQueuedWithAReapBetween(t *testing.T) {
 	w := lifecycletest.New(t)
 	job := w.Job(7)

@@ -9,7 +9,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
 
-// The webhook only reads the table, so what it passes on is learnt here.
+// The webhook only reads the table, so dispatch learns what it passes on.
 func TestTheIDOfARepositoryIsLearnt(t *testing.T) {
 	w := lifecycletest.New(t)
 	job := w.Job(7)
@@ -23,7 +23,7 @@ func TestTheIDOfARepositoryIsLearnt(t *testing.T) {
 	}
 }
 
-// A run that ends with labels: [] keeps those that it was launched with.
+// If a job ends with labels: [], its run keeps the labels that it was launched with.
 func TestTheEndOfAJobWithoutItsLabels(t *testing.T) {
 	w := lifecycletest.New(t)
 	job := w.Job(7)

@@ -7,8 +7,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
 
-// Of a runner that has claimed only GitHub knows whether it has a job. Its task is stopped
-// by the end that is under way, after its registration is deleted.
+// Only GitHub knows whether a runner that has claimed has a job. The end that is under
+// way stops its task, after it has deleted the registration.
 func TestATaskThatMayHaveAJobIsNotStopped(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Idle(w.Job(7))

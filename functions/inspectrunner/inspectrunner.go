@@ -1,10 +1,10 @@
-// Package inspectrunner finds out what is true of a runner after silence, and
-// acts on it.
+// Package inspectrunner finds out the true state of a runner after silence, and acts on
+// it.
 //
-// It serves two waits: for a job, and for the end of one. It must never stop a
-// runner that has a job, and GitHub's API may say busy: false of such a one. So
-// it stops only what let itself be deregistered, and asks for the job as well.
-// When GitHub gives no answer it waits on.
+// It serves two waits: for a job, and for the end of one. It must never stop a runner
+// that has a job, and GitHub's API may report busy: false for such a runner. So it
+// stops only runners whose registration GitHub let it delete, and asks GitHub about the
+// job as well. If GitHub does not answer, it goes on waiting.
 package inspectrunner
 
 import (
@@ -17,12 +17,12 @@ import (
 
 // platform is the part of a container platform that this step needs.
 type platform interface {
-	// Describe returns a task's state; ok is false for a task that the platform
-	// does not know, or knows no longer.
+	// Describe returns a task's state; ok is false for a task that the platform does
+	// not know, or knows no longer.
 	Describe(ctx context.Context, arn string) (task fleet.Task, ok bool, err error)
 }
 
-// unsure is how long to wait when GitHub did not answer.
+// unsure is how long to wait if GitHub did not answer.
 const unsure = time.Minute
 
 // Step serves the state InspectRunner.
@@ -31,8 +31,7 @@ type Step struct {
 	Platform platform
 }
 
-// Run says what the runner is doing and how long to wait next. It may be
-// repeated.
+// Run returns what the runner is doing and how long to wait next. It may be repeated.
 func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 	runner, err := s.lookAtTask(ctx, call.RunnerID)
 	if err != nil {
@@ -63,8 +62,8 @@ func (s Step) stoppedBeforeJob(ctx context.Context, runner fleet.Runner) (fleet.
 	return fleet.Wait{Outcome: fleet.OutcomeReaped, Seconds: 1, Error: name, Cause: cause}, nil
 }
 
-// lookAtTask records what the platform says of the task: an event was lost. One that
-// it does not know is left to the sweep: ECS may still list it.
+// lookAtTask records the state that the platform reports, since an event was lost. It
+// leaves a task that the platform does not know to the sweep: ECS may still list it.
 func (s Step) lookAtTask(ctx context.Context, runnerID string) (fleet.Runner, error) {
 	runner, err := s.Fleet.ReadRunner(ctx, runnerID)
 	if err != nil || runner.TaskARN == "" || runner.Stopped() {
@@ -93,8 +92,8 @@ func (s Step) unsure(ctx context.Context, runner fleet.Runner, err error) (fleet
 	return wait(fleet.OutcomeWaiting, unsure), nil
 }
 
-// busy waits for the end of the job, never past the longest time a job may take.
-// Of a job that no webhook told of, the registration is the earliest start.
+// busy waits for the end of the job, never past the longest time that a job may take.
+// If no webhook reported the job, its earliest start is the registration.
 func (s Step) busy(ctx context.Context, runner fleet.Runner) (fleet.Wait, error) {
 	limits := s.Fleet.Limits
 	start := runner.At(fleet.StageJobStarted)
@@ -112,10 +111,11 @@ func (s Step) busy(ctx context.Context, runner fleet.Runner) (fleet.Wait, error)
 	return wait(fleet.OutcomeBusy, unsure), nil
 }
 
-// waiting decides about a runner without a job: it may wait on, or it is ended.
+// waiting decides about a runner without a job: either it goes on waiting, or it is
+// ended.
 func (s Step) waiting(ctx context.Context, call fleet.Call, runner fleet.Runner) (fleet.Wait, error) {
 	now, limits := s.Fleet.Now(), s.Fleet.Limits
-	// GitHub may have told a claim to wait: that is not idling yet.
+	// GitHub may have made a claim wait: that is not idling yet.
 	registered := !runner.At(fleet.StageRegistered).IsZero()
 	unfit := ""
 	name := fleet.RunnerIdleTimeout

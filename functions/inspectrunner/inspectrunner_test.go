@@ -13,7 +13,7 @@ import (
 type world = lifecycletest.World
 
 func run(t *testing.T, w *world, id string) (fleet.Wait, error) {
-	w.Executions.TimeOut(id) // that is why it is inspected
+	w.Executions.TimeOut(id) // the reason for the inspection
 	step := inspectrunner.Step{Fleet: w.Fleet(), Platform: w.Tasks}
 	return step.Run(t.Context(), fleet.Call{RunnerID: id, State: "InspectRunner", Document: fleet.Document{Job: w.GitHub.Has(7)}})
 }
@@ -226,8 +226,8 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// After a swap the runner is meant for the other's job: GitHub is asked for that one,
-// not for the job that it was launched for.
+// After a swap the runner is meant for the other job: GitHub is asked for that job, not
+// for the one that the runner was launched for.
 func TestALostWebhookAfterASwap(t *testing.T) {
 	w := lifecycletest.New(t)
 	first, second := w.Job(7), w.Job(8)

@@ -11,12 +11,11 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
 
-// TestReapingNeverKillsAJob tries 10,000 random orders of what may happen to a
-// runner: time passes, it claims, GitHub gives it a job (its own or another with
-// the same labels), the webhook comes or is lost, the heartbeat times out and it
-// is inspected, also while GitHub gives it a job. In 5 % of its answers GitHub
-// lies about whether it is busy or online. A runner that has a job must keep its
-// task and its registration.
+// TestReapingNeverKillsAJob tries 10,000 random orders of events in a runner's life:
+// time passes, it claims, GitHub gives it a job (its own or another with the same
+// labels), the webhook comes or is lost, the heartbeat times out and it is inspected,
+// also while GitHub gives it a job. 5 % of GitHub's answers are wrong about whether it
+// is busy or online. A runner that has a job must keep its task and its registration.
 func TestReapingNeverKillsAJob(t *testing.T) {
 	var reaped, busy int
 	for seed := range uint64(10_000) {
@@ -95,8 +94,8 @@ func (r *reaping) registered() string {
 	return ""
 }
 
-// assign is GitHub giving the runner a job. The webhook comes in half of the
-// cases, and GitHub's API says so at once in all but 5 %.
+// assign has GitHub give the runner a job. The webhook comes in half of the cases, and
+// GitHub's API shows the job at once in all but 5 %.
 func (r *reaping) assign() {
 	name := r.registered()
 	if name == "" || r.working {

@@ -8,9 +8,9 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 )
 
-// deprecated says what becomes of an image to whose runner GitHub gives no jobs. Where
-// images follow GitHub's releases, its revision is not used any more, and the next
-// runner waits for the next one. Else only a person can help.
+// deprecated decides about an image whose runner GitHub no longer gives jobs. Where
+// images follow GitHub's releases, its revision is not used again, and the next runner
+// waits for the next revision. Elsewhere only a person can help.
 func (s Step) deprecated(ctx context.Context, doc fleet.Document, cause string) (name, why string, err error) {
 	if doc.Plan == nil || doc.Image == nil || doc.Plan.RunnerVersion == "" { // of the release before
 		return fleet.RunnerVersionDeprecated, cause, nil

@@ -61,7 +61,7 @@ func TestADeprecatedRunner(t *testing.T) {
 	}
 }
 
-// However often the latest runner is deprecated, a run costs one task at each try.
+// However often the latest runner is deprecated, each try of a run costs one task.
 func TestADeprecatedRunnerIsNoLoop(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Idle(w.Job(7))

@@ -1,10 +1,10 @@
-// Package recordstatus records how a runner's life goes on and ends. It serves
-// three states: AwaitCompletion (it has a job; wait for the end), RecordStatus
-// (it ended) and RecordFailure (the fleet could not do its part).
+// Package recordstatus records how a runner's life goes on and ends. It serves three
+// states: AwaitCompletion (the runner has a job; wait for the end), RecordStatus (the
+// runner ended) and RecordFailure (the fleet could not do its part).
 //
-// A runner's end is not its run's end. The run closes with what GitHub says of
-// the job, or with a failure that another runner would meet as well; else it
-// gets its next runner here.
+// A runner's end is not its run's end. The run closes with GitHub's conclusion of the
+// job, or with a failure that another runner would have as well. Otherwise it gets its
+// next runner here.
 package recordstatus
 
 import (
@@ -88,8 +88,9 @@ func (s Step) tell(ctx context.Context, closed fleet.CloseResult) error {
 	})
 }
 
-// failure is what the execution ends with. Of a task that stopped before its runner
-// took a job the record has more to say than the signal: see lifecycle.Fleet.Signal.
+// failure is the error that the execution ends with. If a task stopped before its
+// runner took a job, the record has more to say than the signal: see
+// lifecycle.Fleet.Signal.
 func (s Step) failure(ctx context.Context, call fleet.Call) (name, cause string, err error) {
 	name, cause = documented(call.Document)
 	if name != fleet.RunnerStoppedEarly {
@@ -111,14 +112,14 @@ func documented(doc fleet.Document) (name, cause string) {
 		return "States.Runtime", "the state machine came to RecordFailure without an error"
 	}
 	if doc.Error.Cause == "" {
-		// A time-out has none. The Fail state fails differently without one.
+		// A time-out has no cause. The Fail state fails differently without one.
 		return doc.Error.Error, doc.Error.Error + ", without a cause"
 	}
 	return doc.Error.Error, plainCause(doc.Error.Cause)
 }
 
-// plainCause takes the sentence out of what the Lambda runtime reports: its
-// causes are JSON with errorMessage and errorType.
+// plainCause takes the sentence out of the Lambda runtime's report: its causes are JSON
+// with errorMessage and errorType.
 func plainCause(cause string) string {
 	var reported struct {
 		Message string `json:"errorMessage"`

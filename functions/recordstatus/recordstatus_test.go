@@ -218,8 +218,8 @@ func TestAFailedRunnerIsTakenAway(t *testing.T) {
 	}
 }
 
-// GitHub went down between CLOSING and the deletion, and RunTask then found that
-// the runner was not wanted.
+// GitHub went down between CLOSING and the deletion, and RunTask then found that the
+// runner was not wanted.
 func TestAnEndThatWasCutShortIsGoneOnWith(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Idle(w.Job(7))

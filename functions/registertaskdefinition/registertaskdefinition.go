@@ -1,9 +1,9 @@
 // Package registertaskdefinition finds or registers the task definition that a
 // runner is started from.
 //
-// ECS allows one registration per second in an account, so there is one
-// definition per distinct content and not one per job. Its family is a hash of
-// the content; what varies by job (size, environment) is overridden by RunTask.
+// ECS allows one registration per second in an account, so there is one definition per
+// distinct content and not one per job. Its family is a hash of the content; RunTask
+// overrides what varies by job (size, environment).
 package registertaskdefinition
 
 import (
@@ -26,8 +26,8 @@ type Step struct {
 	Definitions definitions
 }
 
-// Run returns the definition's ARN and notes it on the runner: the sweep keeps
-// what an open runner refers to. It may be repeated.
+// Run returns the definition's ARN and records it on the runner: the sweep keeps the
+// definitions that open runners refer to. It may be repeated.
 func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.TaskDefinitionPart, error) {
 	doc := call.Document
 	arn, err := s.Definitions.Register(ctx, fleet.TaskDefinition{

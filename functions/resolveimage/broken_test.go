@@ -43,7 +43,7 @@ func TestAnImageWhoseBuildFailed(t *testing.T) {
 	}
 }
 
-// The time of the last use costs a write, so it is kept to a day.
+// Each record of a last use costs a write, so there is at most one a day.
 func TestUse(t *testing.T) {
 	w := lifecycletest.New(t)
 	w.Images.Have(spec, "sha256:1")

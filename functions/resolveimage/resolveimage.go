@@ -1,8 +1,8 @@
 // Package resolveimage turns an image spec into the digest of a built image.
 //
-// The answer comes from the image's record, not from the mere presence of a tag in
-// a registry: a tag does not say what was built, or when. Only the base image may be
-// somebody else's work.
+// The answer comes from the image's record, not from the mere presence of a tag in a
+// registry: a tag does not say what was built, or when. Only the base image may be
+// built by others than the fleet.
 package resolveimage
 
 import (
@@ -15,7 +15,7 @@ import (
 
 // registry is where the images themselves are.
 type registry interface {
-	// Published is the image with a tag, if somebody else than the fleet made it.
+	// Published is the image with a tag, if others than the fleet built it.
 	Published(ctx context.Context, tag string) (digest string, ok bool, err error)
 	Has(ctx context.Context, digest string) (bool, error)
 }
@@ -23,14 +23,14 @@ type registry interface {
 // Step serves the state ResolveImage.
 type Step struct {
 	Images lifecycle.Images
-	// Registry is nil where the records are all there is.
+	// Registry is nil where only the records know of images.
 	Registry registry
 	Now      func() time.Time
 }
 
 // Run answers ready with a digest, or missing, with the digest of a record whose image
-// was deleted. A base image that somebody else has published under its tag is used as
-// it is. After the build of an image failed that jobs cannot do without, it fails for some
+// was deleted. It uses a base image that others have published under its tag as it is.
+// After the build of an image that jobs cannot do without has failed, it fails for some
 // minutes with Image.BuildFailed, or for less than one with Image.SourceUnavailable. It
 // may be repeated.
 func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
@@ -71,7 +71,7 @@ func (s Step) isThere(ctx context.Context, record fleet.ImageRecord) (bool, erro
 	return s.Registry.Has(ctx, record.Digest)
 }
 
-// useNoted is how exactly the time of an image's last use is kept: each time costs a
+// useNoted is how exactly the time of an image's last use is kept: each record costs a
 // write.
 const useNoted = 24 * time.Hour
 

@@ -93,7 +93,7 @@ func TestRegistry(t *testing.T) {
 			got, err := resolveimage.Step{Images: w.Images, Registry: c.registry, Now: w.Now}.Run(t.Context(), call(c.spec))
 			want := fleet.Image{Outcome: fleet.ImageReady, Tag: c.spec.Tag(), Digest: c.want}
 			if c.want == "" {
-				want.Outcome, want.Digest = fleet.ImageMissing, c.record // the one that is gone
+				want.Outcome, want.Digest = fleet.ImageMissing, c.record // the image that is gone
 			}
 			if (err != nil) != c.err || err == nil && got != want {
 				t.Errorf("got %+v, %v; want %+v", got, err, want)

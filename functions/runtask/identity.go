@@ -6,9 +6,9 @@ import "github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 // where the platform gives tasks no identity.
 type Signed struct{ Host, Region string }
 
-// identity notes whether the runner's claim must show that it comes from its task: its
-// image's entrypoint can, and it is told how. That is decided before the first RunTask and
-// stays: a task may be up already that was started without.
+// identity records whether the runner's claim must show that it comes from its task:
+// only if its image's entrypoint can, and RunTask says how. The first RunTask decides
+// that, and it stays: a task that was started without may already be up.
 func (s Step) identity(doc fleet.Document) func(fleet.Runner) fleet.Runner {
 	return func(r fleet.Runner) fleet.Runner {
 		if r.TaskARN == "" && r.WaitingFor != fleet.WaitForJob {
@@ -18,7 +18,7 @@ func (s Step) identity(doc fleet.Document) func(fleet.Runner) fleet.Runner {
 	}
 }
 
-// toBeSigned tells a task that must show what it is for which STS to sign.
+// toBeSigned gives a task that must show its identity the STS to sign for.
 func (s Step) toBeSigned(runner fleet.Runner, launch fleet.TaskLaunch) fleet.TaskLaunch {
 	if runner.Identity {
 		launch.Env[fleet.EnvIdentityHost], launch.Env[fleet.EnvIdentityRegion] = s.Signed.Host, s.Signed.Region

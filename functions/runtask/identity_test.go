@@ -11,7 +11,7 @@ import (
 
 var sts = runtask.Signed{Host: "sts.eu-west-1.amazonaws.com", Region: "eu-west-1"}
 
-// launched runs the step and returns what was last asked of the platform.
+// launched runs the step and returns the environment of the last launch.
 func launched(t *testing.T, w *world, id string, signed runtask.Signed, image *fleet.Image) (env map[string]string, err error) {
 	t.Helper()
 	step := runtask.Step{Fleet: w.Fleet(), Launcher: w.Tasks, ClaimURL: "https://fleet.example", ClaimKey: []byte("key"), Signed: signed}
@@ -55,8 +55,8 @@ func TestWhoMustShowItsTask(t *testing.T) {
 	}
 }
 
-// A task that an unclear answer may have started knows what it was told then, whatever is
-// deployed meanwhile.
+// A task that an unclear answer may have started keeps the settings of that launch,
+// whatever is deployed meanwhile.
 func TestWhoMustShowItsTaskIsDecidedOnce(t *testing.T) {
 	for name, deployed := range map[string][2]runtask.Signed{"a release that wants it comes": {{}, sts}, "and goes": {sts, {}}} {
 		t.Run(name, func(t *testing.T) {

@@ -32,8 +32,8 @@ type Step struct {
 }
 
 // Run stores the token and starts the task if there is none. It fails with
-// Runner.NotWanted if the job needs no runner any more, and with what the platform
-// says.
+// Runner.NotWanted if the job needs no runner any more, and with the platform's error
+// if that starts no task.
 func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 	none := fleet.Wait{}
 	runner, err := s.Fleet.StoreTokenAnd(ctx, call.RunnerID, call.TaskToken, fleet.WaitForJob, fleet.RunnerStarting, s.identity(call.Document))
@@ -54,8 +54,8 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 		return none, s.nextRung(ctx, runner, err)
 	}
 	if caught := call.Document.Error; caught != nil && caught.Error == fleet.RunnerDefinitionGone && fleet.IsNamed(err, fleet.RunnerDefinitionGone) {
-		// It was registered anew and is gone all the same: from here on it is retried
-		// with pauses, and not for ever.
+		// It was registered again and is gone all the same: from here on the retries
+		// pause, and end.
 		return none, fleet.Errorf(fleet.RunnerLaunchUnclear, "start the task of %s: %w", runner.RunnerID, err)
 	}
 	if err != nil {
@@ -64,8 +64,8 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 	return none, s.started(ctx, runner, task)
 }
 
-// wanted fails unless a run expects the runner. One that has a job has a task, although
-// whoever started it died before that was recorded.
+// wanted fails unless a run expects the runner. If the runner has a job it has a task,
+// although the process that started it died before it recorded that.
 func wanted(runner fleet.Runner) error {
 	if runner.Took == 0 && runner.For == "" {
 		return fleet.Errorf(fleet.RunnerNotWanted, "%s", runner.NotWanted())
@@ -73,9 +73,9 @@ func wanted(runner fleet.Runner) error {
 	return nil
 }
 
-// launch is a pure function of the call and what the record has had since the launch,
-// and of the rung: a repeated RunTask has identical parameters, as ECS's client tokens
-// demand.
+// launch is a pure function of the call, of the rung, and of values that the record has
+// had since the launch: a repeated RunTask has identical parameters, as ECS's client
+// tokens demand.
 func (s Step) launch(call fleet.Call, runner fleet.Runner) fleet.TaskLaunch {
 	doc := call.Document
 	rung := runner.Rung
@@ -101,8 +101,8 @@ func (s Step) launch(call fleet.Call, runner fleet.Runner) fleet.TaskLaunch {
 	}
 }
 
-// nextRung records that this rung of the capacity ladder had no room, so that
-// the retry asks under a new client token: the old one would be remembered.
+// nextRung records that this rung of the capacity ladder had no room, so that the retry
+// asks under a new client token: ECS remembers the old one.
 func (s Step) nextRung(ctx context.Context, was fleet.Runner, cause error) error {
 	_, _, err := s.Fleet.ChangeBoth(ctx, was.RunnerID, func(r fleet.Runner) (fleet.Runner, bool) {
 		if r.Rung != was.Rung {
@@ -118,9 +118,9 @@ func (s Step) nextRung(ctx context.Context, was fleet.Runner, cause error) error
 	return cause
 }
 
-// started records the task. If the runner was let go meanwhile, whoever did so
-// saw no task to stop: we stop it. The run is only written if it shows what kept
-// the task from being started.
+// started records the task. If the runner was let go meanwhile, the process that let it
+// go saw no task to stop, so started stops it. It writes the run only if the run shows
+// what delayed the start of the task.
 func (s Step) started(ctx context.Context, was fleet.Runner, task fleet.Task) error {
 	change := s.Fleet.ChangeRunner
 	if was.Reason != "" {

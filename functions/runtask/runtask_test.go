@@ -18,7 +18,7 @@ type world = lifecycletest.World
 
 func run(t *testing.T, w *world, id string) error { return runAfter(t, w, id, nil) }
 
-// runAfter is run in a state machine that has come from an error.
+// runAfter runs the step in a state machine that has caught an error.
 func runAfter(t *testing.T, w *world, id string, caught *fleet.CaughtError) error {
 	return runPlan(t, w, id, caught, fleet.Plan{Size: &fleet.Class{CPU: 1024, Memory: 2048, Spot: true}})
 }
@@ -54,7 +54,7 @@ func cancel(t *testing.T, w *world) {
 	}
 }
 
-// The record says which, so that a repeated launch asks for the same.
+// The record has the subnets, so that a repeated launch asks for the same.
 func TestSubnetsAreLeftOut(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Launch(w.Job(7))
@@ -246,8 +246,8 @@ func TestNoCapacityAdvancesTheRung(t *testing.T) {
 	}
 }
 
-// The state machine goes back to RegisterTaskDefinition at once, so that way is only
-// good for one time.
+// The state machine goes back to RegisterTaskDefinition at once, so it may do so only
+// one time.
 func TestADefinitionThatStaysAway(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Launch(w.Job(7))
@@ -267,7 +267,7 @@ func TestADefinitionThatStaysAway(t *testing.T) {
 	}
 }
 
-// Two tries of one rung that both hear of no room are one failure.
+// Two tries of one rung that both find no room are one failure.
 func TestOneFailureOneRung(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Launch(w.Job(7))
@@ -353,7 +353,7 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// A run of no capacity may be killed as well: the rung never skips one.
+// A run without capacity may be killed as well: no rung is ever skipped.
 func TestKilledWithoutCapacity(t *testing.T) {
 	lifecycletest.KillEverywhere(t,
 		func(t *testing.T) *world { w := lifecycletest.New(t); w.Launch(w.Job(7)); return w },

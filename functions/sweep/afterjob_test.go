@@ -9,7 +9,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// over is a runner whose job has ended on GitHub and whose task goes on.
+// over is a runner whose job has ended on GitHub and whose task is still running.
 func over(w *world) string {
 	id := w.Busy(w.Job(7))
 	w.Pass(grace)

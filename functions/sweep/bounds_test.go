@@ -24,8 +24,8 @@ func TestManyWorkflowRuns(t *testing.T) {
 	}
 }
 
-// Three hundred runs have ended on GitHub: each sweep asks for fifty, and the next
-// goes on. Of those that GitHub does not know none stands in the others' way.
+// Three hundred runs have ended on GitHub: each sweep asks about fifty, and the next
+// sweep continues there. A run that GitHub does not know does not hold up the others.
 func TestManyOpenRuns(t *testing.T) {
 	w := lifecycletest.New(t)
 	for id := range int64(600) {
@@ -58,7 +58,8 @@ func TestManyOpenRuns(t *testing.T) {
 	}
 }
 
-// Ended runs shrink the list behind the cursor: the next sweep begins anew.
+// Ended runs shorten the list, and the cursor is behind its end: the next sweep starts
+// from the beginning.
 func TestCursorBehindTheEnd(t *testing.T) {
 	w := lifecycletest.New(t)
 	job := w.Job(7)
@@ -78,9 +79,9 @@ func TestCursorBehindTheEnd(t *testing.T) {
 	}
 }
 
-// What a sweep asks of GitHub: four lists of workflow runs and one of runners for each
-// repository, one of deliveries for each webhook, one of the jobs of each workflow run that
-// is due, and nothing for open runs. What has not changed since costs nothing.
+// What a sweep asks GitHub for: four lists of workflow runs and one of runners for each
+// repository, one of deliveries for each webhook, one of the jobs of each workflow run
+// that is due, and nothing for open runs. Unchanged answers cost nothing.
 func TestWhatASweepCosts(t *testing.T) {
 	w := hooked(t)
 	w.Launch(w.Job(11))

@@ -33,8 +33,8 @@ func usage(t *testing.T, w *world) (u fleet.GitHubUsage) {
 	return u
 }
 
-// A broken world has something to do for every part that asks GitHub. None of them asks for
-// anything once what is left is the reserve; nothing of that is an error, and all is counted.
+// In a broken world every part that asks GitHub has something to do. No part asks for
+// anything once only the reserve is left; that is no error, and everything is counted.
 func TestTheReserveIsKept(t *testing.T) {
 	w := broken(t)
 	left(w, 3)
@@ -61,8 +61,8 @@ func TestTheReserveIsKept(t *testing.T) {
 	settle(t)(w)
 }
 
-// Half of the limit is for claims, launches and repairs: looking around stops there, and
-// repairs go on down to the reserve.
+// Half of the limit is for claims, launches and repairs: the sweep stops looking around
+// there, and goes on repairing down to the reserve.
 func TestRepairsGoOnWhereLookingAroundStops(t *testing.T) {
 	w := broken(t)
 	left(w, 2500)
@@ -80,7 +80,7 @@ func TestRepairsGoOnWhereLookingAroundStops(t *testing.T) {
 	}
 }
 
-// What is beyond half of the limit is spent in equal parts until the reset.
+// What is above half of the limit is spent in equal parts until the reset.
 func TestOneSweepSpendsItsShareAlone(t *testing.T) {
 	w := hooked(t)
 	for id := range int64(80) {
@@ -99,14 +99,14 @@ func TestOneSweepSpendsItsShareAlone(t *testing.T) {
 	}
 }
 
-// spending lets every request but those about what has not changed cost one.
+// spending lets every request cost one, except those with an unchanged answer.
 func spending(w *world, do func()) {
 	w.GitHub.Costs = true
 	defer func() { w.GitHub.Costs = false }()
 	do()
 }
 
-// Points are used up by pages that have not changed, too.
+// Unchanged pages use up points, too.
 func TestASweepLeavesPointsOfTheMinute(t *testing.T) {
 	w := lifecycletest.New(t)
 	h := handler(w)
@@ -141,7 +141,8 @@ func TestASweepLeavesPointsOfTheMinute(t *testing.T) {
 	}
 }
 
-// A page is kept once all of its items were dealt with: one that was not is asked for anew.
+// A page is kept once all of its items were dealt with; if one was not, the page is
+// requested again.
 func TestAPageIsKeptOnceItWasDealtWith(t *testing.T) {
 	w := lifecycletest.New(t)
 	w.Job(7)
@@ -165,12 +166,13 @@ func TestAPageIsKeptOnceItWasDealtWith(t *testing.T) {
 	}
 }
 
-// noStart is a state machine that starts nothing.
+// noStart is a state machine that starts no executions.
 type noStart struct{ lifecycle.Executions }
 
 func (noStart) Start(ctx, string, []byte) error { return errors.New("down") }
 
-// Another configuration may have other jobs: what was left out of a page is looked at again.
+// Another configuration may admit other jobs: those that were left out of a page are
+// looked at again.
 func TestAnotherPolicyLooksAtEveryJobAgain(t *testing.T) {
 	w := lifecycletest.New(t)
 	job := w.Job(7, "self-hosted", "gpu")
@@ -229,8 +231,8 @@ func TestWhenAWorkflowRunIsLookedAtAgain(t *testing.T) {
 	}
 }
 
-// Fifty quiet repositories are looked at in turn, each within ten minutes, and one in which
-// something is open each minute.
+// Fifty quiet repositories have their turns, each within ten minutes, and a repository
+// in which something is open has one each minute.
 func TestQuietRepositoriesHaveTheirTurn(t *testing.T) {
 	w := lifecycletest.New(t)
 	h := handler(w)
@@ -259,8 +261,8 @@ func TestQuietRepositoriesHaveTheirTurn(t *testing.T) {
 	}
 }
 
-// A quiet repository whose webhooks do not arrive is looked at each minute: what is quiet
-// there may be deaf.
+// A quiet repository whose webhooks do not arrive is looked at each minute: it may only
+// look quiet because no webhook comes.
 func TestAQuietRepositoryWhoseWebhooksFail(t *testing.T) {
 	w := lifecycletest.New(t)
 	h := handler(w)
@@ -291,7 +293,7 @@ func TestAQuietRepositoryWhoseWebhooksFail(t *testing.T) {
 
 func start(w *world) time.Time { return w.Now().Truncate(24 * time.Hour) }
 
-// heard is GitHub, with an ear for the repositories whose workflow runs are listed.
+// heard is GitHub, and records the repositories whose workflow runs are listed.
 type heard struct {
 	*lifecycletest.GitHub
 	hear func(repository string)

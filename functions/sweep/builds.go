@@ -9,25 +9,25 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// builds reads how the newest builds stand. It is nil on one machine, where builds report
-// that themselves.
+// builds returns the state of the newest builds. It is nil on one machine, where builds
+// report it themselves.
 type builds interface {
 	Newest(ctx context.Context) ([]fleet.Build, error)
 }
 
-// When a lock is looked after.
+// When a lock needs attention.
 const (
-	// renewBefore is how long before the end of its lease a lock is renewed whose build
-	// goes on: a few sweeps may fail until then.
+	// renewBefore is how long before the end of its lease a lock is renewed while its
+	// build goes on: a few sweeps may fail until then.
 	renewBefore = 10 * time.Minute
 
-	// unseen is how long after its lock was taken a build may not be listed yet. StartBuild
-	// may be repeated for five minutes.
+	// unseen is how long after its lock was taken a build may be missing from the list.
+	// StartBuild may be repeated for five minutes.
 	unseen = 6 * time.Minute
 )
 
-// locks looks after the locks on builds: one whose build goes on is renewed, an end that
-// was not heard is acted on, and one without a build and without an owner is given up.
+// locks checks the locks on builds: it renews a lock whose build goes on, acts on an
+// end whose event was lost, and gives up a lock without a build and without an owner.
 func (s *sweep) locks(ctx context.Context) error {
 	if s.Builds == nil {
 		return nil
@@ -59,7 +59,8 @@ func (s *sweep) locks(ctx context.Context) error {
 }
 
 func (s *sweep) lock(ctx context.Context, tag string, lock fleet.BuildLock, newest []fleet.Build) error {
-	// An earlier build of the image may have succeeded unheard: those who wait get its image.
+	// An earlier build of the image may have succeeded, with its event lost: the
+	// waiting runners get its image.
 	var failed []error
 	for _, b := range newest {
 		if b.Tag == tag && b.Owner != lock.Owner && b.Status == fleet.BuildSucceeded {
@@ -80,8 +81,8 @@ func (s *sweep) lock(ctx context.Context, tag string, lock fleet.BuildLock, newe
 	return errors.Join(failed...)
 }
 
-// unbuilt gives up a lock of which no build is listed, if its owner is gone. One whose owner
-// waits for CodeBuild's queue is the owner's business until its lease ends.
+// unbuilt gives up a lock without a listed build, if its owner is gone. If the owner
+// waits for CodeBuild's queue, the lock is left to it until the lease ends.
 func (s *sweep) unbuilt(ctx context.Context, tag string, lock fleet.BuildLock) error {
 	runnerID, since, ok := fleet.ParseBuildOwner(lock.Owner)
 	if !ok || s.now.Sub(since) < s.Grace {

@@ -12,7 +12,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
 
-// newest are builds, or why they cannot be listed.
+// newest is a list of builds, or the error of listing them.
 type newest struct {
 	builds []fleet.Build
 	err    error
@@ -26,8 +26,8 @@ func (n *newest) Newest(context.Context) ([]fleet.Build, error) {
 
 const lease = 15 * time.Minute
 
-// waits is a world in which two runners wait for the build of an image that the first of
-// them owns.
+// waits is a world in which two runners wait for the build of an image. The first of
+// them owns the build.
 func waits(t *testing.T) (w *world, owner string) {
 	t.Helper()
 	w = lifecycletest.New(t)
@@ -54,7 +54,7 @@ func TestLocksOnBuilds(t *testing.T) {
 	lost := []string{"fleet-1-1 failed Image.BuildLost: nothing is known of the build any more", "fleet-2-1 failed Image.BuildLost: nothing is known of the build any more"}
 	for name, c := range map[string]struct {
 		passed  time.Duration // since the lock was taken
-		build   *fleet.Build  // of the owner unless it says otherwise
+		build   *fleet.Build  // its owner is the lock's unless the case says otherwise
 		before  func(*world)
 		signals []string
 		beats   int
@@ -122,7 +122,7 @@ func orElse(text, otherwise string) string {
 	return text
 }
 
-// Who has nothing built asks nothing of CodeBuild.
+// A fleet without builds asks CodeBuild for nothing.
 func TestBuildsAreListedForLocksOnly(t *testing.T) {
 	w := lifecycletest.New(t)
 	if err := w.Images.PutImage(t.Context(), fleet.ImageRecord{Tag: "tag", Spec: node}); err != nil {

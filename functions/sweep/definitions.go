@@ -12,34 +12,35 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// definitions is where the platform keeps the task definitions of this fleet. What
-// is gone already is no error to Deregister and DeleteDefinitions.
+// definitions is where the platform keeps the task definitions of this fleet.
+// Deregister and DeleteDefinitions return no error for a definition that is already
+// gone.
 type definitions interface {
 	// Families lists the families, sorted.
 	Families(ctx context.Context) ([]string, error)
-	// DefinitionsOf yields the definitions of a family. An error is the last thing
-	// that it yields.
+	// DefinitionsOf yields the definitions of a family. After an error it yields
+	// nothing more.
 	DefinitionsOf(ctx context.Context, family string) iter.Seq2[fleet.RegisteredDefinition, error]
 	Deregister(ctx context.Context, arn string) error
-	// DeleteDefinitions deletes deregistered ones.
+	// DeleteDefinitions deletes definitions that are deregistered.
 	DeleteDefinitions(ctx context.Context, arns []string) error
 }
 
-// When a task definition may go.
+// When a task definition may be deregistered and deleted.
 const (
-	// unusedFor is how old a definition is at least that is deregistered: an image
-	// that is used every hour keeps its own, and one that is used now and then
-	// costs one registration a day.
+	// unusedFor is the age from which a definition may be deregistered: an image that
+	// is used every hour keeps its definition, and one that is used now and then costs
+	// one registration a day.
 	unusedFor = 24 * time.Hour
 	// deletable is how long after that it is deleted: for ten minutes ECS may still
 	// start tasks from it.
 	deletable = 10 * time.Minute
-	// lookAgain is how long after a look at all families the next one begins.
+	// lookAgain is how long after a look at all families the next look begins.
 	lookAgain = time.Hour
 )
 
-// Most that one sweep does about task definitions. ECS allows an account twenty
-// registrations and deregistrations in a burst and one a second: runners that start
+// The most that one sweep does about task definitions. ECS allows an account twenty
+// registrations and deregistrations in a burst and one a second, and runners that start
 // need them. Looking costs two lists and a request for each definition of a family.
 const (
 	mostFamilies     = 10
@@ -68,9 +69,9 @@ func (s *sweep) dueLook(ctx context.Context, cursor string) (at look, text strin
 	return at, text, nil
 }
 
-// definitions deregisters task definitions that are not used any more, and deletes
-// those that were deregistered. A runner that was about to be started from one is
-// told so by the platform, and registers it anew.
+// definitions deregisters task definitions that are no longer used, and deletes those
+// that were deregistered. If a runner was about to be started from one, the platform
+// refuses, and the runner's execution registers it again.
 func (s *sweep) definitions(ctx context.Context) error {
 	if s.Definitions == nil {
 		return nil
@@ -99,10 +100,10 @@ func (s *sweep) definitions(ctx context.Context) error {
 	return errors.Join(failed, s.Records.PutCursor(ctx, definitionsCursor, string(encoded)))
 }
 
-// familiesInUse are those of open runners, of the images that the configuration names,
-// and of those that jobs have used lately: another one gets its own again with the next
-// job. known is false as long as an open runner of the release before is there, whose
-// record does not say what it uses.
+// familiesInUse are the families of open runners, of the images that the configuration
+// names, and of images that jobs have used lately. The next job registers any other
+// family again. known is false as long as an open runner of the release before is
+// there: its record does not say what it uses.
 func (s *sweep) familiesInUse(ctx context.Context) (kept map[string]bool, known bool, err error) {
 	kept = map[string]bool{}
 	records, err := s.Images.Images(ctx)
@@ -114,12 +115,13 @@ func (s *sweep) familiesInUse(ctx context.Context) (kept map[string]bool, known 
 		standing[spec.Tag()] = true
 	}
 	for _, r := range records {
-		// The time of the last use is known to a day.
+		// The time of the last use is exact to a day.
 		if r.Digest != "" && (standing[r.Tag] || s.now.Sub(r.UsedAt) < 2*unusedFor) {
 			kept[fleet.TaskDefinition{FleetName: s.Fleet.Name, Image: r.Digest, Arch: r.Spec.Arch}.Family()] = true
 		}
 	}
-	// Runners come last: who registered since the images were read is among them.
+	// Runners come last: the list then includes runners that registered since the
+	// images were read.
 	open, err := s.Records.OpenRunners(ctx)
 	if err != nil {
 		return nil, false, err
@@ -135,9 +137,9 @@ func (s *sweep) familiesInUse(ctx context.Context) (kept map[string]bool, known 
 	return kept, true, nil
 }
 
-// retireSome goes through families, the first ones of those that are left, and
-// tells how far it got. What fails for one family, or is too much of one, is left
-// for the next look.
+// retireSome works through families, starting with the first that is left, and returns
+// how far it got. If a family fails, or has too much to do, the next look does the
+// rest.
 func (s *sweep) retireSome(ctx context.Context, families []string, after string) (look, error) {
 	begin := after
 	var failed []error
@@ -173,7 +175,8 @@ func (r retirement) full() bool {
 	return r.deregistered == mostDeregistered || len(r.deletable) == mostDeleted
 }
 
-// retire deregisters and collects what may go of one family, until r is full.
+// retire deregisters and collects the family's definitions that may go, until r is
+// full.
 func (s *sweep) retire(ctx context.Context, family string, r *retirement) error {
 	for d, err := range s.Definitions.DefinitionsOf(ctx, family) {
 		switch {

@@ -14,7 +14,7 @@ import (
 // family is the n-th family of a fleet.
 func family(fleetName string, n int) string { return fmt.Sprintf("%s-%032x", fleetName, n) }
 
-// familyOf is the family of an image that is built.
+// familyOf is the family of a built image.
 func familyOf(w *world, spec fleet.ImageSpec, digest string) string {
 	w.Images.Have(spec, digest)
 	w.Images.Edit(spec.Tag(), func(r *fleet.ImageRecord) { r.UsedAt = r.UsedAt.Add(-48 * time.Hour) })
@@ -120,7 +120,7 @@ func looks(t *testing.T, w *world, sweeps int) (calls []int) {
 	return calls
 }
 
-// A look at nothing new is one request an hour.
+// A look that finds nothing new costs one request an hour.
 func TestADefinitionsLookIsRare(t *testing.T) {
 	w := lifecycletest.New(t)
 	total := 0
@@ -132,8 +132,8 @@ func TestADefinitionsLookIsRare(t *testing.T) {
 	}
 }
 
-// Forty families, of each of which one definition is to be deregistered and two
-// are to be deleted: each sweep does a little, until all is done.
+// Each of forty families has one definition to deregister and two to delete: each sweep
+// does a few, until all are done.
 func TestManyTaskDefinitions(t *testing.T) {
 	w := lifecycletest.New(t)
 	old := w.Now().Add(-48 * time.Hour)
@@ -155,7 +155,7 @@ func TestManyTaskDefinitions(t *testing.T) {
 	}
 }
 
-// Many families of which nothing is to be done are looked at bit by bit.
+// Many families without anything to do are looked at a few at a time.
 func TestManyYoungTaskDefinitions(t *testing.T) {
 	w := lifecycletest.New(t)
 	for n := range 25 {
@@ -167,7 +167,7 @@ func TestManyYoungTaskDefinitions(t *testing.T) {
 	}
 }
 
-// A definition that cannot be deleted does not keep the look from going on.
+// A definition that cannot be deleted does not stop the look.
 func TestADefinitionThatCannotBeDeleted(t *testing.T) {
 	w := lifecycletest.New(t)
 	old := w.Now().Add(-48 * time.Hour)

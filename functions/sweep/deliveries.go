@@ -14,29 +14,29 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// A failed delivery is asked for at most mostAttempts times, after 0, 2, 6, 14, 30
-// and 62 minutes. Of a receiver that is down for longer, the part that looks at
-// jobs makes good what counts.
+// A failed delivery is requested again at most mostAttempts times, after 0, 2, 6, 14, 30
+// and 62 minutes. If a receiver is down for longer, the part of the sweep that looks at
+// jobs repairs what matters.
 const mostAttempts = 6
 
 func nextAttempt(attempts int) time.Duration { return time.Minute << attempts }
 
-// hookCursor keeps the id of a repository's webhook, which only a delivery tells; less than
-// zero if GitHub does not know it in the repository: it is a GitHub App's (fleet.AppHook), or
-// perhaps the organization's.
+// hookCursor keeps the id of a repository's webhook, which only a delivery contains. It
+// is below zero if GitHub does not know the webhook in the repository: it is a GitHub
+// App's (fleet.AppHook), or perhaps the organization's.
 func hookCursor(repository string) string { return "hook/" + fleet.RepositoryKey(repository) }
 
-// deliveryCursor keeps how far the deliveries of a webhook were looked at.
+// deliveryCursor keeps how far the look at the deliveries of a webhook got.
 func deliveryCursor(repository string) string { return "delivery/" + fleet.RepositoryKey(repository) }
 
 // appDeliveries keeps the same of the webhook of the fleet's GitHub App.
 const appDeliveries = "deliveries_of_app"
 
-// delivered is what these cursors keep.
+// delivered is the content of these cursors.
 type delivered struct {
 	Until  int64             `json:"until"`            // the newest delivery that was looked at
 	Failed map[string]missed `json:"failed,omitempty"` // by GUID, of those up to it
-	// Credential and ETag are those of the first page up to Until, if it had one.
+	// Credential and ETag belong to the first page up to Until, if there was one.
 	Credential string `json:"credential,omitempty"`
 	ETag       string `json:"etag,omitempty"`
 }
@@ -45,11 +45,11 @@ type delivered struct {
 type missed struct {
 	ID       int64     `json:"id"` // of the newest attempt that we know
 	Attempts int       `json:"attempts"`
-	Asked    time.Time `json:"asked,omitzero"` // when the last one was asked for
+	Asked    time.Time `json:"asked,omitzero"` // when the last attempt was requested
 }
 
-// noteHooks keeps the first id that a delivery told. The header is not signed, so
-// a later one does not replace it; only GitHub can, by not knowing the webhook.
+// noteHooks keeps the first id that a delivery contained. The header is not signed, so
+// a later id does not replace it, unless GitHub does not know the first one's webhook.
 func (s *sweep) noteHooks(ctx context.Context, hooks map[string]int64) error {
 	return each(s.Policy.Repositories, func(repository string) error {
 		id := hooks[s.key(repository)]
@@ -63,8 +63,8 @@ func (s *sweep) noteHooks(ctx context.Context, hooks map[string]int64) error {
 	})
 }
 
-// deliveries asks GitHub once more for the webhooks that it could not deliver:
-// GitHub does not try again by itself.
+// deliveries asks GitHub to send the webhooks again that it could not deliver: GitHub
+// does not try again by itself.
 func (s *sweep) deliveries(ctx context.Context) error {
 	if s.Policy.GitHubApp && len(s.Policy.Repositories) > 0 {
 		err := s.redeliver(ctx, appDeliveries, s.Policy.Repositories[0], fleet.AppHook)
@@ -109,7 +109,8 @@ func (s *sweep) redeliver(ctx context.Context, cursor, repository string, hookID
 		return fmt.Errorf("encode the cursor of %s: %w", repository, err)
 	}
 	if string(encoded) != text {
-		// First, so that whatever happens next each is asked for so often only.
+		// Written first, so that no failure after it makes GitHub send one more often
+		// than that.
 		if err := s.Records.PutCursor(ctx, cursor, string(encoded)); err != nil {
 			return err
 		}
@@ -117,14 +118,14 @@ func (s *sweep) redeliver(ctx context.Context, cursor, repository string, hookID
 	return each(due, func(deliveryID int64) error {
 		err := s.GitHub.Redeliver(ctx, repository, hookID, deliveryID)
 		if fleet.IsNamed(err, fleet.GitHubNotFound, fleet.GitHubInvalid) {
-			return nil // it is not kept any more
+			return nil // GitHub does not keep it any more
 		}
 		return s.counted(DeliveryFailed, err)
 	})
 }
 
-// lookAtDeliveries adds the deliveries since the last look. A webhook has arrived
-// if any attempt succeeded; else its newest attempt counts.
+// lookAtDeliveries adds the deliveries since the last look. A webhook has arrived if
+// any attempt succeeded; otherwise its newest attempt counts.
 func (s *sweep) lookAtDeliveries(ctx context.Context, repository string, hookID int64, was delivered) (delivered, error) {
 	now := was
 	now.Failed = map[string]missed{}
@@ -181,8 +182,8 @@ func (s *sweep) lookAtDeliveries(ctx context.Context, repository string, hookID 
 	return now, nil
 }
 
-// due lists the deliveries to ask for now, the oldest first, and notes that. What
-// was asked for often enough is forgotten.
+// due lists the deliveries to request now, the oldest first, and marks them as
+// requested. It forgets those that were requested often enough.
 func (s *sweep) due(webhooks map[string]missed) (ids []int64) {
 	for _, guid := range oldestFirst(webhooks) {
 		f := webhooks[guid]
@@ -209,7 +210,7 @@ func oldestFirst(webhooks map[string]missed) (guids []string) {
 
 // worthAgain reports whether a delivery may succeed later: nothing answered in time or
 // at all (0), or the answer was 5xx; or API Gateway throttled it (429), took too long
-// to read it (408), or had no such route while it was deployed (404).
+// to read it (408), or had no such route during its deployment (404).
 func worthAgain(status int) bool {
 	switch status {
 	case 0, http.StatusNotFound, http.StatusRequestTimeout, http.StatusTooManyRequests:

@@ -22,13 +22,13 @@ func hooked(t *testing.T) *world {
 	return w
 }
 
-// tell lets a webhook of that id tell of a job that is long waited for.
+// tell delivers a webhook with that id about a job that has long been waiting.
 func tell(w *world, job, hookID int64) {
 	known(w, w.Job(job))
 	w.EditRun(fleet.RunID(job), func(r *fleet.Run) { r.Job.HookID, r.Status = hookID, fleet.RunRunning })
 }
 
-// delivers appends attempts, each a GUID and the answer: "a500 b200".
+// delivers appends attempts, each with its GUID and the answer: "a500 b200".
 func delivers(w *world, attempts string) {
 	for _, one := range strings.Fields(attempts) {
 		d := fleet.Delivery{ID: int64(len(w.GitHub.Delivered) + 1), GUID: one[:1], Event: fleet.WorkflowJobEvent}
@@ -42,8 +42,8 @@ func delivers(w *world, attempts string) {
 
 func TestDeliveries(t *testing.T) {
 	cases := map[string]struct {
-		first, then string  // deliveries before a sweep each, an hour apart
-		want        []int64 // asked for again
+		first, then string  // deliveries before each sweep, an hour apart
+		want        []int64 // requested again
 	}{
 		"none":                                      {},
 		"all arrived":                               {first: "a200 b202 c204"},
@@ -81,8 +81,8 @@ func TestDeliveries(t *testing.T) {
 	}
 }
 
-// A receiver that is down for days is asked for each webhook six times in an hour
-// or so, and the cursor stays small.
+// If a receiver is down for days, each webhook is requested six times in an hour or so,
+// and the cursor stays small.
 func TestReceiverThatStaysDown(t *testing.T) {
 	w := hooked(t)
 	delivers(w, "a500")
@@ -186,7 +186,7 @@ func TestWebhookOfARepository(t *testing.T) {
 		"and is not asked again": {func(t *testing.T, w *world) {
 			tell(w, 1, 9)
 			mustSweep(t, w)
-			w.GitHub.HookID = 9 // it would be found now
+			w.GitHub.HookID = 9 // the sweep would find it now
 		}, "-9"},
 		"another one is learnt after that": {func(t *testing.T, w *world) { tell(w, 1, 9); mustSweep(t, w); w.Pass(1); tell(w, 2, 5) }, "5"},
 		"a cursor that cannot be read is none": {func(t *testing.T, w *world) {

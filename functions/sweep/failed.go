@@ -12,23 +12,23 @@ import (
 
 // failedEvents keeps the events that dispatch could not handle, or did not get.
 type failedEvents interface {
-	// Receive returns the next few. Nobody else gets them for a while; those that
-	// are not done by then come again, and not for ever. more is false when there
-	// were none, as far as one look tells.
+	// Receive returns the next few. Other receivers do not get them for a while; those
+	// that are not done by then come again, but only a few times. more is false if this
+	// look found none, which does not prove that there are none.
 	Receive(ctx context.Context) (events []fleet.FailedEvent, more bool, err error)
 	// Done forgets an event.
 	Done(ctx context.Context, receipt string) error
 }
 
-// What one sweep spends on failed events. The time leaves most of a minute to the
-// parts that find by themselves what the events tell.
+// What one sweep spends on failed events. The time leaves most of a minute to the parts
+// that find by themselves what the events report.
 const (
 	mostBatches    = 5
 	mostFailedTime = 15 * time.Second
 )
 
-// failed lets dispatch handle once more what it could not. What it still cannot is
-// left: it comes again, and after some times it is for people.
+// failed has dispatch handle the events once more that it could not handle. If it fails
+// again, the event stays: it comes again, and after a few times it is left for people.
 func (s *sweep) failed(ctx context.Context) error {
 	if s.FailedEvents == nil {
 		return nil
@@ -46,8 +46,8 @@ func (s *sweep) failed(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-// handle forgets the event last: whoever dies before that handles it twice, which
-// is harmless.
+// handle forgets the event last: if the process dies before that, the event is handled
+// twice, which is harmless.
 func (s *sweep) handle(ctx context.Context, e fleet.FailedEvent) error {
 	if err := s.counted(FailedEvent, s.Dispatch(ctx, e.Event)); err != nil {
 		return err
@@ -56,8 +56,8 @@ func (s *sweep) handle(ctx context.Context, e fleet.FailedEvent) error {
 	return s.FailedEvents.Done(ctx, e.Receipt)
 }
 
-// runnerOf is the runner that an event is about, "" if it is about none: its
-// execution need not be told once more by this sweep.
+// runnerOf is the runner that an event is about, "" if it is about none: this sweep
+// need not signal that runner's execution once more.
 func (s *sweep) runnerOf(event fleet.Event) string {
 	var detail struct {
 		fleet.Task           // startedBy

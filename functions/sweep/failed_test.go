@@ -115,7 +115,7 @@ func TestHowManyEventsASweepHandles(t *testing.T) {
 	}
 }
 
-// On one machine nothing is lost on the way, and nothing kept.
+// On one machine no event is lost on the way, and none is kept.
 func TestWithoutQueueAndDefinitions(t *testing.T) {
 	w := lifecycletest.New(t)
 	arn := w.Definitions.Add(family("fleet", 1), w.Now().Add(-48*time.Hour))

@@ -15,7 +15,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
 
-// broken is a world in which all at once went wrong.
+// broken is a world in which everything went wrong at once.
 func broken(t *testing.T) *world {
 	w := lifecycletest.New(t)
 	w.GitHub.HookID = 5
@@ -30,13 +30,13 @@ func broken(t *testing.T) *world {
 	w.GitHub.Remove(ran + ".1")
 	w.GitHub.Unlisted[4] = true
 	w.Tasks.Ends(ran, 0)
-	w.Executions.Forget(w.Launch(w.Job(66))) // looked at after the one that has ended
+	w.Executions.Forget(w.Launch(w.Job(66))) // looked at after the run that has ended
 	w.Executions.End(w.Idle(w.Job(6)))
 	w.EditRunner(w.Idle(w.Job(7)), func(r *fleet.Runner) { *r, _ = r.BeginEnd("because", w.Now()) })
 	w.EditRunner(w.Busy(w.Job(8)), closed(w))
 	w.EditRunner(w.Idle(w.Job(9)), closed(w))
 	w.EditRun("job-9", status(fleet.RunCancelled))
-	silent := w.Idle(w.Job(10)) // has a job that GitHub does not tell of
+	silent := w.Idle(w.Job(10)) // it has a job of which GitHub sent no webhook
 	w.GitHub.Runner(silent + ".1").Working = true
 	w.EditRunner(silent, closed(w))
 	w.EditRun("job-10", status(fleet.RunCancelled))
@@ -54,7 +54,7 @@ func broken(t *testing.T) *world {
 	return w
 }
 
-// settle sweeps until nothing is to be repaired.
+// settle sweeps until nothing is left to repair.
 func settle(t *testing.T) func(w *world) {
 	return func(w *world) {
 		for range 3 {
@@ -90,7 +90,7 @@ func TestKilledAnywhere(t *testing.T) {
 	lifecycletest.KillEverywhere(t, broken, func(w *world) error { _, err := run(w); return err }, settle(t))
 }
 
-// Another sweep runs while one is under way, at every point of it.
+// Another sweep runs during a sweep, at every point of it.
 func TestTwoSweepsAtOnce(t *testing.T) {
 	calm := broken(t)
 	_, _ = calm.Suffer(lifecycletest.Fault{}, func() error { _, err := run(calm); return err })
@@ -113,8 +113,8 @@ func TestTwoSweepsAtOnce(t *testing.T) {
 	}
 }
 
-// Whatever does not answer, the other parts do their work, the error says what
-// was left, and no task that may have a job is stopped.
+// Whatever does not answer, the other parts do their work, the error says what was
+// left, and no task that may have a job is stopped.
 func TestWhatDoesNotAnswer(t *testing.T) {
 	limited := lifecycletest.Limited(time.Minute)
 	cases := map[string]struct {
@@ -232,8 +232,8 @@ func (g hidden) refuses() error {
 	return fleet.Errorf(fleet.GitHubNotFound, "GitHub does not show %s", g.repository)
 }
 
-// One repository that GitHub does not show must not keep the others from being
-// looked at, nor one runner the next.
+// A repository that GitHub does not show must not keep the sweep from the others, and
+// neither must a runner that fails keep it from the next.
 func TestOneThatFailsDoesNotStopTheOthers(t *testing.T) {
 	w := lifecycletest.New(t)
 	job := w.Job(7)
@@ -258,8 +258,8 @@ func TestOneThatFailsDoesNotStopTheOthers(t *testing.T) {
 	}
 }
 
-// A task without a job, as far as our records say, whose registration is gone. A
-// 404 alone proves nothing, and neither does a list that is not complete.
+// A task has no job, as far as our records say, and its registration is gone. A 404
+// alone proves nothing, and neither does an incomplete list.
 func TestNothingIsStoppedOnAGuess(t *testing.T) {
 	down := fleet.Errorf(fleet.GitHubUnavailable, "down")
 	cases := map[string]struct {

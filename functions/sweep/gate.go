@@ -11,7 +11,8 @@ import (
 )
 
 // mostPoints is how many of the 900 points that GitHub gives a credential a minute one
-// sweep uses: a GET is one, all else five, and nothing says that an unchanged page is free.
+// sweep uses: a GET costs one, every other request five, and GitHub's page does not say
+// that an unchanged page is free.
 // https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits
 const (
 	mostPoints    = 300
@@ -22,21 +23,21 @@ const (
 // errPutOff says that a request was left to a later sweep.
 var errPutOff = errors.New("what is left of GitHub's limit is kept for claims, or this sweep has asked for enough")
 
-// gate is GitHub for one sweep. It asks as long as that leaves the reserve: claims go
-// first, then launches, and then the sweep. Looking around stops at an even share of what
-// is left until the reset; repairs may go on from there.
+// gate is GitHub for one sweep. It lets requests pass as long as that leaves the
+// reserve: claims come first, then launches, and then the sweep. Looking around stops
+// at an even share of what is left until the reset; repairs may use more.
 type gate struct {
 	github
 	hub    lifecycle.GitHub // what operations of the fleet ask
 	now    func() time.Time
-	late   func() bool // the part of the sweep that asks has used its time up
+	late   func() bool // reports whether the part of the sweep that asks has used up its time
 	open   func(ctx context.Context) (unregistered, registered int, err error)
 	floors map[string]int // by credential: where looking around stops
 	points map[string]int // by credential
 	usage  fleet.GitHubUsage
 }
 
-// may counts a request of a kind, or says that it is put off.
+// may counts a request of a kind, or returns the error that it is put off.
 func (g *gate) may(ctx context.Context, repository, kind string, points int, looks bool) error {
 	b, err := g.github.Budget(ctx, repository, g.now())
 	if err != nil {
@@ -67,7 +68,7 @@ func (g *gate) may(ctx context.Context, repository, kind string, points int, loo
 	return nil
 }
 
-// Kinds of requests, as they are counted.
+// Kinds of requests, as the usage counts them.
 const (
 	kindRuns          = "workflow_runs"
 	kindJobsOfRun     = "jobs_of_workflow_runs"
@@ -79,7 +80,7 @@ const (
 	kindRelease       = "releases"
 )
 
-// askPage asks for a page, and counts one that has not changed as such.
+// askPage asks for a page, and counts an unchanged page as such.
 func askPage[T any](ctx context.Context, g *gate, repository, kind string, ask func() (fleet.Page[T], error)) (fleet.Page[T], error) {
 	if err := g.may(ctx, repository, kind, pointsOfGet, true); err != nil {
 		return fleet.Page[T]{}, err
@@ -130,7 +131,8 @@ func (g *gate) LatestRunner(ctx context.Context, repository string) (fleet.Runne
 	return g.github.LatestRunner(ctx, repository)
 }
 
-// Job asks for a job that the sweep looks at. Operations of the fleet ask through repairing.
+// Job asks for a job that the sweep looks at. Operations of the fleet ask through
+// repairing.
 func (g *gate) Job(ctx context.Context, repository string, jobID int64) (fleet.Job, error) {
 	if err := g.may(ctx, repository, kindJob, pointsOfGet, true); err != nil {
 		return fleet.Job{}, err
@@ -169,7 +171,8 @@ func (r repairing) Delete(ctx context.Context, repository string, id int64) erro
 	return r.hub.Delete(ctx, repository, id)
 }
 
-// withoutPutOff leaves out of joined errors what was only put off: it is counted.
+// withoutPutOff removes requests that were only put off from joined errors: they are
+// counted.
 func withoutPutOff(err error) error {
 	switch joined := err.(type) {
 	case nil:

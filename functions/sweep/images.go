@@ -12,29 +12,29 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 )
 
-// images are the image records and the locks on builds.
+// images is the image records and the locks on builds.
 type images interface {
 	lifecycle.Images
 	Images(ctx context.Context) ([]fleet.ImageRecord, error)
 }
 
-// registry tells of base images that somebody else has published. Where there is none,
-// nobody can.
+// registry finds base images that others than the fleet have published. Without a
+// registry there can be none.
 type registry interface {
 	Published(ctx context.Context, tag string) (digest string, ok bool, err error)
 }
 
-// mostBackgroundBuilds is how many builds that no job waits for one sweep starts: jobs
+// mostBackgroundBuilds is how many builds without a waiting job one sweep starts: jobs
 // come first.
 const mostBackgroundBuilds = 3
 
-// askRelease is how often GitHub is asked for its latest runner. A version has 30 days
-// from its release before GitHub gives jobs to later ones only.
+// askRelease is how often GitHub is asked for its latest runner. From its release a
+// version has 30 days before GitHub gives jobs only to later ones.
 const askRelease = 24 * time.Hour
 
-// images has images built that no job waits for: those that the configuration names
-// and that are not there yet, and the next revision of those whose runner is not
-// GitHub's latest any more. A fleet that is paused builds nothing.
+// images has images built that no job waits for: those that the configuration names and
+// that do not exist yet, and the next revision of those whose runner is no longer
+// GitHub's latest. A paused fleet builds nothing.
 func (s *sweep) images(ctx context.Context) error {
 	if s.Builder == nil {
 		return nil
@@ -77,24 +77,26 @@ func (s *sweep) isCurrent(spec fleet.ImageSpec) bool {
 	return spec.Source == s.Policy.ImageSources[fleet.SourceOf(spec.Kind, spec.Name, spec.Arch)]
 }
 
-// background builds that no job waits for, a few in one sweep.
+// background starts builds that no job waits for, a few in one sweep.
 type background struct {
 	*sweep
 	release fleet.RunnerRelease
 	runner  string // the version that images are to have, "" if it is not known
 	unknown bool   // GitHub has not said yet what its latest runner is
 	started int
-	// unwanted is after how long an image that no job wants is not kept up to date: sooner
-	// where there are many, or each release of the runner would have all of them built.
+	// unwanted is how long an image may go without a job before it is no longer kept up
+	// to date. It is shorter where there are many images, or each release of the runner
+	// would have all of them built.
 	unwanted time.Duration
-	// full is where the builder takes no more just now: among what jobs name (true), or
-	// among the fleet's own images.
+	// full is where the builder takes no more just now: among images that jobs name
+	// (true), or among the fleet's own images.
 	full map[bool]bool
 }
 
-// missing has an image built that the configuration names and that no job can use. A fleet
-// whose token does not work yet builds nothing: without the release that GitHub tells it,
-// each build would ask for that by itself, among everybody's who builds on AWS.
+// missing has an image built that the configuration names and that no job can use. As
+// long as the fleet's token does not work it builds nothing: without the release that
+// GitHub reports with the token, each build would ask GitHub for it without one,
+// sharing the limit of everyone who builds on AWS.
 func (b *background) missing(ctx context.Context, spec fleet.ImageSpec, r fleet.ImageRecord) error {
 	if b.unknown || r.Usable() || r.Rests(b.now) {
 		return nil
@@ -107,8 +109,9 @@ func (b *background) missing(ctx context.Context, spec fleet.ImageSpec, r fleet.
 	return b.start(ctx, spec, "the configuration names it")
 }
 
-// outdated has the next revision of an image built while this one serves. One that no
-// job has used for long is left until a job wants it, and then is not used any more.
+// outdated has the next revision of an image built while this one serves. If no job has
+// used the image for long, it is only marked as outdated: the next job that wants it
+// does not use it, and has the next revision built.
 func (b *background) outdated(ctx context.Context, r fleet.ImageRecord) error {
 	why := r.WantsRebuild(b.runner, b.now)
 	if why == "" {
@@ -127,7 +130,8 @@ func (b *background) outdated(ctx context.Context, r fleet.ImageRecord) error {
 	return b.start(ctx, r.Spec, why)
 }
 
-// start begins a build under a lock of its own, unless the image is being built.
+// start begins a build under a lock of its own, unless the image is already being
+// built.
 func (b *background) start(ctx context.Context, spec fleet.ImageSpec, why string) error {
 	tag := spec.Tag()
 	onDemand := spec.Kind == fleet.OnDemandImage
@@ -138,8 +142,8 @@ func (b *background) start(ctx context.Context, spec fleet.ImageSpec, why string
 	if err != nil || lock.Held(b.now) {
 		return err
 	}
-	// A name of its own: the same one would be taken for this lock's owner by the next
-	// sweep, and start the build again.
+	// Each sweep uses another name: with the same name, the next sweep would count as
+	// this lock's owner, and start the build again.
 	me := "sweep-" + strconv.FormatInt(b.now.UnixMilli(), 10)
 	owner, err := b.Images.JoinBuild(ctx, tag, me, b.now, b.Policy.Limits.BuildLease)
 	if err != nil || owner == "" {
@@ -173,7 +177,7 @@ func (s *sweep) followsRelease() bool {
 }
 
 // release is GitHub's latest runner, without a version if images do not follow it, or
-// if nobody knows. GitHub is asked once a day.
+// if it is not known. GitHub is asked once a day.
 func (s *sweep) release(ctx context.Context) (fleet.RunnerRelease, error) {
 	if !s.followsRelease() {
 		return fleet.RunnerRelease{}, nil

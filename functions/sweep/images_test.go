@@ -33,7 +33,7 @@ func keeper(w *world) sweep.Handler {
 
 func standing(h sweep.Handler) fleet.ImageSpec { return h.Policy.StandingImages()[0] }
 
-// built is what a sweep has built: "<image> <revision>".
+// built is what a sweep has ordered: "<image> <revision>".
 func built(t *testing.T, w *world, h sweep.Handler) (orders []string) {
 	t.Helper()
 	before := len(w.Images.Orders)
@@ -130,7 +130,7 @@ func TestImagesBuiltInTheBackground(t *testing.T) {
 	}
 }
 
-// An image that no job used for long costs no builds. The next job has it built.
+// An image that no job has used for long costs no builds. The next job has it built.
 func TestAnUnusedImageIsLeft(t *testing.T) {
 	w := lifecycletest.New(t)
 	h := keeper(w)
@@ -144,7 +144,8 @@ func TestAnUnusedImageIsLeft(t *testing.T) {
 	}
 }
 
-// Where there are many images, a release of the runner has those built that jobs use.
+// If there are many images, a release of the runner leads to builds only of those that
+// jobs use.
 func TestOfManyImagesThoseThatAreUsedAreKeptUpToDate(t *testing.T) {
 	for others, left := range map[int]bool{400: false, 600: true} {
 		w := lifecycletest.New(t)
@@ -212,9 +213,9 @@ func TestGitHubIsAskedOnceADay(t *testing.T) {
 	}
 }
 
-// Before the token works nobody knows the release: the first build waits for it, and every
-// order has it. What a person asks for does not wait, and a pinned version needs no word of
-// GitHub's.
+// Until the token works the release is not known: the first build waits for it, and
+// every order has it. What a person asks for does not wait, and a pinned version needs
+// no answer of GitHub's.
 func TestGitHubDoesNotSayWhatIsLatest(t *testing.T) {
 	w := lifecycletest.New(t)
 	h := keeper(w)
@@ -260,12 +261,13 @@ func TestABackgroundBuildThatCannotStart(t *testing.T) {
 	}
 }
 
-// What jobs name is built apart: where that takes no more, the fleet's own images go on.
+// Images that jobs name are built apart: if those builds are full, builds of the
+// fleet's own images go on.
 func TestBuildsOnDemandDoNotHoldUpTheOthers(t *testing.T) {
 	w := lifecycletest.New(t)
 	h := keeper(w)
 	h.Policy.ExtraImages = map[string]string{"android": "Dockerfile"}
-	first := node // in the list of all images, which is by their tags here
+	first := node // in the list of all images, which is sorted by their tags here
 	for i := 0; slices.ContainsFunc(h.Policy.StandingImages(), func(s fleet.ImageSpec) bool { return s.Tag() < first.Tag() }); i++ {
 		first.Name = fmt.Sprint("docker.io/library/node:", i)
 	}
@@ -279,7 +281,7 @@ func TestBuildsOnDemandDoNotHoldUpTheOthers(t *testing.T) {
 	}
 }
 
-// fullOnDemand builds the fleet's own images alone.
+// fullOnDemand builds only the fleet's own images.
 type fullOnDemand struct{ *lifecycletest.Images }
 
 func (f fullOnDemand) Build(ctx context.Context, order fleet.BuildOrder) error {
@@ -289,8 +291,8 @@ func (f fullOnDemand) Build(ctx context.Context, order fleet.BuildOrder) error {
 	return f.Images.Build(ctx, order)
 }
 
-// Whoever was killed between the lock and the build holds the lock for a lease. Then a
-// sweep starts the build, under a lock of its own.
+// A sweep that is killed between the lock and the build leaves the lock for a lease.
+// Then the next sweep starts the build, under a lock of its own.
 func TestBackgroundBuildsKilled(t *testing.T) {
 	calm := lifecycletest.New(t)
 	_, _ = calm.Suffer(lifecycletest.Fault{}, func() error { _, err := keeper(calm).Run(t.Context()); return err })
@@ -319,7 +321,7 @@ func (p published) Published(_ context.Context, tag string) (string, bool, error
 	return p[tag], p[tag] != "", nil
 }
 
-// fails lets the build of an image have failed just now.
+// fails makes the last build of an image a failed one, just now.
 func fails(w *world, spec fleet.ImageSpec) {
 	failed(w, spec, fleet.BuildFailure{At: w.Now(), Reason: "no such base"})
 }

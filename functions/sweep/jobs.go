@@ -13,7 +13,7 @@ func (s *sweep) jobs(ctx context.Context) error {
 	return each(s.turn, func(repository string) error { return s.jobsOf(ctx, repository) })
 }
 
-// job compares a job with its record. It reports whether that says what GitHub says.
+// job compares a job with its record. It reports whether the record agrees with GitHub.
 func (s *sweep) job(ctx context.Context, job fleet.Job) (settled bool, err error) {
 	run, known, err := s.Fleet.Records.Run(ctx, fleet.RunID(job.JobID))
 	if err != nil {
@@ -37,8 +37,8 @@ func (s *sweep) settled(job fleet.Job, run fleet.Run, known bool) bool {
 	return run.Status == fleet.RunRefused || run.Status == fleet.RunCompleted || run.Status == fleet.RunCancelled
 }
 
-// compare looks whether our record of a job, if there is one, is behind GitHub. A
-// run that we gave up is left alone until GitHub runs or ends its job after all.
+// compare checks whether our record of a job, if there is one, is behind GitHub. It
+// leaves a run that we gave up alone until GitHub runs or ends its job after all.
 func (s *sweep) compare(ctx context.Context, job fleet.Job, run fleet.Run, known bool) error {
 	_, _, onOurs := fleet.ParseRunnerID(s.Fleet.Name, job.RunnerName)
 	unnoticed := onOurs && run.RanOn == ""
@@ -62,9 +62,9 @@ func (s *sweep) compare(ctx context.Context, job fleet.Job, run fleet.Run, known
 	return nil
 }
 
-// queued launches a job that waits on GitHub and has no runner of ours. What
-// waits for room is known and fine, and a runner that is expected is the business
-// of the part that looks at runners.
+// queued launches a job that waits on GitHub and has no runner of ours. A job that
+// waits for room is known and fine, and the part that looks at runners handles an
+// expected runner.
 func (s *sweep) queued(ctx context.Context, job fleet.Job, run fleet.Run, known bool) error {
 	cause := QueuedLost
 	switch {
@@ -73,7 +73,7 @@ func (s *sweep) queued(ctx context.Context, job fleet.Job, run fleet.Run, known 
 			return nil
 		}
 	case run.Status == fleet.RunWaiting: // it was approved
-	case run.Status == fleet.RunFailed || run.Status == fleet.RunGone: // it was given up too early
+	case run.Status == fleet.RunFailed || run.Status == fleet.RunGone: // we gave it up too early
 	case run.Status == fleet.RunRunning:
 		takenBack, err := s.Fleet.QueuedAgain(ctx, run.RunID)
 		if err != nil || !takenBack {
@@ -88,14 +88,14 @@ func (s *sweep) queued(ctx context.Context, job fleet.Job, run fleet.Run, known 
 	return s.counted(cause, s.Fleet.Queued(ctx, job, s.Policy.Wants(job), s.now))
 }
 
-// waits reports whether a run's next try is somebody's business: its own time is to come,
-// or there is the hold that it waits for.
+// waits reports whether a run gets its next try without this part of the sweep: its own
+// time is to come, or the hold that it waits for exists.
 func (s *sweep) waits(run fleet.Run) bool {
 	return run.Retrying() && (run.Setback.Hold == "" || s.holds == nil || s.holds[run.Setback.Hold])
 }
 
-// learn does what the lost webhook would have done, and counts it if that
-// changed the run.
+// learn does what the lost webhook would have done, and counts a repair if that changed
+// the run.
 func (s *sweep) learn(ctx context.Context, job fleet.Job, was fleet.Run, cause Cause) error {
 	if _, err := s.Fleet.LearnJob(ctx, job); err != nil {
 		return err
@@ -108,12 +108,13 @@ func (s *sweep) learn(ctx context.Context, job fleet.Job, was fleet.Run, cause C
 	return s.counted(cause, nil)
 }
 
-// openRunsCursor keeps how many of the open runs, from the oldest on, were looked
-// at; the next sweep looks at those after them.
+// openRunsCursor keeps how many of the open runs, from the oldest on, were looked at;
+// the next sweep continues after them.
 const openRunsCursor = "open_runs"
 
-// openRuns asks GitHub for the jobs of open runs that it did not list: their
-// workflow runs have ended, or were started again. It does not ask where it got no list.
+// openRuns asks GitHub for the jobs of open runs that it did not list: their workflow
+// runs have ended, or were started again. It asks nothing in a repository without a
+// list.
 func (s *sweep) openRuns(ctx context.Context) error {
 	cursor, err := s.number(ctx, openRunsCursor)
 	if err != nil {
@@ -162,7 +163,8 @@ func (s *sweep) openRuns(ctx context.Context) error {
 	return each(unlisted, func(run fleet.Run) error { return s.openRun(ctx, run) })
 }
 
-// missesRunner reports whether a run that needs a runner has none, and waits for nothing.
+// missesRunner reports whether a run that needs a runner has none, and waits for
+// nothing.
 func (s *sweep) missesRunner(run fleet.Run) bool {
 	return run.Wanted() && run.RunnerID == "" && !run.WaitsForRoom && !s.waits(run)
 }
@@ -178,7 +180,7 @@ func (s *sweep) openRun(ctx context.Context, run fleet.Run) error {
 	if err := s.knownAgain(ctx, run); err != nil {
 		return err
 	}
-	// What only webhooks tell is not lost if the run takes the job over.
+	// Facts that only webhooks contain are not lost if the run takes the job over.
 	job.Private, job.HookID, job.InstallationID = run.Job.Private, run.Job.HookID, run.Job.InstallationID
 	return s.compare(ctx, job, run, true)
 }
@@ -187,8 +189,8 @@ func (s *sweep) openRun(ctx context.Context, run fleet.Run) error {
 // a job can be queued and run, and half a day.
 const unknownFor = 36 * time.Hour
 
-// gone closes the run of a job that GitHub does not know. It may only be hidden from
-// our credential for a while, so the run is given time.
+// gone closes the run of a job that GitHub does not know. The job may only be hidden
+// from our credential for a while, so the run is given time.
 func (s *sweep) gone(ctx context.Context, run fleet.Run) error {
 	was := run
 	if run.UnknownSince.IsZero() {
@@ -201,7 +203,7 @@ func (s *sweep) gone(ctx context.Context, run fleet.Run) error {
 	}
 	err := s.Fleet.Records.Write(ctx, fleet.Changes{Runs: []fleet.Run{run}})
 	if fleet.IsNamed(err, fleet.RecordsConflict) {
-		return nil // somebody knows more: the next sweep looks again
+		return nil // the record has changed: the next sweep looks again
 	}
 	if run.Status == was.Status {
 		return err

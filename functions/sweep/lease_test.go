@@ -53,7 +53,7 @@ func TestOneSweepAtATime(t *testing.T) {
 	}
 }
 
-// slow is Step Functions that takes a while to tell of each execution.
+// slow is Step Functions, and takes a while to describe each execution.
 type slow struct {
 	*lifecycletest.Executions
 	w     *world
@@ -67,8 +67,8 @@ func (s *slow) Running(ctx ctx, name string) (running, known bool, err error) {
 	return s.Executions.Running(ctx, name)
 }
 
-// Many open runners: the execution of each is asked for once in some sweeps, within the
-// published limits, whatever part of a sweep's time that takes.
+// With many open runners, some sweeps together ask for the execution of each once,
+// within the published limits, whatever part of a sweep's time that takes.
 func TestExecutionsAreAskedForInTurn(t *testing.T) {
 	for takes, sweeps := range map[time.Duration]int{0: 4, 100 * time.Millisecond: 6} {
 		t.Run(takes.String(), func(t *testing.T) {
@@ -121,8 +121,8 @@ func TestTheOrderRotates(t *testing.T) {
 	}
 }
 
-// A part that has used its share of the time up asks GitHub no more, and the next sweep goes
-// on with what has waited for longest.
+// A part that has used up its share of the time asks GitHub no more, and the next sweep
+// continues with what has waited longest.
 func TestAPartEndsWithItsShareOfTheTime(t *testing.T) {
 	w := lifecycletest.New(t)
 	for id := range int64(50) {
@@ -135,7 +135,7 @@ func TestAPartEndsWithItsShareOfTheTime(t *testing.T) {
 	h := handler(w)
 	h.Time = 2 * time.Minute
 	h.GitHub = dawdling{w.GitHub, w, looked}
-	for n := range 4 { // each has 24 s, and 4 of them for the lists
+	for n := range 4 { // each has 24 s, and 4 of them are for the lists
 		before := len(looked)
 		if _, err := h.Run(t.Context()); err != nil {
 			t.Fatal(err)

@@ -11,10 +11,10 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// mostPages bounds a list: GitHub ends a filtered list of workflow runs after 1,000.
+// mostPages limits a list: GitHub ends a filtered list of workflow runs after 1,000.
 const mostPages = 20
 
-// pageCursor keeps the page n of a list, with what the sweep needs of its items.
+// pageCursor keeps page n of a list, with what the sweep needs of its items.
 func pageCursor(list string, n int) string { return "page/" + list + "/" + strconv.Itoa(n) }
 
 // keptPage is a page in the table, with the policy that picked its items.
@@ -23,9 +23,9 @@ type keptPage[T any] struct {
 	Policy string `json:"policy"`
 }
 
-// pages goes through the pages of a list. Each is asked for on the condition that it is
-// not the one that was kept, and is kept once deal has dealt with all items of it that
-// keep picks. It returns how many pages there were.
+// pages goes through the pages of a list. It requests each page on the condition that
+// it differs from the kept one. keep picks items; once deal has dealt with all of them,
+// the page is kept. pages returns how many pages there were.
 func pages[T any](ctx context.Context, s *sweep, list string, ask func(was fleet.Page[T]) (fleet.Page[T], error), keep func(T) bool, deal func(T) error) (int, error) {
 	var failed []error
 	next := ""
@@ -36,7 +36,7 @@ func pages[T any](ctx context.Context, s *sweep, list string, ask func(was fleet
 		}
 		var known keptPage[T]
 		if json.Unmarshal([]byte(was), &known) != nil || known.Path != next || known.Policy != s.policy {
-			known.Page = fleet.Page[T]{Path: next} // another one was there, or its items were picked otherwise
+			known.Page = fleet.Page[T]{Path: next} // another page was there, or its items were picked otherwise
 		}
 		page, err := ask(known.Page)
 		if err != nil {
@@ -69,7 +69,7 @@ func (s *sweep) keep(ctx context.Context, cursor string, value any) error {
 	return s.Records.PutCursor(ctx, cursor, string(encoded))
 }
 
-// forget deletes the pages of a list that will not be asked for again.
+// forget deletes the pages of a list that will not be requested again.
 func (s *sweep) forget(ctx context.Context, list string, pages int) error {
 	for n := range pages {
 		if err := s.Records.PutCursor(ctx, pageCursor(list, n), ""); err != nil {

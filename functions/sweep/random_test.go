@@ -30,7 +30,7 @@ type history struct {
 	until  map[int64]time.Time // when a job that runs will end
 }
 
-// execution is as much of the state machine as the sweep has to do with.
+// execution is as much of the state machine as the sweep depends on.
 type execution struct {
 	state   string
 	doc     fleet.Document
@@ -43,7 +43,7 @@ var key = []byte("claim key")
 
 func (h *history) chance(percent int) bool { return h.random.IntN(100) < percent }
 
-// does calls a function that may be killed at some point, or meet an error there.
+// does calls a function, which may be killed at some point or get an error there.
 func (h *history) does(call func() error) error {
 	var f lifecycletest.Fault
 	if h.rough && h.chance(25) {
@@ -93,7 +93,7 @@ func (h *history) minute() {
 	h.w.Pass(time.Minute)
 }
 
-// giveJobs lets GitHub give queued jobs to any idle runner with their labels.
+// giveJobs has GitHub give queued jobs to any idle runner with their labels.
 func (h *history) giveJobs() {
 	for _, id := range h.jobs {
 		job := h.w.GitHub.Has(id)
@@ -195,7 +195,7 @@ func (h *history) executions() {
 			h.states[id] = e
 		}
 		if e.state != "" && h.rough && h.chance(2) {
-			h.w.Executions.End(id) // somebody aborts it
+			h.w.Executions.End(id) // an operator aborts it
 			e.state = ""
 		}
 		for range 4 {
@@ -279,7 +279,7 @@ func (h *history) wait(id string, e *execution) bool {
 	return true
 }
 
-// unrest says what is not as it must be after quiet; "" if nothing.
+// unrest returns what is wrong after a quiet time; "" if nothing.
 func (h *history) unrest() string {
 	var is []string
 	open, _ := h.w.Records.OpenRunners(context.Background())
@@ -311,10 +311,9 @@ func (h *history) unrest() string {
 	return strings.Join(is, "\n")
 }
 
-// TestRandomHistories loses a third of all events, kills and fails functions at
-// random points, forgets executions and aborts some. When that is over, the world
-// must come to rest by itself: every job has run, every run has ended, and nothing
-// is left.
+// TestRandomHistories loses a third of all events, kills and fails functions at random
+// points, forgets executions and aborts some. When that is over, the world must come to
+// rest by itself: every job has run, every run has ended, and nothing is left.
 func TestRandomHistories(t *testing.T) {
 	seeds := 300 // of three or four jobs each
 	if testing.Short() {

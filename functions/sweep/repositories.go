@@ -7,7 +7,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 )
 
-// names lets the sweep call each repository as GitHub does now. Where that cannot be
+// names has the sweep use GitHub's present name of each repository. If that cannot be
 // read, the name of the configuration leads to the same repository nearly always.
 func (s *sweep) names(ctx context.Context) error {
 	current := make([]string, 0, len(s.Policy.Repositories))

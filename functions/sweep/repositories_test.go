@@ -9,8 +9,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
 
-// A repository that was renamed is asked for under its name of now, and runs of before
-// are still compared with it. Its old name may be another's.
+// A renamed repository is requested under its present name, and earlier runs are still
+// compared with it. Its old name may belong to another repository.
 func TestSweepOfARenamedRepository(t *testing.T) {
 	w := lifecycletest.New(t)
 	before := w.Job(7)

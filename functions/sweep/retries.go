@@ -7,13 +7,13 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Most that one sweep looks at.
+// The most that one sweep looks at.
 const (
 	mostHolds   = 1000
 	mostRetries = 200 // of the runs that wait by themselves
 )
 
-// retries launches the runs whose next try has come: those that wait by themselves, and
+// retries launches the runs whose next try is due: those that wait by themselves, and
 // those that wait for a hold.
 func (s *sweep) retries(ctx context.Context) error {
 	due, err := s.Fleet.Records.Waiting(ctx, fleet.OwnRetries, fleet.TimeOrder(s.now), mostRetries)

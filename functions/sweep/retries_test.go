@@ -9,7 +9,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
 
-// setBack has the runner of a job fail.
+// setBack makes the runner of a job fail.
 func setBack(w *world, job fleet.Job, name string) {
 	if _, _, err := w.Fleet().Finish(context.Background(), w.Launch(job), nil, name, "why"); err != nil {
 		panic(err)
@@ -57,7 +57,8 @@ func TestACredentialThatGitHubAcceptsAgain(t *testing.T) {
 	}
 }
 
-// A run that was about to wait for a hold while it was forgotten is found on GitHub.
+// A hold is forgotten just when a run begins to wait for it: the run is found on
+// GitHub.
 func TestARunThatWaitsForAHoldThatIsGone(t *testing.T) {
 	w := lifecycletest.New(t)
 	setBack(w, w.Job(7), fleet.ImageBuildFailed)

@@ -15,7 +15,8 @@ import (
 type revisions interface {
 	// Stored lists the images that have a tag.
 	Stored(ctx context.Context) ([]fleet.StoredImage, error)
-	// Delete takes tags away. An image goes with its last one; a tag that is gone is no error.
+	// Delete removes tags. An image goes with its last tag; a tag that is gone is no
+	// error.
 	Delete(ctx context.Context, tags []string) error
 }
 
@@ -28,12 +29,13 @@ const (
 	mostRevisions = 100
 )
 
-// notWanted is why an image is not used any more that is about to be deleted.
+// notWanted is the reason in the record of an image that is no longer used and is about
+// to be deleted.
 const notWanted = "no job has wanted it for long"
 
-// oldRevisions deletes images that nothing needs any more. A look first deletes and then
-// puts away what no job has wanted for long, so that a job which has just been given such an
-// image has until the next look to have it pulled.
+// oldRevisions deletes images that nothing needs any more. A look first deletes, and
+// then marks as unused what no job has wanted for long. So a job that has just been
+// given such an image has until the next look to pull it.
 func (s *sweep) oldRevisions(ctx context.Context) error {
 	if s.Revisions == nil {
 		return nil
@@ -94,8 +96,9 @@ func (s *sweep) deleteRevisions(ctx context.Context, stored []fleet.StoredImage,
 	return all, nil
 }
 
-// putAway lets no job run any more in images that none has wanted for long: the next one
-// that does has it built. Those that the configuration names stay.
+// putAway marks images that no job has wanted for long, so that no job runs in them any
+// more: the next job that wants one has it built. Images that the configuration names
+// stay.
 func (s *sweep) putAway(ctx context.Context, records []fleet.ImageRecord, unwanted time.Duration) error {
 	standing := map[string]bool{}
 	for _, spec := range s.Policy.StandingImages() {

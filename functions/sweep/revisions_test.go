@@ -47,8 +47,8 @@ func (r *repository) tags() (all []string) {
 	return all
 }
 
-// shelf is a sweep that does nothing but look after its repository, and one image on demand
-// with two revisions beside one that somebody has published.
+// shelf is a sweep that only looks after its repository. That has one image on demand
+// with two revisions, and one image that was published by hand.
 func shelf(t *testing.T) (*world, sweep.Handler, *repository) {
 	w := lifecycletest.New(t)
 	h, r := keeper(w), &repository{}
@@ -81,8 +81,8 @@ func TestOldRevisionsAreDeleted(t *testing.T) {
 	}
 }
 
-// An image that no job wants is first not used any more, and deleted by a later look: a job
-// that was given it just before has it pulled by then.
+// An image that no job wants is first no longer used, and deleted by a later look: a
+// job that was given it just before has pulled it by then.
 func TestAForgottenImageIsPutAwayBeforeItIsDeleted(t *testing.T) {
 	w, h, r := shelf(t)
 	w.Pass(fleet.UnusedImage + time.Second)
@@ -133,8 +133,8 @@ func TestAnImageOfTheConfigurationStaysHoweverLongNoJobWantsIt(t *testing.T) {
 	}
 }
 
-// The repository is looked at four times a day; more than ECR deletes at once takes several
-// sweeps.
+// The repository is looked at four times a day; if more is to go than ECR deletes at
+// once, several sweeps do it.
 func TestHowOftenTheRepositoryIsLookedAt(t *testing.T) {
 	w, h, r := shelf(t)
 	for range 3 {
@@ -161,7 +161,7 @@ func TestHowOftenTheRepositoryIsLookedAt(t *testing.T) {
 	}
 }
 
-// What fails is done by the next sweep.
+// If something fails, the next sweep does it.
 func TestARepositoryThatDoesNotAnswer(t *testing.T) {
 	w, h, r := shelf(t)
 	w.Pass(fleet.KeptRevision)

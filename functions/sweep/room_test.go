@@ -6,7 +6,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
 
-// A launch at any moment of a sweep is counted, also one between the two looks of the
+// A launch at any moment of a sweep is counted, also one between the two reads of the
 // recount.
 func TestTheRecountUndoesNoLaunch(t *testing.T) {
 	calm := lifecycletest.New(t)

@@ -12,11 +12,11 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 )
 
-// runnersCursor keeps the runner up to which executions were asked for.
+// runnersCursor keeps the last runner whose execution was asked for.
 const runnersCursor = "runners"
 
-// runners sees to it that every open runner has an execution that runs, and that
-// knows what it waits for. What asks GitHub comes last: it may not answer.
+// runners makes sure that every open runner has a running execution that has received
+// what it waits for. Repairs that ask GitHub come last: GitHub may not answer.
 func (s *sweep) runners(ctx context.Context) error {
 	open, err := s.Records.OpenRunners(ctx)
 	if err != nil {
@@ -59,8 +59,8 @@ func (s *sweep) runners(ctx context.Context) error {
 	return errors.Join(failed, each(last, func(do func() error) error { return do() }))
 }
 
-// nextRunners are the open runners after those that the last sweep looked at, as many as
-// Step Functions may be asked for.
+// nextRunners are the open runners after those that the last sweep looked at, as many
+// as Step Functions may be asked for.
 func (s *sweep) nextRunners(ctx context.Context, open []fleet.Runner) (due []fleet.Runner, after string, err error) {
 	after, err = s.kept(ctx, runnersCursor)
 	open = slices.DeleteFunc(open, func(r fleet.Runner) bool { return !s.old(r.At(fleet.StageLaunched)) })
@@ -75,9 +75,9 @@ func (s *sweep) nextRunners(ctx context.Context, open []fleet.Runner) (due []fle
 	return due[:min(mostExecutions, len(due))], after, err
 }
 
-// again reads a runner once more before it is repaired: while the list was walked,
-// or GitHub was asked about others, its own execution may have got on. ok is false if
-// it has closed.
+// again reads a runner once more before it is repaired: while the sweep walked the
+// list, or asked GitHub about others, its own execution may have moved on. ok is false
+// if the runner has closed.
 func (s *sweep) again(ctx context.Context, runnerID string) (r fleet.Runner, ok bool, err error) {
 	r, known, err := s.Fleet.Records.Runner(ctx, runnerID)
 	return r, known && r.Phase != fleet.Closed, err
@@ -108,7 +108,7 @@ func (s *sweep) endAgain(ctx context.Context, runnerID string) error {
 	return s.counted(EndingUnfinished, err)
 }
 
-// unfinished reports whether the end of a runner was begun and did not go on. One
+// unfinished reports whether the end of a runner was begun and did not go on. A runner
 // that has no task yet, and waits for no signal, ends by itself.
 func (s *sweep) unfinished(r fleet.Runner) bool {
 	if r.Phase != fleet.Closing || r.Took != 0 || !s.old(r.At(fleet.StageClosing)) || s.stopping[r.TaskARN] {
@@ -118,7 +118,7 @@ func (s *sweep) unfinished(r fleet.Runner) bool {
 }
 
 // afterJob looks at a runner with a job whose run has ended. The usual end of a task
-// takes its time.
+// takes some time.
 func (s *sweep) afterJob(ctx context.Context, r fleet.Runner) error {
 	run, known, err := s.Fleet.Records.Run(ctx, fleet.RunID(r.Took))
 	if err != nil || !known || !run.Status.Terminal() {
@@ -138,8 +138,8 @@ func (s *sweep) afterJob(ctx context.Context, r fleet.Runner) error {
 	return s.counted(TaskOutlivedJob, nil)
 }
 
-// unsignalled reports whether the execution still waits for what was recorded: who
-// did so died before it told.
+// unsignalled reports whether the execution still waits for what was recorded: the
+// process that recorded it died before it signalled.
 func (s *sweep) unsignalled(r fleet.Runner) bool {
 	took := r.Took != 0 && s.old(r.At(fleet.StageJobStarted))
 	stopped := r.Stopped() && s.old(r.At(fleet.StageTaskStopped))
@@ -152,8 +152,8 @@ func (s *sweep) unsignalled(r fleet.Runner) bool {
 	return false
 }
 
-// tasks compares the platform's tasks with the runners: events that were lost
-// are sent again, and tasks that nobody waits for are stopped.
+// tasks compares the platform's tasks with the runners: it sends lost events again, and
+// stops tasks that no execution waits for.
 func (s *sweep) tasks(ctx context.Context) error {
 	tasks, err := s.Platform.Tasks(ctx)
 	if err != nil {
@@ -199,8 +199,8 @@ func (s *sweep) taskOf(ctx context.Context, r fleet.Runner, task fleet.Task, kno
 	return s.counted(TaskEventLost, s.announce(ctx, task))
 }
 
-// task stops a live task of ours that nobody waits for. One that may have a job
-// is left alone, but no longer than a job may take.
+// task stops a live task of ours that no execution waits for. If the task may have a
+// job it is left alone, but no longer than a job may take.
 func (s *sweep) task(ctx context.Context, task fleet.Task) error {
 	_, _, ours := fleet.ParseRunnerID(s.Fleet.Name, task.StartedBy)
 	if !ours || task.LastStatus == fleet.TaskStopped || s.stopping[task.ARN] || task.CreatedAt == nil || !s.old(*task.CreatedAt) {
@@ -219,21 +219,21 @@ func (s *sweep) task(ctx context.Context, task fleet.Task) error {
 	return s.counted(TaskOfClosedRunner, s.Fleet.Tasks.Stop(ctx, task.ARN, "no open runner of the fleet has this task"))
 }
 
-// mayWork reports whether a task that nobody waits for may have a job. No webhook
-// need have told of it, so its registrations are deleted as those of every runner
-// that is ended: GitHub refuses if it has one.
+// mayWork reports whether a task that no execution waits for may have a job. Perhaps no
+// webhook reported the job, so mayWork deletes the registrations, as at the end of
+// every runner: GitHub refuses if the runner has a job.
 func (s *sweep) mayWork(ctx context.Context, task fleet.Task, r fleet.Runner, known bool) (bool, error) {
 	switch {
 	case !known:
 		return s.mayBeRegistered(ctx, task.StartedBy)
 	case r.Took == 0 && r.Claims == 0:
-		return false, nil // without a claim it cannot have one
+		return false, nil // without a claim it cannot have a job
 	case r.Took != 0:
 		return s.mayWorkOn(ctx, r)
 	case r.Phase != fleet.Closed:
 		return true, nil // a second task: it may be the one that claimed
 	}
-	// The job that it was meant for may be the one that it has.
+	// It may have the job that it was meant for.
 	r, err := s.Fleet.AskAfter(ctx, r)
 	untold, _ := errors.AsType[lifecycle.Untold](err)
 	switch {
@@ -246,7 +246,7 @@ func (s *sweep) mayWork(ctx context.Context, task fleet.Task, r fleet.Runner, kn
 }
 
 // mayWorkOn is mayWork for a runner that took a job. Its end may have been reported too
-// early, and GitHub may have taken it back from a runner that works on.
+// early, and GitHub may have taken the job back from a runner that works on.
 func (s *sweep) mayWorkOn(ctx context.Context, r fleet.Runner) (bool, error) {
 	if works, err := s.hasOpenJob(ctx, r); err != nil || works {
 		return works, err
@@ -267,8 +267,8 @@ func (s *sweep) announce(ctx context.Context, task fleet.Task) error {
 	return s.Bus.Put(ctx, fleet.Event{ID: s.NewID(), Source: fleet.SweepSource, DetailType: fleet.TaskEvent, Time: s.now, Detail: detail})
 }
 
-// registrations deletes what ended runners left on GitHub. Only offline ones,
-// and only those with the name of this fleet, are touched.
+// registrations deletes what ended runners left on GitHub. It touches only offline ones
+// with the name of this fleet.
 func (s *sweep) registrations(ctx context.Context) error {
 	return each(s.turn, func(repository string) error { return s.registrationsOf(ctx, repository) })
 }
@@ -291,9 +291,9 @@ func (s *sweep) registrationsOf(ctx context.Context, repository string) error {
 	return err
 }
 
-// mayBeRegistered reports whether GitHub has a registration of a runner without a record,
-// or does not say. Its repository is not known, so all are asked, those too that had no
-// turn.
+// mayBeRegistered reports whether GitHub has a registration of a runner without a
+// record, or gives no answer. The runner's repository is not known, so all are asked,
+// also those without a turn in this sweep.
 func (s *sweep) mayBeRegistered(ctx context.Context, runnerID string) (bool, error) {
 	for _, repository := range s.Policy.Repositories {
 		if _, asked := s.registeredIn[s.key(repository)]; !asked {
@@ -308,8 +308,8 @@ func (s *sweep) mayBeRegistered(ctx context.Context, runnerID string) (bool, err
 	return s.registered[runnerID], nil
 }
 
-// registration deletes one that no open runner needs. GitHub may call a runner
-// offline that has a job, and refuses then.
+// registration deletes a registration that no open runner needs. GitHub may call a
+// runner with a job offline, and then refuses.
 func (s *sweep) registration(ctx context.Context, repository, runnerID string, reg fleet.Registration) (deleted bool, err error) {
 	if reg.Online || reg.Busy {
 		return false, nil

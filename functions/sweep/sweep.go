@@ -1,10 +1,10 @@
-// Package sweep makes good what was lost: webhooks, events, and functions that
-// died between two lines.
+// Package sweep repairs what was lost: webhooks, events, and functions that died
+// between two lines.
 //
-// It runs every minute, and not twice at once. It never decides anything by
-// itself: it looks at what is true, on GitHub and on the platform, and calls what
-// the lost event would have called. So a repair that was not needed is harmless.
-// Every repair is counted by its cause.
+// It runs every minute, and not twice at once. It never decides anything by itself: it
+// reads the true state from GitHub and from the platform, and calls what the lost event
+// would have called. So an unneeded repair is harmless. Every repair is counted by its
+// cause.
 package sweep
 
 import (
@@ -21,42 +21,42 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 )
 
-// Cause says what a repair made good.
+// Cause says what a repair is for.
 type Cause string
 
 const (
-	QueuedLost         Cause = "queued_webhook_lost"      // a queued job that we had not heard of, or not since its approval
+	QueuedLost         Cause = "queued_webhook_lost"      // a queued job that we did not know, or not since its approval
 	WaitingLost        Cause = "waiting_webhook_lost"     // a job that waits for approval, and we did not know
 	RunnerMissing      Cause = "runner_missing"           // a wanted run without a runner
 	InProgressLost     Cause = "in_progress_webhook_lost" // a job that runs, and we did not know
 	CompletedLost      Cause = "completed_webhook_lost"   // a job that has ended, and we did not know
 	JobTakenBack       Cause = "job_taken_back"           // a job that GitHub took from a runner and queued again: launched again
 	JobGone            Cause = "job_gone"                 // a job that GitHub has not known for long: its run is closed
-	DeliveryFailed     Cause = "delivery_failed"          // GitHub could not deliver a webhook: asked for again
+	DeliveryFailed     Cause = "delivery_failed"          // GitHub could not deliver a webhook: requested again
 	ExecutionMissing   Cause = "execution_missing"        // a runner whose execution was never started
 	ExecutionEnded     Cause = "execution_ended"          // an open runner whose execution has ended
 	SignalLost         Cause = "signal_lost"              // an execution that waits for what has happened
 	EndingUnfinished   Cause = "ending_unfinished"        // a runner whose ending was cut short
 	TaskOutlivedJob    Cause = "task_outlived_job"        // a task that went on after its job: stopped
 	TaskEventLost      Cause = "task_event_lost"          // a task that has stopped, and we did not know
-	TaskOfClosedRunner Cause = "task_of_closed_runner"    // a task that nobody waits for: stopped
+	TaskOfClosedRunner Cause = "task_of_closed_runner"    // a task that no execution waits for: stopped
 	RegistrationLeft   Cause = "registration_left"        // an offline registration of an ended runner: deleted
 	Miscounted         Cause = "capacity_miscounted"      // the count of open runners was wrong
 	FailedEvent        Cause = "failed_event"             // an event that dispatch could not handle: handled
 	BuildEventLost     Cause = "build_event_lost"         // a build that has ended, and we did not know
 	BuildOwnerGone     Cause = "build_owner_gone"         // a lock without a build and without its owner: given up
-	DefinitionUnused   Cause = "task_definition_unused"   // a task definition that nobody uses: deregistered
+	DefinitionUnused   Cause = "task_definition_unused"   // a task definition that is not used: deregistered
 )
 
 // Repairs counts repairs by cause.
 type Repairs map[Cause]int
 
-// records is what the sweep needs of the table beyond lifecycle.Records.
+// records is the part of the table that the sweep needs beyond lifecycle.Records.
 type records interface {
 	OpenRunners(ctx context.Context) ([]fleet.Runner, error)
 	// OpenRuns lists up to limit runs that have not ended, oldest first.
 	OpenRuns(ctx context.Context, limit int) ([]fleet.Run, error)
-	// UnresolvedRunners lists up to limit runners of which nobody knows the job.
+	// UnresolvedRunners lists up to limit runners whose jobs are not known.
 	UnresolvedRunners(ctx context.Context, limit int) ([]fleet.Runner, error)
 	Cursor(ctx context.Context, name string) (string, error)
 	PutCursor(ctx context.Context, name, value string) error
@@ -64,8 +64,8 @@ type records interface {
 	AddRepairs(ctx context.Context, repairs map[string]int) error
 }
 
-// github is what the sweep asks of GitHub: each call but Budget is one request. Lists come
-// page by page; a page that is as it was comes back Unchanged.
+// github is the part of GitHub's API that the sweep uses: each call but Budget is one
+// request. Lists come page by page; a page that has not changed comes back Unchanged.
 type github interface {
 	// WorkflowRuns lists the workflow runs with a status, the newest first.
 	WorkflowRuns(ctx context.Context, repository, status string, was fleet.Page[fleet.WorkflowRun]) (fleet.Page[fleet.WorkflowRun], error)
@@ -76,20 +76,20 @@ type github interface {
 	// DeliveriesPage lists the deliveries of a webhook, the newest first.
 	DeliveriesPage(ctx context.Context, repository string, hookID int64, was fleet.Page[fleet.Delivery]) (fleet.Page[fleet.Delivery], error)
 	Redeliver(ctx context.Context, repository string, hookID, deliveryID int64) error
-	// Budget is what is left for the credential that serves a repository.
+	// Budget returns what is left for the credential that serves a repository.
 	Budget(ctx context.Context, repository string, now time.Time) (fleet.Budget, error)
-	// LatestRunner is the latest release of GitHub's runner program.
+	// LatestRunner returns the latest release of GitHub's runner program.
 	LatestRunner(ctx context.Context, repository string) (fleet.RunnerRelease, error)
 }
 
-// executions tells how an execution stands.
+// executions reports the state of an execution.
 type executions interface {
 	Running(ctx context.Context, name string) (running, known bool, err error)
 }
 
-// platform lists the tasks that it knows of this fleet, stopped ones too as long
-// as it remembers them. A list that may lack one is an error: what is not on it is
-// taken to be gone. Of a task that it cannot describe yet it knows the ARN only.
+// platform lists the tasks of this fleet, stopped ones too as long as it remembers
+// them. If the list may be incomplete, it returns an error: the sweep takes a task that
+// is not listed to be gone. A task that it cannot describe yet has only its ARN.
 type platform interface {
 	Tasks(ctx context.Context) ([]fleet.Task, error)
 }
@@ -111,59 +111,60 @@ type Handler struct {
 	NewID      func() string
 	// Grace is how long the ordinary way may take before something counts as lost.
 	Grace time.Duration
-	// Time is how long the parts of a sweep may take, Overhead less than the function; 0 if
-	// nothing ends it.
+	// Time is how long the parts of a sweep may take, Overhead less than the function;
+	// 0 if there is no limit.
 	Time time.Duration
-	// Lease is nil where there is only one sweep at a time: on one machine.
+	// Lease is nil where only one sweep can run at a time: on one machine.
 	Lease lease
 
-	// FailedEvents and Dispatch are where the bus may lose events that dispatch
+	// FailedEvents and Dispatch are set where the bus may lose events that dispatch
 	// could not handle. Both are nil where it cannot: on one machine.
 	FailedEvents failedEvents
-	Dispatch     func(context.Context, fleet.Event) error // as dispatch.Handler handles it
+	Dispatch     func(context.Context, fleet.Event) error // handles an event, like dispatch.Handler
 
 	// Definitions is for platforms that keep task definitions until they are deleted,
 	// nil where there are none: on one machine.
 	Definitions definitions
 
-	Builds   builds // nil where builds report by themselves how they stand
+	Builds   builds // nil where builds report their state themselves
 	Images   images
 	Builder  lifecycle.Builder // nil where no images are built
-	Registry registry          // nil where nobody else publishes images
-	// Revisions is nil where images are nobody's to delete.
+	Registry registry          // nil where only the fleet publishes images
+	// Revisions is nil where the fleet must not delete images.
 	Revisions revisions
 }
 
-// Beside the time that its parts have, a sweep takes some for the lease and what comes after
-// it. One that was killed keeps its lease until it could not have gone on.
+// Beside the time of its parts, a sweep needs some for the lease and for what comes
+// after it. The lease of a killed sweep ends only when that sweep could not be running
+// any more.
 const (
 	Overhead    = 10 * time.Second
 	leaseMargin = 2 * Overhead
 )
 
-// Most that one sweep looks at.
+// The most that one sweep looks at.
 const (
 	mostExecutions  = 200 // of open runners: Step Functions allows 15 a second and 300 at once
-	mostTurns       = 50  // runs that wait for room, for one without a turn
+	mostTurns       = 50  // runs that wait for room, to find those without a turn
 	mostRuns        = 200 // open runs; the next sweep goes on
 	mostAsked       = 50  // of them, whose jobs GitHub is asked for one by one
 	mostDeliveries  = 300 // the newest ones
-	mostFailed      = 200 // webhooks that are remembered to be asked for again
-	mostRedelivered = 30  // deliveries asked for again; the next sweep goes on
+	mostFailed      = 200 // webhooks that are remembered, to be requested again
+	mostRedelivered = 30  // deliveries requested again; the next sweep goes on
 )
 
 // lease keeps two sweeps apart.
 type lease interface {
-	// TakeLease takes a lease until a time, keeps it, or gives it up with a time that has
-	// come. It reports false if somebody else has it.
+	// TakeLease takes a lease until a time, keeps it, or gives it up with a time that
+	// has passed. It reports false if another owner has it.
 	TakeLease(ctx context.Context, name, owner string, now, until time.Time) (bool, error)
 }
 
 // leaseName is the sweep's lease.
 const leaseName = "sweep"
 
-// part is one thing that a sweep does. What it cannot do in its share of the time is left
-// to the next sweep, which goes on where it ended.
+// part is one thing that a sweep does. What it cannot do in its share of the time is
+// left to the next sweep, which continues there.
 type part struct {
 	what  string
 	do    func(context.Context) error
@@ -173,8 +174,8 @@ type part struct {
 // orderCursor counts sweeps.
 const orderCursor = "sweeps"
 
-// parts are in an order that rotates, so that none always comes last: each sweep begins with
-// another group. Within a group one part rests on what another one saw.
+// parts are in an order that rotates, so that none always comes last: each sweep begins
+// with another group. Within a group a part depends on what an earlier part saw.
 func (s *sweep) parts(sweeps int64) []part {
 	groups := [][]part{
 		{{"jobs", s.jobs, 20}, {"credential", s.credential, 1}, {"open runs", s.openRuns, 10}, {"unresolved runners", s.unresolved, 5}, {"deliveries", s.deliveries, 5}},
@@ -193,8 +194,8 @@ func (s *sweep) parts(sweeps int64) []part {
 	return append(parts, part{"turns of repositories", s.noteTurns, 1}, part{"GitHub's limits", s.noteUsage, 2})
 }
 
-// Run does one sweep, unless another one is under way. What one part cannot do, because
-// GitHub is down for example, does not stop the others; the error then says what was left.
+// Run does one sweep, unless another one is under way. If one part fails, because
+// GitHub is down for example, the others go on; the error then says what was left.
 func (h Handler) Run(ctx context.Context) (Repairs, error) {
 	began := h.Fleet.Now()
 	if h.Lease == nil {
@@ -263,8 +264,8 @@ type sweep struct {
 	repairs Repairs
 	policy  string // its fingerprint
 	gate    *gate
-	began   time.Time     // when the part that runs began
-	share   time.Duration // how long it may take; 0 is without end
+	began   time.Time     // when the running part began
+	share   time.Duration // how long it may take; 0 means no limit
 
 	turn        []string         // the repositories that this sweep looks at on GitHub
 	visits      map[string]visit // by the repository's key
@@ -272,9 +273,9 @@ type sweep struct {
 
 	seen         map[int64]bool    // jobs that GitHub listed
 	active       map[int64]bool    // workflow runs that have not ended
-	looked       map[int64]bool    // of them, whose jobs GitHub listed
-	listed       map[string]bool   // repositories, by key, of which it listed the workflow runs
-	renamed      map[string]string // the keys of configured repositories → those of their names now
+	looked       map[int64]bool    // active ones whose jobs GitHub listed
+	listed       map[string]bool   // repositories, by key, whose workflow runs it listed
+	renamed      map[string]string // the keys of configured repositories → those of their present names
 	registered   map[string]bool   // runners with registrations that were left
 	registeredIn map[string]bool   // by the key of each repository that was asked: whether it listed them
 	holds        map[string]bool   // keys of the holds that there are; nil if not all are known
@@ -282,7 +283,7 @@ type sweep struct {
 	told         map[string]bool   // runners whose executions were signalled by this sweep
 }
 
-// noteUsage keeps what was asked of GitHub.
+// noteUsage records what was asked of GitHub.
 func (s *sweep) noteUsage(ctx context.Context) error {
 	text, err := s.kept(ctx, fleet.GitHubUsageCursor)
 	if err != nil {
@@ -305,7 +306,7 @@ func (s *sweep) noteUsage(ctx context.Context) error {
 	return s.keep(ctx, fleet.GitHubUsageCursor, usage.Add(s.gate.usage, s.now))
 }
 
-// late reports whether the part that runs has used its share of the time up.
+// late reports whether the running part has used up its share of the time.
 func (s *sweep) late() bool { return s.share > 0 && s.Fleet.Now().Sub(s.began) >= s.share }
 
 // counted counts a repair unless it failed.
@@ -316,15 +317,15 @@ func (s *sweep) counted(cause Cause, err error) error {
 	return err
 }
 
-// old reports whether something that began at a time should have got on by now.
+// old reports whether something that began at a time should have moved on by now.
 func (s *sweep) old(at time.Time) bool { return s.now.Sub(at) >= s.Grace }
 
-// fresh reports whether the webhook about something that GitHub dates so may still
-// be on its way. What it does not date is old.
+// fresh reports whether the webhook about something to which GitHub gives this time may
+// still be on its way. Something without a time is old.
 func (s *sweep) fresh(at *time.Time) bool { return at != nil && !s.old(*at) }
 
-// each does something with each item. What fails for one does not keep it from
-// the next, unless that would only meet the same.
+// each does something with each item. If it fails for one item, it goes on with the
+// next, unless that would fail the same way.
 func each[T any](items []T, do func(T) error) error {
 	var failed []error
 	for _, item := range items {
@@ -342,9 +343,9 @@ func hopeless(err error) bool {
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// room recounts the open runners and launches the runs that wait for one. The
-// count changes with every opening and closing, so a write under the version
-// that was read before counting is right, or refused.
+// room recounts the open runners and launches the runs that wait for room. The count
+// changes with every opening and closing, so a write under the version that was read
+// before counting is right, or refused.
 func (s *sweep) room(ctx context.Context) error {
 	capacity, err := s.Fleet.Records.Capacity(ctx)
 	if err != nil {
@@ -356,7 +357,7 @@ func (s *sweep) room(ctx context.Context) error {
 	}
 	if right, changed := capacity.Recount(open); changed {
 		err := s.Fleet.Records.Write(ctx, fleet.Changes{Capacity: &right})
-		if right.Open != capacity.Open { // the release before counts none of each repository
+		if right.Open != capacity.Open { // the release before does not count by repository
 			err = s.counted(Miscounted, err)
 		}
 		if err != nil && !fleet.IsNamed(err, fleet.RecordsConflict) {
@@ -372,7 +373,8 @@ func (s *sweep) room(ctx context.Context) error {
 	if s.Fleet.MaxPerRepository == 0 {
 		return nil
 	}
-	// A repository with runs that wait for its share has runners, or runs, and its turn.
+	// A repository with runs that wait for its share has runners, or runs, and its
+	// turn.
 	repositories := map[string]bool{}
 	for _, repository := range s.turn {
 		repositories[fleet.RepositoryKey(repository)] = true
@@ -383,8 +385,8 @@ func (s *sweep) room(ctx context.Context) error {
 	return each(slices.Sorted(maps.Keys(repositories)), func(repository string) error { return s.Fleet.LaunchShare(ctx, repository) })
 }
 
-// turns puts the runs into the list of those that wait for room that the release before
-// let wait.
+// turns gives a place in the list to runs that wait for room since the release before,
+// which did not keep that list.
 func (s *sweep) turns(ctx context.Context) error {
 	waiting, err := s.Fleet.Records.WaitingForRoom(ctx, mostTurns)
 	if err != nil {

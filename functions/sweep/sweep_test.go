@@ -34,7 +34,7 @@ func handler(w *world) sweep.Handler {
 
 func run(w *world) (sweep.Repairs, error) { return handler(w).Run(context.Background()) }
 
-// mustSweep sweeps once, and lets dispatch hear what the sweep put on the bus.
+// mustSweep sweeps once, and has dispatch handle what the sweep put on the bus.
 func mustSweep(t *testing.T, w *world) sweep.Repairs {
 	t.Helper()
 	repairs, err := run(w)
@@ -114,7 +114,7 @@ func lives(w *world, runnerID string) {
 	_, _, _ = w.GitHub.Register(context.Background(), lifecycletest.Repository, fleet.RunnerName(runnerID, 1), nil)
 }
 
-// takenBack closes a runner whose job GitHub has given to another one since.
+// takenBack closes a runner whose job GitHub has since given to another one.
 func takenBack(w *world, id string) *lifecycletest.Runner {
 	closeRunner(w, id)
 	w.EditRun("job-7", func(r *fleet.Run) { *r = r.TakeBack(w.Now()).Move(fleet.RunRunning, "") })
@@ -124,7 +124,7 @@ func takenBack(w *world, id string) *lifecycletest.Runner {
 
 type repairs = sweep.Repairs
 
-// scene is a world before a sweep, one grace time later, and what is repaired.
+// scene is a world before a sweep, one grace time later, and the expected repairs.
 type scene struct {
 	setup func(w *world)
 	early bool // sweep within the grace time
@@ -158,7 +158,7 @@ func play(t *testing.T, scenes map[string]scene) {
 	}
 }
 
-// goOn lets executions that were signalled take the token back.
+// goOn has executions that were signalled take the token back.
 func goOn(t *testing.T, w *world) {
 	t.Helper()
 	open, err := w.Records.OpenRunners(t.Context())
@@ -373,7 +373,7 @@ func TestJobsThatRunOrRan(t *testing.T) {
 	})
 }
 
-// A workflow run that has ended is not listed: the jobs are asked for one by one.
+// A workflow run that has ended is not listed: GitHub is asked for the jobs one by one.
 func TestOpenRunsThatAreNotListed(t *testing.T) {
 	setup := func(change func(w *world, job fleet.Job)) func(*world) {
 		return func(w *world) {
@@ -404,7 +404,7 @@ func TestOpenRunsThatAreNotListed(t *testing.T) {
 		"an approval: what only webhooks tell is kept": {
 			setup: setup(func(w *world, job fleet.Job) {
 				w.EditRun("job-7", func(r *fleet.Run) { r.Status, r.Job.HookID, r.Job.InstallationID = fleet.RunWaiting, 5, 6 })
-				job.Private = false // GitHub's API does not say
+				job.Private = false // GitHub's API does not contain it
 				w.GitHub.Set(job)
 			}),
 			want: repairs{sweep.QueuedLost: 1},
@@ -448,7 +448,7 @@ func TestRunners(t *testing.T) {
 			setup: func(w *world) {
 				id := w.Idle(w.Job(7))
 				w.GitHub.Runner(id + ".1").Working = true
-				w.GitHub.Runner(id + ".1").Online = false // it lies
+				w.GitHub.Runner(id + ".1").Online = false // GitHub's answer is wrong
 				w.Executions.End(id)
 			},
 			want: repairs{sweep.ExecutionEnded: 1},
@@ -687,7 +687,7 @@ func TestRegistrations(t *testing.T) {
 	})
 }
 
-// unknown has GitHub not know the job of the run for a time.
+// unknown makes GitHub not know the job of the run for a time.
 func unknown(since time.Duration) func(*world, fleet.Job) {
 	return func(w *world, job fleet.Job) {
 		w.GitHub.Gone(job.JobID)

@@ -7,8 +7,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
 
-// RunTask may have died before it recorded the task that it started. That task is the
-// runner's all the same: its next event tells of it.
+// RunTask may have died before it recorded the task that it started. The task still
+// belongs to the runner: its next event brings it into the record.
 func TestATaskThatIsNotRecordedYet(t *testing.T) {
 	w := lifecycletest.New(t)
 	w.Tasks.Add("task", w.Launch(w.Job(7)))

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A repository in which nothing of ours is open, and whose webhooks arrive, is quiet. Quiet
+// A repository is quiet if nothing of ours is open in it and its webhooks arrive. Quiet
 // ones have their turn five a minute, and each at least every ten minutes.
 const (
 	quietAMinute = 5
@@ -27,9 +27,10 @@ type visit struct {
 	Failing bool  `json:"failing,omitempty"` // deliveries to its webhook had failed
 }
 
-// takeTurns chooses the repositories that this sweep looks at on GitHub: the busy ones, and
-// of the quiet ones those that are due. The one comes first that was seen longest ago: else a
-// repository that uses up what a sweep may ask for would leave nothing to the others.
+// takeTurns chooses the repositories that this sweep looks at on GitHub: the busy ones,
+// and those of the quiet ones that are due. The one that was seen longest ago comes
+// first: otherwise a repository that uses up what a sweep may ask for would leave
+// nothing to the others.
 func (s *sweep) takeTurns(ctx context.Context) error {
 	s.turn = slices.Clone(s.Policy.Repositories)
 	s.visits = map[string]visit{}
@@ -57,7 +58,7 @@ func (s *sweep) takeTurns(ctx context.Context) error {
 	return nil
 }
 
-// busy are the repositories of open runs and runners, in lower case.
+// busy returns the repositories of open runs and runners, in lower case.
 func (s *sweep) busy(ctx context.Context) (map[string]bool, error) {
 	busy := map[string]bool{}
 	runs, err := s.Records.OpenRuns(ctx, mostRuns)
@@ -76,14 +77,15 @@ func (s *sweep) busy(ctx context.Context) (map[string]bool, error) {
 	return busy, nil
 }
 
-// noteFailing notes whether deliveries to a repository's webhook fail.
+// noteFailing records whether deliveries to a repository's webhook fail.
 func (s *sweep) noteFailing(repository string, failing bool) {
 	v := s.visits[s.key(repository)]
 	v.Failing = failing
 	s.visits[s.key(repository)] = v
 }
 
-// noteTurns keeps which repositories had their turn: those whose workflow runs were listed.
+// noteTurns records which repositories had their turn: those whose workflow runs were
+// listed.
 func (s *sweep) noteTurns(ctx context.Context) error {
 	if len(s.Policy.Repositories) < 2 {
 		return nil

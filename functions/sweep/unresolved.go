@@ -9,12 +9,12 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// mostUnresolved is how many runners one sweep looks for the jobs of.
+// mostUnresolved is the most runners whose jobs one sweep searches for.
 const mostUnresolved = 100
 
-// unresolved looks for the jobs of runners that were registered and ended well,
-// and of which nobody told what they ran: every webhook of the job was lost. Only
-// while there are such runners are workflow runs listed that have ended.
+// unresolved searches for the jobs of runners that were registered and ended well, and
+// whose jobs are not known: every webhook of the job was lost. Workflow runs that have
+// ended are listed only while there are such runners.
 func (s *sweep) unresolved(ctx context.Context) error {
 	runners, err := s.Records.UnresolvedRunners(ctx, mostUnresolved)
 	if err != nil {
@@ -37,8 +37,8 @@ func (s *sweep) unresolved(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Those of repositories that were taken out of the configuration would be looked
-	// at for ever.
+	// The search for the jobs of repositories that the configuration no longer has
+	// would never end.
 	return each(runners, func(r fleet.Runner) error {
 		if _, left := byRepository[s.key(r.Repository)]; !left {
 			return nil
@@ -48,16 +48,16 @@ func (s *sweep) unresolved(ctx context.Context) error {
 }
 
 // queueLimit is how long before its end a workflow run may have begun whose jobs are
-// looked for: GitHub gives a queued job up after 24 h.
+// searched: GitHub gives up a queued job after 24 h.
 const queueLimit = 36 * time.Hour
 
-// resolvedCursor keeps the workflow run that the look at those that have ended came to, from
+// resolvedCursor keeps the workflow run that the look at ended ones has reached, from
 // the newest on; 0 if none is under way.
 func resolvedCursor(repository string) string { return "resolved/" + fleet.RepositoryKey(repository) }
 
-// resolve compares the jobs that ended since the oldest of the runners was launched, as many
-// as there is room for in one sweep. Whatever that finds, in the end those runners are not
-// looked for again.
+// resolve compares the jobs that ended since the oldest of the runners was launched, as
+// many as fit into one sweep. Whatever that finds, in the end the jobs of those runners
+// are not searched for again.
 func (s *sweep) resolve(ctx context.Context, repository string, runners []fleet.Runner) error {
 	since := s.now
 	for _, r := range runners {

@@ -35,11 +35,11 @@ func TestAJobOfWhichNoWebhookCame(t *testing.T) {
 	}
 }
 
-// TestUnresolvedIsLookedForOnce: listing workflow runs that have ended costs
-// requests, so a runner that ran nothing is not looked for again.
+// TestUnresolvedIsLookedForOnce: listing workflow runs that have ended costs requests,
+// so the job of a runner that ran nothing is not searched for again.
 func TestUnresolvedIsLookedForOnce(t *testing.T) {
 	w := unresolved(t)
-	w.GitHub.Set(w.Job(8)) // GitHub gave it nothing after all
+	w.GitHub.Set(w.Job(8)) // GitHub gave the runner no job after all
 	w.GitHub.Calls = nil
 	mustSweep(t, w)
 	mustSweep(t, w)
@@ -75,7 +75,7 @@ func TestUnresolvedInAnotherCase(t *testing.T) {
 	}
 }
 
-// GitHub writes the repository otherwise than the configuration does.
+// GitHub writes the repository in another case than the configuration does.
 func TestUnresolvedInTheCaseOfGitHub(t *testing.T) {
 	w := unresolved(t)
 	w.EditRunner("fleet-7-1", func(r *fleet.Runner) { r.Repository = "Octo/Repo" })
@@ -85,8 +85,9 @@ func TestUnresolvedInTheCaseOfGitHub(t *testing.T) {
 	}
 }
 
-// A hundred and fifty workflow runs have ended since. A sweep looks at the jobs of a hundred,
-// and the next one goes on where it stopped: until then the runner is not given up.
+// A hundred and fifty workflow runs have ended since. A sweep looks at the jobs of a
+// hundred, and the next sweep continues where it stopped: until then the runner is not
+// given up.
 func TestUnresolvedBehindManyWorkflowRuns(t *testing.T) {
 	w := unresolved(t)
 	for id := range int64(150) {
@@ -105,7 +106,7 @@ func TestUnresolvedBehindManyWorkflowRuns(t *testing.T) {
 	}
 }
 
-// Nobody can tell any more what it ran, and it would be looked at for ever.
+// It can no longer be found out what the runner ran: the search would never end.
 func TestUnresolvedOfARepositoryThatWasTakenOut(t *testing.T) {
 	w := unresolved(t)
 	h := handler(w)

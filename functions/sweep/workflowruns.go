@@ -13,16 +13,16 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// How long after a look at the jobs of a workflow run the next one is due. A run's own
-// times do not move with its jobs, so that all are looked at again and again.
+// How long after a look at the jobs of a workflow run the next look is due. A run's own
+// times do not change with its jobs, so all are looked at again and again.
 const (
 	lookOpen    = 3 * time.Minute  // a job that may be ours has not ended
 	lookBetween = 10 * time.Minute // all of them have ended; more may come
 	lookRarely  = 30 * time.Minute // none may be ours, or it waits for an approval
 )
 
-// mostWorkflowRuns is how many workflow runs of a repository, or that have ended, a sweep
-// looks at the jobs of.
+// mostWorkflowRuns is how many workflow runs of a repository, or ended ones, a sweep
+// looks at for their jobs.
 const mostWorkflowRuns = 100
 
 // watched is what the sweep keeps of an active workflow run.
@@ -38,7 +38,7 @@ func watchCursor(repository string) string { return "workflow_runs/" + fleet.Rep
 
 func jobsList(id int64) string { return "jobs/" + strconv.FormatInt(id, 10) }
 
-// jobsOf looks at the jobs of the active workflow runs of a repository that are due, the
+// jobsOf looks at the jobs of a repository's active workflow runs that are due, the
 // longest overdue first.
 func (s *sweep) jobsOf(ctx context.Context, repository string) error {
 	active, err := s.activeRuns(ctx, repository)
@@ -98,7 +98,8 @@ func (s *sweep) activeRuns(ctx context.Context, repository string) (map[int64]fl
 	return active, nil
 }
 
-// lookAt looks at the jobs of those that are due, and notes when they are due again.
+// lookAt looks at the jobs of workflow runs that are due, and records when they are due
+// next.
 func (s *sweep) lookAt(ctx context.Context, repository string, active map[int64]fleet.WorkflowRun, watch map[int64]watched) error {
 	due := slices.DeleteFunc(slices.Collect(maps.Keys(watch)), func(id int64) bool { return watch[id].Due > s.now.Unix() })
 	slices.SortFunc(due, func(a, b int64) int { return cmp.Or(cmp.Compare(watch[a].Due, watch[b].Due), cmp.Compare(a, b)) })
@@ -119,7 +120,7 @@ func (s *sweep) lookAt(ctx context.Context, repository string, active map[int64]
 type sighting struct {
 	ours      bool // a job that may be ours
 	open      bool // one of them has not ended
-	unsettled bool // of one of them our records say something else
+	unsettled bool // our records disagree about one of them
 }
 
 // next is when to look again.
@@ -134,7 +135,7 @@ func (s sighting) next(run fleet.WorkflowRun, now time.Time) time.Time {
 	case s.ours:
 		return now.Add(lookBetween)
 	}
-	// A run that is new may still get jobs of ours.
+	// A new run may still get jobs of ours.
 	return now.Add(min(max(now.Sub(run.CreatedAt)/2, lookOpen), lookRarely))
 }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// FuzzHandle sends anything, signed or not, and holds each answer against what
-// must be true of all of them.
+// FuzzHandle sends anything, signed or not, and checks each answer for what must be
+// true of all answers.
 func FuzzHandle(f *testing.F) {
 	for _, name := range fixtures(f) {
 		event, _, _ := strings.Cut(name, "/")

@@ -66,8 +66,8 @@ func TestGitHubsExamples(t *testing.T) {
 	}
 }
 
-// The example with an environment's gate, as GitHub sends it again once that is
-// open (derived: the set has none).
+// GitHub's example with an environment's gate, as GitHub sends it again once the gate
+// is open (derived: the set has none).
 func TestTheGateOpens(t *testing.T) {
 	b := newBench()
 	b.Policy.Repositories, b.Policy.AllowPublic, b.Policy.FleetLabels = []string{"lineville/elastic-machines-testing"}, true, []string{"k8s"}

@@ -11,7 +11,7 @@ import (
 )
 
 // ServeHTTP serves deliveries on one machine. It reads nothing of a body that cannot be
-// signed, and no more of any than shows that it is too large.
+// signed, and of every body no more than shows that it is too large.
 func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req := Request{Method: r.Method, Header: make(map[string]string, len(r.Header))}
 	for name, values := range r.Header {

@@ -10,7 +10,7 @@ import (
 	"testing/iotest"
 )
 
-// unread is a body that nobody should read.
+// unread is a body that must not be read.
 type unread struct{ t *testing.T }
 
 func (u unread) Read([]byte) (int, error) {

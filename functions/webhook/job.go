@@ -37,8 +37,8 @@ func (h Handler) workflowJob(ctx context.Context, doc json.RawMessage, d *delive
 		return invalid("%s", missing("workflow_job.status"))
 	}
 	if d.action == fleet.JobQueued && job.Status != fleet.JobQueued {
-		// GitHub does so for a job whose environment needs an approval, and
-		// sends another queued event when it is given.
+		// GitHub does so for a job whose environment needs an approval, and sends
+		// another queued event when the approval is given.
 		return ignore("the job's status is %q, so it cannot start yet", job.Status)
 	}
 	if !ours {
@@ -68,11 +68,12 @@ func (h Handler) workflowJob(ctx context.Context, doc json.RawMessage, d *delive
 	}
 }
 
-// isOurs reports whether the fleet must know of the event: by the job's labels; or, once
-// it runs or has ended, by its runner or its run, whatever its labels are. GitHub has
-// told the end of a job with labels: [] (actions/actions-runner-controller#1370), and
-// the configuration may have other labels by then. Jobs of a repository that is not the
-// fleet's are refused; nothing is read for one that is somebody else's by all it says.
+// isOurs reports whether the fleet needs the event: by the job's labels; or, once the
+// job runs or has ended, by its runner or its run, whatever its labels are. GitHub has
+// reported the end of a job with labels: [] (actions/actions-runner-controller#1370),
+// and the configuration may have other labels by then. Jobs of a repository that is not
+// the fleet's are refused. If everything in the event says that the job is not the
+// fleet's, nothing is read.
 func (h Handler) isOurs(ctx context.Context, decision fleet.Decision, d *delivery) (ours bool, refusal *Response) {
 	ours = decision.Verdict != fleet.Ignored
 	listed := h.Policy.AllowsRepository(d.job.Repository)
@@ -94,7 +95,8 @@ func (h Handler) isOurs(ctx context.Context, decision fleet.Decision, d *deliver
 	why, err := lifecycle.ServesRepository(ctx, h.Records, h.Policy, d.job.Repository, d.job.RepositoryID)
 	switch {
 	case err != nil && listed:
-		// Its name says that it is the fleet's, and dispatch has to read the table anyway.
+		// Its name says that it is the fleet's, and dispatch has to read the table
+		// anyway.
 		h.Log.WarnContext(ctx, "taking the repository to be the one of the configuration", "repository", d.job.Repository, "error", err.Error())
 	case err != nil:
 		return false, h.unread(d, err)
@@ -109,16 +111,17 @@ func forbid(why string) *Response {
 	return &resp
 }
 
-// unread is the answer while the table does not say whether a job is the fleet's.
+// unread is the answer if the table could not say whether a job is the fleet's.
 func (h Handler) unread(d *delivery, err error) *Response {
 	d.cause = err.Error()
 	resp := unavailable("whether the job is this fleet's could not be read just now")
 	return &resp
 }
 
-// mayRelease passes on that somebody else's job has ended, if runs of its repository wait
-// because GitHub gave their runners no job: a concurrency group or max-parallel may have
-// held theirs back. They are tried again in any case, so a failure costs time alone.
+// mayRelease reports on the bus that a job which is not the fleet's has ended, if runs
+// of its repository wait because GitHub gave their runners no job: a concurrency group
+// or max-parallel may have held theirs back. Those runs are tried again in any case, so
+// a failure costs only time.
 func (h Handler) mayRelease(ctx context.Context, d *delivery) {
 	holds, err := h.Records.HoldsBelow(ctx, fleet.IdleHoldsOf(d.job.Repository), 1)
 	if err == nil && len(holds) > 0 {

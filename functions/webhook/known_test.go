@@ -20,7 +20,7 @@ func reported(t *testing.T, name string) []byte {
 	return body
 }
 
-// What has begun on the fleet's side has to end there, whatever the labels say
+// A job that the fleet has begun must also end there, whatever the labels say
 // (actions/actions-runner-controller#1370).
 func TestJobsThatAreKnown(t *testing.T) {
 	none := set("workflow_job.labels", []string{})
@@ -58,7 +58,7 @@ func TestJobsThatAreKnown(t *testing.T) {
 	}
 }
 
-// GitHub tells repositories apart by id (actions/actions-runner-controller#3412).
+// GitHub identifies repositories by id (actions/actions-runner-controller#3412).
 func TestARenamedRepository(t *testing.T) {
 	const was, is, id = "octo-org/app", "octo-org/next", 7
 	at := func(name string, number int) []change {
@@ -110,8 +110,8 @@ func TestReportedPayloads(t *testing.T) {
 	}
 }
 
-// GitHub may have held a job of ours back until another's ended: a concurrency group
-// does not mind whose runners its jobs have.
+// GitHub may have held a job of ours back until another job ended: a concurrency group
+// covers jobs on all runners.
 func TestTheEndOfAnothersJobMayReleaseOurs(t *testing.T) {
 	foreign := set("workflow_job.labels", []string{"ubuntu-latest"})
 	held := fleet.Hold{Key: fleet.IdleHoldsOf("Octo-Org/App") + "70/0a"}

@@ -13,7 +13,7 @@ import (
 // This test needs Node and the packages of testdata/oracle: `make test-octokit`
 // installs them and runs it.
 
-// Octokit's signatures are accepted by the server, and a wrong secret is not.
+// The server accepts Octokit's signatures, and refuses a wrong secret.
 func TestOctokitSigns(t *testing.T) {
 	b := oracleFleet(t)
 	server := httptest.NewServer(b.Handler)

@@ -23,7 +23,7 @@ func oracleFleet(t *testing.T) *bench {
 	return b
 }
 
-// The table that send.mjs compares with is right about this code and complete.
+// The table that send.mjs compares with agrees with this code and is complete.
 func TestOracleTable(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(oracle, "expected.json"))
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// payload is the part of a workflow_job delivery that the fleet uses. Only what
-// it cannot do without is required: GitHub Enterprise Server of 2021 has neither
+// payload is the part of a workflow_job delivery that the fleet uses. Only the
+// indispensable fields are required: GitHub Enterprise Server of 2021 has neither
 // run_attempt nor created_at, workflow_name, head_branch or installation.
 type payload struct {
 	Action      string       `json:"action"`
@@ -37,19 +37,19 @@ type workflowJob struct {
 	WorkflowName string   `json:"workflow_name"`
 	HeadBranch   string   `json:"head_branch"`
 	HTMLURL      string   `json:"html_url"`
-	Labels       []string `json:"labels"` // null is missing, [] is a job without labels
+	Labels       []string `json:"labels"` // null means missing, [] is a job without labels
 	Status       string   `json:"status"`
 	Conclusion   string   `json:"conclusion"`
-	RunnerID     int64    `json:"runner_id"` // null or 0 while there is none
+	RunnerID     int64    `json:"runner_id"` // null or 0 while there is no runner
 	RunnerName   string   `json:"runner_name"`
 	CreatedAt    string   `json:"created_at"`
 	StartedAt    string   `json:"started_at"`
 	CompletedAt  string   `json:"completed_at"`
 }
 
-// Limits of what goes on, in bytes. They keep an event under EventBridge's
-// 256 KiB, whatever a payload of 1 MiB holds, and cut nothing that GitHub's own
-// limits allow.
+// Limits of what is passed on, in bytes. They keep an event under EventBridge's 256
+// KiB, whatever a payload of 1 MiB holds, and cut nothing that GitHub's own limits
+// allow.
 const (
 	maxText      = 1024 // names and branches
 	maxURL       = 2048
@@ -57,12 +57,12 @@ const (
 	maxAllLabels = 64 << 10 // in JSON
 )
 
-// maxLabelsRead is how many labels are looked at, since each is compared with
-// all others.
+// maxLabelsRead is how many labels are looked at, since each is compared with all
+// others.
 const maxLabelsRead = 10 * fleet.MaxLabels
 
-// job checks a payload and makes its job, slim but for the labels. Errors name
-// the field.
+// job checks a payload and returns its job, with every text but the labels shortened to
+// its limit. Errors name the field.
 func (p payload) job() (fleet.Job, error) {
 	switch {
 	case p.WorkflowJob == nil:
@@ -115,7 +115,7 @@ func (p payload) job() (fleet.Job, error) {
 
 func missing(field string) error { return fmt.Errorf("the payload has no %s", field) }
 
-// parseTime reads a moment; GitHub writes none as null, "" or the year 1.
+// parseTime reads a time; GitHub writes a missing one as null, "" or the year 1.
 func parseTime(text string) (*time.Time, error) {
 	if text == "" {
 		return nil, nil
@@ -128,9 +128,10 @@ func parseTime(text string) (*time.Time, error) {
 	return &at, nil
 }
 
-// slimLabels bounds the labels so that policy says the same of what is left: one
-// label above the limit stays too many, and a cut label stays too long. What is left
-// is the workflow's own text: policy looks at its white space, and at the case of tags.
+// slimLabels limits the labels in such a way that the policy's answer stays the same:
+// one label above the limit stays too many, and a cut label stays too long. The labels
+// that are left keep the workflow's own text: the policy looks at their white space,
+// and at the case of tags.
 func slimLabels(labels []string) []string {
 	out := distinct(labels)
 	if len(out) > fleet.MaxLabels {
@@ -147,7 +148,7 @@ func slimLabels(labels []string) []string {
 	return out
 }
 
-// distinct leaves out the labels that are there in another case already.
+// distinct leaves out labels that differ from an earlier one only in case.
 func distinct(labels []string) []string {
 	seen := map[string]bool{}
 	return slices.DeleteFunc(slices.Clone(labels), func(l string) bool {
@@ -158,7 +159,7 @@ func distinct(labels []string) []string {
 	})
 }
 
-// hook is the part of a ping that tells how the webhook is set up.
+// hook is the part of a ping that says how the webhook is set up.
 type hook struct {
 	Hook struct {
 		Events []string `json:"events"`

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// stale is a keyring that keeps what it read until it is told to look again.
+// stale is a keyring that keeps what it read until Refresh makes it look again.
 type stale struct {
 	*keyring
 	now     []string // what it would find

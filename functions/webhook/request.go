@@ -17,7 +17,7 @@ const (
 	formType = "application/x-www-form-urlencoded" // the default of hooks made by GitHub's API
 )
 
-// header returns the header of that name in any case, or "".
+// header returns the header with a name in any case, or "".
 func (r Request) header(name string) string {
 	if v, ok := r.Header[strings.ToLower(name)]; ok {
 		return v
@@ -38,8 +38,8 @@ func (r Request) contentType() string {
 	return mediaType
 }
 
-// check refuses what cannot be a delivery, before anything is spent on it, and
-// returns the bytes that the signature covers.
+// check refuses what cannot be a delivery, before it costs anything, and returns the
+// bytes that the signature covers.
 func (r Request) check() ([]byte, *Response) {
 	refuse := func(status int, format string, args ...any) ([]byte, *Response) {
 		resp := reply(status, Invalid, format, args...)
@@ -92,7 +92,7 @@ func (r Request) payload(body []byte) (json.RawMessage, error) {
 	return doc, nil
 }
 
-// explain says what is wrong with a payload: where, and never with what.
+// explain says where a payload is wrong, and never shows what it holds.
 func explain(err error) error {
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// authenticate checks the signature. The sender of a wrong one learns nothing
-// more than that; the log says which kind of wrong. A signature that cannot be
-// one costs no look at the secrets, and one that fits none at most one more look:
-// the secret may just have been replaced.
+// authenticate checks the signature. The sender of a wrong signature learns only that
+// it is wrong; the log says in which way. A malformed signature costs no look at the
+// secrets, and one that does not match costs at most one more look: the secret may just
+// have been replaced.
 func (h Handler) authenticate(ctx context.Context, r Request, body []byte, d *delivery) (Response, bool) {
 	unauthorized := Response{Status: http.StatusUnauthorized, Body: Reply{Status: Unauthorized}}
 	header := r.header("X-Hub-Signature-256")
@@ -43,8 +43,8 @@ func (h Handler) authenticate(ctx context.Context, r Request, body []byte, d *de
 	return Response{}, true
 }
 
-// changedSecrets looks at the secrets anew, if whoever keeps them can, and returns
-// none unless they have changed: then a signature may fit that fitted nothing.
+// changedSecrets reads the secrets again, if they can be refreshed, and returns none
+// unless they have changed: then the signature may match one of the new ones.
 func (h Handler) changedSecrets(ctx context.Context) ([]string, error) {
 	source, ok := h.Secrets.(refresher)
 	if !ok {
@@ -66,9 +66,9 @@ func parseSignature(header string) (mac []byte, ok bool) {
 	return mac, err == nil
 }
 
-// verify reports whether mac is the HMAC-SHA256 of the body with one of the keys.
-// It takes as long for a wrong one as for a right one. An empty key fits nothing:
-// anybody could sign with it.
+// verify reports whether mac is the HMAC-SHA256 of the body with one of the keys. A
+// wrong mac takes it as long as a right one. An empty key never matches: anyone could
+// sign with it.
 func verify(keys []string, body, mac []byte) bool {
 	fits := false
 	for _, key := range keys {

@@ -1,9 +1,9 @@
-// Package webhook answers GitHub's webhook deliveries: it checks who sent one,
+// Package webhook answers GitHub's webhook deliveries: it checks who sent a delivery,
 // decides whether its job may be ours, and puts the job on the bus.
 //
-// GitHub never sends a delivery again by itself. So the answer is 2xx only when
-// the bus has the event or nobody needs it, and anything else shows up as failed
-// in GitHub's list of deliveries, from where the sweep asks for it again.
+// GitHub never sends a delivery again by itself. So the answer is 2xx only if the bus
+// has the event or the fleet does not need it. Anything else shows up as failed in
+// GitHub's list of deliveries, and the sweep asks GitHub to send it again.
 //
 // The package knows neither Lambda nor a server: both adapt a Request to it.
 package webhook
@@ -23,32 +23,32 @@ import (
 )
 
 // MaxBody is the largest body that is read, in bytes. A workflow_job has some 30 KB.
-// Other events have up to 25 MB, and nobody needs them
+// Other events have up to 25 MB, and the fleet needs none of those
 // (https://docs.github.com/en/webhooks/webhook-events-and-payloads).
 const MaxBody = 1 << 20
 
-// secrets is where the webhook's secrets are kept.
+// secrets holds the webhook's secrets.
 type secrets interface {
-	// WebhookSecrets returns the secret, and during its replacement the one
-	// before as well.
+	// WebhookSecrets returns the secret, and during its replacement the previous one as
+	// well.
 	WebhookSecrets(ctx context.Context) ([]string, error)
 }
 
-// refresher is secrets that keep what they read for a while. On one machine they
-// do not.
+// refresher is secrets that keep what they read for a while. On one machine they do
+// not.
 type refresher interface {
-	// Refresh reads them anew, though not each time that it is asked: anybody can
-	// send wrong signatures. changed says that there are others now.
+	// Refresh reads the secrets again, but not on every call: anyone can send wrong
+	// signatures. changed reports whether they are others now.
 	Refresh(ctx context.Context) (changed bool, err error)
 }
 
-// bus is what takes the events.
+// bus takes the events.
 type bus interface {
 	// Put returns nil only when the event is stored for delivery.
 	Put(ctx context.Context, e fleet.Event) error
 }
 
-// records are what is known of jobs and repositories. The webhook only reads them.
+// records has what is known of jobs and repositories. The webhook only reads it.
 type records interface {
 	Run(ctx context.Context, runID string) (run fleet.Run, ok bool, err error)
 	Cursor(ctx context.Context, name string) (string, error)
@@ -72,7 +72,7 @@ type Request struct {
 	Method   string
 	Header   map[string]string // looked up ignoring case
 	Body     []byte            // as it came: the signature covers these bytes
-	IsBase64 bool              // Body is the base64 of them, as API Gateway may send it
+	IsBase64 bool              // Body is base64 text, as API Gateway may send it
 }
 
 // Response is the answer to a Request.
@@ -82,8 +82,8 @@ type Response struct {
 	Body   Reply // sent as JSON
 }
 
-// Reply is what the sender is told. For whoever reads GitHub's list of
-// deliveries, Reason says why nothing runs.
+// Reply is what the sender gets. Reason explains to people, who read it in GitHub's
+// list of deliveries, why nothing runs.
 type Reply struct {
 	Status Outcome `json:"status"`
 	Reason string  `json:"reason,omitempty"`
@@ -96,7 +96,7 @@ type Outcome string
 const (
 	Accepted     Outcome = "accepted"     // 202: the event is on the bus
 	Refused      Outcome = "refused"      // 202: on the bus, to be recorded as refused by policy
-	Ignored      Outcome = "ignored"      // 200: nobody needs it
+	Ignored      Outcome = "ignored"      // 200: the fleet does not need it
 	Pong         Outcome = "pong"         // 200: the answer to a ping
 	Invalid      Outcome = "invalid"      // 400, 405, 413, 415
 	Unauthorized Outcome = "unauthorized" // 401: the signature is missing or wrong
@@ -105,7 +105,7 @@ const (
 	Unavailable  Outcome = "unavailable"  // 503: the secrets or the bus did not answer
 )
 
-// delivery is what becomes known of a request on its way, for its log line.
+// delivery collects what becomes known of a request, for its log line.
 type delivery struct {
 	id, event, action string
 	hookID            int64 // 0 if GitHub did not say; it is not signed
@@ -113,8 +113,8 @@ type delivery struct {
 	cause             string // of a failure; not for the sender
 }
 
-// Handle answers one request, whatever is in it. A repeated delivery is put on
-// the bus again: what acts on it must know the job already.
+// Handle answers one request, whatever is in it. A repeated delivery is put on the bus
+// again: dispatch must know the job already.
 func (h Handler) Handle(ctx context.Context, r Request) (resp Response) {
 	d := &delivery{id: fleet.ClipBytes(r.header("X-GitHub-Delivery"), maxShort), event: fleet.ClipBytes(r.header("X-GitHub-Event"), maxShort)}
 	d.hookID, _ = strconv.ParseInt(r.header("X-GitHub-Hook-ID"), 10, 64) // absent or nonsense: 0
@@ -173,8 +173,8 @@ func unavailable(what string) Response {
 	return resp
 }
 
-// log writes the one line of a request. Nothing of a body is in it that was not
-// parsed from a signed one, and neither signature ever is.
+// log writes the one line of a request. It shows nothing of a body unless it was parsed
+// from a signed one, and it never shows a signature.
 func (h Handler) log(ctx context.Context, d *delivery, resp Response) {
 	level := slog.LevelInfo
 	switch {
@@ -199,8 +199,8 @@ func (h Handler) log(ctx context.Context, d *delivery, resp Response) {
 	h.Log.LogAttrs(ctx, level, "webhook", attrs...)
 }
 
-// describePanic says where and why code broke, without a value that may be the
-// sender's.
+// describePanic says where and why code broke, without values that may come from the
+// sender.
 func describePanic(p any) string {
 	what := fmt.Sprintf("panic of type %T", p)
 	if err, ok := p.(runtime.Error); ok {

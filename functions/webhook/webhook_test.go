@@ -123,7 +123,7 @@ func TestReplies(t *testing.T) {
 	}
 }
 
-// labels are n labels of our own, each of so many characters.
+// labels returns n labels of our own, each with a number of characters.
 func labels(n, length int) []string {
 	out := make([]string, n)
 	for i := range out {
@@ -243,7 +243,7 @@ func TestEventsStaySmall(t *testing.T) {
 	}
 }
 
-// The step that decides sees what the workflow says, and GitHub matches.
+// The deciding step gets the labels as the workflow has them: GitHub matches those.
 func TestLabelsGoOnAsTheyAre(t *testing.T) {
 	b := newBench()
 	b.Policy.Registries = fleet.DefaultRegistries

@@ -18,7 +18,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// bus is EventBridge as far as it takes events, or does not.
+// bus is EventBridge, which takes events or fails.
 type bus struct{ err error }
 
 func (b bus) PutEvents(context.Context, *eventbridge.PutEventsInput, ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {

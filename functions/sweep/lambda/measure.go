@@ -11,10 +11,10 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// mostWaiting bounds the count of runs that wait for room.
+// mostWaiting limits how many runs that wait for room are counted.
 const mostWaiting = 1000
 
-// counted is what a sweep's metrics are read from.
+// counted is the part of the records that a sweep's metrics are read from.
 type counted interface {
 	Capacity(ctx context.Context) (fleet.Capacity, error)
 	WaitingForRoom(ctx context.Context, limit int) ([]string, error)
@@ -24,8 +24,8 @@ type counted interface {
 // measure counts what a sweep repaired, and what it found: open runners, runs that
 // wait, and what is left of GitHub's limits. It returns all errors of the sweep as one.
 func measure(ctx context.Context, writer *metrics.Writer, records counted, repairs sweep.Repairs, failed ...error) error {
-	// A minute without a delivery is a zero. Without one, an alarm could not tell a fleet
-	// that hears nothing from one that was deployed just now.
+	// A minute without a delivery is a zero. Without that zero an alarm could not
+	// distinguish a fleet that receives nothing from one that was deployed just now.
 	writer.Put(deployment.MetricWebhookAccepted, 0, nil)
 	for cause, n := range repairs {
 		writer.Put(deployment.MetricRepairs, float64(n), metrics.Dimensions{deployment.DimensionCause: string(cause)})

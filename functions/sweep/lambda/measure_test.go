@@ -13,7 +13,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// table has counts, or answers nothing.
+// table has counts, or does not answer.
 type table struct{ err error }
 
 func (t table) Capacity(context.Context) (fleet.Capacity, error) {
@@ -24,7 +24,7 @@ func (t table) WaitingForRoom(context.Context, int) ([]string, error) {
 }
 func (t table) Cursor(context.Context, string) (string, error) { return "", t.err }
 
-// Each sweep says that no delivery came in its minute: those that did are added to that.
+// Each sweep reports zero deliveries for its minute; those that came are added to that.
 func TestASweepIsMeasured(t *testing.T) {
 	for sentence, test := range map[string]struct {
 		records error

@@ -9,7 +9,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
-// settings tells people what a fleet is set to: one record in the table, which every
+// settings shows people the settings of a fleet: one record in the table, which every
 // process writes once, and so every deployment.
 type settings struct {
 	records interface {
@@ -22,7 +22,7 @@ type settings struct {
 	told bool
 }
 
-// tell writes the settings unless this process has done so.
+// tell writes the settings unless this process has already written them.
 func (s *settings) tell(ctx context.Context, p fleet.Policy) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

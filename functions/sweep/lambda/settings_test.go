@@ -10,7 +10,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
-// board is where settings are put; it fails as often as it is told to.
+// board is where settings are put; it fails as often as a test demands.
 type board struct {
 	fails int
 	put   []report.Settings

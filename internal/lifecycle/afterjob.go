@@ -8,14 +8,14 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// AfterJob looks at a runner whose job ended at a time, as far as the records know,
-// and whose task goes on. A webhook may say so while the job still runs
-// (actions/runner#4492), so the task is stopped only after two looks in a row,
-// limits.after_job apart: GitHub has the job as completed on this runner, and lets
-// the runner be deleted, which it refuses for one that works.
+// AfterJob checks a runner whose job has ended, as far as the records know, and whose
+// task is still running; ended is when the job ended. A webhook may report the end while
+// the job still runs (actions/runner#4492), so the task is stopped only after two looks
+// in a row, limits.after_job apart. Each look needs GitHub to show the job as completed
+// on this runner, and to delete the runner, which it refuses while the runner works.
 //
-// AfterJob does nothing until the next look is due, and may be repeated after it was
-// cut short anywhere. It reports whether it asked the task to stop.
+// AfterJob does nothing until the next look is due. It may be repeated after it was cut
+// short anywhere. It reports whether it asked the task to stop.
 func (f Fleet) AfterJob(ctx context.Context, runnerID string, ended time.Time) (stopped bool, err error) {
 	runner, err := f.ReadRunner(ctx, runnerID)
 	if err != nil || !f.OutlivesJob(runner) {
@@ -40,15 +40,15 @@ func (f Fleet) AfterJob(ctx context.Context, runnerID string, ended time.Time) (
 	return true, f.Tasks.Stop(ctx, runner.TaskARN, reason)
 }
 
-// OutlivesJob reports whether it is time for AfterJob to look at a runner, if its job
-// has ended.
+// OutlivesJob reports whether AfterJob has to look at a runner now, if its job has
+// ended.
 func (f Fleet) OutlivesJob(runner fleet.Runner) bool {
-	// Functions of this release may still have the configuration of the one before.
+	// Functions of this release may still have the configuration of the release before.
 	return runner.OutlivesJob(cmp.Or(f.Limits.AfterJob, fleet.DefaultLimits().AfterJob), f.Now())
 }
 
-// jobIsOver reports whether GitHub has the job that the runner took as completed on
-// that runner, and lets the runner be deleted.
+// jobIsOver reports whether GitHub shows the job that the runner took as completed on
+// that runner, and deletes the runner.
 func (f Fleet) jobIsOver(ctx context.Context, runner fleet.Runner) (bool, error) {
 	job, err := f.GitHub.Job(ctx, runner.Repository, runner.Took)
 	if fleet.IsNamed(err, fleet.GitHubNotFound) {

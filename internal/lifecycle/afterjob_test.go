@@ -10,7 +10,7 @@ import (
 
 const apart = 15 * time.Minute
 
-// hangs is a runner whose job has ended on GitHub and whose task goes on.
+// hangs is a runner whose job has ended on GitHub and whose task is still running.
 func hangs(w *lifecycletest.World) string {
 	id := w.Busy(w.Job(7))
 	w.GitHub.Set(lifecycletest.Completed(w.GitHub.Has(7), "success"))
@@ -46,7 +46,7 @@ func TestATaskThatGoesOnAfterItsJobIsStopped(t *testing.T) {
 	}
 }
 
-// Each case makes one of the two looks, or both, say that the job may still run.
+// In each case one of the two looks, or both, shows that the job may still run.
 func TestATaskWhoseJobMayStillRunIsLeftAlone(t *testing.T) {
 	cases := map[string]func(w *lifecycletest.World, id string){
 		"only a webhook said that it ended": func(w *lifecycletest.World, id string) {

@@ -7,9 +7,9 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
 
-// Jobs that the fleet was not told of take one runner of a run after the other. At
-// some point it is the sweep that launches the run, or it would start a runner with
-// every such job.
+// Jobs of which the fleet got no webhook take one runner of a run after the other. At
+// some point the run is left to the sweep: otherwise every such job would start a
+// runner.
 func TestARunThatIsDisplacedAgainAndAgain(t *testing.T) {
 	w := lifecycletest.New(t)
 	runner := w.Idle(w.Job(7))

@@ -14,7 +14,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/sqlite"
 )
 
-// quiet is an outside world that lets everything happen and counts it.
+// quiet is an outside world that allows every call and counts it.
 type quiet struct {
 	mu      sync.Mutex
 	started map[string]bool // a repeated StartExecution is harmless
@@ -48,9 +48,9 @@ func (*quiet) Registration(context.Context, string, string) (fleet.Registration,
 	return fleet.Registration{}, false, nil
 }
 
-// TestSwapChain: three runners with the same labels take each other's jobs in a
-// ring, and the three webhooks are handled at the same time, on a real database.
-// Nobody is launched again, nobody is ended, and every record agrees.
+// TestSwapChain: three runners with the same labels take each other's jobs in a ring,
+// and the three webhooks are handled at the same time, on a real database. No runner is
+// launched or ended because of it, and every record agrees.
 func TestSwapChain(t *testing.T) {
 	for round := range 15 {
 		store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "fleet.db"))

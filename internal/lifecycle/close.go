@@ -7,10 +7,9 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Close closes a runner with what the fleet could not do, if anything, and its
-// run where that has ended. If the runner took a job whose end no webhook has
-// told, GitHub is asked; without an answer the run stays open for the webhook or
-// the sweep.
+// Close closes a runner with the failure of the fleet, if there was one, and its run if
+// that has ended. If the runner took a job whose end no webhook has reported, Close asks
+// GitHub; without an answer the run stays open for the webhook or the sweep.
 func (f Fleet) Close(ctx context.Context, runnerID string, plan *fleet.Plan, name, cause string) (fleet.CloseResult, error) {
 	job, err := f.jobOf(ctx, runnerID)
 	if err != nil {
@@ -48,9 +47,9 @@ func (f Fleet) Close(ctx context.Context, runnerID string, plan *fleet.Plan, nam
 	return res, nil
 }
 
-// Finish closes a runner for good: what it may have left on GitHub and on the
-// platform is taken away first, and whoever waits for its place is launched
-// after. It may be repeated from any point.
+// Finish closes a runner for good: first it removes what the runner may have left on
+// GitHub and on the platform, and afterwards it launches runs that wait for its place.
+// It may be repeated from any point.
 func (f Fleet) Finish(ctx context.Context, runnerID string, plan *fleet.Plan, name, cause string) (_ fleet.CloseResult, next string, err error) {
 	if err := f.letGo(ctx, runnerID, name, cause); err != nil {
 		f.forget(ctx, runnerID)
@@ -60,8 +59,8 @@ func (f Fleet) Finish(ctx context.Context, runnerID string, plan *fleet.Plan, na
 	if err != nil {
 		return closed, "", err
 	}
-	// The run it was launched for is asked for too, in case that whoever closed
-	// the runner died before this line.
+	// Also launch the run that the runner was launched for: the process that closed the
+	// runner may have died before this line.
 	for _, runID := range []string{closed.Relaunch, closed.Runner.RunID} {
 		if runID == "" || next != "" {
 			continue
@@ -79,10 +78,10 @@ func (f Fleet) Finish(ctx context.Context, runnerID string, plan *fleet.Plan, na
 	return closed, next, f.LaunchShare(ctx, closed.Runner.Repository)
 }
 
-// letGo ends what a runner may have left that failed, or whose end was cut short:
-// a task that could still take a job, and registrations. One that GitHub calls
-// busy keeps its task; its record closes all the same, and the run stays RUNNING
-// for what GitHub reports.
+// letGo ends what a runner may have left that failed, or whose end was cut short: a task
+// that could still take a job, and registrations. If GitHub calls the runner busy, its
+// task stays; its record closes all the same, and the run stays RUNNING until GitHub
+// reports the end.
 func (f Fleet) letGo(ctx context.Context, runnerID, name, cause string) error {
 	runner, err := f.ReadRunner(ctx, runnerID)
 	if err != nil || runner.Phase == fleet.Closed {
@@ -103,9 +102,9 @@ func (f Fleet) letGo(ctx context.Context, runnerID, name, cause string) error {
 	return err
 }
 
-// dropRegistration deletes the newest registration of a runner whose task has
-// stopped, with one request. Such a runner has no job and can take none, so its
-// end does not wait for GitHub: what GitHub does not delete now, the sweep does.
+// dropRegistration deletes the newest registration of a runner whose task has stopped,
+// with one request. Such a runner has no job and can take none, so its end does not wait
+// for GitHub: if GitHub does not delete the registration now, the sweep does it later.
 func (f Fleet) dropRegistration(ctx context.Context, runner fleet.Runner) {
 	ranWell := runner.Took != 0 && runner.ExitCode != nil && *runner.ExitCode == 0
 	if runner.RegistrationID == 0 || ranWell { // then GitHub deletes it itself
@@ -117,8 +116,8 @@ func (f Fleet) dropRegistration(ctx context.Context, runner fleet.Runner) {
 	}
 }
 
-// forget takes the token away from a runner whose end has to be tried again: its
-// execution waits for no signal any more.
+// forget removes the token of a runner whose end has to be tried again: its execution
+// does not wait for a signal any more.
 func (f Fleet) forget(ctx context.Context, runnerID string) {
 	_, _, err := f.ChangeRunner(ctx, runnerID, func(r fleet.Runner) (fleet.Runner, bool) {
 		return r.Forget(), r.TaskToken != ""
@@ -128,8 +127,8 @@ func (f Fleet) forget(ctx context.Context, runnerID string) {
 	}
 }
 
-// concerned is the run that a runner's end concerns: that of the job it took,
-// else the one that expects it.
+// concerned returns the run that a runner's end concerns: the run of the job that it
+// took, or else the run that expects it.
 func (f Fleet) concerned(ctx context.Context, runner fleet.Runner) (*fleet.Run, error) {
 	if runner.Took == 0 {
 		return f.expecting(ctx, runner)

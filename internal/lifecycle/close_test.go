@@ -8,8 +8,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
 
-// GitHub removes an ephemeral runner that ends well. One whose container crashed in its
-// job stays registered until the fleet deletes it.
+// GitHub removes an ephemeral runner that ends well. A runner whose container crashed in
+// its job stays registered until the fleet deletes it.
 func TestARunnerThatCrashedInItsJobIsDeregistered(t *testing.T) {
 	for name, exit := range map[string]*int{"its container failed": new(137), "its exit code is not known": nil} {
 		t.Run(name, func(t *testing.T) {
@@ -27,8 +27,8 @@ func TestARunnerThatCrashedInItsJobIsDeregistered(t *testing.T) {
 	}
 }
 
-// A stopped task has no job and takes none, so its runner's end waits for nothing that
-// GitHub says, and asks it to delete one registration at most.
+// A stopped task has no job and takes none, so its runner's end does not depend on
+// GitHub's answers, and asks GitHub to delete one registration at most.
 func TestTheEndOfAStoppedRunnerDoesNotWaitForGitHub(t *testing.T) {
 	runners := map[string]func(w *lifecycletest.World) string{
 		"it took no job":             func(w *lifecycletest.World) string { return w.Idle(w.Job(7)) },
@@ -78,8 +78,8 @@ func claims(w *lifecycletest.World, id string, n int) {
 	w.EditRunner(id, func(r *fleet.Runner) { r.Claims = n })
 }
 
-// A runner whose end has to be tried again waits for no signal: the sweep would repeat
-// it each minute and count a repair.
+// A runner whose end has to be tried again waits for no signal: otherwise the sweep
+// would signal it each minute and count a repair.
 func TestAnEndThatIsTriedAgainForgetsTheToken(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Idle(w.Job(7))

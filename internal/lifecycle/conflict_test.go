@@ -11,8 +11,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
 
-// Hundreds of launches write the capacity at once: without pauses between the rounds they
-// would use their tries up within a second.
+// Hundreds of launches write the capacity at once: without pauses between the rounds
+// they would use up their tries within a second.
 func TestThePausesBetweenConflictsGrow(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Idle(w.Job(7))

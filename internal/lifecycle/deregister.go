@@ -6,13 +6,13 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Deregister deletes every registration that the runner may have on GitHub. busy
-// is true if GitHub refuses since the runner has a job. Offline registrations of
-// an ended runner are deleted in the same way.
+// Deregister deletes every registration that the runner may have on GitHub. busy is true
+// if GitHub refuses because the runner has a job. The offline registrations of an ended
+// runner are deleted in the same way.
 //
-// It asks GitHub once for a registration whose id is recorded, and at most twice
-// for each older claim number that may have one. The record keeps which numbers
-// are done, so a call that was cut short goes on where it stopped.
+// Deregister asks GitHub once for a registration whose id is recorded, and at most twice
+// for each older claim number that may have one. The record keeps which numbers are
+// done, so a call that was cut short continues where it stopped.
 func (f Fleet) Deregister(ctx context.Context, runner fleet.Runner) (busy bool, err error) {
 	last := runner.Claims
 	if runner.RegistrationID != 0 { // of the last number
@@ -29,8 +29,8 @@ func (f Fleet) Deregister(ctx context.Context, runner fleet.Runner) (busy bool, 
 	return false, nil
 }
 
-// DeregisterNumber is Deregister for the claim number k alone, whose id is not
-// recorded: its answer was lost, or it gave way to the next number.
+// DeregisterNumber is Deregister for the claim number k alone, whose id is not recorded:
+// its answer was lost, or it was replaced by the next number.
 func (f Fleet) DeregisterNumber(ctx context.Context, runner fleet.Runner, k int) (busy bool, err error) {
 	reg, found, err := f.GitHub.Registration(ctx, runner.Repository, fleet.RunnerName(runner.RunnerID, k))
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
 
-// claimed makes a runner with four claim numbers, all but the second of which GitHub
-// has. The id of the last is recorded.
+// claimed makes a runner with four claim numbers. GitHub has all but the second of them.
+// The id of the last is recorded.
 func claimed(t *testing.T) (w *world, id string) {
 	w = lifecycletest.New(t)
 	id = w.Idle(w.Job(7))
@@ -64,7 +64,7 @@ func TestDeregisterAsksForEachNumberOnce(t *testing.T) {
 	}
 }
 
-// A function may be ended by its time-out while GitHub is slow, again and again.
+// The time-out of a function may end it while GitHub is slow, again and again.
 func TestDeregisterGoesOnWhereItStopped(t *testing.T) {
 	w, id := claimed(t)
 	lookups := func() (n int) {

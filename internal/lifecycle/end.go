@@ -7,7 +7,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Ended says what became of an attempt to end a runner.
+// Ended is the outcome of an attempt to end a runner.
 type Ended string
 
 const (
@@ -15,12 +15,12 @@ const (
 	EndBusy Ended = "busy" // it has a job: left alone
 )
 
-// End lets a runner go that has taken no job: it can claim nothing any more, its
-// registrations are deleted on GitHub, and only then its task is stopped.
+// End ends a runner that has taken no job: it closes the runner for claims, deletes its
+// registrations on GitHub, and only then stops its task.
 //
-// Deleting is the one atomic test for "busy" that GitHub offers (422). A runner
-// that is busy is opened again: the webhook that told us was lost. End may be
-// repeated after it was cut short anywhere.
+// Deleting is the one atomic test for "busy" that GitHub offers (422). End opens a busy
+// runner again: the webhook about its job was lost. End may be repeated after it was cut
+// short anywhere.
 func (f Fleet) End(ctx context.Context, runnerID, reason string) (Ended, error) {
 	runner, ok, err := f.beginEnd(ctx, runnerID, reason)
 	if err != nil {
@@ -47,10 +47,10 @@ func (f Fleet) End(ctx context.Context, runnerID, reason string) (Ended, error) 
 	return EndDone, f.Signal(ctx, runner)
 }
 
-// beginEnd sets CLOSING. If the run that expects the runner is not wanted, the
-// expectation is cleared in the same transaction, so that the run can have its
-// next runner at once when it is wanted again. A run that is wanted goes on
-// expecting it until Close has counted how it ended.
+// beginEnd sets CLOSING. If the run that expects the runner is not wanted, the same
+// transaction clears the expectation, so that the run can have its next runner at once
+// when it is wanted again. A wanted run goes on expecting the runner until Close has
+// counted how it ended.
 func (f Fleet) beginEnd(ctx context.Context, runnerID, reason string) (fleet.Runner, bool, error) {
 	var ending bool
 	runner, _, err := f.changeBoth(ctx, runnerID, func(r fleet.Runner, run *fleet.Run) (fleet.Runner, *fleet.Run, bool) {
@@ -66,8 +66,8 @@ func (f Fleet) beginEnd(ctx context.Context, runnerID, reason string) (fleet.Run
 	return runner, ending, err
 }
 
-// reopen takes beginEnd back for a runner that is busy. A run that expected it
-// does so no longer: no webhook has told whose job the runner has.
+// reopen takes beginEnd back for a busy runner. A run that expected the runner no longer
+// does: no webhook has reported whose job the runner has.
 func (f Fleet) reopen(ctx context.Context, runnerID string) error {
 	_, _, err := f.changeBoth(ctx, runnerID, func(r fleet.Runner, run *fleet.Run) (fleet.Runner, *fleet.Run, bool) {
 		if r.Phase != fleet.Closing {
@@ -87,9 +87,9 @@ func unexpecting(run fleet.Run) *fleet.Run {
 	return &run
 }
 
-// endFor ends the runner that waits for the job of a run which needs none any
-// more. The end of one that the run expects no longer was cut short: it is gone
-// on with.
+// endFor ends the runner that waits for the job of a run which no longer needs one. If
+// the run does not expect its last runner any more, but that one's end was cut short,
+// endFor goes on with that end.
 func (f Fleet) endFor(ctx context.Context, run fleet.Run, reason string) error {
 	runnerID := run.RunnerID
 	if runnerID == "" {

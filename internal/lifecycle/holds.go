@@ -7,7 +7,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Passed notes how far a runner has come: holds on what it got past are over, and runs
+// Passed records how far a runner has come: holds on what it got past are over, and runs
 // that wait for them try again.
 func (f Fleet) Passed(ctx context.Context, runner fleet.Runner, passed fleet.Passed) error {
 	keys, err := f.shownBy(ctx, runner, passed)
@@ -21,7 +21,7 @@ func (f Fleet) Passed(ctx context.Context, runner fleet.Runner, passed fleet.Pas
 	return f.launchHeld(ctx, over)
 }
 
-// MarkPassed is Passed for callers that may launch nothing: the sweep does.
+// MarkPassed is Passed for callers that must not launch: the sweep launches those runs.
 func (f Fleet) MarkPassed(ctx context.Context, runner fleet.Runner, passed fleet.Passed) error {
 	keys, err := f.shownBy(ctx, runner, passed)
 	if err != nil {
@@ -31,7 +31,7 @@ func (f Fleet) MarkPassed(ctx context.Context, runner fleet.Runner, passed fleet
 	return err
 }
 
-// shownBy lists the holds that a runner which has come so far shows to be over.
+// shownBy lists the holds that are over because a runner has come this far.
 func (f Fleet) shownBy(ctx context.Context, runner fleet.Runner, passed fleet.Passed) (keys []string, err error) {
 	if passed == fleet.PassedJob {
 		keys = slices.Clone(runner.Tries) // also those of the run that it was launched for
@@ -46,8 +46,8 @@ func (f Fleet) shownBy(ctx context.Context, runner fleet.Runner, passed fleet.Pa
 	return append(keys, run.ShownBy(passed, runner.Rung)...), nil
 }
 
-// Over notes that holds are over, as something else than a runner shows, and lets runs try
-// that wait for them. Keys without a hold are passed over.
+// Over records that holds are over for another reason than a runner, and launches runs
+// that wait for them. It skips keys without a hold.
 func (f Fleet) Over(ctx context.Context, keys []string) error {
 	over, err := f.markOver(ctx, keys, "", fleet.PassedJob)
 	if err != nil {
@@ -87,8 +87,8 @@ func (f Fleet) markOver(ctx context.Context, keys []string, runnerID string, pas
 	return over, nil
 }
 
-// changeHold reads a hold, lets decide change it, and writes it. ok is false if there
-// is none.
+// changeHold reads a hold, calls decide to change it, and writes it. ok is false if
+// there is none.
 func (f Fleet) changeHold(ctx context.Context, key string, decide func(fleet.Hold) (fleet.Hold, bool)) (now fleet.Hold, ok bool, err error) {
 	err = f.change(ctx, func() (fleet.Changes, error) {
 		found, err := f.Records.Holds(ctx, []string{key})
@@ -108,8 +108,8 @@ func (f Fleet) changeHold(ctx context.Context, key string, decide func(fleet.Hol
 	return now, ok, err
 }
 
-// LaunchHeld launches as many of the runs that wait for a hold as may try now. A hold
-// that is over and that nobody waits for is forgotten.
+// LaunchHeld launches as many of the runs that wait for a hold as may try now. It
+// forgets a hold that is over and has no waiting runs.
 func (f Fleet) LaunchHeld(ctx context.Context, hold fleet.Hold) error {
 	now := f.Now()
 	most := hold.Free(now)
@@ -135,10 +135,10 @@ func (f Fleet) LaunchHeld(ctx context.Context, hold fleet.Hold) error {
 	return nil
 }
 
-// mostHeld is how many holds one event or look at them concerns.
+// mostHeld is how many holds one event, or one look at holds, may concern.
 const mostHeld = 20
 
-// JobEnded lets runs try that GitHub may have held back until a job of their repository
+// JobEnded launches runs that GitHub may have held back until a job of their repository
 // ended.
 func (f Fleet) JobEnded(ctx context.Context, repository string) error {
 	holds, err := f.Records.HoldsBelow(ctx, fleet.IdleHoldsOf(repository), mostHeld)
@@ -163,7 +163,7 @@ func (f Fleet) JobEnded(ctx context.Context, repository string) error {
 	return nil
 }
 
-// CheckHold drops from a hold the runners that try no longer, and lets runs try whose
+// CheckHold removes from a hold the runners that no longer try, and launches runs whose
 // time has come.
 func (f Fleet) CheckHold(ctx context.Context, hold fleet.Hold) error {
 	gone := map[string]bool{}

@@ -11,7 +11,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
 
-// failing launches jobs, and has the runner of the first one fail.
+// failing launches jobs, and makes the runner of the first one fail.
 func failing(t *testing.T, jobs int64, name string) *world {
 	t.Helper()
 	w := lifecycletest.New(t)
@@ -80,7 +80,7 @@ func TestOneRunTriesWhetherAHoldIsOver(t *testing.T) {
 	}
 }
 
-// Of the runs that wait the one is next that has not been tried for longest.
+// Of the runs that wait, the next is the one whose last try is the longest ago.
 func TestTheRunsOfAHoldTakeTurns(t *testing.T) {
 	w := failing(t, 3, fleet.RunnerStartTimeout)
 	var tried []string
@@ -99,7 +99,7 @@ func TestTheRunsOfAHoldTakeTurns(t *testing.T) {
 	}
 }
 
-// A runner that ends without having failed at what the hold is about leaves its place.
+// A runner that ends without having failed at what the hold is about frees its place.
 func TestARunnerThatIsLetGoLeavesItsPlace(t *testing.T) {
 	w := failing(t, 2, fleet.RunnerStartTimeout)
 	w.Pass(time.Minute)
@@ -148,7 +148,7 @@ func TestAHoldThatNobodyWaitsForIsForgotten(t *testing.T) {
 	}
 }
 
-// A job of the repository has ended: GitHub may start the one that it held back.
+// A job of the repository has ended: GitHub may start the job that it held back.
 func TestTheEndOfAJobLetsAnotherTry(t *testing.T) {
 	w := failing(t, 2, fleet.RunnerIdleTimeout)
 	other := w.Job(9)
@@ -191,7 +191,7 @@ func TestHoldsKilledEverywhere(t *testing.T) {
 				}
 			}
 		}
-		for _, id := range open(w, 4) { // whose execution was never started
+		for _, id := range open(w, 4) { // their executions were never started
 			if err := w.Fleet().StartAgain(context.Background(), w.Runner(id)); err != nil {
 				panic(err)
 			}

@@ -12,24 +12,24 @@ import (
 // Images are the image records and the locks on builds.
 type Images interface {
 	Image(ctx context.Context, tag string) (fleet.ImageRecord, bool, error)
-	// PutImage writes a record over the version that was read, and makes one of
-	// version 0. It fails with Records.Conflict if somebody else was first.
+	// PutImage writes a record over the version that was read, and creates a record of
+	// version 0. It fails with Records.Conflict if the record has changed since.
 	PutImage(ctx context.Context, record fleet.ImageRecord) error
-	// JoinBuild notes that a runner waits for the image, and makes it the owner of
-	// the build if nobody is, or if the owner's lease ran out. owner is its
-	// fleet.BuildOwner, "" if another runner owns the build.
+	// JoinBuild records that a runner waits for the image, and makes it the owner of the
+	// build if there is no owner, or if the owner's lease ran out. owner is its
+	// fleet.BuildOwner, or "" if another runner owns the build.
 	JoinBuild(ctx context.Context, tag, runnerID string, now time.Time, lease time.Duration) (owner string, err error)
 	BuildLock(ctx context.Context, tag string) (fleet.BuildLock, error)
-	// RenewBuild has an owner's lease begin anew, if it still owns the build. One that
-	// began long ago is over.
+	// RenewBuild restarts an owner's lease, if it still owns the build. With a time long
+	// ago the lease is over.
 	RenewBuild(ctx context.Context, tag, owner string, at time.Time) error
-	// EndBuild gives an owner's lock up and forgets who joined.
+	// EndBuild gives up an owner's lock and forgets which runners joined.
 	EndBuild(ctx context.Context, tag, owner string) error
 }
 
-// ChangeImage reads an image's record, lets decide change it, and writes it. If
-// decide returns false it is left as it is. An image that has no record is one with
-// its tag only.
+// ChangeImage reads an image's record, calls decide to change it, and writes it. If
+// decide returns false the record stays as it is. For an image without a record decide
+// gets one that has only the tag.
 func ChangeImage(ctx context.Context, images Images, tag string, decide func(fleet.ImageRecord) (fleet.ImageRecord, bool)) (fleet.ImageRecord, error) {
 	var err error
 	for range conflicts {
@@ -50,9 +50,10 @@ func ChangeImage(ctx context.Context, images Images, tag string, decide func(fle
 	return fleet.ImageRecord{}, err
 }
 
-// BuildEvent acts on what is heard of a build. A success counts under whichever lock it
-// comes: the image is there, and those who wait for it get it. Everything else counts only
-// if the build was started under the lock as it is now. It may be repeated from any point.
+// BuildEvent acts on what an event reports about a build. A success counts under any
+// lock: the image is there, and every runner that waits for it gets it. All other events
+// count only if the build was started under the present lock. It may be repeated from
+// any point.
 func (f Fleet) BuildEvent(ctx context.Context, images Images, b fleet.Build) error {
 	lock, err := images.BuildLock(ctx, b.Tag)
 	if err != nil || !lock.Began(b) && b.Status != fleet.BuildSucceeded {
@@ -64,7 +65,7 @@ func (f Fleet) BuildEvent(ctx context.Context, images Images, b fleet.Build) err
 	used := false
 	_, err = ChangeImage(ctx, images, b.Tag, func(record fleet.ImageRecord) (fleet.ImageRecord, bool) {
 		if record.Version == 0 && !lock.Began(b) {
-			return record, false // started by hand, for no image of the fleet's
+			return record, false // started by hand, for an image that is not the fleet's
 		}
 		switch b.Status {
 		case fleet.BuildSucceeded:
@@ -84,22 +85,23 @@ func (f Fleet) BuildEvent(ctx context.Context, images Images, b fleet.Build) err
 			return err
 		}
 	}
-	// Who joins from here on finds that in the record, and who joined until now is told.
+	// Runners that join from here on find that in the record; those that joined until
+	// now are signalled.
 	if lock, err = images.BuildLock(ctx, b.Tag); err != nil || lock.Owner == "" || !lock.Began(b) && !used {
 		return err
 	}
 	return f.endBuild(ctx, images, b, lock)
 }
 
-// LoseBuild gives a lock up whose build ended unheard, or never began. Those who wait for
-// it look again.
+// LoseBuild gives up a lock whose build ended without an event, or never began. The
+// runners that wait for it look again.
 func (f Fleet) LoseBuild(ctx context.Context, images Images, tag string, lock fleet.BuildLock) error {
 	return f.endBuild(ctx, images, fleet.Build{Tag: tag, Status: fleet.BuildStopped, Reason: "nothing is known of the build any more"}, lock)
 }
 
-// endBuild tells those who joined, and ends the lock. Those who are told that the build is
-// lost ask for the image again at once: the first of them has to begin the next build, so
-// the lease is over before anyone is told.
+// endBuild signals the runners that joined, and ends the lock. If the build is lost,
+// they ask for the image again at once, and the first of them has to begin the next
+// build: so the lease ends before any of them is signalled.
 func (f Fleet) endBuild(ctx context.Context, images Images, b fleet.Build, lock fleet.BuildLock) error {
 	if b.Status == fleet.BuildStopped {
 		if err := images.RenewBuild(ctx, b.Tag, lock.Owner, time.Unix(0, 0)); err != nil {
@@ -114,8 +116,8 @@ func (f Fleet) endBuild(ctx context.Context, images Images, b fleet.Build, lock 
 	return images.EndBuild(ctx, b.Tag, lock.Owner)
 }
 
-// waiting is a runner that waits for an image; ok is false if it does not. Those
-// that build in the background are no runners.
+// waiting returns a runner that waits for an image; ok is false if it does not wait.
+// Builds in the background have no runner.
 func (f Fleet) waiting(ctx context.Context, runnerID string) (runner fleet.Runner, ok bool, err error) {
 	runner, ok, err = f.Records.Runner(ctx, runnerID)
 	return runner, ok && runner.WaitingFor == fleet.WaitForImage && runner.TaskToken != "", err
@@ -167,11 +169,11 @@ func (f Fleet) buildGoesOn(ctx context.Context, images Images, b fleet.Build, lo
 }
 
 // RunnerReleaseCursor is the cursor that keeps the latest release of GitHub's runner
-// as the sweep heard of it.
+// that the sweep knows.
 const RunnerReleaseCursor = "runner_release"
 
-// ReadRelease reads the release that a cursor keeps, one without a version if it keeps
-// none that can be read.
+// ReadRelease reads the release that a cursor keeps. The release has no version if the
+// cursor keeps none that can be read.
 func ReadRelease(cursor string) (release fleet.RunnerRelease) {
 	if json.Unmarshal([]byte(cursor), &release) != nil {
 		return fleet.RunnerRelease{}
@@ -179,8 +181,8 @@ func ReadRelease(cursor string) (release fleet.RunnerRelease) {
 	return release
 }
 
-// KeptRelease returns the latest release of GitHub's runner as the sweep heard of it, one
-// without a version before that.
+// KeptRelease returns the latest release of GitHub's runner that the sweep knows,
+// without a version before the sweep has asked.
 func KeptRelease(cursors CursorReader) func(context.Context) (fleet.RunnerRelease, error) {
 	return func(ctx context.Context) (fleet.RunnerRelease, error) {
 		text, err := cursors.Cursor(ctx, RunnerReleaseCursor)
@@ -188,7 +190,7 @@ func KeptRelease(cursors CursorReader) func(context.Context) (fleet.RunnerReleas
 	}
 }
 
-// Builder starts builds. Starting one for the same tag and owner again is the same
+// Builder starts builds. Starting one again for the same tag and owner starts no second
 // build. The build's events name the owner. An error with a name may pass.
 type Builder interface {
 	Build(ctx context.Context, order fleet.BuildOrder) error

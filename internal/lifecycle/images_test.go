@@ -9,7 +9,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
 
-// joins has a runner wait for an image, and returns the build's owner if it is that.
+// joins has a runner wait for an image, and returns the build's owner if the runner is
+// it.
 func joins(t *testing.T, w *world, id string) (owner string) {
 	t.Helper()
 	if _, err := w.Fleet().StoreToken(t.Context(), id, w.Executions.Token(id), fleet.WaitForImage, fleet.RunnerImageCreating); err != nil {
@@ -23,7 +24,8 @@ func joins(t *testing.T, w *world, id string) (owner string) {
 }
 
 // A runner that joins a build just when the build's end is recorded may have read the
-// older record. The fleet tells it the outcome with the others, or it waits for a lease.
+// older record. The fleet signals it with the others; otherwise it would wait for a
+// lease.
 func TestARunnerJoinsWhileTheBuildsEndIsRecorded(t *testing.T) {
 	for status, want := range map[string]string{
 		fleet.BuildSucceeded: `succeeded {"outcome":"ready","tag":"tag","digest":"sha256:1"}`,
@@ -47,8 +49,8 @@ func TestARunnerJoinsWhileTheBuildsEndIsRecorded(t *testing.T) {
 	}
 }
 
-// What runners are told is recorded before. If the process dies in between, the next job
-// finds the image and does not have it built once more.
+// A build's end is recorded before runners are signalled. If the process dies in
+// between, the next job finds the image and does not have it built once more.
 func TestABuildsEndIsRecordedBeforeItIsTold(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Launch(w.Job(1))
@@ -66,8 +68,8 @@ func TestABuildsEndIsRecordedBeforeItIsTold(t *testing.T) {
 	}
 }
 
-// What passes by itself has a name of its own, in what runners are told and in what the next
-// one reads. A build that succeeds ends both holds.
+// A failure that passes by itself has a name of its own, both in the signals and for the
+// next runner that reads the record. A build that succeeds ends both holds.
 func TestABuildThatFailsForAReasonThatPasses(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Launch(w.Job(1))
@@ -88,8 +90,9 @@ func TestABuildThatFailsForAReasonThatPasses(t *testing.T) {
 	}
 }
 
-// A build was stopped. The first runner that is told asks for the image again before the
-// others are told: it begins the next build, and does not wait for the end of this one.
+// A build was stopped. The first runner that is signalled asks for the image again
+// before the others are signalled: it begins the next build, and does not wait for the
+// end of this one.
 func TestARunnerAsksAgainWhileOthersAreTold(t *testing.T) {
 	for name, again := range map[string]int{"the owner": 0, "another": 1} {
 		t.Run(name, func(t *testing.T) {

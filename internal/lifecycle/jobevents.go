@@ -8,9 +8,9 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Completed closes a run with GitHub's conclusion and lets a runner that still
-// waits for its job go. Jobs that were never queued (skipped ones) or whose
-// queued event is late get their record now.
+// Completed closes a run with GitHub's conclusion and ends a runner that still waits for
+// its job. Jobs that were never queued (skipped ones), or whose queued event is late,
+// get their record now.
 func (f Fleet) Completed(ctx context.Context, job fleet.Job) error {
 	run, _, err := f.changeRun(ctx, fleet.RunID(job.JobID), func(run fleet.Run, known bool) (fleet.Run, bool) {
 		if !known {
@@ -38,8 +38,7 @@ func orCompleted(conclusion string) string {
 	return "completed"
 }
 
-// Waiting puts a run aside until its environment is approved, and lets its
-// runner go.
+// Waiting lets a run wait until its environment is approved, and ends its runner.
 func (f Fleet) Waiting(ctx context.Context, job fleet.Job, receivedAt time.Time) error {
 	run, _, err := f.changeRun(ctx, fleet.RunID(job.JobID), func(run fleet.Run, known bool) (fleet.Run, bool) {
 		if !known {
@@ -57,8 +56,8 @@ func (f Fleet) Waiting(ctx context.Context, job fleet.Job, receivedAt time.Time)
 	return f.endFor(ctx, run, "its job waits for the approval of its environment")
 }
 
-// Queued makes the run of a queued job, if it is new, waited for approval or had been
-// given up, and launches it if it is wanted.
+// Queued makes the run of a queued job, if the run is new, waited for an approval or had
+// been given up, and launches it if it is wanted.
 func (f Fleet) Queued(ctx context.Context, job fleet.Job, wants fleet.Wants, receivedAt time.Time) error {
 	run, _, err := f.changeRun(ctx, fleet.RunID(job.JobID), func(run fleet.Run, known bool) (fleet.Run, bool) {
 		if !known {
@@ -77,10 +76,9 @@ func (f Fleet) Queued(ctx context.Context, job fleet.Job, wants fleet.Wants, rec
 	return err
 }
 
-// LearnJob acts on what GitHub's API says of a job, as the webhooks would have
-// told. It returns whether the job still waits for a runner. A job that waits
-// may name a runner all the same (there is one in GitHub's examples): that means
-// nothing.
+// LearnJob acts on the state of a job in GitHub's API as the webhooks would have. It
+// reports whether the job still waits for a runner. A waiting job may name a runner all
+// the same (there is one in GitHub's examples): that means nothing.
 func (f Fleet) LearnJob(ctx context.Context, job fleet.Job) (queued bool, err error) {
 	began := job.Status == fleet.JobInProgress || job.Status == fleet.JobCompleted
 	if runnerID, _, ours := fleet.ParseRunnerID(f.Name, job.RunnerName); ours && began {
@@ -103,10 +101,10 @@ func (f Fleet) LearnJob(ctx context.Context, job fleet.Job) (queued bool, err er
 	return true, nil
 }
 
-// AskAfter asks GitHub what became of the job that a runner was meant for, acts on that as
-// LearnJob does, and returns the runner as it then stands: no webhook need have told that
-// it took the job. It fails with Untold if the job is not learned of; the runner is
-// returned as it was then.
+// AskAfter asks GitHub about the job that a runner was meant for, acts on the answer as
+// LearnJob does, and returns the runner as it then is: perhaps no webhook reported that
+// it took the job. AskAfter fails with Untold if it learns nothing of the job, and then
+// returns the runner as it was.
 func (f Fleet) AskAfter(ctx context.Context, runner fleet.Runner) (fleet.Runner, error) {
 	runID := cmp.Or(runner.For, runner.RunID)
 	run, known, err := f.Records.Run(ctx, runID)
@@ -130,8 +128,8 @@ func (f Fleet) AskAfter(ctx context.Context, runner fleet.Runner) (fleet.Runner,
 	return now, nil
 }
 
-// Untold is the error of AskAfter if a job is not learned of: GitHub did not answer, or
-// there is NoSuchJob, since GitHub does not show it or its run has no record.
+// Untold is the error of AskAfter if it learns nothing of a job: GitHub did not answer,
+// or there is NoSuchJob, since GitHub does not show it or its run has no record.
 type Untold struct {
 	NoSuchJob bool
 	Err       error
@@ -140,8 +138,8 @@ type Untold struct {
 func (u Untold) Error() string { return u.Err.Error() }
 func (u Untold) Unwrap() error { return u.Err }
 
-// runsElsewhere notes that somebody else's runner has the job of a run, and lets
-// the runner go that waits for it.
+// runsElsewhere records that a runner which is not the fleet's has the job of a run, and
+// ends the runner that waits for the job.
 func (f Fleet) runsElsewhere(ctx context.Context, job fleet.Job) error {
 	run, _, err := f.changeRun(ctx, fleet.RunID(job.JobID), func(run fleet.Run, known bool) (fleet.Run, bool) {
 		if !known || !run.Wanted() || run.Job.IsOfAnother(job) {
@@ -165,7 +163,7 @@ func (f Fleet) elsewhere(runnerName string) string {
 }
 
 // WorkflowRunOver ends a run whose workflow run is over on GitHub: some jobs of such
-// ones stay queued for ever.
+// workflow runs stay queued for ever.
 func (f Fleet) WorkflowRunOver(ctx context.Context, runID string, w fleet.WorkflowRun) (reason string, err error) {
 	reason = "its workflow run is over on GitHub (" + w.Conclusion + "), which still has the job queued"
 	_, _, err = f.changeRun(ctx, runID, func(run fleet.Run, known bool) (fleet.Run, bool) {

@@ -6,9 +6,9 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Launch gives the run a runner if it needs one and there is room. It is the
-// only way an execution starts. Repeating it is harmless: a runner that is open
-// already only has its StartExecution repeated, by the same name.
+// Launch gives the run a runner if it needs one and there is room. No execution starts
+// in any other way. Repeating it is harmless: for a runner that is already open it only
+// repeats StartExecution, by the same name.
 func (f Fleet) Launch(ctx context.Context, runID string) (runnerID string, err error) {
 	var run fleet.Run
 	var res fleet.LaunchResult
@@ -21,7 +21,7 @@ func (f Fleet) Launch(ctx context.Context, runID string) (runnerID string, err e
 		if err != nil {
 			return fleet.Changes{}, err
 		}
-		if run.WaitsForRoom && !run.Wanted() { // or it would stand in others' way
+		if run.WaitsForRoom && !run.Wanted() { // or it would be in the way of others
 			run.WaitsForRoom = false
 			res = fleet.LaunchResult{}
 			return fleet.Changes{Runs: []fleet.Run{run}}, nil
@@ -39,7 +39,7 @@ func (f Fleet) Launch(ctx context.Context, runID string) (runnerID string, err e
 			Holds: holds, Deployment: f.Deployment, Now: f.Now(),
 		})
 		for i := range res.Changes.Runs {
-			if res.RunnerID != "" { // until its execution is started it must be found again
+			if res.RunnerID != "" { // it must be found again until its execution is started
 				res.Changes.Runs[i].WaitsForRoom, res.Changes.Runs[i].WaitsForShare = run.WaitsForRoom, run.WaitsForShare
 			}
 		}
@@ -62,11 +62,11 @@ func (f Fleet) Launch(ctx context.Context, runID string) (runnerID string, err e
 	})
 }
 
-// lookedAt is how many of the waiting runs are looked at for one that has no runner yet:
-// the others are launched already and about to leave the list.
+// lookedAt is how many of the waiting runs are searched for one that has no runner yet:
+// the others are already launched and about to leave the list.
 const lookedAt = 20
 
-// isBehind reports whether another run waits for room whose turn comes before.
+// isBehind reports whether another run waits for room and comes first.
 func (f Fleet) isBehind(ctx context.Context, run fleet.Run, capacity fleet.Capacity) (bool, error) {
 	waiting, err := f.Records.Waiting(ctx, fleet.RoomList, fleet.LaterOrder, lookedAt)
 	if err != nil {
@@ -88,9 +88,9 @@ func (f Fleet) isBehind(ctx context.Context, run fleet.Run, capacity fleet.Capac
 	return false, nil
 }
 
-// LaunchWaiting launches the runs that wait for room, in turn, as far as there is room.
-// It looks at one more: a run may have got its room from somebody who died before its
-// execution was started. While the fleet is paused there is no room.
+// LaunchWaiting launches the runs that wait for room, in turn, as long as there is room.
+// It looks at one more: a run may have got its room from a process that died before it
+// started the execution. While the fleet is paused there is no room.
 func (f Fleet) LaunchWaiting(ctx context.Context) error {
 	capacity, err := f.Records.Capacity(ctx)
 	if err != nil {
@@ -103,8 +103,8 @@ func (f Fleet) LaunchWaiting(ctx context.Context) error {
 const mostPaced = 10
 
 // LaunchPaced launches runs that wait because so many were launched within a minute: the
-// sweep alone, which comes once a minute, would leave a part of each minute unused. While
-// the fleet launches few it only reads the capacity.
+// sweep alone, which runs once a minute, would leave a part of each minute unused. While
+// the fleet launches few, LaunchPaced only reads the capacity.
 func (f Fleet) LaunchPaced(ctx context.Context) error {
 	capacity, err := f.Records.Capacity(ctx)
 	if err != nil || !capacity.Hurried(f.Now()) {
@@ -118,7 +118,7 @@ func (f Fleet) LaunchPaced(ctx context.Context) error {
 }
 
 // LaunchShare launches the next runs of a repository that had as many runners as it may
-// have, or lets them wait for room as others do.
+// have, or puts them among the runs that wait for room.
 func (f Fleet) LaunchShare(ctx context.Context, repository string) error {
 	capacity, err := f.Records.Capacity(ctx)
 	if err != nil {

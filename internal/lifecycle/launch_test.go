@@ -30,8 +30,8 @@ func TestALaunchThatIsNotWrittenStartsNothing(t *testing.T) {
 	}
 }
 
-// The sweep comes once a minute: without what happens in between a part of each minute's
-// launches would be lost.
+// The sweep runs once a minute: without launches by events a part of each minute would
+// be lost.
 func TestRunsThatWaitForThePaceAreLaunchedByEvents(t *testing.T) {
 	launched := func(w *world, from, to int64) (n int) {
 		for id := from; id <= to; id++ {
@@ -55,7 +55,7 @@ func TestRunsThatWaitForThePaceAreLaunchedByEvents(t *testing.T) {
 	if n := launched(w, 1, 100); n != 60 {
 		t.Fatalf("%d of a burst are launched", n)
 	}
-	for i, want := range []int{60, 70, 74} { // ten at most for an event, and fourteen in ten seconds
+	for i, want := range []int{60, 70, 74} { // at most ten for an event, and fourteen in ten seconds
 		if i == 1 {
 			w.Pass(10 * time.Second)
 		}

@@ -1,10 +1,9 @@
-// Package lifecycle carries out the fleet's decisions: it reads records, lets
-// package fleet decide, writes all changes in one transaction, and only then
-// acts on the world.
+// Package lifecycle carries out the fleet's decisions: it reads records, has package
+// fleet decide, writes all changes in one transaction, and only then acts on the world.
 //
-// A fact is always written before anybody is told of it, and telling is always
-// repeated when the fact turns out to be known: if a process dies in between,
-// the next caller repairs it.
+// It always writes a fact before it signals it, and repeats the signal whenever the fact
+// turns out to be known already: if a process dies in between, the next caller repairs
+// it.
 package lifecycle
 
 import (
@@ -18,17 +17,17 @@ import (
 )
 
 // Records is the fleet's table. Write applies all changes or none: it fails with
-// Records.Conflict if a record is no longer at the version that was read, and a
-// change with version 0 makes the record.
+// Records.Conflict if a record is no longer at the version that was read. A change with
+// version 0 creates the record.
 type Records interface {
 	Run(ctx context.Context, runID string) (fleet.Run, bool, error)
 	Runner(ctx context.Context, runnerID string) (fleet.Runner, bool, error)
 	Capacity(ctx context.Context) (fleet.Capacity, error)
-	// Holds reads those of the keys that are there.
+	// Holds reads the holds that exist among the keys.
 	Holds(ctx context.Context, keys []string) (map[string]fleet.Hold, error)
-	// HoldsBelow lists up to limit holds whose keys begin so.
+	// HoldsBelow lists up to limit holds whose keys begin with prefix.
 	HoldsBelow(ctx context.Context, prefix string, limit int) ([]fleet.Hold, error)
-	// Waiting lists up to limit runs of a fleet.Run.WaitList up to an order.
+	// Waiting lists up to limit runs of a fleet.Run.WaitList, up to an order.
 	Waiting(ctx context.Context, list, upTo string, limit int) ([]string, error)
 	Write(ctx context.Context, changes fleet.Changes) error
 	// WaitingForRoom lists up to limit runs that wait for room, oldest first. They are
@@ -36,8 +35,8 @@ type Records interface {
 	WaitingForRoom(ctx context.Context, limit int) ([]string, error)
 }
 
-// Executions is the state machine. Starting a name that was started already and
-// completing a token that is closed are no errors.
+// Executions is the state machine. It is no error to start a name again, or to complete
+// a closed token.
 type Executions interface {
 	Start(ctx context.Context, name string, input []byte) error
 	Succeed(ctx context.Context, token string, output []byte) error
@@ -45,7 +44,8 @@ type Executions interface {
 	Heartbeat(ctx context.Context, token string) error
 }
 
-// GitHub is what the fleet asks of GitHub's API. Errors carry the GitHub.* names.
+// GitHub is the part of GitHub's API that the fleet uses. Errors carry the GitHub.*
+// names.
 type GitHub interface {
 	Job(ctx context.Context, repository string, jobID int64) (fleet.Job, error)
 	Registration(ctx context.Context, repository, name string) (fleet.Registration, bool, error)
@@ -53,8 +53,8 @@ type GitHub interface {
 	WorkflowRun(ctx context.Context, repository string, id int64) (fleet.WorkflowRun, error)
 }
 
-// Tasks is the container platform. Stopping a task that has stopped, or is not
-// known, is no error.
+// Tasks is the container platform. It is no error to stop a task that has stopped, or
+// that is not known.
 type Tasks interface {
 	Stop(ctx context.Context, arn, reason string) error
 }
@@ -63,7 +63,7 @@ type Tasks interface {
 type Fleet struct {
 	Name             string
 	MaxRunners       int
-	MaxPerRepository int // for one repository; 0 is as many as there are
+	MaxPerRepository int // for one repository; 0 means no limit
 	KeptForOthers    int // of MaxRunners, for repositories that have no runner
 	Repositories     int // that the fleet serves
 	Limits           fleet.Limits
@@ -72,24 +72,24 @@ type Fleet struct {
 	Executions       Executions
 	GitHub           GitHub
 	Tasks            Tasks
-	// Backoff waits for a random part of a time, before a change that met a conflict is
-	// decided anew; nil does not wait.
+	// Backoff waits for a random part of a time before a change that met a conflict is
+	// decided again; nil does not wait.
 	Backoff func(ctx context.Context, most time.Duration) error
 	Now     func() time.Time
 	Log     *slog.Logger
 }
 
-// A change is decided anew because a record had changed meanwhile. Many launches at once
-// all write the capacity, and DynamoDB cancels transactions that only overlap: so the
-// pauses grow, and in the end Step Functions or Lambda tries again.
+// A change is decided again if a record has changed meanwhile. Many launches at once all
+// write the capacity, and DynamoDB cancels transactions that only overlap: so the pauses
+// grow, and in the end Step Functions or Lambda tries again.
 const (
 	conflicts    = 50
 	firstPause   = 20 * time.Millisecond
 	longestPause = time.Second
 )
 
-// change repeats decide, which reads, decides and returns what to write, until
-// the write meets no conflict. decide must have no effect of its own.
+// change repeats decide, which reads, decides and returns what to write, until the write
+// meets no conflict. decide must have no effect of its own.
 func (f Fleet) change(ctx context.Context, decide func() (fleet.Changes, error)) error {
 	pause := firstPause
 	for round := 1; ; round++ {
@@ -135,9 +135,9 @@ func (f Fleet) ReadRunner(ctx context.Context, runnerID string) (fleet.Runner, e
 	return runner, err
 }
 
-// changeRun reads a run, lets decide change it, and writes it. known is false for a run
-// that has no record; what decide returns of it then becomes the record. If decide
-// returns false the run is left as it is. The run as it now stands is returned with
+// changeRun reads a run, calls decide to change it, and writes it. known is false for a
+// run without a record; the run that decide returns then becomes the record. If decide
+// returns false the run stays as it is. changeRun returns the run as it is then, and
 // whether it was written.
 func (f Fleet) changeRun(ctx context.Context, runID string, decide func(run fleet.Run, known bool) (fleet.Run, bool)) (now fleet.Run, written bool, err error) {
 	err = f.change(ctx, func() (fleet.Changes, error) {
@@ -155,9 +155,9 @@ func (f Fleet) changeRun(ctx context.Context, runID string, decide func(run flee
 	return now, written, err
 }
 
-// ChangeRunner reads a runner, lets decide change it, and writes it. If decide
-// returns false the runner is left as it is. The runner as it now stands is
-// returned with whether it was written.
+// ChangeRunner reads a runner, calls decide to change it, and writes it. If decide
+// returns false the runner stays as it is. ChangeRunner returns the runner as it is
+// then, and whether it was written.
 func (f Fleet) ChangeRunner(ctx context.Context, runnerID string, decide func(fleet.Runner) (fleet.Runner, bool)) (fleet.Runner, bool, error) {
 	var now fleet.Runner
 	var written bool
@@ -206,8 +206,8 @@ func (f Fleet) changeBoth(ctx context.Context, runnerID string, decide func(flee
 }
 
 // readPair reads a runner and the run that expects it, nil if none does. Two runners may
-// swap their runs between the two reads; then it reads again, for a decision that writes
-// nothing meets no conflict.
+// swap their runs between the two reads; then it reads again, because a decision that
+// writes nothing would meet no conflict.
 func (f Fleet) readPair(ctx context.Context, runnerID string) (fleet.Runner, *fleet.Run, error) {
 	runner, err := f.ReadRunner(ctx, runnerID)
 	if err != nil {
@@ -250,8 +250,8 @@ func encode(v any) []byte {
 	return b
 }
 
-// DescribeRun changes a runner and the run that expects it together. Without
-// such a run nothing is changed.
+// DescribeRun changes a runner and the run that expects it together. Without such a run
+// it changes nothing.
 func (f Fleet) DescribeRun(ctx context.Context, runnerID string, describe func(fleet.Run, fleet.Runner) (fleet.Run, fleet.Runner)) error {
 	_, _, err := f.changeBoth(ctx, runnerID, func(r fleet.Runner, run *fleet.Run) (fleet.Runner, *fleet.Run, bool) {
 		if run == nil {
@@ -263,9 +263,9 @@ func (f Fleet) DescribeRun(ctx context.Context, runnerID string, describe func(f
 	return err
 }
 
-// ChangeWanted is ChangeBoth for a decision that depends on whether a run that
-// is still wanted expects the runner. Both records are in the transaction, so
-// that a run which is cancelled meanwhile is seen.
+// ChangeWanted is ChangeBoth for a decision that depends on whether a wanted run expects
+// the runner. Both records are in the transaction, so if the run is cancelled meanwhile
+// the decision is made again.
 func (f Fleet) ChangeWanted(ctx context.Context, runnerID string, decide func(r fleet.Runner, wanted bool) (fleet.Runner, bool)) (fleet.Runner, bool, error) {
 	return f.changeBoth(ctx, runnerID, func(r fleet.Runner, run *fleet.Run) (fleet.Runner, *fleet.Run, bool) {
 		next, ok := decide(r, run != nil && run.Wanted())

@@ -108,7 +108,7 @@ func TestLaunchWaiting(t *testing.T) {
 	lifecycletest.KillEverywhere(t, setup, func(w *world) error { return w.Fleet().LaunchWaiting(context.Background()) }, nil)
 }
 
-// What stands in the queue must not stand in the way.
+// A run in the queue that needs no room must not be in the way.
 func TestNobodyStandsInTheWay(t *testing.T) {
 	w := lifecycletest.New(t)
 	w.MaxRunners = 0
@@ -131,7 +131,7 @@ func TestWhoEndedLeavesTheQueue(t *testing.T) {
 	w.Launch(w.Job(1))
 	w.Pass(time.Second)
 	w.Launch(w.Job(2))
-	w.EditRun("job-1", status(fleet.RunFailed)) // its place in the queue was not taken back
+	w.EditRun("job-1", status(fleet.RunFailed)) // it was left in the queue
 	w.MaxRunners = 1
 	if err := w.Fleet().LaunchWaiting(t.Context()); err != nil || w.Run("job-1").WaitsForRoom || w.Run("job-2").RunnerID == "" {
 		t.Errorf("%v\n%s", err, w.State())
@@ -231,8 +231,7 @@ func TestEnd(t *testing.T) {
 	}
 }
 
-// GitHub is the only one who can say that a runner is not busy: without it the
-// task is not stopped.
+// Only GitHub can say that a runner is not busy: without GitHub the task is not stopped.
 func TestWithoutGitHubNoTaskIsStopped(t *testing.T) {
 	for _, method := range []string{"Registration", "Delete"} {
 		w := lifecycletest.New(t)
@@ -285,8 +284,8 @@ func TestAnEndlessConflictEnds(t *testing.T) {
 	}
 }
 
-// Whoever stores a token looks whether what it waits for has happened; whoever
-// writes a fact looks for a token. In either order it is signalled.
+// A caller that stores a token checks whether what it waits for has happened; a caller
+// that writes a fact looks for a token. In either order the token is signalled.
 func TestTokenAndFactInEitherOrder(t *testing.T) {
 	setup := func(t *testing.T) *world {
 		w := lifecycletest.New(t)
@@ -318,8 +317,8 @@ func TestTokenAndFactInEitherOrder(t *testing.T) {
 	}
 }
 
-// While a runner that failed is ended its run expects it, so that nobody launches
-// another before the failure is counted.
+// While a failed runner is being ended its run still expects it, so that no other runner
+// is launched before the failure is counted.
 func TestOneOpenRunnerAtATime(t *testing.T) {
 	w := lifecycletest.New(t)
 	job := w.Job(7)
@@ -338,8 +337,8 @@ func TestOneOpenRunnerAtATime(t *testing.T) {
 	}
 }
 
-// A job that comes when a place has just become free does not overtake one that
-// has waited for it.
+// A job that comes when a place has just become free does not overtake a job that has
+// waited for it.
 func TestNobodyOvertakes(t *testing.T) {
 	w := lifecycletest.New(t)
 	w.MaxRunners = 1

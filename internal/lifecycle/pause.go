@@ -7,14 +7,13 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// mostTold is how many waiting runs are told of a pause or its end. Those behind
-// them learn of it when they come to be looked at.
+// mostTold is on how many waiting runs a pause or its end is written. Runs behind them
+// show it when their turn comes.
 const mostTold = 1000
 
-// Pause has the fleet launch nothing until Resume. Runners that are open go on, and
-// runs wait with the reason, in their order. It returns the capacity as it was
-// before, which reports whether the fleet was paused already: then only the reason
-// is new. It may be repeated.
+// Pause makes the fleet launch nothing until Resume. Open runners go on, and runs wait
+// with the reason, in their order. It returns the capacity as it was before, which shows
+// whether the fleet was already paused: then only the reason is new. It may be repeated.
 func (f Fleet) Pause(ctx context.Context, reason string) (was fleet.Capacity, err error) {
 	was, now, err := f.changeCapacity(ctx, func(c fleet.Capacity) fleet.Capacity { return c.Pause(reason, f.Now()) })
 	if err != nil {
@@ -24,8 +23,8 @@ func (f Fleet) Pause(ctx context.Context, reason string) (was fleet.Capacity, er
 	return was, err
 }
 
-// Resume takes Pause back. It launches nothing itself: whoever can is to call
-// LaunchWaiting, as the sweep does within a minute. It returns the capacity as it
+// Resume takes Pause back. It launches nothing itself: a caller that can launch should
+// call LaunchWaiting, as the sweep does within a minute. It returns the capacity as it
 // was before, and how many runs waited for the end of the pause. It may be repeated.
 func (f Fleet) Resume(ctx context.Context) (was fleet.Capacity, waited int, err error) {
 	was, now, err := f.changeCapacity(ctx, fleet.Capacity.Resume)
@@ -51,7 +50,7 @@ func (f Fleet) changeCapacity(ctx context.Context, decide func(fleet.Capacity) f
 }
 
 // tellWaiting writes on the runs that wait for room whether the fleet is paused, and
-// returns how many were changed.
+// returns how many it changed.
 func (f Fleet) tellWaiting(ctx context.Context, capacity fleet.Capacity) (told int, err error) {
 	waiting, err := f.Records.WaitingForRoom(ctx, mostTold)
 	if err != nil {

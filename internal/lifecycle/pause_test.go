@@ -47,7 +47,7 @@ func TestPauseAndResume(t *testing.T) {
 	if err := w.Fleet().LaunchWaiting(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	// The runner that is under way goes on, and the next one for its job waits too.
+	// The runner that is under way goes on, and the next runner for its job waits too.
 	if r := w.Runner(busy); r.Phase != fleet.Open || r.Took != 1 {
 		t.Errorf("the busy runner: %+v", r)
 	}
@@ -92,7 +92,7 @@ func TestTheNextRunnerOfARunWaitsWhilePaused(t *testing.T) {
 	}
 }
 
-// Who has read the capacity before the pause and writes after it meets a conflict.
+// A launch that read the capacity before the pause and writes after it meets a conflict.
 func TestNothingIsLaunchedAfterThePause(t *testing.T) {
 	w := lifecycletest.New(t)
 	w.After("Records.Capacity", func() { pause(t, w, "an upgrade") })
@@ -104,7 +104,7 @@ func TestNothingIsLaunchedAfterThePause(t *testing.T) {
 	}
 }
 
-// A fleet that was paused between a launch's record and its execution.
+// The fleet is paused between a launch's record and its execution.
 func TestAnExecutionIsStartedWhilePaused(t *testing.T) {
 	w := lifecycletest.New(t)
 	w.MaxRunners = 0

@@ -8,8 +8,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
 
-// Each runner of an image registers, and dies before it gets a job: that the next one
-// registers as well does not show that it will not die.
+// Each runner of an image registers, and dies before it gets a job. If the next one
+// registers too, that does not show that it will live.
 func TestRunnersThatDieAfterTheyRegistered(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Idle(w.Job(7))

@@ -9,13 +9,13 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// CursorReader is where small facts are kept by name.
+// CursorReader reads small facts by name.
 type CursorReader interface {
-	// Cursor reads one, "" if it is not there.
+	// Cursor reads a fact, "" if it does not exist.
 	Cursor(ctx context.Context, name string) (string, error)
 }
 
-// Cursors are a CursorReader that can be written to.
+// Cursors is a CursorReader that can also write.
 type Cursors interface {
 	CursorReader
 	PutCursor(ctx context.Context, name, value string) error
@@ -26,7 +26,7 @@ func repositoryCursor(configured string) string {
 	return "repository/" + fleet.RepositoryKey(configured)
 }
 
-// repositoryIDCursor keeps under which name the configuration has a repository.
+// repositoryIDCursor keeps the name that the configuration has for a repository.
 func repositoryIDCursor(id int64) string { return "repository_id/" + strconv.FormatInt(id, 10) }
 
 // ServesRepository says why jobs of a repository, as an event names it, are not this
@@ -47,8 +47,8 @@ func ServesRepository(ctx context.Context, cursors CursorReader, p fleet.Policy,
 	return "", nil
 }
 
-// LearnRepository notes the id and the name of the repository of a job that the
-// webhook told of, so that it stays the same after it was renamed.
+// LearnRepository records the id and the name of the repository of a job that came by
+// webhook, so that the fleet knows the repository again after it is renamed.
 func LearnRepository(ctx context.Context, cursors Cursors, p fleet.Policy, job fleet.Job) error {
 	if job.RepositoryID == 0 {
 		return nil // an event of the release before, or of the API
@@ -66,7 +66,7 @@ func LearnRepository(ctx context.Context, cursors Cursors, p fleet.Policy, job f
 		return fmt.Errorf("encode repository %s: %w", configured, err)
 	}
 	if next.ID != known.ID {
-		// First, for the other one says whether this is done.
+		// Written first, since the other cursor says whether this is done.
 		if err := cursors.PutCursor(ctx, repositoryIDCursor(next.ID), configured); err != nil {
 			return err
 		}
@@ -74,14 +74,15 @@ func LearnRepository(ctx context.Context, cursors Cursors, p fleet.Policy, job f
 	return cursors.PutCursor(ctx, repositoryCursor(configured), string(text))
 }
 
-// CurrentName is what GitHub calls a configured repository now, as far as is known.
+// CurrentName returns GitHub's present name of a configured repository, as far as it is
+// known.
 func CurrentName(ctx context.Context, cursors CursorReader, p fleet.Policy, configured string) (string, error) {
 	known, err := repository(ctx, cursors, configured)
 	return known.NameNow(p, configured), err
 }
 
-// findRepository is the name that the configuration has for a repository, "" if it has
-// none, and what is known of that one. A repository that was renamed is found by id.
+// findRepository returns the configuration's name of a repository, "" if it has none,
+// and what is known of that repository. It finds a renamed repository by id.
 func findRepository(ctx context.Context, cursors CursorReader, p fleet.Policy, name string, id int64) (configured string, known fleet.Repository, err error) {
 	if p.AllowsRepository(name) {
 		known, err = repository(ctx, cursors, name)

@@ -10,8 +10,9 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
 
-// From its first job on a repository is the same under each name that GitHub gives it,
-// whoever dies between two writes; and whatever takes a name of it is not.
+// From its first job on a repository stays the same under each name that GitHub gives
+// it, even if a process dies between two writes; another repository that takes one of
+// its names is not the same.
 func TestARepositoryStaysItself(t *testing.T) {
 	w := lifecycletest.New(t)
 	p := fleet.Policy{Repositories: []string{"Octo/App"}}
@@ -85,7 +86,7 @@ func TestLearnRepositoryDiesInBetween(t *testing.T) {
 	}
 }
 
-// diesAfter are cursors that can be written to so often only.
+// diesAfter are cursors that fail after a number of writes.
 type diesAfter struct {
 	lifecycle.Cursors
 	writes *int

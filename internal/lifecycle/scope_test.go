@@ -7,8 +7,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
 
-// Names of runners are unique in a repository only: who registers one in another repository
-// with the name of a runner of ours must not take that runner from its job.
+// Names of runners are unique in a repository only: a runner in another repository with
+// the name of a runner of ours must not take that runner from its job.
 func TestARunnerOfThatNameInAnotherRepository(t *testing.T) {
 	for name, test := range map[string]struct {
 		repository string
@@ -46,12 +46,13 @@ func TestARunnerOfThatNameInAnotherRepository(t *testing.T) {
 	}
 }
 
-// In its own repository somebody may register a runner under the name that ours will have.
+// In the fleet's own repository a stranger may register a runner under the name that
+// ours will have.
 func TestARunnerOfThatNameThatIsNotTheOneRegistered(t *testing.T) {
 	for name, test := range map[string]struct {
 		registered int64 // as the claim recorded it
 		number     int   // in the name
-		by         int64 // the id that GitHub tells with the job
+		by         int64 // the id that GitHub sends with the job
 		taken      bool
 	}{
 		"the one registered":                {21, 2, 21, true},
@@ -76,8 +77,8 @@ func TestARunnerOfThatNameThatIsNotTheOneRegistered(t *testing.T) {
 	}
 }
 
-// GitHub's ids of jobs are unique: a webhook that names one of ours in another repository
-// is none of GitHub's, even if its sender knows the secret.
+// GitHub's ids of jobs are unique: a webhook that names a job of ours in another
+// repository does not come from GitHub, even if its sender knows the secret.
 func TestAJobOfThatIDInAnotherRepository(t *testing.T) {
 	for _, status := range []string{fleet.JobCompleted, fleet.JobWaiting, fleet.JobInProgress, fleet.JobQueued} {
 		t.Run(status, func(t *testing.T) {

@@ -15,8 +15,9 @@ func shared(w *world) lifecycle.Fleet {
 	return f
 }
 
-// A run that waits for its repository's share is launched when a runner of it closes, also
-// if one before it is launched already and only about to leave the list.
+// A run that waits for its repository's share is launched when a runner of the
+// repository closes, also if a run before it is already launched and only about to leave
+// the list.
 func TestARunnerThatClosesGivesItsShareOn(t *testing.T) {
 	w := lifecycletest.New(t)
 	f := shared(w)
@@ -39,7 +40,7 @@ func TestARunnerThatClosesGivesItsShareOn(t *testing.T) {
 	}
 }
 
-// A run whose turn it is and that a hold keeps stands in nobody's way.
+// A run whose turn it is, but which a hold keeps, is in no other run's way.
 func TestAHoldTakesARunOutOfTheQueue(t *testing.T) {
 	w := lifecycletest.New(t)
 	w.MaxRunners = 1

@@ -6,9 +6,9 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Signal completes the stage that the runner's execution waits for, if what it
-// waits for has happened. It acts on the record alone, so whoever has just
-// written a fact, or has just stored a token, may call it, any number of times.
+// Signal completes the stage that the runner's execution waits for, if what it waits for
+// has happened. It acts on the record alone, so every caller that has just written a
+// fact or stored a token may call it, any number of times.
 func (f Fleet) Signal(ctx context.Context, runner fleet.Runner) error {
 	if runner.TaskToken == "" {
 		return nil
@@ -48,8 +48,8 @@ func (f Fleet) signalJob(ctx context.Context, runner fleet.Runner) error {
 }
 
 // retriedByRunTask are names that Retry clauses of the state RunTask match, because
-// there a task was not started yet. This one has stopped, and a retry would find it
-// stopped again each time. RecordFailure takes the right name from the record.
+// there they mean that no task was started. This task has stopped, and a retry would
+// find it stopped again each time. RecordFailure takes the right name from the record.
 var retriedByRunTask = map[string]bool{fleet.RunnerNoCapacity: true, fleet.RunnerQuotaExceeded: true}
 
 func (f Fleet) succeed(ctx context.Context, r fleet.Runner, wait fleet.Wait) error {
@@ -60,7 +60,7 @@ func (f Fleet) fail(ctx context.Context, r fleet.Runner, name, cause string) err
 	return f.Executions.Fail(ctx, r.TaskToken, name, cause)
 }
 
-// Heartbeat tells the execution that its runner makes progress.
+// Heartbeat reports to the execution that its runner makes progress.
 func (f Fleet) Heartbeat(ctx context.Context, runner fleet.Runner) error {
 	if runner.TaskToken == "" || runner.WaitingFor != fleet.WaitForJob {
 		return nil
@@ -68,15 +68,15 @@ func (f Fleet) Heartbeat(ctx context.Context, runner fleet.Runner) error {
 	return f.Executions.Heartbeat(ctx, runner.TaskToken)
 }
 
-// StoreToken notes what the runner's execution waits for, and completes it at
-// once if that has happened already. A closed runner keeps no token, but a late
-// call for it is answered in the same way.
+// StoreToken records what the runner's execution waits for, and completes the token at
+// once if that has happened already. A closed runner keeps no token, but a late call for
+// it gets the same answer.
 func (f Fleet) StoreToken(ctx context.Context, runnerID, token, waitingFor string, status fleet.RunnerStatus) (fleet.Runner, error) {
 	return f.StoreTokenAnd(ctx, runnerID, token, waitingFor, status, func(r fleet.Runner) fleet.Runner { return r })
 }
 
-// StoreTokenAnd is StoreToken with something else to note in the same write. note gets
-// the runner as it was.
+// StoreTokenAnd is StoreToken with another change in the same write. note gets the
+// runner as it was.
 func (f Fleet) StoreTokenAnd(ctx context.Context, runnerID, token, waitingFor string, status fleet.RunnerStatus, note func(fleet.Runner) fleet.Runner) (fleet.Runner, error) {
 	runner, _, err := f.ChangeBoth(ctx, runnerID, func(r fleet.Runner) (fleet.Runner, bool) {
 		r = note(r)

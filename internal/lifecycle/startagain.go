@@ -6,8 +6,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// StartAgain starts the execution of an open runner, if whoever launched it died
-// before that. One that was started already is left as it is.
+// StartAgain starts the execution of an open runner, if the process that launched it
+// died before it did so. An execution that was started already stays as it is.
 func (f Fleet) StartAgain(ctx context.Context, runner fleet.Runner) error {
 	run, err := f.ReadRun(ctx, runner.RunID)
 	if err != nil {
@@ -16,7 +16,7 @@ func (f Fleet) StartAgain(ctx context.Context, runner fleet.Runner) error {
 	return f.Executions.Start(ctx, runner.RunnerID, inputOf(run))
 }
 
-// inputOf is what an execution starts with.
+// inputOf returns the input of a run's execution.
 func inputOf(run fleet.Run) []byte {
 	return encode(fleet.Document{Schema: fleet.Schema, RunID: run.RunID, Job: run.Job})
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// WhyStopped is StoppedBeforeJob for a runner that nobody has ended. Its run may
-// have ended all the same: then it is Runner.NotWanted.
+// WhyStopped is StoppedBeforeJob for a runner that was not ended by the fleet. Its run
+// may have ended all the same: then the name is Runner.NotWanted.
 func (f Fleet) WhyStopped(ctx context.Context, r fleet.Runner) (name, cause string, err error) {
 	if name, cause = StoppedBeforeJob(r); name != fleet.RunnerClaimLost {
 		return name, cause, nil
@@ -22,8 +22,8 @@ func (f Fleet) WhyStopped(ctx context.Context, r fleet.Runner) (name, cause stri
 	return name, cause, err
 }
 
-// StoppedBeforeJob names why a runner's task ended without a job, and says what to
-// do about it.
+// StoppedBeforeJob names why a runner's task ended without a job, and says what to do
+// about it.
 func StoppedBeforeJob(r fleet.Runner) (name, cause string) {
 	switch {
 	case r.FailureName != "":
@@ -55,16 +55,16 @@ func StoppedBeforeJob(r fleet.Runner) (name, cause string) {
 	return fleet.RunnerStoppedEarly, cause
 }
 
-// How many characters of another's words a cause repeats. With ours around them it
-// has at most 300.
+// How many characters of a foreign text a cause repeats. With our own text around them
+// it has at most 300.
 const (
 	mostWords  = 120
 	mostReason = 75 // beside an exit code
 	mostName   = 60 // of an image
 )
 
-// neverStarted names what kept a task's containers from being started. ECS tells it
-// apart by words only
+// neverStarted names what kept a task's containers from being started. Only ECS's texts
+// distinguish the reasons
 // (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html).
 func neverStarted(r fleet.Runner) (name, cause string, known bool) {
 	if r.StopCode != fleet.StopTaskFailedToStart {
@@ -99,9 +99,10 @@ func ofWords(said, image string) (name, cause string, known bool) {
 	return "", "", false
 }
 
-// noPlace are parts of what ECS says of a task that it accepted and had no place for
-// after all, in lower case: an address or a network interface is looked for only once
-// RunTask has succeeded. It says nothing about the image. The first that fits counts.
+// noPlace are parts of ECS's texts about a task that it accepted and then had no place
+// for, in lower case: ECS looks for an address or a network interface only after RunTask
+// has succeeded. Such a text says nothing about the image. The first part that fits
+// counts.
 var noPlace = []struct{ part, name, hint string }{
 	{"insufficientfreeaddressesinsubnet", fleet.RunnerNoCapacity, triesAgain + moreAddresses},
 	{"not have enough free addresses", fleet.RunnerNoCapacity, triesAgain + moreAddresses},
@@ -116,7 +117,7 @@ var noPlace = []struct{ part, name, hint string }{
 	{"invalidsecuritygroup", fleet.RunnerLaunchFailed, "correct security_groups and deploy again"},
 	{"invalidgroup", fleet.RunnerLaunchFailed, "correct security_groups and deploy again"},
 	{"unauthorizedoperation", fleet.RunnerLaunchFailed, "ECS's service-linked role must be allowed to make network interfaces in the subnets"},
-	// EC2's throttles and outages, and what nobody has listed.
+	// EC2's throttles and outages, and unlisted errors.
 	{"create network interface", fleet.RunnerNoCapacity, "the fleet tries again"},
 	{"unexpected ec2 error", fleet.RunnerNoCapacity, "the fleet tries again"},
 }
@@ -127,9 +128,9 @@ const (
 	higherQuota   = "a higher Fargate quota or fewer max_runners help"
 )
 
-// clip makes a line of a platform's text, with nothing in it that does not print, and
-// takes the middle out if it is too long: ECS begins with the kind of an error and
-// ends with its cause.
+// clip makes one line of a platform's text, without anything that does not print, and
+// cuts out the middle if it is too long: ECS begins with the kind of an error and ends
+// with its cause.
 func clip(text string, most int) string {
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
 	runes := []rune(text)

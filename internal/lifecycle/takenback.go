@@ -6,11 +6,11 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// QueuedAgain acts on GitHub saying that a job is queued which is recorded as running.
-// If the runner that took it has closed, and GitHub says so twice, minutes apart, and
-// once more when it is asked for this very job, the run is launched again. QueuedAgain
-// reports whether GitHub took the job back; a run that is then not launched is found
-// by the sweep as any other.
+// QueuedAgain handles a job that GitHub reports as queued although it is recorded as
+// running. If the runner that took it has closed, and GitHub says so twice, minutes
+// apart, and once more when it is asked for this very job, QueuedAgain launches the run
+// again. It reports whether GitHub took the job back; if the run is then not launched,
+// the sweep finds it as any other.
 func (f Fleet) QueuedAgain(ctx context.Context, runID string) (takenBack bool, err error) {
 	run, err := f.ReadRun(ctx, runID)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 // takenBack is a world in which GitHub has queued a job again whose runner has closed,
-// and has said so once.
+// and has reported so once.
 func takenBack(t *testing.T) *lifecycletest.World {
 	w := lifecycletest.New(t)
 	job := w.Job(7)
@@ -75,7 +75,7 @@ func TestAJobIsNotTakenBack(t *testing.T) {
 	}
 }
 
-// A job that another's runner had has no runner of ours that must have closed.
+// If a foreign runner had the job, there is no runner of ours that must have closed.
 func TestAJobThatGitHubTakesBackFromAnother(t *testing.T) {
 	w := lifecycletest.New(t)
 	job := w.Job(7)

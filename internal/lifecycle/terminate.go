@@ -6,7 +6,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Terminated says what became of a wish to terminate a runner.
+// Terminated is the outcome of a request to terminate a runner.
 type Terminated string
 
 const (
@@ -17,21 +17,21 @@ const (
 	TerminatedStopping Terminated = "stopping_job" // its task is being stopped with the job
 )
 
-// Termination is the outcome of Terminate, and the job that the runner has, as far
-// as it is known.
+// Termination is the outcome of Terminate, and the job that the runner has, as far as it
+// is known.
 type Termination struct {
 	Outcome Terminated
 	JobID   int64
 	JobName string
 }
 
-// Terminate ends a runner because an operator says so. Without force it is End: a
-// runner that has a job is left alone.
+// Terminate ends a runner because an operator says so. Without force it is End: a runner
+// that has a job is left alone.
 //
-// With force the task is stopped although it may have a job. That is the one
-// exception from the rule that a runner with a job is never killed: somebody asked
-// for this very runner, knowing that. Its job then ends on GitHub, as cancelled or
-// failed, and its run with what GitHub says. It may be repeated.
+// With force the task is stopped although it may have a job. That is the one exception
+// from the rule that a runner with a job is never killed: the operator asked for this
+// very runner, knowing that. Its job then ends on GitHub, as cancelled or failed, and
+// its run with what GitHub says. Terminate may be repeated.
 func (f Fleet) Terminate(ctx context.Context, runnerID, reason string, force bool) (Termination, error) {
 	runner, known, err := f.Records.Runner(ctx, runnerID)
 	switch {
@@ -69,7 +69,7 @@ func (f Fleet) Terminate(ctx context.Context, runnerID, reason string, force boo
 
 func (f Fleet) jobName(ctx context.Context, runner fleet.Runner) (string, error) {
 	if runner.Took == 0 {
-		return "", nil // only GitHub's refusal says that it has one
+		return "", nil // only GitHub's refusal shows that it has a job
 	}
 	run, _, err := f.Records.Run(ctx, fleet.RunID(runner.Took))
 	return run.Job.Name, err

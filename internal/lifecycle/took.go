@@ -7,9 +7,9 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Took records that a runner of ours took a job, mends the expectations of
-// whoever is concerned, and lets the executions know. job may be of a run that
-// was never heard of: its record is made now.
+// Took records that a runner of ours took a job, corrects which runs expect which
+// runners, and signals the executions. If job's run has no record yet, Took makes it
+// now.
 func (f Fleet) Took(ctx context.Context, job fleet.Job, runnerID string, at time.Time) error {
 	var res fleet.TookResult
 	err := f.change(ctx, func() (fleet.Changes, error) {
@@ -40,8 +40,8 @@ func (f Fleet) Took(ctx context.Context, job fleet.Job, runnerID string, at time
 			return err
 		}
 	}
-	// The run it was launched for is among them even if the fact was known and
-	// whoever wrote it died before this line.
+	// The run that the runner was launched for is among them even if the fact was
+	// already known: the process that wrote it may have died before this line.
 	for _, runID := range append(res.Relaunch, runner.RunID) {
 		if err := f.launchDisplaced(ctx, runID); err != nil {
 			return err
@@ -61,8 +61,8 @@ func (f Fleet) Took(ctx context.Context, job fleet.Job, runnerID string, at time
 	return nil
 }
 
-// launchDisplaced launches a run that lost its runner, unless that happens so
-// often that it is left to the sweep.
+// launchDisplaced launches a run that lost its runner. If that happens too often, it
+// leaves the run to the sweep.
 func (f Fleet) launchDisplaced(ctx context.Context, runID string) error {
 	run, ok, err := f.Records.Run(ctx, runID)
 	if err != nil || !ok || run.Displaced > fleet.MaxDisplaced {
@@ -72,8 +72,8 @@ func (f Fleet) launchDisplaced(ctx context.Context, runID string) error {
 	return err
 }
 
-// leftover is the job's own runner if nobody expects it any more: whoever gave
-// it up died before it was ended.
+// leftover returns the job's own runner if no run expects it any more: the process that
+// gave it up died before it ended the runner.
 func (f Fleet) leftover(ctx context.Context, job fleet.Job, runnerID string) ([]string, error) {
 	run, ok, err := f.Records.Run(ctx, fleet.RunID(job.JobID))
 	if err != nil || !ok || run.LastRunner == "" || run.LastRunner == runnerID {
@@ -124,9 +124,9 @@ func (f Fleet) tookFacts(ctx context.Context, job fleet.Job, runnerID string, at
 	return facts, true, nil
 }
 
-// isRegistered reports whether GitHub may have given the job to the runner: it is registered
-// in one repository, under one id. Names say too little: somebody may have registered a
-// runner of the same name in another repository, or in this one before ours.
+// isRegistered reports whether GitHub may have given the job to the runner: it is
+// registered in one repository, under one id. Names are not enough: a runner of the same
+// name may have been registered in another repository, or in this one before ours.
 func (f Fleet) isRegistered(ctx context.Context, runner fleet.Runner, job fleet.Job) (bool, error) {
 	latest := job.RunnerName == fleet.RunnerName(runner.RunnerID, runner.Claims)
 	if latest && job.RunnerID != 0 && job.RunnerID != runner.RegistrationID {

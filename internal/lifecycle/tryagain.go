@@ -7,9 +7,9 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// TryAgain makes the next try of a run that waits after a setback due now: it comes
-// first among those that wait for the same, and its hold lets one try. It launches
-// nothing itself. changed is false for a run that does not wait so.
+// TryAgain makes the next try of a run that waits after a setback due now: the run comes
+// first among those that wait for the same, and its hold allows one try. It launches
+// nothing itself. changed is false for a run that does not wait in this way.
 func (f Fleet) TryAgain(ctx context.Context, runID string) (run fleet.Run, changed bool, err error) {
 	err = f.change(ctx, func() (fleet.Changes, error) {
 		if run, err = f.ReadRun(ctx, runID); err != nil {

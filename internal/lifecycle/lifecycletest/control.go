@@ -6,15 +6,14 @@ import (
 	"slices"
 )
 
-// Control is the state machine as operators see it. Fails scripts errors by method
-// name.
+// Control is the state machine as operators see it. Fails scripts errors by method name.
 type Control struct {
 	w       *World
 	Fails   map[string]error
 	Stopped []string // executions that were stopped, in that order
 }
 
-// Running lists the executions that run.
+// Running lists the running executions.
 func (c *Control) Running(context.Context) (names []string, err error) {
 	err = c.w.point("Control.Running", func() error {
 		e := c.w.Executions
@@ -42,18 +41,18 @@ func (c *Control) Stop(_ context.Context, name, _ string) error {
 	})
 }
 
-// Builds are the image builds that run, as operators see them.
+// Builds are the running image builds, as operators see them.
 type Builds struct {
 	w       *World
 	running []string
 	Fails   error
-	Lasting bool // stopping one has no effect
+	Lasting bool // Stop has no effect on the builds
 }
 
-// Add lets a build run.
+// Add starts a build.
 func (b *Builds) Add(id string) { b.running = append(b.running, id) }
 
-// Running lists the builds that run.
+// Running lists the running builds.
 func (b *Builds) Running(context.Context) (running []string, err error) {
 	err = b.w.point("Builds.Running", func() error {
 		running = slices.Clone(b.running)
@@ -62,7 +61,7 @@ func (b *Builds) Running(context.Context) (running []string, err error) {
 	return running, err
 }
 
-// Stop ends a build. One that has ended is no error.
+// Stop ends a build. If it has ended already, that is no error.
 func (b *Builds) Stop(_ context.Context, id string) error {
 	return b.w.point("Builds.Stop", func() error {
 		if !b.Lasting {

@@ -10,8 +10,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Definitions are the task definitions, in the order of their registration. Those
-// that were deleted are gone.
+// Definitions are the task definitions, in the order of their registration. Deleted ones
+// are gone.
 type Definitions struct {
 	w         *World
 	kept      []fleet.RegisteredDefinition
@@ -19,7 +19,7 @@ type Definitions struct {
 	Calls     int            // of all but Register
 
 	Fails       error // of Register
-	Refuses     error // of all else
+	Refuses     error // of all other methods
 	Undeletable error // of DeleteDefinitions
 }
 
@@ -151,7 +151,7 @@ func (d *Definitions) Count() int { return len(d.kept) }
 // Add makes the active definition of a family, registered at a time.
 func (d *Definitions) Add(family string, at time.Time) (arn string) { return d.register(family, at) }
 
-// Retire deregisters a definition as somebody else would, at a time.
+// Retire deregisters a definition at a time, as another process would.
 func (d *Definitions) Retire(arn string, at time.Time) {
 	for i := range d.kept {
 		if d.kept[i].ARN == arn {

@@ -49,16 +49,16 @@ func (e *Executions) Open(execution string) bool {
 // Input is the document that an execution was started with.
 func (e *Executions) Input(name string) string { return e.inputs[name] }
 
-// End ends an execution without a word.
+// End ends an execution without an event.
 func (e *Executions) End(name string) {
 	e.TimeOut(name)
 	e.ended[name] = true
 }
 
-// Forget lets an execution never have been started.
+// Forget makes an execution one that was never started.
 func (e *Executions) Forget(name string) { delete(e.inputs, name) }
 
-// Running tells how an execution stands.
+// Running reports the state of an execution.
 func (e *Executions) Running(_ context.Context, name string) (running, known bool, err error) {
 	err = e.w.point("Executions.Running", func() error {
 		_, known = e.inputs[name]
@@ -82,7 +82,7 @@ func (e *Executions) Start(_ context.Context, name string, input []byte) error {
 	})
 }
 
-// Succeed completes a token. One that is closed is no error.
+// Succeed completes a token. A closed token is no error.
 func (e *Executions) Succeed(_ context.Context, token string, output []byte) error {
 	return e.w.point("Executions.Succeed", func() error {
 		e.complete(token, "succeeded "+string(output))
@@ -90,7 +90,7 @@ func (e *Executions) Succeed(_ context.Context, token string, output []byte) err
 	})
 }
 
-// Fail fails a token. One that is closed is no error.
+// Fail fails a token. A closed token is no error.
 func (e *Executions) Fail(_ context.Context, token, name, cause string) error {
 	return e.w.point("Executions.Fail", func() error {
 		e.complete(token, "failed "+name+": "+cause)
@@ -105,7 +105,7 @@ func (e *Executions) complete(token, with string) {
 	}
 }
 
-// Heartbeat notes progress. A closed token is no error.
+// Heartbeat records progress. A closed token is no error.
 func (e *Executions) Heartbeat(_ context.Context, token string) error {
 	return e.w.point("Executions.Heartbeat", func() error {
 		if _, ok := e.open[token]; ok {

@@ -8,10 +8,10 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// hidden is how long an event that was received is nobody else's.
+// hidden is how long other receivers do not get an event that was received.
 const hidden = time.Minute
 
-// FailedEvents are the events that dispatch could not handle. What was received
+// FailedEvents are the events that dispatch could not handle. An event that was received
 // and is not done comes again after a while.
 type FailedEvents struct {
 	w       *World
@@ -25,7 +25,7 @@ func (f *FailedEvents) Add(event fleet.Event) {
 	f.kept = append(f.kept, fleet.FailedEvent{Receipt: "receipt of " + event.ID, Event: event})
 }
 
-// Receive returns up to ten events that nobody else has.
+// Receive returns up to ten events that no other receiver has.
 func (f *FailedEvents) Receive(context.Context) (events []fleet.FailedEvent, more bool, err error) {
 	err = f.w.point("FailedEvents.Receive", func() error {
 		if f.Fails != nil {

@@ -65,14 +65,14 @@ func (w *World) strike(call string) error {
 	return fleet.Errorf(name, "no answer to %s", call)
 }
 
-// After lets somebody else act, once and without faults, right after a call such
-// as "GitHub.Register" has had its effect.
+// After calls act, once and without faults, right after a call such as "GitHub.Register"
+// has had its effect: another process acts there.
 func (w *World) After(call string, act func()) { w.meddle[call] = act }
 
-// AfterPoint is After for the n-th call of Suffer's, whichever that is.
+// AfterPoint is After for the n-th call during Suffer, whichever that is.
 func (w *World) AfterPoint(n int, act func()) { w.meddle[fmt.Sprint(n)] = act }
 
-// Undisturbed lets somebody else act now, without faults.
+// Undisturbed calls act now, without faults: another process acts.
 func (w *World) Undisturbed(act func()) {
 	w.meddling = true
 	act()
@@ -97,12 +97,12 @@ func (w *World) Suffer(f Fault, call func() error) (died bool, err error) {
 	return false, call()
 }
 
-// KillEverywhere kills a call at every point, before and after the effect, lets
-// the point fail as well, and calls again as Step Functions and the bus do. The
-// world must then look as after one undisturbed call.
+// KillEverywhere kills a call at every point, before and after the effect, makes the
+// point fail as well, and calls again as Step Functions and the bus do. The world must
+// then look as after one undisturbed call.
 //
-// call returns the error that its caller would see. settle, if not nil, is what
-// happens in the world by itself afterwards.
+// call returns the error that its caller would see. settle, if not nil, is what happens
+// in the world by itself afterwards.
 func KillEverywhere(t *testing.T, setup func(*testing.T) *World, call func(*World) error, settle func(*World)) {
 	t.Helper()
 	if settle == nil {
@@ -124,7 +124,7 @@ func KillEverywhere(t *testing.T, setup func(*testing.T) *World, call func(*Worl
 				t.Errorf("%+v: the call did not come to the point", f)
 			}
 			if err == nil && !died {
-				continue // it copes: what it then does is for a test of its own to say
+				continue // it handles the error: a test of its own checks what it then does
 			}
 			if err = call(w); fleet.ErrorName(err) != fleet.ErrorName(calmErr) {
 				t.Errorf("%+v: the second call ended with %v, an undisturbed one with %v", f, err, calmErr)
@@ -149,7 +149,7 @@ func difference(want, got string) string {
 	return b.String()
 }
 
-// missing are the lines of one that are not in other.
+// missing returns the lines of one that are not in other.
 func missing(one, other []string) (lines []string) {
 	in := map[string]bool{}
 	for _, l := range other {

@@ -22,8 +22,8 @@ type Runner struct {
 	Working bool
 }
 
-// GitHub is GitHub's API. Fails and Loses script errors by method name: a call that Fails has no effect, of one that
-// Loses only the answer is lost.
+// GitHub is GitHub's API. Fails and Loses script errors by method name: a call that
+// Fails has no effect; of a call that Loses only the answer is lost.
 type GitHub struct {
 	w       *World
 	jobs    map[int64]fleet.Job
@@ -37,13 +37,13 @@ type GitHub struct {
 	Unlisted    map[int64]bool   // jobs of workflow runs that have ended
 	HookID      int64            // of the webhook
 	Delivered   []fleet.Delivery // the webhook's deliveries, the oldest first
-	Redelivered []int64          // the deliveries that were asked for again
+	Redelivered []int64          // the deliveries that were requested again
 	Hooked      []fleet.Hook     // the webhooks of the repository
 	Over        map[int64]string // conclusions of the workflow runs that are over
 	Latest      fleet.RunnerRelease
-	Left        fleet.Budget // what is left of the credential's limit; zero is none
-	Costs       bool         // requests take one of Left, but for pages that have not changed
-	Unchanged   int          // pages that were what they had been
+	Left        fleet.Budget // what is left of the credential's limit; zero means no limit
+	Costs       bool         // requests take one of Left, except for unchanged pages
+	Unchanged   int          // pages that had not changed
 }
 
 // Limited is a rate limit with the wait that GitHub asks for.
@@ -53,13 +53,13 @@ func (l Limited) Error() string       { return "GitHub limits our rate" }
 func (l Limited) ErrorName() string   { return fleet.GitHubRateLimited }
 func (l Limited) Wait() time.Duration { return time.Duration(l) }
 
-// Set puts a job as GitHub has it now.
+// Set sets a job as GitHub has it now.
 func (g *GitHub) Set(job fleet.Job) { g.jobs[job.JobID] = job }
 
-// Runner is the runner of a name, nil if there is none.
+// Runner returns the runner with a name, nil if there is none.
 func (g *GitHub) Runner(name string) *Runner { return g.runners[name] }
 
-// Names are the names of all runners, sorted.
+// Names returns the names of all runners, sorted.
 func (g *GitHub) Names() (names []string) {
 	for name := range g.runners {
 		names = append(names, name)
@@ -68,7 +68,7 @@ func (g *GitHub) Names() (names []string) {
 	return names
 }
 
-// Remove takes a runner away as GitHub does after its job.
+// Remove removes a runner as GitHub does after its job.
 func (g *GitHub) Remove(name string) { delete(g.runners, name) }
 
 func (g *GitHub) call(method string, effect func() error) error {
@@ -144,14 +144,14 @@ func (g *GitHub) Register(_ context.Context, _, name string, labels []string) (r
 	return reg, "config of " + name, nil
 }
 
-// Has is the job as GitHub has it.
+// Has returns the job as GitHub has it.
 func (g *GitHub) Has(id int64) fleet.Job { return g.jobs[id] }
 
-// Gone lets GitHub not know a job.
+// Gone makes GitHub not know a job.
 func (g *GitHub) Gone(id int64) { delete(g.jobs, id) }
 
-// WorkflowRuns lists those that have not ended as in_progress, and as completed those whose
-// jobs are Unlisted.
+// WorkflowRuns lists workflow runs that have not ended as in_progress, and those whose
+// jobs are Unlisted as completed.
 func (g *GitHub) WorkflowRuns(_ context.Context, repository, status string, was fleet.Page[fleet.WorkflowRun]) (fleet.Page[fleet.WorkflowRun], error) {
 	method := "WorkflowRuns"
 	if status == fleet.JobCompleted {
@@ -180,7 +180,7 @@ func (g *GitHub) JobsOf(_ context.Context, repository string, run fleet.Workflow
 	})
 }
 
-// jobsOf are the jobs of workflow runs that have not ended, or of those that have.
+// jobsOf returns the jobs of workflow runs that have not ended, or of those that have.
 func (g *GitHub) jobsOf(repository string, ended bool) (jobs []fleet.Job) {
 	for _, id := range slices.Sorted(maps.Keys(g.jobs)) {
 		if job := g.jobs[id]; g.Unlisted[id] == ended && (!ended || job.Status == fleet.JobCompleted) && fleet.SameRepository(job.Repository, repository) {
@@ -190,7 +190,7 @@ func (g *GitHub) jobsOf(repository string, ended bool) (jobs []fleet.Job) {
 	return jobs
 }
 
-// Budget is what is left: Left, or no limit.
+// Budget returns what is left: Left, or no limit.
 func (g *GitHub) Budget(context.Context, string, time.Time) (fleet.Budget, error) { return g.Left, nil }
 
 // RegistrationsPage lists all runners of a repository.
@@ -203,7 +203,7 @@ func (g *GitHub) RegistrationsPage(_ context.Context, _ string, was fleet.Page[f
 	})
 }
 
-// Registrations yields all runners of a repository, whichever they say.
+// Registrations yields all runners, whatever the repository.
 func (g *GitHub) Registrations(context.Context, string) iter.Seq2[fleet.Registration, error] {
 	return list(g, "Registrations", func() (regs []fleet.Registration, _ error) {
 		for _, name := range g.Names() {
@@ -230,7 +230,7 @@ func (g *GitHub) DeliveriesPage(_ context.Context, _ string, hookID int64, was f
 	})
 }
 
-// Redeliver asks for one more attempt.
+// Redeliver requests one more attempt.
 func (g *GitHub) Redeliver(_ context.Context, _ string, _, deliveryID int64) error {
 	return g.call("Redeliver", func() error {
 		g.Redelivered = append(g.Redelivered, deliveryID)
@@ -238,7 +238,7 @@ func (g *GitHub) Redeliver(_ context.Context, _ string, _, deliveryID int64) err
 	})
 }
 
-// page is one call that finds a list of one page, unless that is what it was.
+// page is one call that returns a list of one page, or says that the page is unchanged.
 func page[T any](g *GitHub, method string, was fleet.Page[T], find func() []T) (now fleet.Page[T], err error) {
 	err = g.call(method, func() error {
 		now = fleet.Page[T]{Credential: "token", Items: find()}
@@ -289,7 +289,7 @@ func (g *GitHub) LatestRunner(context.Context, string) (release fleet.RunnerRele
 	return release, err
 }
 
-// WorkflowRun reads how a workflow run stands.
+// WorkflowRun reads the state of a workflow run.
 func (g *GitHub) WorkflowRun(_ context.Context, _ string, id int64) (w fleet.WorkflowRun, err error) {
 	err = g.call("WorkflowRun", func() error {
 		if w = (fleet.WorkflowRun{Status: fleet.JobInProgress}); g.Over[id] != "" {

@@ -11,9 +11,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Tasks is the container platform. As ECS does, it refuses a client token that
-// comes with other parameters. Fails scripts errors by method name (Launch, Stop,
-// Describe).
+// Tasks is the container platform. Like ECS, it refuses a client token that comes with
+// other parameters. Fails scripts errors by method name (Launch, Stop, Describe).
 type Tasks struct {
 	w       *World
 	tasks   map[string]*fleet.Task
@@ -51,7 +50,7 @@ func (p *Tasks) Launch(_ context.Context, l fleet.TaskLaunch) (task fleet.Task, 
 	return task, err
 }
 
-// Stop asks a task to stop. One that is not known is no error.
+// Stop asks a task to stop. An unknown task is no error.
 func (p *Tasks) Stop(_ context.Context, arn, reason string) error {
 	return p.w.point("Tasks.Stop", func() error {
 		if err := p.Fails["Stop"]; err != nil {
@@ -92,15 +91,15 @@ func (p *Tasks) Tasks(context.Context) (tasks []fleet.Task, err error) {
 	return tasks, err
 }
 
-// Edit changes a task past the platform.
+// Edit changes a task behind the platform's back.
 func (p *Tasks) Edit(arn string, edit func(*fleet.Task)) { edit(p.tasks[arn]) }
 
-// Add puts a live task there that nobody launched through the fleet.
+// Add adds a live task that was not launched through the fleet.
 func (p *Tasks) Add(arn, startedBy string) {
 	p.tasks[arn] = &fleet.Task{ARN: arn, StartedBy: startedBy, LastStatus: fleet.TaskRunning, Version: 1, CreatedAt: new(p.w.now)}
 }
 
-// Count is how many tasks were ever started.
+// Count returns how many tasks were ever started.
 func (p *Tasks) Count() int { return len(p.byToken) }
 
 // Asked reports whether a task was asked to stop.
@@ -108,13 +107,13 @@ func (p *Tasks) Asked(arn string) bool {
 	return p.tasks[arn] != nil && p.tasks[arn].DesiredStatus == fleet.TaskStopped
 }
 
-// Forget lets the platform not know a task any more.
+// Forget makes the platform not know a task any more.
 func (p *Tasks) Forget(arn string) { delete(p.tasks, arn) }
 
-// Undescribed lets the platform list a task of which it knows nothing else.
+// Undescribed makes the platform list a task of which it knows nothing else.
 func (p *Tasks) Undescribed(arn string) { p.tasks[arn] = &fleet.Task{ARN: arn} }
 
-// Of is the task that was started for a runner, the newest one.
+// Of returns the newest task that was started for a runner.
 func (p *Tasks) Of(runnerID string) fleet.Task {
 	var arns []string
 	for arn, task := range p.tasks {
@@ -129,7 +128,7 @@ func (p *Tasks) Of(runnerID string) fleet.Task {
 	return *p.tasks[slices.Max(arns)]
 }
 
-// Runs lets a runner's container run and returns the task as an event tells it.
+// Runs starts a runner's container and returns the task as an event reports it.
 func (p *Tasks) Runs(runnerID string) fleet.Task {
 	task := p.tasks[p.Of(runnerID).ARN]
 	task.LastStatus = fleet.TaskRunning
@@ -137,7 +136,7 @@ func (p *Tasks) Runs(runnerID string) fleet.Task {
 	return *task
 }
 
-// Ends lets a runner's container end and returns the task as an event tells it.
+// Ends ends a runner's container and returns the task as an event reports it.
 func (p *Tasks) Ends(runnerID string, exit int) fleet.Task {
 	task := p.tasks[p.Of(runnerID).ARN]
 	task.LastStatus, task.StopCode, task.StoppedAt = fleet.TaskStopped, fleet.StopEssentialContainerExited, new(p.w.now)
@@ -213,7 +212,7 @@ func (i *Images) Edit(tag string, change func(*fleet.ImageRecord)) {
 	i.records[tag] = r
 }
 
-// HaveTag is Have for a tag that is given.
+// HaveTag is Have for a given tag.
 func (i *Images) HaveTag(tag string, spec fleet.ImageSpec, digest string) {
 	i.records[tag] = fleet.ImageRecord{
 		Tag: tag, Spec: spec, Revision: 1, Digest: digest, RunnerVersion: "2.330.0", BuiltAt: i.w.now, UsedAt: i.w.now,
@@ -221,7 +220,7 @@ func (i *Images) HaveTag(tag string, spec fleet.ImageSpec, digest string) {
 	}
 }
 
-// JoinBuild notes a waiter and may make it the owner.
+// JoinBuild records a waiter and may make it the owner.
 func (i *Images) JoinBuild(_ context.Context, tag, runnerID string, now time.Time, lease time.Duration) (owner string, err error) {
 	err = i.w.point("Images.JoinBuild", func() error {
 		if !slices.Contains(i.waiters[tag], runnerID) {
@@ -252,7 +251,7 @@ func (i *Images) RenewBuild(_ context.Context, tag, owner string, at time.Time) 
 	})
 }
 
-// EndBuild gives an owner's lock up and forgets who waited.
+// EndBuild gives up an owner's lock and forgets the waiters.
 func (i *Images) EndBuild(_ context.Context, tag, owner string) error {
 	return i.w.point("Images.EndBuild", func() error {
 		if i.owners[tag] == owner {
@@ -272,7 +271,7 @@ func (i *Images) BuildLock(_ context.Context, tag string) (lock fleet.BuildLock,
 	return lock, err
 }
 
-// Waiters lists who waits.
+// Waiters lists the runners that wait.
 func (i *Images) Waiters(_ context.Context, tag string) (ids []string, err error) {
 	err = i.w.point("Images.Waiters", func() error {
 		ids = slices.Clone(i.waiters[tag])
@@ -293,7 +292,7 @@ func (i *Images) Build(_ context.Context, order fleet.BuildOrder) error {
 	})
 }
 
-// Until is when the lease of a build ends.
+// Until returns when the lease of a build ends.
 func (i *Images) Until(tag string) time.Time { return i.until[tag] }
 
 // Bus keeps what was put on it.

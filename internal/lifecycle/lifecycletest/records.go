@@ -88,7 +88,7 @@ func (r *Records) OpenRunners(context.Context) (open []fleet.Runner, err error) 
 	return open, err
 }
 
-// UnresolvedRunners lists up to limit runners of which nobody knows the job.
+// UnresolvedRunners lists up to limit runners whose jobs are not known.
 func (r *Records) UnresolvedRunners(_ context.Context, limit int) (found []fleet.Runner, err error) {
 	err = r.w.point("Records.UnresolvedRunners", func() error {
 		for _, id := range slices.Sorted(maps.Keys(r.runners)) {
@@ -118,7 +118,7 @@ func (r *Records) OpenRuns(_ context.Context, limit int) (open []fleet.Run, err 
 	return open, err
 }
 
-// Cursor reads a place that the sweep has come to.
+// Cursor reads a place that the sweep has reached.
 func (r *Records) Cursor(_ context.Context, name string) (value string, err error) {
 	err = r.w.point("Records.Cursor", func() error {
 		value = r.cursors[name]
@@ -127,7 +127,7 @@ func (r *Records) Cursor(_ context.Context, name string) (value string, err erro
 	return value, err
 }
 
-// PutCursor keeps a place that the sweep has come to.
+// PutCursor keeps a place that the sweep has reached.
 func (r *Records) PutCursor(_ context.Context, name, value string) error {
 	return r.w.point("Records.PutCursor", func() error {
 		r.cursors[name] = value
@@ -135,7 +135,7 @@ func (r *Records) PutCursor(_ context.Context, name, value string) error {
 	})
 }
 
-// SwapCursor keeps a value if the cursor is still what was read.
+// SwapCursor keeps a value if the cursor still has the value that was read.
 func (r *Records) SwapCursor(_ context.Context, name, was, value string) error {
 	return r.w.point("Records.SwapCursor", func() error {
 		if r.cursors[name] != was {
@@ -156,13 +156,13 @@ func (r *Records) AddRepairs(_ context.Context, repairs map[string]int) error {
 	})
 }
 
-// Miscount sets the count of open runners to what it is not.
+// Miscount sets the count of open runners to a wrong value.
 func (r *Records) Miscount(open int) {
 	r.capacity.Open, r.capacity.OpenOf = open, nil
 	r.capacity.Version++
 }
 
-// Lose takes a runner's record away.
+// Lose removes a runner's record.
 func (r *Records) Lose(runnerID string) { delete(r.runners, runnerID) }
 
 // Write writes all changes or none.
@@ -211,7 +211,7 @@ func (r *Records) Write(_ context.Context, c fleet.Changes) error {
 	})
 }
 
-// Holds reads those of the keys that are there.
+// Holds reads the holds that exist among the keys.
 func (r *Records) Holds(_ context.Context, keys []string) (found map[string]fleet.Hold, err error) {
 	if len(keys) == 0 {
 		return nil, nil
@@ -228,10 +228,10 @@ func (r *Records) Holds(_ context.Context, keys []string) (found map[string]flee
 	return found, err
 }
 
-// Hold is a hold as it is, the zero value if there is none.
+// Hold returns a hold, the zero value if there is none.
 func (r *Records) Hold(key string) fleet.Hold { return r.holds[key] }
 
-// HoldsBelow lists up to limit holds whose keys begin so.
+// HoldsBelow lists up to limit holds whose keys begin with prefix.
 func (r *Records) HoldsBelow(_ context.Context, prefix string, limit int) (found []fleet.Hold, err error) {
 	err = r.w.point("Records.HoldsBelow", func() error {
 		for _, key := range slices.Sorted(maps.Keys(r.holds)) {
@@ -260,8 +260,8 @@ func (r *Records) Waiting(_ context.Context, list, upTo string, limit int) (ids 
 	return ids, err
 }
 
-// once refuses a transaction that writes a record twice, as DynamoDB does and as
-// a second update at the old version meets a conflict in SQLite.
+// once refuses a transaction that writes a record twice: DynamoDB refuses it too, and in
+// SQLite a second update at the old version meets a conflict.
 func once(c fleet.Changes) error {
 	seen := map[string]bool{}
 	for _, run := range c.Runs {

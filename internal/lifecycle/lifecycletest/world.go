@@ -1,9 +1,9 @@
 // Package lifecycletest is a small simulated world for tests of the steps:
 // records, executions, GitHub, a container platform, images and a clock.
 //
-// Every call from a step into this world is a point at which the step can be
-// killed, before the call has its effect or after it, which is how a function
-// dies between a side effect and its answer. The world is for one goroutine.
+// Every call from a step into this world is a point at which the step can be killed,
+// before the call has its effect or after it: so a function dies between a side effect
+// and its answer. The world is for one goroutine.
 package lifecycletest
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 )
 
-// Name is the fleet's name and Repository the one that its jobs come from.
+// Name is the fleet's name. Its jobs come from Repository.
 const (
 	Name       = "fleet"
 	Repository = "octo/repo"
@@ -119,25 +119,25 @@ func (w *World) Job(id int64, labels ...string) fleet.Job {
 	return job
 }
 
-// InProgress is the job as it is while the runner of that name has it.
+// InProgress returns the job as it is while the runner with that name has it.
 func InProgress(job fleet.Job, runnerName string) fleet.Job {
 	job.Status, job.RunnerName = fleet.JobInProgress, runnerName
 	return job
 }
 
-// Completed is the job as it is at its end.
+// Completed returns the job as it is at its end.
 func Completed(job fleet.Job, conclusion string) fleet.Job {
 	job.Status, job.Conclusion = fleet.JobCompleted, conclusion
 	return job
 }
 
-// Waiting is the job as it is while its environment is to be approved.
+// Waiting returns the job as it is while its environment waits for an approval.
 func Waiting(job fleet.Job) fleet.Job {
 	job.Status = fleet.JobWaiting
 	return job
 }
 
-// Run reads a run's record, past every fault.
+// Run reads a run's record, without faults.
 func (w *World) Run(id string) fleet.Run {
 	w.t.Helper()
 	run, ok := w.Records.runs[id]
@@ -147,7 +147,7 @@ func (w *World) Run(id string) fleet.Run {
 	return run
 }
 
-// Runner reads a runner's record, past every fault.
+// Runner reads a runner's record, without faults.
 func (w *World) Runner(id string) fleet.Runner {
 	w.t.Helper()
 	runner, ok := w.Records.runners[id]
@@ -157,7 +157,7 @@ func (w *World) Runner(id string) fleet.Runner {
 	return runner
 }
 
-// EditRunner changes a runner's record as if somebody else had written it.
+// EditRunner changes a runner's record as another process would.
 func (w *World) EditRunner(id string, edit func(*fleet.Runner)) {
 	w.t.Helper()
 	runner := w.Runner(id)
@@ -166,7 +166,7 @@ func (w *World) EditRunner(id string, edit func(*fleet.Runner)) {
 	w.Records.runners[id] = runner
 }
 
-// EditRun changes a run's record as if somebody else had written it.
+// EditRun changes a run's record as another process would.
 func (w *World) EditRun(id string, edit func(*fleet.Run)) {
 	w.t.Helper()
 	run := w.Run(id)
@@ -184,7 +184,7 @@ func (w *World) Launch(job fleet.Job) string {
 	return w.Run(fleet.RunID(job.JobID)).RunnerID
 }
 
-// Up queues the job and brings its runner to where its task runs and RunTask
+// Up queues the job and brings its runner to the point where its task runs and RunTask
 // waits for a job.
 func (w *World) Up(job fleet.Job) string {
 	w.t.Helper()
@@ -220,8 +220,8 @@ func (w *World) Idle(job fleet.Job) string {
 	return id
 }
 
-// Busy is Idle for a runner that has taken its own job, and AwaitCompletion waits
-// for its end.
+// Busy is Idle for a runner that has taken its own job, while AwaitCompletion waits for
+// the job's end.
 func (w *World) Busy(job fleet.Job) string {
 	w.t.Helper()
 	id := w.Idle(job)
@@ -246,8 +246,8 @@ func (w *World) Event(detailType string, detail any) fleet.Event {
 	return fleet.Event{ID: w.NewID(), DetailType: detailType, Time: w.now, Detail: text}
 }
 
-// State says in sorted lines how things stand: what a repetition must not
-// change. Left out is what may differ: versions, times, which token, which claim.
+// State returns sorted lines of everything that a repetition must not change. It leaves
+// out what may differ: versions, times, which token, which claim.
 func (w *World) State() string {
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
@@ -261,7 +261,7 @@ func (w *World) State() string {
 	}
 	for _, h := range w.Records.holds {
 		if !h.Shown() {
-			continue // it holds nobody, and is forgotten after a while
+			continue // it holds no run, and is forgotten after a while
 		}
 		add("hold %s: %s, %d in a row, %d at once, tried by %q", h.Key, h.Name, h.InARow, h.Width, h.Tries)
 	}

@@ -58,8 +58,8 @@ func TestClaimOver(t *testing.T) {
 	}
 }
 
-// An ask that hung comes back after others have begun, have registered the runner, or
-// have taken the next number.
+// A delayed ask comes back after others have begun, have registered the runner, or have
+// taken the next number.
 func TestSameAsk(t *testing.T) {
 	begun := fleet.Runner{}.BeginAsk("hash", now)
 	for name, tc := range map[string]struct {
@@ -80,8 +80,8 @@ func TestSameAsk(t *testing.T) {
 	}
 }
 
-// The container gives up in time for its own exit code to say why, before the start
-// limit calls it silent.
+// The container gives up early enough for its own exit code to say why, before the start
+// limit would call it silent.
 func TestAClaimEndsBeforeTheStartLimit(t *testing.T) {
 	limits := fleet.DefaultLimits()
 	if fleet.ClaimTime >= limits.Start {

@@ -2,8 +2,8 @@ package fleet
 
 import "time"
 
-// Budget is how many requests GitHub still answers to one credential. The zero value is
-// that of a credential without a limit, or of one that has not asked yet.
+// Budget is how many requests GitHub still answers to one credential. The zero value
+// stands for a credential without a limit, or for one that has not asked yet.
 // https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
 type Budget struct {
 	Credential string    `json:"credential"` // its name, never the token
@@ -11,13 +11,14 @@ type Budget struct {
 	Limit      int       `json:"limit"`      // requests an hour
 	Remaining  int       `json:"remaining"`  // until Reset
 	Reset      time.Time `json:"reset"`      // when Remaining becomes Limit again
-	// Until is how long GitHub wants to be left alone after a limit of the minute.
+	// Until is when requests may go on after a limit of the minute, as GitHub demands.
 	Until time.Time `json:"until,omitzero"`
-	// Expires is when the token expires; zero if it does not, or if GitHub does not say so.
+	// Expires is when the token expires; zero if it does not, or if GitHub does not say
+	// so.
 	Expires time.Time `json:"token_expires_at,omitzero"`
 }
 
-// expiresSoon is how long before its end people hear of it from more than one place.
+// expiresSoon is how long before its end a token is reported in more than one place.
 const expiresSoon = 7 * 24 * time.Hour
 
 // ExpiresSoon reports whether the token expires within a week, or has expired.
@@ -25,7 +26,7 @@ func (b Budget) ExpiresSoon(now time.Time) bool {
 	return !b.Expires.IsZero() && b.Expires.Sub(now) <= expiresSoon
 }
 
-// Known reports whether GitHub has said that there is a limit.
+// Known reports whether GitHub has reported a limit.
 func (b Budget) Known() bool { return b.Limit > 0 }
 
 // Left is how many requests are left at a time.
@@ -39,8 +40,8 @@ func (b Budget) Left(now time.Time) int {
 	return b.Remaining
 }
 
-// Merge is what follows from two answers to one credential, in any order: a later reset
-// began a new hour, and within an hour requests only get fewer.
+// Merge combines two answers to one credential, in any order: a later reset began a new
+// hour, and within an hour requests only get fewer.
 func (b Budget) Merge(o Budget) Budget {
 	if o.Reset.After(b.Reset) {
 		b, o = o, b
@@ -57,33 +58,33 @@ func (b Budget) Merge(o Budget) Budget {
 	return b
 }
 
-// WorthSharing reports whether others should hear of b who know was: it has another
-// limit or hour, has fallen by 1 % of the limit, is used up, has met a limit, or has
-// another end.
+// WorthSharing reports whether other processes, which know was, should get b: it has
+// another limit or hour, has fallen by 1 % of the limit, is used up, has met a limit, or
+// expires at another time.
 func (b Budget) WorthSharing(was Budget) bool {
 	return b.Limit != was.Limit || b.Reset.After(was.Reset) || b.Until.After(was.Until) ||
 		was.Remaining-b.Remaining >= max(b.Limit/100, 1) || b.Remaining == 0 && was.Remaining > 0 ||
 		!b.Expires.Equal(was.Expires)
 }
 
-// What the runners of a fleet may still ask of GitHub, each at most.
+// The most that the runners of a fleet may still ask of GitHub, each.
 const (
-	requestsOfLaunch     = 3 // is the job still queued, and two for a claim whose answer was unclear
+	requestsOfLaunch     = 3 // one to check that the job is still queued, and two for a claim whose answer was unclear
 	requestsUnregistered = 3 // a claim, one of its repetitions, and its registration deleted
-	requestsRegistered   = 2 // its registration deleted, and its job asked for
+	requestsRegistered   = 2 // its registration deleted, and a request for its job
 )
 
 // Reserve is how much of the budget is kept for claims and for the ends of open runners,
-// with one launch more. It leaves a fifth of the limit to the rest, however many runners
-// are open.
+// with one more launch. It leaves a fifth of the limit to everything else, however many
+// runners are open.
 func (b Budget) Reserve(unregistered, registered int) int {
 	need := requestsOfLaunch + requestsUnregistered*unregistered + requestsRegistered*registered
 	return min(need, b.Limit*4/5)
 }
 
 // Allowance is how much the sweep may spend within a minute on looking around: what is
-// left beyond half of the limit and beyond the reserve, in equal parts until the reset.
-// Without a limit it is limitless.
+// left above half of the limit and above the reserve, in equal parts until the reset.
+// limited is false if there is no limit.
 func (b Budget) Allowance(now time.Time, reserve int) (requests int, limited bool) {
 	if !b.Known() {
 		return 0, false

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// BuildOrder is what a builder is asked for. For one tag and owner it is one build,
-// and is the same each time that it is asked for.
+// BuildOrder is the order for a builder. For one tag and owner there is one build, and
+// the order is the same each time.
 type BuildOrder struct {
 	Spec     ImageSpec
 	Tag      string // the spec's
@@ -22,7 +22,7 @@ type BuildOrder struct {
 type Build struct {
 	BuildID string `json:"build_id"`
 	Tag     string `json:"tag"`
-	Owner   string `json:"owner,omitempty"` // of the lock that it was started under; the previous release's have none
+	Owner   string `json:"owner,omitempty"` // of the lock that it was started under; builds of the previous release have none
 	Status  string `json:"status"`          // IN_PROGRESS, SUCCEEDED, FAILED, STOPPED: CodeBuild's words
 	Digest  string `json:"digest,omitempty"`
 	Reason  string `json:"reason,omitempty"`
@@ -37,38 +37,38 @@ const (
 	BuildInProgress = "IN_PROGRESS"
 	BuildSucceeded  = "SUCCEEDED"
 	BuildFailed     = "FAILED"
-	BuildStopped    = "STOPPED" // by somebody: it says nothing about the image
+	BuildStopped    = "STOPPED" // by a person, for example: it says nothing about the image
 )
 
-// BuildLock lets one build of an image run at a time. Of other builds than the one that
-// was started under it only a success counts: the image is there, by whichever build.
+// BuildLock lets one build of an image run at a time. If another build than the one that
+// was started under it ends, only a success counts: then the image is there.
 type BuildLock struct {
 	Owner   string    // a BuildOwner
 	Waiters []string  // the runners that joined, with the owner's; none if there is no lock
 	Until   time.Time // when the owner's lease ends
 }
 
-// Held reports whether somebody owns the build and is not silent for too long.
+// Held reports whether the build has an owner that has not been silent for too long.
 func (l BuildLock) Held(now time.Time) bool { return l.Owner != "" && !l.Until.Before(now) }
 
-// Began reports whether a build was started under the lock. One that names no owner
+// Began reports whether a build was started under the lock. A build that names no owner
 // counts as well: the previous release started it.
 func (l BuildLock) Began(b Build) bool {
 	return l.Owner != "" && (b.Owner == l.Owner || b.Owner == "")
 }
 
-// BuildOwner names a runner that owns a build's lock since a time. A runner whose
-// lease ran out may own the next lock too, and is not taken for its earlier self.
+// BuildOwner names a runner as the owner of a build's lock since a time. A runner whose
+// lease ran out may own the next lock too, under another name.
 func BuildOwner(runnerID string, since time.Time) string {
 	return BuildOwnerPrefix(runnerID) + strconv.FormatInt(since.UnixMilli(), 10)
 }
 
-// BuildOwnerPrefix begins the names of a runner as the owner of a lock, and no other
-// runner's.
+// BuildOwnerPrefix begins every name of a runner as the owner of a lock, and no name of
+// another runner.
 func BuildOwnerPrefix(runnerID string) string { return runnerID + "@" }
 
-// ParseBuildOwner splits a BuildOwner. ok is false for one of the release before, which has
-// no time.
+// ParseBuildOwner splits a BuildOwner. ok is false for an owner of the release before,
+// which has no time.
 func ParseBuildOwner(owner string) (runnerID string, since time.Time, ok bool) {
 	runnerID, at, ok := strings.Cut(owner, "@")
 	ms, err := strconv.ParseInt(at, 10, 64)

@@ -13,12 +13,13 @@ type BuildsOfDay struct {
 	Owners []string `json:"owners"` // the owners of their locks
 }
 
-// BuildsOfDayCursor is the cursor that keeps a repository's.
+// BuildsOfDayCursor is the cursor that keeps the builds of a repository.
 func BuildsOfDayCursor(repository string) string {
 	return "on_demand_builds/" + RepositoryKey(repository)
 }
 
-// ReadBuildsOfDay reads what a cursor keeps. One that cannot be read counts nothing.
+// ReadBuildsOfDay reads what a cursor keeps. A cursor that cannot be read counts
+// nothing.
 func ReadBuildsOfDay(cursor string) (b BuildsOfDay) {
 	if json.Unmarshal([]byte(cursor), &b) != nil {
 		return BuildsOfDay{}
@@ -26,8 +27,8 @@ func ReadBuildsOfDay(cursor string) (b BuildsOfDay) {
 	return b
 }
 
-// Start counts a build. The same owner's is the same build. ok is false if the repository
-// has started as many as it may on the day.
+// Start counts a build. A build of the same owner is the same build. ok is false if the
+// repository has started as many as it may on the day.
 func (b BuildsOfDay) Start(owner string, most int, now time.Time) (_ BuildsOfDay, ok bool) {
 	if day := now.UTC().Format(time.DateOnly); b.Day != day {
 		b = BuildsOfDay{Day: day}

@@ -28,14 +28,14 @@ func CheckClaimToken(keys [][]byte, runnerID, token string) bool {
 	return ok
 }
 
-// NonceHash is what a record keeps of a claim's nonce: enough to know it again,
-// useless to a reader of the record.
+// NonceHash is what a record keeps of a claim's nonce: enough to recognise it, useless
+// to a reader of the record.
 func NonceHash(nonce string) string {
 	sum := sha256.Sum256([]byte(nonce))
 	return hex.EncodeToString(sum[:])
 }
 
-// What a runner's container finds in its environment.
+// What a runner's container gets in its environment.
 const (
 	EnvRunnerID   = "RUNNER_ID"
 	EnvClaimURL   = "CLAIM_URL"   // the full URL of POST /runners/{id}/claim
@@ -43,7 +43,7 @@ const (
 	EnvLogMiB     = "LOG_MIB"     // how much of the runner's output is logged; DefaultLogMiB without it
 )
 
-// DefaultLogMiB is how much of a runner's output its log has, in MiB. What a job prints
+// DefaultLogMiB is how much of a runner's output its log holds, in MiB. A job's output
 // goes to GitHub and is not counted.
 const DefaultLogMiB = 16
 
@@ -57,8 +57,8 @@ type ClaimRequest struct {
 // MaxNonce is the most characters of a nonce.
 const MaxNonce = 128
 
-// ClaimResponse answers a claim. On success it has the credential, else the
-// name of what went wrong and a sentence.
+// ClaimResponse answers a claim. It has the credential, or else the name of the error
+// and a sentence.
 type ClaimResponse struct {
 	RunnerName       string `json:"runner_name,omitempty"`
 	EncodedJITConfig string `json:"encoded_jit_config,omitempty"`

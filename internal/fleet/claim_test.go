@@ -9,7 +9,7 @@ import (
 
 var oldKey, newKey = []byte("the key of last year"), []byte("the key of this year")
 
-// The value is what openssl makes of it:
+// openssl makes the value:
 // printf %s fleet-77-1 | openssl dgst -sha256 -hmac "$key" -binary | basenc --base64url
 func TestClaimTokenIsAlwaysTheSame(t *testing.T) {
 	equal(t, fleet.ClaimToken(newKey, "fleet-77-1"), "Pgyuqrt3Q4YAzjfTeM5wyVmeGNoJ-T7nm31LKLG4Ttg")

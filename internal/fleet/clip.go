@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Clip is a text for people of at most n characters. One that is cut ends in "…".
+// Clip shortens a text for people to at most n characters. A shortened one ends in "…".
 func Clip(text string, n int) string {
 	if r := []rune(text); len(r) > n {
 		return string(r[:max(0, n-1)]) + "…"
@@ -13,8 +13,8 @@ func Clip(text string, n int) string {
 	return text
 }
 
-// ClipBytes cuts text, which is valid UTF-8, to n bytes between characters. The longer text
-// may then be freed.
+// ClipBytes shortens text, which is valid UTF-8, to n bytes without splitting a
+// character. The longer text may then be freed.
 func ClipBytes(text string, n int) string {
 	if len(text) <= n {
 		return text
@@ -26,8 +26,8 @@ func ClipBytes(text string, n int) string {
 // break a line or a terminal.
 func QuoteShort(s string) string { return fmt.Sprintf("%q", short(s)) }
 
-// quoteASCII is QuoteShort with everything escaped that is not ASCII, for characters
-// that look like others.
+// quoteASCII is QuoteShort with every character escaped that is not ASCII, because some
+// look like others.
 func quoteASCII(s string) string { return fmt.Sprintf("%+q", short(s)) }
 
 func short(s string) string {

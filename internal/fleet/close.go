@@ -9,29 +9,29 @@ import (
 // CloseFacts are what a decision about the end of a runner needs.
 type CloseFacts struct {
 	Runner   Runner
-	Run      *Run // whose runner it is: of the job it took, else of the run that expects it
+	Run      *Run // whose runner it is: the run of the job that it took, else the run that expects it
 	Capacity Capacity
 	Plan     *Plan  // Validate's decision, nil if it made none
-	Job      *Job   // what GitHub says of that run's job, nil if it was not asked
-	Error    string // the name of what the fleet could not do, "" if nothing
+	Job      *Job   // GitHub's state of that run's job, nil if GitHub was not asked
+	Error    string // the name of the fleet's failure, "" if there was none
 	Cause    string
 
-	Holds      map[string]Hold // those of the run and those that the runner tries
+	Holds      map[string]Hold // those of the run, and those that the runner tries
 	Deployment string
 	Now        time.Time
 }
 
-// CloseResult says what follows from it.
+// CloseResult is what follows from the facts.
 type CloseResult struct {
 	Changes  Changes
 	Relaunch string // the run that still wants a runner
-	Held     []Hold // that this setback began
+	Held     []Hold // the holds that this setback began
 	Runner   Runner
 	Run      *Run
 }
 
-// Close ends a runner, and its run where that has ended.
-// A runner that is closed already changes nothing; its run may still follow.
+// Close ends a runner, and its run if that has ended. For a runner that is already
+// closed it changes nothing of the runner; its run may still follow.
 func Close(f CloseFacts) CloseResult {
 	var res CloseResult
 	runner := f.Runner
@@ -103,7 +103,7 @@ func closeRun(run Run, runner Runner, f CloseFacts) (_ Run, _ []Hold, relaunch b
 		return run, nil, false
 	}
 	if run.RunnerID != runner.RunnerID {
-		return run, nil, false // another runner is expected: not ours to close
+		return run, nil, false // the run expects another runner: not ours to close
 	}
 	run.RunnerID = ""
 	switch {
@@ -121,8 +121,8 @@ func closeRun(run Run, runner Runner, f CloseFacts) (_ Run, _ []Hold, relaunch b
 	return run, holds, true
 }
 
-// setBack notes the setback on the run and on the holds that it belongs to. The run's
-// next try is up to those that hold it, and to itself where none does.
+// setBack records the setback on the run and on the holds that it belongs to. Those
+// holds decide about the run's next try; without any the run has a time of its own.
 func (f CloseFacts) setBack(run Run, runner Runner) (Run, []Hold) {
 	kind := kindOfEnd(f.Error, runner, run.Setback != nil)
 	var holds []Hold
@@ -139,7 +139,7 @@ func (f CloseFacts) setBack(run Run, runner Runner) (Run, []Hold) {
 	if f.Error == RunnerNoCapacity && runner.Subnet != "" {
 		holds = append(holds, f.hadNoRoom(runner.Subnet))
 		if !slices.Contains(runner.LeftOut, runner.Subnet) {
-			run.Setback.NextTry = f.Now // the next one is launched into another subnet
+			run.Setback.NextTry = f.Now // the next runner is launched into another subnet
 			return run, holds
 		}
 	}
@@ -165,9 +165,9 @@ func (f CloseFacts) setBack(run Run, runner Runner) (Run, []Hold) {
 	return run, holds
 }
 
-// kindOfEnd is the kind of a failure. A task that stopped without saying why tells
-// nothing about its image, and neither does a runner that ended well. The second one in
-// a row that did got no job: GitHub deletes registrations that are idle
+// kindOfEnd is the kind of a failure. A task that stopped without a reason says nothing
+// about its image, and neither does a runner that ended well. If two in a row ended
+// well, the second got no job: GitHub deletes registrations that are idle
 // (actions/runner#4726).
 func kindOfEnd(name string, runner Runner, again bool) SetbackKind {
 	lost := runner.ExitCode == nil && runner.StopCode != StopTaskFailedToStart
@@ -181,7 +181,7 @@ func kindOfEnd(name string, runner Runner, again bool) SetbackKind {
 }
 
 // endedWell reports whether a runner was registered and ended by itself: it had a job,
-// perhaps another's, and the webhooks are late.
+// perhaps one of another run, and the webhooks are late.
 func endedWell(r Runner) bool {
 	return r.ExitCode != nil && *r.ExitCode == 0 && r.RegistrationID != 0
 }

@@ -95,7 +95,7 @@ func TestCloseTheRunOfARunnerWithoutAJob(t *testing.T) {
 			}
 			equal(t, got.Run.Fruitless > tc.fruitless, tc.counted)
 			equal(t, got.Relaunch != "", tc.relaunch)
-			equal(t, got.Run.RunnerID+got.Runner.For, "") // nobody expects anything any more
+			equal(t, got.Run.RunnerID+got.Runner.For, "") // nothing is expected any more
 			equal(t, got.Run.At(fleet.StageClosed).IsZero(), !tc.status.Terminal())
 			equal(t, got.Changes.Runs, []fleet.Run{*got.Run})
 		})
@@ -154,9 +154,10 @@ func TestARunThatNeedsNoRunnerKeepsItsStatus(t *testing.T) {
 	}
 }
 
-// A runner that was registered and ended well had a job: the webhooks are late, or it was
-// another's. The run is tried again at once. The next one that ends so got no job: GitHub
-// deletes registrations that are idle (actions/runner#4726).
+// A runner that was registered and ended well had a job: the webhooks are late, or the
+// job was another run's. The run is tried again at once. If the next runner ends in the
+// same way, it got no job: GitHub deletes registrations that are idle
+// (actions/runner#4726).
 func TestARunnerThatEndedWellIsReplacedAtOnce(t *testing.T) {
 	run, runner := launched(t, jobOf(1))
 	runner.ExitCode, runner.RegistrationID = new(int), 5

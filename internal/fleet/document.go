@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// Document is the data of one execution. Each step gets all of it and adds its
-// own part, which the state machine puts in place with ResultPath.
+// Document is the data of one execution. Each step gets all of it and adds its own part,
+// for which the state machine uses ResultPath.
 type Document struct {
 	Schema         int                 `json:"schema"`
 	RunID          string              `json:"run_id"`
@@ -30,8 +30,8 @@ type Call struct {
 // Decisions of Validate beyond a Verdict.
 const NotWanted Verdict = "not_wanted" // the job needs no runner any more
 
-// Plan is Validate's part: what the job gets, and the limits that the state
-// machine reads from it, in whole seconds.
+// Plan is Validate's part: what the job gets, and the limits that the state machine
+// reads from it, in whole seconds.
 type Plan struct {
 	Decision          Verdict    `json:"decision"`
 	Rule              string     `json:"rule,omitempty"`
@@ -57,11 +57,11 @@ const (
 type Image struct {
 	Outcome string `json:"outcome"`
 	Tag     string `json:"tag"`
-	// Digest is the image's. With ImageMissing it is that of a record whose image
-	// somebody deleted, "" if there is no record.
+	// Digest is the image's. With ImageMissing it is the digest in a record whose image
+	// was deleted, "" if there is no record.
 	Digest string `json:"digest,omitempty"`
-	// Identity says that its entrypoint can show which task it is in. Nobody says so of an
-	// image that somebody else has published.
+	// Identity reports whether the image's entrypoint can show which task it is in. It
+	// is not known of an image that was not published by the fleet.
 	Identity bool `json:"identity,omitempty"`
 }
 
@@ -76,7 +76,7 @@ const (
 	OutcomeStopped = "stopped" // the task has ended, or nothing is left to do
 	OutcomeBusy    = "busy"    // it works: wait for the end
 	OutcomeWaiting = "waiting" // it may still get a job: wait for that
-	OutcomeReaped  = "reaped"  // ended by us although its job still waits
+	OutcomeReaped  = "reaped"  // ended by the fleet although its job still waits
 )
 
 // Wait is the part of RunTask, AwaitCompletion (both sent with the signal)
@@ -94,8 +94,8 @@ type CaughtError struct {
 	Cause string `json:"Cause"`
 }
 
-// Result is the part of RecordStatus and RecordFailure. Error and Cause are what
-// a red execution ends with.
+// Result is the part of RecordStatus and RecordFailure. A red execution ends with Error
+// and Cause.
 type Result struct {
 	RunnerStatus RunnerStatus `json:"runner_status"`
 	RunStatus    RunStatus    `json:"run_status,omitempty"`
@@ -105,8 +105,8 @@ type Result struct {
 	Cause        string       `json:"cause,omitempty"`
 }
 
-// contentHash is 128 bits of a hash over the parts, each with its length, so
-// that no two lists of parts look alike.
+// contentHash is 128 bits of a hash over the parts, each with its length, so that two
+// different lists of parts never look alike.
 func contentHash(parts ...string) string {
 	h := sha256.New()
 	for _, part := range parts {

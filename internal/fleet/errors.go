@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// The names that errors have at a border: in the Retry and Catch clauses of the
-// state machine, in records and in what people read.
+// The names that errors have at a border: in the Retry and Catch clauses of the state
+// machine, in records and in texts for people.
 const (
 	AWSUnavailable = "AWS.Unavailable" // an AWS service did not answer, or asked to slow down
 
 	GitHubUnauthorized = "GitHub.Unauthorized" // GitHub does not accept the credential (401)
-	GitHubUntrusted    = "GitHub.Untrusted"    // GitHub's certificate is not one that the fleet trusts: nothing was sent
+	GitHubUntrusted    = "GitHub.Untrusted"    // the fleet does not trust GitHub's certificate: nothing was sent
 	GitHubNoAccess     = "GitHub.NoAccess"     // the credential lacks a permission for the repository, or does not see it (403, 404)
 	GitHubNotFound     = "GitHub.NotFound"     // GitHub does not show the thing to this credential (404)
 	GitHubJobPending   = "GitHub.JobPending"   // GitHub holds the job back: max-parallel, or a concurrency group
@@ -25,11 +25,11 @@ const (
 	ImageBuildFailed       = "Image.BuildFailed"
 	ImageBuildLost         = "Image.BuildLost"         // the build ended without saying anything about the image: look again
 	ImageBuildQueueFull    = "Image.BuildQueueFull"    // CodeBuild takes no further build just now
-	ImageBuildsSpent       = "Image.BuildsSpent"       // the repository has had as many images built today as it may
-	ImageSourceUnavailable = "Image.SourceUnavailable" // a registry, or GitHub, does not give just now what the image is made from
+	ImageBuildsSpent       = "Image.BuildsSpent"       // the repository has used up its builds of today
+	ImageSourceUnavailable = "Image.SourceUnavailable" // a registry, or GitHub, does not provide just now what the image is made from
 	ImageOutdated          = "Image.Outdated"          // GitHub gives no jobs to the runner in it: the next revision is built
 
-	RecordsConflict    = "Records.Conflict"    // somebody else changed the record first: read again
+	RecordsConflict    = "Records.Conflict"    // the record has changed since it was read: read again
 	RecordsUnavailable = "Records.Unavailable" // the table did not answer
 
 	RunnerCannotPullContainer    = "Runner.CannotPullContainer"    // the task started and its image could not be pulled
@@ -37,7 +37,7 @@ const (
 	RunnerDeadlineExceeded       = "Runner.DeadlineExceeded"       // GitHub gives a queued job up after 24 h
 	RunnerDefinitionGone         = "Runner.DefinitionGone"         // its task definition was deregistered: register it again
 	RunnerIdleTimeout            = "Runner.IdleTimeout"            // registered, and got no job for the idle limit
-	RunnerLaunchFailed           = "Runner.LaunchFailed"           // the platform refuses the task; trying again is no use
+	RunnerLaunchFailed           = "Runner.LaunchFailed"           // the platform refuses the task; trying again does not help
 	RunnerLaunchUnclear          = "Runner.LaunchUnclear"          // no clear answer: the task may have started
 	RunnerNoCapacity             = "Runner.NoCapacity"             // the platform has no room just now
 	RunnerNotWanted              = "Runner.NotWanted"              // the job needs this runner no longer
@@ -51,20 +51,20 @@ const (
 	SecretMissing = "Secret.Missing" // a secret is not there, is empty, or may not be read
 )
 
-// NoTokenYet is in the secret of GitHub's token, as a key of JSON, until somebody stores a
+// NoTokenYet is a JSON key in the secret of GitHub's token, until an operator stores a
 // token.
 const NoTokenYet = "no_github_token_yet"
 
-// Error is an error with a name at the border and its cause inside. Wrap it
-// freely on the way: ErrorName finds it, and one adapter at the Lambda border
-// turns the wrapped error back into the name that Step Functions matches.
+// Error is an error with a name at the border and its cause inside. Wrap it freely on
+// the way: ErrorName finds it, and one adapter at the Lambda border turns the wrapped
+// error back into the name that Step Functions matches.
 type Error struct {
 	Name    string
 	Message string
 	Err     error
 }
 
-// Errorf makes a named error; like fmt.Errorf it wraps what each %w names.
+// Errorf makes a named error; like fmt.Errorf it wraps each %w.
 func Errorf(name, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
 	return &Error{Name: name, Message: err.Error(), Err: err}
@@ -98,14 +98,14 @@ func IsNamed(err error, names ...string) bool {
 	return false
 }
 
-// MayPass reports whether what failed may succeed when it is done again as it is. A failure
-// without a name will not, and some names say so.
+// MayPass reports whether the failed call may succeed if it is repeated unchanged. A
+// failure without a name will not, and neither will one with a name that is final.
 func MayPass(err error) bool {
 	return ErrorName(err) != "" && !IsNamed(err, ImageBuildFailed, RunnerLaunchFailed, RunnerVersionDeprecated)
 }
 
-// RetryAfter is how long the first error in err's chain that knows says to wait,
-// 0 if none does.
+// RetryAfter is the wait that the first error in err's chain with one demands, 0 if
+// there is none.
 func RetryAfter(err error) time.Duration {
 	var limited interface {
 		error

@@ -14,8 +14,8 @@ type Event struct {
 	Detail     json.RawMessage `json:"detail"`
 }
 
-// Detail types of the events that the fleet acts on or sends. Those of ECS,
-// CodeBuild and Step Functions are AWS's own.
+// Detail types of the events that the fleet acts on or sends. Those of ECS, CodeBuild
+// and Step Functions are AWS's own.
 const (
 	WorkflowJobEvent  = "workflow_job"
 	TaskEvent         = "ECS Task State Change"
@@ -34,7 +34,7 @@ const (
 	CLISource     = "ecsrunner.cli"
 )
 
-// WorkflowJob is the detail of a workflow_job event: slim, because Step
+// WorkflowJob is the detail of a workflow_job event. It is short, because Step
 // Functions' state data ends at 256 KiB and a webhook may have 1 MiB.
 type WorkflowJob struct {
 	Action     string    `json:"action"`
@@ -42,8 +42,8 @@ type WorkflowJob struct {
 	ReceivedAt time.Time `json:"received_at"`
 	Job        Job       `json:"job"`
 	Wants      Wants     `json:"wants,omitzero"`
-	// NotOurs says that the job is somebody else's: it has ended, and GitHub may have
-	// held one of ours back until then.
+	// NotOurs reports that the job is not the fleet's: it has ended, and GitHub may have
+	// held back one of ours until then.
 	NotOurs bool `json:"not_ours,omitempty"`
 }
 
@@ -61,8 +61,8 @@ type ExecutionEnded struct {
 	Cause  string `json:"cause,omitempty"`
 }
 
-// FailedEvent is an event that dispatch could not handle, or did not get, and
-// Receipt is what its queue forgets it by.
+// FailedEvent is an event that dispatch could not handle, or did not get. With Receipt
+// its queue forgets it.
 type FailedEvent struct {
 	Receipt string
 	Event   Event

@@ -5,23 +5,22 @@ import (
 	"strings"
 )
 
-// Exit codes of the runner container. GitHub's own runner uses 0 to 7, 130 and
-// 143 (actions/runner src/Runner.Common/Constants.cs, run.sh). Where a claim's
-// answer ends the entrypoint, the code is its HTTP status minus 330, so that it
-// stays clear of those.
+// Exit codes of the runner container. GitHub's own runner uses 0 to 7, 130 and 143
+// (actions/runner src/Runner.Common/Constants.cs, run.sh). If a claim's answer ends the
+// entrypoint, the code is its HTTP status minus 330, which keeps clear of those.
 const (
 	ExitVersionDeprecated = 7   // GitHub gives no jobs to this runner version
 	ExitUsage             = 64  // the entrypoint was started without what it needs
 	ExitClaimUnauthorized = 71  // 401: wrong claim token, unknown runner, or not from its task
-	ExitClaimConflict     = 79  // 409: somebody else claimed this runner
+	ExitClaimConflict     = 79  // 409: another container or a stranger claimed this runner
 	ExitClaimGone         = 80  // 410: the runner is no longer wanted, or its credential was given out before
 	ExitClaimRefused      = 94  // 424: GitHub refuses the credential
 	ExitClaimUnavailable  = 173 // 503: no answer to the claim in the time allowed
 	ExitRunnerNotFound    = 127 // the runner command is not there
 )
 
-// ExitForClaim is the exit code for a claim that was answered for good with an
-// HTTP status; ok is false for a status that is no answer to a claim.
+// ExitForClaim is the exit code for the final HTTP status of a claim; ok is false for a
+// status that is no answer to a claim.
 func ExitForClaim(status int) (code int, ok bool) {
 	switch code := status - 330; code {
 	case ExitClaimUnauthorized, ExitClaimConflict, ExitClaimGone, ExitClaimRefused:
@@ -30,8 +29,8 @@ func ExitForClaim(status int) (code int, ok bool) {
 	return 0, false
 }
 
-// ExplainExit says what an exit code of the runner container means, with the platform's
-// own reason for its end as Task.ContainerReason has it, "" if there is none.
+// ExplainExit says what an exit code of the runner container means. reason is the
+// platform's own reason for its end, as in Task.ContainerReason, "" if there is none.
 func ExplainExit(code int, reason string) string {
 	switch {
 	case reason == "":

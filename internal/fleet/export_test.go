@@ -1,4 +1,4 @@
 package fleet
 
-// HasKind reports whether a name stands in the table of setbacks.
+// HasKind reports whether a name is in the table of setbacks.
 func HasKind(name string) bool { _, ok := setbackKinds[name]; return ok }

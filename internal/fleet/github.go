@@ -2,8 +2,8 @@ package fleet
 
 import "time"
 
-// Registration is a runner as GitHub knows it. Busy and Online may lag behind
-// the truth: that Busy is false proves nothing.
+// Registration is a runner as GitHub knows it. Busy and Online may lag behind the truth:
+// a false Busy proves nothing.
 type Registration struct {
 	ID     int64  `json:"id"`
 	Name   string `json:"name"`
@@ -23,19 +23,19 @@ type Delivery struct {
 // there is one, and GitHub shows it to the App alone.
 const AppHook = -1
 
-// Hook is a webhook of a repository, and where it delivers to.
+// Hook is a webhook of a repository, and the address that it delivers to.
 type Hook struct {
 	ID  int64
 	URL string
 }
 
-// WorkflowRun is what the fleet has to know of a run of a workflow.
+// WorkflowRun is the part of a workflow run that the fleet needs.
 type WorkflowRun struct {
 	ID         int64     `json:"id"`
 	Attempt    int       `json:"attempt,omitempty"`
 	Status     string    `json:"status"` // JobCompleted once it is over, whatever its jobs' own statuses
 	Conclusion string    `json:"conclusion,omitempty"`
-	Private    bool      `json:"private,omitempty"` // its repository
+	Private    bool      `json:"private,omitempty"` // whether its repository is private
 	CreatedAt  time.Time `json:"created_at,omitzero"`
 	UpdatedAt  time.Time `json:"updated_at,omitzero"`
 }

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// Hold keeps runs from being launched into what the last one met: an image that
-// cannot be pulled, a class without capacity. A few runners try whether it is over,
-// at growing intervals; the other runs wait for them. Each success doubles how many
-// may try at once, so that hundreds of runs do not come back in one moment.
+// Hold keeps runs from being launched into the failure that the last one met: an image
+// that cannot be pulled, a class without capacity. A few runners try whether it is over,
+// at growing intervals; the other runs wait for them. Each success doubles how many may
+// try at once, so that hundreds of runs do not come back in one moment.
 type Hold struct {
 	Key   string      `json:"key"`
 	Kind  SetbackKind `json:"kind"`
@@ -22,34 +22,35 @@ type Hold struct {
 	// InARow counts the failures since the last success.
 	InARow  int       `json:"in_a_row"`
 	NextTry time.Time `json:"next_try_at,omitzero"`
-	// Width is how many runners may try at once, and Tries those that do.
+	// Width is how many runners may try at once. Tries are the runners that do.
 	Width   int       `json:"width"`
 	Tries   []string  `json:"tries,omitempty"`
-	TriedAt time.Time `json:"tried_at,omitzero"` // last
-	// AfterRegister says that runners met it which had registered: that another one
-	// registers does not show that it is over.
+	TriedAt time.Time `json:"tried_at,omitzero"` // the last time
+	// AfterRegister reports that runners met the failure after they had registered: if
+	// another runner registers, that does not show that it is over.
 	AfterRegister bool `json:"after_register,omitempty"`
-	// FailedTries counts those that failed, since a runner got past it.
+	// FailedTries counts the tries that failed since a runner got past it.
 	FailedTries int `json:"failed_tries,omitempty"`
-	// Met is who met it, and when last. It holds nobody before Needs have.
+	// Met is who met it, and when last. The hold keeps no run back before Needs have met
+	// it.
 	Met   map[string]time.Time `json:"met,omitempty"`
 	Needs int                  `json:"needs"`
 	// Deployment is the configuration under which it was met.
 	Deployment string `json:"deployment,omitempty"`
 	Version    int64  `json:"version"`
 
-	// Over takes the record away when it is written.
+	// Over deletes the record when it is written.
 	Over bool `json:"-"`
 }
 
-// MostAtOnce is how wide a hold that is over opens: so many runs of one kind start
-// at once until none waits any more. GitHub's limit for registrations is 180 a minute.
+// MostAtOnce is how wide a hold opens that is over: so many runs of one kind start at
+// once until none waits any more. GitHub's limit for registrations is 180 a minute.
 const MostAtOnce = 64
 
 // metFor is how long a meeting counts towards Needs.
 const metFor = 10 * time.Minute
 
-// Holds reports whether runs have to wait for it at all.
+// Holds reports whether the hold makes runs wait at all.
 func (h Hold) Holds(deployment string) bool {
 	if len(h.Met) < h.Needs {
 		return false
@@ -57,8 +58,8 @@ func (h Hold) Holds(deployment string) bool {
 	return !kinds[h.Kind].untilDeployment || h.Deployment == deployment
 }
 
-// Shown reports whether people are to see it: it keeps runs from being launched, or did so
-// until a moment ago.
+// Shown reports whether people should see the hold: it keeps runs from being launched,
+// or did so until a moment ago.
 func (h Hold) Shown() bool { return len(h.Met) >= h.Needs }
 
 // Free is how many runners may try now.
@@ -69,21 +70,21 @@ func (h Hold) Free(now time.Time) int {
 	return max(0, h.Width-len(h.Tries))
 }
 
-// try notes that a runner tries whether it is over.
+// try records that a runner tries whether the hold is over.
 func (h Hold) try(runnerID string, now time.Time) Hold {
 	h.Tries = append(slices.Clone(h.Tries), runnerID)
 	h.TriedAt = now.UTC()
 	return h
 }
 
-// Leave notes that a runner tries no longer.
+// Leave records that a runner no longer tries.
 func (h Hold) Leave(runnerID string) Hold {
 	h.Tries = slices.DeleteFunc(slices.Clone(h.Tries), func(id string) bool { return id == runnerID })
 	return h
 }
 
-// failed is the hold after a runner has met it. changed is false if that says
-// nothing new: it was launched before the hold came.
+// failed is the hold after a runner has met it. changed is false if that is no news: the
+// runner was launched before the hold began.
 func (h Hold) failed(name, cause, met string, runner Runner, deployment string, now time.Time) (_ Hold, changed bool) {
 	tried := slices.Contains(h.Tries, runner.RunnerID)
 	if tried {
@@ -108,13 +109,14 @@ func (h Hold) failed(name, cause, met string, runner Runner, deployment string, 
 	return h, true
 }
 
-// keepsMet reports whether as many as it needs have met it already. One at a time
-// tries from then on, so that those before are soon long past: only a success ends it.
+// keepsMet reports whether as many as the hold needs have met it already. From then on
+// one runner at a time tries, so the earlier meetings are soon too old to count: only a
+// success ends the hold.
 func (h Hold) keepsMet() bool {
 	return (h.Kind == SetbackFleet || h.Kind == SetbackGitHub) && h.Needs > 1 && len(h.Met) >= h.Needs
 }
 
-// meet adds a meeting, and forgets those that are long past.
+// meet adds a meeting, and forgets those that are too old to count.
 func meet(met map[string]time.Time, who string, now time.Time) map[string]time.Time {
 	next := maps.Clone(met)
 	if next == nil {
@@ -125,9 +127,9 @@ func meet(met map[string]time.Time, who string, now time.Time) map[string]time.T
 	return next
 }
 
-// Succeeded is the hold after a runner came so far, or after whatever else shows that it
-// is over, if runnerID is "". changed is false if that says nothing new: the hold opens
-// already, and the runner was not one of those that tried.
+// Succeeded is the hold after a runner came so far, or, if runnerID is "", after
+// something else showed that it is over. changed is false if that is no news: the hold
+// is already opening, and the runner was not one of those that tried.
 func (h Hold) Succeeded(runnerID string, passed Passed, now time.Time) (_ Hold, changed bool) {
 	if h.AfterRegister && passed < PassedJob {
 		return h, false
@@ -147,8 +149,9 @@ func (h Hold) Succeeded(runnerID string, passed Passed, now time.Time) (_ Hold, 
 	return h, true
 }
 
-// mayTry lets one runner try once the pause is over. GitHub accepts a credential that may
-// list and may not register: only a runner that registers shows that this is over.
+// mayTry allows one runner to try once the pause is over. GitHub accepts a credential
+// that may list but not register: only a runner that registers shows that this failure
+// is over.
 func (h Hold) mayTry() (_ Hold, changed bool) {
 	if h.Width > 0 {
 		return h, false
@@ -157,7 +160,7 @@ func (h Hold) mayTry() (_ Hold, changed bool) {
 	return h, true
 }
 
-// TryNow lets the next runner try at once.
+// TryNow allows the next runner to try at once.
 func (h Hold) TryNow(now time.Time) Hold {
 	if h.NextTry.After(now) {
 		h.NextTry = now
@@ -166,11 +169,12 @@ func (h Hold) TryNow(now time.Time) Hold {
 	return h
 }
 
-// betweenEnds is how often at most the ends of jobs let a run try that idled before.
+// betweenEnds is the shortest time between two ends of jobs that allow a run to try that
+// idled before.
 const betweenEnds = time.Minute
 
-// AfterJobEnded lets a run try whose job GitHub may have held back until another ended.
-// changed is false if one tries, or has just tried.
+// AfterJobEnded allows a run to try whose job GitHub may have held back until another
+// job ended. changed is false if one is trying, or has just tried.
 func (h Hold) AfterJobEnded(now time.Time) (_ Hold, changed bool) {
 	if len(h.Tries) > 0 || !h.NextTry.After(now) || now.Sub(h.TriedAt) < betweenEnds {
 		return h, false
@@ -183,7 +187,7 @@ func (h Hold) Ended(now time.Time) bool {
 	return len(h.Tries) == 0 && (h.InARow == 0 || now.Sub(h.NextTry) > rememberedFor)
 }
 
-// rememberedFor is how long a hold that nobody waits for is kept, so that the next
+// rememberedFor is how long a hold without waiting runs is kept, so that the next
 // failure counts as another in a row.
 const rememberedFor = time.Hour
 
@@ -192,7 +196,7 @@ type holdRef struct {
 	key   string
 	kind  SetbackKind
 	needs int    // how many have to meet it
-	by    string // who meets it, where more than one has to
+	by    string // who meets it, if more than one has to
 }
 
 func ref(kind SetbackKind, about ...string) holdRef {
@@ -204,7 +208,7 @@ func (r holdRef) met(needs int, by string) holdRef {
 	return r
 }
 
-// in is the hold as it was read, or one that nobody has met.
+// in is the hold as it was read, or a new one that was not met yet.
 func (r holdRef) in(read map[string]Hold) Hold {
 	if h, ok := read[r.key]; ok {
 		return h
@@ -212,7 +216,7 @@ func (r holdRef) in(read map[string]Hold) Hold {
 	return Hold{Key: r.key, Kind: r.kind, Needs: r.needs}
 }
 
-// Wants is what a job asks for, as far as holds are named by it.
+// Wants is the part of a job's request that holds are named by.
 type Wants struct {
 	Class    string `json:"class_name,omitempty"`
 	Image    string `json:"image,omitempty"`
@@ -220,7 +224,7 @@ type Wants struct {
 	Rungs    int    `json:"rungs,omitempty"` // of the class's ladder
 }
 
-// Wants is what an admitted job asks for, nothing for every other.
+// Wants is what an admitted job asks for; for every other job it is empty.
 func (p Policy) Wants(job Job) Wants {
 	d := p.Admit(job)
 	if d.Verdict != Admitted {
@@ -229,12 +233,12 @@ func (p Policy) Wants(job Job) Wants {
 	return d.Wants()
 }
 
-// Wants is what a job asks for that got the decision.
+// Wants is what a job with this decision asks for.
 func (d Decision) Wants() Wants {
 	return Wants{Class: d.Class, Image: d.Image.String(), ImageTag: d.Image.Tag(), Rungs: len(d.Size.Ladder())}
 }
 
-// Want notes on the run what its job asks for.
+// Want records on the run what its job asks for.
 func (r Run) Want(w Wants) Run {
 	if w != (Wants{}) {
 		r.ClassName, r.Image, r.ImageTag, r.Rungs = w.Class, w.Image, w.ImageTag, w.Rungs
@@ -242,7 +246,7 @@ func (r Run) Want(w Wants) Run {
 	return r
 }
 
-// last is a runner's rung, or the ladder's last one if the ladder is shorter by now.
+// last is a runner's rung, or the ladder's last one if the ladder is now shorter.
 func (r Run) last(rung int) int { return min(rung, max(0, r.Rungs-1)) }
 
 const (
@@ -285,32 +289,33 @@ func (r Run) holdsOf(kind SetbackKind, rung int) []holdRef {
 	return nil
 }
 
-// labelSet names the jobs of a workflow run that ask for the same labels. GitHub
-// holds back one as well as the other.
+// labelSet names the jobs of a workflow run that ask for the same labels. GitHub holds
+// all of them back alike.
 func (r Run) labelSet() string {
 	labels := RunnerLabels(r.Job)
 	slices.Sort(labels)
 	return strconv.FormatInt(r.Job.WorkflowRunID, 10) + "/" + contentHash(labels...)
 }
 
-// IdleHoldsOf begins the keys of all holds on idle runners of a repository.
+// IdleHoldsOf is the prefix of the keys of all holds on idle runners of a repository.
 func IdleHoldsOf(repository string) string {
 	return string(SetbackIdle) + "/" + RepositoryKey(repository) + "/"
 }
 
-// idleRecently is the record of who idled lately: it holds nobody.
+// idleRecently is the record of which jobs idled lately: it keeps no run back.
 var idleRecently = ref(SetbackOutage).met(math.MaxInt, "")
 
 // BuildHold is the key of the hold on an image whose build failed.
 func BuildHold(tag string) string { return ref(SetbackBuild, tag).key }
 
-// BuildHolds are the keys of all holds that a finished build of an image shows to be over.
+// BuildHolds are the keys of all holds that are over once a build of an image has
+// succeeded.
 func BuildHolds(tag string) []string { return []string{BuildHold(tag), ref(SetbackSource, tag).key} }
 
 // CredentialHold is the key of the hold on a credential that GitHub does not accept.
 func CredentialHold() string { return ref(SetbackCredential).key }
 
-// isOutage reports whether so many idle that it must be GitHub that assigns nothing: in
+// isOutage reports whether so many idle that GitHub must be assigning nothing: in
 // several repositories, or in several label sets.
 func (h Hold) isOutage() bool {
 	repositories := map[string]bool{}
@@ -321,13 +326,13 @@ func (h Hold) isOutage() bool {
 	return len(repositories) >= 2 || len(h.Met) >= 3
 }
 
-// launchKinds are those whose holds a launch asks, but for capacity's.
+// launchKinds are the kinds whose holds a launch checks, except capacity's.
 var launchKinds = []SetbackKind{
 	SetbackCredential, SetbackGitHub, SetbackAccess, SetbackConfiguration, SetbackBuild, SetbackSource, SetbackQuota, SetbackStart, SetbackIdle, SetbackOutage, SetbackFleet,
 }
 
-// holdsAt lists the holds that a launch asks, with capacity's for a rung. An outage
-// concerns those alone that have idled: others may still get their job.
+// holdsAt lists the holds that a launch checks, with capacity's for a rung. An outage
+// only concerns runs that have idled: others may still get their job.
 func (r Run) holdsAt(rung int) (refs []holdRef) {
 	for _, kind := range launchKinds {
 		if kind == SetbackOutage && (r.Setback == nil || r.Setback.Kind != SetbackIdle && r.Setback.Kind != SetbackOutage) {
@@ -355,7 +360,7 @@ func (r Run) HoldKeys() []string {
 	return keys
 }
 
-// Passed says how far a runner has come, and with that what it shows to be over.
+// Passed is how far a runner has come, and so shows which failures are over.
 type Passed int
 
 const (
@@ -364,16 +369,15 @@ const (
 	PassedJob                    // it has a job
 )
 
-// shows are the kinds that are over, beside those before, for a run whose runner
-// has come so far.
+// shows are the kinds that are over, beside those of the stages before, for a run whose
+// runner has come so far.
 var shows = map[Passed][]SetbackKind{
 	PassedStart:    {SetbackCapacity, SetbackConfiguration, SetbackBuild, SetbackSource, SetbackQuota},
 	PassedRegister: {SetbackStart, SetbackCredential, SetbackAccess, SetbackGitHub},
 	PassedJob:      {SetbackIdle, SetbackOutage, SetbackFleet},
 }
 
-// ShownBy lists the holds that a runner on a rung which has come so far shows to be
-// over.
+// ShownBy lists the holds that are over because a runner on a rung has come so far.
 func (r Run) ShownBy(passed Passed, rung int) (keys []string) {
 	for p := PassedStart; p <= passed; p++ {
 		for _, kind := range shows[p] {

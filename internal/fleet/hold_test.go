@@ -9,7 +9,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// only is the one hold there is that holds anybody.
+// only is the one hold that keeps runs back.
 func (w *held) only() fleet.Hold {
 	w.t.Helper()
 	var found []fleet.Hold
@@ -34,8 +34,8 @@ func TestAHoldKnowsWhenItBegan(t *testing.T) {
 	}
 }
 
-// A runner launched before the deployment that meets the same after it says that the
-// deployment did not mend it.
+// A runner launched before a deployment that meets the same failure after it shows that
+// the deployment did not repair it.
 func TestAFailureUnderANewDeploymentCounts(t *testing.T) {
 	w := newHeld(t)
 	second := w.another(8, nil)
@@ -51,8 +51,8 @@ func TestAFailureUnderANewDeploymentCounts(t *testing.T) {
 	}
 }
 
-// Two repositories that meet the same a quarter of an hour apart have met it each for
-// itself.
+// If two repositories meet the same failure a quarter of an hour apart, each has met it
+// for itself.
 func TestWhatWasMetLongAgoDoesNotCount(t *testing.T) {
 	for name, c := range map[string]struct {
 		apart time.Duration
@@ -78,7 +78,8 @@ func TestWhatWasMetLongAgoDoesNotCount(t *testing.T) {
 	}
 }
 
-// One repository whose runners idle for three sets of labels is no one's mistake.
+// If one repository's runners idle for three sets of labels, that is no mistake of a
+// workflow.
 func TestThreeSetsOfLabelsThatIdleAreAnOutage(t *testing.T) {
 	w := newHeld(t)
 	for id, want := range []fleet.SetbackKind{fleet.SetbackIdle, fleet.SetbackIdle, fleet.SetbackOutage} {
@@ -89,7 +90,7 @@ func TestThreeSetsOfLabelsThatIdleAreAnOutage(t *testing.T) {
 	}
 }
 
-// A class whose ladder was made shorter while its runner was on the last rung.
+// A class's ladder was made shorter while its runner was on the last rung.
 func TestARungThatIsNoMoreIsTheLastOne(t *testing.T) {
 	w := newHeld(t)
 	w.launch()
@@ -130,7 +131,8 @@ func TestHowFarARunnerCameEndsHolds(t *testing.T) {
 	}
 }
 
-// GitHub lists for a token that may not register: what a listing shows, a try refutes.
+// GitHub lets a token list that may not register: a listing shows the hold to be over, a
+// try proves it is not.
 func TestAListingDoesNotEndWhatTriesRefute(t *testing.T) {
 	w := newHeld(t)
 	listed := func() {

@@ -3,8 +3,8 @@ package fleet
 import "time"
 
 // Identity shows which task a claim comes from: the signature of a request
-// sts:GetCallerIdentity that the task's role made. It has only what whoever rebuilds
-// the request cannot know. The request is
+// sts:GetCallerIdentity that the task's role made. It has only the parts that the fleet
+// cannot know when it rebuilds the request. The request is
 //
 //	GET https://<host of STS in the fleet's region>/?<IdentityQuery>
 //
@@ -23,16 +23,16 @@ const (
 	IdentityRunnerHeader = "X-Fleet-Runner"
 	IdentityNonceHeader  = "X-Fleet-Nonce"
 
-	// IdentityFor is how long a signature is taken. STS itself takes a quarter of an
-	// hour.
+	// IdentityFor is how long a signature is accepted. STS itself accepts it for a
+	// quarter of an hour.
 	IdentityFor = time.Minute
 )
 
-// ClaimUnidentified is the name of a claim that does not show that it comes from the
-// runner's task.
+// ClaimUnidentified is the name of the error of a claim that does not show that it comes
+// from the runner's task.
 const ClaimUnidentified = "Claim.Unidentified"
 
-// What a container whose claim must have an Identity finds in its environment.
+// What a container whose claim must have an Identity gets in its environment.
 const (
 	EnvIdentityHost   = "CLAIM_IDENTITY_HOST"   // of STS, which the signature is for
 	EnvIdentityRegion = "CLAIM_IDENTITY_REGION" // of STS

@@ -14,8 +14,8 @@ const MaxFleetName = 20
 
 var fleetName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
 
-// CheckFleetName refuses a name that cannot be part of a runner name, an
-// execution name and an ECS startedBy alike.
+// CheckFleetName refuses a name that cannot be part of a runner name, of an execution
+// name and of an ECS startedBy.
 func CheckFleetName(name string) error {
 	if len(name) > MaxFleetName || !fleetName.MatchString(name) {
 		return fmt.Errorf("%q: use 1 to %d of a-z, 0-9 and -, beginning and ending with a letter or digit", name, MaxFleetName)
@@ -27,8 +27,8 @@ func CheckFleetName(name string) error {
 // job id of its own.
 func RunID(jobID int64) string { return "job-" + strconv.FormatInt(jobID, 10) }
 
-// RunnerID names the n-th runner launched for a job: the record, the execution
-// and the ECS startedBy.
+// RunnerID names the n-th runner launched for a job: its record, its execution and the
+// ECS startedBy.
 func RunnerID(fleetName string, jobID int64, n int) string {
 	return fmt.Sprintf("%s-%d-%d", fleetName, jobID, n)
 }
@@ -39,8 +39,8 @@ func RunnerName(runnerID string, k int) string { return fmt.Sprintf("%s.%d", run
 
 var runnerName = regexp.MustCompile(`^(.+)-([1-9][0-9]{0,18})-([1-9][0-9]{0,8})(?:\.([1-9][0-9]{0,8}))?$`)
 
-// ParseRunnerID splits a runner id, or the GitHub name of one of its
-// registrations. ok is false for anything that is not of this fleet.
+// ParseRunnerID splits a runner id, or the GitHub name of one of its registrations. ok
+// is false for every name that is not of this fleet.
 func ParseRunnerID(fleetName, name string) (runnerID string, jobID int64, ok bool) {
 	m := runnerName.FindStringSubmatch(name)
 	if m == nil || m[1] != fleetName {

@@ -13,22 +13,22 @@ import (
 // MaxImageReference is ECS's limit for an image name, in characters.
 const MaxImageReference = 255
 
-// DefaultRegistries are those of allowed_registries unless the configuration says
-// otherwise.
+// DefaultRegistries are those of allowed_registries unless the configuration names
+// others.
 var DefaultRegistries = []string{"docker.io", "ghcr.io", "mcr.microsoft.com", "public.ecr.aws", "quay.io"}
 
-// DefaultBaseImage is what the base image is made from unless the configuration says
-// otherwise.
+// DefaultBaseImage is what the base image is made from unless the configuration names
+// another.
 const DefaultBaseImage = "public.ecr.aws/ubuntu/ubuntu:24.04"
 
-// Registries of ECR: where builds may be given the right to pull, and their names that
-// also have IPv6 addresses.
+// Registries of ECR: builds may be given the right to pull from them, and their names
+// that also have IPv6 addresses.
 var (
 	ecr          = regexp.MustCompile(`^[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$`)
 	ecrDualStack = regexp.MustCompile(`^([0-9]{12})\.dkr-ecr\.([a-z0-9-]+)\.on\.(aws|amazonwebservices\.com\.cn)$`)
 )
 
-// toAllow says how a registry is allowed.
+// toAllow says how to allow a registry.
 func toAllow(registry string) string {
 	if parts := ecrDualStack.FindStringSubmatch(registry); parts != nil {
 		host := parts[1] + ".dkr.ecr." + parts[2] + ".amazonaws.com"
@@ -43,10 +43,10 @@ func toAllow(registry string) string {
 	return "; an operator allows it with allowed_registries"
 }
 
-// ParseImage normalises the base image that a label names and refuses what is
-// no image reference, names no tag or digest, or names a registry that is not
-// allowed. The text comes from whoever can edit a workflow: it is only ever
-// passed on as one argument, never as part of a script or file.
+// ParseImage normalises the base image that a label names. It refuses a text that is no
+// image reference, that names no tag or digest, or that names a registry which is not
+// allowed. Everyone who can edit a workflow can write that text: it is only ever passed
+// on as one argument, never as part of a script or file.
 func ParseImage(text string, registries []string) (string, error) {
 	if len(text) > MaxImageReference {
 		return "", fmt.Errorf("image reference of %d characters: at most %d are allowed", len(text), MaxImageReference)
@@ -66,7 +66,7 @@ func ParseImage(text string, registries []string) (string, error) {
 		}
 		return "", fmt.Errorf("image %q comes from registry %s, which is not allowed; allowed are %s%s", text, registry, strings.Join(registries, ", "), toAllow(registry))
 	}
-	if registry != domain { // distribution/reference keeps a registry's case, and only knows docker.io in lower case
+	if registry != domain { // distribution/reference keeps a registry's case, and knows docker.io in lower case only
 		if named, err = reference.ParseNormalizedNamed(registry + strings.TrimPrefix(named.String(), domain)); err != nil {
 			return "", fmt.Errorf("%q is not an image reference: %s", text, plainReason(err))
 		}
@@ -78,8 +78,8 @@ func ParseImage(text string, registries []string) (string, error) {
 	return name, nil
 }
 
-// plainReason never repeats the text, which distribution/reference quotes as it
-// is, control characters and all.
+// plainReason never repeats the text: distribution/reference quotes it as it is, with
+// all control characters.
 func plainReason(err error) string {
 	switch {
 	case errors.Is(err, reference.ErrNameContainsUppercase), strings.HasSuffix(err.Error(), "must be lowercase"):
@@ -92,7 +92,7 @@ func plainReason(err error) string {
 	return strings.TrimPrefix(err.Error(), "invalid reference format: ")
 }
 
-// ImageKind tells where an image spec comes from.
+// ImageKind is where an image spec comes from.
 type ImageKind string
 
 const (
@@ -106,13 +106,13 @@ type ImageSpec struct {
 	Kind ImageKind `json:"kind"`
 	Name string    `json:"name"` // tag of the base image, label, or normalised reference
 	Arch Arch      `json:"arch"`
-	// Source is a hash of all else that the image is built from: the Dockerfiles
-	// with their folders, the entrypoint, and what the base image begins with.
+	// Source is a hash of everything else that the image is built from: the Dockerfiles
+	// with their folders, the entrypoint, and the beginning of the base image.
 	Source string `json:"source,omitempty"`
 }
 
-// Tag is the content tag of a spec: a hash, never user text, so that two specs
-// never share one. Each revision of the image has a RevisionTag of its own.
+// Tag is the content tag of a spec: a hash, never user text, so that two specs never
+// share one. Each revision of the image has a RevisionTag of its own.
 func (s ImageSpec) Tag() string {
 	parts := []string{string(s.Kind), s.Name, string(s.Arch)}
 	if s.Source != "" { // the specs of earlier releases had none
@@ -130,8 +130,8 @@ var revisionTag = regexp.MustCompile(`^[0-9a-f]{32}(-[0-9]+)?$`)
 // IsRevisionTag reports whether a tag is one that the fleet gives its own images.
 func IsRevisionTag(tag string) bool { return revisionTag.MatchString(tag) }
 
-// PublishTag is the tag under which a base image is found in the repository, also
-// one that the fleet has not built: an architecture has a tag of its own.
+// PublishTag is the tag of a base image in the repository, also of one that the fleet
+// has not built: each architecture has a tag of its own.
 func (s ImageSpec) PublishTag() string {
 	if s.Arch == ARM64 {
 		return s.Name + "-arm64"
@@ -139,7 +139,7 @@ func (s ImageSpec) PublishTag() string {
 	return s.Name
 }
 
-// String is how people are shown the image.
+// String is the image's name for people.
 func (s ImageSpec) String() string {
 	if s.Kind == OnDemandImage {
 		return "image:" + s.Name

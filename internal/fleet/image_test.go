@@ -160,7 +160,7 @@ func mustName(t *testing.T, text string) reference.Named {
 	return named
 }
 
-// checkNormal checks what ParseImage promises of what it accepts.
+// checkNormal checks what ParseImage promises about the references that it accepts.
 func checkNormal(t *testing.T, name string) {
 	t.Helper()
 	if again, err := fleet.ParseImage(name, fleet.DefaultRegistries); again != name || err != nil {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// ImageNamed is the image that a person names: by the tag of the base image, or base;
-// by the label of an extra image; or as a label image:<base-image> or its reference.
+// ImageNamed is the image that a person names: by the tag of the base image, or base; by
+// the label of an extra image; or as a label image:<base-image> or its reference.
 func (p Policy) ImageNamed(text string, arch Arch) (ImageSpec, error) {
 	if p.NoImages != "" {
 		return ImageSpec{}, fmt.Errorf("%s", p.NoImages)

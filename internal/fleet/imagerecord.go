@@ -5,16 +5,16 @@ import (
 )
 
 const (
-	// FailedBuildPause is how long the failure of an image's build answers for the
-	// image: runners that were launched before the hold came cost no build. It ends
-	// before the hold's first try.
+	// FailedBuildPause is how long the failure of an image's build is the answer to
+	// requests for the image: runners that were launched before the hold began cost no
+	// build. It ends before the hold's first try.
 	FailedBuildPause = 4 * time.Minute
 
 	// PassingFailurePause is the same for a failure that may pass by itself.
 	PassingFailurePause = 40 * time.Second
 
-	// BackgroundPause is how long the fleet waits before it tries once more to build
-	// an image that no job waits for.
+	// BackgroundPause is how long the fleet waits before it tries again to build an
+	// image that no job waits for.
 	BackgroundPause = 6 * time.Hour
 
 	// PassingBackgroundPause is the same after a failure that may pass by itself.
@@ -24,8 +24,8 @@ const (
 	UnusedImage = 30 * 24 * time.Hour
 )
 
-// ImageRecord is what the fleet knows of an image: its revision in use, and how the
-// last build that failed did so. The record is made when the first build begins.
+// ImageRecord is what the fleet knows of an image: its revision in use, and how the last
+// failed build failed. The record is made when the first build begins.
 type ImageRecord struct {
 	Tag  string    `json:"tag"` // the spec's
 	Spec ImageSpec `json:"spec"`
@@ -37,13 +37,13 @@ type ImageRecord struct {
 	BuiltAt       time.Time `json:"built_at,omitzero"`
 	UsedAt        time.Time `json:"used_at,omitzero"` // to a day
 
-	// Outdated is why the revision must not be used any more, "" if it may be.
+	// Outdated is why the revision must not be used any more, "" if it may be used.
 	Outdated string `json:"outdated,omitempty"`
 	// Rebuild is why the next revision is wanted while this one serves, "" if it is not.
 	Rebuild string `json:"rebuild,omitempty"`
 
 	Failure *BuildFailure `json:"failure,omitempty"`  // since the revision in use was built
-	BuildID string        `json:"build_id,omitempty"` // of the last build that was heard of
+	BuildID string        `json:"build_id,omitempty"` // of the last build whose event came
 
 	Version int64 `json:"version"`
 }
@@ -52,12 +52,12 @@ type ImageRecord struct {
 type BuildFailure struct {
 	At     time.Time `json:"at"`
 	Reason string    `json:"reason"`
-	// MayPass: it is not the image's fault, and another build may succeed: a registry
+	// MayPass: the image did not cause it, and another build may succeed: a registry
 	// limits pulls, or GitHub does not answer.
 	MayPass bool `json:"may_pass,omitempty"`
 }
 
-// Name is what the failure is called at a border.
+// Name is the failure's name at a border.
 func (f BuildFailure) Name() string {
 	if f.MayPass {
 		return ImageSourceUnavailable
@@ -65,10 +65,10 @@ func (f BuildFailure) Name() string {
 	return ImageBuildFailed
 }
 
-// Err is the failure as an error of its name.
+// Err is the failure as an error with its name.
 func (f BuildFailure) Err() error { return Errorf(f.Name(), "%s", f.Reason) }
 
-// answers is how long the failure answers for runs that ask for the image.
+// answers is how long the failure is the answer to runs that ask for the image.
 func (f BuildFailure) answers() time.Duration {
 	if f.MayPass {
 		return PassingFailurePause
@@ -84,11 +84,11 @@ func (f BuildFailure) rests() time.Duration {
 	return BackgroundPause
 }
 
-// Usable reports whether jobs may run in the revision that there is.
+// Usable reports whether jobs may run in the present revision.
 func (r ImageRecord) Usable() bool { return r.Digest != "" && r.Outdated == "" }
 
-// Broken is the error why the image is not available just now, nil if it is or if
-// building it may be tried.
+// Broken is the error why the image is not available just now, nil if it is or if it may
+// be built.
 func (r ImageRecord) Broken(now time.Time) error {
 	if r.Usable() || r.Failure == nil || !now.Before(r.Failure.At.Add(r.Failure.answers())) {
 		return nil
@@ -96,14 +96,14 @@ func (r ImageRecord) Broken(now time.Time) error {
 	return r.Failure.Err()
 }
 
-// Rests reports whether a build that failed not long ago keeps the background from
-// building the image.
+// Rests reports whether a recent failed build keeps the background from building the
+// image.
 func (r ImageRecord) Rests(now time.Time) bool {
 	return r.Failure != nil && now.Before(r.Failure.At.Add(r.Failure.rests()))
 }
 
-// Built is the record after a build has succeeded. One of a revision that there is
-// already, or of an earlier one, changes nothing.
+// Built is the record after a build has succeeded. A build of the present revision, or
+// of an earlier one, changes nothing.
 func (r ImageRecord) Built(b Build, now time.Time) ImageRecord {
 	revision := max(b.Revision, 1) // builds of the release before had no number
 	if r.Digest != "" && revision <= r.Revision {
@@ -123,8 +123,8 @@ func (r ImageRecord) Failed(f BuildFailure) ImageRecord {
 	return r
 }
 
-// WantsRebuild says why the next revision is to be built in the background, "" if it
-// is not, or not yet again. runner is the version of GitHub's runner that images are to
+// WantsRebuild says why the next revision is to be built in the background, "" if it is
+// not, or not yet again. runner is the version of GitHub's runner that images are to
 // have, "" if it is not known.
 func (r ImageRecord) WantsRebuild(runner string, now time.Time) string {
 	switch {
@@ -140,8 +140,8 @@ func (r ImageRecord) WantsRebuild(runner string, now time.Time) string {
 	return ""
 }
 
-// Unused reports whether no job has wanted the image for long.
+// Unused reports whether no job has wanted the image for a long time.
 func (r ImageRecord) Unused(now time.Time) bool { return r.UnusedFor(UnusedImage, now) }
 
-// UnusedFor reports whether no job has wanted the image for so long.
+// UnusedFor reports whether no job has wanted the image for the time d.
 func (r ImageRecord) UnusedFor(d time.Duration, now time.Time) bool { return now.Sub(r.UsedAt) > d }

@@ -9,7 +9,7 @@ import (
 const (
 	JobQueued     = "queued"
 	JobWaiting    = "waiting"
-	JobPending    = "pending" // the REST API's alone: held back by max-parallel or a concurrency group
+	JobPending    = "pending" // only in the REST API: held back by max-parallel or a concurrency group
 	JobInProgress = "in_progress"
 	JobCompleted  = "completed"
 
@@ -17,13 +17,13 @@ const (
 )
 
 // Job is what the fleet knows of a GitHub Actions workflow job: the part of a
-// workflow_job webhook that it acts on, small enough for events and state data.
+// workflow_job webhook that it uses, small enough for events and state data.
 type Job struct {
 	JobID          int64      `json:"job_id"`
 	WorkflowRunID  int64      `json:"workflow_run_id"`
 	RunAttempt     int        `json:"run_attempt,omitempty"`   // absent on older GitHub Enterprise Server
 	Repository     string     `json:"repository"`              // owner/name
-	RepositoryID   int64      `json:"repository_id,omitempty"` // only webhooks tell it
+	RepositoryID   int64      `json:"repository_id,omitempty"` // only in webhooks
 	Private        bool       `json:"private"`
 	Name           string     `json:"job_name"`
 	WorkflowName   string     `json:"workflow_name,omitempty"`
@@ -35,9 +35,9 @@ type Job struct {
 	RunnerID       int64      `json:"github_runner_id,omitempty"`
 	RunnerName     string     `json:"github_runner_name,omitempty"`
 	InstallationID int64      `json:"installation_id,omitempty"`
-	HookID         int64      `json:"hook_id,omitempty"` // of the webhook that it was heard of by; AppHook of a GitHub App's
+	HookID         int64      `json:"hook_id,omitempty"` // of the webhook that reported it; AppHook of a GitHub App's
 	CreatedAt      *time.Time `json:"created_at,omitempty"`
-	StartedAt      *time.Time `json:"started_at,omitempty"` // set even while queued: only good once in progress
+	StartedAt      *time.Time `json:"started_at,omitempty"` // set even while queued: only valid once in progress
 	CompletedAt    *time.Time `json:"completed_at,omitempty"`
 }
 
@@ -47,13 +47,13 @@ func (j Job) Owner() string {
 	return owner
 }
 
-// IsOfAnother reports whether two jobs with one id are of different repositories. GitHub's
-// ids are unique, so what tells of the later one is no webhook of GitHub's.
+// IsOfAnother reports whether two jobs with one id are of different repositories.
+// GitHub's ids are unique, so the webhook about the later job does not come from GitHub.
 func (j Job) IsOfAnother(o Job) bool {
 	return j.JobID == o.JobID && j.RepositoryID != 0 && o.RepositoryID != 0 && j.RepositoryID != o.RepositoryID
 }
 
-// LastTime is the newest time that GitHub tells of the job, zero if there is none.
+// LastTime is the newest of GitHub's times of the job, zero if there is none.
 func (j Job) LastTime() (last time.Time) {
 	for _, at := range []*time.Time{j.CreatedAt, j.StartedAt, j.CompletedAt} {
 		if at != nil && at.After(last) {

@@ -8,8 +8,8 @@ import (
 )
 
 // asSeen is a normal label as a person reads it: without white space around it and
-// without characters that do not show. Two labels may look alike and be different to
-// GitHub, which matches a job's labels as they are (runs-on/runs-on#402).
+// without invisible characters. Two labels may look alike and be different to GitHub,
+// which matches a job's labels exactly (runs-on/runs-on#402).
 func asSeen(label string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Cf, r) || unicode.IsControl(r) && !unicode.IsSpace(r) {
@@ -19,7 +19,7 @@ func asSeen(label string) string {
 	}, label))
 }
 
-// allAsSeen leaves out labels that show nothing.
+// allAsSeen leaves out labels without visible characters.
 func allAsSeen(labels []string) (seen []string) {
 	for _, l := range labels {
 		if l = asSeen(l); l != "" {
@@ -29,8 +29,8 @@ func allAsSeen(labels []string) (seen []string) {
 	return seen
 }
 
-// misread says why a label of a workflow is not the one that it looks like, "" if it
-// is. No runner gets a job with such a label.
+// misread says why a label of a workflow is not the one that it looks like, "" if it is.
+// No runner gets a job with such a label.
 func misread(label string) string {
 	lower := strings.ToLower(label)
 	switch seen := asSeen(lower); {
@@ -44,14 +44,14 @@ func misread(label string) string {
 	return ""
 }
 
-// isOddCase reports whether a character is no letter of ASCII and its lower case is:
-// the Kelvin sign. GitHub does not take the two for one.
+// isOddCase reports whether a character is not an ASCII letter but its lower case is:
+// the Kelvin sign. To GitHub the two are different.
 func isOddCase(r rune) bool {
 	return r > unicode.MaxASCII && strings.ToLower(string(r))[0] <= unicode.MaxASCII
 }
 
-// nearest says what a label may have been meant to be that is not this fleet's, ""
-// unless it is close to one that is. label is as asSeen has it.
+// nearest says which label was probably meant by one that is not this fleet's, "" unless
+// it is close to one that is. label is as asSeen returns it.
 func (p Policy) nearest(label string) string {
 	if fields := strings.FieldsFunc(label, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }); len(fields) > 1 {
 		if i := slices.IndexFunc(fields, p.knows); i >= 0 {
@@ -76,5 +76,5 @@ func (p Policy) nearest(label string) string {
 
 func (p Policy) hasClass(name string) bool { _, ok := p.Classes[name]; return ok }
 
-// otherNames are what else architectures are called.
+// otherNames are other names of architectures.
 var otherNames = map[string]string{"amd64": string(X64), "x86_64": string(X64), "x86-64": string(X64), "aarch64": string(ARM64), "arm": string(ARM64)}

@@ -5,27 +5,26 @@ import (
 	"time"
 )
 
-// Capacity counts the open runners of the fleet, and says whether it may have more.
-// It changes in the transaction that opens or closes one, so nothing is launched
-// after the fleet was paused: the launch would meet a conflict.
+// Capacity counts the open runners of the fleet, and says whether it may have more. It
+// changes in the transaction that opens or closes a runner, so nothing is launched after
+// the fleet was paused: the launch would meet a conflict.
 type Capacity struct {
 	Open int `json:"open"`
-	// OpenOf are those of each repository that has any, by its key.
+	// OpenOf are the open runners of each repository that has any, by its key.
 	OpenOf map[string]int `json:"open_of,omitempty"`
-	// Turn is that of the run launched last of those that waited for room, and Turns are
-	// the last ones of the repositories that have runs waiting, by their keys.
+	// Turn is the turn of the last launched run among those that waited for room. Turns
+	// are the last turns of the repositories that have waiting runs, by their keys.
 	Turn  int64            `json:"turn,omitempty"`
 	Turns map[string]int64 `json:"turns,omitempty"`
 	Pace  Pace             `json:"pace,omitzero"`
-	// Paused is why people had the fleet launch nothing, "" unless they have.
+	// Paused is why an operator paused launches, "" if they are not paused.
 	Paused   string    `json:"paused,omitempty"`
 	PausedAt time.Time `json:"paused_at,omitzero"`
 	Version  int64     `json:"version"`
 }
 
-// Changes are records to write in one transaction: all of them, or none if
-// somebody else changed one since it was read (its Version says which was read;
-// 0 makes the record).
+// Changes are records to write in one transaction: all of them, or none if one has
+// changed since it was read. A record's Version says which was read; 0 makes the record.
 type Changes struct {
 	Runs     []Run
 	Runners  []Runner
@@ -38,14 +37,14 @@ func (c Changes) Empty() bool {
 	return len(c.Runs) == 0 && len(c.Runners) == 0 && c.Capacity == nil && len(c.Holds) == 0
 }
 
-// LaunchFacts are what a decision about a launch needs.
+// LaunchFacts are the facts for a decision about a launch.
 type LaunchFacts struct {
 	FleetName        string
 	MaxRunners       int
-	MaxPerRepository int           // open runners of one repository; 0 is no limit
+	MaxPerRepository int           // open runners of one repository; 0 means no limit
 	KeptForOthers    int           // the last places, for repositories that have no runner
 	Repositories     int           // that the fleet serves
-	Behind           bool          // a run waits for room whose turn comes before this one's
+	Behind           bool          // another run waits for room and comes first
 	Queue            time.Duration // how long GitHub keeps a job queued
 	Run              Run
 	Capacity         Capacity
@@ -54,16 +53,16 @@ type LaunchFacts struct {
 	Now              time.Time
 }
 
-// LaunchResult says what Launch decided.
+// LaunchResult is the decision of Launch.
 type LaunchResult struct {
 	Changes  Changes
 	RunnerID string // to start an execution for: new, or already open
-	Reason   string // why there is none
+	Reason   string // why there is no runner
 }
 
-// Launch decides whether a run gets its next runner. It is the only way to one:
-// the run is wanted, has no open runner, its time has come, no hold keeps it, and the
-// fleet has room. A run that is to wait is marked so, with the reason.
+// Launch decides whether a run gets its next runner. It is the only way to one: the run
+// is wanted, has no open runner, its time has come, no hold keeps it, and the fleet has
+// room. If the run has to wait, Launch marks it so, with the reason.
 func Launch(f LaunchFacts) LaunchResult {
 	run := f.Run
 	switch {
@@ -108,14 +107,15 @@ func Launch(f LaunchFacts) LaunchResult {
 	return f.launch(rung)
 }
 
-// kept is how many places are kept for repositories that have no runner: one for each, as
-// far as there are any, so that some together do not take what is left to others.
+// kept is how many places are kept for repositories that have no runner: one for each,
+// as long as there are such repositories, so that a few together do not take what is
+// left to others.
 func (f LaunchFacts) kept() int {
 	return min(f.KeptForOthers, max(0, f.Repositories-len(f.Capacity.OpenOf)))
 }
 
 // overdue is when a run may be launched that GitHub has had queued for longer than it
-// keeps jobs, zero for any other.
+// keeps jobs; zero for every other run.
 func (f LaunchFacts) overdue() time.Time {
 	if f.Queue == 0 || f.Run.LaunchedAt.IsZero() || f.Now.Sub(f.Run.QueuedSince()) <= f.Queue {
 		return time.Time{}
@@ -123,8 +123,8 @@ func (f LaunchFacts) overdue() time.Time {
 	return f.Run.LaunchedAt.Add(24 * time.Hour)
 }
 
-// rung is the first rung of the ladder that no hold keeps the run from, or the hold
-// that the run has to wait for.
+// rung is the first rung of the ladder that no hold keeps the run from, or else kept is
+// the hold that the run has to wait for.
 func (f LaunchFacts) rung() (rung int, kept *Hold) {
 	for rung = range max(1, f.Run.Rungs) {
 		if kept = f.keeps(rung); kept == nil {

@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// MostStarts is how many runners start in a minute at most. Each costs its credential 7 or
-// 8 of the 900 points that GitHub gives it a minute, 5 of them for the registration, and
+// MostStarts is how many runners may start in a minute. Each costs its credential 7 or 8
+// of the 900 points that GitHub gives it a minute, 5 of them for the registration, and
 // containers that come up faster than those before them register closer together
 // (https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api).
 const MostStarts = 80
 
-// Pace counts the runners that were launched lately, by slots of ten seconds.
+// Pace counts the recently launched runners, by slots of ten seconds.
 type Pace struct {
 	Slot   int64 `json:"slot"`   // the newest one, counted from 1970
-	Counts []int `json:"counts"` // of the newest slot and those before it, a minute's in all
+	Counts []int `json:"counts"` // of the newest slot and those before it, together a minute's
 }
 
 const (
@@ -22,9 +22,9 @@ const (
 	paceSlots = int(time.Minute / paceSlot)
 )
 
-// evenly is how many start in a slot once three quarters of a minute's have started: a
-// burst of so many starts at once, and the others follow in a steady stream. If all
-// started at once, nothing would happen a minute later that has the next ones start.
+// evenly is how many may start in a slot once three quarters of a minute's have started:
+// a burst of that size starts at once, and the others follow in a steady stream. If all
+// started at once, no event would come a minute later to launch the next ones.
 const evenly = (MostStarts + paceSlots - 1) / paceSlots
 
 // at is the pace at a time.
@@ -66,8 +66,8 @@ func (c Capacity) Room(maxRunners int, now time.Time) int {
 	return max(0, min(maxRunners-c.Open, c.Pace.free(now)))
 }
 
-// Hurried reports whether so many runners were launched just now that runs may wait for
-// the pace alone.
+// Hurried reports whether so many runners were launched just now that runs may be
+// waiting only for the pace.
 func (c Capacity) Hurried(now time.Time) bool {
 	launched := 0
 	for _, n := range c.Pace.Counts {

@@ -48,7 +48,7 @@ func TestRoom(t *testing.T) {
 	equal(t, busy.Pause("x", now).Room(1000, now), 0)
 }
 
-// launching is the capacity after so many launches at once.
+// launching is the capacity after n launches at once.
 func launching(n int64) fleet.Capacity {
 	q := &queue{max: 1000}
 	for id := range n {

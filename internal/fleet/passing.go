@@ -2,8 +2,9 @@ package fleet
 
 import "strings"
 
-// PassingSigns are what registries, GitHub and the network say of failures that pass by
-// themselves, in lower case. The build on AWS has the same list, in runner/build.sh.
+// PassingSigns are parts of the texts of registries, GitHub and the network about
+// failures that pass by themselves, in lower case. The build on AWS has the same list,
+// in runner/build.sh.
 func PassingSigns() []string {
 	return []string{
 		"toomanyrequests", "too many requests", "rate limit", "rate exceeded",
@@ -12,8 +13,9 @@ func PassingSigns() []string {
 	}
 }
 
-// Passes reports whether a failure passes by itself, by what was said about something.
-// What is in the name of that, which engines repeat in more than one form, is no sign.
+// Passes reports whether a failure passes by itself. said is its text, and about names
+// the thing that it is about: a sign inside that name, which engines repeat in more than
+// one form, does not count.
 func Passes(said, about string) bool {
 	said, about = strings.ToLower(said), strings.ToLower(about)
 	for _, sign := range PassingSigns() {

@@ -16,7 +16,7 @@ func TestWhatPassesByItself(t *testing.T) {
 		"pull access denied for corp/secret, repository does not exist or may require 'docker login'":                      false,
 		"no matching manifest for linux/arm64":                                                                             false,
 	} {
-		// Docker leaves out of the name what it takes for granted.
+		// Docker omits the parts of the name that are its defaults.
 		for _, about := range []string{"corp/timeout:1", "docker.io/corp/timeout:1", "docker.io/corp/Timeout@sha256:0a"} {
 			if got := fleet.Passes(said, about); got != want {
 				t.Errorf("%q about %s: %t", said, about, got)

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Pause has the fleet launch nothing until it is resumed. What was launched already
-// goes on. One that is paused takes the new reason and keeps the time. The reason
+// Pause makes the fleet launch nothing until it is resumed. Launched runners go on. If
+// the fleet is already paused, it takes the new reason and keeps the time. The reason
 // must not be empty.
 func (c Capacity) Pause(reason string, now time.Time) Capacity {
 	if c.Paused == "" {
@@ -16,7 +16,7 @@ func (c Capacity) Pause(reason string, now time.Time) Capacity {
 	return c
 }
 
-// Resume lets the fleet launch again.
+// Resume allows the fleet to launch again.
 func (c Capacity) Resume() Capacity {
 	c.Paused, c.PausedAt = "", time.Time{}
 	return c
@@ -27,9 +27,9 @@ const pausedWords = "the fleet is paused: "
 
 func (c Capacity) pausedReason() string { return pausedWords + c.Paused }
 
-// TellPause brings the reason of a run that waits for room in line with a pause or
-// its end. changed is false for one that tells it already, or waits for something
-// else.
+// TellPause updates the reason of a run that waits for room after a pause began or
+// ended. changed is false if the reason is already right, or if the run waits for
+// something else.
 func (r Run) TellPause(c Capacity) (_ Run, changed bool) {
 	if !r.WaitsForRoom || r.RunnerID != "" || !r.Wanted() {
 		return r, false

@@ -147,8 +147,8 @@ func TestNotAdmitted(t *testing.T) {
 	}
 }
 
-// What a label may have been meant to be is said where an ignored job's developer
-// looks: in GitHub's list of webhook deliveries.
+// An ignored job's developer gets a hint which label was probably meant, in GitHub's
+// list of webhook deliveries.
 func TestWhatALabelWasMeantToBe(t *testing.T) {
 	for label, says := range map[string]string{
 		"self-hosted class:small image:node:22": `; it holds "self-hosted": write each label as an item of its own`,
@@ -172,7 +172,7 @@ func TestWhatALabelWasMeantToBe(t *testing.T) {
 	}
 }
 
-// many are n different labels of which each is known.
+// many returns n different known labels.
 func many(n int) []string {
 	out := make([]string, n)
 	for i := range out {

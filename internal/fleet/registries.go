@@ -4,12 +4,12 @@ import "strings"
 
 // allowsImage reports whether one of allowed_registries covers a repository of a registry:
 //
-//	ghcr.io          every repository of the registry, pulled as anybody can
+//	ghcr.io          every repository of the registry, pulled without a credential
 //	ghcr.io/acme/*   those below a name
 //	ghcr.io/acme/ci  one
 //
-// The last two name repositories: builds pull those with the fleet's credentials, as far
-// as it has any. runner/build.sh reads them in the same way.
+// The last two name repositories: builds pull those with the fleet's credentials, if it
+// has any. runner/build.sh reads them in the same way.
 func allowsImage(registries []string, registry, repository string) bool {
 	for _, allowed := range registries {
 		host, names, named := strings.Cut(allowed, "/")
@@ -25,7 +25,8 @@ func allowsImage(registries []string, registry, repository string) bool {
 	return false
 }
 
-// NamedRepositories are those of allowed_registries that name more than a registry.
+// NamedRepositories are the entries of allowed_registries that name more than a
+// registry.
 func NamedRepositories(registries []string) (named []string) {
 	for _, r := range registries {
 		if strings.Contains(r, "/") {
@@ -35,7 +36,7 @@ func NamedRepositories(registries []string) (named []string) {
 	return named
 }
 
-// ofRegistry are those that are about a registry.
+// ofRegistry are the entries that are about a registry.
 func ofRegistry(registries []string, registry string) (of []string) {
 	for _, r := range registries {
 		if host, _, _ := strings.Cut(r, "/"); host == registry {

@@ -65,7 +65,7 @@ func TestWhichImagesAreDisposable(t *testing.T) {
 	}
 }
 
-// No job that was told of a revision can still have it pulled when it goes.
+// When a revision is deleted, no job that was given it can still have to pull it.
 func TestRevisionsAreKeptForLongerThanAJobLasts(t *testing.T) {
 	const longestJob = 5 * 24 * time.Hour // GitHub's, and the most that limits.max_runtime may be
 	if longest := fleet.DefaultLimits().Queue + longestJob; fleet.KeptRevision <= longest {

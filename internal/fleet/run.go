@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// RunStatus is where a run stands.
+// RunStatus is the state of a run.
 type RunStatus string
 
 const (
@@ -21,8 +21,8 @@ const (
 	RunCompleted     RunStatus = "COMPLETED" // with GitHub's conclusion, whatever it is
 	RunCancelled     RunStatus = "CANCELLED"
 	RunFailed        RunStatus = "FAILED"  // given up by an earlier release: opened again if GitHub has the job queued
-	RunGone          RunStatus = "GONE"    // GitHub has not known the job for long
-	RunRefused       RunStatus = "REFUSED" // policy said no
+	RunGone          RunStatus = "GONE"    // GitHub has not known the job for a long time
+	RunRefused       RunStatus = "REFUSED" // refused by policy
 )
 
 // Terminal reports whether a run with this status has ended.
@@ -37,10 +37,10 @@ func (s RunStatus) Terminal() bool {
 var active = []RunStatus{RunQueued, RunWaiting, RunImageCreating, RunStarting, RunWaitingForJob, RunRunning}
 var ended = []RunStatus{RunCompleted, RunCancelled, RunGone, RunRefused}
 
-// runMoves are the legal next statuses. An open run may move to any other but
-// for one rule: what runs cannot be queued again, unless GitHub takes its job back
+// runMoves are the legal next statuses. An open run may move to any other status with
+// one exception: a running one cannot be queued again, unless GitHub takes its job back
 // (TakeBack). A run that the fleet ended is amended if GitHub queues, runs or ends its
-// job after all, but for a REFUSED one, which is not queued.
+// job after all, except a REFUSED one, which is not queued.
 var runMoves = map[RunStatus][]RunStatus{
 	RunQueued:        slices.Concat(active, ended),
 	RunWaiting:       slices.Concat(active, ended),
@@ -56,8 +56,7 @@ var runMoves = map[RunStatus][]RunStatus{
 // CanMove reports whether a run may go from one status to another.
 func (s RunStatus) CanMove(to RunStatus) bool { return slices.Contains(runMoves[s], to) }
 
-// Stage names a moment of a run or runner. A record keeps the first time of
-// each.
+// Stage names a moment of a run or runner. A record keeps the first time of each.
 type Stage string
 
 const (
@@ -80,8 +79,8 @@ const (
 // Times are the moments of a record.
 type Times map[Stage]time.Time
 
-// set keeps the first time and never changes the map in place: records are
-// values, and the one that was read must stay as it was.
+// set keeps the first time and never changes the map in place: records are values, and
+// the one that was read must stay as it was.
 func (t Times) set(s Stage, at time.Time) Times {
 	if _, known := t[s]; known || at.IsZero() {
 		return t
@@ -98,11 +97,11 @@ func (t Times) replace(s Stage, at time.Time) Times {
 	return out
 }
 
-// MaxDisplaced is how often a run whose runner took another job is launched again
-// at once. After that the sweep does it, at its own pace.
+// MaxDisplaced is how often a run whose runner took another job is launched again at
+// once. After that the sweep does it, at its own pace.
 const MaxDisplaced = 3
 
-// mostFruitless keeps the way back open: the release before launches no run that has
+// mostFruitless allows going back to the release before, which launches no run that has
 // more.
 const mostFruitless = 4
 
@@ -120,17 +119,17 @@ type Run struct {
 	ImageTag   string    `json:"image_tag,omitempty"` // of the image's spec
 	Rungs      int       `json:"rungs,omitempty"`     // of the class's capacity ladder
 
-	// RunnerID is the runner that is expected to run the job. It and the
-	// runner's For change only together, in one transaction.
+	// RunnerID is the runner that is expected to run the job. It and the runner's For
+	// change only together, in one transaction.
 	RunnerID string `json:"runner_id,omitempty"`
 	// RanOn is the runner that took the job: a fact, written once. Only if GitHub takes
-	// the job back it moves to RanBefore.
+	// the job back, it moves to RanBefore.
 	RanOn     string   `json:"ran_on,omitempty"`
 	RanBefore []string `json:"ran_before,omitempty"`
-	// QueuedAgainAt is when GitHub said first that the job is queued though it ran.
+	// QueuedAgainAt is when GitHub first reported the job as queued although it had run.
 	QueuedAgainAt time.Time `json:"queued_again_at,omitzero"`
 
-	// LastRunner is the newest runner launched for it, whatever became of that.
+	// LastRunner is the newest runner launched for it, whatever became of it.
 	LastRunner   string `json:"last_runner_id,omitempty"`
 	Launched     int    `json:"launched"`            // runners launched so far
 	Displaced    int    `json:"displaced,omitempty"` // how often another job took its runner
@@ -138,11 +137,11 @@ type Run struct {
 	WaitsForRoom bool   `json:"waits_for_room,omitempty"`
 	// WaitsSince is when it first waited for room; runs of the release before have none.
 	WaitsSince time.Time `json:"waits_since,omitzero"`
-	// Turn is its turn among those that wait for room: it keeps its place. WaitsForShare
-	// says that its repository has as many runners as it may have.
+	// Turn is its turn among the runs that wait for room: it keeps its place.
+	// WaitsForShare reports that its repository has as many runners as it may have.
 	Turn          int64 `json:"turn,omitempty"`
 	WaitsForShare bool  `json:"waits_for_share,omitempty"`
-	// Setback is the last one: what it waits for, and until when. A run that gets a
+	// Setback is the last one: what the run waits for, and until when. A run that gets a
 	// job has none.
 	Setback    *Setback  `json:"setback,omitempty"`
 	LaunchedAt time.Time `json:"launched_at,omitzero"` // the last runner
@@ -152,7 +151,7 @@ type Run struct {
 	Version      int64     `json:"version"`
 }
 
-// NewRun makes the record of a job that was just heard of.
+// NewRun makes the record of a new job.
 func NewRun(job Job, receivedAt time.Time) Run {
 	r := Run{Schema: Schema, RunID: RunID(job.JobID), Job: job, Status: RunQueued, Times: Times{}}
 	if job.CreatedAt != nil {
@@ -162,8 +161,8 @@ func NewRun(job Job, receivedAt time.Time) Run {
 	return r
 }
 
-// Wanted reports whether the run needs a runner: it is open, nobody has its job,
-// and GitHub does not wait for an approval.
+// Wanted reports whether the run needs a runner: it is open, no runner has its job, and
+// GitHub does not wait for an approval.
 func (r Run) Wanted() bool {
 	return !r.Status.Terminal() && r.RanOn == "" && r.Status != RunWaiting && r.Status != RunRunning
 }
@@ -171,15 +170,15 @@ func (r Run) Wanted() bool {
 // At is the time of a stage, zero if it has not come.
 func (r Run) At(s Stage) time.Time { return r.Times[s] }
 
-// Mark keeps the time of a stage, the first one only.
+// Mark keeps the time of a stage, only the first one.
 func (r Run) Mark(s Stage, at time.Time) Run {
 	r.Times = r.Times.set(s, at)
 	return r
 }
 
-// Move changes the status, or leaves the run as it is if the move is not legal.
-// The reason is the new status's, and so is the rule: there is none until the
-// caller says which.
+// Move changes the status, or leaves the run as it is if the move is not legal. The
+// reason belongs to the new status, and so does the rule: there is none until the caller
+// sets one.
 func (r Run) Move(to RunStatus, reason string) Run {
 	if !r.Status.CanMove(to) {
 		return r
@@ -188,8 +187,8 @@ func (r Run) Move(to RunStatus, reason string) Run {
 	return r
 }
 
-// Wait puts the run aside until GitHub has the approval that the job's
-// environment asks for. A job that already runs is left alone: the event is late.
+// Wait lets the run wait until GitHub has the approval that the job's environment
+// demands. A run whose job already runs stays as it is: the event is late.
 func (r Run) Wait() Run {
 	if !r.Wanted() {
 		return r
@@ -198,10 +197,10 @@ func (r Run) Wait() Run {
 	return r.Move(RunWaiting, "GitHub waits for the approval of the job's environment")
 }
 
-// Requeue makes a run wanted again that waited for approval, or that the fleet had
-// given up: GitHub has queued its job anew, though its created_at stays what it was
-// (runs-on/runs-on#539). One that GitHub did not know is
-// tried at once. changed is false for every other run.
+// Requeue makes a run wanted again that waited for approval, or that the fleet had given
+// up: GitHub has queued its job again, though its created_at stays the same
+// (runs-on/runs-on#539). A run whose job GitHub did not know is tried at once. changed
+// is false for every other run.
 func (r Run) Requeue(job Job, at time.Time) (_ Run, changed bool) {
 	switch {
 	case r.Status == RunWaiting, r.Status == RunFailed, r.Status == RunGone:
@@ -219,7 +218,7 @@ func (r Run) Requeue(job Job, at time.Time) (_ Run, changed bool) {
 	return r, false
 }
 
-// Shown is the status that people are shown.
+// Shown is the status that people see.
 func (r Run) Shown() RunStatus {
 	if r.Retrying() {
 		return RunRetrying
@@ -227,8 +226,8 @@ func (r Run) Shown() RunStatus {
 	return r.Status
 }
 
-// QueuedSince is when GitHub queued the job last. One that was heard of late may
-// have waited for an approval since it was made, so that it counts from there.
+// QueuedSince is when GitHub queued the job last. If its event came late, the job may
+// have waited for an approval since it was made, so the time of the event counts.
 func (r Run) QueuedSince() time.Time {
 	if heard := r.At(StageReceived); heard.After(r.At(StageQueued)) {
 		return heard
@@ -236,8 +235,8 @@ func (r Run) QueuedSince() time.Time {
 	return r.At(StageQueued)
 }
 
-// Complete closes the run with what GitHub says of its job. It may amend a run
-// that the fleet had given up.
+// Complete closes the run with GitHub's conclusion of its job. It may amend a run that
+// the fleet had given up.
 func (r Run) Complete(job Job, now time.Time) Run {
 	to, reason := RunCompleted, ""
 	if job.Conclusion == ConclusionCancelled {

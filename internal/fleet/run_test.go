@@ -15,7 +15,7 @@ var runStatuses = []fleet.RunStatus{
 }
 
 // A row is a status, and each column in it the same statuses in the same order:
-// x for a legal move. Nothing leads to failed: what the fleet fails at ends no run.
+// x for a legal move. No move leads to failed: a failure of the fleet ends no run.
 //
 //	queued, waiting, image creating, starting, waiting for job, running | completed, cancelled, failed, gone, refused
 func TestRunMoves(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// RunnerStatus is where a runner stands.
+// RunnerStatus is the state of a runner.
 type RunnerStatus string
 
 const (
@@ -15,15 +15,15 @@ const (
 	RunnerWaitingForJob RunnerStatus = "WAITING_FOR_JOB"
 	RunnerRunning       RunnerStatus = "RUNNING"
 	RunnerOffline       RunnerStatus = "OFFLINE" // ended well
-	RunnerFailed        RunnerStatus = "FAILED"  // ended by what the fleet could not do
+	RunnerFailed        RunnerStatus = "FAILED"  // ended by a failure of the fleet
 )
 
-// Phase tells who may still do what with a runner.
+// Phase is what a runner may still do, and what may still be done with it.
 type Phase string
 
 const (
 	Open    Phase = "OPEN"
-	Closing Phase = "CLOSING" // somebody is ending it: it may claim nothing any more
+	Closing Phase = "CLOSING" // it is being ended: it may claim nothing any more
 	Closed  Phase = "CLOSED"
 )
 
@@ -44,8 +44,8 @@ type Runner struct {
 	Phase    Phase        `json:"phase"`
 	Reason   string       `json:"reason,omitempty"`
 
-	// For is the run whose job it is expected to take. It and the run's
-	// RunnerID change only together, in one transaction.
+	// For is the run whose job it is expected to take. It and the run's RunnerID change
+	// only together, in one transaction.
 	For string `json:"for,omitempty"`
 	// Took is the job that it took: a fact, written once.
 	Took int64 `json:"took,omitempty"`
@@ -62,12 +62,12 @@ type Runner struct {
 	// Records of the release before have none.
 	TaskDefinition string `json:"task_definition,omitempty"`
 
-	// Tries are the keys of holds: it tries whether they are over.
+	// Tries are the keys of the holds of which it tries whether they are over.
 	Tries []string `json:"tries,omitempty"`
 
 	Rung int `json:"rung,omitempty"` // of the capacity ladder
-	// LeftOut are subnets that had no room just before, and Subnet is the one that had
-	// none for this runner. Records of the release before have neither.
+	// LeftOut are subnets that had no room just before, and Subnet is the subnet that
+	// had none for this runner. Records of the release before have neither.
 	LeftOut       []string `json:"left_out,omitempty"`
 	Subnet        string   `json:"subnet,omitempty"`
 	TaskARN       string   `json:"task_arn,omitempty"`
@@ -80,8 +80,9 @@ type Runner struct {
 	// Records of the release before have none.
 	ContainerReason string `json:"container_reason,omitempty"`
 
-	// Identity says that a claim must show that it comes from the runner's task. Records
-	// of the release before, and of images whose entrypoint cannot, have none.
+	// Identity reports whether a claim must show that it comes from the runner's task.
+	// It is false in records of the release before, and for images whose entrypoint
+	// cannot show it.
 	Identity       bool   `json:"identity,omitempty"`
 	Claims         int    `json:"claims,omitempty"`       // the last claim number: its name is RunnerName's
 	Deregistered   int    `json:"deregistered,omitempty"` // GitHub has no registration of the numbers up to this one
@@ -90,18 +91,18 @@ type Runner struct {
 	Repeats        int    `json:"repeats,omitempty"`         // claims after an answer that was lost
 	Contested      bool   `json:"contested,omitempty"`       // two claimed it before it had a job: neither gets anything more
 
-	Asks  int       `json:"asks,omitempty"`  // of GitHub for a registration, since it last made one
-	AskAt time.Time `json:"ask_at,omitzero"` // it is not asked for the next one before
-	// AfterJob is the last look at it, if its task goes on after its job.
+	Asks  int       `json:"asks,omitempty"`  // how often GitHub was asked for a registration, since it last made one
+	AskAt time.Time `json:"ask_at,omitzero"` // it must not ask again before
+	// AfterJob is the last look at it, if its task is still running after its job.
 	AfterJob AfterJob `json:"after_job,omitzero"`
 
-	// FailureName and Failure are why the runner cannot do its work, noted by
-	// whoever learnt it first.
+	// FailureName and Failure are why the runner cannot do its work. The first process
+	// that finds out records them.
 	FailureName string `json:"failure_name,omitempty"`
 	Failure     string `json:"failure,omitempty"`
 
-	// Unresolved says that it was registered and ended well, and that nobody told
-	// which job it took. The sweep looks for that job.
+	// Unresolved reports that it was registered and ended well, and that no webhook
+	// reported which job it took. The sweep searches for that job.
 	Unresolved bool `json:"unresolved,omitempty"`
 
 	Times   Times `json:"times"`
@@ -114,24 +115,24 @@ func (r Runner) CanTake() bool { return r.Phase == Open && r.Took == 0 && r.Task
 // Stopped reports whether its task has ended.
 func (r Runner) Stopped() bool { return r.TaskStatus == TaskStopped }
 
-// NeededNoLonger says of a runner without another reason why it is ended.
+// NeededNoLonger is the reason why a runner without another reason is ended.
 const NeededNoLonger = "the job needs this runner no longer"
 
-// NotWanted says why the runner is needed no longer: the reason for which it is ended, if
-// there is one.
+// NotWanted says why the runner is no longer needed: the reason for which it is ended,
+// if there is one.
 func (r Runner) NotWanted() string { return cmp.Or(r.Reason, NeededNoLonger) }
 
 // At is the time of a stage, zero if it has not come.
 func (r Runner) At(s Stage) time.Time { return r.Times[s] }
 
-// Mark keeps the time of a stage, the first one only.
+// Mark keeps the time of a stage, only the first one.
 func (r Runner) Mark(s Stage, at time.Time) Runner {
 	r.Times = r.Times.set(s, at)
 	return r
 }
 
-// Progress moves an open runner forward and leaves it alone otherwise: late
-// events must not take a running runner back to its start.
+// Progress moves an open runner forward and otherwise changes nothing: late events must
+// not take a running runner back to its start.
 func (r Runner) Progress(to RunnerStatus) Runner {
 	if r.Phase == Closed || runnerRank[to] < runnerRank[r.Status] {
 		return r
@@ -149,14 +150,14 @@ var runnerRank = map[RunnerStatus]int{
 	RunnerFailed:        3,
 }
 
-// runStatusOf is what an open run shows while its runner stands there.
+// runStatusOf is the status of an open run while its runner has a status.
 var runStatusOf = map[RunnerStatus]RunStatus{
 	RunnerStarting:      RunStarting,
 	RunnerImageCreating: RunImageCreating,
 	RunnerWaitingForJob: RunWaitingForJob,
 }
 
-// Follow shows on the run how far its expected runner has come, and what keeps it.
+// Follow shows on the run how far its expected runner has come, and what delays it.
 func (r Run) Follow(runner Runner) Run {
 	to, ok := runStatusOf[runner.Status]
 	if !ok || !r.Wanted() || r.RunnerID != runner.RunnerID {
@@ -165,11 +166,11 @@ func (r Run) Follow(runner Runner) Run {
 	return r.Move(to, runner.Reason)
 }
 
-// ApplyTask notes a change of the runner's task. changed is false for what was
+// ApplyTask records a change of the runner's task. changed is false if the change was
 // known already: duplicates carry the same version, and STOPPED is final.
 func (r Runner) ApplyTask(t Task, now time.Time) (_ Runner, changed bool) {
 	if r.TaskARN != "" && r.TaskARN != t.ARN {
-		return r, false // another task in our name: the sweep's business
+		return r, false // another task in our name: left to the sweep
 	}
 	if r.TaskStatus == TaskStopped || t.Version <= r.TaskVersion && t.LastStatus != TaskStopped {
 		return r, false
@@ -199,8 +200,8 @@ func orElse(at *time.Time, otherwise time.Time) time.Time {
 	return otherwise
 }
 
-// BeginEnd starts to end a runner: from now on it can claim nothing. It is
-// refused for a runner that has a job.
+// BeginEnd starts to end a runner: from now on it can claim nothing. It refuses for a
+// runner that has a job.
 func (r Runner) BeginEnd(reason string, now time.Time) (_ Runner, ok bool) {
 	if r.Took != 0 || r.Phase == Closed {
 		return r, false
@@ -212,7 +213,7 @@ func (r Runner) BeginEnd(reason string, now time.Time) (_ Runner, ok bool) {
 	return r.Mark(StageClosing, now), true
 }
 
-// DeregisteredNumber notes that GitHub has no registration of claim number k.
+// DeregisteredNumber records that GitHub has no registration of claim number k.
 func (r Runner) DeregisteredNumber(k int) Runner {
 	if k == r.Deregistered+1 {
 		r.Deregistered = k
@@ -220,8 +221,8 @@ func (r Runner) DeregisteredNumber(k int) Runner {
 	return r
 }
 
-// Reopen takes BeginEnd back: GitHub says that the runner is busy, so a webhook
-// was lost.
+// Reopen takes BeginEnd back: GitHub says that the runner is busy, so a webhook was
+// lost.
 func (r Runner) Reopen() Runner {
 	if r.Phase == Closing {
 		r.Phase, r.Reason = Open, ""
@@ -232,7 +233,7 @@ func (r Runner) Reopen() Runner {
 	return r
 }
 
-// Forget takes the stored token away, once its stage is completed.
+// Forget removes the stored token, once its stage is completed.
 func (r Runner) Forget() Runner {
 	r.TaskToken, r.WaitingFor = "", ""
 	return r

@@ -11,7 +11,7 @@ var runnerStatuses = []fleet.RunnerStatus{
 	fleet.RunnerStarting, fleet.RunnerImageCreating, fleet.RunnerWaitingForJob, fleet.RunnerRunning, fleet.RunnerOffline, fleet.RunnerFailed,
 }
 
-// A column is a status in the order of runnerStatuses: x if Progress goes there.
+// A column is a status in the order of runnerStatuses: x if Progress moves there.
 func TestProgressNeverGoesBack(t *testing.T) {
 	for from, row := range map[fleet.RunnerStatus]string{
 		fleet.RunnerStarting:      "xxxxxx",

@@ -2,28 +2,28 @@ package fleet
 
 import "time"
 
-// SetbackKind says whom what a setback is about meets as well.
+// SetbackKind is what a setback is about, and so which other runs would meet the same.
 type SetbackKind string
 
 const (
 	SetbackCapacity      SetbackKind = "capacity"      // the platform has no room for a class
 	SetbackBuild         SetbackKind = "build"         // an image cannot be built
 	SetbackSource        SetbackKind = "source"        // what an image is made from is not available just now
-	SetbackQuota         SetbackKind = "quota"         // a repository has had as many images built today as it may
+	SetbackQuota         SetbackKind = "quota"         // a repository has used up its builds of today
 	SetbackStart         SetbackKind = "start"         // runners of an image do not start
-	SetbackConfiguration SetbackKind = "configuration" // the platform refuses what the fleet is configured to ask for
+	SetbackConfiguration SetbackKind = "configuration" // the platform refuses what the configuration makes the fleet ask for
 	SetbackCredential    SetbackKind = "credential"    // GitHub does not accept the credential
 	SetbackAccess        SetbackKind = "access"        // the credential may not use a repository
 	SetbackJob           SetbackKind = "job"           // GitHub does not know a job, or refuses a request about it
 	SetbackGitHub        SetbackKind = "github"        // GitHub does not answer, or limits the rate
 	SetbackIdle          SetbackKind = "idle"          // runners get no job: GitHub holds it back
-	SetbackOutage        SetbackKind = "outage"        // GitHub gives nobody a job
+	SetbackOutage        SetbackKind = "outage"        // GitHub gives no runner a job
 	SetbackFleet         SetbackKind = "fleet"         // the fleet itself failed
 )
 
 // kindFacts are the rules for a kind of setback.
 type kindFacts struct {
-	whose   string          // business it is
+	whose   string          // whose business it is
 	spacing []time.Duration // from one try to the next; the last one stays
 	width   int             // how many runners may try at once
 	sooner  string          // what makes the next try sooner
@@ -86,8 +86,8 @@ var kinds = map[SetbackKind]kindFacts{
 	},
 }
 
-// setbackKinds has the kind of every failure that has a name. One that is not in
-// it is the fleet's own.
+// setbackKinds has the kind of every failure that has a name. A name that is not in it
+// counts as the fleet's own failure.
 var setbackKinds = map[string]SetbackKind{
 	RunnerNoCapacity:      SetbackCapacity,
 	RunnerQuotaExceeded:   SetbackCapacity,
@@ -136,10 +136,10 @@ var setbackKinds = map[string]SetbackKind{
 	RunnerNotWanted:      SetbackFleet,
 }
 
-// spacings are those of names that are not tried again as others of their kind.
+// spacings are for names that are not tried again like others of their kind.
 var spacings = map[string][]time.Duration{
 	RunnerCannotPullContainer: minutes(1, 2, 4, 8),
-	GitHubInvalid:             minutes(1, 2, 5, 8), // it may be GitHub that is mended
+	GitHubInvalid:             minutes(1, 2, 5, 8), // GitHub itself may be repaired
 }
 
 // KindOf is the kind of a failure, by its name.
@@ -150,14 +150,14 @@ func KindOf(name string) SetbackKind {
 	return SetbackFleet
 }
 
-// Whose is whose business setbacks of the kind are: the image's, the registry's, the
+// Whose says whose business setbacks of the kind are: the image's, the registry's, the
 // repository's, the capacity's, GitHub's, the configuration's or the fleet's.
 func (k SetbackKind) Whose() string { return kinds[k].whose }
 
 // Sooner says what makes the next try sooner than its time.
 func (k SetbackKind) Sooner() string { return kinds[k].sooner }
 
-// pause is how long it is from the nth failure in a row to the next try.
+// pause is the time from the nth failure in a row to the next try.
 func pause(kind SetbackKind, name string, n int) time.Duration {
 	steps, ok := spacings[name]
 	if !ok {
@@ -174,8 +174,8 @@ func minutes(each ...int) []time.Duration {
 	return steps
 }
 
-// Setback is why a run has not got its runner yet, and when the fleet tries again.
-// It ends no run: only GitHub and the policy do.
+// Setback is why a run has not got its runner yet, and when the fleet tries again. It
+// ends no run: only GitHub and the policy do.
 type Setback struct {
 	Kind  SetbackKind `json:"kind"`
 	Name  string      `json:"name"` // of the failure
@@ -202,8 +202,8 @@ func (r Run) Retrying() bool {
 // TimeOrder is the order of a time in a WaitList.
 func TimeOrder(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000000000Z") }
 
-// setBack notes that a runner for the run failed. Until holds say otherwise the run
-// is tried again after a pause of its own.
+// setBack records that a runner for the run failed. Unless a hold keeps it, the run is
+// tried again after a pause of its own.
 func (r Run) setBack(kind SetbackKind, name, cause string, now time.Time) Run {
 	n := 1
 	if s := r.Setback; s != nil && s.Kind == kind {
@@ -214,7 +214,7 @@ func (r Run) setBack(kind SetbackKind, name, cause string, now time.Time) Run {
 	return r.Move(RunQueued, r.Setback.reason())
 }
 
-// waitFor has the run wait for a hold. changed is false if it does already.
+// waitFor makes the run wait for a hold. changed is false if it already does.
 func (r Run) waitFor(h Hold, now time.Time) (_ Run, changed bool) {
 	if r.Retrying() && r.Setback.Hold == h.Key {
 		return r, false

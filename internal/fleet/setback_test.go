@@ -12,8 +12,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Every name that an error may have stands in the table, and so does every name that
-// the state machine matches.
+// Every error name is in the table, and so is every name that the state machine matches.
 func TestEveryErrorHasAKind(t *testing.T) {
 	names := namesOfErrors(t)
 	for _, name := range namesInTheStateMachine(t) {
@@ -120,7 +119,7 @@ func TestWhatIsTriedAgainWhen(t *testing.T) {
 	}
 }
 
-// held is one run with the holds that there are.
+// held is one run with the existing holds.
 type held struct {
 	t      *testing.T
 	run    fleet.Run
@@ -232,7 +231,8 @@ func TestASetbackOfOneRunHoldsWhatWouldMeetTheSame(t *testing.T) {
 	}
 }
 
-// One at a time tries whether a hold is over, and each success doubles how many may.
+// One runner at a time tries whether a hold is over, and each success doubles how many
+// may.
 func TestAHoldOpensSlowly(t *testing.T) {
 	w := newHeld(t)
 	w.launch()
@@ -256,7 +256,7 @@ func TestAHoldOpensSlowly(t *testing.T) {
 			tried.now = w.now
 		}
 		first := tries[0]
-		for _, tried := range tries[1:] { // they end without a word
+		for _, tried := range tries[1:] { // they end without an event
 			tried.write(fleet.Close(fleet.CloseFacts{Runner: tried.runner, Run: &tried.run, Holds: w.holds, Now: w.now}).Changes)
 		}
 		tries = nil
@@ -265,7 +265,7 @@ func TestAHoldOpensSlowly(t *testing.T) {
 	}
 }
 
-// What failed while a hold opens closes it again.
+// A failure while a hold opens closes it again.
 func TestAFailureClosesAHoldThatOpened(t *testing.T) {
 	w := newHeld(t)
 	w.launch()
@@ -283,7 +283,7 @@ func TestAFailureClosesAHoldThatOpened(t *testing.T) {
 	}
 }
 
-// A runner that was launched before the hold came says nothing new.
+// A runner that was launched before the hold began does not count as another failure.
 func TestManyFailuresAtOnceCountOnce(t *testing.T) {
 	w := newHeld(t)
 	others := []*held{}
@@ -307,7 +307,7 @@ func TestManyFailuresAtOnceCountOnce(t *testing.T) {
 	}
 }
 
-// What two repositories meet is not one's own fault.
+// A failure that two repositories meet is not the fault of either.
 func TestTwoRepositoriesThatCannotPull(t *testing.T) {
 	w := newHeld(t)
 	w.launch()
@@ -321,7 +321,7 @@ func TestTwoRepositoriesThatCannotPull(t *testing.T) {
 	}
 }
 
-// Where so many idle, GitHub assigns nothing: nobody's jobs are blamed, and those that
+// If so many idle, GitHub assigns nothing: no single job is the cause, and runs that
 // never idled are launched.
 func TestAnOutageOfAssignment(t *testing.T) {
 	w := newHeld(t)
@@ -362,7 +362,7 @@ func TestHoldsOnRungs(t *testing.T) {
 	t.Run("no rung had room: wait", func(t *testing.T) {
 		w := newHeld(t).another(8, spot)
 		w.launch()
-		w.runner.Rung = 4 // beyond the last one it stays there
+		w.runner.Rung = 4 // beyond the last rung it stays there
 		w.fail(fleet.RunnerNoCapacity)
 		equal(t, w.launch(), "")
 		w.now = w.now.Add(time.Minute)
@@ -386,7 +386,7 @@ func TestADeploymentEndsHoldsOnWhatItDeploys(t *testing.T) {
 	}
 }
 
-// A job that GitHub has kept queued for longer than it says costs one task a day.
+// A job that GitHub keeps queued for longer than it documents costs one task a day.
 func TestAJobThatIsQueuedForEver(t *testing.T) {
 	w := newHeld(t)
 	launched := 0

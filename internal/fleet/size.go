@@ -19,7 +19,7 @@ type Class struct {
 	Memory           int  `json:"memory"`                      // MiB
 	Arch             Arch `json:"arch"`                        // x64 if empty
 	Spot             bool `json:"spot,omitempty"`              // may run on Fargate Spot
-	EphemeralStorage int  `json:"ephemeral_storage,omitempty"` // GiB, 21 to 200; 0 is Fargate's own 20
+	EphemeralStorage int  `json:"ephemeral_storage,omitempty"` // GiB, 21 to 200; 0 means Fargate's own 20
 }
 
 // CapacityProvider is a capacity provider of the fleet's cluster, by its name in ECS.
@@ -30,9 +30,9 @@ const (
 	FargateSpot CapacityProvider = "FARGATE_SPOT"
 )
 
-// capacityLadder has the capacity providers in the order of the tries. Another one
-// above the last moves the rungs below it: to a launch under way, whose client token
-// then comes with another provider, ECS answers with the task that the token started.
+// capacityLadder has the capacity providers in the order of the tries. A new one above
+// the last moves the rungs below it: a launch under way then sends its client token with
+// another provider, and ECS answers with the task that the token started.
 var capacityLadder = []struct {
 	provider CapacityProvider
 	serves   func(Class) bool
@@ -64,7 +64,7 @@ func (c Class) Ladder() []CapacityProvider {
 }
 
 // CapacityProvider returns the rung of the class's ladder, counted from 0. Beyond the
-// last rung it stays the last one, which may have room later.
+// last rung it returns the last one, which may have room later.
 func (c Class) CapacityProvider(rung int) CapacityProvider {
 	ladder := c.Ladder()
 	return ladder[min(rung, len(ladder)-1)]
@@ -89,7 +89,7 @@ var fargateOdd = map[int][]int{
 	32768: {61440, 122880, 249856},
 }
 
-// Check refuses a size that Fargate has not, and says which memory fits.
+// Check refuses a size that Fargate does not offer, and says which memory fits.
 func (c Class) Check() error {
 	if err := checkPair(c.CPU, c.Memory); err != nil {
 		return err

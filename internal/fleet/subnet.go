@@ -8,11 +8,11 @@ import (
 )
 
 // subnetsWithoutRoom is the record of the subnets that had no room lately, and when: it
-// holds nobody. Runners are launched into the others for a while.
+// keeps no run back. Runners are launched into the other subnets for a while.
 var subnetsWithoutRoom = holdRef{key: "subnets", kind: SetbackCapacity, needs: math.MaxInt}
 
-// SubnetsLeftOut returns which subnets the next runners are launched without, if there
-// are others, and until when. h is the hold with the key that SubnetsHold returns.
+// SubnetsLeftOut returns the subnets that the next runners avoid, if there are others,
+// and until when. h is the hold with the key that SubnetsHold returns.
 func SubnetsLeftOut(h Hold, now time.Time) map[string]time.Time {
 	until := map[string]time.Time{}
 	for subnet, at := range h.Met {

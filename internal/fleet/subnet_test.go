@@ -55,7 +55,7 @@ func TestNoSubnetHasRoom(t *testing.T) {
 	}
 }
 
-// What else stops a task says nothing about its subnet.
+// Other reasons for the end of a task say nothing about its subnet.
 func TestASubnetIsLeftOutForWantOfRoomAlone(t *testing.T) {
 	task := fleet.Task{
 		ARN: "arn:task/1", LastStatus: fleet.TaskStopped, StopCode: fleet.StopTaskFailedToStart, Version: 3,

@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// A job that ran is queued on GitHub again only if GitHub says so twice: at least
+// A job that ran counts as queued again only if GitHub says so twice: at least
 // queuedAgainApart from each other, since its lists lag, and at most queuedAgainWithin.
 const (
 	queuedAgainApart  = 5 * time.Minute
 	queuedAgainWithin = 30 * time.Minute
 )
 
-// TakenBack reports whether GitHub has taken a job back if it says now that the job
-// is queued. If not, NoteQueuedAgain says what to keep of it.
+// TakenBack reports whether GitHub has taken a job back, given that GitHub now reports
+// it as queued. If not, NoteQueuedAgain returns what to record.
 func (r Run) TakenBack(now time.Time) bool {
 	age := now.Sub(r.QueuedAgainAt)
 	return r.Status == RunRunning && age >= queuedAgainApart && age <= queuedAgainWithin
 }
 
-// NoteQueuedAgain notes that GitHub says of a job that runs, as far as is known, that
-// it is queued. changed is false while the note before still counts.
+// NoteQueuedAgain records that GitHub reports a job as queued that runs, as far as is
+// known. changed is false while the earlier note still counts.
 func (r Run) NoteQueuedAgain(now time.Time) (_ Run, changed bool) {
 	if r.Status != RunRunning || now.Sub(r.QueuedAgainAt) <= queuedAgainWithin {
 		return r, false
@@ -30,9 +30,9 @@ func (r Run) NoteQueuedAgain(now time.Time) (_ Run, changed bool) {
 	return r, true
 }
 
-// TakeBack makes the run wanted again after GitHub has taken its job back. What was
-// recorded of the runner that had it moves to RanBefore. It is the one way from
-// RUNNING to QUEUED.
+// TakeBack makes the run wanted again after GitHub has taken its job back. The record of
+// the runner that had the job moves to RanBefore. Only TakeBack goes from RUNNING to
+// QUEUED.
 func (r Run) TakeBack(now time.Time) Run {
 	reason := "GitHub took the job back and queued it again"
 	if r.RanOn != "" {

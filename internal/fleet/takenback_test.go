@@ -58,8 +58,8 @@ func TestTakeBack(t *testing.T) {
 	equal(t, was[fleet.StageJobStarted], started) // the record that was read is as it was
 }
 
-// A webhook about the first runner that comes late does not bring it back, nor does a
-// second end of that runner change the run.
+// A late webhook about the first runner does not bring it back, and a second end of that
+// runner does not change the run.
 func TestTheRunnerThatHadTheJobBefore(t *testing.T) {
 	run, runner := ran(t)
 	run = run.TakeBack(later)

@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// TaskLaunch is what the platform is asked to run. For one ClientToken it is
-// always the same, byte for byte: ECS refuses a token that comes with other
-// parameters.
+// TaskLaunch is the order for the platform to run a task. For one ClientToken it is
+// always the same, byte for byte: ECS refuses a token that comes with other parameters.
 type TaskLaunch struct {
 	RunnerID         string            `json:"runner_id"` // ECS's startedBy
 	ClientToken      string            `json:"client_token"`
@@ -68,8 +67,8 @@ type Detail struct {
 
 var subnetID = regexp.MustCompile(`\bsubnet-[0-9a-f]+\b`)
 
-// Subnet is that of the task's network interface, "" if the platform names none. Where
-// none could be made, the reason of the stop may name it.
+// Subnet is the subnet of the task's network interface, "" if the platform names none.
+// If no interface could be made, the reason of the stop may name the subnet.
 func (t Task) Subnet() string {
 	for _, a := range t.Attachments {
 		for _, d := range a.Details {
@@ -81,8 +80,8 @@ func (t Task) Subnet() string {
 	return subnetID.FindString(t.StoppedReason)
 }
 
-// RunnerContainer is the name of the container that GitHub's runner is in, in each
-// task definition and in what a platform says of a task.
+// RunnerContainer is the name of the container that has GitHub's runner, in each task
+// definition and in a platform's events about a task.
 const RunnerContainer = "runner"
 
 // Container is one container of a task. ExitCode is nil until it has exited.
@@ -103,8 +102,9 @@ func (t Task) ExitCode() *int {
 }
 
 // ContainerReason is the platform's own reasons for the end of the containers, the
-// runner's first. Those of others begin with the container's name, so that "container
-// aws-guardduty-agent-x: CannotPullContainerError: …" is not taken for the runner's.
+// runner's first. The reasons of other containers begin with their names, so that
+// "container aws-guardduty-agent-x: CannotPullContainerError: …" does not count as the
+// runner's.
 func (t Task) ContainerReason() string {
 	var reasons []string
 	for _, c := range t.Containers {
@@ -119,17 +119,17 @@ func (t Task) ContainerReason() string {
 	return strings.Join(reasons, "; ")
 }
 
-// isRunner reports whether a container of the task is the runner's. AWS adds others,
-// in any order: GuardDuty Runtime Monitoring one to each Fargate task
+// isRunner reports whether a container of the task is the runner's. AWS adds others, in
+// any order: GuardDuty Runtime Monitoring adds one to each Fargate task
 // (https://docs.aws.amazon.com/guardduty/latest/ug/how-runtime-monitoring-works-ecs-fargate.html).
-// The only container of a task is the runner's whatever its name.
+// The only container of a task is the runner's, whatever its name.
 func (t Task) isRunner(c Container) bool { return c.Name == RunnerContainer || len(t.Containers) == 1 }
 
 // listedAfter is how long after RunTask a platform may not list a task yet: ECS is
 // eventually consistent.
 const listedAfter = 2 * time.Minute
 
-// Vanished is what becomes of a runner whose platform does not list its task: once the
+// Vanished is the end of a runner's task that its platform does not list: once the
 // platform must know the task, it has stopped. ok is false until then, and for a runner
 // that has no task or whose task is known to have stopped.
 func (r Runner) Vanished(now time.Time) (_ Task, ok bool) {

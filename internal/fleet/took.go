@@ -7,27 +7,27 @@ import (
 
 // TookFacts are the records that a decision about "job J runs on runner R" needs.
 type TookFacts struct {
-	Run      Run     // of job J; made by the caller if it was unknown
+	Run      Run     // of job J; made by the caller if there was none
 	Runner   Runner  // R
 	Meant    *Run    // the run that R was meant for, if that is another one
 	Expected *Runner // the runner that J's run expected, if that is another one
 	At       time.Time
 }
 
-// TookResult says what follows from it.
+// TookResult is what follows from the facts.
 type TookResult struct {
 	Changes  Changes
 	Relaunch []string // runs that lost their runner
-	End      []string // idle runners that nobody expects any more
+	End      []string // idle runners that no run expects any more
 	Known    bool     // the fact was recorded already
 	Stop     bool     // policy had refused the job: the runner must not run it
 }
 
-// Took records that a runner took a job, and mends the expectations: GitHub gives
-// a job to any idle runner with its labels, whichever job that was launched for.
+// Took records that a runner took a job, and corrects the expectations: GitHub gives a
+// job to any idle runner with its labels, whichever job that runner was launched for.
 //
-// If J's own runner can serve the run that R was meant for, the two swap. Else
-// that run is launched again, and J's own idle runner is ended.
+// If J's own runner can serve the run that R was meant for, the two swap. Otherwise that
+// run is launched again, and J's own idle runner is ended.
 func Took(f TookFacts) TookResult {
 	run, runner := f.Run, f.Runner
 	if run.RanOn == runner.RunnerID && runner.Took == run.Job.JobID {
@@ -37,11 +37,11 @@ func Took(f TookFacts) TookResult {
 		return TookResult{Known: true} // before GitHub took the job back
 	}
 	if run.RanOn != "" && run.RanOn != runner.RunnerID || runner.Took != 0 && runner.Took != run.Job.JobID {
-		return TookResult{Known: true} // facts are written once: the first stands
+		return TookResult{Known: true} // facts are written once: the first one stays
 	}
 	run.RanOn, runner.Took = runner.RunnerID, run.Job.JobID
 	runner.Unresolved = false
-	runner = runner.Reopen() // what was ended for want of a job has one
+	runner = runner.Reopen() // it was ended because it had no job, and has one
 	run = run.Move(RunRunning, "").Mark(StageJobStarted, f.At)
 	run.WaitsForRoom, run.Setback = false, nil
 	runner = runner.Progress(RunnerRunning).Mark(StageJobStarted, f.At)
@@ -73,7 +73,7 @@ func Took(f TookFacts) TookResult {
 	return res
 }
 
-// swap has a run that lost its runner expect one that lost its job.
+// swap makes a run that lost its runner expect a runner that lost its job.
 func (res *TookResult) swap(meant Run, own Runner) {
 	meant.RunnerID, own.For = own.RunnerID, meant.RunID
 	res.Changes.Runs = append(res.Changes.Runs, meant.Follow(own))

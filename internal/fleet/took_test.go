@@ -56,8 +56,8 @@ func TestASwapNeedsNoEqualLabels(t *testing.T) {
 	equal(t, len(got.Relaunch)+len(got.End), 0)
 }
 
-// Each case spoils the swap, so that job 1 loses its runner and job 2's own is
-// let go.
+// Each case prevents the swap, so that job 1 loses its runner and job 2's own runner is
+// ended.
 func TestNoSwap(t *testing.T) {
 	for name, tc := range map[string]struct {
 		spoil     func(run1 *fleet.Run, runner2 *fleet.Runner)
@@ -146,7 +146,7 @@ func TestARunnerThatNobodyExpectedEndsTheOwnOne(t *testing.T) {
 func TestExpectationsThatHaveMovedOnAreLeftAlone(t *testing.T) {
 	run1, run2, runner1, runner2 := two(t)
 	run1.RunnerID = "fleet-1-2"    // not runner 1 any more
-	runner2.RunnerID = "fleet-2-0" // not what job 2 expects
+	runner2.RunnerID = "fleet-2-0" // not the runner that job 2 expects
 	got := fleet.Took(fleet.TookFacts{Run: run2, Runner: runner1, Meant: &run1, Expected: &runner2, At: started})
 
 	wantRun, wantRunner := taken(run2, runner1)
@@ -185,7 +185,7 @@ func TestAClosingRunnerMayHaveTakenAJob(t *testing.T) {
 	closing, _ := runner.BeginEnd("idle", now)
 	got := fleet.Took(fleet.TookFacts{Run: run, Runner: closing, At: started}).Changes.Runners[0]
 	equal(t, got.Took, int64(1))
-	equal(t, got.Phase, fleet.Open) // there is nothing to end; who began to learns from GitHub that it is busy
+	equal(t, got.Phase, fleet.Open) // there is nothing to end; GitHub's answer to the end is that it is busy
 	equal(t, got.Reason, "")
 	equal(t, got.Status, fleet.RunnerRunning)
 }

@@ -14,10 +14,10 @@ const RoomList = "room"
 // may have.
 func ShareList(repository string) string { return RoomList + "/" + RepositoryKey(repository) }
 
-// turnOf is the turn of a run among those that wait for room. Repositories take turns:
-// a run comes one turn after its repository's last one, or after the run that was
-// launched last. So a repository with a thousand runs waiting and one with a single run
-// are next in turn.
+// turnOf is the turn of a run among those that wait for room. Repositories take turns: a
+// run comes one turn after its repository's last one, or after the run that was launched
+// last. So a repository with a thousand waiting runs and one with a single run both get
+// the next turn.
 func (c Capacity) turnOf(run Run) int64 {
 	if run.Turn != 0 {
 		return run.Turn
@@ -25,8 +25,8 @@ func (c Capacity) turnOf(run Run) int64 {
 	return max(c.Turn, c.Turns[RepositoryKey(run.Job.Repository)]) + 1
 }
 
-// Place is where a run stands, or would stand, in the RoomList. Where one repository has
-// all the room, the oldest comes first.
+// Place is where a run is, or would be, in the RoomList. If one repository has all the
+// room, the oldest run comes first.
 func (c Capacity) Place(run Run, turns bool) string {
 	if turns {
 		run.Turn = c.turnOf(run)
@@ -34,8 +34,8 @@ func (c Capacity) Place(run Run, turns bool) string {
 	return run.place()
 }
 
-// place is the order of a run in a list of those that wait for room, by its id where
-// they are equal.
+// place is the order of a run in a list of those that wait for room; equal ones are
+// ordered by id.
 func (r Run) place() string { return r.roomOrder() + "#" + r.RunID }
 
 func (r Run) roomOrder() string {
@@ -48,7 +48,7 @@ func (r Run) roomOrder() string {
 // ComesBefore reports whether a run that waits for room comes before a place.
 func (r Run) ComesBefore(place string) bool { return r.place() < place }
 
-// gave notes the turn that a run was given.
+// gave records the turn that a run was given.
 func (c Capacity) gave(run Run) Capacity {
 	c.Turns = maps.Clone(c.Turns)
 	if c.Turns == nil {
@@ -71,7 +71,7 @@ func (c Capacity) opened(run Run, now time.Time) Capacity {
 	return c
 }
 
-// closed takes a runner of a repository away.
+// closed removes a runner of a repository from the count.
 func (c Capacity) closed(repository string) Capacity {
 	c.Open = max(0, c.Open-1)
 	c.OpenOf = count(c.OpenOf, repository, -1)
@@ -98,7 +98,7 @@ func (c Capacity) ShareLeft(share int, repository string) int {
 	return max(0, share-c.OpenOf[RepositoryKey(repository)])
 }
 
-// Recount is the capacity with the runners that are open. changed is false if it was
+// Recount is the capacity counted from the open runners. changed is false if it was
 // right.
 func (c Capacity) Recount(open []Runner) (_ Capacity, changed bool) {
 	of := map[string]int{}
@@ -112,8 +112,8 @@ func (c Capacity) Recount(open []Runner) (_ Capacity, changed bool) {
 	return c, true
 }
 
-// Share is how many runners a repository may have at once, 0 if as many as there are:
-// with several repositories a tenth of max_runners, one at least, is left for others.
+// Share is how many runners a repository may have at once, 0 for no limit: if there are
+// several repositories, a tenth of max_runners, at least one, is left for others.
 func (p Policy) Share() int {
 	share := p.MaxPerRepository
 	if share == 0 && len(p.Repositories) > 1 {
@@ -125,8 +125,8 @@ func (p Policy) Share() int {
 	return share
 }
 
-// KeptForOthers is how many of max_runners are kept, as the default, for repositories that
-// have no runner: a tenth, one at least, if there are several.
+// KeptForOthers is how many of max_runners are kept by default for repositories that
+// have no runner: a tenth, at least one, if there are several repositories.
 func (p Policy) KeptForOthers() int {
 	if p.MaxPerRepository != 0 || len(p.Repositories) < 2 || p.MaxRunners < 2 {
 		return 0
@@ -134,7 +134,7 @@ func (p Policy) KeptForOthers() int {
 	return max(1, p.MaxRunners/10)
 }
 
-// waitForRoom lets a run wait for room, or for its repository's share of it, with the
+// waitForRoom makes a run wait for room, or for its repository's share of it, with the
 // reason.
 func (f LaunchFacts) waitForRoom(run Run, reason string, share bool) LaunchResult {
 	turns := f.MaxPerRepository > 0 && !share
@@ -156,9 +156,9 @@ func (f LaunchFacts) waitForRoom(run Run, reason string, share bool) LaunchResul
 	return LaunchResult{Reason: reason, Changes: changes}
 }
 
-// WaitList says in which list of runs that wait the run stands, "" if in none, and its
-// order there: its turn, when it is tried again, or, where that is up to a hold, when it
-// failed last.
+// WaitList returns the list of waiting runs that the run is in, "" if it is in none, and
+// its order there: its turn, the time of its next try, or, if a hold decides about that,
+// the time of its last failure.
 func (r Run) WaitList() (list, order string) {
 	switch {
 	case r.WaitsForRoom && r.WaitsForShare:

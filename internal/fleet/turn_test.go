@@ -40,7 +40,7 @@ func (q *queue) add(id int64, repository string) {
 	}
 }
 
-// next closes the runner of a run of a repository and launches the next one in turn.
+// next closes the runner of a run of a repository and launches the next run in turn.
 func (q *queue) next(closed string) string {
 	_, runner := launchedOf(closed)
 	q.capacity = *fleet.Close(fleet.CloseFacts{Runner: runner, Capacity: q.capacity, Now: now}).Changes.Capacity
@@ -65,7 +65,7 @@ func launchedOf(repository string) (fleet.Run, fleet.Runner) {
 	return res.Changes.Runs[0], res.Changes.Runners[0]
 }
 
-// A repository with a hundred runs waiting does not keep one with a single run waiting
+// A repository with a hundred waiting runs does not delay one with a single waiting run
 // for longer than a turn.
 func TestRepositoriesTakeTurns(t *testing.T) {
 	q := &queue{max: 2, one: 3}
@@ -81,7 +81,7 @@ func TestRepositoriesTakeTurns(t *testing.T) {
 	for range 5 {
 		order = append(order, q.next("octo/many"))
 	}
-	// The two stand beside the next two of the others.
+	// The two alternate with the next two of the others.
 	equal(t, fmt.Sprint(order[:4]), "[octo/many octo/one octo/many octo/one]")
 }
 
@@ -100,7 +100,7 @@ func TestAShareIsLeftForOthers(t *testing.T) {
 	equal(t, q.waiting[len(q.waiting)-1].Reason, "waits for room: max_runners is 10")
 }
 
-// Two repositories that have less than their share each do not take all there is together.
+// Two repositories below their shares do not take all the room together.
 func TestPlacesAreKeptForRepositoriesThatHaveNone(t *testing.T) {
 	q := &queue{max: 10, one: 9, kept: 2, repositories: 4}
 	for id := range int64(30) {

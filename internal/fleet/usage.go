@@ -6,23 +6,24 @@ import (
 	"time"
 )
 
-// GitHubUsageCursor keeps what the sweep knows of the requests to GitHub, as GitHubUsage in
-// JSON.
+// GitHubUsageCursor keeps what the sweep knows of the requests to GitHub, as GitHubUsage
+// in JSON.
 const GitHubUsageCursor = "github_usage"
 
-// GitHubUsage is what is left of GitHub's limits, and what the sweep has asked for in the
-// hour that GitHub counts now: that of the first credential, where there are several.
+// GitHubUsage is what is left of GitHub's limits, and how many requests the sweep has
+// made in the present hour of GitHub's count: that of the first credential, if there are
+// several.
 type GitHubUsage struct {
 	Since     time.Time      `json:"since"` // when the hour began
 	At        time.Time      `json:"at"`    // of the last sweep
 	Budgets   []Budget       `json:"budgets,omitempty"`
-	Asked     map[string]int `json:"asked,omitempty"`     // by the sweep, by kind, but for those that had not changed
+	Asked     map[string]int `json:"asked,omitempty"`     // by the sweep, by kind, except those with an unchanged answer
 	Unchanged int            `json:"unchanged,omitempty"` // pages that had not changed: the limit does not count them
 	PutOff    map[string]int `json:"put_off,omitempty"`   // left to a later sweep, by kind
 	Last      map[string]int `json:"last,omitempty"`      // of them, by the last sweep
 }
 
-// Know notes what is left for a credential.
+// Know records what is left for a credential.
 func (u *GitHubUsage) Know(b Budget) {
 	if !b.Known() {
 		return
@@ -35,8 +36,8 @@ func (u *GitHubUsage) Know(b Budget) {
 	u.Budgets[i] = u.Budgets[i].Merge(b)
 }
 
-// Add is the usage with that of one more sweep, which began at a time. A new hour begins
-// the counts anew. The budgets are those that the sweep knew.
+// Add returns the usage with that of one more sweep, which began at a time. A new hour
+// resets the counts. The budgets are those that the sweep knew.
 func (u GitHubUsage) Add(one GitHubUsage, at time.Time) GitHubUsage {
 	if len(one.Budgets) > 0 {
 		u.Budgets = one.Budgets
@@ -54,8 +55,9 @@ func (u GitHubUsage) Add(one GitHubUsage, at time.Time) GitHubUsage {
 	return u
 }
 
-// Others is how many requests of the hour were not the sweep's: claims, launches, and all
-// else that uses the credential. It is false where GitHub has no limit, or several count.
+// Others is how many requests of the hour were not the sweep's: claims, launches, and
+// everything else that uses the credential. It returns false if GitHub has no limit, or
+// if several limits count.
 func (u GitHubUsage) Others() (int, bool) {
 	if len(u.Budgets) != 1 {
 		return 0, false

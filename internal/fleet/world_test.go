@@ -12,8 +12,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// world is a fleet in memory: what the decisions read, and what they wrote. It
-// carries decisions out as internal/lifecycle does, one transaction at a time.
+// world is a fleet in memory: what the decisions read, and what they wrote. It carries
+// decisions out as internal/lifecycle does, one transaction at a time.
 type world struct {
 	t        *testing.T
 	rand     *rand.Rand
@@ -99,7 +99,7 @@ func (w *world) step() {
 	}
 }
 
-// takeBack is GitHub queueing a job again whose runner has closed.
+// takeBack makes GitHub queue a job again whose runner has closed.
 func (w *world) takeBack(run fleet.Run) {
 	had, ours := w.runners[run.RanOn]
 	if run.Status != fleet.RunRunning || ours && had.Phase != fleet.Closed {
@@ -190,7 +190,7 @@ func (w *world) close(runner fleet.Runner) {
 	}
 }
 
-// write carries out one transaction and checks what each must keep.
+// write carries out one transaction and checks what each transaction must keep.
 func (w *world) write(what string, c fleet.Changes) {
 	w.history = append(w.history, what)
 	seen := map[string]bool{}
@@ -260,8 +260,8 @@ func (w *world) check() {
 	}
 }
 
-// TestAnySequenceOfDecisions lets decisions meet each other in any order, late
-// and contradicting events among them.
+// TestAnySequenceOfDecisions mixes decisions in any order, with late and contradicting
+// events among them.
 func TestAnySequenceOfDecisions(t *testing.T) {
 	for seed := range uint64(2000) {
 		w := newWorld(t, seed)

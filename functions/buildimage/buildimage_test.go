@@ -86,7 +86,7 @@ func TestFinishedMeanwhile(t *testing.T) {
 		t.Errorf("signals %q, builds %q", w.Executions.Signals, w.Images.Builds)
 	}
 	if lock, _ := w.Images.BuildLock(t.Context(), spec.Tag()); lock.Owner != "" {
-		t.Errorf("nobody builds, and %s has the lock", lock.Owner)
+		t.Errorf("no build runs, and %s has the lock", lock.Owner)
 	}
 }
 
@@ -319,7 +319,7 @@ func TestBuildsOfADay(t *testing.T) {
 }
 
 // Runners that wait under the lock of a repository without builds left look again.
-func TestWhoWaitsUnderASpentLock(t *testing.T) {
+func TestRunnersThatWaitUnderASpentLock(t *testing.T) {
 	w := lifecycletest.New(t)
 	for i, image := range []string{"node:1", "node:2"} {
 		if _, err := joins(t, w, int64(i+1), "octo-org/hello", image); err != nil {
@@ -342,7 +342,7 @@ func TestWhoWaitsUnderASpentLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	if told := w.Executions.Signals; len(told) != 1 || !strings.HasPrefix(told[0], other+" failed "+fleet.ImageBuildLost) {
-		t.Errorf("told %q, not %s, which fails by itself", told, id)
+		t.Errorf("signals %q, want none to %s, which fails by itself", told, id)
 	}
 }
 

@@ -33,11 +33,11 @@ func TestWhatTheEntrypointCanShow(t *testing.T) {
 			t.Fatal(err)
 		}
 		if told(w) != can {
-			t.Errorf("%t: who waited was told %q", can, w.Executions.Signals)
+			t.Errorf("%t: the waiting runner got %q", can, w.Executions.Signals)
 		}
 		w.Executions.Signals = nil
 		if got, err := run(t, w, second); err != nil || got.Identity != can || told(w) != can {
-			t.Errorf("%t: who comes later is told %+v, %q, %v", can, got, w.Executions.Signals, err)
+			t.Errorf("%t: a later runner gets %+v, %q, %v", can, got, w.Executions.Signals, err)
 		}
 	}
 }

@@ -111,7 +111,7 @@ func TestRefused(t *testing.T) {
 		"closed":               {before: let(func(r *fleet.Runner) { r.Phase = fleet.Closed }), status: 410, name: fleet.RunnerNotWanted},
 		"it took a job":        {before: let(func(r *fleet.Runner) { r.Took = 7 }), status: 410, name: fleet.RunnerNotWanted},
 		"its task has stopped": {before: let(func(r *fleet.Runner) { r.TaskStatus = fleet.TaskStopped }), status: 410, name: fleet.RunnerNotWanted},
-		"nobody expects it":    {before: let(func(r *fleet.Runner) { r.For = "" }), status: 410, name: fleet.RunnerNotWanted},
+		"no run expects it":    {before: let(func(r *fleet.Runner) { r.For = "" }), status: 410, name: fleet.RunnerNotWanted},
 		"its run is cancelled and it is not yet let go": {
 			before: func(w *world, _ string) { w.EditRun("job-7", func(r *fleet.Run) { r.Status = fleet.RunCancelled }) },
 			status: 410, name: fleet.RunnerNotWanted,

@@ -72,7 +72,7 @@ func TestClaimingAgainAndAgainAsksGitHubNothing(t *testing.T) {
 	}
 }
 
-func TestKilledWhileAskedBySomebodyElse(t *testing.T) {
+func TestKilledWhileAnotherContainerAsks(t *testing.T) {
 	setup := func() *world {
 		w := lifecycletest.New(t)
 		must(t, w, w.Up(w.Job(7)), "theirs")

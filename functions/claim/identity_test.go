@@ -148,12 +148,12 @@ func (c *cloud) noSecrets(said string) {
 	for _, r := range c.sts.Asked {
 		for _, secret := range []string{r.Header.Get("X-Fleet-Nonce"), r.URL.Query().Get("X-Amz-Security-Token"), r.URL.Query().Get("X-Amz-Signature"), r.URL.RawQuery} {
 			if strings.Contains(all, secret) {
-				c.t.Errorf("%q was told:\n%s", secret, all)
+				c.t.Errorf("%q is shown:\n%s", secret, all)
 			}
 		}
 	}
 	if strings.Contains(all, "Canonical") {
-		c.t.Errorf("STS's own words were told:\n%s", all)
+		c.t.Errorf("STS's own words are shown:\n%s", all)
 	}
 }
 
@@ -187,7 +187,7 @@ func TestAClaimFromElsewhere(t *testing.T) {
 			signed: let(func(s *signing) { s.session.Account, s.session.RoleID = "210987654321", "AROA9876543210ZYXWVUT" }), asked: true,
 		},
 		"another account that claims to have our role": {signed: let(func(s *signing) { s.session.Account = "210987654321" }), asked: true},
-		"a role of the same name that was made anew":   {signed: let(func(s *signing) { s.session.RoleID = "AROA9876543210ZYXWVUT" }), asked: true},
+		"a role of the same name that was made again":  {signed: let(func(s *signing) { s.session.RoleID = "AROA9876543210ZYXWVUT" }), asked: true},
 		"a role whose id only begins alike":            {signed: let(func(s *signing) { s.session.RoleID += "X" }), asked: true},
 		"another partition":                            {signed: let(func(s *signing) { s.session.Partition = "aws-cn" }), asked: true},
 		"signed for another runner":                    {signed: let(func(s *signing) { s.headers["X-Fleet-Runner"] = "fleet-8-1" }), asked: true},
@@ -335,7 +335,7 @@ func TestContestedByItsOwnTask(t *testing.T) {
 
 // The HTTP client's own error text has the whole address in it, and so the session
 // token and the signature, which are valid for a minute.
-func TestNoAnswerOfSTSTellsNoSecret(t *testing.T) {
+func TestNoAnswerOfSTSShowsASecret(t *testing.T) {
 	c := newCloud(t)
 	signed := c.sign("nonce", nil)
 	c.sts.Host = "elsewhere.example" // nothing answers at STS's own
@@ -344,7 +344,7 @@ func TestNoAnswerOfSTSTellsNoSecret(t *testing.T) {
 		t.Errorf("status %d after %s: %+v", reply.Status, reply.RetryAfter, reply.Body)
 	}
 	if all := c.Log.String() + reply.Body.Message; !strings.Contains(all, "nothing answers") || strings.Contains(all, signed.Signature) || strings.Contains(all, url.QueryEscape(signed.SessionToken)) {
-		t.Errorf("it is told:\n%s", all)
+		t.Errorf("a secret is shown:\n%s", all)
 	}
 }
 

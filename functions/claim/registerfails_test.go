@@ -92,7 +92,7 @@ func TestAskingAnUnavailableGitHub(t *testing.T) {
 	}
 	want := []time.Duration{5 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 2 * time.Minute, 2 * time.Minute, 2 * time.Minute, 2 * time.Minute}
 	if !slices.Equal(waits, want) || w.Executions.Heartbeats != len(waits) {
-		t.Errorf("told to wait %s; %d heartbeats", waits, w.Executions.Heartbeats)
+		t.Errorf("it has to wait %s; %d heartbeats", waits, w.Executions.Heartbeats)
 	}
 	if r := w.Runner(id); len(w.GitHub.Calls) != len(waits) || r.Claims != 1 {
 		t.Errorf("%d requests; %d numbers", len(w.GitHub.Calls), r.Claims)
@@ -102,14 +102,14 @@ func TestAskingAnUnavailableGitHub(t *testing.T) {
 	}
 }
 
-func TestAskingGitHubSoonerThanTold(t *testing.T) {
+func TestAClaimThatComesTooEarly(t *testing.T) {
 	for name, c := range map[string]struct {
 		fails  error
 		passes time.Duration
 		wait   time.Duration
 	}{
-		"than the pause":     {fleet.Errorf(fleet.GitHubUnavailable, "503"), 2 * time.Second, 3 * time.Second},
-		"than GitHub allows": {lifecycletest.Limited(40 * time.Minute), 2 * time.Minute, 38 * time.Minute},
+		"before the pause is over": {fleet.Errorf(fleet.GitHubUnavailable, "503"), 2 * time.Second, 3 * time.Second},
+		"before GitHub allows it":  {lifecycletest.Limited(40 * time.Minute), 2 * time.Minute, 38 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := lifecycletest.New(t)

@@ -250,7 +250,7 @@ func TestInProgress(t *testing.T) {
 				}
 			},
 		},
-		"somebody else's runner took it: ours is let go": {
+		"a foreign runner took it: ours is let go": {
 			setup: func(w *world) (fleet.Job, string) { job := w.Job(7); w.Idle(job); return job, "another-machine" },
 			check: func(t *testing.T, w *world, _ string) {
 				if run := w.Run("job-7"); run.Status != fleet.RunRunning || run.RanOn != "" || !strings.Contains(run.Reason, "another-machine") {
@@ -261,7 +261,7 @@ func TestInProgress(t *testing.T) {
 				}
 			},
 		},
-		"a run that waited for room waits no longer when somebody else took it": {
+		"a run that waited for room waits no longer when a foreign runner took its job": {
 			setup: func(w *world) (fleet.Job, string) {
 				w.MaxRunners = 0
 				job := w.Job(7)
@@ -384,7 +384,7 @@ func TestTask(t *testing.T) {
 				"does the network carry answers of 10 KB to it? `ecsrunner runners logs fleet-7-1` shows what it met",
 			github: 1,
 		},
-		"its claim came when its run had ended, and nobody had let it go yet": {
+		"its claim came when its run had ended, and it was not let go yet": {
 			setup: func(w *world) string {
 				w.EditRun(w.Runner(w.Up(w.Job(7))).RunID, func(r *fleet.Run) { r.Status = fleet.RunCancelled })
 				return "fleet-7-1"
@@ -439,7 +439,7 @@ func TestTask(t *testing.T) {
 			},
 			signal: " failed Runner.StoppedEarly: ECS could not start the task: InsufficientFreeAddressesInSubnet; the fleet tries again, and more or larger subnet_ids help: each runner needs an address of its own",
 		},
-		"it had the job although no webhook told": {
+		"it had the job although no webhook said so": {
 			setup: func(w *world) string {
 				job := w.Job(7)
 				id := w.Idle(job)
@@ -548,7 +548,7 @@ func TestTheStartOfATaskIsNoted(t *testing.T) {
 
 // A runner may be let go while RunTask starts its task, and RunTask may die before it
 // stops the task.
-func TestATaskNobodyWantsIsStopped(t *testing.T) {
+func TestATaskWithoutARunIsStopped(t *testing.T) {
 	w := lifecycletest.New(t)
 	job := w.Job(7)
 	id := w.Launch(job)
@@ -679,7 +679,7 @@ func TestALockThatIsLostMeanwhile(t *testing.T) {
 
 // A build whose lock has run out succeeds after all: its image is there, and nothing is
 // built again.
-func TestASuccessIsTakenWhoeverOwnsTheLock(t *testing.T) {
+func TestASuccessCountsUnderAnyLock(t *testing.T) {
 	w := lifecycletest.New(t)
 	if err := w.Images.PutImage(t.Context(), fleet.ImageRecord{Tag: "tag"}); err != nil {
 		t.Fatal(err)
@@ -824,7 +824,7 @@ func TestKilled(t *testing.T) {
 			setup: func(w *world) { w.Tasks.Runs(w.Up(w.Job(7))) },
 			event: func(w *world) fleet.Event { return w.Event(fleet.TaskEvent, w.Tasks.Of("fleet-7-1")) },
 		},
-		"the task runs and nobody wants it": {
+		"the task runs and no run wants it": {
 			setup: func(w *world) {
 				id := w.Up(w.Job(7))
 				w.EditRunner(id, func(r *fleet.Runner) { r.Phase, r.TaskARN, r.TaskVersion = fleet.Closing, "", 0 })
@@ -835,7 +835,7 @@ func TestKilled(t *testing.T) {
 			setup: func(w *world) { w.Tasks.Ends(w.Up(w.Job(7)), 64) },
 			event: func(w *world) fleet.Event { return w.Event(fleet.TaskEvent, w.Tasks.Of("fleet-7-1")) },
 		},
-		"the task stopped after a job that no webhook told of": {
+		"the task stopped after a job without a webhook": {
 			setup: func(w *world) {
 				job, id := stays(w)
 				w.GitHub.Set(completed(inProgress(job, id+".1"), "success"))

@@ -39,7 +39,7 @@ func TestRun(t *testing.T) {
 			want:  fleet.Wait{Outcome: fleet.OutcomeReaped, Seconds: 1, Error: fleet.RunnerStartTimeout},
 			cause: "the container did not get its credential within 15m0s", asked: true, phase: fleet.Closing,
 		},
-		"GitHub told its claim to wait": {
+		"GitHub made its claim wait": {
 			setup: func(w *world) string {
 				id := w.Up(w.Job(7))
 				w.EditRunner(id, func(r *fleet.Runner) { r.Claims = 2; *r = r.Mark(fleet.StageClaimed, w.Now()) })
@@ -93,7 +93,7 @@ func TestRun(t *testing.T) {
 			},
 			want: fleet.Wait{Outcome: fleet.OutcomeWaiting, Seconds: 60}, phase: fleet.Closing,
 		},
-		"it has the job although no webhook told": {
+		"it has the job although no webhook said so": {
 			setup: func(w *world) string {
 				job := w.Job(7)
 				id := w.Idle(job)
@@ -104,7 +104,7 @@ func TestRun(t *testing.T) {
 			},
 			want: fleet.Wait{Outcome: fleet.OutcomeBusy, Seconds: 1800}, phase: fleet.Open, status: fleet.RunRunning,
 		},
-		"its job was cancelled although no webhook told": {
+		"its job was cancelled although no webhook said so": {
 			setup: func(w *world) string {
 				job := w.Job(7)
 				id := w.Idle(job)
@@ -113,7 +113,7 @@ func TestRun(t *testing.T) {
 			},
 			want: fleet.Wait{Outcome: fleet.OutcomeStopped, Seconds: 1}, asked: true, phase: fleet.Closing, status: fleet.RunCancelled,
 		},
-		"somebody else's runner has its job": {
+		"a foreign runner has its job": {
 			setup: func(w *world) string {
 				job := w.Job(7)
 				id := w.Idle(job)
@@ -122,7 +122,7 @@ func TestRun(t *testing.T) {
 			},
 			want: fleet.Wait{Outcome: fleet.OutcomeStopped, Seconds: 1}, asked: true, phase: fleet.Closing, status: fleet.RunRunning,
 		},
-		"nobody expects it any more": {
+		"no run expects it any more": {
 			setup: func(w *world) string {
 				id := w.Idle(w.Job(7))
 				w.EditRunner(id, func(r *fleet.Runner) { r.For = "" })

@@ -292,7 +292,7 @@ func launch(t *testing.T, w *world, runID string) string {
 	return id
 }
 
-func TestAPlaceIsGivenToWhoWaits(t *testing.T) {
+func TestAFreePlaceGoesToAWaitingRun(t *testing.T) {
 	w := lifecycletest.New(t)
 	w.MaxRunners = 1
 	id := w.Busy(w.Job(7))
@@ -310,10 +310,10 @@ func TestAPlaceIsGivenToWhoWaits(t *testing.T) {
 
 func TestPlainCause(t *testing.T) {
 	cases := map[string]struct{ cause, want string }{
-		"what Lambda reports":   {`{"errorMessage":"no room","errorType":"Runner.NoCapacity"}`, "no room"},
-		"a sentence":            {"no room", "no room"},
-		"JSON of somebody else": {`{"message":"no room"}`, `{"message":"no room"}`},
-		"none":                  {"", "Runner.LaunchFailed, without a cause"},
+		"what Lambda reports":  {`{"errorMessage":"no room","errorType":"Runner.NoCapacity"}`, "no room"},
+		"a sentence":           {"no room", "no room"},
+		"JSON of another kind": {`{"message":"no room"}`, `{"message":"no room"}`},
+		"none":                 {"", "Runner.LaunchFailed, without a cause"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -378,7 +378,7 @@ func TestKilled(t *testing.T) {
 			},
 			state: recordstatus.RecordStatus,
 		},
-		"somebody waits for its place": {
+		"a run waits for its place": {
 			setup: func(w *world) { w.MaxRunners = 1; w.Busy(w.Job(7)); w.Launch(w.Job(8)) },
 			state: recordstatus.RecordStatus,
 		},

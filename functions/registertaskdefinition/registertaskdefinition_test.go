@@ -37,7 +37,7 @@ func TestOneDefinitionPerContent(t *testing.T) {
 }
 
 // The sweep deregistered the definition before the task was started from it.
-func TestRegisteredAnew(t *testing.T) {
+func TestRegisteredAgain(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Launch(w.Job(1))
 	w.EditRunner(id, func(r *fleet.Runner) { r.TaskDefinition = "definition/gone:1" })

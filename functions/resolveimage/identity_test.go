@@ -20,6 +20,6 @@ func TestWhatTheEntrypointCanShow(t *testing.T) {
 	w := lifecycletest.New(t)
 	published := registry{tags: map[string]string{spec.PublishTag(): "sha256:2"}}
 	if got, err := (resolveimage.Step{Images: w.Images, Registry: published, Now: w.Now}).Run(t.Context(), call(spec)); err != nil || got.Digest != "sha256:2" || got.Identity {
-		t.Errorf("an image that somebody else has published: %+v, %v", got, err)
+		t.Errorf("an image that others have published: %+v, %v", got, err)
 	}
 }

@@ -76,7 +76,7 @@ func TestRegistry(t *testing.T) {
 	}{
 		"a record whose image is there":               {spec, "sha256:1", registry{tags: map[string]string{"x": "sha256:1"}}, "sha256:1", false},
 		"a record whose image was deleted":            {onDemand, "sha256:1", registry{}, "", false},
-		"a base image that somebody published":        {spec, "", registry{tags: map[string]string{"v1": "sha256:2"}}, "sha256:2", false},
+		"a base image that others published":          {spec, "", registry{tags: map[string]string{"v1": "sha256:2"}}, "sha256:2", false},
 		"the record of a base image comes first":      {spec, "sha256:1", registry{tags: map[string]string{"x": "sha256:1", "v1": "sha256:2"}}, "sha256:1", false},
 		"a base image deleted and published by hand":  {spec, "sha256:1", registry{tags: map[string]string{"v1": "sha256:2"}}, "sha256:2", false},
 		"a base image for another architecture":       {arm, "", registry{tags: map[string]string{"v1": "sha256:2"}}, "", false},

@@ -28,7 +28,7 @@ func launched(t *testing.T, w *world, id string, signed runtask.Signed, image *f
 	return launch.Env, err
 }
 
-func TestWhoMustShowItsTask(t *testing.T) {
+func TestWhichClaimsMustShowTheirTask(t *testing.T) {
 	knows := &fleet.Image{Outcome: fleet.ImageReady, Identity: true}
 	for name, c := range map[string]struct {
 		signed runtask.Signed
@@ -57,7 +57,7 @@ func TestWhoMustShowItsTask(t *testing.T) {
 
 // A task that an unclear answer may have started keeps the settings of that launch,
 // whatever is deployed meanwhile.
-func TestWhoMustShowItsTaskIsDecidedOnce(t *testing.T) {
+func TestWhetherAClaimMustShowItsTaskIsDecidedOnce(t *testing.T) {
 	for name, deployed := range map[string][2]runtask.Signed{"a release that wants it comes": {{}, sts}, "and goes": {sts, {}}} {
 		t.Run(name, func(t *testing.T) {
 			w := lifecycletest.New(t)

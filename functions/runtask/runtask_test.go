@@ -117,18 +117,18 @@ func TestLogLimitIsInTheEnvironment(t *testing.T) {
 
 func TestAgain(t *testing.T) {
 	cases := map[string]struct {
-		setup   func(t *testing.T, w *world) string
-		err     string
-		signal  string
-		tasks   int
-		launchs int
+		setup    func(t *testing.T, w *world) string
+		err      string
+		signal   string
+		tasks    int
+		launches int
 	}{
 		"its task is recorded: only the new token is stored": {
-			setup: func(_ *testing.T, w *world) string { return w.Up(w.Job(7)) }, tasks: 1, launchs: 1,
+			setup: func(_ *testing.T, w *world) string { return w.Up(w.Job(7)) }, tasks: 1, launches: 1,
 		},
 		"it has taken its job meanwhile": {
 			setup:  func(_ *testing.T, w *world) string { return w.Busy(w.Job(7)) },
-			signal: `fleet-7-1 succeeded {"outcome":"took","seconds":1800}`, tasks: 1, launchs: 1,
+			signal: `fleet-7-1 succeeded {"outcome":"took","seconds":1800}`, tasks: 1, launches: 1,
 		},
 		"late, after its task stopped": {
 			setup: func(t *testing.T, w *world) string {
@@ -138,7 +138,7 @@ func TestAgain(t *testing.T) {
 				return id
 			},
 			signal: "fleet-7-1 failed Runner.StoppedEarly: the task stopped before the runner took a job: the entrypoint was started without what it needs; `ecsrunner runners logs fleet-7-1` shows what it said",
-			tasks:  1, launchs: 1,
+			tasks:  1, launches: 1,
 		},
 		"let go before it was started": {
 			setup: func(t *testing.T, w *world) string { id := w.Launch(w.Job(7)); cancel(t, w); return id },
@@ -183,14 +183,14 @@ func TestAgain(t *testing.T) {
 				w.Pass(25 * time.Hour)
 				return id
 			},
-			signal: `fleet-7-1 succeeded {"outcome":"took","seconds":1800}`, tasks: 1, launchs: 2,
+			signal: `fleet-7-1 succeeded {"outcome":"took","seconds":1800}`, tasks: 1, launches: 2,
 		},
 		"the platform refuses the task": {
 			setup: func(_ *testing.T, w *world) string {
 				w.Tasks.Fails["Launch"] = fleet.Errorf(fleet.RunnerLaunchFailed, "no such role")
 				return w.Launch(w.Job(7))
 			},
-			err: fleet.RunnerLaunchFailed, launchs: 1,
+			err: fleet.RunnerLaunchFailed, launches: 1,
 		},
 	}
 	for name, c := range cases {
@@ -208,7 +208,7 @@ func TestAgain(t *testing.T) {
 			if !slices.Equal(w.Executions.Signals, want) {
 				t.Errorf("signals %q, want %q", w.Executions.Signals, want)
 			}
-			if w.Tasks.Count() != c.tasks || len(w.Tasks.Launches) != c.launchs {
+			if w.Tasks.Count() != c.tasks || len(w.Tasks.Launches) != c.launches {
 				t.Errorf("%d tasks by %q", w.Tasks.Count(), w.Tasks.Launches)
 			}
 			if r := w.Runner(id); r.Phase == fleet.Closed && r.TaskToken != "" {

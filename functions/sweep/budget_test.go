@@ -200,7 +200,7 @@ func TestWhenAWorkflowRunIsLookedAtAgain(t *testing.T) {
 		"a job of ours waits, and its runner is on its way": {
 			func(w *world) { w.Launch(w.Job(7)) }, []int{3, 6, 9, 12, 15, 18, 21, 24, 27, 30},
 		},
-		"a job of ours that GitHub holds back, and nobody told": {
+		"a job of ours that GitHub holds back, without a webhook": {
 			func(w *world) { job := w.Job(7); job.Status = "pending"; w.GitHub.Set(job) }, []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30},
 		},
 		"those of ours have ended": {

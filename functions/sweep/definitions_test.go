@@ -39,10 +39,10 @@ func TestTaskDefinitions(t *testing.T) {
 		uses   func(r *fleet.Runner, arn string)
 		want   int
 	}{
-		"one that nobody uses":                 {nil, day, 0, nil, inactive},
+		"an unused one":                        {nil, day, 0, nil, inactive},
 		"one of yesterday, nearly":             {nil, day - time.Second, 0, nil, active},
 		"one of another fleet":                 {func(*world) string { return family("fleet-2", 1) }, day, 0, nil, active},
-		"somebody's own":                       {func(*world) string { return "fleet-web" }, day, 0, nil, active},
+		"one of another program":               {func(*world) string { return "fleet-web" }, day, 0, nil, active},
 		"a runner is started from it":          {nil, day, 0, func(r *fleet.Runner, arn string) { r.TaskDefinition = arn }, active},
 		"a runner uses another of its family":  {nil, day, 0, func(r *fleet.Runner, _ string) { r.TaskDefinition = "definition/" + family("fleet", 1) + ":9" }, active},
 		"a runner uses another":                {nil, day, 0, func(r *fleet.Runner, _ string) { r.TaskDefinition = "definition/" + family("fleet", 2) + ":1" }, inactive},

@@ -170,9 +170,9 @@ func TestWebhookOfARepository(t *testing.T) {
 		setup func(t *testing.T, w *world)
 		want  string
 	}{
-		"nobody told":             {func(_ *testing.T, w *world) { delivers(w, "a500") }, ""},
-		"a job told":              {func(_ *testing.T, w *world) { tell(w, 1, 5) }, "5"},
-		"the newest job tells it": {func(_ *testing.T, w *world) { tell(w, 1, 4); w.Pass(1); tell(w, 2, 5) }, "5"},
+		"no job reported it":        {func(_ *testing.T, w *world) { delivers(w, "a500") }, ""},
+		"a job reported it":         {func(_ *testing.T, w *world) { tell(w, 1, 5) }, "5"},
+		"the newest job reports it": {func(_ *testing.T, w *world) { tell(w, 1, 4); w.Pass(1); tell(w, 2, 5) }, "5"},
 		"GitHub spells the repository otherwise": {func(_ *testing.T, w *world) {
 			tell(w, 1, 5)
 			w.EditRun("job-1", func(r *fleet.Run) { r.Job.Repository = "Octo/Repo" })

@@ -51,7 +51,7 @@ func TestFailedEvents(t *testing.T) {
 			setup: func(w *world) { job := w.Job(7); w.Launch(job); w.FailedEvents.Add(queuedEvent(w, job)) }, want: repairs{sweep.FailedEvent: 1},
 			check: wantRun("job-7", fleet.RunStarting, "fleet-7-1"),
 		},
-		"an event that nobody handles": {
+		"an event without a handler": {
 			setup: func(w *world) { w.FailedEvents.Add(w.Event("other", nil)) }, want: repairs{sweep.FailedEvent: 1},
 		},
 	})

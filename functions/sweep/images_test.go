@@ -56,11 +56,11 @@ func TestImagesBuiltInTheBackground(t *testing.T) {
 			h.Policy.ExtraImages = map[string]string{"android": "Dockerfile"}
 			h.Policy.Classes["arm"] = fleet.Class{CPU: 256, Memory: 512, Arch: fleet.ARM64}
 		}, []string{"v1 1", "android 1", "v1 1"}}, // three in one sweep
-		"all is there":          {func(w *world, h *sweep.Handler) { w.Images.Have(standing(*h), "sha256:1") }, nil},
-		"the fleet is paused":   {func(w *world, _ *sweep.Handler) { _, _ = w.Fleet().Pause(t.Context(), "maintenance") }, nil},
-		"nothing builds here":   {func(_ *world, h *sweep.Handler) { h.Builder = nil }, nil},
-		"somebody published it": {func(_ *world, h *sweep.Handler) { h.Registry = published{"v1": "sha256:9"} }, nil},
-		"another is published":  {func(_ *world, h *sweep.Handler) { h.Registry = published{"v0": "sha256:9"} }, []string{"v1 1"}},
+		"all is there":             {func(w *world, h *sweep.Handler) { w.Images.Have(standing(*h), "sha256:1") }, nil},
+		"the fleet is paused":      {func(w *world, _ *sweep.Handler) { _, _ = w.Fleet().Pause(t.Context(), "maintenance") }, nil},
+		"nothing builds here":      {func(_ *world, h *sweep.Handler) { h.Builder = nil }, nil},
+		"it was published by hand": {func(_ *world, h *sweep.Handler) { h.Registry = published{"v1": "sha256:9"} }, nil},
+		"another is published":     {func(_ *world, h *sweep.Handler) { h.Registry = published{"v0": "sha256:9"} }, []string{"v1 1"}},
 		"a job has it built": {func(w *world, h *sweep.Handler) {
 			_, _ = w.Images.JoinBuild(t.Context(), standing(*h).Tag(), "fleet-1-1", w.Now(), time.Hour)
 		}, nil},
@@ -101,9 +101,9 @@ func TestImagesBuiltInTheBackground(t *testing.T) {
 			w.Images.Have(standing(*h), "sha256:1")
 			w.GitHub.Latest = fleet.RunnerRelease{Version: "2.336.0"}
 		}, []string{"v1 2"}},
-		"somebody wants it built again": {func(w *world, h *sweep.Handler) {
+		"an operator wants it built again": {func(w *world, h *sweep.Handler) {
 			w.Images.Have(standing(*h), "sha256:1")
-			w.Images.Edit(standing(*h).Tag(), func(r *fleet.ImageRecord) { r.Rebuild = "somebody asked" })
+			w.Images.Edit(standing(*h).Tag(), func(r *fleet.ImageRecord) { r.Rebuild = "an operator asked" })
 		}, []string{"v1 2"}},
 		"the one that serves must not be used": {func(w *world, h *sweep.Handler) {
 			w.Images.Have(standing(*h), "sha256:1")
@@ -221,7 +221,7 @@ func TestGitHubDoesNotSayWhatIsLatest(t *testing.T) {
 	h := keeper(w)
 	w.GitHub.Fails = map[string]error{"LatestRunner": errors.New("no answer")}
 	w.Images.Have(node, "sha256:1")
-	w.Images.Edit(node.Tag(), func(r *fleet.ImageRecord) { r.Rebuild = "somebody asked" })
+	w.Images.Edit(node.Tag(), func(r *fleet.ImageRecord) { r.Rebuild = "an operator asked" })
 	if _, err := h.Run(t.Context()); err == nil || len(w.Images.Orders) != 1 || w.Images.Orders[0].Spec != node {
 		t.Errorf("%v, orders %+v", err, w.Images.Orders)
 	}

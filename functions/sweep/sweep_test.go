@@ -219,7 +219,7 @@ func wantNames(n int) func(*testing.T, *world) {
 func TestJobsThatWait(t *testing.T) {
 	play(t, map[string]scene{
 		"nothing is there": {setup: func(*world) {}},
-		"a job that nobody told of is launched": {
+		"a job without a webhook is launched": {
 			setup: func(w *world) { w.Job(7) }, want: repairs{sweep.QueuedLost: 1},
 			check: wantRun("job-7", fleet.RunStarting, "fleet-7-1"),
 		},
@@ -228,8 +228,8 @@ func TestJobsThatWait(t *testing.T) {
 			setup: func(w *world) { job := w.Job(7); job.CreatedAt = nil; w.GitHub.Set(job) }, early: true,
 			want: repairs{sweep.QueuedLost: 1}, check: wantRun("job-7", fleet.RunStarting, "fleet-7-1"),
 		},
-		"a job with somebody else's labels": {setup: func(w *world) { w.Job(7, "ubuntu-latest") }, check: wantNoRun("job-7")},
-		"a job of another repository":       {setup: func(w *world) { job := w.Job(7); job.Repository = "octo/other"; w.GitHub.Set(job) }, check: wantNoRun("job-7")},
+		"a job with foreign labels":   {setup: func(w *world) { w.Job(7, "ubuntu-latest") }, check: wantNoRun("job-7")},
+		"a job of another repository": {setup: func(w *world) { job := w.Job(7); job.Repository = "octo/other"; w.GitHub.Set(job) }, check: wantNoRun("job-7")},
 		"a job that names a runner all the same is launched": {
 			setup: func(w *world) { job := w.Job(7); job.RunnerName = "fleet-7-1.1"; w.GitHub.Set(job) }, want: repairs{sweep.QueuedLost: 1},
 		},
@@ -257,12 +257,12 @@ func TestJobsThatWait(t *testing.T) {
 			want:  repairs{sweep.JobTakenBack: 1}, check: wantRun("job-7", fleet.RunStarting, "fleet-7-2"),
 		},
 		"GitHub says so for a minute": {setup: queuedAgain, check: wantRun("job-7", fleet.RunRunning, "fleet-7-1")},
-		"an approval that nobody told of": {
+		"an approval without a webhook": {
 			setup: func(w *world) { known(w, w.Job(7)); w.EditRun("job-7", status(fleet.RunWaiting)) },
 			want:  repairs{sweep.QueuedLost: 1}, check: wantRun("job-7", fleet.RunStarting, "fleet-7-1"),
 		},
 		"a job that waits for approval, and has no record": {setup: func(w *world) { w.GitHub.Set(waiting(w.Job(7))) }, check: wantNoRun("job-7")},
-		"a job that waits for approval, and nobody told": {
+		"a job that waits for approval, without a webhook": {
 			setup: func(w *world) { job := w.Job(7); w.Idle(job); w.GitHub.Set(waiting(job)) }, want: repairs{sweep.WaitingLost: 1},
 			check: func(t *testing.T, w *world) {
 				wantRun("job-7", fleet.RunWaiting, "")(t, w)
@@ -300,12 +300,12 @@ func TestJobsThatRunOrRan(t *testing.T) {
 		}
 	}
 	play(t, map[string]scene{
-		"it runs on ours and nobody told":         {setup: func(w *world) { onOurs(w) }, want: repairs{sweep.InProgressLost: 1}, check: is(fleet.RunRunning, "fleet-7-1")},
+		"it runs on ours, without a webhook":      {setup: func(w *world) { onOurs(w) }, want: repairs{sweep.InProgressLost: 1}, check: is(fleet.RunRunning, "fleet-7-1")},
 		"its webhook may still come":              {setup: func(w *world) { onOurs(w) }, early: true, check: is(fleet.RunWaitingForJob, "")},
 		"it runs on ours, known":                  {setup: func(w *world) { w.Busy(w.Job(7)) }, check: is(fleet.RunRunning, "fleet-7-1")},
-		"it runs on somebody else's":              {setup: func(w *world) { known(w, w.Job(7)); w.GitHub.Set(inProgress(w.Job(7), "theirs")) }, want: repairs{sweep.InProgressLost: 1}, check: is(fleet.RunRunning, "")},
+		"it runs on a foreign runner":             {setup: func(w *world) { known(w, w.Job(7)); w.GitHub.Set(inProgress(w.Job(7), "theirs")) }, want: repairs{sweep.InProgressLost: 1}, check: is(fleet.RunRunning, "")},
 		"it runs on those of a fleet named alike": {setup: func(w *world) { known(w, w.Job(7)); w.GitHub.Set(inProgress(w.Job(7), "fleet-1-7-1.1")) }, want: repairs{sweep.InProgressLost: 1}, check: is(fleet.RunRunning, "")},
-		"nobody's job on somebody else's runner":  {setup: func(w *world) { w.GitHub.Set(inProgress(w.Job(7), "theirs")) }, check: wantNoRun("job-7")},
+		"an unknown job on a foreign runner":      {setup: func(w *world) { w.GitHub.Set(inProgress(w.Job(7), "theirs")) }, check: wantNoRun("job-7")},
 		"an unheard-of job runs on our runner": {
 			setup: func(w *world) {
 				id := w.Idle(w.Job(1))
@@ -328,7 +328,7 @@ func TestJobsThatRunOrRan(t *testing.T) {
 			setup: func(w *world) { onOurs(w); w.EditRun("job-7", status(fleet.RunFailed)) },
 			want:  repairs{sweep.InProgressLost: 1}, check: is(fleet.RunRunning, "fleet-7-1"),
 		},
-		"somebody else runs what we gave up": {
+		"a foreign runner runs what we gave up": {
 			setup: func(w *world) {
 				known(w, w.Job(7))
 				w.GitHub.Set(inProgress(w.Job(7), "theirs"))
@@ -344,7 +344,7 @@ func TestJobsThatRunOrRan(t *testing.T) {
 			},
 			want: repairs{sweep.CompletedLost: 1}, check: is(fleet.RunCompleted, ""),
 		},
-		"it has ended and nobody told": {
+		"it has ended, without a webhook": {
 			setup: func(w *world) { w.GitHub.Set(completed(onOurs(w), "success")) }, want: repairs{sweep.CompletedLost: 1},
 			check: is(fleet.RunCompleted, "fleet-7-1"),
 		},
@@ -361,7 +361,7 @@ func TestJobsThatRunOrRan(t *testing.T) {
 			},
 			check: is(fleet.RunCompleted, "fleet-7-1"),
 		},
-		"it was skipped, and nobody's": {setup: func(w *world) { w.GitHub.Set(completed(w.Job(7), "skipped")) }, check: wantNoRun("job-7")},
+		"it was skipped, and is unknown": {setup: func(w *world) { w.GitHub.Set(completed(w.Job(7), "skipped")) }, check: wantNoRun("job-7")},
 		"it was cancelled before it ran, and its idle runner goes": {
 			setup: func(w *world) { w.Idle(w.Job(7)); w.GitHub.Set(completed(w.Job(7), "cancelled")) }, want: repairs{sweep.CompletedLost: 1},
 			check: func(t *testing.T, w *world) {
@@ -384,9 +384,9 @@ func TestOpenRunsThatAreNotListed(t *testing.T) {
 		}
 	}
 	play(t, map[string]scene{
-		"it has ended":             {setup: setup(func(w *world, job fleet.Job) { w.GitHub.Set(completed(job, "success")) }), want: repairs{sweep.CompletedLost: 1}, check: wantRun("job-7", fleet.RunCompleted, "")},
-		"it has ended just now":    {setup: setup(func(w *world, job fleet.Job) { w.Pass(grace); w.GitHub.Set(ended(w, completed(job, "success"))) }), early: true, check: wantRun("job-7", fleet.RunQueued, "")},
-		"it runs on somebody else": {setup: setup(func(w *world, job fleet.Job) { w.GitHub.Set(inProgress(job, "theirs")) }), want: repairs{sweep.InProgressLost: 1}, check: wantRun("job-7", fleet.RunRunning, "")},
+		"it has ended":                {setup: setup(func(w *world, job fleet.Job) { w.GitHub.Set(completed(job, "success")) }), want: repairs{sweep.CompletedLost: 1}, check: wantRun("job-7", fleet.RunCompleted, "")},
+		"it has ended just now":       {setup: setup(func(w *world, job fleet.Job) { w.Pass(grace); w.GitHub.Set(ended(w, completed(job, "success"))) }), early: true, check: wantRun("job-7", fleet.RunQueued, "")},
+		"it runs on a foreign runner": {setup: setup(func(w *world, job fleet.Job) { w.GitHub.Set(inProgress(job, "theirs")) }), want: repairs{sweep.InProgressLost: 1}, check: wantRun("job-7", fleet.RunRunning, "")},
 		"it runs on ours": {
 			setup: func(w *world) {
 				job := w.Job(7)
@@ -444,7 +444,7 @@ func TestRunners(t *testing.T) {
 				wantNames(1)(t, w)
 			},
 		},
-		"an execution that has ended while its runner has a job that nobody told of": {
+		"an execution that has ended while its runner has a job without a webhook": {
 			setup: func(w *world) {
 				id := w.Idle(w.Job(7))
 				w.GitHub.Runner(id + ".1").Working = true
@@ -550,7 +550,7 @@ func TestRunners(t *testing.T) {
 				}
 			},
 		},
-		"a job of a paused fleet that nobody told of": {
+		"a job of a paused fleet, without a webhook": {
 			setup: func(w *world) { pause(w); w.Job(7) }, want: repairs{sweep.QueuedLost: 1},
 			check: wantRun("job-7", fleet.RunQueued, ""),
 		},
@@ -558,7 +558,7 @@ func TestRunners(t *testing.T) {
 			setup: func(w *world) { w.Executions.Forget(w.Launch(w.Job(7))); pause(w) }, want: repairs{sweep.ExecutionMissing: 1},
 			check: wantRun("job-7", fleet.RunStarting, "fleet-7-1"),
 		},
-		"a wrong count keeps somebody waiting": {
+		"a wrong count keeps a run waiting": {
 			setup: func(w *world) { w.MaxRunners = 1; w.Records.Miscount(1); w.Launch(w.Job(7)) }, want: repairs{sweep.Miscounted: 1},
 			check: wantRun("job-7", fleet.RunStarting, "fleet-7-1"),
 		},
@@ -567,7 +567,7 @@ func TestRunners(t *testing.T) {
 
 func TestTasks(t *testing.T) {
 	play(t, map[string]scene{
-		"a stop that nobody told of": {
+		"a stop without an event": {
 			setup: func(w *world) { w.Tasks.Ends(w.Busy(w.Job(7)), 0) }, want: repairs{sweep.TaskEventLost: 1},
 			check: func(t *testing.T, w *world) {
 				if r := w.Runner("fleet-7-1"); !r.Stopped() || r.ExitCode == nil || w.Executions.Open("fleet-7-1") {
@@ -598,7 +598,7 @@ func TestTasks(t *testing.T) {
 			check: func(t *testing.T, w *world) { wantStopped("task-1", true)(t, w); wantNames(0)(t, w) },
 		},
 		"a task of a closed runner with a job that has not ended": {setup: func(w *world) { closeRunner(w, w.Busy(w.Job(7))) }, check: wantStopped("task-1", false)},
-		"a task of a closed runner with a job that nobody told of": {
+		"a task of a closed runner with a job without a webhook": {
 			setup: func(w *world) {
 				id := w.Idle(w.Job(7))
 				w.GitHub.Runner(id + ".1").Working = true
@@ -631,7 +631,7 @@ func TestTasks(t *testing.T) {
 			check: wantStopped("task-of-fleet-9-1", false),
 		},
 		"a task of a fleet named alike": {setup: func(w *world) { w.Tasks.Add("other", "fleet-1-9-1") }, check: wantStopped("other", false)},
-		"nobody's task":                 {setup: func(w *world) { w.Tasks.Add("other", ""); w.Tasks.Add("more", "fleet-x-1") }, check: wantStopped("other", false)},
+		"a task of no runner":           {setup: func(w *world) { w.Tasks.Add("other", ""); w.Tasks.Add("more", "fleet-x-1") }, check: wantStopped("other", false)},
 	})
 }
 

@@ -27,17 +27,17 @@ func TestServeHTTP(t *testing.T) {
 		status int
 		reply  string
 	}{
-		"a delivery":                {"POST", bytes.NewReader(body), func(http.Header) {}, 202, `{"status":"accepted","run_id":"job-14541957942"}`},
-		"another method":            {"GET", nil, func(http.Header) {}, 405, `"status":"invalid"`},
-		"no signature":              {"POST", bytes.NewReader(body), func(h http.Header) { h.Del("X-Hub-Signature-256") }, 401, `{"status":"unauthorized"}`},
-		"two signatures":            {"POST", bytes.NewReader(body), func(h http.Header) { h.Add("X-Hub-Signature-256", sign(secret, body)) }, 401, `{"status":"unauthorized"}`},
-		"1 MiB":                     {"POST", bytes.NewReader(padded(body, MaxBody)), func(h http.Header) { h.Set("X-Hub-Signature-256", sign(secret, padded(body, MaxBody))) }, 202, `"accepted"`},
-		"one byte more":             {"POST", bytes.NewReader(padded(body, MaxBody+1)), func(http.Header) {}, 413, "larger than 1 MiB"},
-		"many bytes more":           {"POST", io.MultiReader(bytes.NewReader(padded(body, MaxBody)), strings.NewReader("more"), iotest.ErrReader(io.ErrClosedPipe)), func(http.Header) {}, 413, "larger than 1 MiB"},
-		"a body that nobody signed": {"POST", unread{t}, func(h http.Header) { h.Del("X-Hub-Signature-256") }, 401, `{"status":"unauthorized"}`},
-		"no signature's form":       {"POST", unread{t}, func(h http.Header) { h.Set("X-Hub-Signature-256", "sha256=1234") }, 401, `{"status":"unauthorized"}`},
-		"a body of another method":  {"PUT", unread{t}, func(http.Header) {}, 405, `"status":"invalid"`},
-		"a body that breaks":        {"POST", io.MultiReader(bytes.NewReader(body), iotest.ErrReader(io.ErrUnexpectedEOF)), func(http.Header) {}, 400, "did not arrive whole"},
+		"a delivery":               {"POST", bytes.NewReader(body), func(http.Header) {}, 202, `{"status":"accepted","run_id":"job-14541957942"}`},
+		"another method":           {"GET", nil, func(http.Header) {}, 405, `"status":"invalid"`},
+		"no signature":             {"POST", bytes.NewReader(body), func(h http.Header) { h.Del("X-Hub-Signature-256") }, 401, `{"status":"unauthorized"}`},
+		"two signatures":           {"POST", bytes.NewReader(body), func(h http.Header) { h.Add("X-Hub-Signature-256", sign(secret, body)) }, 401, `{"status":"unauthorized"}`},
+		"1 MiB":                    {"POST", bytes.NewReader(padded(body, MaxBody)), func(h http.Header) { h.Set("X-Hub-Signature-256", sign(secret, padded(body, MaxBody))) }, 202, `"accepted"`},
+		"one byte more":            {"POST", bytes.NewReader(padded(body, MaxBody+1)), func(http.Header) {}, 413, "larger than 1 MiB"},
+		"many bytes more":          {"POST", io.MultiReader(bytes.NewReader(padded(body, MaxBody)), strings.NewReader("more"), iotest.ErrReader(io.ErrClosedPipe)), func(http.Header) {}, 413, "larger than 1 MiB"},
+		"an unsigned body":         {"POST", unread{t}, func(h http.Header) { h.Del("X-Hub-Signature-256") }, 401, `{"status":"unauthorized"}`},
+		"no signature's form":      {"POST", unread{t}, func(h http.Header) { h.Set("X-Hub-Signature-256", "sha256=1234") }, 401, `{"status":"unauthorized"}`},
+		"a body of another method": {"PUT", unread{t}, func(http.Header) {}, 405, `"status":"invalid"`},
+		"a body that breaks":       {"POST", io.MultiReader(bytes.NewReader(body), iotest.ErrReader(io.ErrUnexpectedEOF)), func(http.Header) {}, 400, "did not arrive whole"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

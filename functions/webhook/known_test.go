@@ -35,10 +35,10 @@ func TestJobsThatAreKnown(t *testing.T) {
 		"the end of a job without its labels":                 {queued(t, set("action", "completed"), none), true, nil, 202, 2},
 		"the beginning of one":                                {queued(t, set("action", "in_progress"), none), true, nil, 202, 2},
 		"the end of a job whose labels are not ours any more": {queued(t, set("action", "completed"), foreign), true, nil, 202, 2},
-		"the end of somebody else's job":                      {queued(t, set("action", "completed"), foreign), false, nil, 200, 2},
-		"somebody else's job is queued":                       {queued(t, foreign), false, nil, 200, 0},
-		"somebody else's job waits":                           {queued(t, set("action", "waiting"), foreign), false, nil, 200, 0},
-		"somebody else's job in another repository":           {queued(t, set("action", "completed"), foreign, set("repository.full_name", "octo-org/site")), true, nil, 403, 0},
+		"the end of a job that is not ours":                   {queued(t, set("action", "completed"), foreign), false, nil, 200, 2},
+		"a job that is not ours is queued":                    {queued(t, foreign), false, nil, 200, 0},
+		"a job that is not ours waits":                        {queued(t, set("action", "waiting"), foreign), false, nil, 200, 0},
+		"a job that is not ours in another repository":        {queued(t, set("action", "completed"), foreign, set("repository.full_name", "octo-org/site")), true, nil, 403, 0},
 		"the table does not answer":                           {queued(t, set("action", "completed"), none), true, errors.New("down"), 503, 1},
 	} {
 		t.Run(name, func(t *testing.T) {

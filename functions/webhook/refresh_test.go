@@ -47,7 +47,7 @@ func TestASecretThatWasReplaced(t *testing.T) {
 		"by the new one, and no look succeeds":  {[]string{next, secret}, sign(next, body), errors.New("vault is down"), false, 401, 1, 1, "vault is down"},
 		"by an empty one":                       {[]string{""}, sign("", body), nil, false, 401, 1, 2, "matches no secret"},
 		"by something that cannot be signature": {[]string{next}, "sha256=none", nil, false, 401, 0, 0, "malformed"},
-		"by nobody":                             {[]string{next}, "", nil, false, 401, 0, 0, "missing"},
+		"not at all":                            {[]string{next}, "", nil, false, 401, 0, 0, "missing"},
 	}
 	for sentence, test := range tests {
 		t.Run(sentence, func(t *testing.T) {

@@ -56,7 +56,7 @@ func TestSignatures(t *testing.T) {
 				t.Fatal(err)
 			}
 			if resp.Status == 401 && (string(reply) != `{"status":"unauthorized"}` || len(b.bus.events) != 0) {
-				t.Errorf("a wrong signature is told %s", reply)
+				t.Errorf("the answer to a wrong signature is %s", reply)
 			}
 			for _, hidden := range []string{secret, previous, good[7:20]} {
 				if strings.Contains(string(reply)+b.log.String(), hidden) {
@@ -64,7 +64,7 @@ func TestSignatures(t *testing.T) {
 				}
 			}
 			if resp.Status == 401 && strings.Contains(b.log.String(), "octo-org") {
-				t.Errorf("the log tells of an unsigned body: %s", b.log)
+				t.Errorf("the log shows an unsigned body: %s", b.log)
 			}
 		})
 	}

@@ -43,7 +43,7 @@ func TestClaimOver(t *testing.T) {
 		after  time.Duration
 		over   bool
 	}{
-		"nobody has claimed it":             {fleet.Runner{}, time.Hour, false},
+		"it was not claimed":                {fleet.Runner{}, time.Hour, false},
 		"within its time":                   {claimed, fleet.ClaimTime, false},
 		"after its time":                    {claimed, fleet.ClaimTime + 1, true},
 		"the answer got lost":               {registered, 0, false},

@@ -80,7 +80,7 @@ func TestCloseTheRunOfARunnerWithoutAJob(t *testing.T) {
 		"let go, wanted for all we know":   {facts: fleet.CloseFacts{Plan: notWanted}, status: fleet.RunQueued, says: "let go", relaunch: true},
 		"GitHub says it is cancelled":      {facts: fleet.CloseFacts{Job: &cancelled, Error: fleet.RunnerIdleTimeout}, status: fleet.RunCancelled, says: "cancelled on GitHub"},
 		"a failure that may pass":          {facts: fleet.CloseFacts{Error: fleet.RunnerIdleTimeout, Cause: "no job"}, status: fleet.RunQueued, says: "Runner.IdleTimeout: no job", counted: true, relaunch: true},
-		"a failure nobody named":           {facts: fleet.CloseFacts{Error: "States.Timeout"}, status: fleet.RunQueued, says: "States.Timeout", counted: true, relaunch: true},
+		"a failure without a name":         {facts: fleet.CloseFacts{Error: "States.Timeout"}, status: fleet.RunQueued, says: "States.Timeout", counted: true, relaunch: true},
 		"the fourth failure":               {facts: fleet.CloseFacts{Error: fleet.RunnerIdleTimeout}, fruitless: 3, status: fleet.RunQueued, counted: true, relaunch: true},
 		"a failure after the last counted": {facts: fleet.CloseFacts{Error: fleet.RunnerIdleTimeout, Cause: "no job"}, fruitless: 99, status: fleet.RunQueued, says: "Runner.IdleTimeout: no job", relaunch: true},
 	} {

@@ -23,7 +23,7 @@ func TestOwnsFamily(t *testing.T) {
 		"a hash that is too short":             {"ci-" + hash[1:], false},
 		"a hash that is too long":              {"ci-" + hash + "0", false},
 		"a hash in upper case":                 {"ci-" + "ABCDEF0123456789ABCDEF0123456789", false},
-		"somebody's own":                       {"ci-web", false},
+		"one of another program":               {"ci-web", false},
 		"a line below":                         {"ci-" + hash + "\n", false},
 		"the name alone":                       {"ci", false},
 		"nothing":                              {"", false},

@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// Document is the data of one execution. Each step gets all of it and adds its own part,
-// for which the state machine uses ResultPath.
+// Document is the data of one execution. Each step gets all of it and returns its own
+// part, which the state machine adds with ResultPath.
 type Document struct {
 	Schema         int                 `json:"schema"`
 	RunID          string              `json:"run_id"`

@@ -78,8 +78,8 @@ func TestWhenAnImageIsRebuilt(t *testing.T) {
 		"it failed long ago":                     {ready().Failed(fleet.BuildFailure{At: noon, Reason: "musl"}), "2.336.0", fleet.BackgroundPause, "it is to have runner 2.336.0"},
 		"a pull was refused a while ago":         {ready().Failed(noPulls), "2.336.0", fleet.PassingBackgroundPause - 1, ""},
 		"a pull was refused some minutes ago":    {ready().Failed(noPulls), "2.336.0", fleet.PassingBackgroundPause, "it is to have runner 2.336.0"},
-		"somebody asked":                         {wanted, "2.335.0", 0, "an operator asked for it"},
-		"somebody asked for the first":           {fleet.ImageRecord{Rebuild: "an operator asked for it"}, "", 0, "an operator asked for it"},
+		"an operator asked":                      {wanted, "2.335.0", 0, "an operator asked for it"},
+		"an operator asked for the first":        {fleet.ImageRecord{Rebuild: "an operator asked for it"}, "", 0, "an operator asked for it"},
 		"a job will have it built":               {outdated, "2.336.0", 0, ""},
 		"no job has wanted it, nor has a person": {fleet.ImageRecord{}, "2.336.0", 0, ""},
 	} {

@@ -71,7 +71,7 @@ func TestHurried(t *testing.T) {
 		after    time.Duration
 		want     bool
 	}{
-		"nobody was launched":        {0, 0, false},
+		"no runner was launched":     {0, 0, false},
 		"few were":                   {39, 0, false},
 		"many were":                  {40, 0, true},
 		"many were, a minute ago":    {40, 90 * time.Second, true},

@@ -36,7 +36,7 @@ func TestLaunchWhilePaused(t *testing.T) {
 	equal(t, fleet.Launch(fleet.LaunchFacts{FleetName: "fleet", MaxRunners: 2, Run: run, Capacity: full, Now: now}).Reason, reason)
 }
 
-func TestARunTellsOfThePause(t *testing.T) {
+func TestARunShowsThePause(t *testing.T) {
 	paused := fleet.Capacity{}.Pause("an upgrade", now)
 	waits := func(reason string) fleet.Run {
 		r := fleet.NewRun(jobOf(7), now)

@@ -27,7 +27,7 @@ func TestRepositoryHear(t *testing.T) {
 		"another job":                              {app, heard("octo/app", time.Minute), one, app, true, "octo/app"},
 		"another case is the same name":            {app, heard("Octo/App", time.Minute), one, app, true, "octo/app"},
 		"it was renamed":                           {app, next, one, next, true, "octo/next"},
-		"a job of before, told again":              {next, heard("octo/app", time.Minute), one, next, true, "octo/next"},
+		"an earlier job, reported again":           {next, heard("octo/app", time.Minute), one, next, true, "octo/next"},
 		"renamed back":                             {next, heard("octo/app", 2*time.Hour), one, heard("octo/app", 2*time.Hour), true, "octo/app"},
 		"another has its old name":                 {next, another, one, next, false, "octo/next"},
 		"another has its name, as far as is known": {app, another, one, app, false, "octo/app"},

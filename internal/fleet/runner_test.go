@@ -102,7 +102,7 @@ func TestApplyTask(t *testing.T) {
 		task   fleet.Task
 		want   fleet.Runner
 	}{
-		"the first event tells the ARN": {
+		"the first event has the ARN": {
 			fleet.Runner{},
 			fleet.Task{ARN: "arn", LastStatus: fleet.TaskPending, Version: 1},
 			fleet.Runner{TaskARN: "arn", TaskStatus: fleet.TaskPending, TaskVersion: 1},

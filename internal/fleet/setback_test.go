@@ -90,7 +90,7 @@ func TestWhatIsTriedAgainWhen(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			equal(t, fleet.KindOf(name), want.kind)
 			if want.kind.Whose() == "" || want.kind.Sooner() == "" {
-				t.Errorf("%s is nobody's business, or nothing makes it sooner", want.kind)
+				t.Errorf("%s does not say whose business it is, or what makes it sooner", want.kind)
 			}
 			w := newHeld(t)
 			for _, pause := range strings.Fields(want.tries) {

@@ -129,7 +129,7 @@ func TestAJobWithoutARunnerDisplacesAnother(t *testing.T) {
 	})
 }
 
-func TestARunnerThatNobodyExpectedEndsTheOwnOne(t *testing.T) {
+func TestAnUnexpectedRunnerEndsTheJobsOwnOne(t *testing.T) {
 	run1, run2, runner1, runner2 := two(t)
 	_ = run1
 	runner1.For = "" // its own run was cancelled

@@ -59,6 +59,6 @@ func TestUsageKnowsOneBudgetOfEachCredential(t *testing.T) {
 		t.Error(diff)
 	}
 	if _, known := u.Others(); known {
-		t.Error("the requests of two credentials are told apart")
+		t.Error("the requests of others are known although there are two credentials")
 	}
 }

@@ -112,12 +112,12 @@ func TestARunnerThatIsLetGoLeavesItsPlace(t *testing.T) {
 	key := w.Run("job-2").Setback.Hold
 	check(t, w, w.Records.Hold(key))
 	if w.Run("job-2").RunnerID == "" {
-		t.Errorf("nobody tries:\n%s", w.State())
+		t.Errorf("no runner tries:\n%s", w.State())
 	}
 }
 
 // A place that a runner did not leave is taken back: its record is closed, or gone.
-func TestAPlaceThatNobodyHas(t *testing.T) {
+func TestAPlaceWithoutARunnerIsTakenBack(t *testing.T) {
 	w := failing(t, 2, fleet.RunnerStartTimeout)
 	w.Pass(time.Minute)
 	h := hold(t, w, fleet.SetbackStart)
@@ -127,11 +127,11 @@ func TestAPlaceThatNobodyHas(t *testing.T) {
 	}
 	check(t, w, hold(t, w, fleet.SetbackStart))
 	if len(open(w, 2)) != 1 {
-		t.Errorf("nobody tries:\n%s", w.State())
+		t.Errorf("no runner tries:\n%s", w.State())
 	}
 }
 
-func TestAHoldThatNobodyWaitsForIsForgotten(t *testing.T) {
+func TestAHoldWithoutWaitingRunsIsForgotten(t *testing.T) {
 	w := failing(t, 1, fleet.RunnerStartTimeout)
 	h := hold(t, w, fleet.SetbackStart)
 	if err := w.Fleet().Completed(t.Context(), lifecycletest.Completed(w.GitHub.Has(1), "cancelled")); err != nil {

@@ -40,7 +40,7 @@ func TestARunnerJoinsWhileTheBuildsEndIsRecorded(t *testing.T) {
 				t.Fatal(err)
 			}
 			if told := w.Executions.Signals; !slices.Equal(told, []string{first + " " + want, second + " " + want}) {
-				t.Errorf("told %q, want that both runners are told %q", told, want)
+				t.Errorf("signals %q, want that both runners get %q", told, want)
 			}
 			if lock, err := w.Images.BuildLock(t.Context(), "tag"); err != nil || lock.Owner != "" {
 				t.Errorf("the lock is %+v, %v", lock, err)
@@ -51,7 +51,7 @@ func TestARunnerJoinsWhileTheBuildsEndIsRecorded(t *testing.T) {
 
 // A build's end is recorded before runners are signalled. If the process dies in
 // between, the next job finds the image and does not have it built once more.
-func TestABuildsEndIsRecordedBeforeItIsTold(t *testing.T) {
+func TestABuildsEndIsRecordedBeforeItIsSignalled(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Launch(w.Job(1))
 	owner := joins(t, w, id)
@@ -59,12 +59,12 @@ func TestABuildsEndIsRecordedBeforeItIsTold(t *testing.T) {
 	w.After("Executions.Succeed", func() {
 		told = true
 		if record, _, err := w.Images.Image(t.Context(), "tag"); err != nil || record.Digest != "sha256:1" {
-			t.Errorf("when the runner is told, the record is %+v, %v", record, err)
+			t.Errorf("when the runner is signalled, the record is %+v, %v", record, err)
 		}
 	})
 	build := fleet.Build{Tag: "tag", Owner: owner, Status: fleet.BuildSucceeded, Digest: "sha256:1"}
 	if err := w.Fleet().BuildEvent(t.Context(), w.Images, build); err != nil || !told {
-		t.Errorf("%v; the runner was told: %t", err, told)
+		t.Errorf("%v; the runner was signalled: %t", err, told)
 	}
 }
 
@@ -79,7 +79,7 @@ func TestABuildThatFailsForAReasonThatPasses(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := []string{id + " failed Image.SourceUnavailable: docker.io takes no more pulls"}; !slices.Equal(w.Executions.Signals, want) {
-		t.Errorf("told %q", w.Executions.Signals)
+		t.Errorf("signals %q", w.Executions.Signals)
 	}
 	record, _, err := w.Images.Image(t.Context(), "tag")
 	if err != nil || fleet.ErrorName(record.Broken(w.Now())) != fleet.ImageSourceUnavailable || record.Rests(w.Now().Add(fleet.PassingBackgroundPause)) {
@@ -93,7 +93,7 @@ func TestABuildThatFailsForAReasonThatPasses(t *testing.T) {
 // A build was stopped. The first runner that is signalled asks for the image again
 // before the others are signalled: it begins the next build, and does not wait for the
 // end of this one.
-func TestARunnerAsksAgainWhileOthersAreTold(t *testing.T) {
+func TestARunnerAsksAgainWhileOthersAreSignalled(t *testing.T) {
 	for name, again := range map[string]int{"the owner": 0, "another": 1} {
 		t.Run(name, func(t *testing.T) {
 			w := lifecycletest.New(t)
@@ -115,7 +115,7 @@ func TestARunnerAsksAgainWhileOthersAreTold(t *testing.T) {
 				t.Errorf("the lock is %+v, %v, want that of %s", lock, err, next)
 			}
 			if len(w.Executions.Signals) != 3 {
-				t.Errorf("told %q, want all three", w.Executions.Signals)
+				t.Errorf("signals %q, want all three", w.Executions.Signals)
 			}
 		})
 	}

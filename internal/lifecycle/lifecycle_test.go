@@ -109,7 +109,7 @@ func TestLaunchWaiting(t *testing.T) {
 }
 
 // A run in the queue that needs no room must not be in the way.
-func TestNobodyStandsInTheWay(t *testing.T) {
+func TestARunWithoutNeedOfRoomIsNotInTheWay(t *testing.T) {
 	w := lifecycletest.New(t)
 	w.MaxRunners = 0
 	first := w.Job(1)
@@ -125,7 +125,7 @@ func TestNobodyStandsInTheWay(t *testing.T) {
 	}
 }
 
-func TestWhoEndedLeavesTheQueue(t *testing.T) {
+func TestAnEndedRunLeavesTheQueue(t *testing.T) {
 	w := lifecycletest.New(t)
 	w.MaxRunners = 0
 	w.Launch(w.Job(1))
@@ -163,7 +163,7 @@ func TestEnd(t *testing.T) {
 		"idle":          {setup: func(w *world) string { return w.Idle(w.Job(7)) }, want: lifecycle.EndDone, phase: fleet.Closing, asked: true, expects: "fleet-7-1"},
 		"before a task": {setup: func(w *world) string { return w.Launch(w.Job(7)) }, want: lifecycle.EndDone, phase: fleet.Closing, expects: "fleet-7-1"},
 		"has a job":     {setup: func(w *world) string { return w.Busy(w.Job(7)) }, want: lifecycle.EndBusy, phase: fleet.Open, expects: "fleet-7-1", names: 1},
-		"GitHub says that it is busy: open again, and nobody expects it": {
+		"GitHub says that it is busy: open again, and no run expects it": {
 			setup: func(w *world) string {
 				id := w.Idle(w.Job(7))
 				w.GitHub.Runner(id + ".1").Working = true
@@ -171,7 +171,7 @@ func TestEnd(t *testing.T) {
 			},
 			want: lifecycle.EndBusy, phase: fleet.Open, names: 1,
 		},
-		"its run is not wanted: nobody expects it": {
+		"its run is not wanted: no run expects it": {
 			setup: func(w *world) string { id := w.Idle(w.Job(7)); w.EditRun("job-7", status(fleet.RunWaiting)); return id },
 			want:  lifecycle.EndDone, phase: fleet.Closing, asked: true,
 		},
@@ -339,7 +339,7 @@ func TestOneOpenRunnerAtATime(t *testing.T) {
 
 // A job that comes when a place has just become free does not overtake a job that has
 // waited for it.
-func TestNobodyOvertakes(t *testing.T) {
+func TestNoJobOvertakesAWaitingOne(t *testing.T) {
 	w := lifecycletest.New(t)
 	w.MaxRunners = 1
 	first := w.Idle(w.Job(1))

@@ -197,7 +197,7 @@ func TestTerminate(t *testing.T) {
 	}, nil)
 }
 
-func TestTerminateTellsWhatFailed(t *testing.T) {
+func TestTerminateReportsWhatFailed(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Busy(w.Job(7))
 	w.Tasks.Fails["Stop"] = errors.New("no")

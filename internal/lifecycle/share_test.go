@@ -36,7 +36,7 @@ func TestARunnerThatClosesGivesItsShareOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	if w.Run("job-1").RunnerID == "" && w.Run("job-4").RunnerID == "" {
-		t.Errorf("nobody was launched:\n%s", w.State())
+		t.Errorf("no run was launched:\n%s", w.State())
 	}
 }
 

@@ -40,7 +40,7 @@ func TestStoppedBeforeJob(t *testing.T) {
 		"a subnet that is not there":             {neverStarted("ResourceInitializationError: Unexpected EC2 error while attempting to Create Network Interface: InvalidSubnetID.NotFound"), fleet.RunnerLaunchFailed, []string{"correct subnet_ids"}},
 		"EC2 limits the rate":                    {neverStarted("Unexpected EC2 error while attempting to Create Network Interface in subnet 'subnet-0a': RequestLimitExceeded"), fleet.RunnerNoCapacity, []string{"RequestLimitExceeded", "the fleet tries again"}},
 		"EC2 fails":                              {neverStarted("Unexpected EC2 error while attempting to Create Network Interface in subnet 'subnet-0a': InternalError"), fleet.RunnerNoCapacity, []string{"InternalError"}},
-		"EC2 has an error that nobody listed":    {neverStarted("Unexpected EC2 error while attempting to attach network interface: Strange"), fleet.RunnerNoCapacity, []string{"Strange"}},
+		"EC2 has an unlisted error":              {neverStarted("Unexpected EC2 error while attempting to attach network interface: Strange"), fleet.RunnerNoCapacity, []string{"Strange"}},
 		"no address is left to an interface":     {neverStarted("Unexpected EC2 error while attempting to Create Network Interface: PrivateIpAddressLimitExceeded"), fleet.RunnerNoCapacity, []string{"subnet_ids"}},
 		"a security group that is not there":     {neverStarted("Unexpected EC2 error while attempting to Create Network Interface: InvalidSecurityGroupID.NotFound"), fleet.RunnerLaunchFailed, []string{"correct security_groups"}},
 		"too many tasks":                         {neverStarted("You've reached the limit on the number of tasks you can run concurrently"), fleet.RunnerQuotaExceeded, []string{"quota"}},

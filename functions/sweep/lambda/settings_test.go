@@ -24,12 +24,12 @@ func (b *board) PutSettings(_ context.Context, settings report.Settings) error {
 	return nil
 }
 
-func TestSettingsAreToldOnce(t *testing.T) {
+func TestSettingsAreWrittenOnce(t *testing.T) {
 	b := &board{fails: 1}
 	s := settings{records: b, now: time.Now}
 	policy := fleet.Policy{FleetName: "ci", MaxRunners: 7, Classes: map[string]fleet.Class{"small": {CPU: 512, Memory: 1024}}}
 	if err := s.tell(t.Context(), policy); err == nil {
-		t.Error("a failed write is not told")
+		t.Error("a failed write is not reported")
 	}
 	for range 2 {
 		if err := s.tell(t.Context(), policy); err != nil {
@@ -37,6 +37,6 @@ func TestSettingsAreToldOnce(t *testing.T) {
 		}
 	}
 	if len(b.put) != 1 || b.put[0].FleetName != "ci" || b.put[0].ClassSizes["small"].CPU != 512 || b.put[0].Engine != "fargate" {
-		t.Errorf("told %+v", b.put)
+		t.Errorf("wrote %+v", b.put)
 	}
 }

@@ -18,8 +18,8 @@ const day = 24 * time.Hour
 
 var node = fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: "docker.io/library/node:22", Arch: fleet.X64}
 
-// keeper is the sweep of a fleet that builds images, with one class for x64.
-func keeper(w *world) sweep.Handler {
+// imageSweep is the sweep of a fleet that builds images, with one class for x64.
+func imageSweep(w *world) sweep.Handler {
 	h := handler(w)
 	h.Policy.Classes = map[string]fleet.Class{"small": {CPU: 256, Memory: 512}}
 	h.Policy.ExtraImages = nil
@@ -118,7 +118,7 @@ func TestImagesBuiltInTheBackground(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := lifecycletest.New(t)
-			h := keeper(w)
+			h := imageSweep(w)
 			c.before(w, &h)
 			if got := built(t, w, h); !slices.Equal(got, c.want) {
 				t.Errorf("builds %q, want %q", got, c.want)
@@ -133,7 +133,7 @@ func TestImagesBuiltInTheBackground(t *testing.T) {
 // An image that no job has used for long costs no builds. The next job has it built.
 func TestAnUnusedImageIsLeft(t *testing.T) {
 	w := lifecycletest.New(t)
-	h := keeper(w)
+	h := imageSweep(w)
 	w.Images.Have(node, "sha256:2")
 	w.Pass(fleet.UnusedImage + time.Second)
 	w.Images.Have(standing(h), "sha256:1")
@@ -149,7 +149,7 @@ func TestAnUnusedImageIsLeft(t *testing.T) {
 func TestOfManyImagesThoseThatAreUsedAreKeptUpToDate(t *testing.T) {
 	for others, left := range map[int]bool{400: false, 600: true} {
 		w := lifecycletest.New(t)
-		h := keeper(w)
+		h := imageSweep(w)
 		w.Images.Have(node, "sha256:2")
 		for n := range others {
 			w.Images.Have(fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: fmt.Sprint("docker.io/library/node:", n), Arch: fleet.X64, Source: "before"}, fmt.Sprint("sha256:o", n))
@@ -167,7 +167,7 @@ func TestOfManyImagesThoseThatAreUsedAreKeptUpToDate(t *testing.T) {
 // The old revision serves until the new one is built; then nothing is left to do.
 func TestTheNextRevision(t *testing.T) {
 	w := lifecycletest.New(t)
-	h := keeper(w)
+	h := imageSweep(w)
 	spec := standing(h)
 	w.Images.Have(spec, "sha256:1")
 	w.GitHub.Latest = fleet.RunnerRelease{Version: "2.336.0", SHA256: map[fleet.Arch]string{fleet.X64: "ab"}}
@@ -196,7 +196,7 @@ func TestTheNextRevision(t *testing.T) {
 
 func TestGitHubIsAskedOnceADay(t *testing.T) {
 	w := lifecycletest.New(t)
-	h := keeper(w)
+	h := imageSweep(w)
 	w.Images.Have(standing(h), "sha256:1")
 	for range 100 {
 		built(t, w, h)
@@ -218,7 +218,7 @@ func TestGitHubIsAskedOnceADay(t *testing.T) {
 // no answer of GitHub's.
 func TestGitHubDoesNotSayWhatIsLatest(t *testing.T) {
 	w := lifecycletest.New(t)
-	h := keeper(w)
+	h := imageSweep(w)
 	w.GitHub.Fails = map[string]error{"LatestRunner": errors.New("no answer")}
 	w.Images.Have(node, "sha256:1")
 	w.Images.Edit(node.Tag(), func(r *fleet.ImageRecord) { r.Rebuild = "an operator asked" })
@@ -232,7 +232,7 @@ func TestGitHubDoesNotSayWhatIsLatest(t *testing.T) {
 	}
 
 	w = lifecycletest.New(t)
-	h = keeper(w)
+	h = imageSweep(w)
 	w.GitHub.Fails = map[string]error{"LatestRunner": errors.New("no answer")}
 	h.Policy.RunnerVersion = "2.329.0"
 	if got := built(t, w, h); len(got) != 1 {
@@ -247,7 +247,7 @@ func TestABackgroundBuildThatCannotStart(t *testing.T) {
 		fleet.Errorf(fleet.AWSUnavailable, "CodeBuild does not answer"): false,
 	} {
 		w := lifecycletest.New(t)
-		h := keeper(w)
+		h := imageSweep(w)
 		w.Images.Fails = fails
 		_, err := h.Run(t.Context())
 		if full := fleet.IsNamed(fails, fleet.ImageBuildQueueFull); (err == nil) != full {
@@ -265,7 +265,7 @@ func TestABackgroundBuildThatCannotStart(t *testing.T) {
 // fleet's own images go on.
 func TestBuildsOnDemandDoNotHoldUpTheOthers(t *testing.T) {
 	w := lifecycletest.New(t)
-	h := keeper(w)
+	h := imageSweep(w)
 	h.Policy.ExtraImages = map[string]string{"android": "Dockerfile"}
 	first := node // in the list of all images, which is sorted by their tags here
 	for i := 0; slices.ContainsFunc(h.Policy.StandingImages(), func(s fleet.ImageSpec) bool { return s.Tag() < first.Tag() }); i++ {
@@ -295,19 +295,19 @@ func (f fullOnDemand) Build(ctx context.Context, order fleet.BuildOrder) error {
 // Then the next sweep starts the build, under a lock of its own.
 func TestBackgroundBuildsKilled(t *testing.T) {
 	calm := lifecycletest.New(t)
-	_, _ = calm.Suffer(lifecycletest.Fault{}, func() error { _, err := keeper(calm).Run(t.Context()); return err })
+	_, _ = calm.Suffer(lifecycletest.Fault{}, func() error { _, err := imageSweep(calm).Run(t.Context()); return err })
 	for n := 1; n <= calm.Points(); n++ {
 		for _, after := range []bool{false, true} {
 			w := lifecycletest.New(t)
-			_, _ = w.Suffer(lifecycletest.Fault{Point: n, After: after}, func() error { _, err := keeper(w).Run(t.Context()); return err })
+			_, _ = w.Suffer(lifecycletest.Fault{Point: n, After: after}, func() error { _, err := imageSweep(w).Run(t.Context()); return err })
 			w.Pass(time.Minute)
-			_, _ = keeper(w).Run(t.Context())
+			_, _ = imageSweep(w).Run(t.Context())
 			if most := len(w.Images.Orders); most > 1 {
 				t.Errorf("killed at %d: %d builds at once", n, most)
 			}
 			w.Pass(time.Hour)
-			_, _ = keeper(w).Run(t.Context())
-			lock, _ := w.Images.BuildLock(t.Context(), standing(keeper(w)).Tag())
+			_, _ = imageSweep(w).Run(t.Context())
+			lock, _ := w.Images.BuildLock(t.Context(), standing(imageSweep(w)).Tag())
 			if !lock.Held(w.Now()) || len(w.Images.Orders) == 0 || w.Images.Orders[len(w.Images.Orders)-1].Owner != lock.Owner {
 				t.Errorf("killed at %d: the lock is %+v, the orders are %+v", n, lock, w.Images.Orders)
 			}

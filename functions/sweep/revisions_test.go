@@ -47,11 +47,11 @@ func (r *repository) tags() (all []string) {
 	return all
 }
 
-// shelf is a sweep that only looks after its repository. That has one image on demand
-// with two revisions, and one image that was published by hand.
-func shelf(t *testing.T) (*world, sweep.Handler, *repository) {
+// revisionSweep is a sweep that only looks after its repository. That has one image on
+// demand with two revisions, and one image that was published by hand.
+func revisionSweep(t *testing.T) (*world, sweep.Handler, *repository) {
 	w := lifecycletest.New(t)
-	h, r := keeper(w), &repository{}
+	h, r := imageSweep(w), &repository{}
 	h.Builder, h.Revisions = nil, r
 	w.Images.Have(node, "sha256:2")
 	w.Images.Edit(node.Tag(), func(i *fleet.ImageRecord) { i.Revision = 2 })
@@ -69,7 +69,7 @@ func sweeps(t *testing.T, h sweep.Handler) {
 }
 
 func TestOldRevisionsAreDeleted(t *testing.T) {
-	w, h, r := shelf(t)
+	w, h, r := revisionSweep(t)
 	sweeps(t, h)
 	if diff := cmp.Diff([]string{node.Tag() + "-1", node.Tag() + "-2", "mine"}, r.tags()); diff != "" {
 		t.Errorf("on the first day (-want +got):\n%s", diff)
@@ -84,7 +84,7 @@ func TestOldRevisionsAreDeleted(t *testing.T) {
 // An image that no job wants is first no longer used, and deleted by a later look: a
 // job that was given it just before has pulled it by then.
 func TestAForgottenImageIsPutAwayBeforeItIsDeleted(t *testing.T) {
-	w, h, r := shelf(t)
+	w, h, r := revisionSweep(t)
 	w.Pass(fleet.UnusedImage + time.Second)
 	sweeps(t, h)
 	record, _, _ := w.Images.Image(t.Context(), node.Tag())
@@ -102,7 +102,7 @@ func TestAForgottenImageIsPutAwayBeforeItIsDeleted(t *testing.T) {
 // images that were published by hand, however old.
 func TestManyImagesGoSooner(t *testing.T) {
 	for stored, gone := range map[int]bool{501: false, 502: true} {
-		w, h, r := shelf(t) // the first of its revisions goes at the first look
+		w, h, r := revisionSweep(t) // the first of its revisions goes at the first look
 		for len(r.images) < stored {
 			r.push(w.Now(), fmt.Sprint("sha256:by-hand-", len(r.images)), fmt.Sprint("by-hand-", len(r.images)))
 		}
@@ -120,7 +120,7 @@ func TestManyImagesGoSooner(t *testing.T) {
 }
 
 func TestAnImageOfTheConfigurationStaysHoweverLongNoJobWantsIt(t *testing.T) {
-	w, h, r := shelf(t)
+	w, h, r := revisionSweep(t)
 	w.Images.Have(standing(h), "sha256:5")
 	r.push(w.Now(), "sha256:5", standing(h).Tag()+"-1", "v1")
 	for range 3 {
@@ -136,7 +136,7 @@ func TestAnImageOfTheConfigurationStaysHoweverLongNoJobWantsIt(t *testing.T) {
 // The repository is looked at four times a day; if more is to go than ECR deletes at
 // once, several sweeps do it.
 func TestHowOftenTheRepositoryIsLookedAt(t *testing.T) {
-	w, h, r := shelf(t)
+	w, h, r := revisionSweep(t)
 	for range 3 {
 		sweeps(t, h)
 		w.Pass(time.Hour)
@@ -163,7 +163,7 @@ func TestHowOftenTheRepositoryIsLookedAt(t *testing.T) {
 
 // If something fails, the next sweep does it.
 func TestARepositoryThatDoesNotAnswer(t *testing.T) {
-	w, h, r := shelf(t)
+	w, h, r := revisionSweep(t)
 	w.Pass(fleet.KeptRevision)
 	r.fails = errors.New("throttled")
 	if _, err := h.Run(t.Context()); !errors.Is(err, r.fails) {

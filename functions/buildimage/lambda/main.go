@@ -14,8 +14,8 @@ import (
 func main() {
 	f := border.New()
 	records := dynamo.Records(f)
-	home := operations.Fleet(f, records, stepfn.Signals(f), nil, nil)
+	lc := operations.Fleet(f, records, stepfn.Signals(f), nil, nil)
 	border.Start(f, buildimage.Step{
-		Fleet: home, Images: records, Builder: builds.BuilderOf(f), Release: lifecycle.KeptRelease(records), Counts: records, OnDemandBuilds: f.Policy().OnDemandBuilds,
+		Fleet: lc, Images: records, Builder: builds.BuilderOf(f), Release: lifecycle.KeptRelease(records), Counts: records, OnDemandBuilds: f.Policy().OnDemandBuilds,
 	}.Run)
 }

@@ -21,8 +21,8 @@ import (
 func main() {
 	f := border.New()
 	records := dynamo.Records(f)
-	home := operations.Fleet(f, records, stepfn.ExecutionsOf(f), githubapi.Of(f, records), ecsfleet.Tasks(f))
-	listener, handler := awsevents.ListenerOf(f, logs.LastLines(f)), dispatch.Handler{Fleet: home, Images: records, Cursors: records, Policy: f.Policy()}
+	lc := operations.Fleet(f, records, stepfn.ExecutionsOf(f), githubapi.Of(f, records), ecsfleet.Tasks(f))
+	listener, handler := awsevents.ListenerOf(f, logs.LastLines(f)), dispatch.Handler{Fleet: lc, Images: records, Cursors: records, Policy: f.Policy()}
 	border.Start(f, func(ctx context.Context, e events.EventBridgeEvent) (any, error) {
 		event, ours, err := listener.Hear(e)
 		if err != nil || !ours {

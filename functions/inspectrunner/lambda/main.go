@@ -14,6 +14,6 @@ import (
 func main() {
 	f := border.New()
 	records, tasks := dynamo.Records(f), ecsfleet.Tasks(f)
-	home := operations.Fleet(f, records, stepfn.ExecutionsOf(f), githubapi.Of(f, records), tasks)
-	border.Start(f, inspectrunner.Step{Fleet: home, Platform: tasks}.Run)
+	lc := operations.Fleet(f, records, stepfn.ExecutionsOf(f), githubapi.Of(f, records), tasks)
+	border.Start(f, inspectrunner.Step{Fleet: lc, Platform: tasks}.Run)
 }

@@ -21,8 +21,8 @@ import (
 func main() {
 	f := border.New()
 	records, measured := dynamo.Records(f), metrics.Of(f)
-	home := operations.Fleet(f, records, stepfn.ExecutionsOf(f), githubapi.Of(f, records), ecsfleet.Tasks(f))
-	step := recordstatus.Step{Fleet: home, Images: records, Bus: statusBus{bus: eventbus.Of(f), metrics: measured}, NewID: rand.Text}
+	lc := operations.Fleet(f, records, stepfn.ExecutionsOf(f), githubapi.Of(f, records), ecsfleet.Tasks(f))
+	step := recordstatus.Step{Fleet: lc, Images: records, Bus: statusBus{bus: eventbus.Of(f), metrics: measured}, NewID: rand.Text}
 	border.Start(f, func(ctx context.Context, call fleet.Call) (fleet.Result, error) {
 		result, err := step.Run(ctx, call)
 		if err == nil && result.Error != "" {

@@ -18,14 +18,14 @@ import (
 func main() {
 	f := border.New()
 	records, launcher, url, keys, sts := dynamo.Records(f), ecsfleet.Launcher(f), f.APIURL(), secrets.ClaimKeys(f), identity.STS(f)
-	home := operations.Fleet(f, records, stepfn.Signals(f), nil, launcher)
+	lc := operations.Fleet(f, records, stepfn.Signals(f), nil, launcher)
 	border.Start(f, func(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 		current, err := keys(ctx)
 		if err != nil {
 			return fleet.Wait{}, err
 		}
 		return runtask.Step{
-			Fleet: home, Launcher: launcher, ClaimURL: url, ClaimKey: current[0], Signed: runtask.Signed{Host: sts.Host(), Region: sts.Region},
+			Fleet: lc, Launcher: launcher, ClaimURL: url, ClaimKey: current[0], Signed: runtask.Signed{Host: sts.Host(), Region: sts.Region},
 		}.Run(ctx, call)
 	})
 }

@@ -177,6 +177,7 @@ var mayImport = map[string][]string{
 	"internal/simulation/simgithub": {"internal/simulation/kernel"}, // what GitHub does is not taken from the fleet's code
 	"internal/simulation/simaws":    {"internal/simulation/kernel"}, // what AWS does is not taken from the fleet's code
 
+	"internal/docstest":      {},
 	"internal/firstfailures": {},
 	"internal/flow":          {},
 	"internal/upgrade":       {},

@@ -348,12 +348,27 @@ func TestMainsOnlyConnect(t *testing.T) {
 	}
 }
 
-var markdownLink = regexp.MustCompile(`\]\(([^)#\s]+)(#[^)]*)?\)`)
+var (
+	markdownLink    = regexp.MustCompile(`\]\(([^)#\s]*)(#[^)]*)?\)`)
+	markdownHeading = regexp.MustCompile("(?m)^#+ +(.+)$")
+	markdownFence   = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
+	notInAnchors    = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
+)
+
+// anchors are the names that GitHub gives the headings of a page.
+func anchors(text string) map[string]bool {
+	found := map[string]bool{}
+	for _, m := range markdownHeading.FindAllStringSubmatch(markdownFence.ReplaceAllString(text, ""), -1) {
+		heading := markdownLink.ReplaceAllString(strings.ToLower(m[1]), "")
+		found["#"+strings.ReplaceAll(notInAnchors.ReplaceAllString(heading, ""), " ", "-")] = true
+	}
+	return found
+}
 
 // TestLinksInTheDocsLead somewhere: those within the repository, to a file that
-// is there.
+// is there, and to a heading of it.
 func TestLinksInTheDocsLead(t *testing.T) {
-	links := 0
+	links, headings := 0, 0
 	for _, path := range files(t, ".", ".md") {
 		text, err := os.ReadFile(path)
 		if err != nil {
@@ -364,12 +379,21 @@ func TestLinksInTheDocsLead(t *testing.T) {
 				continue
 			}
 			links++
-			if _, err := os.Stat(filepath.Join(filepath.Dir(path), m[1])); err != nil {
+			to := path
+			if m[1] != "" {
+				to = filepath.Join(filepath.Dir(path), m[1])
+			}
+			if _, err := os.Stat(to); err != nil {
 				t.Errorf("%s links to %s, which there is not", path, m[1])
+			} else if m[2] != "" {
+				page, err := os.ReadFile(to)
+				if headings++; err != nil || !anchors(string(page))[m[2]] {
+					t.Errorf("%s links to %s%s, and that page has no such heading", path, m[1], m[2])
+				}
 			}
 		}
 	}
-	if links == 0 {
+	if links == 0 || headings == 0 {
 		t.Error("the docs have no links: this test holds for nothing")
 	}
 }

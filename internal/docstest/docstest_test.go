@@ -150,6 +150,56 @@ func TestShell(t *testing.T) {
 	}
 }
 
+// TestMakeTargetsInTheDocsAreRun: each that a page names is called by CI, by a workflow, by
+// a script that one of these calls, or below.
+func TestMakeTargetsInTheDocsAreRun(t *testing.T) {
+	var callers strings.Builder
+	for _, pattern := range []string{".ci/run", ".github/workflows/*.yml", "scripts/*"} {
+		paths, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil || len(paths) == 0 {
+			t.Fatalf("%s: %v", pattern, err)
+		}
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(string(text)) {
+				if _, targets, ok := strings.Cut(line, "target: ["); ok {
+					line = "make " + strings.Join(regexp.MustCompile(`[a-z][a-z-]+`).FindAllString(targets, -1), "\nmake ")
+				}
+				if called := regexp.MustCompile(`^ *(- run: )?make .*`).FindString(strings.ReplaceAll(line, "--no-print-directory ", "")); called != "" {
+					callers.WriteString(line + "\n")
+				}
+			}
+		}
+	}
+	pages, err := markdown(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	targets := map[string]string{}
+	for _, path := range pages {
+		text, err := os.ReadFile(filepath.Join(root, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range read(path, string(text)).commands {
+			if c.Program() == "make" && len(c.Words) > 1 && c.Words[1] != "help" {
+				targets[c.Words[1]] = path
+			}
+		}
+	}
+	for target, path := range targets {
+		if !regexp.MustCompile(`\bmake (--\S+ )*` + target + `\s`).MatchString(callers.String()) {
+			t.Errorf("%s names make %s, which neither CI nor a workflow runs", path, target)
+		}
+	}
+	if len(targets) < 10 {
+		t.Errorf("%d targets: this test would hold for little", len(targets))
+	}
+}
+
 // TestMakeHelp runs the command that the README ends with: it lists the targets that the
 // other pages name.
 func TestMakeHelp(t *testing.T) {

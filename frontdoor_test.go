@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 // TestEveryManifestIsKeptUpToDate compares Dependabot's list with the manifests there are.
@@ -80,5 +82,23 @@ func TestWorkflowsCallMakeTargets(t *testing.T) {
 	}
 	if targets < 5 {
 		t.Errorf("%d targets: this test would hold for little", targets)
+	}
+}
+
+// TestTheREADMEExplainsEveryLabel compares its table with the labels that every fleet knows.
+func TestTheREADMEExplainsEveryLabel(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, found := strings.Cut(string(text), "| label | meaning |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	if !found {
+		t.Fatal("the README has no table of labels: this test would hold for nothing")
+	}
+	for _, label := range fleet.BuiltInLabels() {
+		if !regexp.MustCompile("(?m)^\\|[^|]*`" + regexp.QuoteMeta(label) + "(<[^`]+>)?`").MatchString(table) {
+			t.Errorf("the README's table of labels lacks %s", label)
+		}
 	}
 }

@@ -81,8 +81,19 @@ func (c *Config) checkLabel(r *review, key, label string) {
 	case !labelText.MatchString(label) || len(label) > fleet.MaxLabelLength:
 		r.add(key, "%s is not a label; use up to %d of a-z, 0-9 and ._:/@+=- (upper case is the same as lower)", quote(label), fleet.MaxLabelLength)
 	case fleet.IsBuiltInLabel(label) && key != "required_label":
-		r.add(key, "%s has a meaning in every fleet (self-hosted, linux, x64, arm64, class:…, image:…, run:…); choose another", quote(label))
+		r.add(key, "%s has a meaning in every fleet (%s); choose another", quote(label), builtInLabels())
 	case hostedLabel.MatchString(label):
 		r.add(key, "%s is a label of GitHub's own machines, which would take such jobs too; choose another", quote(label))
 	}
+}
+
+// builtInLabels names them for people, as in class:….
+func builtInLabels() string {
+	labels := fleet.BuiltInLabels()
+	for i, label := range labels {
+		if strings.HasSuffix(label, ":") {
+			labels[i] += "…"
+		}
+	}
+	return strings.Join(labels, ", ")
 }

@@ -103,7 +103,7 @@ func TestParseRefuses(t *testing.T) {
 		"a default class that is not there":   {repo + "default_class: huge", "default_class", 2, `"huge" is not one of the classes "large, medium, small"`},
 		"classes without a default":           {repo + "runner_class_sizes: {a: {cpu: 512, memory: 1024}, b: {cpu: 512, memory: 1024}}", "default_class", 0, `one of "a, b"`},
 		"an extra image under linux":          {repo + "extra_runner_images: {Linux: a}", "extra_runner_images.linux", 2, "has a meaning in every fleet"},
-		"an extra image that begins class:":   {repo + `extra_runner_images: {"class:a": a}`, "extra_runner_images.class:a", 2, "has a meaning in every fleet"},
+		"an extra image that begins class:":   {repo + `extra_runner_images: {"class:a": a}`, "extra_runner_images.class:a", 2, "has a meaning in every fleet (self-hosted, linux, x64, arm64, class:…, image:…, run:…)"},
 		"an extra image as GitHub's machine":  {repo + "extra_runner_images: {ubuntu-latest: a}", "extra_runner_images.ubuntu-latest", 2, "GitHub's own machines"},
 		"an extra image for every job":        {repo + "required_label: a\nextra_runner_images: {A: b}", "extra_runner_images.a", 3, "every job would ask"},
 		"an extra image that is a label":      {repo + "fleet_labels: [a]\nextra_runner_images: {a: b}", "extra_runner_images.a", 3, "a label means one thing"},

@@ -301,18 +301,21 @@ const (
 	runPrefix   = "run:"   // anything: a job and its runner of their own
 )
 
-var builtInLabels = []string{"self-hosted", "linux", string(X64), string(ARM64)}
+var (
+	builtInLabels   = []string{"self-hosted", "linux", string(X64), string(ARM64)}
+	builtInPrefixes = []string{classPrefix, imagePrefix, runPrefix}
+)
+
+// BuiltInLabels returns the labels that every fleet knows, and the prefixes, which end
+// with a colon. The README's table explains each.
+func BuiltInLabels() []string { return slices.Concat(builtInLabels, builtInPrefixes) }
 
 // IsBuiltInLabel reports whether every fleet knows the label, so that no
 // configuration can give it another meaning. It ignores case.
 func IsBuiltInLabel(label string) bool {
 	label = strings.ToLower(label)
-	if slices.Contains(builtInLabels, label) {
-		return true
-	}
-	return slices.ContainsFunc([]string{classPrefix, imagePrefix, runPrefix}, func(prefix string) bool {
-		return strings.HasPrefix(label, prefix)
-	})
+	return slices.Contains(builtInLabels, label) ||
+		slices.ContainsFunc(builtInPrefixes, func(prefix string) bool { return strings.HasPrefix(label, prefix) })
 }
 
 func (p Policy) knows(label string) bool {

@@ -112,7 +112,8 @@ func (s Step) busy(ctx context.Context, runner fleet.Runner) (fleet.Wait, error)
 }
 
 // waiting decides about a runner without a job: either it goes on waiting, or it is
-// ended.
+// ended. The idle limit counts from its registration here; what led to this inspection was
+// silence for as long, which Step Functions measures.
 func (s Step) waiting(ctx context.Context, call fleet.Call, runner fleet.Runner) (fleet.Wait, error) {
 	now, limits := s.Fleet.Now(), s.Fleet.Limits
 	// GitHub may have made a claim wait: that is not idling yet.

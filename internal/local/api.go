@@ -11,8 +11,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
-// api is the records as JSON, to be read by people of this machine. It asks for no
-// password, so it is not on the address that GitHub and the runners reach.
+// api serves the records as JSON to people on this machine. It asks for no password, so
+// it does not listen on the address that GitHub and the runners reach.
 func (f *Fleet) api() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
@@ -41,9 +41,9 @@ func (f *Fleet) api() http.Handler {
 	return onlyAs(named, mux)
 }
 
-// onlyAs refuses requests that call this machine by another name than localhost or the one
-// given. A page of a stranger, open in a browser here, has a name of its own lead to this
-// machine (DNS rebinding), and cannot do so with an address.
+// onlyAs refuses requests that call this machine by a name other than localhost or the
+// one given. A stranger's page, open in a browser here, can make a name of its own lead
+// to this machine (DNS rebinding); it cannot do so with an address.
 func onlyAs(name string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.Host)
@@ -59,8 +59,8 @@ func onlyAs(name string, next http.Handler) http.Handler {
 	})
 }
 
-// apiAddress is where the API listens: as it was asked for, or else on this machine alone,
-// on the port after the fleet's own.
+// apiAddress is where the API listens: the configured address, or else this machine
+// alone, on the port after the fleet's own.
 func (f *Fleet) apiAddress() (string, error) {
 	if f.cfg.APIListen != "" {
 		return f.cfg.APIListen, nil

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// What one server of the fleet bears. The times fit GitHub, which waits ten seconds for
-// an answer, and a claim, which asks GitHub up to five times.
+// Limits of each server of the fleet. The times suit GitHub, which waits ten seconds
+// for an answer, and a claim, which asks GitHub up to five times.
 const (
 	readTime    = 10 * time.Second // for a request with its body
 	answerTime  = time.Minute      // from a request's header to the end of its answer
@@ -17,10 +17,10 @@ const (
 	headerBytes = 32 << 10
 
 	mostConnections = 256 // each may hold webhook.MaxBody
-	mostOfOne       = 8   // of one container, which claims with one
+	mostOfOne       = 8   // from one container, which needs one for its claim
 )
 
-// newServer is a server that no client holds for ever.
+// newServer returns a server on which no client can hold a connection for ever.
 func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler: handler, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
@@ -29,9 +29,9 @@ func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
-// bounded is a listener with at most so many open connections: further ones wait to be
-// accepted. Of one address at most perAddress are open, if that is not 0: further ones are
-// closed.
+// bounded is a listener that limits its open connections: further ones wait to be
+// accepted. If perAddress is not 0, it also limits those from one address: further ones
+// are closed.
 type bounded struct {
 	net.Listener
 	slots      chan struct{}

@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 )
 
-// loopback is a bounded listener whose accepted connections come by the channel.
+// loopback is a bounded listener that sends its accepted connections to the channel.
 func loopback(t *testing.T, most, perAddress int) (address string, accepted <-chan net.Conn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -84,7 +84,7 @@ func (c *crowd) Accept() (net.Conn, error) {
 func (*crowd) Close() error   { return nil }
 func (*crowd) Addr() net.Addr { return nil }
 
-// stranger is a connection of which nothing is read.
+// stranger is a connection from which nothing is read.
 type stranger struct{ net.Conn }
 
 func (stranger) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1} }

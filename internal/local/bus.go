@@ -10,9 +10,9 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// bus is the event bus of one machine. Like EventBridge it promises no order,
-// and hands an event again to a target that failed; unlike it, it forgets what it
-// holds when the process ends, which the sweep makes good.
+// bus is the event bus of one machine. Like EventBridge it promises no order, and
+// delivers an event again to a target that failed. Unlike EventBridge it loses the
+// events that it holds when the process ends; the sweep repairs that.
 type bus struct {
 	handle func(context.Context, fleet.Event) error
 	log    *slog.Logger
@@ -82,7 +82,7 @@ func (b *bus) work() {
 	}
 }
 
-// deliver hands one event over, again with growing pauses if that fails.
+// deliver hands one event over. If that fails it tries again, with growing pauses.
 func (b *bus) deliver(event fleet.Event) {
 	pause := 50 * time.Millisecond
 	for attempt := 1; ; attempt++ {
@@ -104,12 +104,12 @@ func (b *bus) deliver(event fleet.Event) {
 	}
 }
 
-// try keeps a panic to the one event that caused it.
+// try confines a panic to the event that caused it.
 func (b *bus) try(event fleet.Event) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			b.log.Error("panic while handling an event", "event_id", event.ID, "detail_type", event.DetailType, "panic", p)
-			err = nil // the same event would do it again
+			err = nil // the same event would panic again
 		}
 	}()
 	return b.handle(b.ctx, event)

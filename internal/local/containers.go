@@ -22,9 +22,9 @@ import (
 type Containers struct {
 	Engine *container.Engine
 	Images Images
-	// Network is that of the containers. With "" the fleet makes one, or one for each
-	// container, in which they reach neither each other nor, of the fleet, more than its
-	// claim.
+	// Network is the containers' network. If it is "" the fleet makes one, or one for
+	// each container. There, containers do not reach each other, and of the fleet they
+	// reach only its claim.
 	Network string
 	// ClaimURL is where containers reach the fleet. If it is "", the fleet detects it,
 	// which needs a network that it made.
@@ -84,8 +84,8 @@ func (f *Fleet) startContainers(ctx context.Context) error {
 	return nil
 }
 
-// startNetwork makes the fleet's network, or has each container get one of its own where
-// the engine does not keep the containers of one network from each other.
+// startNetwork makes the fleet's network, or gives each container a network of its own
+// if the engine does not isolate the containers of one network from each other.
 func (f *Fleet) startNetwork(ctx context.Context, config *container.Config) error {
 	c := f.cfg.Containers
 	made, err := EnsureNetwork(ctx, c.Engine, config.FleetName)
@@ -115,8 +115,8 @@ func (f *Fleet) startNetwork(ctx context.Context, config *container.Config) erro
 	return nil
 }
 
-// maxLog is the most that a task's log has: what the entrypoint writes of the runner's
-// output, and its own lines.
+// maxLog is the largest size of a task's log: what the entrypoint writes of the
+// runner's output, and its own lines.
 func (f *Fleet) maxLog() int64 {
 	return int64(cmp.Or(f.cfg.Policy.LogMiB, fleet.DefaultLogMiB)+1) << 20
 }
@@ -195,7 +195,7 @@ func (f *Fleet) runnerRelease(ctx context.Context) (fleet.RunnerRelease, error) 
 	return f.github.LatestRunner(ctx, p.Repositories[0])
 }
 
-// takeUpBuilds goes on with the builds of an earlier process.
+// takeUpBuilds continues the builds of an earlier process.
 func (f *Fleet) takeUpBuilds(ctx context.Context) error {
 	if f.builder == nil {
 		return nil
@@ -212,8 +212,9 @@ type claimServer struct {
 	url, port  string
 	atGateways bool            // containers reach this machine at the gateways of their networks
 	door       *container.Door // nil if containers reach the fleet's own server
-	// containers are known by the addresses that they reach the door from; nil without
-	// one: what comes by an engine's virtual machine or a proxy has another.
+	// containers are recognized by the addresses from which they reach the door; nil
+	// without a door: through an engine's virtual machine or a proxy they come from
+	// other addresses.
 	containers *container.Runner
 
 	ready  chan struct{} // closed once the server is there, or never will be
@@ -222,9 +223,10 @@ type claimServer struct {
 }
 
 // listenForClaims listens where containers of a network reach this machine, on the port
-// of the fleet's own server: containers of an earlier process know that. An engine in a
-// virtual machine, as Docker Desktop has, does not lead there: then its containers reach
-// that server by a name that the engine gives this machine.
+// of the fleet's own server, because containers of an earlier process know that port.
+// The gateway of an engine in a virtual machine, such as Docker Desktop's, does not
+// lead there: its containers reach that server by a name that the engine gives this
+// machine.
 func (f *Fleet) listenForClaims(ctx context.Context, network container.Network) (*claimServer, error) {
 	host, port, err := net.SplitHostPort(f.Addr())
 	if err != nil {
@@ -244,7 +246,7 @@ func (f *Fleet) listenForClaims(ctx context.Context, network container.Network) 
 	return c, nil
 }
 
-// serve answers claims once there is somebody to do so.
+// serve answers claims once the server is there.
 func (c *claimServer) serve(listener net.Listener) {
 	if <-c.ready; c.server != nil {
 		_ = c.server.Serve(bound(listener, mostConnections, mostOfOne)) // ends with Close

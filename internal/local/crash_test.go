@@ -32,7 +32,7 @@ var (
 	crashSeed = flag.Uint64("crash-seed", 0, "of the moments of the kills; 0 takes a new one")
 )
 
-// crashConfig is what the fleet that is killed is told.
+// crashConfig configures the fleet that is killed.
 type crashConfig struct {
 	GitHubURL, Token, Secret, DataDir, Listen string
 }
@@ -194,7 +194,7 @@ func awaitCrashed(t *testing.T, data string, ids []int64, gh *sim.Server) {
 	}
 	defer store.Close()
 	limit := time.After(patience)
-	look := time.NewTicker(100 * time.Millisecond) // another process's database tells nobody
+	look := time.NewTicker(100 * time.Millisecond) // another process's database sends no notice
 	defer look.Stop()
 	for {
 		open := stillOpen(t, store, ids, gh)

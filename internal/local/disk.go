@@ -15,7 +15,7 @@ type disks struct {
 }
 
 // check fails with Runner.NoCapacity while there is too little: the run waits with that
-// reason. A disk that cannot be asked is not in the way.
+// reason. A disk whose free space cannot be read passes.
 func (d disks) check() error {
 	if d.keep == 0 {
 		return nil
@@ -32,8 +32,8 @@ func (d disks) check() error {
 	return nil
 }
 
-// NeedsDisk fails if a path's disk has less free than that. A disk that cannot be asked is
-// not in the way.
+// NeedsDisk fails if a path's disk has less free than that. A disk whose free space
+// cannot be read passes.
 func NeedsDisk(path string, bytes uint64) error {
 	if left, err := freeOf(path); err == nil && left < bytes {
 		return fmt.Errorf("%s has %d MiB free on its disk, and %d MiB are needed", path, left>>20, bytes>>20)

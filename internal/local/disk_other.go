@@ -4,5 +4,5 @@ package local
 
 import "errors"
 
-// freeOf cannot tell.
+// freeOf fails: here, free space cannot be read.
 func freeOf(string) (uint64, error) { return 0, errors.ErrUnsupported }

@@ -39,7 +39,7 @@ func TestTheDiskOfThisMachineIsKnown(t *testing.T) {
 	}
 }
 
-// A launch that is repeated is the same task, whatever the disk has by then.
+// A launch that is repeated is the same task, however little is free by then.
 func TestALaunchWaitsForTheDisk(t *testing.T) {
 	left := uint64(1 << 30)
 	runner, err := process.New(process.Config{Dir: t.TempDir(), Command: []string{"/bin/cat", "/dev/zero"}})

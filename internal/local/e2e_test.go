@@ -30,8 +30,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/entrypoint"
 )
 
-// The test binary is also what runners are made of: its first argument says
-// which part it plays.
+// Runners are made of the test binary, too: its first argument says which part it
+// plays.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
@@ -219,7 +219,7 @@ func (w *world) observe(c fleet.Changes) {
 	w.wake()
 }
 
-// touch has those look again that wait.
+// touch makes everything that waits look again.
 func (w *world) touch() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -244,11 +244,11 @@ func (w *world) logged() (text string) { w.seen(func() { text = w.log.String() }
 
 func (w *world) answered() (text string) { w.seen(func() { text = w.answers.String() }); return text }
 
-// patience is how long a test waits for what takes a second on a machine that has
-// nothing else to do. Only a failure takes it.
+// patience is how long a test waits for what takes a second on an idle machine. Only a
+// failure takes that long.
 const patience = 3 * time.Minute
 
-// await waits until what is asked for holds.
+// await waits until a condition holds.
 func (w *world) await(what string, holds func() bool) {
 	w.t.Helper()
 	limit := time.After(patience)
@@ -261,7 +261,7 @@ func (w *world) await(what string, holds func() bool) {
 		}
 		select {
 		case <-changed:
-		case <-time.After(time.Second): // GitHub and another fleet's records tell nobody
+		case <-time.After(time.Second): // GitHub and another fleet's records send no notice
 		case <-limit:
 			w.t.Fatalf("%s: not within %s\n%s", what, patience, w.state())
 		}
@@ -355,7 +355,7 @@ func gate(t *testing.T) (path string, open func()) {
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	pipe, err := os.OpenFile(path, os.O_RDWR, 0) // waits for nobody
+	pipe, err := os.OpenFile(path, os.O_RDWR, 0) // does not wait for the other end
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -401,7 +401,7 @@ func TestJobRunsFromWebhookToRecord(t *testing.T) {
 	}
 }
 
-// TestRequestsPerJob holds docs/cost.md: what one job asks of GitHub's REST API.
+// TestRequestsPerJob checks docs/cost.md: what one job asks of GitHub's REST API.
 func TestRequestsPerJob(t *testing.T) {
 	w := newWorld(t)
 	w.await("the first sweep, which is none of the job's", func() bool { return w.fleet.Sweeps() > 0 })

@@ -13,12 +13,12 @@ import (
 // processes all the same.
 type TestEngine struct {
 	Builds func(ctx context.Context, request container.BuildRequest) (imageID string, err error)
-	// Pulls gives an image of a registry; nil gives one whose id is its name.
+	// Pulls returns an image of a registry; nil returns one whose id is its name.
 	Pulls   func(ref string) (imageID string, err error)
 	OnBuilt []string // the instructions of every image that is pulled
 }
 
-// BuildsOn has a fleet build its images on a test's engine.
+// BuildsOn makes a fleet build its images on a test's engine.
 func (c *Config) BuildsOn(e TestEngine) {
 	c.buildsOn, c.pullPauses = e, []time.Duration{0, 0}
 }
@@ -41,7 +41,8 @@ func (TestEngine) HasImage(context.Context, string) (bool, error)               
 func (TestEngine) RemoveImage(context.Context, string) error                      { return nil }
 func (TestEngine) ImagesTagged(context.Context, string) ([]string, error)         { return nil, nil }
 
-// LoseRecords has no record be read or written any more, and tries to write one.
+// LoseRecords makes all reads and writes of records fail from now on, and tries a
+// write.
 func (f *Fleet) LoseRecords(ctx context.Context) error {
 	if err := f.store.Close(); err != nil {
 		return nil

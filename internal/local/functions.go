@@ -33,8 +33,8 @@ func step[Out any](run func(context.Context, fleet.Call) (Out, error)) function 
 	}
 }
 
-// arnPrefix begins the name of every function on one machine: Step Functions' own
-// form, with a region that there is not.
+// arnPrefix begins the name of every function on one machine: Step Functions' own form,
+// with a region that does not exist.
 const arnPrefix = "arn:aws:lambda:local:000000000000:function:"
 
 // loadMachine reads the state machine and names its functions.

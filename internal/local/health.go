@@ -9,14 +9,14 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
-// How a fleet process is.
+// States of a fleet process.
 const (
 	HealthOK       = "ok"
 	HealthFailing  = "failing" // records cannot be read or written
 	HealthStopping = "stopping"
 )
 
-// troubles are the last errors of what has not worked since.
+// troubles are the last errors of the parts that have not succeeded since.
 type troubles struct {
 	mu           sync.Mutex
 	write, sweep *report.Trouble
@@ -44,8 +44,8 @@ func httpStatus(h report.Health) int {
 	return http.StatusServiceUnavailable
 }
 
-// Health tells how this process is. A sweep that left something is not failing: the next
-// one goes on.
+// Health reports the state of this process. A sweep that left something is no failure:
+// the next one continues.
 func (f *Fleet) Health(ctx context.Context) report.Health {
 	h := report.Health{Status: HealthOK, FleetName: f.cfg.Policy.FleetName}
 	h.LastWriteError, h.LastSweepError = f.troubles.last()

@@ -27,14 +27,15 @@ func BuildLogPath(dir, buildID string) string {
 	return filepath.Join(dir, buildsDir, filepath.Base(buildID)+".log")
 }
 
-// mostBuilds run at the same time, and mostOnDemand of them of images that jobs name. The
-// others wait for their turn: no workflow keeps the fleet's own images from being built.
+// At most mostBuilds run at the same time, and of these at most mostOnDemand build
+// images that jobs name. The others wait for their turn: no workflow keeps the fleet's
+// own images from being built.
 const (
 	mostBuilds   = 2
 	mostOnDemand = mostBuilds - 1
 )
 
-// pullPauses are those before a pull is tried again that may succeed then.
+// pullPauses are the pauses before a pull that may succeed later is tried again.
 func pullPauses() []time.Duration { return []time.Duration{5 * time.Second, 20 * time.Second} }
 
 // builderEngine is the part of a container engine that builds need.
@@ -48,9 +49,9 @@ type builderEngine interface {
 	ImagesTagged(ctx context.Context, prefix string) ([]string, error)
 }
 
-// imageBuilder builds images in the container engine of this machine, and tells of its
-// builds by the same events as CodeBuild. A build ends with the process: the next one
-// starts it again.
+// imageBuilder builds images in the container engine of this machine, and reports its
+// builds by the same events as CodeBuild. A build ends with the process; the next
+// process starts it again.
 type imageBuilder struct {
 	engine    builderEngine
 	fleetName string
@@ -59,8 +60,9 @@ type imageBuilder struct {
 	timeout   time.Duration
 	onDemand  time.Duration   // the timeout of images that jobs name
 	pauses    []time.Duration // between pulls
-	renew     time.Duration   // how often a build says that it goes on
-	// release is what a build takes whose order does not say.
+	renew     time.Duration   // how often a build reports that it still runs
+	// release finds the release of the runner for a build whose order does not name
+	// one.
 	release func(context.Context) (fleet.RunnerRelease, error)
 	put     func(detailType string, detail any)
 	log     *slog.Logger
@@ -103,7 +105,7 @@ func buildID(order fleet.BuildOrder) string {
 	return fleet.RevisionTag(order.Tag, order.Revision) + "-" + owner
 }
 
-// Build starts a build and returns. One that runs already is left as it is.
+// Build starts a build and returns. A build that runs already is left as it is.
 func (b *imageBuilder) Build(_ context.Context, order fleet.BuildOrder) error {
 	id := buildID(order)
 	b.mu.Lock()
@@ -137,7 +139,7 @@ func (b *imageBuilder) Running(context.Context) ([]string, error) {
 	return ids, nil
 }
 
-// Stop stops a build, which then tells so.
+// Stop stops a build, which then reports that it was stopped.
 func (b *imageBuilder) Stop(_ context.Context, id string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -147,13 +149,14 @@ func (b *imageBuilder) Stop(_ context.Context, id string) error {
 	return nil
 }
 
-// Close ends all builds without a word: the next process goes on with them.
+// Close ends all builds without a report: the next process continues them.
 func (b *imageBuilder) Close() {
 	b.stop()
 	b.work.Wait()
 }
 
-// run builds, says all the while that it goes on, and in the end how it ended.
+// run builds. It reports regularly that the build still runs, and at the end how it
+// ended.
 func (b *imageBuilder) run(ctx context.Context, order fleet.BuildOrder, id string) {
 	told := fleet.Build{BuildID: id, Tag: order.Tag, Owner: order.Owner, Revision: order.Revision, Status: fleet.BuildInProgress}
 	b.put(fleet.BuildEvent, told)
@@ -187,7 +190,7 @@ func (b *imageBuilder) run(ctx context.Context, order fleet.BuildOrder, id strin
 	b.put(fleet.BuildEvent, told)
 }
 
-// inTurn builds when it is this build's turn, with a log and a limit.
+// inTurn builds when it is this build's turn, with a log and a time limit.
 func (b *imageBuilder) inTurn(ctx context.Context, order fleet.BuildOrder, id string) (digest, version string, err error) {
 	if err := os.MkdirAll(filepath.Join(b.dir, buildsDir), 0o700); err != nil {
 		return "", "", fmt.Errorf("make the folder of the builds' logs: %w", err)
@@ -262,8 +265,8 @@ func (b *imageBuilder) prefix(tag string) string { return b.repository() + tag +
 
 func (b *imageBuilder) repository() string { return "localhost/ecsrunner/" + b.fleetName + ":" }
 
-// clear removes revisions that nobody needs any more: a job may be about to start in the
-// one before.
+// clear removes revisions that are no longer needed, but not the previous one: a job
+// may be about to start in it.
 func (b *imageBuilder) clear(ctx context.Context, order fleet.BuildOrder) {
 	if order.Revision < 3 {
 		return
@@ -278,7 +281,7 @@ func (b *imageBuilder) Remove(ctx context.Context, tag string) error {
 	return b.removeTagged(ctx, tag+"-")
 }
 
-// removeTagged deletes the fleet's images whose tags begin so.
+// removeTagged deletes the fleet's images whose tags begin with the text.
 func (b *imageBuilder) removeTagged(ctx context.Context, begin string) error {
 	names, err := b.engine.ImagesTagged(ctx, b.repository()+begin)
 	if err != nil {
@@ -297,12 +300,12 @@ func (b *imageBuilder) Has(ctx context.Context, id string) (bool, error) {
 	return b.engine.HasImage(ctx, id)
 }
 
-// Published is no image: what people tag on this machine is not the fleet's registry.
+// Published finds nothing: images tagged on this machine are not the fleet's registry.
 func (b *imageBuilder) Published(context.Context, string) (string, bool, error) {
 	return "", false, nil
 }
 
-// takeUp starts the builds again that an earlier process had under way.
+// takeUp restarts the builds that an earlier process had under way.
 func (b *imageBuilder) takeUp(ctx context.Context, records []fleet.ImageRecord, lock func(context.Context, string) (fleet.BuildLock, error)) error {
 	for _, r := range records {
 		held, err := lock(ctx, r.Tag)

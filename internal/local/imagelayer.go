@@ -15,7 +15,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner"
 )
 
-// runnerLabel is what an image has that the runner is in, by its Dockerfile.
+// runnerLabel is the label that the Dockerfile gives every image with the runner in it.
 const runnerLabel = "ecsrunner.runner"
 
 // layer is one build: it puts the runner on top of images.
@@ -45,10 +45,10 @@ func (l layer) put(ctx context.Context, base, name string) (id string, err error
 	}, func(w io.Writer) error { return runner.Tar(w, map[string]string{arch: l.images.Entrypoint[arch]}) })
 }
 
-// onDemand puts the runner into an image that a job names: one of its registry, never what
-// merely has the name on this machine. It is refused if it runs instructions of its own in
-// builds (ONBUILD): an ADD or a COPY --from among them is done by the engine, with this
-// machine's network and images.
+// onDemand puts the runner into an image that a job names. It takes the image from its
+// registry, never one that merely has the name on this machine. It refuses an image
+// that runs instructions of its own in builds (ONBUILD): the engine would carry out an
+// ADD or a COPY --from among them, with this machine's network and images.
 func (l layer) onDemand(ctx context.Context, name string) (id string, err error) {
 	base, err := l.pull(ctx, l.order.Spec.Name)
 	if err != nil {
@@ -64,7 +64,7 @@ func (l layer) onDemand(ctx context.Context, name string) (id string, err error)
 	return l.put(ctx, base, name)
 }
 
-// pull pulls an image, once more after each pause if that may help.
+// pull pulls an image, and tries again after each pause if that may help.
 func (l layer) pull(ctx context.Context, ref string) (id string, err error) {
 	for _, pause := range l.pauses {
 		if id, err = l.engine.Pull(ctx, ref, l.order.Spec.Arch, l.log); err == nil || !container.Passes(err) {
@@ -80,9 +80,9 @@ func (l layer) pull(ctx context.Context, ref string) (id string, err error) {
 	return l.engine.Pull(ctx, ref, l.order.Spec.Arch, l.log)
 }
 
-// extra builds an image of the configuration. One that begins from RUNNER_BASE has the
-// runner already, and may have left another user or entrypoint behind; into any other the
-// runner is put.
+// extra builds an image of the configuration. An image that begins from RUNNER_BASE has
+// the runner already, but may have set another user or entrypoint. Any other image gets
+// the runner.
 func (l layer) extra(ctx context.Context, name string) (id string, err error) {
 	folder, ok := l.images.Extra[l.order.Spec.Name]
 	if !ok {
@@ -120,8 +120,8 @@ func (l layer) run(ctx context.Context, request container.BuildRequest, fill fun
 	return l.engine.Build(ctx, request)
 }
 
-// tarFolder writes a folder as a build's context. An engine would take all of it: its
-// .dockerignore is for the sender of the context.
+// tarFolder writes a folder as a build's context. An engine would take all of it: the
+// sender of the context has to apply .dockerignore.
 func tarFolder(w io.Writer, folder runner.Folder) error {
 	archive := tar.NewWriter(w)
 	err := folder.Walk(func(name string, info fs.FileInfo) error { return pack(archive, folder.Dir, name, info) })

@@ -71,7 +71,7 @@ func (y *yard) arguments(base string) map[string]string {
 	return nil
 }
 
-// open lets all builds end, those to come at once.
+// open lets all builds end; later ones end at once.
 func (y *yard) open(says error) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
@@ -207,8 +207,8 @@ func TestManyJobsWithABaseThatFails(t *testing.T) {
 	}
 }
 
-// A build dies with the fleet's process. The next one starts it again, and nobody waits
-// for a lease.
+// A build dies with the fleet's process. The next process starts it again, and no
+// runner waits for a lease.
 func TestABuildIsTakenUp(t *testing.T) {
 	y := newYard()
 	w := withImages(t, y)
@@ -234,7 +234,7 @@ func TestABuildIsTakenUp(t *testing.T) {
 	}
 }
 
-// What the configuration names is there before a job wants it.
+// Images of the configuration are there before a job wants them.
 func TestTheBaseImageIsBuiltAtOnce(t *testing.T) {
 	y := newYard()
 	y.open(nil)
@@ -261,7 +261,7 @@ func (w *world) imageCalled(name string) report.Image {
 }
 
 // awaitRevision waits until an image has the revision, and until the build has released
-// its lock, which it does last. Nobody may build or remove the image before.
+// its lock, which it does last. Until then the image can be neither built nor removed.
 func (w *world) awaitRevision(name string, revision int) {
 	w.t.Helper()
 	w.await(fmt.Sprintf("revision %d of %s", revision, name), func() bool {
@@ -353,8 +353,8 @@ func TestAFleetOfProcessesHasNoImages(t *testing.T) {
 	}
 }
 
-// What a job names comes from its registry, and is built from what the registry gave: an
-// image of this machine that merely has the name is never looked at.
+// An image that a job names comes from its registry, and is built from what the
+// registry gave: an image of this machine that merely has the name is never looked at.
 func TestAnImageOnDemandComesFromItsRegistry(t *testing.T) {
 	y := newYard()
 	y.open(nil)
@@ -376,7 +376,8 @@ func TestAnImageOnDemandComesFromItsRegistry(t *testing.T) {
 	}
 }
 
-// Such an image is refused before anything is built, in words for the workflow's author.
+// Such an image is refused before anything is built, with a reason for the workflow's
+// author.
 func TestAnImageWithInstructionsOfItsOwn(t *testing.T) {
 	y := newYard()
 	y.open(nil)
@@ -394,8 +395,8 @@ func TestAnImageWithInstructionsOfItsOwn(t *testing.T) {
 	}
 }
 
-// A registry that is busy is asked again. If it stays so, the run is not the image's fault
-// and is tried again soon.
+// A busy registry is asked again. If it stays busy, the image is not at fault, and the
+// run is tried again soon.
 func TestARegistryThatIsBusy(t *testing.T) {
 	for failures, want := range map[int]string{2: "", 3: fleet.ImageSourceUnavailable} {
 		t.Run(want, func(t *testing.T) {
@@ -429,7 +430,8 @@ func TestARegistryThatIsBusy(t *testing.T) {
 	}
 }
 
-// A build that a job asks for has a limit of its own: the fleet's own images may take longer.
+// A build that a job asks for has its own time limit: the fleet's own images may take
+// longer.
 func TestABuildForAJobEndsSooner(t *testing.T) {
 	y := newYard() // no build ends by itself
 	w := withImages(t, y, func(c *local.Config, _ *sim.Config) {
@@ -443,7 +445,7 @@ func TestABuildForAJobEndsSooner(t *testing.T) {
 	y.open(nil)
 }
 
-// However many images jobs name, there is room for the fleet's own.
+// However many images jobs name, the fleet's own images can still be built.
 func TestJobsDoNotHoldAllBuilds(t *testing.T) {
 	y := newYard() // no build ends
 	w := withImages(t, y, func(c *local.Config, _ *sim.Config) { c.SweepEvery = 20 * time.Millisecond })

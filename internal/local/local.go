@@ -66,15 +66,15 @@ type Config struct {
 	StopGrace time.Duration
 
 	// KeepFree is how many bytes stay free on the disks that tasks write to: with less,
-	// none is started. 0 is no limit.
+	// no task starts. 0 is no limit.
 	KeepFree uint64
 
-	// ImagesByName lets image: labels through although processes have no images.
-	// Only demonstrations want that.
+	// ImagesByName accepts image: labels although processes have no images. Only
+	// demonstrations want that.
 	ImagesByName bool
 
-	// buildsOn has a fleet of processes build images as one of containers does: tests
-	// have it, which have no engine.
+	// buildsOn makes a fleet of processes build images as a fleet of containers does.
+	// Tests set it, because they have no engine.
 	buildsOn   builderEngine
 	pullPauses []time.Duration // between pulls; nil are the builder's own
 
@@ -85,8 +85,8 @@ type Config struct {
 	SweepGrace time.Duration // what the ordinary way may take; by default a minute
 
 	Log *slog.Logger
-	// Observe hears of all changes to records after they were written, and of the
-	// end of an execution or sweep as no change; nil if nobody listens. It must not block.
+	// Observe gets all changes to records after they were written, and an empty change
+	// at the end of an execution or sweep. It may be nil. It must not block.
 	Observe func(fleet.Changes)
 }
 
@@ -115,11 +115,11 @@ type Fleet struct {
 	troubles  troubles
 	control   *control.Server
 	stopping  atomic.Bool
-	stopped   chan struct{} // tells that a task has stopped
-	ended     chan struct{} // tells that an execution has ended
+	stopped   chan struct{} // signals that a task has stopped
+	ended     chan struct{} // signals that an execution has ended
 }
 
-// ListenError says that the address cannot be served, which is most often in use.
+// ListenError says that an address cannot be served, most often because it is in use.
 type ListenError struct {
 	Flag, Address string // which one
 	Err           error
@@ -135,9 +135,10 @@ func (w WrongFleet) Error() string {
 	return fmt.Sprintf("data directory %s belongs to fleet %q, and the configuration is of fleet %q: name another directory, or write fleet_name: %s", w.Dir, w.Has, w.Asked, w.Has)
 }
 
-// Start starts a fleet and takes up what an earlier process left open in the
-// data directory. It fails with datadir.InUse if another process serves that, with WrongFleet if
-// it is another fleet's, and with ListenError if an address cannot be served.
+// Start starts a fleet and takes up what an earlier process left open in the data
+// directory. It fails with datadir.InUse if another process serves the directory, with
+// WrongFleet if it is another fleet's, and with ListenError if an address cannot be
+// served.
 func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
 	f := &Fleet{cfg: cfg, stopped: make(chan struct{}, 1), ended: make(chan struct{}, 1)}
 	defer func() {
@@ -296,7 +297,7 @@ func (f *Fleet) buildImage() buildimage.Step {
 	return build
 }
 
-// observed tells of what was written of runs and runners.
+// observed reports what was written of runs and runners.
 type observed struct {
 	*sqlite.Store
 	tell func(fleet.Changes)
@@ -310,7 +311,7 @@ func (o observed) Write(ctx context.Context, changes fleet.Changes) error {
 	return err
 }
 
-// observedImages tells of what was written of images, as no change.
+// observedImages reports that something was written of images, without a change.
 type observedImages struct {
 	*sqlite.Store
 	tell func()
@@ -340,8 +341,8 @@ func (f *Fleet) records() lifecycle.Records {
 	return observed{f.store, f.cfg.Observe}
 }
 
-// gate starts executions but for when the fleet is stopping: then the next
-// process does, which finds the open runner without an execution.
+// gate starts no executions while the fleet stops: the next process starts them, since
+// it finds the open runner without an execution.
 type gate struct{ fleet *Fleet }
 
 func (g gate) Start(ctx context.Context, name string, input []byte) error {
@@ -371,14 +372,14 @@ func (f *Fleet) taskChanged(task fleet.Task) {
 	}
 }
 
-// observe tells of something that is no change of a record.
+// observe reports something that changes no record.
 func (f *Fleet) observe() {
 	if f.cfg.Observe != nil {
 		f.cfg.Observe(fleet.Changes{})
 	}
 }
 
-// ping leaves a note for the waiting goroutine, unless one is there.
+// ping wakes the waiting goroutine, unless it is about to wake already.
 func ping(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -386,7 +387,7 @@ func ping(c chan struct{}) {
 	}
 }
 
-// executionEnded tells dispatch of an execution that ended badly.
+// executionEnded informs dispatch of an execution that ended badly.
 func (f *Fleet) executionEnded(e engine.Execution) {
 	ping(f.ended)
 	f.observe()

@@ -67,7 +67,7 @@ func TestPauseAndResume(t *testing.T) {
 	}
 }
 
-// A job that GitHub gave up while the fleet was paused costs no process.
+// A job that GitHub gives up while the fleet is paused starts no process.
 func TestAJobThatIsCancelledWhilePaused(t *testing.T) {
 	w := newWorld(t)
 	w.pause("an upgrade")

@@ -25,8 +25,8 @@ func (f *Fleet) operator() operator {
 	return operator{o, f}
 }
 
-// operator is an operate.Operator that wakes the sweep for what the sweep builds, and
-// refuses to where there are no images.
+// operator is an operate.Operator that wakes the sweep when the sweep has something to
+// build, and refuses builds where there are no images.
 type operator struct {
 	operate.Operator
 	fleet *Fleet
@@ -66,7 +66,7 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// allExecutions are the engine's as an operator sees them.
+// allExecutions are the engine's, in the form that an operator needs.
 type allExecutions struct{ engine *engine.Engine }
 
 func (e allExecutions) Running(ctx context.Context) (names []string, err error) {

@@ -16,7 +16,7 @@ import (
 // forgetEvery is how often old records and logs are looked for.
 const forgetEvery = time.Hour
 
-// forget deletes records and logs that are older than the configuration keeps them. What it
+// forget deletes records and logs that are older than the configured limits. What it
 // leaves for now is deleted the next time.
 func (f *Fleet) forget(ctx context.Context, now time.Time) error {
 	var failed []error
@@ -44,7 +44,7 @@ func (f *Fleet) forget(ctx context.Context, now time.Time) error {
 	return errors.Join(failed...)
 }
 
-// removeLogs deletes the logs of a folder that nothing was written to since a time.
+// removeLogs deletes the logs of a folder to which nothing was written since a time.
 func removeLogs(dir string, before time.Time, keep map[string]bool) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -8,7 +8,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
-// routes is what API Gateway serves on AWS, and whether the fleet is well, in one word.
+// routes serves what API Gateway serves on AWS, and the fleet's health in one word.
 func (f *Fleet) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/webhook", f.refuseWhenStopping(f.webhook()))
@@ -30,7 +30,7 @@ func (f *Fleet) refuseWhenStopping(next http.Handler) http.Handler {
 	})
 }
 
-// reply answers with what was read, or with 404 for what there is not.
+// reply answers with what was read, or with 404 if it does not exist.
 func reply(w http.ResponseWriter) func(any, error) {
 	return func(v any, err error) {
 		var missing report.NotFound
@@ -51,5 +51,5 @@ func answer(w http.ResponseWriter, status int, v any) {
 	w.WriteHeader(status)
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
-	_ = enc.Encode(v) // the client is gone: nobody to tell
+	_ = enc.Encode(v) // the client is gone
 }

@@ -7,13 +7,13 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 )
 
-// settle is how long what is under way may take to end once nothing new comes.
+// settle is how long open work may take to end once no more comes.
 const settle = 5 * time.Second
 
-// Stop ends the fleet: webhooks are refused, so that GitHub shows them as failed
-// and they can be redelivered; runners without a job are let go; jobs may finish
-// until ctx ends, and are then told to stop. What still wants a runner gets it
-// from the next process on the data directory.
+// Stop ends the fleet. It refuses webhooks, so that GitHub shows them as failed and
+// they can be redelivered. It ends runners without a job. Jobs may finish until ctx
+// ends; then it stops them. Runs that still need a runner get it from the next process
+// on the data directory.
 func (f *Fleet) Stop(ctx context.Context) error {
 	f.stopping.Store(true)
 	f.sweeper.Close()
@@ -81,7 +81,7 @@ func (f *Fleet) awaitExecutions(ctx context.Context) {
 	}
 }
 
-// release lets go of everything that Start took, as far as it came.
+// release releases everything that Start acquired, even if Start failed half-way.
 func (f *Fleet) release() {
 	ctx, cancel := context.WithTimeout(context.Background(), settle)
 	defer cancel()

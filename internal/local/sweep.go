@@ -10,8 +10,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
 )
 
-// How often the sweep runs, and what it gives the ordinary way, unless the
-// configuration says otherwise.
+// Defaults of how often the sweep runs, and of how long it leaves to the ordinary way.
 const (
 	defaultSweepEvery = time.Minute
 	defaultSweepGrace = time.Minute
@@ -69,7 +68,7 @@ func (f *Fleet) startSweeper() *sweeper {
 	return s
 }
 
-// Hurry has the next sweep run now.
+// Hurry makes the next sweep run now.
 func (s *sweeper) Hurry() { ping(s.hurry) }
 
 // Close waits for a sweep that is under way.
@@ -81,7 +80,7 @@ func (s *sweeper) Close() {
 // Sweeps counts the sweeps since the start.
 func (f *Fleet) Sweeps() int64 { return f.sweeps.Load() }
 
-// Running tells the sweep how an execution stands.
+// Running reports the status of an execution to the sweep.
 func (e executions) Running(ctx context.Context, name string) (running, known bool, err error) {
 	execution, err := e.engine.Describe(ctx, name)
 	if errors.Is(err, engine.ErrExecutionDoesNotExist) {

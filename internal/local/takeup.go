@@ -7,9 +7,9 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// takeUp goes on with what an earlier process left open. The ledger knows that
-// one's tasks already, so an execution that resumes starts no second one; it
-// speaks of them last, when every execution can hear it.
+// takeUp continues what an earlier process left open. The ledger knows the tasks of
+// that process already, so an execution that resumes starts no second one. The ledger
+// reports its tasks last, when every execution can receive the reports.
 func (f *Fleet) takeUp(ctx context.Context) error {
 	if err := f.engine.Resume(ctx); err != nil {
 		return err
@@ -35,9 +35,9 @@ func (f *Fleet) takeUp(ctx context.Context) error {
 	return nil
 }
 
-// takeUpRunner starts the execution of a runner that has none yet, and tells
-// again that its task has stopped: the bus forgot what it held. A task that the
-// ledger does not know is not there any more.
+// takeUpRunner starts the execution of a runner that has none yet, and reports again
+// that its task has stopped, since the bus lost the events that it held. A task that
+// the ledger does not know no longer exists.
 func (f *Fleet) takeUpRunner(ctx context.Context, r fleet.Runner) error {
 	if r.RunID != "" && r.TaskARN == "" {
 		if err := f.lifecycle.StartAgain(ctx, r); err != nil {

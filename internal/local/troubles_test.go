@@ -11,7 +11,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim"
 )
 
-// What a sweep of a running fleet leaves is told by its health, which stays good.
+// Health shows what a sweep of a running fleet leaves, and stays good.
 func TestHealthTellsWhatTheSweepLeft(t *testing.T) {
 	w := newWorld(t, func(c *local.Config, _ *sim.Config) {
 		c.SweepEvery = 20 * time.Millisecond

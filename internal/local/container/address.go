@@ -32,7 +32,7 @@ func (r *Runner) From(ctx context.Context, runnerID string, address netip.Addr) 
 	return false, nil
 }
 
-// addresses are those of a container that runs; one that does not has none.
+// addresses are those of a running container; a stopped one has none.
 func (r *Runner) addresses(ctx context.Context, id string) (all []netip.Addr, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answers)
 	defer cancel()

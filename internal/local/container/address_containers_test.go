@@ -12,8 +12,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/container"
 )
 
-// What a container asks at the gateway comes from the address that the engine shows, and
-// what this machine asks does not.
+// A container's request to the gateway comes from the address that the engine shows; a
+// request of this machine does not.
 func TestContainerIsKnownByItsAddress(t *testing.T) {
 	r := newRig(t)
 	network, err := r.engine.EnsureNetwork(t.Context(), r.cfg.Network, nil)

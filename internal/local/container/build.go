@@ -25,17 +25,17 @@ type BuildRequest struct {
 	Labels     map[string]string
 	Arch       fleet.Arch
 	Network    string    // of the build's steps, "" for the engine's own
-	Output     io.Writer // hears what the build says
+	Output     io.Writer // gets the build's output
 }
 
-// BuildError is how a build failed.
+// BuildError says how a build failed.
 type BuildError struct {
-	Step string   // the last that began
-	Last []string // what was said last
-	Says string   // the engine's word on it
+	Step string   // the last one that began
+	Last []string // the last lines of output
+	Says string   // the engine's own error
 }
 
-// reasonMark begins the line by which our own checks in a Dockerfile say what is wrong.
+// reasonMark begins the line in which our own checks in a Dockerfile say what is wrong.
 const reasonMark = "ecsrunner: "
 
 // mostReason is how many characters a reason has, which people read.
@@ -85,7 +85,7 @@ func (e *Engine) Build(ctx context.Context, request BuildRequest) (imageID strin
 	return got.ID, nil
 }
 
-// transcript is what a build says.
+// transcript reads a build's output.
 type transcript struct {
 	step string
 	last []string

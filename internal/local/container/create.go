@@ -25,13 +25,13 @@ func isUnclear(err error) bool {
 // mostProcesses is enough for any build, and ends a fork bomb.
 const mostProcesses = 4096
 
-// engineLog is how much an engine keeps of a container's log, for one byte of it that is
-// kept here. It wraps each line in JSON, and when it has no more room it drops what is
-// oldest, read or not.
+// engineLog is how many bytes of a container's log an engine keeps for each byte that
+// is kept here. An engine wraps each line in JSON; when it has no room left it drops
+// the oldest lines, even unread ones.
 const engineLog = 4
 
-// create makes the task's container. Repeated, it is the same container: its name is
-// the task's. Its writable layer is bounded where the engine can do that.
+// create makes the task's container. A repeated call finds the same container, because
+// its name is the task's. The writable layer is bounded if the engine can do that.
 func (r *Runner) create(ctx context.Context, t task.Task) (id string, err error) {
 	if t.DiskGiB == 0 || r.noQuota.Load() {
 		return r.createWith(ctx, t, nil)
@@ -56,8 +56,8 @@ func (r *Runner) createWith(ctx context.Context, t task.Task, storage map[string
 		env = append(env, name+"="+value)
 	}
 	slices.Sort(env)
-	// No init process: it would be the first one, open to the job, and with it the way to
-	// the log past the entrypoint, which reaps orphans itself.
+	// No init process: as the first process it would be open to the job, and so would
+	// be the way to the log past the entrypoint. The entrypoint reaps orphans itself.
 	init, processes := false, int64(mostProcesses)
 	name := r.nameOf(t)
 	network, err := r.join(ctx, t)
@@ -98,7 +98,7 @@ func (r *Runner) labelsOf(t task.Task) map[string]string {
 	return map[string]string{labelFleet: r.cfg.FleetName, labelDir: r.mark, labelRunner: t.RunnerID, labelTask: t.ARN}
 }
 
-// whyNotCreated tells an image that is not there from everything else.
+// whyNotCreated distinguishes a missing image from every other failure.
 func (r *Runner) whyNotCreated(ctx context.Context, t task.Task, err error) error {
 	if absent(err) {
 		if has, lookErr := r.cfg.Engine.HasImage(ctx, t.Image); lookErr == nil && !has {
@@ -111,7 +111,7 @@ func (r *Runner) whyNotCreated(ctx context.Context, t task.Task, err error) erro
 // limits are what a container may use.
 type limits struct{ nanoCPUs, memory int64 }
 
-// limitsOf are a task's limits, as far as the machine has so much.
+// limitsOf returns a task's limits, reduced to what the machine has.
 func (r *Runner) limitsOf(ctx context.Context, spec task.Spec) (limits, error) {
 	host := r.host.Load()
 	if host == nil {

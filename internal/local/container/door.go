@@ -20,7 +20,7 @@ type Door struct {
 	closed bool
 }
 
-// Open listens at a gateway, unless the door is open there or shut.
+// Open listens at a gateway, unless the door is already open there, or shut.
 func (d *Door) Open(ctx context.Context, gateway string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -39,7 +39,7 @@ func (d *Door) Open(ctx context.Context, gateway string) error {
 	return nil
 }
 
-// Close listens at a gateway no more.
+// Close stops listening at a gateway.
 func (d *Door) Close(gateway string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -27,8 +27,9 @@ const podman = "Podman"
 // answers is how long an engine may take for a question about itself.
 const answers = 10 * time.Second
 
-// Connect finds the engine at an address, such as unix:///run/podman/podman.sock. Without
-// one it is that of DOCKER_HOST, or else of the first usual socket that answers.
+// Connect finds the engine at an address, such as unix:///run/podman/podman.sock.
+// Without an address it takes that of DOCKER_HOST, or else the first usual socket that
+// answers.
 func Connect(ctx context.Context, host string) (*Engine, error) {
 	if host == "" {
 		host = os.Getenv(client.EnvOverrideHost)
@@ -79,14 +80,14 @@ func connect(ctx context.Context, host string) (*Engine, error) {
 	return &Engine{client: c, name: name + " " + version.Version}, nil
 }
 
-// Name is what the engine is called, with its version, for people.
+// Name is the engine's name and version, for people.
 func (e *Engine) Name() string { return e.name }
 
-// isPodman reports whether the engine is Podman, which does not keep the containers of one
-// network from each other, and keeps networks apart.
+// isPodman reports whether the engine is Podman, which keeps networks apart, but not
+// the containers of one network.
 func (e *Engine) isPodman() bool { return strings.HasPrefix(e.name, podman) }
 
-// HostInfo is what an engine says of the machine that it runs containers on.
+// HostInfo is what an engine says about the machine that it runs containers on.
 type HostInfo struct {
 	CPUs      int
 	MemoryMiB int
@@ -95,7 +96,7 @@ type HostInfo struct {
 	Root      string // where the engine keeps containers, on its own machine
 }
 
-// Host tells of the machine that the engine runs containers on.
+// Host describes the machine that the engine runs containers on.
 func (e *Engine) Host(ctx context.Context) (HostInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, answers)
 	defer cancel()
@@ -113,10 +114,10 @@ func (e *Engine) Host(ctx context.Context) (HostInfo, error) {
 	return host, nil
 }
 
-// absent reports whether the engine knows no such thing.
+// absent reports whether the engine answered that there is no such thing.
 func absent(err error) bool { return errdefs.IsNotFound(err) }
 
-// short is an error's last word on what was wrong.
+// short returns the last part of a long error text, which says what was wrong.
 func short(err error) string {
 	text := strings.Join(strings.Fields(err.Error()), " ")
 	if i := strings.LastIndex(text, ": "); i >= 0 && len(text) > 80 {
@@ -125,5 +126,5 @@ func short(err error) string {
 	return text
 }
 
-// isConflict reports whether something is there already, or in use.
+// isConflict reports whether the thing exists already, or is in use.
 func isConflict(err error) bool { return errdefs.IsConflict(err) || errdefs.IsAlreadyExists(err) }

@@ -16,8 +16,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/container"
 )
 
-// engine is a small container engine behind a real socket: containers are what its tests
-// say they are. It answers as Docker does, as far as runners of tasks ask.
+// engine is a small container engine behind a real socket. Tests say how its containers
+// behave. It answers as Docker does, for the calls that runners of tasks make.
 type engine struct {
 	t *testing.T
 
@@ -38,11 +38,11 @@ type engine struct {
 	networks   map[string]*network // by name
 	gateway    string              // of all of them
 	old        bool                // has no API of Podman 4
-	followed   func(string) string // what comes of a log that is followed; nil for all
+	followed   func(string) string // the part of a followed log that arrives; nil for all
 	rotated    int                 // bytes of the beginning of a log that are gone once its container has ended
 	pulls      string              // what the next pull says
 	pulled     []string            // queries of pulls
-	onBuild    []string            // as Docker tells it of an image
+	onBuild    []string            // as Docker reports it for an image
 	saved      []byte              // an image as it is saved
 }
 
@@ -55,8 +55,7 @@ type network struct {
 	IPAM    any
 }
 
-// network makes a network, answers about one, or lists those with the label that is asked
-// for.
+// network makes a network, answers about one, or lists those with the requested label.
 func (e *engine) network(w http.ResponseWriter, r *http.Request, path string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -134,7 +133,7 @@ func newEngineOf(t *testing.T, component string) (*engine, *container.Engine) {
 	return e, connected
 }
 
-// change changes the engine and tells who waits.
+// change changes the engine and wakes those that wait for a change.
 func (e *engine) change(do func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -292,7 +291,7 @@ func (e *engine) list(w http.ResponseWriter, r *http.Request) {
 	answer(w, 200, found)
 }
 
-// one serves what is asked of one container.
+// one serves the requests about one container.
 func (e *engine) one(w http.ResponseWriter, r *http.Request, id, what string) {
 	e.mu.Lock()
 	b := e.containers[id]
@@ -350,7 +349,7 @@ func (e *engine) one(w http.ResponseWriter, r *http.Request, id, what string) {
 	}
 }
 
-// until waits until something holds, or nobody waits any more.
+// until waits until something holds, or until the client has gone.
 func (e *engine) until(r *http.Request, holds func() bool) bool {
 	for {
 		e.mu.Lock()

@@ -32,8 +32,9 @@ func (e *Engine) ImageLabels(ctx context.Context, ref string) (map[string]string
 	return got.Config.Labels, nil
 }
 
-// RemoveImage takes a reference away, and the image with its last one. One that is not
-// there, and one that a container uses, are no errors: the next removal takes the latter.
+// RemoveImage removes a reference, and with the last reference the image. A missing
+// reference is no error, nor is one that a container uses: the next removal takes that
+// one.
 func (e *Engine) RemoveImage(ctx context.Context, ref string) error {
 	_, err := e.client.ImageRemove(ctx, ref, client.ImageRemoveOptions{PruneChildren: true})
 	if err != nil && !absent(err) && !isConflict(err) {
@@ -42,7 +43,7 @@ func (e *Engine) RemoveImage(ctx context.Context, ref string) error {
 	return nil
 }
 
-// ImagesTagged are the references that begin so.
+// ImagesTagged lists the references that begin with the prefix.
 func (e *Engine) ImagesTagged(ctx context.Context, prefix string) ([]string, error) {
 	got, err := e.client.ImageList(ctx, client.ImageListOptions{})
 	if err != nil {

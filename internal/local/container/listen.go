@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// ListenOn listens on a network's gateway. That may be no address of this machine yet: an
-// engine may make the network's device with its first container only.
+// ListenOn listens on a network's gateway. The gateway may not be an address of this
+// machine yet: an engine may make the network's device only with its first container.
 func ListenOn(ctx context.Context, address string) (net.Listener, error) {
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
 		if controlErr := c.Control(func(fd uintptr) { err = bindEarly(int(fd)) }); controlErr != nil {

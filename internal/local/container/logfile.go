@@ -11,8 +11,8 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// copyLog writes all that a container says from its beginning, until it ends. What an
-// earlier process has written of it is written over.
+// copyLog writes a container's log from its beginning, until the container ends. It
+// overwrites what an earlier process wrote of it.
 func (w *watch) copyLog(ctx context.Context) error {
 	if err := w.task.Log.Truncate(w.task.LogFrom); err != nil {
 		return fmt.Errorf("begin the task's log: %w", err)
@@ -20,9 +20,9 @@ func (w *watch) copyLog(ctx context.Context) error {
 	return w.copyTo(ctx, w.limit(w.task.Log), true)
 }
 
-// mendLog makes the log of a container that has ended what the engine has of it. Podman
-// ends a log that is followed with the container, and not with the log, and leaves out
-// lines of its last part. An engine that has less has dropped what is oldest.
+// mendLog makes the log of an ended container equal to the engine's. Podman ends a
+// followed log when the container ends, not when the log does, and leaves out lines of
+// its last part. An engine whose log is shorter has dropped the oldest lines.
 func (w *watch) mendLog(ctx context.Context) error {
 	at := comparing{file: w.task.Log, from: w.task.LogFrom}
 	if err := w.copyTo(ctx, w.limit(&at), false); err != nil {
@@ -52,7 +52,7 @@ func (w *watch) copyTo(ctx context.Context, out io.Writer, follow bool) error {
 	return err
 }
 
-// limited takes everything, and writes no more than its limit and a line about it.
+// limited accepts everything, and writes no more than its limit and a line about it.
 type limited struct {
 	w           io.Writer
 	left, limit int64
@@ -76,7 +76,7 @@ func (o *limited) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// skipping leaves out what comes first.
+// skipping drops the first bytes.
 type skipping struct {
 	w    io.Writer
 	left int64

@@ -14,7 +14,8 @@ type Network struct {
 	Apart         bool // containers in it and in others that are apart do not reach each other
 }
 
-// noTalk keeps the containers of a network from each other, where the engine knows it.
+// noTalk is the option that isolates the containers of a network, in engines that have
+// it.
 const noTalk = "com.docker.network.bridge.enable_icc"
 
 // EnsureNetwork makes a bridge network, if it is not there.
@@ -54,7 +55,7 @@ func noGateway(name string) error {
 	return fmt.Errorf("network %s has no gateway: name another with --container-network, and the fleet's address in it with --claim-url", name)
 }
 
-// RemoveNetwork removes a network. One that is not there is no error.
+// RemoveNetwork removes a network. A missing one is no error.
 func (e *Engine) RemoveNetwork(ctx context.Context, name string) error {
 	if _, err := e.client.NetworkRemove(ctx, name, client.NetworkRemoveOptions{}); err != nil && !absent(err) {
 		return fmt.Errorf("remove network %s: %w", name, err)

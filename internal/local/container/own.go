@@ -11,8 +11,8 @@ import (
 // ownNetworks reports whether each container has a network of its own, as with Podman.
 func (r *Runner) ownNetworks() bool { return r.cfg.Network == "" }
 
-// mayHaveNetworks reports whether containers may have networks of their own, be they those
-// of an earlier process that was not given --container-network.
+// mayHaveNetworks reports whether containers may have networks of their own, including
+// those of an earlier process that ran without --container-network.
 func (r *Runner) mayHaveNetworks() bool { return r.ownNetworks() || r.cfg.Engine.isPodman() }
 
 // join returns the network of a task's container, and opens the doors there.

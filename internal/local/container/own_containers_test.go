@@ -13,9 +13,9 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/task"
 )
 
-// One job offers a secret on a port, and another one looks for it. In one network Podman
-// lets it: without that this test would hold for nothing. In networks of their own they do
-// not reach each other, and both reach the fleet.
+// One job offers a secret on a port, and another one looks for it. In one network
+// Podman lets the second job reach it; otherwise this test would prove nothing. In
+// networks of their own the jobs do not reach each other, and both reach the fleet.
 func TestContainersInNetworksOfTheirOwn(t *testing.T) {
 	for what, test := range map[string]struct {
 		own  bool
@@ -62,7 +62,7 @@ func TestContainersInNetworksOfTheirOwn(t *testing.T) {
 	}
 }
 
-// sayHello is a door behind which somebody says hello.
+// sayHello is a door whose server says hello.
 func sayHello(t *testing.T) *container.Door {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -36,7 +36,7 @@ func ownBench(t *testing.T) (b *bench, reaches func() bool) {
 	}
 }
 
-// openDoor begins with a new door, as the next process has one.
+// openDoor begins with a new door, as the next process does.
 func (b *bench) openDoor(port string) {
 	for _, before := range b.cfg.Doors {
 		before.Shut()
@@ -101,7 +101,7 @@ func TestEachContainerHasANetworkOfItsOwn(t *testing.T) {
 	}
 }
 
-// What a process that was killed has left, the next one removes.
+// The next process removes what a killed process left.
 func TestNetworksOfContainersThatAreGone(t *testing.T) {
 	b, _ := ownBench(t)
 	b.launch()
@@ -125,7 +125,7 @@ func TestNetworksOfContainersThatAreGone(t *testing.T) {
 	}
 }
 
-// A fleet that is given one network for all has those of its earlier containers removed.
+// A fleet with one network for all containers removes the networks of its earlier ones.
 func TestNetworksOfContainersFromBeforeThereWasOneForAll(t *testing.T) {
 	b, _ := ownBench(t)
 	b.launch()

@@ -11,9 +11,9 @@ import (
 	"net/url"
 )
 
-// podmanNetwork is a network in Podman's own API. Docker's API does not serve here: a
-// network that was looked up by it is one that Podman 4.3 does not keep apart from others
-// any more, when it starts a container there.
+// podmanNetwork is a network in Podman's own API. Docker's API cannot be used here:
+// once a network was looked up through it, Podman 4.3 no longer keeps that network
+// apart from others when it starts a container there.
 type podmanNetwork struct {
 	Name    string            `json:"name"`
 	Driver  string            `json:"driver,omitempty"`
@@ -24,7 +24,7 @@ type podmanNetwork struct {
 	} `json:"subnets,omitempty"`
 }
 
-// isolate keeps a network apart from all others that have it.
+// isolate is the option that keeps a network apart from all others that have it.
 const isolate = "isolate"
 
 func (n podmanNetwork) network() (Network, error) {
@@ -75,7 +75,7 @@ func (e *Engine) podmanNetworks(ctx context.Context, label, value string) (list 
 	return list, err
 }
 
-// podman asks Podman by its own API. It returns false for what is not there.
+// podman asks Podman through its own API. It returns false if the thing does not exist.
 func (e *Engine) podman(ctx context.Context, method, path string, in, out any) (ok bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answers)
 	defer cancel()

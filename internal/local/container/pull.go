@@ -16,10 +16,10 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// PullError is how a pull failed.
+// PullError says how a pull failed.
 type PullError struct {
 	Image string
-	Says  string // the engine's word on it
+	Says  string // the engine's own error
 }
 
 func (e *PullError) Error() string {
@@ -29,8 +29,8 @@ func (e *PullError) Error() string {
 	return fleet.Clip(fmt.Sprintf("the image %s cannot be pulled: %s", e.Image, oneLine(e.Says)), mostReason)
 }
 
-// Passes reports whether another try may succeed: a registry that limits pulls, or a
-// network that is away.
+// Passes reports whether another try may succeed: the registry limits pulls, or the
+// network is down.
 func (e *PullError) Passes() bool { return fleet.Passes(e.Says, e.Image) }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(strings.Map(printable, s)), " ") }
@@ -48,9 +48,9 @@ func Passes(err error) bool {
 // errNoAnswer marks errors of an engine that does not answer, or stops doing so.
 var errNoAnswer = errors.New("the engine does not answer")
 
-// Pull fetches an image from its registry, whatever is here by that name, and returns its
-// id, by which nothing else can take its place. It fails with a PullError if the registry
-// does not give the image.
+// Pull fetches an image from its registry, even if this machine has one of that name.
+// It returns the image's id, which no other image can take. It fails with a PullError
+// if the registry does not give the image.
 func (e *Engine) Pull(ctx context.Context, ref string, arch fleet.Arch, output io.Writer) (imageID string, err error) {
 	options := client.ImagePullOptions{Platforms: []ocispec.Platform{{OS: "linux", Architecture: goArch(arch)}}}
 	resp, err := e.client.ImagePull(ctx, ref, options)
@@ -77,8 +77,8 @@ func (e *Engine) Pull(ctx context.Context, ref string, arch fleet.Arch, output i
 	return got.ID, nil
 }
 
-// pullFailed is the failure of a pull that did not begin. Docker asks the registry before
-// it answers, so most are the registry's.
+// pullFailed is the failure of a pull that did not begin. Docker asks the registry
+// before it answers, so most of these failures are the registry's.
 func (e *Engine) pullFailed(ctx context.Context, ref string, err error) error {
 	if ctx.Err() != nil || client.IsErrConnectionFailed(err) {
 		return errors.Join(ctx.Err(), fmt.Errorf("pull %s with %s: %w", ref, e.name, e.answer(err)))
@@ -103,8 +103,8 @@ func goArch(arch fleet.Arch) string {
 
 // OnBuild are the instructions that an image runs in every build that begins from it.
 //
-// Podman leaves them out of what it says of an image, and runs them all the same: there
-// they are read from the image's own configuration, as it saves that.
+// Podman does not report them, and runs them all the same. For Podman they are read
+// from the image's own configuration, in the image as Podman saves it.
 func (e *Engine) OnBuild(ctx context.Context, imageID string) ([]string, error) {
 	got, err := e.client.ImageInspect(ctx, imageID)
 	if err != nil {
@@ -128,7 +128,7 @@ func (e *Engine) OnBuild(ctx context.Context, imageID string) ([]string, error) 
 	return instructions, nil
 }
 
-// mostConfig is more than an image's configuration has.
+// mostConfig is larger than any image's configuration.
 const mostConfig = 8 << 20
 
 // savedOnBuild reads an image that an engine has saved, to its end: the manifest, which

@@ -44,7 +44,7 @@ func TestPull(t *testing.T) {
 	}
 }
 
-// An engine that stops answering is nobody's image's fault.
+// If an engine stops answering, no image is at fault.
 func TestAnEngineThatGoesAway(t *testing.T) {
 	e, connected := newEngine(t)
 	e.change(func() { e.loses = map[string]bool{"create": true} })
@@ -77,7 +77,7 @@ func saved(t *testing.T, files ...[2]string) []byte {
 	return b.Bytes()
 }
 
-// Podman says of no image that it has ONBUILD, and runs it.
+// Podman reports ONBUILD for no image, and runs it all the same.
 func TestWhatAnImageRunsInBuilds(t *testing.T) {
 	config := [2]string{"0a.json", `{"architecture":"amd64","config":{"OnBuild":["RUN sleep 3600"]}}`}
 	manifest := [2]string{"manifest.json", `[{"Config":"0a.json","RepoTags":null,"Layers":["0b.tar"]}]`}

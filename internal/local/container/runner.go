@@ -94,7 +94,7 @@ func (r *Runner) Start(ctx context.Context, t task.Task) (task.Handle, error) {
 }
 
 // Adopt finds the task's container by its labels, and starts it if the earlier process
-// did not. One that was started is not started again: it has had its claim.
+// did not. A container that was started is not started again: it has used its claim.
 func (r *Runner) Adopt(ctx context.Context, t task.Task) (task.Handle, bool) {
 	w := &watch{Runner: r, task: t}
 	created := false
@@ -129,8 +129,8 @@ func (r *Runner) Marked(ctx context.Context) (found []task.Mark, _ error) {
 	return found, err
 }
 
-// Clear removes the containers of tasks that are not open, and their networks. Those of other fleets and data
-// directories are not looked at.
+// Clear removes the containers of tasks that are not open, and their networks. It does
+// not look at those of other fleets and data directories.
 func (r *Runner) Clear(ctx context.Context, open []task.Mark) error {
 	list, err := r.list(ctx)
 	if err != nil {
@@ -149,7 +149,7 @@ func (r *Runner) Clear(ctx context.Context, open []task.Mark) error {
 	return errors.Join(failed...)
 }
 
-// Labels by which a container is known.
+// Labels by which a container is recognized.
 const (
 	labelFleet  = "ecsrunner.fleet"
 	labelDir    = "ecsrunner.data-dir"
@@ -186,7 +186,7 @@ func (r *Runner) find(ctx context.Context, arn string) (id string, err error) {
 	return "", err
 }
 
-// remove takes a container away, with its anonymous volumes.
+// remove removes a container, with its anonymous volumes.
 func (r *Runner) remove(ctx context.Context, id string) error {
 	_, err := r.cfg.Engine.client.ContainerRemove(context.WithoutCancel(ctx), id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
 	if err != nil && !absent(err) && !isConflict(err) {

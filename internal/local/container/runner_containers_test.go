@@ -181,7 +181,8 @@ func TestContainerOfATask(t *testing.T) {
 	}
 }
 
-// What an engine keeps of a container's log is bounded while it runs, whatever it writes.
+// The engine's copy of a container's log is bounded while the container runs, however
+// much it writes.
 func TestContainerEngineLogIsBounded(t *testing.T) {
 	r := newRig(t)
 	r.cfg.MaxLog = 1 << 20
@@ -269,7 +270,8 @@ func TestContainerIsStopped(t *testing.T) {
 	}
 }
 
-// awaitLog waits until the log has a text. The engine hands it over when it likes.
+// awaitLog waits until the log contains a text. The engine hands it over at a time of
+// its own.
 func (r *rig) awaitLog(text string) {
 	r.t.Helper()
 	for range 600 {
@@ -295,8 +297,8 @@ func TestContainerThatDefiesIsKilled(t *testing.T) {
 	}
 }
 
-// A container outlives its fleet. The next launcher takes it over with its log, and knows
-// how it ended; one that ended meanwhile, too.
+// A container outlives its fleet. The next launcher takes it over with its log, and
+// learns how it ended, even if it ended meanwhile.
 func TestContainerIsTakenOver(t *testing.T) {
 	r := newRig(t)
 	launched := r.launch("echo before; while [ ! -e /go ]; do sleep 0.1; done; echo after; exit 5")

@@ -27,10 +27,10 @@ type bench struct {
 	cfg    container.Config
 	notes  chan fleet.Task
 	warns  *bytes.Buffer
-	opened chan struct{} // doors, of which each opens at one gateway
+	opened chan struct{} // doors, each of which opens at one gateway
 }
 
-// patience is the one wait that is not over at once: a log comes to its end.
+// patience is the only wait that does not end at once: it is for the end of a log.
 const patience = time.Hour
 
 func pausesAreOver(d time.Duration) <-chan time.Time {
@@ -179,8 +179,7 @@ func TestWhatAContainerGets(t *testing.T) {
 	}
 }
 
-// Docker keeps the containers of a network from each other if it was asked to; Podman
-// keeps networks apart.
+// Docker isolates the containers of a network if asked to; Podman keeps networks apart.
 func TestWhichNetworksAreIsolated(t *testing.T) {
 	for component, want := range map[string]bool{"Engine": true, "Podman Engine": false} {
 		_, e := newEngineOf(t, component)
@@ -192,8 +191,8 @@ func TestWhichNetworksAreIsolated(t *testing.T) {
 	}
 }
 
-// Podman ends a log that is followed with the container, and not with the log, and leaves
-// lines out before. Docker drops what is oldest of a log that is too long.
+// Podman ends a followed log when the container ends, not when the log does, and leaves
+// out lines before that. Docker drops the oldest lines of a log that is too long.
 func TestTheLogIsMendedWhenTheContainerHasEnded(t *testing.T) {
 	const whole = "begins\nmore\nthe end\n"
 	for what, test := range map[string]struct {
@@ -221,7 +220,7 @@ func TestTheLogIsMendedWhenTheContainerHasEnded(t *testing.T) {
 	}
 }
 
-// What the engine keeps of a log is bounded, and above what is read of it.
+// The engine's copy of a log is bounded, and larger than what is read of it.
 func TestTheEnginesLogIsBounded(t *testing.T) {
 	b := newBench(t)
 	b.launch()
@@ -234,7 +233,7 @@ func TestTheEnginesLogIsBounded(t *testing.T) {
 	}
 }
 
-// An engine that bounds no disk is asked once, and people are told.
+// An engine that bounds no disk is asked once, and a warning says so.
 func TestTheDiskIsBoundedWhereTheEngineCan(t *testing.T) {
 	for what, test := range map[string]struct {
 		disk    int
@@ -267,7 +266,7 @@ func TestTheDiskIsBoundedWhereTheEngineCan(t *testing.T) {
 	}
 }
 
-// A class that wants more than there is gets what there is, with one warning.
+// A class that wants more than the machine has gets what it has, with one warning.
 func TestAClassThatIsTooLarge(t *testing.T) {
 	b := newBench(t)
 	for i, id := range []string{"test-7-1", "test-8-1"} {
@@ -350,8 +349,8 @@ func TestRemovedByAnotherProgram(t *testing.T) {
 	}
 }
 
-// Containers that say they are of a data directory, and of no task that may be of a
-// fleet, are left alone, as are those of other directories.
+// Containers that name a data directory, but no task that can be a fleet's, are left
+// alone, as are those of other directories.
 func TestContainersOfOthersStay(t *testing.T) {
 	b := newBench(t)
 	b.launch()
@@ -393,7 +392,7 @@ func TestAnEngineThatIsDown(t *testing.T) {
 	}
 }
 
-// An engine that is down when the fleet starts may have its containers all the same.
+// An engine that is down when the fleet starts may still have its containers.
 func TestAnEngineThatIsDownAtTheStart(t *testing.T) {
 	e, cfg := newConfig(t)
 	e.change(func() { e.down = true })
@@ -418,7 +417,7 @@ func TestALostAnswer(t *testing.T) {
 	}
 }
 
-// An engine that answers nothing any more gives the task up, and says why.
+// If the engine stops answering for good, the task is given up, and says why.
 func TestNoAnswerAtAll(t *testing.T) {
 	b := newBench(t)
 	b.change(func() { b.down = true })

@@ -28,7 +28,7 @@ func (w *watch) over(end task.Ending) *watch {
 	return w
 }
 
-// Process is none of this machine's: a container is found by its labels.
+// Process is zero: a container is found by its labels.
 func (w *watch) Process() task.Process { return task.Process{} }
 
 // isCreated reports whether the container was made and never started.
@@ -145,8 +145,8 @@ func (w *watch) await(ctx context.Context) (end task.Ending, err error) {
 	}
 }
 
-// changed is closed when the container runs no more, or when the engine does not answer
-// any more. An engine may answer only then.
+// changed is closed when the container has ended, or when the engine stops answering.
+// An engine may answer only then.
 func (w *watch) changed(ctx context.Context) <-chan struct{} {
 	changed := make(chan struct{})
 	go func() {
@@ -160,8 +160,8 @@ func (w *watch) changed(ctx context.Context) <-chan struct{} {
 	return changed
 }
 
-// halt has the engine stop the container, again until the container is gone or the engine
-// has taken the order.
+// halt asks the engine to stop the container. It asks again until the container is gone
+// or the engine has accepted the order.
 func (w *watch) halt(ctx context.Context) {
 	grace := int(w.cfg.Grace / time.Second)
 	for {

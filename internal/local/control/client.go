@@ -20,8 +20,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
-// Client is the operate.Fleet of a data directory. What only a fleet that runs can do
-// fails with ErrNotRunning if none does.
+// Client is the operate.Fleet of a data directory. What only a running fleet can do
+// fails with ErrNotRunning if none runs.
 type Client struct {
 	Dir string // data directory
 }
@@ -33,39 +33,42 @@ func (c Client) Pause(ctx context.Context, reason string) (operate.PauseResult, 
 	})
 }
 
-// Resume resumes the fleet. One that does not run launches what waits when it is started.
+// Resume resumes the fleet. A fleet that does not run launches the waiting runs when it
+// starts.
 func (c Client) Resume(ctx context.Context) (operate.ResumeResult, error) {
 	return change(ctx, c, "/resume", nil, func(o operate.Operator) (operate.ResumeResult, error) { return o.Resume(ctx) })
 }
 
-// Retry has a run tried now. A fleet that does not run tries it when it is started.
+// Retry makes the fleet try a run now. A fleet that does not run tries it when it
+// starts.
 func (c Client) Retry(ctx context.Context, runID string) (operate.RetryResult, error) {
 	return change(ctx, c, "/runs/"+url.PathEscape(runID)+"/retry", nil, func(o operate.Operator) (operate.RetryResult, error) {
 		return o.Retry(ctx, runID)
 	})
 }
 
-// RefreshImages brings the images up to date. A fleet that does not run does so when it is
-// started.
+// RefreshImages brings the images up to date. A fleet that does not run does so when it
+// starts.
 func (c Client) RefreshImages(ctx context.Context, all bool) (operate.RefreshResult, error) {
 	return change(ctx, c, fmt.Sprintf("/images/refresh?all=%t", all), nil, func(o operate.Operator) (operate.RefreshResult, error) {
 		return o.RefreshImages(ctx, all)
 	})
 }
 
-// BuildImage asks for the next revision of an image, and returns its record as it is
-// before that. A fleet that does not run builds nothing.
+// BuildImage asks for the next revision of an image, and returns the image's record
+// from before that. A fleet that does not run builds nothing.
 func (c Client) BuildImage(ctx context.Context, spec fleet.ImageSpec) (fleet.ImageRecord, error) {
 	return askFor[fleet.ImageRecord](ctx, c, "/images/build", spec)
 }
 
-// RemoveImage has the fleet delete an image. One that does not run deletes nothing.
+// RemoveImage makes the fleet delete an image. A fleet that does not run deletes
+// nothing.
 func (c Client) RemoveImage(ctx context.Context, tag string) (fleet.ImageRecord, error) {
 	return askFor[fleet.ImageRecord](ctx, c, "/images/"+url.PathEscape(tag)+"/remove", nil)
 }
 
-// Terminate has the fleet end a runner; see operate.Operator.Terminate. One that does not
-// run has none.
+// Terminate makes the fleet end a runner; see operate.Operator.Terminate. A fleet that
+// does not run has no runners.
 func (c Client) Terminate(ctx context.Context, runnerID string, force bool) (operate.TerminateResult, error) {
 	var answer terminated
 	target := fmt.Sprintf("/runners/%s/terminate?force=%t", url.PathEscape(runnerID), force)
@@ -76,8 +79,8 @@ func (c Client) Terminate(ctx context.Context, runnerID string, force bool) (ope
 	return answer.TerminateResult, err
 }
 
-// Drain drains the fleet; see operate.Operator.Drain. It needs one that runs: only that
-// knows which of its runners have a job.
+// Drain drains the fleet; see operate.Operator.Drain. It needs a running fleet: only
+// that knows which of its runners have a job.
 func (c Client) Drain(ctx context.Context, now bool, progress func(line string)) (result operate.DrainResult, err error) {
 	err = c.ask(ctx, fmt.Sprintf("/drain?now=%t", now), nil, func(body io.Reader) error {
 		lines := json.NewDecoder(body)
@@ -99,13 +102,14 @@ func (c Client) Drain(ctx context.Context, now bool, progress func(line string))
 	return result, err
 }
 
-// Health asks the fleet how it is. It fails with ErrNotRunning if it does not run.
+// Health asks the fleet for its health. It fails with ErrNotRunning if the fleet does
+// not run.
 func (c Client) Health(ctx context.Context) (h report.Health, err error) {
 	err = c.ask(ctx, "/health", nil, func(body io.Reader) error { return decode(body, &h) })
 	return h, err
 }
 
-// change asks the fleet, or changes the records of one that does not run.
+// change asks the running fleet, or changes the records if none runs.
 func change[T any](ctx context.Context, c Client, target string, request any, otherwise func(operate.Operator) (T, error)) (T, error) {
 	result, err := askFor[T](ctx, c, target, request)
 	if !errors.Is(err, ErrNotRunning) {

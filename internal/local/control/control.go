@@ -1,8 +1,8 @@
 // Package control operates a fleet on one machine from outside its process: a Client asks
 // over the control socket, and Serve is the other end.
 //
-// A fleet that does not run can be changed all the same, as far as its records go: the
-// Client then takes the data directory and does it itself.
+// The records of a fleet that does not run can still be changed: the Client then locks
+// the data directory and changes them itself.
 package control
 
 import (
@@ -14,11 +14,11 @@ import (
 // ErrNotRunning says that no fleet process serves the data directory.
 var ErrNotRunning = errors.New("no fleet is running on this data directory; start it with `ecsrunner local`")
 
-// maxAnswer is more than any request or answer has.
+// maxAnswer is larger than any request or answer.
 const maxAnswer = 1 << 20
 
-// answered is what a request is answered with. A drain is answered line by line, and a
-// termination without the envelope.
+// answered is the answer to a request. A drain is answered line by line, and a
+// termination without this envelope.
 type answered[T any] struct {
 	Result T `json:"result"`
 	failure

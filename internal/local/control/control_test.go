@@ -18,7 +18,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
-// echo is a fleet whose results are what it was asked, or err.
+// echo is a fleet that returns what it was asked, or err.
 type echo struct{ err error }
 
 func (e echo) Pause(_ context.Context, reason string) (operate.PauseResult, error) {
@@ -128,7 +128,8 @@ func TestAClientSaysWhyTheFleetFailed(t *testing.T) {
 	}
 }
 
-// A path that is too long for a socket has it elsewhere, and nothing of it is left.
+// If a path is too long for a socket, the socket is made elsewhere, and nothing of it
+// is left.
 func TestADirectoryWithALongPath(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	dir := filepath.Join(t.TempDir(), strings.Repeat("long", 30))
@@ -150,8 +151,8 @@ func TestADirectoryWithALongPath(t *testing.T) {
 	}
 }
 
-// What needs a fleet that runs is not done without one. What does not is tested with a
-// fleet that has stopped, in package local.
+// What needs a running fleet fails without one. What does not need one is tested with a
+// stopped fleet, in package local.
 func TestWithoutAFleetThatRuns(t *testing.T) {
 	client := control.Client{Dir: t.TempDir()}
 	calls := asked(t.Context())

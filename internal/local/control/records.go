@@ -14,9 +14,9 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
 )
 
-// ofRecords operates a fleet that does not run, by its records alone. It holds the lock of
-// the data directory until done is called, and fails with datadir.InUse if the fleet was
-// started meanwhile.
+// ofRecords operates a fleet that does not run, through its records alone. It holds the
+// lock of the data directory until done is called, and fails with datadir.InUse if the
+// fleet was started meanwhile.
 func ofRecords(ctx context.Context, dir string) (o operate.Operator, done func(), err error) {
 	lock, err := datadir.Lock(dir)
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
-// The control socket is how a person who may write the data directory tells the
-// fleet to do something. The network never reaches it, and it needs no password.
+// Over the control socket, a person who may write the data directory operates the
+// fleet. The network never reaches it, and it needs no password.
 const (
 	addrName   = "control.addr" // the file that says where the socket is
 	socketName = "control.sock"
@@ -58,7 +58,7 @@ func Serve(dir string, f operate.Fleet, health func(context.Context) report.Heal
 	return s, nil
 }
 
-// Close ends what is under way, and takes the socket away.
+// Close ends open requests, and removes the socket.
 func (s *Server) Close() {
 	_ = s.server.Close()
 	_ = os.Remove(filepath.Join(s.dir, addrName))
@@ -67,7 +67,7 @@ func (s *Server) Close() {
 	}
 }
 
-// routes is what a Client asks for.
+// routes serves the requests of a Client.
 func routes(f operate.Fleet, health func(context.Context) report.Health) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /health", func(w http.ResponseWriter, r *http.Request) {
@@ -120,7 +120,7 @@ func routes(f operate.Fleet, health func(context.Context) report.Health) http.Ha
 func drain(w http.ResponseWriter, r *http.Request, f operate.Fleet) {
 	lines, flush := json.NewEncoder(w), http.NewResponseController(w)
 	tell := func(line drainLine) {
-		_ = lines.Encode(line) // the client is gone: the context tells
+		_ = lines.Encode(line) // the client is gone: the context says so
 		_ = flush.Flush()
 	}
 	result, err := f.Drain(r.Context(), r.URL.Query().Get("now") == "true", func(line string) { tell(drainLine{Progress: line}) })

@@ -25,8 +25,8 @@ const (
 	launchesVariable = "PROCESS_TEST_LAUNCHES"
 )
 
-// beFleet takes over what there is, launches tasks, and says so when they have reached the
-// point. There it hangs.
+// beFleet takes over what there is, launches tasks, and reports when they have reached
+// the point. There it hangs.
 func beFleet(point string, conn net.Conn) int {
 	self, err1 := os.Executable()
 	runner, err2 := New(Config{
@@ -57,7 +57,8 @@ func launches(list string) []string {
 // runnerID is the id of the i-th runner that a fleet launches.
 func runnerID(i int) string { return fmt.Sprintf("demo-%d-1", 7+i) }
 
-// startFleet runs a fleet on the rig's directory. What it returns kills it at the point.
+// startFleet runs a fleet on the rig's directory. The function that it returns kills it
+// at the point.
 func (r *rig) startFleet(point tasktest.Point, tasks string) (kill func()) {
 	r.t.Helper()
 	cmd := exec.Command(os.Args[0])
@@ -106,7 +107,7 @@ const (
 	reasonNeverForked = "CannotStartContainerError: the fleet was killed while it started the task"
 )
 
-// wantEnded checks how a task stopped whose exit code nobody knows.
+// wantEnded checks how a task stopped whose exit code is lost.
 func wantEnded(t *testing.T, task fleet.Task, code, reason string) {
 	t.Helper()
 	if task.LastStatus != fleet.TaskStopped || task.StopCode != code || task.StoppedReason != reason {

@@ -49,10 +49,10 @@ func awaitGone(pid int, start string, after func(time.Duration) <-chan time.Time
 	}
 }
 
-// namesSession reports whether the leader's id still names the task's session, and
-// no later process or session of others. A child that was not waited for keeps
-// its id. That of another process is free when all of its session are gone: it is
-// trusted only for a leader that ended under our eyes, and not if another has it.
+// namesSession reports whether the leader's id still names the task's session, and not
+// a later process or session of others. A child keeps its id until it is waited for.
+// Any other process's id is free once its whole session is gone: it is trusted only if
+// this process saw the leader alive, and if no other process has it now.
 func (p leader) namesSession() bool {
 	switch {
 	case p.child != nil:
@@ -64,15 +64,16 @@ func (p leader) namesSession() bool {
 	return err != nil || start == p.start
 }
 
-// signalGroup signals the leader's process group, if that is sure to be it.
+// signalGroup signals the leader's process group, if it is certain that it is the
+// leader's.
 func (p leader) signalGroup(sig syscall.Signal) {
 	if p.child != nil || p.pid != 0 && alive(p.pid, p.start) {
 		_ = syscall.Kill(-p.pid, sig) // fails only if nothing but a zombie is left
 	}
 }
 
-// exitCode is that of a leader which has exited, 128+n for signal n. Only the
-// parent learns it: it is nil for a leader that another process started.
+// exitCode is that of a leader which has exited, 128+n for signal n. Only the parent
+// learns it: if another process started the leader, it is nil.
 func (p leader) exitCode() *int {
 	if p.child == nil {
 		return nil

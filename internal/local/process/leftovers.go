@@ -32,10 +32,10 @@ func (s *session) endLeftovers() {
 	}
 }
 
-// look is the signal that is not sent: it only finds out whether one could be.
+// look is the signal that is never sent: the call only reports whether one could be.
 const look = syscall.Signal(0)
 
-// gone sends a signal to what is left of a task until nothing is. It gives up
+// gone sends a signal to what is left of a task until nothing is left. It gives up
 // after leftoverGrace, or when impatient is closed.
 func (s *session) gone(sig syscall.Signal, impatient <-chan struct{}) bool {
 	overdue := s.cfg.After(leftoverGrace)

@@ -36,8 +36,8 @@ func belongs(pid, leader int, _ string) (within, marked bool) {
 	return err == nil && leader != 0 && session == leader, false
 }
 
-// findLeader finds nothing: marks are not looked for here. So a process that was
-// started just before the fleet was killed, and not recorded any more, is missed.
+// findLeader finds nothing: marks are not looked for here. So it misses a process that
+// was started just before the fleet was killed, and that is not in a record yet.
 func findLeader(string) (pid int, start string, ok bool) { return 0, "", false }
 
 // findTasks finds nothing, as findLeader.

@@ -40,12 +40,12 @@ func belongs(pid, leader int, mark string) (within, marked bool) {
 	return leader != 0 && s.session == leader, hasEntry(environ(pid), mark)
 }
 
-// findLeader finds the leader of a task whose process was not recorded, by its
-// mark. The leader may be closed to this process, as one that runs a job is
-// (runner/seal): then what it has started leads to it, which is in its session. Of
-// several sessions the leader's was the first. Only a process that has not become
-// another program yet lacks its mark, and as long it holds the data directory's
-// lock open.
+// findLeader finds the leader of a task whose process was not recorded, by its mark.
+// This process may not be allowed to look at the leader, since one that runs a job is
+// closed (runner/seal): then a process in its session, which the leader started, leads
+// to it. Of several sessions, the first is the leader's. Only a process that has not
+// executed its own program yet lacks its mark, and until then it holds the data
+// directory's lock open.
 func findLeader(mark string) (pid int, start string, ok bool) {
 	var first stat
 	for _, candidate := range processes() {
@@ -65,7 +65,7 @@ func findLeader(mark string) (pid int, start string, ok bool) {
 }
 
 // findTasks finds the tasks whose work directories are in a directory, by the marks of
-// processes which call one of those their home.
+// processes that have one of those as HOME.
 func findTasks(dir string) (found []task.Mark) {
 	for _, pid := range processes() {
 		entries := environ(pid)
@@ -80,8 +80,8 @@ func findTasks(dir string) (found []task.Mark) {
 	return found
 }
 
-// awaitHandle returns when the process has exited that a pidfd stands for, or
-// when that cannot be waited for (pidfd_open(2), ppoll(2)).
+// awaitHandle returns when the process of a pidfd has exited, or when it cannot be
+// waited for (pidfd_open(2), ppoll(2)).
 func awaitHandle(pidfd uintptr) {
 	const readable = 1 // POLLIN
 	wait := struct {
@@ -118,7 +118,7 @@ type stat struct {
 
 func (s stat) lives() bool { return s.state != "Z" && s.state != "X" }
 
-// start names the machine's start too: each counts its ticks anew.
+// start includes the machine's start: ticks are counted from there.
 func (s stat) start() string {
 	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	return fmt.Sprintf("%d after %s", s.ticks, bytes.TrimSpace(boot))

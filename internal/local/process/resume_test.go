@@ -66,7 +66,7 @@ func TestLeaderThatWasNotRecordedIsFoundAmongDaemons(t *testing.T) {
 	}
 }
 
-// What runs a job is closed to this process; the job is not.
+// This process cannot read a process that runs a job, but it can read the job.
 func TestLeaderThatShowsNoMarkIsFoundByItsChildren(t *testing.T) {
 	if !findsDaemons {
 		t.Skip("no marks are found here")

@@ -86,8 +86,8 @@ func (r *Runner) Adopt(_ context.Context, t task.Task) (task.Handle, bool) {
 	return s, s.lead.seen
 }
 
-// Marked lists the tasks of which a process lives that calls its work directory here its
-// home.
+// Marked lists the tasks with a living process whose HOME is the task's work directory
+// here.
 func (r *Runner) Marked(context.Context) ([]task.Mark, error) {
 	return findTasks(filepath.Join(r.cfg.Dir, runnersDir)), nil
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/task"
 )
 
-// Runner is none: there are no sessions of processes here.
+// Runner runs nothing: there are no sessions of processes here.
 type Runner struct{ task.Runner }
 
 // New fails.

@@ -7,8 +7,8 @@ import (
 	"unsafe"
 )
 
-// awaitExit returns when the child has exited. It does not take the child's
-// status: until somebody does, the child's id stays its own.
+// awaitExit returns when the child has exited. It does not collect the child's status:
+// until that is collected, the child keeps its id.
 func awaitExit(pid int) {
 	const byPID = 1 // P_PID
 	var info [16]uint64

@@ -13,7 +13,7 @@ import (
 	"syscall"
 )
 
-// prepareWorkDir makes a task's work directory afresh and lays the template
+// prepareWorkDir replaces a task's work directory by a new one and lays the template
 // into it. It stops early when ctx ends.
 func prepareWorkDir(ctx context.Context, work, template string) error {
 	if err := removeTree(work); err != nil {
@@ -33,8 +33,8 @@ func prepareWorkDir(ctx context.Context, work, template string) error {
 	return nil
 }
 
-// lay gives target the content of template: directories anew, symbolic links as
-// they are, files as hard links or else as copies.
+// lay gives target the content of template: new directories, symbolic links as they
+// are, files as hard links or else as copies.
 func lay(ctx context.Context, template, target string) error {
 	root, err := filepath.EvalSymlinks(template)
 	if err != nil {
@@ -69,8 +69,8 @@ func lay(ctx context.Context, template, target string) error {
 }
 
 func copyFile(from, to string) (err error) {
-	// A process forked meanwhile would hold the file open for writing until it
-	// has become another program, and the file could not be executed as long.
+	// A process forked meanwhile would hold the file open for writing until it runs its
+	// own program, and until then the file could not be executed.
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	in, err := os.Open(from)
@@ -97,8 +97,8 @@ func removeWorkDir(work string, log *logFile) {
 	}
 }
 
-// removeTree removes a directory with all that is in it. Jobs leave directories
-// that nothing can be removed from, such as Go's module cache: those are made
+// removeTree removes a directory with all that is in it. Jobs leave directories from
+// which nothing can be removed, such as Go's module cache: removeTree makes those
 // writable first.
 func removeTree(path string) error {
 	if os.RemoveAll(path) == nil {

@@ -97,7 +97,7 @@ func (e Executions) History(ctx context.Context, name string) ([]engine.Event, e
 	return events, err
 }
 
-// Execution reads one execution as everybody may see it.
+// Execution reads one execution, to be shown.
 func (s *Store) Execution(ctx context.Context, name string) (engine.Execution, bool, error) {
 	return one[engine.Execution](ctx, s, "execution "+name, "SELECT record FROM executions WHERE name = ?", name)
 }
@@ -107,7 +107,7 @@ func (s *Store) ExecutionList(ctx context.Context, limit int) ([]engine.Executio
 	return list[engine.Execution](ctx, s, "executions", "SELECT record FROM executions ORDER BY started_at DESC, name DESC LIMIT ?", limit)
 }
 
-// History reads the events of one execution, none if there is no such one.
+// History reads the events of one execution, none if it does not exist.
 func (s *Store) History(ctx context.Context, name string) ([]engine.Event, error) {
 	return list[engine.Event](ctx, s, "history of "+name, "SELECT event FROM execution_events WHERE name = ? ORDER BY id", name)
 }

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// forgotten is how many records one transaction deletes: others wait for it.
+// forgotten is how many records one transaction deletes: other writers wait for it.
 const forgotten = 500
 
 // Forget deletes runs, runners and executions that began before a time and are over, a
-// bounded number of each. It reports whether there are more. The file does not shrink: what
-// was deleted makes room for what comes.
+// bounded number of each. It reports whether there are more. The file does not shrink:
+// new records use the free room.
 func (s *Store) Forget(ctx context.Context, before time.Time) (more bool, err error) {
 	err = s.transact(ctx, func(tx *sql.Tx) error {
 		for _, delete := range []string{

@@ -10,8 +10,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// additions are tables that the release before neither has nor misses, so that it can
-// still open the file.
+// additions are tables that the previous release does not have and does not need, so it
+// can still open the file.
 const additions = `
 CREATE TABLE IF NOT EXISTS holds (key TEXT PRIMARY KEY, version INTEGER NOT NULL, record TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS retries (run_id TEXT PRIMARY KEY, list TEXT NOT NULL, at TEXT NOT NULL) STRICT;
@@ -38,7 +38,7 @@ func (s *Store) Holds(ctx context.Context, keys []string) (map[string]fleet.Hold
 	return holds, nil
 }
 
-// HoldsBelow lists up to limit holds whose keys begin so, by their keys.
+// HoldsBelow lists up to limit holds whose keys begin with prefix, ordered by key.
 func (s *Store) HoldsBelow(ctx context.Context, prefix string, limit int) ([]fleet.Hold, error) {
 	return list[fleet.Hold](ctx, s, "holds", "SELECT record FROM holds WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key LIMIT ?2", prefix, limit)
 }

@@ -16,8 +16,8 @@ func (s *Store) Image(ctx context.Context, tag string) (fleet.ImageRecord, bool,
 	return one[fleet.ImageRecord](ctx, s, "image "+tag, "SELECT record FROM images WHERE tag = ?", tag)
 }
 
-// PutImage writes an image's record over the version that was read; version 0 makes
-// it. It fails with Records.Conflict if somebody else was first.
+// PutImage writes an image's record over the version that was read; version 0 makes it.
+// It fails with Records.Conflict if another writer was first.
 func (s *Store) PutImage(ctx context.Context, image fleet.ImageRecord) error {
 	return s.transact(ctx, func(tx *sql.Tx) error {
 		was := image.Version
@@ -49,15 +49,16 @@ func (s *Store) Images(ctx context.Context) ([]fleet.ImageRecord, error) {
 	return list[fleet.ImageRecord](ctx, s, "images", "SELECT record FROM images ORDER BY built_at DESC, tag")
 }
 
-// DeleteImage forgets an image. One that is not known is no error.
+// DeleteImage deletes the record of an image. An unknown image is no error.
 func (s *Store) DeleteImage(ctx context.Context, tag string) error {
 	_, err := s.db.ExecContext(ctx, "DELETE FROM images WHERE tag = ?", tag)
 	return named(err)
 }
 
-// JoinBuild notes that a runner waits for an image. If nobody owns the build, or the
-// owner's lease ran out, the runner does, and owner is its fleet.BuildOwner. That stays
-// what it is when the runner joins again, and is "" for everybody else.
+// JoinBuild notes that a runner waits for an image. If the build has no owner, or the
+// owner's lease ran out, the runner becomes the owner, and owner is its
+// fleet.BuildOwner. The same runner gets the same owner when it joins again; any other
+// runner gets "".
 func (s *Store) JoinBuild(ctx context.Context, tag, runnerID string, now time.Time, lease time.Duration) (owner string, err error) {
 	err = s.transact(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "INSERT INTO build_waiters (tag, runner_id) VALUES (?, ?) ON CONFLICT DO NOTHING", tag, runnerID); err != nil {
@@ -79,7 +80,7 @@ func (s *Store) JoinBuild(ctx context.Context, tag, runnerID string, now time.Ti
 func ownerAfter(ctx context.Context, tx *sql.Tx, tag, runnerID string, now time.Time) (string, error) {
 	var was, until string
 	err := tx.QueryRowContext(ctx, "SELECT owner, lease_until FROM builds WHERE tag = ?", tag).Scan(&was, &until)
-	// By the bare id the previous release knew an owner.
+	// The previous release stored an owner's bare id.
 	if errors.Is(err, sql.ErrNoRows) || err == nil && (until < sortable(now) || was == runnerID) {
 		return fleet.BuildOwner(runnerID, now), nil
 	}
@@ -129,8 +130,8 @@ func (s *Store) BuildLock(ctx context.Context, tag string) (lock fleet.BuildLock
 	return lock, nil
 }
 
-// EndBuild gives up an owner's lock on a build and forgets its waiters. Another
-// owner's lock stays.
+// EndBuild gives up an owner's lock on a build and deletes the list of its waiters.
+// Another owner's lock stays.
 func (s *Store) EndBuild(ctx context.Context, tag, owner string) error {
 	return s.transact(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, "DELETE FROM builds WHERE tag = ? AND owner = ?", tag, owner)

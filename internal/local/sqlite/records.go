@@ -53,8 +53,8 @@ func (s *Store) OpenRuns(ctx context.Context, limit int) ([]fleet.Run, error) {
 		WHERE status NOT IN ('COMPLETED', 'CANCELLED', 'FAILED', 'REFUSED') AND status <> 'GONE' ORDER BY received_at, run_id LIMIT ?`, limit)
 }
 
-// UnresolvedRunners lists up to limit runners of which nobody knows the job that
-// they took, the newest first.
+// UnresolvedRunners lists up to limit runners that took a job which is not known yet,
+// the newest first.
 func (s *Store) UnresolvedRunners(ctx context.Context, limit int) ([]fleet.Runner, error) {
 	return list[fleet.Runner](ctx, s, "unresolved runners", "SELECT record FROM runners WHERE unresolved = 1 ORDER BY launched_at DESC LIMIT ?", limit)
 }

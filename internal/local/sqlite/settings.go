@@ -8,7 +8,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
-// PutSettings keeps what the fleet tells about itself.
+// PutSettings stores what the fleet says about itself.
 func (s *Store) PutSettings(ctx context.Context, settings report.Settings) error {
 	record, err := json.Marshal(settings)
 	if err != nil {
@@ -18,7 +18,7 @@ func (s *Store) PutSettings(ctx context.Context, settings report.Settings) error
 	return named(err)
 }
 
-// Settings reads what the fleet told about itself.
+// Settings reads what the fleet said about itself.
 func (s *Store) Settings(ctx context.Context) (report.Settings, error) {
 	settings, _, err := one[report.Settings](ctx, s, "settings", "SELECT record FROM settings WHERE id = 1")
 	return settings, err

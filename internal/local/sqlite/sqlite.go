@@ -1,9 +1,9 @@
 // Package sqlite keeps the fleet's records in one SQLite file, in place of the
 // DynamoDB table.
 //
-// It offers no more than that table will: records by key, conditional writes on
-// versions, small transactions, and one indexed list per question that is asked.
-// A query that needs a join shows that a record is missing.
+// It offers no more than that table does: records by key, conditional writes on
+// versions, small transactions, and one indexed list per question that is asked. A
+// query that needs a join shows that a record is missing.
 package sqlite
 
 import (
@@ -75,12 +75,12 @@ type Store struct {
 	written func(error) // see OnWrite; may be nil
 }
 
-// OnWrite has told called with how each transaction ended: nil, or why the file could not
-// be written. It is set before the store is used.
+// OnWrite calls told with the result of each transaction: nil, or why the file could
+// not be written. Call it before the store is used.
 func (s *Store) OnWrite(told func(error)) { s.written = told }
 
-// Open opens the database of a fleet and makes it if it is not there. The
-// caller sees to it that one process at a time writes.
+// Open opens the database of a fleet and makes it if it does not exist. The caller must
+// ensure that one process at a time writes.
 func Open(ctx context.Context, file string) (*Store, error) {
 	if err := closeToOthers(file); err != nil {
 		return nil, err
@@ -107,8 +107,8 @@ func closeToOthers(file string) error {
 	return nil
 }
 
-// OpenReadOnly opens the database for looking, beside the fleet that writes it
-// or after it.
+// OpenReadOnly opens the database to read only, while the fleet writes it or
+// afterwards.
 func OpenReadOnly(ctx context.Context, file string) (*Store, error) {
 	return open(ctx, file, url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(10000)"}}, false)
 }
@@ -120,7 +120,7 @@ func open(ctx context.Context, file string, options url.Values, create bool) (*S
 	}
 	s := &Store{db: db}
 	if err := s.prepare(ctx, create); err != nil {
-		_ = db.Close() // the first error is the one to tell
+		_ = db.Close() // report the first error
 		return nil, fmt.Errorf("open %s: %w", file, err)
 	}
 	return s, nil

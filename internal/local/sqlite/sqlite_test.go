@@ -150,7 +150,7 @@ func TestAFileOfTheReleaseBefore(t *testing.T) {
 	}
 }
 
-// The previous release knew the owner of a build by its bare id.
+// The previous release stored the bare id of a build's owner.
 func TestAnOwnerOfThePreviousRelease(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "fleet.db")
 	s, now := open(t, file), time.Unix(1, 0)
@@ -210,7 +210,7 @@ func TestExecutions(t *testing.T) {
 	}
 }
 
-// What is over and old goes; what is open, waits or is young stays.
+// What has ended and is old is deleted; what is open, waits or is young stays.
 func TestForget(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "fleet.db"))
 	now := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)

@@ -11,7 +11,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Cursor reads a place that the sweep has come to, "" if it has not been there.
+// Cursor reads the place where the sweep stopped, "" if it has not been there.
 func (s *Store) Cursor(ctx context.Context, name string) (value string, err error) {
 	err = s.db.QueryRowContext(ctx, "SELECT value FROM cursors WHERE name = ?", name).Scan(&value)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -20,7 +20,7 @@ func (s *Store) Cursor(ctx context.Context, name string) (value string, err erro
 	return value, named(err)
 }
 
-// PutCursor keeps a place that the sweep has come to; "" forgets it.
+// PutCursor stores the place where the sweep stopped; "" deletes it.
 func (s *Store) PutCursor(ctx context.Context, name, value string) error {
 	if value == "" {
 		_, err := s.db.ExecContext(ctx, "DELETE FROM cursors WHERE name = ?", name)
@@ -30,8 +30,8 @@ func (s *Store) PutCursor(ctx context.Context, name, value string) error {
 	return named(err)
 }
 
-// SwapCursor keeps a value if the cursor is still what was read, "" if there was none. It
-// fails with Records.Conflict if it is not.
+// SwapCursor stores a value if the cursor still has the one that was read, "" if there
+// was none. Otherwise it fails with Records.Conflict.
 func (s *Store) SwapCursor(ctx context.Context, name, was, value string) error {
 	return s.transact(ctx, func(tx *sql.Tx) error {
 		query, args := "UPDATE cursors SET value = ? WHERE name = ? AND value = ?", []any{value, name, was}
@@ -49,8 +49,8 @@ func (s *Store) SwapCursor(ctx context.Context, name, was, value string) error {
 	})
 }
 
-// TakeLease takes a lease until a time, or keeps it, or gives it up with a time that has
-// come. It reports false if somebody else has it.
+// TakeLease takes a lease until a time, or extends it; a time that is over gives it up.
+// It reports false if another holder has it.
 func (s *Store) TakeLease(ctx context.Context, name, owner string, now, until time.Time) (taken bool, err error) {
 	err = s.transact(ctx, func(tx *sql.Tx) error {
 		var value string
@@ -83,7 +83,7 @@ func (s *Store) AddRepairs(ctx context.Context, repairs map[string]int) error {
 	})
 }
 
-// Repairs reads how often the sweep repaired what, by cause.
+// Repairs reads the counts of the sweep's repairs, by cause.
 func (s *Store) Repairs(ctx context.Context) (map[string]int, error) {
 	rows, err := s.db.QueryContext(ctx, "SELECT cause, count FROM repairs")
 	if err != nil {

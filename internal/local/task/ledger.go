@@ -152,7 +152,7 @@ func (l *Ledger) know(e *entry) {
 	}
 }
 
-// forget drops what stopped long ago.
+// forget removes tasks that stopped long ago.
 func (l *Ledger) forget() {
 	now := l.cfg.Now()
 	old := func(_ string, e *entry) bool { return e.outdated(now) }

@@ -43,8 +43,8 @@ func (l *Ledger) liveOn(e *entry) {
 	l.follow(e, handle, runs)
 }
 
-// follow looks after a task until nothing of it is left, or until this ledger leaves it
-// to the next one.
+// follow watches a task until nothing of it is left, or until this ledger leaves it to
+// the next one.
 func (l *Ledger) follow(e *entry, handle Handle, runs bool) {
 	if runs {
 		l.runs(e, handle.Process())

@@ -13,7 +13,7 @@ const LogsDir = "logs"
 // this fleet have at most 50 characters.
 const maxRunnerID = 128
 
-// Lower case only: macOS does not tell upper from lower in a file's name.
+// Lower case only: macOS ignores case in file names.
 var runnerID = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
 
 // CheckRunnerID refuses what must not become part of a path.
@@ -25,7 +25,7 @@ func CheckRunnerID(id string) error {
 }
 
 // LogPath is where the log of a runner's task is, was, or will be below the data
-// directory. It fails only for what is no runner id.
+// directory. It fails only if the runner id is invalid.
 func LogPath(dir, runnerID string) (string, error) {
 	if err := CheckRunnerID(runnerID); err != nil {
 		return "", err

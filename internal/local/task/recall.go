@@ -12,8 +12,8 @@ import (
 // unreadable is the suffix of a record that was put aside.
 const unreadable = ".unreadable"
 
-// recall gets to know the tasks of an earlier ledger: by their records, and those without
-// one that can be used by their marks. What is left of others is cleared.
+// recall finds the tasks of an earlier ledger by their records, and those without a
+// usable record by their marks. It clears what is left of others.
 func (l *Ledger) recall(ctx context.Context) error {
 	if err := l.recallRecords(); err != nil {
 		return fmt.Errorf("recall earlier tasks: %w", err)
@@ -81,15 +81,16 @@ func (l *Ledger) problem(format string, args ...any) {
 	l.problems = append(l.problems, fmt.Errorf(format, args...))
 }
 
-// Resume takes over the tasks of an earlier ledger that was killed. One that runs is
-// notified as RUNNING and goes on as if this ledger had launched it; of a process, the
-// exit code is lost. One that is gone is cleared up and notified as STOPPED; so is one
-// whose STOPPED may not have been notified. Resume returns at once, and does nothing when
-// it is called again. Its error says what could not be used of what the earlier ledger
-// left; everything else is taken over all the same.
+// Resume takes over the tasks of an earlier ledger that was killed. A task that runs is
+// notified as RUNNING and goes on as if this ledger had launched it; the exit code of a
+// process is lost. A task that is gone is cleared up and notified as STOPPED, and so is
+// a task whose STOPPED may not have been notified. Resume returns at once, and does
+// nothing when it is called again. Its error says what the earlier ledger left that
+// could not be used; everything else is taken over all the same.
 //
-// On macOS, a process is not found by its mark: one whose record cannot be used, or that
-// was started but not recorded when the fleet was killed, is left alone and runs on.
+// On macOS, a process is not found by its mark: a process whose record cannot be used,
+// or that was started but not recorded when the fleet was killed, is left alone and
+// runs on.
 func (l *Ledger) Resume() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

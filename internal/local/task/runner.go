@@ -23,12 +23,12 @@ type Runner interface {
 	Start(ctx context.Context, t Task) (Handle, error)
 
 	// Adopt returns the handle of a task that an earlier process launched, and reports
-	// whether it runs. Of one that is gone, Wait returns at once, or when what it left is
+	// whether it runs. If it is gone, Wait returns at once, or when what it left is
 	// cleared. The record of the task may lack all but its ARN and runner id.
 	Adopt(ctx context.Context, t Task) (h Handle, runs bool)
 
-	// Marked lists the tasks that are there by the marks which they carry, the oldest
-	// first. An error says that there may be others.
+	// Marked lists the tasks that exist by the marks which they carry, the oldest
+	// first. After an error there may be others.
 	Marked(ctx context.Context) ([]Mark, error)
 
 	// Clear removes what is left of tasks, except of those that are open.
@@ -37,7 +37,7 @@ type Runner interface {
 
 // Handle is a task that was started.
 type Handle interface {
-	// Process finds the task again, zero if its mark does.
+	// Process is how the task is found again, zero if it is found by its mark.
 	Process() Process
 
 	// Wait returns how the task ended, once it has. When Task.Stopping ends it stops the
@@ -45,14 +45,14 @@ type Handle interface {
 	// only if ctx ends, and then leaves the task alone.
 	Wait(ctx context.Context) (Ending, error)
 
-	// Clear removes what knows how the task ended. It is called once, when that is
-	// recorded.
+	// Clear removes what the end of the task is read from. It is called once, when that
+	// end is recorded.
 	Clear(ctx context.Context) error
 }
 
 // Task is one task, as its runner gets it.
 type Task struct {
-	Spec    // of an adopted task the runner id is known, and nothing else
+	Spec    // of an adopted task, only the runner id is known
 	ARN     string
 	Started bool    // RUNNING was recorded
 	Process Process // that was recorded
@@ -89,7 +89,7 @@ func (m Mark) Valid() bool {
 // Process is the first process of a task.
 type Process struct {
 	PID       int    `json:"pid,omitempty"`
-	StartTime string `json:"start_time,omitempty"` // tells it from a later one of the same id
+	StartTime string `json:"start_time,omitempty"` // distinguishes it from a later one of the same id
 }
 
 // Defaults of the runners' configurations.
@@ -106,7 +106,7 @@ const (
 	CannotStart            = "CannotStartContainerError"
 )
 
-// Ending is how a task ended by itself; one that was stopped keeps the reason for that.
+// Ending says how a task ended by itself; a task that was stopped keeps that reason.
 type Ending struct {
 	ExitCode *int
 	StopCode string
@@ -114,8 +114,8 @@ type Ending struct {
 	Why      string // of the container, "" if its exit code says all
 }
 
-// Exited is how a task ended that ran. The exit code is nil if it is not known, and but
-// says why.
+// Exited is the ending of a task that ran. The exit code is nil if it is not known, and
+// but says why.
 func Exited(code *int, but string) Ending {
 	e := Ending{ExitCode: code, StopCode: fleet.StopEssentialContainerExited, Reason: "Essential container in task exited"}
 	if but != "" {
@@ -124,13 +124,13 @@ func Exited(code *int, but string) Ending {
 	return e
 }
 
-// NotStarted is how a task ended that never ran.
+// NotStarted is the ending of a task that never ran.
 func NotStarted(err error) Ending {
 	return Ending{StopCode: fleet.StopTaskFailedToStart, Reason: err.Error()}
 }
 
-// Gone is how an adopted task ended that is not there any more. Why says so of one that
-// ran.
+// Gone is the ending of an adopted task that no longer exists. Why says so of a task
+// that ran.
 func (t Task) Gone(why string) Ending {
 	if !t.Started {
 		return NotStarted(fmt.Errorf("%s: %w", CannotStart, errors.New("the fleet was killed while it started the task")))

@@ -61,7 +61,7 @@ func (e *entry) task(log *os.File) Task {
 	}
 }
 
-// wantStopped reports whether that is new.
+// wantStopped asks for a stop, and reports whether that is new.
 func (e *entry) wantStopped(reason string) bool {
 	if e.Task.DesiredStatus == fleet.TaskStopped {
 		return false
@@ -80,8 +80,8 @@ func (e *entry) end() {
 	close(e.done)
 }
 
-// save writes the task's record as the task is now, unless its runner has another task by
-// now. It holds the lock of the record while it writes, and not the ledger's.
+// save writes the task's record as the task is now, unless its runner has a later task.
+// It holds the lock of the record while it writes, and not the ledger's.
 func (l *Ledger) save(e *entry) error {
 	e.saving.Lock()
 	defer e.saving.Unlock()
@@ -104,7 +104,7 @@ func (l *Ledger) save(e *entry) error {
 }
 
 // change applies one change of LastStatus, records it and notifies it. It fails if it
-// could not be recorded.
+// could not record the change.
 func (l *Ledger) change(e *entry, apply func(*Record)) error {
 	l.mu.Lock()
 	apply(&e.Record)
@@ -147,7 +147,7 @@ func (l *Ledger) stopped(e *entry, end Ending) error {
 	return err
 }
 
-// told records that STOPPED was notified, so that it is not again.
+// told records that STOPPED was notified, so that it is not notified again.
 func (l *Ledger) told(e *entry) {
 	l.mu.Lock()
 	e.StopTold = true

@@ -1,4 +1,5 @@
-// Package registrytest is a registry for tests: engines pull from it, and nobody pushes.
+// Package registrytest is a registry for tests: engines pull from it, and it takes no
+// pushes.
 //
 // It speaks the part of the distribution protocol that a pull needs, over plain HTTP.
 package registrytest

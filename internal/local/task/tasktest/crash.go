@@ -204,8 +204,8 @@ func unusableAndGone(t *testing.T, b *bench) {
 	b.await(fleet.TaskRunning)
 }
 
-// unusable has the record of a running task spoilt while the fleet is down. A task that
-// may run a job is never ended by that: its mark says what it is.
+// unusable spoils the record of a running task while the fleet is down. That never ends
+// a task which may run a job: its mark says what it is.
 func unusable(t *testing.T, on func(*testing.T) Machine) {
 	for name, spoil := range map[string]*regexp.Regexp{
 		"half":           regexp.MustCompile(`"lastStatus".*`),

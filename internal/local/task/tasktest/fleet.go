@@ -17,9 +17,9 @@ const (
 	Pending  Point = fleet.TaskPending // recorded, not started
 	Started  Point = "STARTED"         // not recorded as such
 	Running  Point = fleet.TaskRunning
-	Stopping Point = "STOPPING" // told to stop before it was started
+	Stopping Point = "STOPPING" // asked to stop before it was started
 	Stopped  Point = fleet.TaskStopped
-	Done     Point = "DONE" // STOPPED was notified, and what knows of it is not cleared
+	Done     Point = "DONE" // STOPPED was notified, and what the end is read from is not cleared
 )
 
 // Fleet is a ledger that can be killed within a test's process: its tasks run on.

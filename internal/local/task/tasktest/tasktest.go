@@ -30,14 +30,15 @@ type Machine interface {
 	// Spec is of a task whose program runs until Exit, or until SIGTERM.
 	Spec(runnerID string) task.Spec
 
-	// KillFleet has a fleet of its own launch tasks, and kills it at a point. Those that
-	// are to have stopped by then exit with 7.
+	// KillFleet makes a fleet of its own launch tasks, and kills it at a point. Tasks
+	// that are to have stopped by then exit with 7.
 	KillFleet(point Point, runnerIDs ...string)
 
-	// Exit has a task's program exit, and returns when it is gone.
+	// Exit makes a task's program exit, and returns when it is gone.
 	Exit(runnerID string, code int)
 
-	// Remains is what there is of a runner's task beside its record and log, "" if nothing.
+	// Remains is what exists of a runner's task beside its record and log, "" if
+	// nothing.
 	Remains(runnerID string) string
 
 	FindsMarks() bool     // tasks whose record cannot be used
@@ -113,7 +114,7 @@ func (b *bench) open() {
 	})
 }
 
-// killed has another fleet launch tasks, kills it, and opens the next ledger.
+// killed makes another fleet launch tasks, kills it, and opens the next ledger.
 func (b *bench) killed(point Point, runnerIDs ...string) {
 	b.t.Helper()
 	b.KillFleet(point, runnerIDs...)
@@ -220,7 +221,7 @@ func (b *bench) wantExitOf(got fleet.Task, arn string, code int) {
 	}
 }
 
-// wantStopped checks how a task stopped that was told to.
+// wantStopped checks how a task stopped that was asked to.
 func wantStopped(t *testing.T, got fleet.Task) {
 	t.Helper()
 	if got.LastStatus != fleet.TaskStopped || got.StopCode != fleet.StopUserInitiated || got.StoppedReason != "no longer wanted" {

@@ -38,11 +38,11 @@ func ofRecords(ctx context.Context, dir string) (o operate.Operator, done func()
 	}
 	return operate.Operator{
 		Fleet:   lifecycle.Fleet{Name: settings.FleetName, Records: store, Now: time.Now, Log: slog.New(slog.DiscardHandler)},
-		Records: store, Bus: nobody{}, Images: store, Cursors: store, NewID: rand.Text,
+		Records: store, Bus: noBus{}, Images: store, Cursors: store, NewID: rand.Text,
 	}, done, nil
 }
 
-// nobody is the bus of a fleet that does not run.
-type nobody struct{}
+// noBus is the bus of a fleet that does not run: it drops every event.
+type noBus struct{}
 
-func (nobody) Put(context.Context, fleet.Event) error { return nil }
+func (noBus) Put(context.Context, fleet.Event) error { return nil }

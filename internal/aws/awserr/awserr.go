@@ -1,8 +1,8 @@
 // Package awserr names errors of AWS's API, for the state machine that retries by name,
 // and cuts names and causes to what Step Functions takes.
 //
-// Services have codes of their own for what passes by itself, and the SDK retries only
-// some of them: MayPass knows the others.
+// Services have codes of their own for failures that pass by themselves, and the SDK
+// retries only some of them: MayPass knows the others.
 package awserr
 
 import (
@@ -17,9 +17,9 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// CallError says which call of AWS's API err came from; nil stays nil. If the call
-// may succeed when it is repeated the error has the name AWS.Unavailable, so the state
-// machine does so, and otherwise it has none.
+// CallError says which call of AWS's API err came from; nil stays nil. If a repeated
+// call may succeed, the error has the name AWS.Unavailable, so that the state machine
+// repeats it. Otherwise it has no name.
 func CallError(err error, format string, args ...any) error {
 	if err == nil {
 		return nil
@@ -31,8 +31,8 @@ func CallError(err error, format string, args ...any) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// passing are error codes of AWS's services that pass and that the SDK does not
-// count as throttles: its own list is added.
+// passing are error codes of AWS's services that pass and that the SDK does not count
+// as throttles: its own list is added.
 var passing = retry.RetryableErrorCode{Codes: map[string]struct{}{
 	"ExecutionLimitExceeded":      {}, // Step Functions: too many open executions
 	"ExpiredTokenException":       {}, // credentials of a process that was frozen
@@ -49,8 +49,8 @@ var passing = retry.RetryableErrorCode{Codes: map[string]struct{}{
 }}
 
 // MayPass reports whether an SDK call failed for a reason that may be gone when it is
-// repeated: a throttle, a 5xx, no answer, or no time left to wait for one. A caller that gave up
-// is no such reason.
+// repeated: a throttle, a 5xx, no answer, or no time left to wait for one. A caller
+// that gave up is no such reason.
 func MayPass(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return true

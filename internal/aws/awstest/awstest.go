@@ -68,7 +68,7 @@ type process struct {
 // server starts the server once.
 var server = sync.OnceValues(func() (*process, error) { return start("serve.py") })
 
-// start starts a server by its script, which is named as seen from this folder.
+// start starts a server by its script, whose path is relative to this folder.
 func start(script string, environ ...string) (*process, error) {
 	_, here, _, ok := runtime.Caller(0)
 	if !ok {

@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// credentials are what moto takes from anybody.
+// credentials are arbitrary: moto accepts any.
 func credentials(context.Context) (aws.Credentials, error) {
 	return aws.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: "test"}, nil
 }

@@ -62,8 +62,7 @@ func startDynamoDBLocal() (*process, error) {
 	return nil, fmt.Errorf("nobody listens on %s after %s", address, startLimit)
 }
 
-// freePort is a port that nobody listens on just now: DynamoDB Local cannot choose
-// one itself.
+// freePort is a port that is free just now: DynamoDB Local cannot choose one itself.
 func freePort() (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

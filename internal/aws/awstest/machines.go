@@ -12,7 +12,7 @@ import (
 )
 
 // StateMachines is the configuration of a client of another moto server, which runs
-// state machines. Its functions are lambda's: it is asked as AWS Lambda's Invoke is.
+// state machines. It calls their functions at lambda, as AWS Lambda's Invoke is called.
 // The server ends with the test.
 func StateMachines(t testing.TB, lambda http.Handler) aws.Config {
 	t.Helper()

@@ -9,9 +9,9 @@ import (
 // attempts is how often a call is made at most: the state machine tries again too.
 const attempts = 3
 
-// awsConfig is the configuration that Lambda's environment gives. The SDK's own
-// loader would read the same, and bring the ways of all other environments along:
-// a third of a function's size
+// awsConfig is the configuration from Lambda's environment. The SDK's own loader would
+// read the same, but would link the code for all other environments: a third of a
+// function's size
 // (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html).
 func awsConfig(getenv func(string) string) aws.Config {
 	cfg := aws.Config{

@@ -154,7 +154,7 @@ func TestErrorsAtTheBorder(t *testing.T) {
 	})
 }
 
-// capture takes what the default logger writes.
+// capture collects what the default logger writes.
 func capture(t *testing.T) *safeBuffer {
 	var b safeBuffer
 	was := slog.Default()

@@ -41,10 +41,10 @@ const (
 )
 
 // Build starts the build of an image's revision under a lock, whose owner the build's
-// events name. The same tag and owner within five minutes is the same build; later it is
-// another, and the first of the two to end ends the lock. It fails with
-// Image.BuildQueueFull if CodeBuild takes no more just now, and with AWS.Unavailable if it
-// does not answer: both may be repeated. Any other error will not pass.
+// events name. The same tag and owner within five minutes is the same build; later it
+// is another build, and the first of the two to end releases the lock. It fails with
+// Image.BuildQueueFull if CodeBuild accepts no more just now, and with AWS.Unavailable
+// if it does not answer: both may be repeated. Any other error will not pass.
 func (b Builder) Build(ctx context.Context, order fleet.BuildOrder) error {
 	project := deployment.ProjectOf(b.Project, order.Spec)
 	_, err := b.CodeBuild.StartBuild(ctx, &codebuild.StartBuildInput{
@@ -66,7 +66,7 @@ func (b Builder) Build(ctx context.Context, order fleet.BuildOrder) error {
 	return nil
 }
 
-// fullOf says what to do about a project that takes no more.
+// fullOf says what to do about a project that accepts no more builds.
 func fullOf(spec fleet.ImageSpec, project string) string {
 	if spec.Kind == fleet.OnDemandImage {
 		return fmt.Sprintf("start a build in project %s: it builds on_demand_builds_at_once images, or CodeBuild's queue is full; the fleet tries again", project)
@@ -74,8 +74,8 @@ func fullOf(spec fleet.ImageSpec, project string) string {
 	return fmt.Sprintf("start a build in project %s: CodeBuild's queue is full; the fleet tries again; ask AWS for more concurrent builds", project)
 }
 
-// token is what CodeBuild knows a repeated request by, which must then be the same: the
-// runner's release may have become known meanwhile.
+// token is what CodeBuild recognizes a repeated request by. Such a request must be the
+// same: the runner's release may have become known meanwhile.
 func token(order fleet.BuildOrder) string {
 	sum := sha256.Sum256([]byte(order.Tag + " " + order.Owner + " " + order.Release.Version))
 	return hex.EncodeToString(sum[:16])

@@ -16,7 +16,7 @@ import (
 
 var _ = buildimage.Step{Builder: Builder{}}
 
-// project keeps what it is asked for.
+// project keeps its requests.
 type project struct {
 	asked []*codebuild.StartBuildInput
 	err   error

@@ -1,11 +1,11 @@
 // Package builds starts, lists, reads and stops the image builds of a fleet on CodeBuild.
 //
-// A build gets what it needs as environment variables and nothing else. Whoever
-// could hand it a buildspec could run anything with its role.
+// A build gets what it needs as environment variables and nothing else. A caller who
+// could give it a buildspec could run anything with its role.
 //
-// CodeBuild lists all builds that a project ever had and cannot be asked for those
-// that run. Since no build lasts longer than its limits allow, the newest ones are
-// looked at until all of a page are older than that.
+// CodeBuild lists all builds that a project ever had, and cannot list those that run
+// alone. Since no build lasts longer than its limits allow, the newest ones are read
+// until all of a page are older than that.
 package builds
 
 import (
@@ -28,12 +28,13 @@ type client interface {
 	StopBuild(context.Context, *codebuild.StopBuildInput, ...func(*codebuild.Options)) (*codebuild.StopBuildOutput, error)
 }
 
-// Builds are those of a fleet's projects. All but the first may not be there.
+// Builds are those of a fleet's projects. All but the first project may be missing.
 type Builds struct {
 	CodeBuild client
 	Project   string
 	Now       func() time.Time
-	// LastLines reads the end of a build's log, for Newest; nil leaves the reason to the phase that failed.
+	// LastLines reads the end of a build's log, for Newest; nil leaves the reason to
+	// the phase that failed.
 	LastLines func(group, stream string, most int) ([]string, error)
 }
 
@@ -41,8 +42,8 @@ type Builds struct {
 // work (https://docs.aws.amazon.com/codebuild/latest/userguide/limits.html), rounded up.
 const longest = 48 * time.Hour
 
-// Running lists the ids of all builds that have not ended, also those of other starters: the
-// projects are the fleet's own.
+// Running lists the ids of all builds that have not ended, even if the fleet did not
+// start them: the projects are the fleet's own.
 func (b Builds) Running(ctx context.Context) ([]string, error) {
 	var running []string
 	for _, project := range deployment.Projects(b.Project) {
@@ -89,7 +90,7 @@ func (b Builds) runningOf(ctx context.Context, project string) (running []string
 	return running, nil
 }
 
-// Stop stops a build. One that has ended, or is not known, is no error.
+// Stop stops a build. A build that has ended, or is not known, is no error.
 func (b Builds) Stop(ctx context.Context, buildID string) error {
 	_, err := b.CodeBuild.StopBuild(ctx, &codebuild.StopBuildInput{Id: aws.String(buildID)})
 	if isUnknown(err) {

@@ -16,12 +16,12 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Newest reads how the newest builds of each project stand, at most 100 of each: as many
-// as CodeBuild lists and reads at once. Those that were started by hand are left out. A
-// build that waits in CodeBuild's queue is IN_PROGRESS.
+// Newest reads the states of the newest builds of each project, at most 100 of each: as
+// many as CodeBuild lists and reads at once. It leaves out builds that were started by
+// hand. A build that waits in CodeBuild's queue is IN_PROGRESS.
 //
-// CodeBuild tells of a phase only when it is over, so this is the one way to know that a
-// long build goes on
+// CodeBuild reports a phase only when it is over, so this is the only way to know that
+// a long build goes on
 // (https://docs.aws.amazon.com/codebuild/latest/APIReference/API_BatchGetBuilds.html).
 func (b Builds) Newest(ctx context.Context) ([]fleet.Build, error) {
 	var all []fleet.Build
@@ -52,8 +52,8 @@ func (b Builds) Newest(ctx context.Context) ([]fleet.Build, error) {
 	return all, nil
 }
 
-// read takes a build for the event that CodeBuild sends of it, so that both are
-// understood alike.
+// read turns a build into the event that CodeBuild sends about it, so that both have
+// one reader.
 func (b Builds) read(project string, build types.Build) (fleet.Build, bool, error) {
 	detail, err := json.Marshal(map[string]any{
 		"build-id": aws.ToString(build.Arn), "project-name": project, "build-status": build.BuildStatus,

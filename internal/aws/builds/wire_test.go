@@ -15,7 +15,7 @@ import (
 )
 
 // going is moto's CodeBuild, whose builds go on until they are stopped: moto itself
-// ends a build as soon as somebody looks at it.
+// ends a build as soon as its status is read.
 type going struct {
 	*codebuild.Client
 	stopped map[string]bool

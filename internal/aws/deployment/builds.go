@@ -2,11 +2,11 @@ package deployment
 
 import "github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 
-// What a build and the fleet tell each other by environment variables: StartBuild
-// sets the tag, the revision and the owner of the lock under which it is started, and the
-// buildspec exports (env: exported-variables) the digest, in the form sha256:… or
-// repository@sha256:…, the version of GitHub's runner that is in the image, and the value
-// of its label fleet.IdentityLabel.
+// Environment variables between a build and the fleet. StartBuild sets the tag, the
+// revision and the owner of the lock under which the build is started. The buildspec
+// exports (env: exported-variables) the digest, in the form sha256:… or
+// repository@sha256:…, the version of GitHub's runner that is in the image, and the
+// value of its label fleet.IdentityLabel.
 const (
 	ImageTagVariable      = "IMAGE_TAG"
 	ImageRevisionVariable = "IMAGE_REVISION"
@@ -16,18 +16,20 @@ const (
 	ImageClaimVariable    = "IMAGE_CLAIM"
 )
 
-// TryAgain begins the sentence of a build that failed for a reason which passes by itself.
+// TryAgain begins the message of a build that failed for a reason which passes by
+// itself.
 const TryAgain = "try again: "
 
-// Ends of the names of projects: of what jobs name by image: labels, and of arm64 images.
+// Suffixes of projects' names: for what jobs name by image: labels, and for arm64
+// images.
 const (
 	OnDemandSuffix = "-on-demand"
 	ArmSuffix      = "-arm64"
 )
 
-// ProjectOf is the project that builds an image, by the name of the fleet's first one. What
-// jobs name has projects of its own, with time limits, a number of builds at once and
-// machines of their own: it holds up no other build.
+// ProjectOf is the project that builds an image; project is the name of the fleet's
+// first one. Images that jobs name have projects of their own, with their own time
+// limits, number of builds at once and machines: they hold up no other build.
 func ProjectOf(project string, spec fleet.ImageSpec) string {
 	if spec.Kind == fleet.OnDemandImage {
 		project += OnDemandSuffix
@@ -38,7 +40,7 @@ func ProjectOf(project string, spec fleet.ImageSpec) string {
 	return project
 }
 
-// Projects are all that a fleet can have. Those for arm64 and on demand may not be there.
+// Projects are all that a fleet can have. Those for arm64 and on demand may be missing.
 func Projects(project string) []string {
 	var all []string
 	for _, kind := range []fleet.ImageKind{fleet.BaseImage, fleet.OnDemandImage} {

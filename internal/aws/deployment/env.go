@@ -1,10 +1,11 @@
-// Package deployment is what the deployment and the deployed code agree on: the names
-// of the functions' environment variables, of metrics, log groups, build projects and tags,
-// the keys of the table, and the outputs of the stack.
+// Package deployment holds what the deployment and the deployed code agree on: the
+// names of the functions' environment variables, of metrics, log groups, build projects
+// and tags, the keys of the table, and the outputs of the stack.
 //
-// The CDK app sets the variables, the functions read them, and the command line
-// finds a fleet by the outputs. It has no other code and imports none of AWS's, so that all
-// of them can import it. What only the deployment knows of a function is in cdk/runnerfleet/functions.
+// The CDK app sets the variables, the functions read them, and the command line finds a
+// fleet by the outputs. The package has no other code and imports none of AWS's, so
+// that all of them can import it. What only the deployment knows of a function is in
+// cdk/runnerfleet/functions.
 package deployment
 
 // Environment variables of the functions. Each function's list is in
@@ -23,7 +24,7 @@ const (
 	EnvCluster = "CLUSTER_ARN"
 	// EnvBus is the name of the event bus.
 	EnvBus = "EVENT_BUS_NAME"
-	// EnvGitHubURL is github_url: GitHub itself, or a server of one's own.
+	// EnvGitHubURL is github_url: GitHub itself, or an organization's own server.
 	EnvGitHubURL = "GITHUB_URL"
 	// EnvGitHubApps is a JSON list of GitHubApp, and EnvGitHubPAT the secret of the
 	// personal access token. One of them is set; both if a token serves what no App does.

@@ -1,6 +1,6 @@
 package deployment
 
-// LogFolder is in front of the names of a fleet's log groups.
+// LogFolder begins the names of a fleet's log groups.
 const LogFolder = "/ecsrunner/"
 
 // BuildLogGroup is the log group of a fleet's image builds. Each has a stream named by

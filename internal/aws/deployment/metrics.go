@@ -20,9 +20,9 @@ const (
 	MetricRunnerFailed    = "runner_failed"    // with DimensionError: what the fleet could not do
 	MetricOpenRunners     = "open_runners"     // as the sweep sees it, each minute
 	MetricWaitingRuns     = "waiting_runs"     // runs that wait for room, each minute
-	MetricRepairs         = "repairs"          // with DimensionCause: what the sweep made good
+	MetricRepairs         = "repairs"          // with DimensionCause: what the sweep repaired
 
-	// Of each credential with a limit, each minute: the least of them counts.
+	// For each credential with a limit, each minute: the smallest value counts.
 	MetricGitHubLeft = "github_requests_left_percent"
 	MetricPutOff     = "github_put_off" // with DimensionKind: requests of the sweep that were left to a later one
 )

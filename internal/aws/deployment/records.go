@@ -2,6 +2,6 @@ package deployment
 
 import "time"
 
-// Retention is how long records of what has ended are kept: as long as Step
-// Functions keeps an execution's history.
+// Retention is how long records are kept after their end: as long as Step Functions
+// keeps an execution's history.
 const Retention = 90 * 24 * time.Hour

@@ -1,7 +1,7 @@
 package deployment
 
-// Attributes that are keys of the table with the records or of its indexes, and the one by
-// which DynamoDB deletes what has expired. Package dynamo says what is in them.
+// Attributes that are keys of the table with the records or of its indexes, and the one
+// by which DynamoDB deletes expired items. Package dynamo says what they hold.
 const (
 	AttrPK      = "pk"
 	AttrSK      = "sk"
@@ -35,8 +35,8 @@ type Index struct {
 	SortKey      string
 }
 
-// TableDefinition is the table that a store needs: what the deployment builds and
-// what the tests make.
+// TableDefinition is the table that a store needs: the deployment builds it and the
+// tests make it.
 func TableDefinition() Table {
 	table := Table{PartitionKey: AttrPK, SortKey: AttrSK, TTL: AttrExpires}
 	for _, name := range []string{IndexNewest, IndexUnfinished, IndexWaiting, IndexOfRun} {

@@ -1,7 +1,7 @@
 package deployment
 
-// Keys of tags. FleetTag, with the fleet's name, is on all that can have one: what the
-// deployment makes, tasks and task definitions. RunnerTag is on tasks.
+// Keys of tags. FleetTag, with the fleet's name, is on everything that can have a tag:
+// what the deployment makes, tasks and task definitions. RunnerTag is on tasks.
 const (
 	FleetTag  = "ecsrunner:fleet"
 	RunnerTag = "ecsrunner:runner"

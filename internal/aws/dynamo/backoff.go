@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Backoff waits for a random part of a time, so that writers whose transactions overlapped
-// do not meet again.
+// Backoff waits for a random part of a time, so that writers whose transactions
+// overlapped do not collide again.
 func Backoff(ctx context.Context, most time.Duration) error {
 	timer := time.NewTimer(rand.N(most))
 	defer timer.Stop()

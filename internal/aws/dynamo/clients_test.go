@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// narrow is a DynamoDB whose pages have two items, and which answers a batch with
-// two thirds of what it was asked for.
+// narrow is a DynamoDB whose pages have two items, and which answers a batch with two
+// thirds of the requested items.
 type narrow struct{ *dynamodb.Client }
 
 func (n narrow) Query(ctx context.Context, in *dynamodb.QueryInput, opts ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
@@ -43,7 +43,7 @@ func (n narrow) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput
 	return out, err
 }
 
-// stale is a DynamoDB whose indexes stay as they were when they were first asked.
+// stale is a DynamoDB whose indexes stay as they were at their first query.
 type stale struct {
 	*dynamodb.Client
 	answers map[string]*dynamodb.QueryOutput
@@ -59,8 +59,7 @@ func (s *stale) Query(ctx context.Context, in *dynamodb.QueryInput, opts ...func
 	return answer, err
 }
 
-// interrupted is a DynamoDB to which something happens right after the first
-// update.
+// interrupted is a DynamoDB which calls a hook right after the first update.
 type interrupted struct {
 	*dynamodb.Client
 	then func()

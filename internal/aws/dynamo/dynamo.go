@@ -1,8 +1,8 @@
 // Package dynamo keeps the fleet's records in one DynamoDB table.
 //
-// The surprising fact: a write that fails with Records.Conflict was never this
-// writer's own. Every item carries the id of the write that made it, so an attempt
-// that the SDK repeats because an answer was lost knows its own work again.
+// Surprisingly, a write that fails with Records.Conflict was never this writer's own.
+// Every item carries the id of the write that made it, so an attempt that the SDK
+// repeats because an answer was lost recognizes its own work.
 //
 // Every question has its key or index, and none is a scan. In the table below n is
 // the number of records that are returned; a record has less than 4 KB (one read
@@ -43,19 +43,19 @@
 // each that it enters or leaves. Indexes hold keys alone, so that other changes of
 // a record cost nothing there.
 //
-// An index is some milliseconds behind the table. Lists that somebody decides by
-// therefore read each record again, consistently, and leave out what is listed no
-// longer. What is not listed yet, the next sweep sees a minute later; the same
+// An index is some milliseconds behind the table. Lists that decide something therefore
+// read each record again, consistently, and leave out records that no longer belong to
+// the list. The next sweep, a minute later, sees what is not listed yet; the same
 // happens to a run that begins to wait for room just after its fleet has looked.
 //
-// The recount of the open runners must not come too late, or it would undo a
-// launch. So open_runners is no index but a part of the table: a transaction that
-// opens or closes a runner writes its entry there, and changes the capacity's
-// version. Who reads the capacity, then the entries, and then writes a count under
-// the version that it read is right, or refused. One gap is left: DynamoDB applies
-// a transaction item by item, and for the milliseconds between the capacity and
-// the entry a query sees the one without the other. A count that falls into them
-// is one off until the next sweep counts again.
+// The recount of the open runners must not come too late, or it would undo a launch. So
+// open_runners is no index but a part of the table: a transaction that opens or closes
+// a runner writes its entry there, and changes the capacity's version. A writer that
+// reads the capacity, then the entries, and then writes a count under the version that
+// it read is right, or is refused. One gap is left: DynamoDB applies a transaction item
+// by item, and for the milliseconds between the capacity and the entry a query sees the
+// one without the other. A count that falls into them is one off until the next sweep
+// counts again.
 package dynamo
 
 import (
@@ -77,7 +77,7 @@ type api interface {
 	TransactWriteItems(context.Context, *dynamodb.TransactWriteItemsInput, ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error)
 }
 
-// Options are what a store is told.
+// Options configure a store.
 type Options struct {
 	// Retention is how long a run is kept after it has ended, and a runner after
 	// it was closed; 0 keeps them for ever. Open ones never expire.
@@ -90,10 +90,10 @@ type Options struct {
 
 // Store is a fleet's table. It is safe for concurrent use.
 //
-// Errors are named Records.Conflict where somebody else changed a record first,
-// and Records.Unavailable where DynamoDB throttled, failed or did not answer: the
-// change may then have been made. Others, such as a missing permission, have no
-// name: trying again is no use.
+// Errors are named Records.Conflict if another writer changed a record first, and
+// Records.Unavailable if DynamoDB throttled, failed or did not answer: the change may
+// then have been made. Others, such as a missing permission, have no name: a retry
+// would fail the same way.
 type Store struct {
 	client  api
 	table   string

@@ -25,7 +25,7 @@ const (
 
 var reasonsBusy = []string{"ThrottlingError", "ProvisionedThroughputExceeded", "RequestLimitExceeded"}
 
-// named gives an error of the SDK its name, if it has one, and says what was done.
+// named gives an error of the SDK its name, if it has one, and says which call failed.
 func named(err error, format string, args ...any) error {
 	if err == nil {
 		return nil
@@ -42,8 +42,8 @@ func named(err error, format string, args ...any) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// isConflict reports whether a record was not as it was read, or is just being
-// changed by another transaction.
+// isConflict reports whether a record was not as it was read, or another transaction is
+// changing it now.
 func isConflict(err error) bool {
 	if reasons, ok := cancelledFor(err); ok {
 		return slices.Contains(reasons, reasonCondition) || slices.Contains(reasons, reasonConflict) && !isBusy(reasons)
@@ -51,7 +51,7 @@ func isConflict(err error) bool {
 	return failedCondition(err) || hasCode(err, "TransactionConflictException")
 }
 
-// failedCondition reports whether a single item was not as the condition asks.
+// failedCondition reports whether a single item did not meet the condition.
 func failedCondition(err error) bool {
 	var failed *types.ConditionalCheckFailedException
 	return errors.As(err, &failed)

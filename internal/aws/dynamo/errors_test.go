@@ -17,7 +17,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// answering is a DynamoDB that answers every request in the same way.
+// answering is a DynamoDB that gives every request the same answer.
 type answering struct {
 	status int // 0: it does not answer
 	body   string

@@ -11,8 +11,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/function"
 )
 
-// Records is the fleet's table, for a function. The function reads it before its first
-// invocation unless it reads something else then.
+// Records is the fleet's table, for a function. The function reads from it before its
+// first invocation unless it reads something else then.
 func Records(f *function.Function) *Store {
 	store := New(dynamodb.NewFromConfig(f.AWS), f.Env(deployment.EnvTable), Options{
 		Retention: deployment.Retention, Now: time.Now, NewID: rand.Text,

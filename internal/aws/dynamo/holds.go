@@ -30,7 +30,7 @@ func (s *Store) Holds(ctx context.Context, keys []string) (map[string]fleet.Hold
 	return holds, nil
 }
 
-// HoldsBelow lists up to limit holds whose keys begin so, by their keys.
+// HoldsBelow lists up to limit holds whose keys begin with prefix, ordered by key.
 func (s *Store) HoldsBelow(ctx context.Context, prefix string, limit int) ([]fleet.Hold, error) {
 	query := &dynamodb.QueryInput{
 		TableName:                 &s.table,
@@ -38,7 +38,7 @@ func (s *Store) HoldsBelow(ctx context.Context, prefix string, limit int) ([]fle
 		ExpressionAttributeNames:  map[string]string{"#pk": attrPK},
 		ExpressionAttributeValues: item{":pk": text(holdKey("").pk)},
 	}
-	if prefix != "" { // DynamoDB takes no empty value of a key
+	if prefix != "" { // DynamoDB refuses an empty value of a key
 		query.KeyConditionExpression = aws.String("#pk = :pk AND begins_with(#sk, :prefix)")
 		query.ExpressionAttributeNames["#sk"] = attrSK
 		query.ExpressionAttributeValues[":prefix"] = text(prefix)
@@ -82,7 +82,7 @@ func (s *Store) Waiting(ctx context.Context, list, upTo string, limit int) ([]st
 	return ids, err
 }
 
-// forget takes a hold away, at the version that was read.
+// forget deletes a hold, at the version that was read.
 func (s *Store) forget(hold fleet.Hold) *types.Delete {
 	return &types.Delete{
 		TableName: &s.table, Key: holdKey(hold.Key).attributes(), ConditionExpression: aws.String("#version = :was"),

@@ -18,8 +18,8 @@ func (s *Store) Image(ctx context.Context, tag string) (fleet.ImageRecord, bool,
 	return one[fleet.ImageRecord](ctx, s, imageKey(tag), consistent)
 }
 
-// PutImage writes an image's record over the version that was read; version 0 makes
-// it. It fails with Records.Conflict if somebody else was first.
+// PutImage writes an image's record over the version that was read; version 0 makes it.
+// It fails with Records.Conflict if another writer was first.
 func (s *Store) PutImage(ctx context.Context, record fleet.ImageRecord) error {
 	was := record.Version
 	record.Version++
@@ -47,13 +47,13 @@ func (s *Store) Images(ctx context.Context) ([]fleet.ImageRecord, error) {
 	return listed(ctx, s, question[fleet.ImageRecord]{index: indexNewest, of: listImage, newestFirst: true, limit: math.MaxInt})
 }
 
-// DeleteImage forgets an image. One that is not known is no error.
+// DeleteImage deletes the record of an image. An unknown image is no error.
 func (s *Store) DeleteImage(ctx context.Context, tag string) error {
 	_, err := s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &s.table, Key: imageKey(tag).attributes()})
 	return named(err, "delete %s", imageKey(tag))
 }
 
-// replace writes a record whatever is there.
+// replace writes a record over any version.
 func (s *Store) replace(ctx context.Context, k key, record any) error {
 	i, err := encode(k, record)
 	if err != nil {
@@ -63,10 +63,10 @@ func (s *Store) replace(ctx context.Context, k key, record any) error {
 	return named(err, "write %s", k)
 }
 
-// Attributes of a build's lock. Those who wait are a set in the same item, and not
-// records of their own: a build and its waiters then begin and end in one request,
-// and nobody can join one that has just ended. At 50 bytes a runner the item would
-// be full (400 KB) with some 8000 waiters for one image.
+// Attributes of a build's lock. Its waiters are a set in the same item, and not records
+// of their own: a build and its waiters then begin and end in one request, and no
+// runner can join a build that has just ended. At 50 bytes a runner the item would be
+// full (400 KB) with some 8000 waiters for one image.
 const (
 	attrOwner   = "build_owner" // a fleet.BuildOwner
 	attrWaiters = "waiters"
@@ -78,8 +78,8 @@ const (
 	wait   = "ADD waiters :me"
 	extend = "SET lease_ms = :lease, lease_until = :until ADD waiters :me"
 
-	// Nobody owns it, the owner's lease ran out, or the runner owns it by the name that
-	// owners had in the previous release.
+	// The build has no owner, the owner's lease ran out, or the runner owns it by the
+	// name that owners had in the previous release.
 	mayOwn   = "attribute_not_exists(build_owner) OR lease_until < :now OR build_owner = :id"
 	mustWait = "attribute_exists(build_owner) AND lease_until >= :now AND NOT begins_with(build_owner, :mine)"
 	ownsIt   = "lease_until >= :now AND begins_with(build_owner, :mine)"
@@ -87,10 +87,11 @@ const (
 	joinTries = 5
 )
 
-// JoinBuild notes that a runner waits for an image. If nobody owns the build, or the
-// owner's lease ran out, the runner does, and owner is its fleet.BuildOwner. That stays
-// what it is when the runner joins again, and is "" for everybody else. JoinBuild fails
-// with Records.Conflict only if the build ends and begins again all the while.
+// JoinBuild notes that a runner waits for an image. If the build has no owner, or the
+// owner's lease ran out, the runner becomes the owner, and owner is its
+// fleet.BuildOwner. The same runner gets the same owner when it joins again; any other
+// runner gets "". JoinBuild fails with Records.Conflict only if the build keeps ending
+// and beginning again.
 func (s *Store) JoinBuild(ctx context.Context, tag, runnerID string, now time.Time, lease time.Duration) (owner string, err error) {
 	me := &types.AttributeValueMemberSS{Value: []string{runnerID}}
 	at, until, length := number(now.UnixMilli()), number(now.Add(lease).UnixMilli()), number(lease.Milliseconds())
@@ -121,7 +122,7 @@ func (s *Store) JoinBuild(ctx context.Context, tag, runnerID string, now time.Ti
 	return "", named(err, "join the build of %s", tag)
 }
 
-// updateBuild returns the lock as it is then.
+// updateBuild returns the lock as it is after the update.
 func (s *Store) updateBuild(ctx context.Context, tag, update, condition string, values item) (item, error) {
 	out, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.table, Key: buildKey(tag).attributes(), ReturnValues: types.ReturnValueAllNew,
@@ -155,8 +156,8 @@ func (s *Store) BuildLock(ctx context.Context, tag string) (fleet.BuildLock, err
 	return lock, nil
 }
 
-// EndBuild gives up an owner's lock on a build and forgets its waiters. Another
-// owner's lock stays.
+// EndBuild gives up an owner's lock on a build and deletes the list of its waiters.
+// Another owner's lock stays.
 func (s *Store) EndBuild(ctx context.Context, tag, owner string) error {
 	_, err := s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 		TableName: &s.table, Key: buildKey(tag).attributes(),

@@ -12,8 +12,8 @@ import (
 )
 
 // item is one item of the table. A record is one attribute, in JSON: its shape is
-// package fleet's alone, and a new field of it is nothing to the table. Beside it
-// stands only what keys and conditions need.
+// package fleet's alone, and a new field of it does not change the table. The other
+// attributes are only what keys and conditions need.
 type item = map[string]types.AttributeValue
 
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
@@ -30,7 +30,7 @@ func textOf(i item, name string) string {
 	return s.Value
 }
 
-// numberOf is 0 for what is no whole number: the store writes no other ones.
+// numberOf is 0 if the value is no whole number: the store writes no others.
 func numberOf(i item, name string) int64 {
 	n, ok := i[name].(*types.AttributeValueMemberN)
 	if !ok {
@@ -116,8 +116,8 @@ func (s *Store) expire(i item) {
 	}
 }
 
-// expired reports whether an item is only there because DynamoDB has not come to
-// delete it, which may take days.
+// expired reports whether an item only still exists because DynamoDB has not deleted it
+// yet, which may take days.
 func (s *Store) expired(i item) bool {
 	at := numberOf(i, attrExpires)
 	return at != 0 && at <= s.options.Now().Unix()

@@ -14,7 +14,7 @@ import (
 
 const (
 	batchMost = 100 // the most items of one BatchGetItem
-	// batchRounds is how often what a BatchGetItem left out is asked for again.
+	// batchRounds is how often items that a BatchGetItem left out are requested again.
 	batchRounds = 5
 )
 
@@ -41,8 +41,8 @@ func (s *Store) OpenRuns(ctx context.Context, limit int) ([]fleet.Run, error) {
 	})
 }
 
-// UnresolvedRunners lists up to limit runners of which nobody knows the job that
-// they took, the newest first.
+// UnresolvedRunners lists up to limit runners that took a job which is not known yet,
+// the newest first.
 func (s *Store) UnresolvedRunners(ctx context.Context, limit int) ([]fleet.Runner, error) {
 	return listed(ctx, s, question[fleet.Runner]{
 		index: indexUnfinished, of: listRunner, newestFirst: true, limit: limit,
@@ -64,9 +64,8 @@ func (s *Store) WaitingForRoom(ctx context.Context, limit int) ([]string, error)
 	return ids, err
 }
 
-// OpenRunners lists the runners that are not closed, by their ids. It sees every
-// write that was answered before, so it may be counted: the package's comment says
-// how.
+// OpenRunners lists the runners that are not closed, ordered by id. It sees every write
+// that was answered before, so it may be counted: the package's comment says how.
 func (s *Store) OpenRunners(ctx context.Context) ([]fleet.Runner, error) {
 	query := &dynamodb.QueryInput{
 		TableName: &s.table, ConsistentRead: aws.Bool(true),
@@ -100,18 +99,18 @@ func (s *Store) OpenRunners(ctx context.Context) ([]fleet.Runner, error) {
 	}
 }
 
-// question is what a list is asked of an index.
+// question is one query of an index.
 type question[T any] struct {
 	index, of   string
 	newestFirst bool
 	limit       int
 	upTo        string // the order, of indexRetry alone
-	// still tells, from the record itself, whether it is listed rightly. Where it
-	// is nil nobody decides by the list.
+	// still reports, from the record itself, whether it belongs to the list. It is nil
+	// for lists that decide nothing.
 	still func(T) bool
 }
 
-// listed asks an index and reads the records that it names.
+// listed queries an index and reads the records that it names.
 func listed[T any](ctx context.Context, s *Store, q question[T]) ([]T, error) {
 	query := &dynamodb.QueryInput{
 		TableName: &s.table, IndexName: &q.index, ScanIndexForward: aws.Bool(!q.newestFirst),
@@ -120,7 +119,7 @@ func listed[T any](ctx context.Context, s *Store, q question[T]) ([]T, error) {
 		ExpressionAttributeValues: item{":of": text(q.of)},
 	}
 	if q.upTo != "" {
-		// Those of that very order come after it, with their ids.
+		// Keys of that very order come after it, with their ids.
 		query.KeyConditionExpression = aws.String("#of = :of AND #order < :after")
 		query.ExpressionAttributeNames["#order"] = attrRetryAt
 		query.ExpressionAttributeValues[":after"] = text(q.upTo + "$")
@@ -153,8 +152,8 @@ func listed[T any](ctx context.Context, s *Store, q question[T]) ([]T, error) {
 	return found, nil
 }
 
-// records reads records by their keys, in that order, without those that are not
-// there or have expired.
+// records reads records by their keys, in that order, without those that do not exist
+// or have expired.
 func records[T any](ctx context.Context, s *Store, keys []key, c consistency) ([]T, error) {
 	items := map[key]item{}
 	for batch := range slices.Chunk(keys, batchMost) {

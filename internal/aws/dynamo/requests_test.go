@@ -23,7 +23,7 @@ import (
 // listening is a DynamoDB whose lists have one entry and whose records are empty, and
 // which keeps the requests that it gets.
 type listening struct {
-	entry    string // the key of what a Query finds
+	entry    string // the key of the item that a Query finds
 	requests []heard
 }
 
@@ -83,8 +83,8 @@ func (l *listening) puts(t *testing.T) map[string]written {
 	return found
 }
 
-// Every record stands under the version that was read, in a transaction and alone. The
-// capacity above all: two launches at once would both find room for one runner.
+// Every record is written under the version that was read, in a transaction and alone,
+// and above all the capacity: two launches at once would both find room for one runner.
 func TestEveryRecordIsWrittenUnderItsVersion(t *testing.T) {
 	changes := func(version int64) (all fleet.Changes, each map[string]fleet.Changes) {
 		run := run(7)
@@ -139,7 +139,7 @@ func TestWhatIsDecidedByIsReadConsistently(t *testing.T) {
 	for name, c := range map[string]struct {
 		ask   func(context.Context, *dynamo.Store) error
 		entry string
-		index bool // Query asks one, which has no consistent reads
+		index bool // the Query is of an index, which has no consistent reads
 	}{
 		"Run":      {ask: func(ctx context.Context, s *dynamo.Store) error { _, _, err := s.Run(ctx, "job-1"); return err }},
 		"Runner":   {ask: func(ctx context.Context, s *dynamo.Store) error { _, _, err := s.Runner(ctx, "f-1-1"); return err }},
@@ -236,7 +236,7 @@ func TestAnOpenRunnerHasAnEntry(t *testing.T) {
 	}
 }
 
-// The owner of a build may have lost its lock to another, which must not notice.
+// The owner of a build may have lost its lock to another owner, which must not notice.
 func TestALockIsItsOwners(t *testing.T) {
 	for name, act := range map[string]func(context.Context, *dynamo.Store) error{
 		"RenewBuild": func(ctx context.Context, s *dynamo.Store) error { return s.RenewBuild(ctx, "tag", "f-1-1@1", start) },

@@ -6,12 +6,12 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
-// PutSettings keeps what the fleet tells about itself.
+// PutSettings stores what the fleet says about itself.
 func (s *Store) PutSettings(ctx context.Context, settings report.Settings) error {
 	return s.replace(ctx, fleetKey("settings"), settings)
 }
 
-// Settings reads what the fleet told about itself.
+// Settings reads what the fleet said about itself.
 func (s *Store) Settings(ctx context.Context) (report.Settings, error) {
 	settings, _, err := one[report.Settings](ctx, s, fleetKey("settings"), eventual)
 	return settings, err

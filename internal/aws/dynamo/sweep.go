@@ -15,13 +15,13 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Cursor reads a place that the sweep has come to, "" if it has not been there.
+// Cursor reads the place where the sweep stopped, "" if it has not been there.
 func (s *Store) Cursor(ctx context.Context, name string) (string, error) {
 	value, _, err := one[string](ctx, s, cursorKey(name), consistent)
 	return value, err
 }
 
-// PutCursor keeps a place that the sweep has come to; "" forgets it.
+// PutCursor stores the place where the sweep stopped; "" deletes it.
 func (s *Store) PutCursor(ctx context.Context, name, value string) error {
 	k := cursorKey(name)
 	if value == "" {
@@ -31,9 +31,9 @@ func (s *Store) PutCursor(ctx context.Context, name, value string) error {
 	return s.replace(ctx, k, value)
 }
 
-// SwapCursor keeps a value if the cursor is still what was read, "" if there was none. It
-// fails with Records.Conflict if it is not, also if an earlier try of this very request has
-// been heard.
+// SwapCursor stores a value if the cursor still has the one that was read, "" if there
+// was none. Otherwise it fails with Records.Conflict, also if an earlier attempt of
+// this very request has succeeded.
 func (s *Store) SwapCursor(ctx context.Context, name, was, value string) error {
 	k := cursorKey(name)
 	i, err := encode(k, value)
@@ -63,8 +63,8 @@ const (
 	attrLeaseEnds  = "lease_ends" // in milliseconds of Unix time
 )
 
-// TakeLease takes a lease until a time, or keeps it, or gives it up with a time that has
-// come. It reports false if somebody else has it.
+// TakeLease takes a lease until a time, or extends it; a time that is over gives it up.
+// It reports false if another holder has it.
 func (s *Store) TakeLease(ctx context.Context, name, owner string, now, until time.Time) (bool, error) {
 	k := cursorKey("lease/" + name)
 	_, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
@@ -82,7 +82,7 @@ func (s *Store) TakeLease(ctx context.Context, name, owner string, now, until ti
 // repairPrefix stands before a cause in the name of the attribute that counts it.
 const repairPrefix = "repaired#"
 
-// repairTries is how often two sweeps that count at once may meet.
+// repairTries is how often AddRepairs may collide with another sweep's.
 const repairTries = 5
 
 // AddRepairs adds to the counts of repairs, to all or to none.
@@ -111,7 +111,7 @@ func (s *Store) AddRepairs(ctx context.Context, repairs map[string]int) error {
 	return err
 }
 
-// Repairs reads how often the sweep repaired what, by cause.
+// Repairs reads the counts of the sweep's repairs, by cause.
 func (s *Store) Repairs(ctx context.Context) (map[string]int, error) {
 	counted, err := s.get(ctx, fleetKey("repairs"), eventual)
 	if err != nil {

@@ -24,8 +24,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/storetest"
 )
 
-// onEach runs a test on every DynamoDB that there is: moto, and DynamoDB Local if
-// it is installed.
+// onEach runs a test on every available DynamoDB: moto, and DynamoDB Local if it is
+// installed.
 func onEach(t *testing.T, test func(*testing.T, aws.Config)) {
 	t.Run("moto", func(t *testing.T) { test(t, awstest.Config(t)) })
 	if cfg, ok := awstest.DynamoDBLocal(t); ok {
@@ -33,7 +33,7 @@ func onEach(t *testing.T, test func(*testing.T, aws.Config)) {
 	}
 }
 
-// newTable makes a table as the deployment is told to.
+// newTable makes a table as the deployment does.
 func newTable(t *testing.T, client *dynamodb.Client) string {
 	t.Helper()
 	name := fmt.Sprintf("fleet-%d", writes.Add(1))
@@ -68,8 +68,7 @@ func TestStore(t *testing.T) {
 	})
 }
 
-// TestStoreInSmallPages has every list in pages of two, and a batch that is never
-// answered whole.
+// TestStoreInSmallPages reads every list in pages of two, and gets no batch whole.
 func TestStoreInSmallPages(t *testing.T) {
 	onEach(t, func(t *testing.T, cfg aws.Config) {
 		client := dynamodb.NewFromConfig(cfg)
@@ -98,7 +97,7 @@ func TestClosedRecordsExpire(t *testing.T) {
 		if _, ok, err := s.Run(t.Context(), "job-1"); ok || err != nil {
 			t.Errorf("a run that has expired is there (%t), %v", ok, err)
 		}
-		// DynamoDB has not deleted it, and yet it can be made anew.
+		// DynamoDB has not deleted it, and yet it can be made again.
 		must(t, s.Write(t.Context(), fleet.Changes{Runs: []fleet.Run{run(1)}}))
 		found(t, s, "made anew", "job-3 job-2 job-1", "f-2-1", "")
 	})
@@ -193,7 +192,7 @@ func TestAnswersGetLost(t *testing.T) {
 	}
 }
 
-// TestRepairsOfALostAnswerCountOnce is for DynamoDB Local: moto does not know a
+// TestRepairsOfALostAnswerCountOnce needs DynamoDB Local: moto does not recognize a
 // transaction by its token.
 func TestRepairsOfALostAnswerCountOnce(t *testing.T) {
 	cfg, ok := awstest.DynamoDBLocal(t)
@@ -270,7 +269,7 @@ func TestABuildThatEndsWhileARunnerJoins(t *testing.T) {
 	})
 }
 
-// The previous release knew the owner of a build by its bare id.
+// The previous release stored the bare id of a build's owner.
 func TestAnOwnerOfThePreviousRelease(t *testing.T) {
 	onEach(t, func(t *testing.T, cfg aws.Config) {
 		client := dynamodb.NewFromConfig(cfg)
@@ -294,7 +293,7 @@ func TestAnOwnerOfThePreviousRelease(t *testing.T) {
 	})
 }
 
-// TestAClosedRunnerLeavesNoEntry keeps the list of open runners from growing for
+// TestAClosedRunnerLeavesNoEntry checks that the list of open runners does not grow for
 // ever.
 func TestAClosedRunnerLeavesNoEntry(t *testing.T) {
 	onEach(t, func(t *testing.T, cfg aws.Config) {

@@ -15,12 +15,12 @@ import (
 // Write writes all changes or none. It fails with Records.Conflict if a record is
 // not at the version that was read. A runner that was closed stays closed.
 //
-// Answers get lost. The SDK then sends the same request again, with the same write
-// id: DynamoDB answers a transaction that it knows, for ten minutes, and a record
-// that stands there with our id is ours. So a conflict always means somebody else,
-// and the caller reads again and decides on new facts. After the last attempt the error is
-// Records.Unavailable, and the change may have been made: every caller has to read
-// before it goes on, and none may take it for refused.
+// If an answer is lost, the SDK sends the same request again, with the same write id.
+// DynamoDB recognizes a repeated transaction for ten minutes, and a stored record with
+// our write id is ours. So a conflict always means another writer, and the caller reads
+// again and decides on new facts. After the last attempt the error is
+// Records.Unavailable, and the change may have been made: every caller must read before
+// it goes on, and must not treat the change as refused.
 func (s *Store) Write(ctx context.Context, changes fleet.Changes) error {
 	id := s.options.NewID()
 	items, err := s.writes(changes, id)
@@ -33,7 +33,7 @@ func (s *Store) Write(ctx context.Context, changes fleet.Changes) error {
 	return s.transact(ctx, items, id)
 }
 
-// writes lists what changes mean for the table.
+// writes lists the writes that make changes in the table.
 func (s *Store) writes(changes fleet.Changes, id string) (items []types.TransactWriteItem, err error) {
 	put := func(i item, was int64) {
 		i[attrWriteID] = text(id)
@@ -87,8 +87,8 @@ func (s *Store) writes(changes fleet.Changes, id string) (items []types.Transact
 	return items, nil
 }
 
-// versioned puts an item in place of the version that was read; 0 makes it. One
-// that has expired is as good as none.
+// versioned puts an item in place of the version that was read; 0 makes it. An expired
+// item counts as none.
 func (s *Store) versioned(i item, was int64) *types.Put {
 	put := &types.Put{TableName: &s.table, Item: i, ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld}
 	if was == 0 {

@@ -12,7 +12,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// verdict is what an answer of RunTask means, and what somebody is to do about it.
+// verdict is what an answer of RunTask means, and what to do about it.
 type verdict struct{ name, hint string }
 
 const (
@@ -29,9 +29,9 @@ var (
 	refused  = verdict{fleet.RunnerLaunchFailed, "correct the configuration and deploy again"}
 )
 
-// sentences are what tells answers of one code apart: part of ECS's text, in lower
-// case. No part has an apostrophe, for ECS writes both ' and U+2019. The first that
-// fits counts, so a throttle comes before what it is disguised as.
+// sentences distinguish answers of one code: each is a part of ECS's text, in lower
+// case. No part has an apostrophe, because ECS writes both ' and U+2019. The first that
+// fits counts, so a throttle comes before the errors that it is disguised as.
 var sentences = []struct {
 	part string
 	verdict
@@ -51,7 +51,7 @@ var sentences = []struct {
 	{"subnet", verdict{fleet.RunnerLaunchFailed, "correct subnet_ids and deploy again"}},
 }
 
-// codes are the exceptions of RunTask whose text says nothing more.
+// codes are the exceptions of RunTask whose text adds nothing.
 var codes = map[string]verdict{
 	"AccessDeniedException":                          {fleet.RunnerLaunchFailed, "the function's role needs ecs:RunTask and iam:PassRole; deploy again"},
 	"BlockedException":                               {fleet.RunnerLaunchFailed, support + " the account is blocked"},
@@ -74,8 +74,8 @@ var reasons = map[string]verdict{
 	"ATTRIBUTE": refused,
 }
 
-// launchError names an exception of RunTask. One that is not known is no reason to
-// try again if it is the client's fault, and unclear otherwise.
+// launchError names an exception of RunTask. An unknown one is not tried again if it is
+// the client's fault, and is unclear otherwise.
 func launchError(err error) error {
 	var api smithy.APIError
 	if !errors.As(err, &api) {
@@ -99,8 +99,8 @@ func launchError(err error) error {
 	return v.error(words, err)
 }
 
-// launchFailure names the failures of a RunTask that started nothing. ECS promises
-// no list of their reasons, so an unknown one is unclear: tried again, not for ever.
+// launchFailure names the failures of a RunTask that started nothing. ECS promises no
+// list of their reasons, so an unknown one is unclear: it is tried again, not for ever.
 func launchFailure(failures []types.Failure) error {
 	if len(failures) == 0 {
 		return unclear.error("neither a task nor a reason", nil)
@@ -130,7 +130,7 @@ func bySentence(words string) (verdict, bool) {
 	return verdict{}, false
 }
 
-// means says in a few words what a verdict is.
+// means says in a few words what a verdict means.
 var means = map[string]string{
 	fleet.RunnerNoCapacity:     "ECS has no room for the task",
 	fleet.RunnerLaunchFailed:   "ECS refuses the task",
@@ -143,8 +143,8 @@ var means = map[string]string{
 // says which runner it is about, and that makes at most 300.
 const most = 220
 
-// error puts the verdict, ECS's own words and the hint into one text; the words
-// are cut if it gets too long.
+// error puts the verdict, ECS's own words and the hint into one text; it cuts ECS's
+// words if the text gets too long.
 func (v verdict) error(words string, cause error) error {
 	return &fleet.Error{Name: v.name, Message: compose(means[v.name], words, v.hint), Err: cause}
 }

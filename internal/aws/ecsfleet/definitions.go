@@ -21,9 +21,9 @@ import (
 // request a second in an account, and five in a burst.
 const deletedAtOnce = 10
 
-// Families lists the families of this fleet's task definitions, sorted, also those
-// that have no active one. ECS finds families by how they begin, so what begins
-// alike and is another fleet's is left out here.
+// Families lists the families of this fleet's task definitions, sorted, also those that
+// have no active one. ECS finds families by prefix, so families of another fleet whose
+// name begins alike are left out here.
 func (p Platform) Families(ctx context.Context) ([]string, error) {
 	var ours []string
 	prefix := p.FleetName + "-"
@@ -45,9 +45,9 @@ func (p Platform) Families(ctx context.Context) ([]string, error) {
 	return slices.Compact(ours), nil
 }
 
-// Definitions yields this fleet's task definitions, active and deregistered ones,
-// one family after the other. It asks ECS for a family when it gets there. An
-// error is the last thing that it yields.
+// Definitions yields this fleet's task definitions, active and deregistered ones, one
+// family after the other. It asks ECS for a family when it gets there. If it yields an
+// error, that is the last thing it yields.
 func (p Platform) Definitions(ctx context.Context) iter.Seq2[fleet.RegisteredDefinition, error] {
 	return func(yield func(fleet.RegisteredDefinition, error) bool) {
 		families, err := p.Families(ctx)
@@ -65,9 +65,10 @@ func (p Platform) Definitions(ctx context.Context) iter.Seq2[fleet.RegisteredDef
 	}
 }
 
-// DefinitionsOf yields the task definitions of one family, the active ones first
-// and the oldest revision of each kind first. Each costs a request, for only so
-// ECS says how old one is. An error is the last thing that it yields.
+// DefinitionsOf yields the task definitions of one family, the active ones first and
+// the oldest revision of each kind first. Each costs a request, because ECS does not
+// report a definition's age otherwise. If it yields an error, that is the last thing it
+// yields.
 func (p Platform) DefinitionsOf(ctx context.Context, family string) iter.Seq2[fleet.RegisteredDefinition, error] {
 	return func(yield func(fleet.RegisteredDefinition, error) bool) {
 		for _, status := range []types.TaskDefinitionStatus{types.TaskDefinitionStatusActive, types.TaskDefinitionStatusInactive} {
@@ -94,8 +95,8 @@ func (p Platform) DefinitionsOf(ctx context.Context, family string) iter.Seq2[fl
 	}
 }
 
-// describeDefinition returns a task definition. known is false for one that was
-// deleted meanwhile.
+// describeDefinition returns a task definition. known is false for one that was deleted
+// meanwhile.
 func (p Platform) describeDefinition(ctx context.Context, arn string) (d fleet.RegisteredDefinition, known bool, err error) {
 	out, err := p.ECS.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String(arn)})
 	if isUnknownDefinition(err) {
@@ -114,10 +115,10 @@ func (p Platform) describeDefinition(ctx context.Context, arn string) (d fleet.R
 	}, true, nil
 }
 
-// Deregister makes a task definition of this fleet inactive: tasks that run go on,
-// and new ones are refused, though ECS may need ten minutes for that. One that is
-// inactive or not known is no error. ECS allows one call a second, which
-// registrations share, and twenty in a burst.
+// Deregister makes a task definition of this fleet inactive: running tasks go on, and
+// new ones are refused, though ECS may need ten minutes for that. A definition that is
+// inactive or not known is no error. ECS allows one call a second, which registrations
+// share, and twenty in a burst.
 func (p Platform) Deregister(ctx context.Context, arn string) error {
 	if err := p.own(arn); err != nil {
 		return fmt.Errorf("deregister task definition %s: %w", arn, err)
@@ -130,8 +131,8 @@ func (p Platform) Deregister(ctx context.Context, arn string) error {
 }
 
 // DeleteDefinitions deletes deregistered task definitions of this fleet, with a request
-// for ten of them. Those that are gone are no error. After a request that fails it makes no
-// other one.
+// for ten of them. A missing definition is no error. After a request that fails it
+// makes no other one.
 func (p Platform) DeleteDefinitions(ctx context.Context, arns []string) error {
 	for _, arn := range arns {
 		if err := p.own(arn); err != nil {
@@ -155,7 +156,7 @@ func (p Platform) DeleteDefinitions(ctx context.Context, arns []string) error {
 
 var errNotOurs = errors.New("it is not of this fleet")
 
-// own keeps everything else's task definitions safe from a caller's mistake.
+// own protects task definitions of others from a caller's mistake.
 func (p Platform) own(arn string) error {
 	if !fleet.OwnsFamily(p.FleetName, fleet.DefinitionFamily(arn)) {
 		return errNotOurs
@@ -163,15 +164,15 @@ func (p Platform) own(arn string) error {
 	return nil
 }
 
-// isUnknownDefinition knows ECS's answers for a task definition that is gone: it
-// was deregistered, or deleted.
+// isUnknownDefinition recognizes ECS's answers for a task definition that was
+// deregistered or deleted.
 func isUnknownDefinition(err error) bool {
 	var api smithy.APIError
 	return errors.As(err, &api) && saysUnknown(api.ErrorMessage())
 }
 
-// unknownDefinition are parts of those answers, in lower case and without spaces:
-// ECS writes both "TaskDefinition" and "task definition".
+// unknownDefinition are parts of those answers, in lower case and without spaces: ECS
+// writes both "TaskDefinition" and "task definition".
 var unknownDefinition = []string{
 	"unabletodescribetaskdefinition",
 	"taskdefinitionisinactive",

@@ -18,12 +18,12 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// registry is ECS as far as it keeps task definitions, by ARN and in their order.
+// registry is the part of ECS that keeps task definitions, by ARN and in their order.
 type registry struct {
 	client
 	arns     []string
 	status   map[string]types.TaskDefinitionStatus
-	pageSize int              // 0 is as many as asked for
+	pageSize int              // 0 is the requested size
 	fails    map[string]error // by operation
 	onList   func(family string)
 	failures []types.Failure // of DeleteTaskDefinitions
@@ -55,7 +55,7 @@ func (r *registry) call(operation string) error {
 	return r.fails[operation]
 }
 
-// cut is one page of a list, and what to ask the next one with.
+// cut is one page of a list, and the token for the next page.
 func (r *registry) cut(all []string, token *string, limit *int32) ([]string, *string) {
 	size := int(*limit)
 	if r.pageSize != 0 {
@@ -226,7 +226,7 @@ func TestADefinitionIsRead(t *testing.T) {
 	}
 }
 
-// Who has enough asks for nothing more.
+// A caller that has enough makes no more requests.
 func TestDefinitionsAreAskedForWhenNeeded(t *testing.T) {
 	r := newRegistry(family("ci", 1), family("ci", 2), family("ci", 3))
 	for range r.platform().Definitions(t.Context()) {

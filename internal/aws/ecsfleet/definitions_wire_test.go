@@ -13,7 +13,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// A task definition's life on moto. It gives all in one page, says no times and
+// A task definition's life on moto. It lists all in one page, returns no times and
 // forgets at once what is deleted.
 func TestMotoADefinitionsLife(t *testing.T) {
 	p := newPlatform(nil)

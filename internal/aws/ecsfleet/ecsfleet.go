@@ -1,8 +1,8 @@
 // Package ecsfleet runs the fleet's tasks on ECS Fargate.
 //
-// ECS says no in three ways: with an exception, with a 200 that has failures and no
-// task, and with an exception that stands for another one. Which of them is which
-// is told by their texts alone, so classify.go is tables of sentences.
+// ECS refuses in three ways: with an exception, with a 200 that has failures and no
+// task, and with an exception that stands for another one. Only their texts distinguish
+// them, so classify.go is tables of sentences.
 package ecsfleet
 
 import (
@@ -25,8 +25,8 @@ type client interface {
 	DeleteTaskDefinitions(context.Context, *ecs.DeleteTaskDefinitionsInput, ...func(*ecs.Options)) (*ecs.DeleteTaskDefinitionsOutput, error)
 }
 
-// Platform is one cluster, as one fleet uses it. Each function sets what its calls
-// need: all need ECS and Cluster.
+// Platform is one cluster, as one fleet uses it. Each function sets the fields that its
+// calls need: all need ECS and Cluster.
 type Platform struct {
 	ECS     client
 	Cluster string // name or ARN
@@ -56,5 +56,5 @@ type Network struct {
 // LogPrefix/fleet.RunnerContainer/<last part of the task's ARN>.
 const LogPrefix = "runner"
 
-// page is the most that ListTasks returns and DescribeTasks takes.
+// page is the most that ListTasks returns and DescribeTasks accepts.
 const page = 100

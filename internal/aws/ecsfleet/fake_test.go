@@ -30,9 +30,9 @@ var (
 	_ = lifecycle.Fleet{Tasks: Platform{}}
 )
 
-// cluster is ECS: it answers as it is told and keeps what it was asked.
+// cluster is ECS: it gives the test's answers and keeps its requests.
 type cluster struct {
-	client                                // what is about many definitions: registry has that
+	client                                // for calls about many definitions: registry has that
 	definition                            *types.TaskDefinition
 	ran                                   *ecs.RunTaskOutput
 	running, stopped                      []string
@@ -46,7 +46,7 @@ type cluster struct {
 	stops                                 []*ecs.StopTaskInput
 	described                             [][]string
 	lists                                 int
-	silent                                bool // DescribeTasks leaves out what it does not know
+	silent                                bool // DescribeTasks leaves out unknown tasks
 	onList                                func()
 }
 

@@ -16,11 +16,11 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Launch starts one task. The same client token gets the same task, also if the
-// other parameters are not the same any more: ECS then names the task in its
-// refusal. It fails with Runner.NoCapacity or Runner.QuotaExceeded if there is
-// certainly no task, with Runner.LaunchFailed if there never will be one, and with Runner.LaunchUnclear if
-// it is to be asked again with the same parameters.
+// Launch starts one task. The same client token gets the same task, even if the other
+// parameters have changed: ECS then names the task in its refusal. It fails with
+// Runner.NoCapacity or Runner.QuotaExceeded if there is certainly no task, with
+// Runner.LaunchFailed if there never will be one, and with Runner.LaunchUnclear if the
+// caller must ask again with the same parameters.
 //
 // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html
 func (p Platform) Launch(ctx context.Context, launch fleet.TaskLaunch) (fleet.Task, error) {
@@ -47,15 +47,14 @@ func sameTask(conflict *types.ConflictException, launch fleet.TaskLaunch) (fleet
 	return fleet.Task{}, unclear.error("the client token was used before, for a task that ECS does not name", conflict)
 }
 
-// runTask is a pure function of the launch, byte for byte: what is a map there is
-// sorted here.
+// runTask is a pure function of the launch, byte for byte: maps are sorted here.
 func (p Platform) runTask(launch fleet.TaskLaunch) *ecs.RunTaskInput {
 	overrides := &types.TaskOverride{
 		Cpu:                aws.String(strconv.Itoa(launch.CPU)),
 		Memory:             aws.String(strconv.Itoa(launch.Memory)),
 		ContainerOverrides: []types.ContainerOverride{{Name: aws.String(fleet.RunnerContainer), Environment: environment(launch.Env)}},
 	}
-	if launch.EphemeralStorage != 0 { // Fargate's own 20 GiB must not be asked for
+	if launch.EphemeralStorage != 0 { // Fargate refuses its own 20 GiB as an override
 		overrides.EphemeralStorage = &types.EphemeralStorage{SizeInGiB: int32(launch.EphemeralStorage)} // 21 to 200
 	}
 	return &ecs.RunTaskInput{
@@ -76,8 +75,8 @@ func (p Platform) runTask(launch fleet.TaskLaunch) *ecs.RunTaskInput {
 	}
 }
 
-// without is the network without some of its subnets, and the whole of it if it has no
-// others.
+// without is the network without some of its subnets, or the whole network if none
+// would be left.
 func (n Network) without(leftOut []string) *types.AwsVpcConfiguration {
 	subnets := slices.DeleteFunc(slices.Clone(n.Subnets), func(id string) bool { return slices.Contains(leftOut, id) })
 	if len(subnets) == 0 {

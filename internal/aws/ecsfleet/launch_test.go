@@ -234,7 +234,7 @@ func TestARepeatedLaunchIsTheSameByteForByte(t *testing.T) {
 	}
 }
 
-// The SDK makes of ECS's JSON what the tables above take for granted.
+// The SDK decodes ECS's JSON to the values that the tables above use.
 func TestLaunchReadsWhatECSSends(t *testing.T) {
 	tests := map[string]struct {
 		status int

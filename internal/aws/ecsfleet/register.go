@@ -17,22 +17,22 @@ import (
 )
 
 // The size that a definition must have and every task overrides: Fargate's smallest.
-// The container's share is a soft limit, and it is alone; Fargate can do without,
-// moto cannot.
+// The container has no neighbours, and its share is a soft limit; Fargate can do
+// without it, moto cannot.
 const (
 	anyCPU      = "256"
 	anyMemory   = "512"
 	reservation = 512
 )
 
-// stopTimeout is how many seconds a container has between SIGTERM and SIGKILL, the
-// most that Fargate allows and what Spot gives anyway.
+// stopTimeout is how many seconds a container has between SIGTERM and SIGKILL, the most
+// that Fargate allows and what Spot gives in any case.
 const stopTimeout = 120
 
-// Register returns the ARN of the family's active definition and registers one if
-// there is none, or if it was made for other roles or another log group. It may be
-// repeated; two that race register two revisions of the same content. It fails with
-// fleet.AWSUnavailable when ECS throttles, and with Runner.LaunchFailed when it
+// Register returns the ARN of the family's active definition. It registers one if there
+// is none, or if it was made for other roles or another log group. It may be repeated;
+// two that race register two revisions of the same content. It fails with
+// fleet.AWSUnavailable when ECS throttles, and with Runner.LaunchFailed when ECS
 // refuses the definition.
 func (p Platform) Register(ctx context.Context, definition fleet.TaskDefinition) (string, error) {
 	want, err := p.definition(definition)
@@ -91,9 +91,9 @@ func (p Platform) definition(d fleet.TaskDefinition) (*ecs.RegisterTaskDefinitio
 	}, nil
 }
 
-// serves reports whether a definition that was found is active and of the wanted
-// content. The family stands for image and architecture; the rest may have changed
-// with a deployment. ECS adds defaults, so only what the fleet sets is compared.
+// serves reports whether a definition that was found is active and has the wanted
+// content. The family stands for image and architecture; the rest may have changed with
+// a deployment. ECS adds defaults, so only what the fleet sets is compared.
 func serves(found *types.TaskDefinition, want *ecs.RegisterTaskDefinitionInput) bool {
 	if found == nil || found.Status != types.TaskDefinitionStatusActive || len(found.ContainerDefinitions) != 1 {
 		return false
@@ -109,15 +109,16 @@ func serves(found *types.TaskDefinition, want *ecs.RegisterTaskDefinitionInput) 
 		has.LogConfiguration != nil && maps.Equal(has.LogConfiguration.Options, wants.LogConfiguration.Options)
 }
 
-// hasInit reports whether the container's first process is not the entrypoint. It would be
-// open to the job, which has its user, and with it the way to the log past the entrypoint.
+// hasInit reports whether the container's first process is not the entrypoint. That
+// process would be open to the job, which has its user, and so would be the way to the
+// log past the entrypoint.
 func hasInit(c types.ContainerDefinition) bool {
 	return c.LinuxParameters != nil && aws.ToBool(c.LinuxParameters.InitProcessEnabled)
 }
 
-// isUnknownFamily knows ECS's answer for a family without an active revision:
-// "Unable to describe task definition." Whatever else a ClientException says,
-// registering will fail for the same reason, and say so.
+// isUnknownFamily recognizes ECS's answer for a family without an active revision:
+// "Unable to describe task definition." For any other ClientException, registering
+// fails for the same reason, and reports it.
 func isUnknownFamily(err error) bool {
 	var client *types.ClientException
 	return errors.As(err, &client)

@@ -22,7 +22,7 @@ func content() fleet.TaskDefinition {
 
 func TestRegister(t *testing.T) {
 	tests := map[string]struct {
-		change func(*types.TaskDefinition) // of what ECS has; nil if it has nothing
+		change func(*types.TaskDefinition) // of ECS's definition; nil if it has none
 		times  int
 	}{
 		"there is none":                 {nil, 1},

@@ -16,7 +16,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// maxReason keeps a reason readable in ECS's console; ECS says no limit.
+// maxReason keeps a reason readable in ECS's console; ECS documents no limit.
 const maxReason = 255
 
 // missing is the reason of a failure for a task that ECS does not know.
@@ -43,9 +43,8 @@ func isUnknownTask(err error) bool {
 	return errors.As(err, &api) && strings.Contains(strings.ToLower(api.ErrorMessage()), "task was not found")
 }
 
-// Describe returns a task's state. known is false for a task that ECS does not
-// know yet, right after RunTask, or no longer, an hour after its end at the
-// earliest.
+// Describe returns a task's state. known is false for a task that ECS does not know
+// yet, right after RunTask, or no longer, an hour after its end at the earliest.
 func (p Platform) Describe(ctx context.Context, arn string) (task fleet.Task, known bool, err error) {
 	found, unknown, err := p.describe(ctx, []string{arn})
 	if err != nil || len(unknown) > 0 {
@@ -54,13 +53,13 @@ func (p Platform) Describe(ctx context.Context, arn string) (task fleet.Task, kn
 	return found[0], true, nil
 }
 
-// Tasks lists the tasks of this fleet, stopped ones too as long as ECS remembers
-// them. A list that may lack one is an error. Of a task that ECS lists and does not
-// know, whose fleet is not known either, only the ARN is set.
+// Tasks lists the tasks of this fleet, stopped ones too as long as ECS remembers them.
+// It fails if the list may lack a task. Of a task that ECS lists but cannot describe,
+// and whose fleet is therefore not known, only the ARN is set.
 //
-// ECS cannot list by the beginning of startedBy, so the whole cluster is looked at,
-// a hundred tasks per two calls. What is to run is listed first: a task that stops
-// meanwhile is then on the second list, or on both.
+// ECS cannot list by the beginning of startedBy, so this reads the whole cluster, a
+// hundred tasks per two calls. Tasks that are to run are listed first: a task that
+// stops meanwhile is then on the second list, or on both.
 func (p Platform) Tasks(ctx context.Context) ([]fleet.Task, error) {
 	alive, err := p.list(ctx, types.DesiredStatusRunning)
 	if err != nil {
@@ -105,8 +104,8 @@ func (p Platform) list(ctx context.Context, status types.DesiredStatus) ([]strin
 	return arns, nil
 }
 
-// describe returns the tasks that ECS knows and the ARNs of those it does not. Each
-// that was asked for is one of them, or it is an error.
+// describe returns the tasks that ECS knows and the ARNs of those it does not. It fails
+// if a requested task is neither.
 func (p Platform) describe(ctx context.Context, arns []string) (tasks []fleet.Task, unknown []string, err error) {
 	out, err := p.ECS.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(p.Cluster), Tasks: arns})
 	if err != nil {

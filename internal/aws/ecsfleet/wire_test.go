@@ -15,8 +15,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// A task's life on moto. It has no client tokens, no failures and no MISSING: what
-// ECS answers then is in the tables beside.
+// A task's life on moto. It has no client tokens, no failures and no MISSING: ECS's
+// answers in these cases are in the tables beside.
 func TestMotoATasksLife(t *testing.T) {
 	config := awstest.Config(t)
 	client := ecs.NewFromConfig(config)
@@ -70,7 +70,7 @@ func TestMotoATasksLife(t *testing.T) {
 	})
 }
 
-// first asks moto's EC2, of which the project uses nothing else.
+// first asks moto's EC2, which the project uses for nothing else.
 func first(t *testing.T, config aws.Config, action, element string) string {
 	t.Helper()
 	request := must(http.NewRequestWithContext(t.Context(), http.MethodPost, *config.BaseEndpoint, strings.NewReader("Version=2016-11-15&Action="+action)))(t)

@@ -1,7 +1,7 @@
 // Package eventbus puts events on the fleet's bus on EventBridge.
 //
-// PutEvents answers 200 for an entry that it did not take, and for a bus that there
-// is not. The first is looked for in every answer; the second cannot be seen.
+// PutEvents answers 200 even for an entry that it refused, and for a bus that does not
+// exist. Put looks for the first in every answer; the second cannot be seen.
 package eventbus
 
 import (
@@ -31,9 +31,9 @@ type Bus struct {
 // (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html).
 const maxEntry = 1<<20 - 1
 
-// Put returns nil only when EventBridge has the event. EventBridge gives it an id
-// of its own, so one that is put again is another event. Errors that may pass have
-// the name fleet.AWSUnavailable; an event that is too large has none.
+// Put returns nil only when EventBridge has the event. EventBridge gives it an id of
+// its own, so an event that is put again is another event. Errors that may pass have
+// the name fleet.AWSUnavailable; that of an event which is too large has none.
 func (b Bus) Put(ctx context.Context, event fleet.Event) error {
 	what := fmt.Sprintf("put event %s (%s) on bus %s", event.ID, event.DetailType, b.Name)
 	if size := entrySize(event); size > maxEntry {

@@ -23,7 +23,7 @@ var (
 	_ = sweep.Handler{Bus: Bus{}}
 )
 
-// bridge is EventBridge: it gives one answer and keeps what it was asked.
+// bridge is EventBridge: it gives one answer and keeps its requests.
 type bridge struct {
 	out   *eventbridge.PutEventsOutput
 	err   error

@@ -43,14 +43,14 @@ type variable struct {
 type phase struct {
 	Type    string `json:"phase-type"`
 	Status  string `json:"phase-status"`
-	Context []any  `json:"phase-context"` // texts, as far as it is known
+	Context []any  `json:"phase-context"` // texts, as far as they are known
 }
 
 // lastPhase is over when the build is.
 const lastPhase = "COMPLETED"
 
-// build knows a build of the fleet by its tag: one that was started by hand has
-// none. A phase change only says that the build goes on.
+// build recognizes a build of the fleet by its tag: a build that was started by hand
+// has none. A phase change only says that the build goes on.
 func (l Listener) build(b build) (fleet.Build, bool) {
 	tag := valueOf(b.More.Environment.Variables, deployment.ImageTagVariable)
 	// A phase change has no build-status of its own in AWS's examples.
@@ -85,16 +85,16 @@ func (l Listener) build(b build) (fleet.Build, bool) {
 	return out, true
 }
 
-// sentence is a line by which a build of ours says what is wrong. Docker's builder puts
+// sentence is a line in which a build of ours says what is wrong. Docker's builder puts
 // the step's number and seconds before it; a line that has the mark elsewhere repeats a
 // Dockerfile.
 var sentence = regexp.MustCompile(`^(?:#[0-9]+ )?(?:[0-9]+\.[0-9]+ )?ecsrunner: (.+)$`)
 
-// mostLines are looked at of the end of a build's log.
+// mostLines is how many lines are read of the end of a build's log.
 const mostLines = 40
 
-// why says why a build failed: in the words of its log if it could say it, else the phase
-// that failed and the last lines of the log.
+// why says why a build failed: in the words of its log if the log says it, else by the
+// phase that failed and the last lines of the log.
 func (l Listener) why(b build) string {
 	phase := b.failure()
 	if l.LastLines == nil || b.More.Logs.Stream == "" {
@@ -102,7 +102,7 @@ func (l Listener) why(b build) string {
 	}
 	lines, err := l.LastLines(b.More.Logs.Group, b.More.Logs.Stream, mostLines)
 	if err != nil {
-		return phase // readers are told where the log is
+		return phase // reason adds where the log is
 	}
 	var said []string
 	for line := range strings.Lines(strings.Join(lines, "\n")) {
@@ -112,7 +112,7 @@ func (l Listener) why(b build) string {
 	}
 	for _, line := range slices.Backward(said) {
 		if text := sentence.FindStringSubmatch(line); text != nil {
-			if text[0] != "ecsrunner: "+text[1] { // a step's own, which does not say what passes
+			if text[0] != "ecsrunner: "+text[1] { // a step's own, which does not say whether it passes
 				return strings.TrimPrefix(text[1], deployment.TryAgain)
 			}
 			return text[1]
@@ -125,7 +125,7 @@ func (l Listener) why(b build) string {
 	return phase + ": " + strings.Join(said[max(0, len(said)-3):], " / ")
 }
 
-// escapes are what colours a terminal.
+// escapes are sequences that colour a terminal.
 var escapes = regexp.MustCompile("\x1b\\[[0-9;]*[A-Za-z]")
 
 func printable(r rune) rune {
@@ -163,10 +163,10 @@ func (b build) failure() string {
 // most is how many characters a reason has, which people read.
 const most = 300
 
-// neverRan reports whether CodeBuild did not come to run the build: it waited in the queue
-// for too long, no machine was there for it, or it did not get the fleet's own files, as a
-// build does not that was queued before a deployment gave its role others to read. That
-// says nothing about the image.
+// neverRan reports whether CodeBuild never ran the build: it waited in the queue for
+// too long, no machine was available, or it did not get the fleet's own files, for
+// example because a deployment changed which files its role may read after it was
+// queued. That says nothing about the image.
 func (b build) neverRan() bool {
 	for _, p := range b.More.Phases {
 		switch p.Status {
@@ -178,7 +178,7 @@ func (b build) neverRan() bool {
 	return false
 }
 
-// reason adds where to read on. What happened is cut if that gets too long.
+// reason adds where to read on. It cuts the text if that gets too long.
 func (b build) reason(what string) string {
 	where := "; read the log of build " + b.BuildID[strings.LastIndex(b.BuildID, "/")+1:]
 	if logs := b.More.Logs; logs.Stream != "" {

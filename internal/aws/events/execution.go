@@ -4,7 +4,7 @@ import "github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 
 // execution is the detail of a Step Functions event
 // (https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html).
-// Its input and output are left where they are.
+// Its input and output are not read.
 type execution struct {
 	StateMachineARN string `json:"stateMachineArn"`
 	Name            string `json:"name"`

@@ -1,6 +1,6 @@
-// Package events hears what AWS tells the fleet over EventBridge: of tasks from ECS, of
-// builds from CodeBuild, of executions from Step Functions, and what the fleet itself put
-// on its bus.
+// Package events reads what AWS reports to the fleet over EventBridge: tasks from ECS,
+// builds from CodeBuild, executions from Step Functions, and the events that the fleet
+// itself put on its bus.
 //
 // EventBridge may deliver an event more than once, and out of order.
 package events
@@ -14,8 +14,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Sources of AWS's events. Nobody else can put events with a source that begins
-// with "aws.".
+// Sources of AWS's events. Only AWS can put events with a source that begins with
+// "aws.".
 const (
 	sourceECS       = "aws.ecs"
 	sourceCodeBuild = "aws.codebuild"
@@ -25,14 +25,15 @@ const (
 // buildPhase is CodeBuild's event about a phase that has ended: the build goes on.
 const buildPhase = "CodeBuild Build Phase Change"
 
-// Listener knows which of AWS's events are about this fleet. What it is not told of
-// is not the fleet's: a task in another cluster, a build of another project or an
-// execution of another state machine may have any name.
+// Listener knows which of AWS's events are about this fleet. Everything else belongs to
+// others: a task in another cluster, a build of another project or an execution of
+// another state machine may have any name.
 type Listener struct {
 	ClusterARN      string
 	BuildProject    string // its name; deployment.Projects has those of the others
 	StateMachineARN string
-	// LastLines reads the end of a build's log, at most so many lines; nil if nobody can.
+	// LastLines reads the end of a build's log, at most so many lines; nil if there is
+	// no way to read it.
 	LastLines func(group, stream string, most int) ([]string, error)
 }
 
@@ -64,8 +65,8 @@ var own = map[string]bool{
 	fleet.FleetResumedEvent: true,
 }
 
-// translate replaces the detail by the fleet's form of it, which leaves out what
-// nobody needs and what nobody should read: overrides have the claim token.
+// translate replaces the detail by the fleet's form of it, which leaves out what is not
+// needed and what must not be read: overrides have the claim token.
 func translate[In, Out any](event fleet.Event, detailType string, known bool, read func(In) (Out, bool)) (fleet.Event, bool, error) {
 	if !known {
 		return event, false, nil

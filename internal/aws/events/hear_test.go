@@ -153,8 +153,8 @@ func TestAReasonIsShort(t *testing.T) {
 	}
 }
 
-// What the world sends must not break the listener, and nothing that is not the
-// fleet's gets through.
+// Strangers' events must not break the listener, and none that is not the fleet's gets
+// through.
 func FuzzHear(f *testing.F) {
 	for _, name := range []string{"task_stopped", "build_failed", "build_succeeded", "execution_failed", "workflow_job"} {
 		e := recorded(f, name)

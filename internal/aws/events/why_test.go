@@ -14,7 +14,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// A failed build's reason is what a person needs, from the end of its log.
+// A failed build's reason is the part of the end of its log that a person needs.
 func TestWhyABuildFailed(t *testing.T) {
 	const phase = "phase BUILD ended as FAILED: COMMAND_EXECUTION_ERROR: Error while executing command: docker build. Reason: exit status 1"
 	for name, c := range map[string]struct {

@@ -75,12 +75,12 @@ func (f *Function) Warm(call func(context.Context) error) { f.warm = append(f.wa
 // IsCold reports whether WarmUp has nothing to call.
 func (f *Function) IsCold() bool { return len(f.warm) == 0 }
 
-// warmUpFor bounds what is done ahead of the first invocation.
+// warmUpFor limits the calls before the first invocation.
 const warmUpFor = 3 * time.Second
 
-// WarmUp makes the first calls before the first invocation: building the
-// transport and its certificates takes most of what a cold start costs. What fails
-// here is tried again, and reported, by the first invocation that needs it.
+// WarmUp makes the first calls before the first invocation: building the transport and
+// its certificates takes most of the time of a cold start. If a call fails here, the
+// first invocation that needs it tries again and reports the error.
 func (f *Function) WarmUp() {
 	ctx, cancel := context.WithTimeout(context.Background(), warmUpFor)
 	defer cancel()

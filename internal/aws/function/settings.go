@@ -8,7 +8,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Policy returns the policy that the deployment set. It has no classes: their sizes live
+// Policy returns the policy that the deployment set. It has no classes: their sizes are
 // in a parameter, which params.Policy reads.
 func (f *Function) Policy() fleet.Policy {
 	var policy fleet.Policy

@@ -1,8 +1,8 @@
 // Package githubapi gives a Lambda function the client of GitHub's API, with the token
 // from Secrets Manager.
 //
-// What is left of GitHub's limits is shared through the table: all functions spend from
-// the same.
+// Functions share the rest of GitHub's limits through the table: all of them spend from
+// the same limits.
 package githubapi
 
 import (
@@ -19,7 +19,8 @@ import (
 // timeout bounds one request to GitHub. A function has time for two.
 const timeout = 15 * time.Second
 
-// cursors is the part of the table through which functions share what is left.
+// cursors is the part of the table through which functions share the rest of the
+// limits.
 type cursors interface {
 	Cursor(ctx context.Context, name string) (string, error)
 	PutCursor(ctx context.Context, name, value string) error

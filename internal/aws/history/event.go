@@ -11,9 +11,9 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/execution"
 )
 
-// events maps a history. Step Functions names the state in the events of entering
-// and leaving it only; no states of the fleet run side by side, so those in between
-// are of that state too.
+// events maps a history. Step Functions names the state only in the events of entering
+// and leaving it; no states of the fleet run side by side, so those in between belong
+// to that state too.
 func events(history []types.HistoryEvent, partition string) []execution.Event {
 	all := make([]execution.Event, 0, len(history))
 	state := ""
@@ -37,8 +37,8 @@ func events(history []types.HistoryEvent, partition string) []execution.Event {
 	return all
 }
 
-// eventOf maps one event, with the details that the engine's own history has. What
-// a task was given is left to the caller: it may have a token.
+// eventOf maps one event, with the details that the engine's own history has. It leaves
+// a task's input to the caller: it may have a token.
 func eventOf(h types.HistoryEvent, partition string) execution.Event {
 	e := execution.Event{ID: h.Id, PreviousEventID: h.PreviousEventId, Timestamp: utc(h.Timestamp), Type: string(h.Type)}
 	failed := func(name, cause *string) { e.Error, e.Cause = aws.ToString(name), aws.ToString(cause) }
@@ -81,7 +81,7 @@ func eventOf(h types.HistoryEvent, partition string) execution.Event {
 		e.Resource = resourceARN(partition, d.ResourceType, d.Resource)
 		e.TimeoutSeconds, e.HeartbeatSeconds = aws.ToInt64(d.TimeoutInSeconds), aws.ToInt64(d.HeartbeatInSeconds)
 	case h.TaskSubmittedEventDetails != nil:
-		// What the function answered is of no interest: the signal is the result.
+		// The function's answer does not matter: the signal is the result.
 		e.Resource = resourceARN(partition, h.TaskSubmittedEventDetails.ResourceType, h.TaskSubmittedEventDetails.Resource)
 	case h.TaskSucceededEventDetails != nil:
 		e.Output = data(h.TaskSucceededEventDetails.Output)

@@ -1,8 +1,8 @@
-// Package history shows executions of Step Functions as the engine's own are shown.
+// Package history shows executions of Step Functions in the form of the engine's own.
 //
-// The history of a state that waits for a task token has that token in it: whoever
-// may read the history may complete the task. It is taken out here, so that nothing
-// above this package ever holds one.
+// The history of a state that waits for a task token contains that token: anyone who
+// may read the history could complete the task. This package removes it, so that
+// nothing above it ever holds one.
 package history
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/execution"
 )
 
-// client is the part of Step Functions' API that only shows.
+// client is the part of Step Functions' API that only reads.
 type client interface {
 	DescribeExecution(context.Context, *sfn.DescribeExecutionInput, ...func(*sfn.Options)) (*sfn.DescribeExecutionOutput, error)
 	ListExecutions(context.Context, *sfn.ListExecutionsInput, ...func(*sfn.Options)) (*sfn.ListExecutionsOutput, error)
@@ -39,9 +39,8 @@ type Executions struct {
 	StateMachineARN string
 }
 
-// Execution reads one execution; ok is false if there is none, or none any more:
-// Step Functions forgets it 90 days after its end. Its current state is known from
-// the history only.
+// Execution reads one execution; ok is false if it does not exist, or no longer: Step
+// Functions forgets it 90 days after its end. Only the history has its current state.
 func (e Executions) Execution(ctx context.Context, name string) (x execution.Execution, ok bool, err error) {
 	arn, err := e.arn(name)
 	if err != nil {
@@ -119,7 +118,7 @@ func (e Executions) arn(name string) (string, error) {
 	return prefix + ":execution:" + machine + ":" + name, nil
 }
 
-// statusOf knows that an execution which is to be redriven goes on.
+// statusOf reports an execution that is to be redriven as running.
 func statusOf(s types.ExecutionStatus) execution.Status {
 	if s == types.ExecutionStatusPendingRedrive {
 		return execution.Running

@@ -110,7 +110,7 @@ func waiting(parameters string) types.HistoryEvent {
 	}}
 }
 
-// The resource is shown as the definition has it where the state machine is.
+// The resource is shown as the definition has it in the state machine's partition.
 func TestResourcesAreOfTheStateMachinesPartition(t *testing.T) {
 	for _, partition := range []string{"aws", "aws-us-gov", "aws-cn"} {
 		s := &stepFunctions{history: numbered(waiting("{}")), partition: partition}
@@ -207,8 +207,8 @@ func TestNoTokenIsShown(t *testing.T) {
 	}
 }
 
-// TestTokenHasItsName reads from the state machine under which name its functions
-// get a token.
+// TestTokenHasItsName reads from the state machine under which name its functions get a
+// token.
 func TestTokenHasItsName(t *testing.T) {
 	names := regexp.MustCompile(`"([^"]+)\.\$": *"\$\$\.Task\.Token"`).FindAllSubmatch(statemachine.Definition, -1)
 	if len(names) == 0 {

@@ -11,17 +11,17 @@ import (
 const (
 	// tokenKey is the name under which the state machine hands a token to a function.
 	tokenKey = "task_token"
-	// tokenShown is what is shown in its place, as in the engine's own history.
+	// tokenShown is shown in its place, as in the engine's own history.
 	tokenShown = "[task token]"
-	// tokenResource ends the names of resources that are given a token.
+	// tokenResource ends the names of resources that get a token.
 	tokenResource = ".waitForTaskToken"
 )
 
 // redaction collects the tokens of a history.
 type redaction struct{ tokens []string }
 
-// parameters are a task's parameters without its token. Where a token must be and
-// is not found, nothing is shown.
+// parameters are a task's parameters without its token. If the token is not found where
+// it must be, nothing is shown.
 func (r *redaction) parameters(resource, text string) json.RawMessage {
 	var parameters any
 	d := json.NewDecoder(strings.NewReader(text))
@@ -62,7 +62,7 @@ func (r *redaction) replace(v any) {
 	}
 }
 
-// redact takes the tokens that were found out of all that an event says.
+// redact removes the tokens that were found from all parts of an event.
 func (r *redaction) redact(e *execution.Event) {
 	for _, token := range r.tokens {
 		if token == "" {

@@ -4,9 +4,9 @@
 // permission, over its runner id and its nonce. STS then says who signed; the name of
 // the session is the task's id.
 //
-// Surprisingly, the request that was signed is never sent along. It is built here
-// from what must be in it, so a claimant can have STS asked nothing else, no other host
-// asked, and no answer of its own believed.
+// Surprisingly, the signed request is never sent along. This package builds it from
+// what must be in it. So a claimant cannot make it ask STS anything else, or another
+// host, or believe an answer of the claimant's own.
 package identity
 
 import (
@@ -47,7 +47,7 @@ const (
 	maxAnswer = 64 << 10
 )
 
-// What may be in a claim. A nonce is a header's value here, and no other claim is
+// What may be in a claim. A nonce is a header's value here; only this kind of claim is
 // restricted so.
 var (
 	nonces     = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
@@ -58,7 +58,7 @@ var (
 
 // Task is the id of the task that signed the runner id and the nonce within the last
 // minute. It fails with Claim.Unidentified if none of the fleet's tasks did. After any
-// other error it may be asked again.
+// other error the caller may ask again.
 func (s Service) Task(ctx context.Context, runnerID, nonce string, signed fleet.Identity) (id string, err error) {
 	at, err := time.Parse(stamp, signed.Date)
 	switch age := s.Now().Sub(at); {
@@ -126,7 +126,7 @@ func (s Service) ask(req *http.Request) (status int, body []byte, err error) {
 }
 
 // refused is what STS's refusal means. Its own words repeat the request, which has
-// secrets in it, so only its code is told.
+// secrets in it, so only its code is reported.
 func refused(status int, body []byte) error {
 	var answer struct {
 		Code string `xml:"Error>Code"`

@@ -78,8 +78,8 @@ func TestRegistry(t *testing.T) {
 	}
 }
 
-// The fleet's own images carry a revision's tag beside the one that they are published
-// under.
+// The fleet's own images carry a revision's tag beside the tag under which they are
+// published.
 func TestPublished(t *testing.T) {
 	tag := strings.Repeat("0a", 16)
 	found := &ecr.BatchGetImageOutput{Images: []types.Image{{ImageId: &types.ImageIdentifier{ImageDigest: aws.String("sha256:1")}}}}

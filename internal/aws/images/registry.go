@@ -1,7 +1,7 @@
 // Package images keeps runner images in a repository of ECR.
 //
-// ECR leaves out images of media types that are not asked for, and says that they are not
-// there.
+// ECR leaves out images whose media types were not in the request, and reports them as
+// missing.
 package images
 
 import (
@@ -25,7 +25,7 @@ type keeper interface {
 	DescribeImages(context.Context, *ecr.DescribeImagesInput, ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error)
 }
 
-// remover is what an operator needs beside that.
+// remover is what an operator needs in addition.
 type remover interface {
 	ListImages(context.Context, *ecr.ListImagesInput, ...func(*ecr.Options)) (*ecr.ListImagesOutput, error)
 	BatchDeleteImage(context.Context, *ecr.BatchDeleteImageInput, ...func(*ecr.Options)) (*ecr.BatchDeleteImageOutput, error)
@@ -37,7 +37,8 @@ type Registry struct {
 	Repository string // its name, not its URI
 }
 
-// mediaTypes are all that an image may be; ECR leaves out what is not asked for.
+// mediaTypes are all that an image may have; ECR leaves out those that are not
+// requested.
 var mediaTypes = []string{
 	"application/vnd.docker.distribution.manifest.v2+json",
 	"application/vnd.docker.distribution.manifest.list.v2+json",
@@ -70,13 +71,13 @@ func (r Registry) Published(ctx context.Context, tag string) (digest string, ok 
 	return digest, true, nil
 }
 
-// Shelf is a Registry from which operators take images away.
+// Shelf is a Registry from which operators remove images.
 type Shelf struct {
 	ECR        remover
 	Repository string
 }
 
-// Remove deletes all revisions of an image by its tag. Those that are gone are no error.
+// Remove deletes all revisions of an image by its tag. A missing one is no error.
 func (s Shelf) Remove(ctx context.Context, tag string) error {
 	pages := ecr.NewListImagesPaginator(s.ECR, &ecr.ListImagesInput{
 		RepositoryName: aws.String(s.Repository), Filter: &types.ListImagesFilter{TagStatus: types.TagStatusTagged},
@@ -89,7 +90,8 @@ func (s Shelf) Remove(ctx context.Context, tag string) error {
 		}
 		for _, id := range page.ImageIds {
 			if t := aws.ToString(id.ImageTag); t == tag || fleet.IsRevisionTag(t) && strings.HasPrefix(t, tag+"-") {
-				// By the digest every tag goes, also the one that it is published under.
+				// Deleting by the digest removes every tag, also the one under which it
+				// is published.
 				revisions = append(revisions, types.ImageIdentifier{ImageDigest: id.ImageDigest})
 			}
 		}

@@ -25,7 +25,8 @@ type Revisions struct {
 	Repository string // its name, not its URI
 }
 
-// Stored lists all images that have a tag. When one was pulled last is known to a day
+// Stored lists all images that have a tag. The time of an image's last pull is exact to
+// a day
 // (https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ImageDetail.html).
 func (r Revisions) Stored(ctx context.Context) (stored []fleet.StoredImage, err error) {
 	pages := ecr.NewDescribeImagesPaginator(r.ECR, &ecr.DescribeImagesInput{
@@ -45,8 +46,8 @@ func (r Revisions) Stored(ctx context.Context) (stored []fleet.StoredImage, err 
 	return stored, nil
 }
 
-// Delete takes tags away from images. An image goes with its last tag, so one that somebody
-// has tagged meanwhile stays. Tags that are gone are no error.
+// Delete removes tags from images. ECR deletes an image with its last tag, so an image
+// that has got another tag meanwhile stays. Missing tags are no error.
 func (r Revisions) Delete(ctx context.Context, tags []string) error {
 	for batch := range slices.Chunk(tags, mostDeleted) {
 		var ids []types.ImageIdentifier

@@ -33,7 +33,7 @@ func (v *Value[T]) Get(ctx context.Context, now time.Time, read func(context.Con
 	return v.again(ctx, now, read)
 }
 
-// Again reads the value although it is known, and returns the one before it too. If the
+// Again reads the value even if it is known, and also returns the previous one. If the
 // last read, even one that failed, is less than every ago, it does not read, and looked
 // is false.
 func (v *Value[T]) Again(ctx context.Context, now time.Time, every time.Duration, read func(context.Context) (T, error)) (was, is T, looked bool, err error) {

@@ -1,8 +1,8 @@
 // Package logs reads what a runner's task wrote, from CloudWatch Logs.
 //
-// A stream that has been read to its end answers with the token that it was asked
-// with, and with nothing. An empty answer with a new token says nothing: there are
-// empty pages in the middle.
+// A stream that has been read to its end answers with the token of the request, and
+// with no lines. An empty answer with a new token says nothing: there are empty pages
+// in the middle.
 package logs
 
 import (
@@ -39,8 +39,8 @@ type Stream struct {
 	next *string
 }
 
-// Read hands on the lines that are new since the last call, and says how many there
-// were. It fails with NoStream while there is none, or none any more, and else as
+// Read hands on the lines that are new since the last call, and returns their number.
+// It fails with NoStream while there is no stream, or no longer, and otherwise as
 // awserr.CallError says; the lines before the error were handed on.
 func (s *Stream) Read(ctx context.Context, line func(string) error) (lines int, err error) {
 	for {
@@ -86,9 +86,8 @@ func Last(ctx context.Context, logs client, group, name string, most int) (lines
 	return lines, nil
 }
 
-// NoStream says that the group has no such stream, or that there is no such group.
-// ECS makes a stream when the container starts; the group's retention takes its
-// lines away.
+// NoStream says that the group has no such stream, or that there is no such group. ECS
+// makes a stream when the container starts; the group's retention deletes its lines.
 type NoStream struct{ Group, Name string }
 
 func (e NoStream) Error() string {

@@ -45,7 +45,8 @@ type definition struct {
 }
 
 // Put writes one value. A name that ends in _ms is in milliseconds, one in _percent in
-// percent, any other a count. A line that cannot be written is logged and lost: no work fails for it.
+// percent, any other is a count. A line that cannot be written is logged and lost: no
+// work fails because of it.
 func (w *Writer) Put(name string, value float64, more Dimensions) {
 	unit := "Count"
 	switch {

@@ -1,7 +1,7 @@
 // Package operations gives a Lambda function the operations of package lifecycle.
 //
-// Each function hands in all that they may need, or nil for what it never uses: one that
-// is forgotten does not compile.
+// Each function passes everything that they may need, or nil for what it never uses: if
+// one is forgotten, the function does not compile.
 package operations
 
 import (

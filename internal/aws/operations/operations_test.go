@@ -13,8 +13,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/operations"
 )
 
-// Functions write the same records at the same time: without pauses a burst of launches
-// uses its tries up.
+// Functions write the same records at the same time: without pauses, a burst of
+// launches uses up its tries.
 func TestAFunctionWaitsBetweenConflicts(t *testing.T) {
 	f := function.New(func(string) string { return "" }, aws.Config{}, slog.New(slog.DiscardHandler))
 	home := operations.Fleet(f, nil, nil, nil, nil)

@@ -35,9 +35,9 @@ type Classes struct {
 	kept kept.Value[map[string]fleet.Class]
 }
 
-// Get returns the classes by name, at most five minutes old. The map is the
-// caller's. A parameter that holds anything but classes that Fargate has is an
-// error that says which and why.
+// Get returns the classes by name, at most five minutes old. The map is the caller's.
+// It fails if the parameter holds anything but classes that Fargate has, and says which
+// and why.
 func (c *Classes) Get(ctx context.Context) (map[string]fleet.Class, error) {
 	classes, err := c.kept.Get(ctx, c.Now(), c.read)
 	return maps.Clone(classes), err
@@ -58,8 +58,8 @@ func (c *Classes) read(ctx context.Context) (map[string]fleet.Class, error) {
 	return classes, nil
 }
 
-// parseClasses reads what the configuration's check let through, and checks it
-// again: people edit parameters.
+// parseClasses reads what passed the configuration's check, and checks it again: people
+// edit parameters.
 func parseClasses(text []byte) (map[string]fleet.Class, error) {
 	var classes map[string]fleet.Class
 	d := json.NewDecoder(bytes.NewReader(text))

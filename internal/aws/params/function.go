@@ -11,8 +11,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Policy is the fleet's policy with the class sizes as they are now, for a function: they
-// live in a parameter and may change without a deployment. The function reads them before
+// Policy is the fleet's policy with the current class sizes, for a function: they are
+// in a parameter and may change without a deployment. The function reads them before
 // its first invocation.
 func Policy(f *function.Function) func(context.Context) (fleet.Policy, error) {
 	policy := f.Policy()

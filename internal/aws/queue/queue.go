@@ -1,11 +1,11 @@
-// Package queue reads events that dispatch could not handle, or never got, from the
-// one SQS queue where both kinds end.
+// Package queue reads events that dispatch could not handle, or never got, from the one
+// SQS queue where both kinds end.
 //
-// A message says nowhere of which kind it is: Lambda wraps the event into a record
-// of the failed invocation, and EventBridge sends the event as it is and tells why
-// in attributes that nobody needs here. What cannot be read is left to the queue,
-// which gives it up to people after some times; it is logged without its text, for
-// events of ECS have claim tokens.
+// A message does not say of which kind it is: Lambda wraps the event into a record of
+// the failed invocation, and EventBridge sends the event unchanged, with the reason in
+// attributes that are not needed here. A message that cannot be read stays in the
+// queue, which gives it up after some tries and leaves it to people; it is logged
+// without its text, because events of ECS have claim tokens.
 package queue
 
 import (
@@ -28,8 +28,8 @@ type client interface {
 	DeleteMessage(context.Context, *sqs.DeleteMessageInput, ...func(*sqs.Options)) (*sqs.DeleteMessageOutput, error)
 }
 
-// FailedEvents is the queue. Its visibility time-out has to be longer than its
-// reader may run, or an event is handled twice at once.
+// FailedEvents is the queue. Its visibility time-out must be longer than its reader may
+// run, or an event is handled twice at once.
 type FailedEvents struct {
 	SQS client
 	URL string
@@ -43,9 +43,9 @@ type FailedEvents struct {
 const batch = 10
 
 // Receive returns up to ten events, without waiting for any. Until the visibility
-// time-out nobody else gets them. Messages that are not for the fleet are deleted,
-// and those that cannot be read are left. more is false if the queue seems to be
-// empty: SQS asks only some of its servers. Errors that may pass have the name
+// time-out, no other reader gets them. It deletes messages that are not for the fleet,
+// and leaves those that cannot be read. more is false if the queue seems to be empty:
+// SQS asks only some of its servers. Errors that may pass have the name
 // fleet.AWSUnavailable.
 func (q FailedEvents) Receive(ctx context.Context) (found []fleet.FailedEvent, more bool, err error) {
 	out, err := q.SQS.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: aws.String(q.URL), MaxNumberOfMessages: batch})
@@ -69,7 +69,7 @@ func (q FailedEvents) Receive(ctx context.Context) (found []fleet.FailedEvent, m
 	return found, len(out.Messages) > 0, nil
 }
 
-// Done deletes a message. One that is gone is no error.
+// Done deletes a message. A missing one is no error.
 func (q FailedEvents) Done(ctx context.Context, receipt string) error {
 	_, err := q.SQS.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: aws.String(q.URL), ReceiptHandle: aws.String(receipt)})
 	return awserr.CallError(err, "delete a message from queue %s", q.URL)

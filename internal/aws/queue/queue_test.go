@@ -22,7 +22,7 @@ import (
 
 var _ = sweep.Handler{FailedEvents: FailedEvents{}}
 
-// messages is SQS: it has these bodies, and those that were deleted are in deleted.
+// messages is SQS: it has these bodies, and deleted has those that were deleted.
 type messages struct {
 	bodies             []string
 	receiveErr, delErr error
@@ -144,7 +144,7 @@ func TestReceive(t *testing.T) {
 	}
 }
 
-// A message that cannot be read stands in nobody's way.
+// A message that cannot be read blocks no other.
 func TestReceiveABatch(t *testing.T) {
 	var log bytes.Buffer
 	m := &messages{bodies: []string{"poison", queued(), event("acme.ci", "x", `{}`), failed(task(cluster))}}
@@ -196,7 +196,7 @@ func TestTheQueueFails(t *testing.T) {
 	}
 }
 
-// Whatever is in a message, none that is not the fleet's is handled.
+// No message is handled that is not the fleet's, whatever is in it.
 func FuzzRead(f *testing.F) {
 	for _, body := range []string{queued(), task(cluster), failed(queued()), failed(task(cluster)), `{"requestContext":{}}`, ""} {
 		f.Add(body)

@@ -81,7 +81,7 @@ func TestMotoFailedEvents(t *testing.T) {
 	if kinds, _ := receive(t.Context()); !slices.Equal(kinds, both) {
 		t.Errorf("got %q", kinds)
 	}
-	kinds, receipts := receive(t.Context()) // for nothing was done
+	kinds, receipts := receive(t.Context()) // nothing was done with them
 	if !slices.Equal(kinds, both) {
 		t.Errorf("then got %q", kinds)
 	}

@@ -25,8 +25,8 @@ func Named(f *function.Function, id string) *Secret {
 	return secret
 }
 
-// ClaimKeys are the keys that claim tokens are made with, the current one first:
-// the one before is good for a day after its replacement.
+// ClaimKeys are the keys that claim tokens are made with, the current one first: the
+// previous one is valid for a day after its replacement.
 func ClaimKeys(f *function.Function) func(context.Context) ([][]byte, error) {
 	secret := Of(f, deployment.EnvClaimKey)
 	return func(ctx context.Context) ([][]byte, error) {
@@ -39,7 +39,7 @@ func ClaimKeys(f *function.Function) func(context.Context) ([][]byte, error) {
 	}
 }
 
-// WebhookOf is the secret of the webhook, for a function, and the one before it while the
+// WebhookOf is the webhook's secret, for a function, and the previous one while the
 // deployment names that too.
 func WebhookOf(f *function.Function) Webhook {
 	all := Webhook{Of(f, deployment.EnvWebhookSecret)}

@@ -1,8 +1,9 @@
 // Package secrets reads a fleet's secrets from Secrets Manager.
 //
-// A secret can be looked at before its five minutes are over, when a signature fits none
-// of its values or GitHub refuses the token, but not more often than once a minute:
-// otherwise anybody who sends bad signatures would make the fleet call Secrets Manager.
+// A caller can have a secret read again before its five minutes are over, when a
+// signature fits none of its values or GitHub refuses the token, but not more often
+// than once a minute: otherwise anyone who sends bad signatures could make the fleet
+// call Secrets Manager.
 package secrets
 
 import (
@@ -35,12 +36,11 @@ const (
 	previous = "AWSPREVIOUS"
 )
 
-// rotation is how long after its replacement the previous value is still good: time
-// to change it at GitHub, and no more, for it may have been replaced because it got
-// into wrong hands.
+// rotation is how long the previous value stays valid after its replacement: time to
+// change it at GitHub, and no more, because it may have been replaced after a leak.
 const rotation = 24 * time.Hour
 
-// refreshEvery is the least time between two looks that refusals cause.
+// refreshEvery is the least time between two reads that refusals cause.
 const refreshEvery = time.Minute
 
 // Secret is one secret of Secrets Manager, a plain text. No error and no log has
@@ -70,7 +70,7 @@ func (s *Secret) Values(ctx context.Context) ([]string, error) {
 	return v.at(now), nil
 }
 
-// at leaves out the previous value when its time is over.
+// at leaves out the previous value once its time is over.
 func (v versions) at(now time.Time) []string {
 	values := v.values
 	if len(values) > 1 && now.Sub(v.replaced) >= rotation {
@@ -91,10 +91,10 @@ func (s *Secret) Value(ctx context.Context) (string, error) {
 // WebhookSecrets is Values by the name that the webhook knows.
 func (s *Secret) WebhookSecrets(ctx context.Context) ([]string, error) { return s.Values(ctx) }
 
-// Refresh looks at the secret although it is known, because a signature fits none
-// of its values, or GitHub refuses it. It returns true if there are others now, so
-// that another try is worth it. It does not look, and returns false, if the last look, of
-// whatever kind, was less than a minute ago.
+// Refresh reads the secret again although it is known, because a signature fits none of
+// its values, or GitHub refuses it. It returns true if there are new values, so that
+// another try is worth it. If the last read, for any reason, was less than a minute
+// ago, it does not read and returns false.
 func (s *Secret) Refresh(ctx context.Context) (changed bool, err error) {
 	now := s.Now()
 	was, is, looked, err := s.kept.Again(ctx, now, refreshEvery, s.read)
@@ -122,8 +122,8 @@ func (s *Secret) read(ctx context.Context) (versions, error) {
 	return versions{values: []string{now, before}, replaced: replaced}, nil
 }
 
-// version returns a version's value and when it was made. Line ends at its end do
-// not count: files have them, secrets do not.
+// version returns a version's value and when it was made. Line ends at its end do not
+// count: files have them, secrets do not.
 func (s *Secret) version(ctx context.Context, stage string) (string, time.Time, error) {
 	out, err := s.SecretsManager.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(s.ID), VersionStage: aws.String(stage)})
 	if isMissing(err) {
@@ -142,7 +142,7 @@ func (s *Secret) version(ctx context.Context, stage string) (string, time.Time, 
 	return value, aws.ToTime(out.CreatedDate), nil
 }
 
-// missing says in few words what is to be done; why the SDK failed is only kept.
+// missing says in few words what to do; the SDK's error is only kept as the cause.
 func missing(cause error, format string, args ...any) error {
 	return &fleet.Error{Name: fleet.SecretMissing, Message: fmt.Sprintf(format, args...), Err: cause}
 }

@@ -142,7 +142,7 @@ func TestASecretThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// What bad signatures can make the fleet do.
+// Bad signatures can cause these calls.
 func TestRefresh(t *testing.T) {
 	at := newClock()
 	s := newSafe(at)
@@ -188,8 +188,8 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
-// A webhook that is signed with the new secret gets in, and a thousand wrong ones
-// cost one look a minute.
+// A webhook that is signed with the new secret is accepted, and a thousand wrong ones
+// cost one read a minute.
 func TestTheWebhookLooksAgain(t *testing.T) {
 	at := newClock()
 	s := newSafe(at)

@@ -2,8 +2,8 @@ package secrets
 
 import "context"
 
-// Webhook are one or two secrets, any value of which may have signed a delivery: a webhook
-// has a second one while another secret takes its place.
+// Webhook are one or two secrets, any value of which may have signed a delivery: a
+// webhook has a second one while another secret replaces it.
 type Webhook []*Secret
 
 // WebhookSecrets returns all their values.
@@ -18,8 +18,8 @@ func (w Webhook) WebhookSecrets(ctx context.Context) (all []string, err error) {
 	return all, nil
 }
 
-// Refresh looks at them again, at most once a minute each, and reports whether one
-// has changed.
+// Refresh reads them again, at most once a minute each, and reports whether one has
+// changed.
 func (w Webhook) Refresh(ctx context.Context) (changed bool, err error) {
 	for _, secret := range w {
 		one, err := secret.Refresh(ctx)

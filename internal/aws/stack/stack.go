@@ -1,7 +1,7 @@
 // Package stack finds a deployed fleet by the outputs of its CloudFormation stack.
 //
-// A stack that is just being made, or whose making was rolled back, is there and
-// has no outputs. It is told apart from a stack of somebody else.
+// A stack that is being made, or whose making was rolled back, exists and has no
+// outputs. Find distinguishes it from a stack that is not a fleet's.
 package stack
 
 import (
@@ -24,12 +24,12 @@ type client interface {
 	DescribeStacks(context.Context, *cloudformation.DescribeStacksInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error)
 }
 
-// NotFound says that the account has no such stack in the region that was asked.
+// NotFound says that the account has no such stack in the requested region.
 type NotFound struct{ Name string }
 
 func (e NotFound) Error() string { return fmt.Sprintf("there is no stack %s", e.Name) }
 
-// NotDeployed says that the stack was never deployed to its end, and how it stands.
+// NotDeployed says that the deployment of the stack never finished, and its status.
 type NotDeployed struct{ Name, Status string }
 
 func (e NotDeployed) Error() string {
@@ -52,8 +52,8 @@ type Stack struct {
 	outputs map[string]string
 }
 
-// Output is the value of an output of package deployment, "" if the stack has none:
-// one of another release may lack those that neither Find nor the caller needs.
+// Output is the value of an output of package deployment, "" if the stack has none: a
+// stack of another release may lack outputs that neither Find nor the caller needs.
 func (s Stack) Output(key string) string { return s.outputs[key] }
 
 // required are the outputs without which a stack is not a fleet.
@@ -89,14 +89,14 @@ func Find(ctx context.Context, api client, name string) (Stack, error) {
 	return Stack{}, NotAFleet{name, missing}
 }
 
-// isMissing knows CloudFormation's answer for a stack that there is not: a
-// ValidationError, told from others by its text alone.
+// isMissing recognizes CloudFormation's answer for a stack that does not exist: a
+// ValidationError, which only its text distinguishes from others.
 func isMissing(err error) bool {
 	var api smithy.APIError
 	return errors.As(err, &api) && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "does not exist")
 }
 
-// unfinished reports whether a stack of that status has not been deployed once.
+// unfinished reports whether a stack of that status was never deployed.
 func unfinished(status types.StackStatus) bool {
 	switch status {
 	case types.StackStatusCreateComplete, types.StackStatusUpdateComplete, types.StackStatusImportComplete:

@@ -14,7 +14,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 )
 
-// answer is a CloudFormation that says one thing.
+// answer is a CloudFormation that gives one answer.
 type answer struct {
 	stacks []types.Stack
 	err    error

@@ -49,8 +49,8 @@ func (c Control) Running(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// Stop ends an execution of this fleet at once, wherever it is. One that has ended,
-// or is not known, is no error.
+// Stop ends an execution of this fleet at once, in any state. An execution that has
+// ended, or is not known, is no error.
 func (c Control) Stop(ctx context.Context, name, cause string) error {
 	arn, err := executionARN(c.StateMachineARN, name)
 	if err != nil {

@@ -1,7 +1,7 @@
 // Package stepfn starts, signals and looks at the executions of the fleet's state machine
 // on Step Functions, and lists and stops them for operators.
 //
-// Step Functions says TaskTimedOut of every task that is closed, whatever closed it: a
+// Step Functions answers TaskTimedOut for every closed task, whatever closed it: a
 // signal that comes too late is no error.
 package stepfn
 
@@ -34,8 +34,8 @@ type Executions struct {
 	StateMachineARN string
 }
 
-// Start starts the execution of that name. One that there is already, running or
-// ended, is left as it is and no error.
+// Start starts the execution of that name. An execution that exists already, running or
+// ended, is left as it is and is no error.
 func (e Executions) Start(ctx context.Context, name string, input []byte) error {
 	_, err := e.SFN.StartExecution(ctx, &sfn.StartExecutionInput{
 		StateMachineArn: aws.String(e.StateMachineARN),
@@ -48,15 +48,15 @@ func (e Executions) Start(ctx context.Context, name string, input []byte) error 
 	return awserr.CallError(err, "start execution %s", name)
 }
 
-// Succeed completes a task. A token that is closed is no error, one that is none
-// of Step Functions' is.
+// Succeed completes a task. A closed token is no error; a text that is no token of Step
+// Functions is one.
 func (e Executions) Succeed(ctx context.Context, token string, output []byte) error {
 	_, err := e.SFN.SendTaskSuccess(ctx, &sfn.SendTaskSuccessInput{TaskToken: aws.String(token), Output: aws.String(string(output))})
 	return signalError(err, "success")
 }
 
-// Fail is Succeed for a task that failed. Name and cause are cut to what Step
-// Functions takes, 256 and 32768 bytes.
+// Fail is Succeed for a task that failed. Name and cause are cut to what Step Functions
+// accepts, 256 and 32768 bytes.
 func (e Executions) Fail(ctx context.Context, token, name, cause string) error {
 	_, err := e.SFN.SendTaskFailure(ctx, &sfn.SendTaskFailureInput{
 		TaskToken: aws.String(token),
@@ -72,8 +72,8 @@ func (e Executions) Heartbeat(ctx context.Context, token string) error {
 	return signalError(err, "heartbeat")
 }
 
-// signalError knows that TaskTimedOut stands for every task that is closed, not
-// only for one whose time was over.
+// signalError treats TaskTimedOut as what it means: the task is closed, for any reason,
+// not only because its time is over.
 func signalError(err error, signal string) error {
 	if is[*types.TaskTimedOut](err) || is[*types.TaskDoesNotExist](err) {
 		return nil
@@ -81,8 +81,8 @@ func signalError(err error, signal string) error {
 	return awserr.CallError(err, "send task %s", signal)
 }
 
-// Running tells how the execution of that name stands; known is false if it was
-// never started. Step Functions answers with some delay after a start.
+// Running reports the state of the execution of that name; known is false if it was
+// never started. Step Functions sees a start only after some delay.
 func (e Executions) Running(ctx context.Context, name string) (running, known bool, err error) {
 	arn, err := executionARN(e.StateMachineARN, name)
 	if err != nil {

@@ -24,7 +24,7 @@ const machineARN = "arn:aws:states:eu-west-1:123456789012:stateMachine:ci"
 var _ = lifecycle.Fleet{Executions: Executions{}}
 var _ = sweep.Handler{Executions: Executions{}}
 
-// states is Step Functions: it gives one answer and keeps what it was asked.
+// states is Step Functions: it gives one answer and keeps its requests.
 type states struct {
 	err    error
 	status types.ExecutionStatus
@@ -70,7 +70,7 @@ func code(status int, code string) error {
 	return answered(status, &smithy.GenericAPIError{Code: code, Message: "because"})
 }
 
-// What the answers of the calls mean: "" is no error, "plain" one without a name.
+// Results of the calls' answers: "" is no error, "plain" one without a name.
 func TestAnswers(t *testing.T) {
 	const plain = "plain"
 	calls := map[string]func(Executions) error{

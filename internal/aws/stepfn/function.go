@@ -7,8 +7,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/function"
 )
 
-// ExecutionsOf is the state machine for a function that starts executions, signals and
-// looks at them.
+// ExecutionsOf is the state machine for a function that starts, signals and looks at
+// executions.
 func ExecutionsOf(f *function.Function) Executions {
 	executions := Signals(f)
 	executions.StateMachineARN = f.Env(deployment.EnvStateMachine)

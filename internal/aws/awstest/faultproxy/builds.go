@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// BuildStatuses has BatchGetBuilds tell the status of each build as the test says:
-// for moto, a build has succeeded as soon as somebody asks.
+// BuildStatuses makes BatchGetBuilds return the status of each build as the test says:
+// in moto, a build has succeeded as soon as its status is read.
 func BuildStatuses(status func(id string) string) Rule {
 	return Rule{Name: "build statuses", Match: Match{Service: "codebuild", Operation: "BatchGetBuilds"}, Act: func(_ *Request, forward func() Answer) Answer {
 		answer := forward()

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Call is what the proxy writes down about a request.
+// Call is the proxy's record of a request.
 type Call struct {
 	Client    string // its name, or its access key; "" if the request is not signed
 	Service   string // as it is signed: ecs, states, dynamodb, events, …
@@ -36,8 +36,8 @@ type Answer struct {
 	Lost   bool // the connection breaks instead
 }
 
-// callOf reads who calls what. AWS's protocols name the operation in a header
-// (awsJson), in the form (query) or in the path (RPC v2 CBOR).
+// callOf reads which client makes which call. AWS's protocols name the operation in a
+// header (awsJson), in the form (query) or in the path (RPC v2 CBOR).
 func callOf(r *http.Request, body []byte) (Call, bool) {
 	sum := sha256.Sum256(body)
 	c := Call{BodyHash: hex.EncodeToString(sum[:])}

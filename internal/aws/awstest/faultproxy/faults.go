@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// Throttled refuses the next n calls, as AWS does when they are too many.
+// Throttled refuses the next n calls, as AWS does when there are too many.
 func Throttled(calls Match, n int) Rule {
 	return Rule{Name: "throttled", Match: calls, Times: n, Act: Refuse(http.StatusBadRequest, "ThrottlingException", "Rate exceeded")}
 }
@@ -57,8 +57,8 @@ func HeldAnswers(calls Match, n int, hook func(Call)) Rule {
 	}}
 }
 
-// TaskFailures has the next n RunTask start nothing, for a reason that ECS gives
-// with status 200.
+// TaskFailures makes the next n RunTask start nothing, for a reason that ECS gives with
+// status 200.
 func TaskFailures(client string, n int, reason, detail string) Rule {
 	failure := map[string]string{"reason": reason}
 	if detail != "" {

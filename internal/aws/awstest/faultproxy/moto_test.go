@@ -122,8 +122,8 @@ func TestMotoBuildsGetWhatTheyLack(t *testing.T) {
 	}
 }
 
-// TestMotoEnforcesPoliciesThroughTheProxy: moto checks signatures then, so the
-// proxy must leave all that is signed as it is.
+// TestMotoEnforcesPoliciesThroughTheProxy: moto then checks signatures, so the proxy
+// must not change anything that is signed.
 func TestMotoEnforcesPoliciesThroughTheProxy(t *testing.T) {
 	p, config := motoProxy(t)
 	iam(t, config, "Action=CreateUser&UserName=faultproxy")
@@ -148,7 +148,7 @@ func TestMotoEnforcesPoliciesThroughTheProxy(t *testing.T) {
 	if _, err := ecs.NewFromConfig(own).ListClusters(t.Context(), &ecs.ListClustersInput{}); err != nil {
 		t.Errorf("what the policy allows: %v", err)
 	}
-	// moto denies in XML what was asked in JSON, so the SDK cannot read why.
+	// moto refuses JSON requests in XML, so the SDK cannot read why.
 	if _, err := ssm.NewFromConfig(own).DescribeParameters(t.Context(), &ssm.DescribeParametersInput{}); err == nil || last(p).Status != http.StatusForbidden {
 		t.Errorf("what it does not: %v, %+v", err, last(p))
 	}
@@ -169,7 +169,7 @@ func credentialsOf(id, secret string) func(context.Context) (aws.Credentials, er
 	}
 }
 
-// iam asks moto's IAM, of which the project uses nothing else.
+// iam asks moto's IAM, which the project uses for nothing else.
 func iam(t *testing.T, config aws.Config, form string) []byte {
 	t.Helper()
 	return ask(t, *config.BaseEndpoint, "Version=2010-05-08&"+form, "iam")

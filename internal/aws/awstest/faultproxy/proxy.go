@@ -1,9 +1,9 @@
-// Package faultproxy is test support: a proxy between AWS SDK clients and an
-// emulated AWS. It writes down every call, and adds what the emulation lacks and
-// what a network does to one.
+// Package faultproxy is test support: a proxy between AWS SDK clients and an emulated
+// AWS. It records every call, and adds what the emulation lacks and the faults of a
+// network.
 //
-// It tells clients apart by their access keys, so each function needs one of its
-// own. A request is forwarded to its end also when the client has gone meanwhile:
+// It distinguishes clients by their access keys, so each function needs a key of its
+// own. The proxy forwards a request to its end even if the client has gone meanwhile:
 // killing a process does not take a call back.
 package faultproxy
 
@@ -88,8 +88,8 @@ func (p *Proxy) Calls() []Call {
 	return calls
 }
 
-// Violations are the requests that repeated a client's token and were not, byte for
-// byte, what came with it before.
+// Violations are the requests that repeated a client's token, but not, byte for byte,
+// the request that first had it.
 func (p *Proxy) Violations() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -141,7 +141,7 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(answer.Body)
 }
 
-// forward asks the upstream server. The Host header stays, for it is signed.
+// forward asks the upstream server. The Host header stays, because it is signed.
 func (p *Proxy) forward(ctx context.Context, r *http.Request, body []byte) Answer {
 	out := r.Clone(ctx)
 	out.RequestURI = ""

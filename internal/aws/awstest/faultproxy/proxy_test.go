@@ -35,7 +35,7 @@ import (
 )
 
 // emulation is a small AWS: RunTask and StartBuild make something new each time,
-// StopTask knows what RunTask made, and all else is an empty answer.
+// StopTask knows what RunTask made, and every other answer is empty.
 type emulation struct {
 	mu     sync.Mutex
 	tasks  []string
@@ -234,8 +234,8 @@ func TestFaults(t *testing.T) {
 	all := Match{Client: "runtask", Service: "ecs", Operation: "RunTask"}
 	for name, test := range map[string]struct {
 		rule           Rule
-		fails          string // what a client that does not try again is told
-		calls, reached int    // when a client that does has had its answer
+		fails          string // the error of a client that does not try again
+		calls, reached int    // once a client that does try again has its answer
 	}{
 		"throttled":                  {rule: Throttled(all, 2), fails: "ThrottlingException", calls: 3, reached: 1},
 		"server errors":              {rule: ServerErrors(all, 1), fails: "InternalFailure", calls: 2, reached: 1},

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Match says which calls a rule is for. What is empty fits all.
+// Match says which calls a rule is for. An empty field fits all.
 type Match struct{ Client, Service, Operation string }
 
 func (m Match) fits(c Call) bool {
@@ -13,12 +13,12 @@ func (m Match) fits(c Call) bool {
 	return fits(m.Client, c.Client) && fits(m.Service, c.Service) && fits(m.Operation, c.Operation)
 }
 
-// Rule is one way in which the proxy is not just a wire.
+// Rule is one way in which the proxy differs from a wire.
 type Rule struct {
 	Name  string
 	Match Match
-	Skip  int // so many calls that fit go through before the rule acts
-	Times int // it acts so often; 0: always
+	Skip  int // how many calls that fit go through before the rule acts
+	Times int // how often it acts; 0: always
 	Act   Act
 }
 
@@ -33,7 +33,7 @@ type used struct {
 }
 
 // Use switches a rule on; off switches it off again. A rule sees a call before the
-// rules that were switched on earlier, so what the emulation lacks comes first.
+// rules that were switched on earlier, so switch on first what the emulation lacks.
 func (p *Proxy) Use(r Rule) (off func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -46,8 +46,8 @@ func (p *Proxy) Use(r Rule) (off func()) {
 	}
 }
 
-// Unused names the rules that are switched on and have not acted as often as they
-// should, or at all. A test whose fault did not happen shows nothing.
+// Unused names the rules that are switched on and have acted less often than they
+// should, or never. A test whose fault did not happen shows nothing.
 func (p *Proxy) Unused() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -60,7 +60,7 @@ func (p *Proxy) Unused() []string {
 	return names
 }
 
-// act lets one rule see a call.
+// act passes a call to one rule.
 func (p *Proxy) act(r *used, request *Request, forward func() Answer) Answer {
 	p.mu.Lock()
 	acts := false

@@ -17,10 +17,10 @@ type Task struct {
 	Stopped    bool            `json:"-"` // by StopTask; else started by RunTask
 }
 
-// TaskChanges calls the hook for every task that RunTask has started and every one
-// that StopTask has stopped, before the client gets to know, and once for each such
-// change: not for a repeated call. The hook may make calls itself, so this belongs
-// outside of TaskTokens: switched on after it.
+// TaskChanges calls the hook for every task that RunTask has started and every one that
+// StopTask has stopped, before the client gets its answer. It calls it once for each
+// such change: not for a repeated call. The hook may make calls itself, so switch this
+// rule on after TaskTokens, outside of it.
 func TaskChanges(hook func(Task)) Rule {
 	var mu sync.Mutex
 	type change struct {
@@ -73,9 +73,9 @@ func changed(operation string, answer Answer) []Task {
 	return tasks
 }
 
-// UnknownTasks answers for tasks that the emulation does not know as ECS does:
-// DescribeTasks with a failure MISSING for each, StopTask with an exception, where
-// moto says nothing or breaks down.
+// UnknownTasks answers as ECS does for tasks that the emulation does not know:
+// DescribeTasks with a failure MISSING for each, StopTask with an exception, where moto
+// returns nothing or breaks down.
 func UnknownTasks() Rule {
 	return Rule{Name: "unknown tasks", Match: Match{Service: "ecs"}, Act: func(r *Request, forward func() Answer) Answer {
 		answer := forward()

@@ -8,9 +8,9 @@ import (
 	"sync"
 )
 
-// tokenOf is the token with which a client makes a request one that may be
-// repeated; "" if there is none. Bodies that are not JSON are not looked into: of
-// the services with tokens, all clients here speak JSON.
+// tokenOf is the token with which a client makes a request repeatable; "" if there is
+// none. It does not look into bodies that are not JSON: of the services with tokens,
+// all clients here speak JSON.
 func tokenOf(body []byte) string {
 	var r struct {
 		Client      string `json:"clientToken"`        // ECS
@@ -52,10 +52,9 @@ func (s *repeats) see(r *Request) {
 	}
 }
 
-// TaskTokens gives RunTask its memory of client tokens: the same token and
-// parameters get the first answer again, the same token with others a
-// ConflictException that names the task. Only requests that started a task are
-// remembered, and those for ever.
+// TaskTokens gives RunTask its memory of client tokens: the same token and parameters
+// get the first answer again, the same token with others a ConflictException that names
+// the task. It remembers only requests that started a task, and those for ever.
 //
 // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html
 func TaskTokens() Rule {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Names of errors that Lambda gives, not the function.
+// Names of errors that come from Lambda, not from the function.
 const (
 	ExitError = "Runtime.ExitError"
 	Timedout  = "Sandbox.Timedout"

@@ -1,10 +1,10 @@
 // Package lambdahost is test support: it runs built Lambda functions as processes
 // of this machine, unchanged, behind the Lambda Runtime API.
 //
-// A function's process sees nothing of this process's environment, as on Lambda,
-// so a variable that the deployment forgets is missing here too. The one thing that
-// is not as on Lambda is speed: nothing freezes between invocations, and MemoryMB
-// is only a number that the function is told.
+// A function's process sees nothing of this process's environment, as on Lambda, so a
+// variable that the deployment forgets is missing here too. Only speed differs from
+// Lambda: nothing freezes between invocations, and MemoryMB is only a number that the
+// function gets.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 package lambdahost
@@ -23,10 +23,10 @@ import (
 // Config is a function as it is deployed.
 type Config struct {
 	Name    string
-	Command []string          // the program, and before it what runs it, if anything does
+	Command []string          // the program, and before it the program that runs it, if any
 	Env     map[string]string // the deployment's variables and the function's credentials; wins over Lambda's own
 	Timeout time.Duration     // of one invocation, without the process's start; 0: Lambda's default
-	// MemoryMB is what the function is told; 0: Lambda's default.
+	// MemoryMB is the number that the function gets; 0: Lambda's default.
 	MemoryMB int
 }
 
@@ -44,7 +44,7 @@ type Function struct {
 	log    lines
 
 	mu        sync.Mutex
-	processes []*process // that have been started and not been seen to end
+	processes []*process // that have been started and have not ended
 	idle      []*process // of these, those that wait for an invocation
 	started   int
 	closed    bool
@@ -74,9 +74,9 @@ func New(config Config) (*Function, error) {
 // ErrClosed is the error of an invocation of a closed function.
 var ErrClosed = errors.New("the function is closed")
 
-// Invoke calls the function once and returns its response. An *Error is what the
-// caller of a function on Lambda gets to see; any other error is this host's own,
-// or that of a ctx which ended first. The process of such an invocation is killed.
+// Invoke calls the function once and returns its response. An *Error is what the caller
+// of a function on Lambda sees; any other error is this host's own, or that of a ctx
+// which ended first. The process of such an invocation is killed.
 //
 // An idle process is used again. If there is none, one is started.
 func (f *Function) Invoke(ctx context.Context, payload json.RawMessage) (json.RawMessage, error) {
@@ -130,7 +130,7 @@ func (f *Function) take() (*process, error) {
 	return p, nil
 }
 
-// giveBack makes a process that lives an idle one; false if the function is closed.
+// giveBack makes a living process an idle one; false if the function is closed.
 func (f *Function) giveBack(p *process) (open bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -140,10 +140,10 @@ func (f *Function) giveBack(p *process) (open bool) {
 	return !f.closed
 }
 
-// Kill ends, as the kernel does when memory runs out, every process that is at work
-// on an invocation or starts for one, and returns how many these were. It returns
-// when they are gone. Their invocations fail with Runtime.ExitError; the next one
-// gets a new process. A handler that serves a request of such a process may call it.
+// Kill ends, as the kernel does when memory runs out, every process that works on an
+// invocation or starts for one. It returns their number when they are gone. Their
+// invocations fail with Runtime.ExitError; the next one gets a new process. A handler
+// that serves a request of such a process may call it.
 func (f *Function) Kill() int {
 	f.mu.Lock()
 	busy := slices.DeleteFunc(slices.Clone(f.processes), func(p *process) bool { return slices.Contains(f.idle, p) })

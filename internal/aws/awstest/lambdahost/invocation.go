@@ -40,7 +40,7 @@ func newInvocation(payload json.RawMessage, timeout time.Duration) *invocation {
 	}
 }
 
-// answered takes the process's answer; false if there is one already.
+// answered stores the process's answer; false if there is one already.
 func (i *invocation) answered(a answer) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -51,7 +51,7 @@ func (i *invocation) answered(a answer) bool {
 	return true
 }
 
-// answer is what the process has said, or else the failure.
+// answer is the process's answer, or else the failure.
 func (i *invocation) answer(otherwise func() *Error) answer {
 	i.mu.Lock()
 	defer i.mu.Unlock()

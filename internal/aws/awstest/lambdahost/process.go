@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// process is one execution environment. It has a Runtime API of its own, at an
-// address of its own, which is how requests of several processes are told apart.
+// process is one execution environment. It has a Runtime API at an address of its own:
+// so requests of several processes are distinguished.
 type process struct {
 	cmd   *exec.Cmd
 	api   *http.Server
@@ -53,11 +53,11 @@ func startProcess(config Config, number int, log *lines) (*process, error) {
 	return p, nil
 }
 
-// errDiedIdle is of a process that ended after its start and before the invocation
-// was its own: that takes another process.
+// errDiedIdle is the error of a process that ended after its start and before it took
+// the invocation: another process takes that.
 var errDiedIdle = errors.New("the process ended while it was idle")
 
-// invoke has the process do one invocation, and waits for its start if it is new.
+// invoke gives the process one invocation, and waits for its start if it is new.
 func (p *process) invoke(ctx context.Context, i *invocation) (answer, error) {
 	start := time.NewTimer(startLimit)
 	defer start.Stop()

@@ -33,7 +33,7 @@ func (a *runtimeAPI) routes() http.Handler {
 	return mux
 }
 
-// next ends the invocation before, and answers when there is another one.
+// next ends the previous invocation, and answers when there is another one.
 func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 	if !a.finish() {
 		refuse(w, http.StatusForbidden, "InvalidStateTransition", "the invocation before has no answer")
@@ -57,8 +57,8 @@ func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// finish tells the caller of the current invocation that the process is free;
-// false if it has not answered.
+// finish informs the caller of the current invocation that the process is free; false
+// if the process has not answered.
 func (a *runtimeAPI) finish() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -1,7 +1,7 @@
-// Package identitytest is STS as far as a claim meets it, and the place where ECS gives
-// out the credentials of tasks.
+// Package identitytest is the part of STS that a claim uses, and the place where ECS
+// gives out the credentials of tasks.
 //
-// It believes nothing: each signature is made anew from the secret key and the request
+// It trusts nothing: it makes each signature again from the secret key and the request
 // as it came, with AWS's own signer.
 package identitytest
 
@@ -39,7 +39,7 @@ const (
 	RoleName = "fleet-task"
 )
 
-// Session is what a role's credentials are good for.
+// Session is what a role's credentials stand for.
 type Session struct {
 	Partition, Account, RoleID, RoleName string
 	Name                                 string // of the session: ECS takes the task's id
@@ -137,7 +137,7 @@ func (w *World) sts(out http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// signedAs reports whether the request has the signature that the key makes of it.
+// signedAs reports whether the request has the signature that the key gives it.
 func signedAs(r *http.Request, key, region string, at time.Time) bool {
 	query, signed := r.URL.Query(), url.Values{}
 	for _, name := range []string{"Action", "Version", "X-Amz-Expires"} {

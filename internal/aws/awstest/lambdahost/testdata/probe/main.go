@@ -1,4 +1,4 @@
-// Command probe is a Lambda function that does what it is told, for the tests.
+// Command probe is a Lambda function that obeys its events, for the tests.
 package main
 
 import (

@@ -30,8 +30,8 @@ const (
 	longestBackoff = 2 * time.Second
 	dialLimit      = 5 * time.Second
 	callLimit      = 30 * time.Second
-	// signInLimit is for all of the ways to credentials, the last of which asks an
-	// address that only AWS's machines can reach.
+	// signInLimit is for all ways to get credentials, the last of which asks an address
+	// that only AWS's machines can reach.
 	signInLimit = 15 * time.Second
 )
 
@@ -40,7 +40,7 @@ const (
 func loadAWS(ctx context.Context, region string) (aws.Config, error) {
 	cfg, err := config.LoadDefaultConfig(ctx,
 		config.WithRegion(region),
-		config.WithLogger(logging.Nop{}), // what goes wrong is said once, by the error
+		config.WithLogger(logging.Nop{}), // the error reports once what goes wrong
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(callLimit).WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialLimit })),
 		config.WithRetryer(func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = attempts, longestBackoff })
@@ -63,8 +63,8 @@ func loadAWS(ctx context.Context, region string) (aws.Config, error) {
 	return cfg, nil
 }
 
-// withoutCredentials tells credentials that nobody named from those that cannot be
-// had. The SDK asks a machine of AWS last, when nothing else is configured.
+// withoutCredentials distinguishes credentials that were not configured from those that
+// cannot be read. The SDK asks a machine of AWS last, when nothing else is configured.
 func withoutCredentials(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -86,8 +86,8 @@ func iamPrefix(service string) string {
 	return strings.ToLower(service)
 }
 
-// explain says in one sentence what AWS answered, as far as that is known. All else
-// stays as it is.
+// explain says in one sentence what AWS answered, if the answer is known. It returns
+// any other error as it is.
 func (c *cloud) explain(err error) error {
 	var call *smithy.OperationError
 	if !errors.As(err, &call) {

@@ -37,8 +37,8 @@ import (
 )
 
 // TestScriptsOnAWS runs the scripts for a fleet on AWS against moto: its table,
-// parameter and log group, and executions of the real state machine. Stacks alone
-// come from a stand-in, since moto's CloudFormation wants thirty more packages.
+// parameter and log group, and executions of the real state machine. Only stacks come
+// from a stand-in, since moto's CloudFormation needs thirty more packages.
 func TestScriptsOnAWS(t *testing.T) {
 	functions := newWalks(t)
 	cfg := awstest.StateMachines(t, functions)
@@ -109,8 +109,8 @@ func (d describeStacks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// walks are the functions of the state machine: they answer as the state machine's
-// own tests have it, in the walk that belongs to an execution.
+// walks are the functions of the state machine: they answer as in the state machine's
+// own tests, in the walk that belongs to an execution.
 type walks struct {
 	input json.RawMessage
 	usual map[string]saying
@@ -122,7 +122,7 @@ type walks struct {
 	t       *testing.T
 }
 
-// saying is what a function answers, or what a signal says after it.
+// saying is a function's answer, or the signal after it.
 type saying struct {
 	Returns, Completes json.RawMessage
 	Raises             *struct{ Name, Cause string }
@@ -173,8 +173,8 @@ func (w *walks) play(t *testing.T, cfg aws.Config) (machine string) {
 }
 
 // await waits until an execution has ended, and completes its tasks on the way. moto
-// loses a signal that comes before it waits for one, so what is waiting is looked at
-// twice before.
+// loses a signal that comes before it waits for one, so await looks twice before it
+// completes what waits.
 func (w *walks) await(client *sfn.Client, arn *string) {
 	w.t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -203,7 +203,7 @@ func (w *walks) await(client *sfn.Client, arn *string) {
 	}
 }
 
-// complete signals the task that waits. It is repeated until the execution goes on.
+// complete signals the waiting task. It repeats the signal until the execution goes on.
 func (w *walks) complete(client *sfn.Client) {
 	w.mu.Lock()
 	token, says := w.token, w.waiting
@@ -247,7 +247,7 @@ func (w *walks) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// fleetOnMoto makes what a deployment makes.
+// fleetOnMoto makes what a deployment would make.
 type fleetOnMoto struct {
 	t   *testing.T
 	cfg aws.Config

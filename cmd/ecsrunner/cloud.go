@@ -28,11 +28,11 @@ import (
 // cloud is a fleet on AWS.
 type cloud struct {
 	config aws.Config
-	stack  *stack.Stack // nil without one: the environment says where things are
+	stack  *stack.Stack // nil without one: the environment names the parts
 }
 
-// part is something of a fleet on AWS: the stack has it as an output, and without
-// a stack it is an environment variable.
+// part is something of a fleet on AWS: an output of the stack, or without a stack an
+// environment variable.
 type part struct{ output, variable string }
 
 var (
@@ -68,7 +68,7 @@ func connect(ctx context.Context, stackName, region string) (*cloud, error) {
 	return c, nil
 }
 
-// has is the value of a part, "" if the fleet is not known to have it.
+// has is the value of a part, "" if it is not known.
 func (c *cloud) has(p part) string {
 	if c.stack != nil {
 		return c.stack.Output(p.output)
@@ -93,7 +93,7 @@ func (c *cloud) store() *dynamo.Store {
 	return dynamo.New(dynamodb.NewFromConfig(c.config), c.has(recordsTable), dynamo.Options{Retention: deployment.Retention, Now: time.Now, NewID: rand.Text})
 }
 
-// logs is the stream of a runner's task.
+// logs is the log stream of a runner's task.
 func (c *cloud) logs(group, taskARN string) *logs.Stream {
 	return &logs.Stream{Logs: cloudwatchlogs.NewFromConfig(c.config), Group: group, Name: logs.StreamOf(taskARN)}
 }
@@ -108,8 +108,7 @@ func (c *cloud) place() report.OnAWS {
 }
 
 // source reads the records from the table, class sizes from their parameter and
-// executions from Step Functions. Of what the fleet is not known to have there is
-// nothing.
+// executions from Step Functions. Where a part is not known, it has nothing.
 func (c *cloud) source() cloudSource {
 	src := cloudSource{Store: c.store()}
 	if c.stack != nil {
@@ -132,8 +131,8 @@ type cloudSource struct {
 	executions *history.Executions
 }
 
-// Settings are those that the fleet told last, with the class sizes as they are
-// now. A fleet that was just deployed has told none.
+// Settings are those that the fleet stored last, with the current class sizes. A fleet
+// that was just deployed has stored none.
 func (s cloudSource) Settings(ctx context.Context) (report.Settings, error) {
 	settings, err := s.Store.Settings(ctx)
 	if err != nil {

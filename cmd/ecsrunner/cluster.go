@@ -69,7 +69,7 @@ the one meant.`,
 	return cmd
 }
 
-// whoseItIs says which fleet is in the place that was named.
+// whoseItIs says which fleet is in the named place.
 func whoseItIs(f *opened, c report.Cluster) string {
 	switch {
 	case f.cloud == nil:
@@ -96,7 +96,8 @@ func printCluster(w io.Writer, c report.Cluster) error {
 	return printHolds(w, c.Holds)
 }
 
-// printHolds shows what keeps runs from being launched, and nothing of none.
+// printHolds shows what keeps runs from being launched; it prints nothing if there is
+// nothing.
 func printHolds(w io.Writer, holds []report.Hold) error {
 	if len(holds) == 0 {
 		return nil
@@ -113,8 +114,8 @@ func printHolds(w io.Writer, holds []report.Hold) error {
 	return t.Flush()
 }
 
-// gitHubOf is what is left of GitHub's limits, what this hour's requests were for, and what
-// the sweep has put off; "" if that is not known, or there is none.
+// gitHubOf is what is left of GitHub's limits, what this hour's requests were for, and
+// what the sweep has put off; "" if that is not known, or there is nothing.
 func gitHubOf(u *fleet.GitHubUsage) (left, asked, putOff string) {
 	if u == nil {
 		return "", "", ""
@@ -140,7 +141,7 @@ func gitHubOf(u *fleet.GitHubUsage) (left, asked, putOff string) {
 	return strings.Join(budgets, ", "), asked, putOff
 }
 
-// expiryOf is when the token that is used up first expires, "" if none does.
+// expiryOf says when the first token expires or expired, "" if none does.
 func expiryOf(u *fleet.GitHubUsage) string {
 	if u == nil {
 		return ""
@@ -163,8 +164,8 @@ func expiryOf(u *fleet.GitHubUsage) string {
 	}
 }
 
-// leftOut is the subnets that runners are not launched into for a while, "" if there are
-// none.
+// leftOut is the subnets into which no runners are launched for a while, "" if there
+// are none.
 func leftOut(subnets map[string]time.Time) string {
 	var each []string
 	for _, id := range slices.Sorted(maps.Keys(subnets)) {
@@ -203,7 +204,7 @@ func lastWrite(c report.Cluster) string {
 	return troubleOf(c.Health.LastWriteError)
 }
 
-// lastSweep is what the last sweep left, "" if nothing.
+// lastSweep is what the last sweep left undone, "" if nothing.
 func lastSweep(c report.Cluster) string {
 	if c.Health == nil {
 		return ""
@@ -225,7 +226,7 @@ func pausedOf(c report.Cluster) string {
 	return fmt.Sprintf("%s, since %s", c.Paused, day(c.PausedAt))
 }
 
-// newest is counts of what a bounded list had, and says so if that was full.
+// newest counts what a bounded list had, and says so if the list was full.
 func newest[K ~string](by map[K]int) string {
 	total := 0
 	for _, n := range by {
@@ -277,8 +278,8 @@ them.`,
 	return cmd
 }
 
-// classesOf reads the class sizes. On AWS they are in a parameter, so that without
-// a table only the default class is not known.
+// classesOf reads the class sizes. On AWS they are in a parameter, so without a table
+// only the default class is unknown.
 func classesOf(ctx context.Context, f *opened) (report.Settings, error) {
 	if f.cloud == nil || f.cloud.has(recordsTable) != "" && f.cloud.has(classSizesParam) != "" {
 		return f.records.Settings(ctx)

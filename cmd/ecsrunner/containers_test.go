@@ -26,7 +26,8 @@ const (
 	trixie   = "bases/trixie:1" // as a label names it
 )
 
-// The demo with containers: every runner is one, of an image that was really built.
+// The demo with containers: every runner is a container, of an image that was really
+// built.
 func TestContainersDemo(t *testing.T) {
 	var out, talk bytes.Buffer
 	if status := run([]string{"demo", "--engine", "docker", "--json", "--base-image", bookworm}, &out, &talk); status != 0 {
@@ -48,7 +49,7 @@ func TestContainersDemo(t *testing.T) {
 	nothingIsLeft(t)
 }
 
-// nothingIsLeft of a demo in the engine.
+// nothingIsLeft checks that a demo left nothing in the engine.
 func nothingIsLeft(t *testing.T) {
 	t.Helper()
 	ctx := context.Background()
@@ -104,7 +105,7 @@ func (w *containerWorld) queue(script string, labels ...string) int64 {
 	return w.github.Queue(sim.JobSpec{Workflow: "test", Name: "job", Labels: append([]string{"self-hosted"}, labels...), Steps: []sim.StepSpec{{Name: "step", Run: script}}})
 }
 
-// ran waits for a job's end and returns its run with what the developer reads.
+// ran waits for a job's end and returns its run with what the developer can read.
 func (w *containerWorld) ran(id int64) (fleet.Run, string) {
 	w.t.Helper()
 	if err := w.await(w.t.Context(), []int64{id}); err != nil {
@@ -177,9 +178,9 @@ func TestContainersOfJobs(t *testing.T) {
 	}
 }
 
-// Bases that cannot work, each with its one sentence on the run. They stop no job on the
-// fleet's own image, whose build goes on beside theirs: Podman 4.3 panics when the client
-// of a build leaves, so that build has to have ended before the fleet does.
+// Bases that cannot work, each with its one sentence on the run. They stop no job on
+// the fleet's own image, whose build goes on beside theirs: Podman 4.3 panics when the
+// client of a build leaves, so that build must end before the fleet does.
 func TestContainersOfBasesThatCannotWork(t *testing.T) {
 	w := newContainerWorld(t)
 	wants := map[string]string{

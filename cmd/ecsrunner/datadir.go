@@ -23,7 +23,7 @@ func (d *dataDir) flag(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&d.named, "data-dir", "", "data directory of a fleet on this machine (default $"+dataDirVar+")")
 }
 
-// directory is the data directory that was named.
+// directory is the named data directory.
 func (d *dataDir) directory() (string, error) {
 	dir := d.named
 	if dir == "" {

@@ -37,8 +37,8 @@ const (
 	demoDisk       = 64 << 20        // bytes: more than a demo writes, with containers too
 )
 
-// keepWriting makes a pipe that nobody reads any more an error of the write,
-// where it would end the program and leave runners behind.
+// keepWriting turns a write to a pipe without a reader into an error. Without it the
+// write would end the program and leave runners behind.
 func keepWriting() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 func newDemo() *cobra.Command {
@@ -144,8 +144,8 @@ func demo(cmd *cobra.Command, flags demoFlags) (err error) {
 	return verdict(cmd.ErrOrStderr(), runs, jobs, waitErr)
 }
 
-// queueJobs queues the jobs of the example workflows, over and over until there
-// are n. Each round of a file is a workflow run of its own.
+// queueJobs queues the jobs of the example workflows, over and over until there are n.
+// Each round of a file is a workflow run of its own.
 func queueJobs(gh *sim.Server, n int) ([]int64, error) {
 	files, err := exampleWorkflows()
 	if err != nil {
@@ -250,7 +250,7 @@ func startDemo(ctx context.Context, dir string, talk *progress, flags demoFlags)
 	return w, nil
 }
 
-// clear takes away what a demo with containers left in the engine.
+// clear removes what a demo with containers left in the engine.
 func (w *demoWorld) clear(ctx context.Context) error {
 	if w.containers == nil {
 		return nil
@@ -318,8 +318,8 @@ func (w *demoWorld) await(ctx context.Context, jobs []int64) error {
 	}
 }
 
-// stop ends everything. Jobs are only left when the demo was interrupted; being
-// interrupted again, it stops them at once.
+// stop ends everything. Jobs still run then only if the demo was interrupted; a second
+// interruption stops them at once.
 func (w *demoWorld) stop(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), demoPatience)
 	defer cancel()

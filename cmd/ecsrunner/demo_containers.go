@@ -12,9 +12,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/container"
 )
 
-// demoContainers is what a demo with containers has beside one with processes: the
-// simulated GitHub is served to the containers too, and to builds as the place that its
-// runner is downloaded from.
+// demoContainers is what a demo with containers needs in addition: the simulated GitHub
+// is served to the containers too, and to builds, which download its runner.
 type demoContainers struct {
 	engine  *container.Engine
 	network container.Network
@@ -61,7 +60,7 @@ func (d *demoContainers) host() string {
 	return container.HostName
 }
 
-// clear takes away what the demo left in the engine.
+// clear removes what the demo left in the engine.
 func (d *demoContainers) clear(ctx context.Context) error {
 	d.door.Shut()
 	return errors.Join(local.RemoveImages(ctx, d.engine, demoFleet), d.engine.RemoveNetwork(ctx, d.network.Name))

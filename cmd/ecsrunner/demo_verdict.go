@@ -16,7 +16,7 @@ import (
 const failsOnPurpose = "failing"
 
 // verdict says how the jobs ended. It is success only if every job was completed, and
-// none failed but those that are to.
+// none failed but those that fail on purpose.
 func verdict(w io.Writer, runs []report.Run, jobs int, waitErr error) error {
 	completed, onPurpose, failed := 0, 0, 0
 	for _, run := range runs {
@@ -79,7 +79,7 @@ func wasOrWere(n int) string {
 	return fmt.Sprintf("%d jobs were", n)
 }
 
-// typed is what a user types to run this program again: `go run` leaves nothing on the
+// typed is what a user types to run this program again: `go run` puts nothing on the
 // PATH.
 func typed() string {
 	if self, err := os.Executable(); err == nil && strings.Contains(self, "go-build") {

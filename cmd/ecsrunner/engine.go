@@ -36,7 +36,7 @@ func (e *engineFlags) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&e.claimURL, "claim-url", "", "address of this fleet as containers reach it (default: detected)")
 }
 
-// check refuses flags that cannot be meant.
+// check refuses combinations of flags that make no sense.
 func (e *engineFlags) check() error {
 	switch e.engine {
 	case engineAuto, engineDocker, engineProcess:
@@ -70,7 +70,7 @@ func (e *engineFlags) connect(ctx context.Context, cmd *cobra.Command) (*contain
 	return nil, nil
 }
 
-// fitToEngine makes the policy that of an engine: its processor is the only one.
+// fitToEngine limits the policy to the engine's processor.
 func fitToEngine(ctx context.Context, policy *fleet.Policy, found *container.Engine) error {
 	host, err := found.Host(ctx)
 	if err != nil {
@@ -79,8 +79,8 @@ func fitToEngine(ctx context.Context, policy *fleet.Policy, found *container.Eng
 	return onlyOf(policy, host.Arch, found.Name()+" runs containers of that only")
 }
 
-// withContainers has a fleet run its runners as containers of the engine, and says so
-// in its policy what the images are made of.
+// withContainers makes a fleet run its runners as containers of the engine, and puts
+// into its policy what the images are made of.
 func withContainers(ctx context.Context, cfg *local.Config, found *container.Engine, e engineFlags, images local.Images) error {
 	arch := hostArch()
 	entrypoint, err := staticProgram(ctx, filepath.Join(cfg.DataDir, "programs"), entrypointName)
@@ -104,7 +104,7 @@ func withContainers(ctx context.Context, cfg *local.Config, found *container.Eng
 	return nil
 }
 
-// imagesOf are what a configuration makes images of; paths are relative to its file.
+// imagesOf is what a configuration makes images of; paths are relative to its file.
 func imagesOf(file config.Config, path string) local.Images {
 	images := local.Images{BaseImage: file.RunnerBaseImage, Sudo: file.RunnerSudo, Extra: map[string]runner.Folder{}}
 	for label, dockerfile := range file.ExtraRunnerImages {

@@ -7,7 +7,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
 )
 
-// explained is a fleet on AWS whose errors are put into words for people.
+// explained is a fleet on AWS whose errors are explained for people.
 type explained struct {
 	fleet operate.Fleet
 	cloud *cloud

@@ -18,7 +18,7 @@ import (
 )
 
 // TestFollowARunnerOnAWS follows a runner that has no task yet until its task has
-// stopped. What happens between two looks is the test's; no time passes.
+// stopped. The test changes the world between two looks; no time passes.
 func TestFollowARunnerOnAWS(t *testing.T) {
 	cfg := awstest.Config(t)
 	f := fleetOnMoto{t, cfg}

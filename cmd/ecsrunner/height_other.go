@@ -4,5 +4,5 @@ package main
 
 import "io"
 
-// heightOf cannot tell.
+// heightOf does not know.
 func heightOf(io.Writer) int { return 0 }

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// heightOf is the number of lines of a terminal, 0 if that cannot be told.
+// heightOf is the number of lines of a terminal, 0 if it is not known.
 func heightOf(w io.Writer) int {
 	f, ok := w.(*os.File)
 	if !ok {

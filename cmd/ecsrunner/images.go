@@ -151,7 +151,7 @@ serve meanwhile. With a pinned runner_version only --all builds something.`,
 	return cmd
 }
 
-// settled is how an image stands once a build that was asked for has ended.
+// settled is the state of an image once a build that was asked for has ended.
 func settled(ctx context.Context, f *opened, before fleet.ImageRecord) (image report.Image, over bool, err error) {
 	image, err = report.ShowImage(ctx, f.records, before.Tag, time.Now())
 	return image, image.Revision > before.Revision || image.Failure != "", err

@@ -89,7 +89,7 @@ func imageNamed(settings report.Settings, name, arch string) (fleet.ImageSpec, e
 	return spec, nil
 }
 
-// watchBuild prints what a build says until it has ended, and then how.
+// watchBuild prints a build's output until it has ended, and then its result.
 func watchBuild(cmd *cobra.Command, f *opened, log liveLog, before fleet.ImageRecord, asJSON bool) error {
 	ctx := cmd.Context()
 	err := follow(ctx, log, linesTo(cmd.ErrOrStderr(), isTerminal(cmd.ErrOrStderr())), sleep)
@@ -115,7 +115,7 @@ func watchBuild(cmd *cobra.Command, f *opened, log liveLog, before fleet.ImageRe
 	return err
 }
 
-// buildLog is what the build of an image's next revision says, from when it has begun.
+// buildLog is the output of the build of an image's next revision, once it has begun.
 func buildLog(f *opened, fleetName string, before fleet.ImageRecord) liveLog {
 	log := liveLog{pace: time.Second / 2, late: 1}
 	if f.cloud != nil {
@@ -135,7 +135,7 @@ func buildLog(f *opened, fleetName string, before fleet.ImageRecord) liveLog {
 		case f.cloud == nil:
 			n, from, err = readFile(local.BuildLogPath(f.dir, now.BuildID), from, true, line)
 			if errors.Is(err, os.ErrNotExist) {
-				err = nil // it could not even begin: its failure says why
+				err = nil // the build could not even begin: its failure says why
 			}
 			return n, err
 		case stream == nil:

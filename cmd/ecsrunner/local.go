@@ -130,8 +130,8 @@ func serveLocal(cmd *cobra.Command, flags localFlags) error {
 	return f.Stop(ctx)
 }
 
-// closeOff closes this process, which has the token and the webhook's secret, to its user's
-// other processes.
+// closeOff closes this process, which has the token and the webhook's secret, to its
+// user's other processes.
 func closeOff() error {
 	if err := seal.Process(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		return err
@@ -139,7 +139,7 @@ func closeOff() error {
 	return nil
 }
 
-// openToJobs says what jobs reach that are plain processes.
+// openToJobs says what jobs that are plain processes can reach.
 func openToJobs(root bool) string {
 	const files = "warning: runners are plain processes of your user. A job can read all that user's files, with claim.key, fleet.db and any file: secret among them"
 	switch {
@@ -163,8 +163,7 @@ func startError(err error) error {
 	return usagef("%s: %w: name an address of this machine as host:port", failed.Flag, err)
 }
 
-// localConfig reads flags, configuration and secrets, and reports all that is
-// wrong with them at once.
+// localConfig reads flags, configuration and secrets, and reports all problems at once.
 func localConfig(cmd *cobra.Command, flags localFlags) (local.Config, error) {
 	dir, dirErr := namedDir(flags.dataDir)
 	path, file, fileErr := loadConfig(flags)
@@ -232,8 +231,8 @@ func namedDir(dir string) (string, error) {
 	return filepath.Abs(dir)
 }
 
-// loadConfig reads the configuration and both secrets, so that what is wrong
-// with any of them is said before anything starts.
+// loadConfig reads the configuration and both secrets, so that problems with any of
+// them are reported before anything starts.
 func loadConfig(flags localFlags) (string, config.Config, error) {
 	path := flags.config
 	if path == "" {
@@ -258,7 +257,7 @@ func loadConfig(flags localFlags) (string, config.Config, error) {
 	return path, file, errors.Join(urlErr, tokenErr, secretErr)
 }
 
-// runnerDirectory checks that the runner's command can be there when it is started.
+// runnerDirectory checks that the runner's command can exist when it is started.
 func runnerDirectory(flags localFlags, words []string) (string, error) {
 	if len(words) == 0 {
 		return "", errors.New("--runner-command is empty: name what starts the runner, as ./run.sh")
@@ -285,7 +284,7 @@ func runnerDirectory(flags localFlags, words []string) (string, error) {
 	return dir, nil
 }
 
-// onlyOf refuses classes of another processor than the one that there is.
+// onlyOf refuses classes of a processor other than the given one.
 func onlyOf(policy *fleet.Policy, here fleet.Arch, why string) error {
 	var problems []error
 	for _, name := range slices.Sorted(maps.Keys(policy.Classes)) {

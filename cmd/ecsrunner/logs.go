@@ -62,16 +62,16 @@ file gets every byte.`,
 	return cmd
 }
 
-// liveLog is what a runner or a build writes, wherever it does.
+// liveLog is a runner's or a build's output, on any platform.
 type liveLog struct {
-	// read hands on the lines that are new since the last call and counts them. In
-	// the final call there must be a log, and a line without an end is one.
+	// read hands on the lines that are new since the last call and counts them. In the
+	// final call there must be a log, and a last line without an end counts as one.
 	read func(ctx context.Context, final bool, line func(string) error) (int, error)
 	// over reports whether no more is written.
 	over func(context.Context) (bool, error)
 
 	pace time.Duration // between two looks
-	late int           // how many looks find nothing before what is over has ended
+	late int           // how many looks without lines end the log of a runner that is over
 }
 
 // logOf finds a runner's log.
@@ -82,8 +82,8 @@ func logOf(ctx context.Context, f *opened, runnerID string) (liveLog, error) {
 	return logStream(ctx, f, runnerID)
 }
 
-// logStream is the log of a runner on AWS. CloudWatch shows lines some seconds after
-// they were written, those of the end too.
+// logStream is the log of a runner on AWS. CloudWatch shows lines, the last ones too,
+// some seconds after they were written.
 func logStream(ctx context.Context, f *opened, runnerID string) (liveLog, error) {
 	if _, err := f.cloud.value(recordsTable); err != nil {
 		return liveLog{}, err
@@ -126,7 +126,7 @@ func logStream(ctx context.Context, f *opened, runnerID string) (liveLog, error)
 	}, nil
 }
 
-// noLog says of a runner on AWS why it has no log, which is an error in the end only.
+// noLog says why a runner on AWS has no log. That is an error only at the end.
 func noLog(r report.Runner, final bool) error {
 	switch {
 	case !final:
@@ -171,8 +171,8 @@ func logFile(f *opened, runnerID string) (liveLog, error) {
 	}, nil
 }
 
-// readFile hands on a file's lines from a place on, and says where it has stopped. A
-// line that has no end yet is left for the next time, unless this is the final one.
+// readFile hands on a file's lines from an offset on, and returns where it stopped. It
+// leaves a line that has no end yet for the next call, unless this is the final one.
 func readFile(path string, from int64, final bool, line func(string) error) (n int, end int64, err error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -197,7 +197,7 @@ func readFile(path string, from int64, final bool, line func(string) error) (n i
 	}
 }
 
-// linesTo writes a runner's lines, which are a stranger's: to a terminal only what
+// linesTo writes a runner's lines, which strangers control: to a terminal only what
 // prints.
 func linesTo(w io.Writer, terminal bool) func(string) error {
 	return func(text string) error {
@@ -209,11 +209,11 @@ func linesTo(w io.Writer, terminal bool) func(string) error {
 	}
 }
 
-// follow reads a log until it is over and nothing more comes, or until ctx ends,
-// which is how people stop it and no error. Wait returns early when ctx ends.
+// follow reads a log until it is over and nothing more comes, or until ctx ends, which
+// is how people stop it and no error. Wait returns early when ctx ends.
 func follow(ctx context.Context, log liveLog, line func(string) error, wait func(context.Context, time.Duration)) error {
 	for idle := 0; ; {
-		over, err := log.over(ctx) // first: what was written before is read after
+		over, err := log.over(ctx) // first: read afterwards what was written before
 		n := 0
 		if err == nil {
 			n, err = log.read(ctx, over && idle+1 >= log.late, line)
@@ -231,7 +231,7 @@ func follow(ctx context.Context, log liveLog, line func(string) error, wait func
 	}
 }
 
-// sleep is wait for who asks the context afterwards.
+// sleep is wait for a caller that checks the context afterwards.
 func sleep(ctx context.Context, d time.Duration) { _ = wait(ctx, d) }
 
 func printLogJSON(ctx context.Context, w io.Writer, runnerID string, log liveLog) error {

@@ -15,7 +15,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
-// looks are what a log has at each look, and at which one its runner is over.
+// looks are the new lines at each look at a log, and the look at which its runner is
+// over.
 type looks struct {
 	lines  [][]string
 	over   int
@@ -126,7 +127,7 @@ func TestReadFileGoesOnWhereItWas(t *testing.T) {
 	}
 }
 
-// A pipe gets what the runner wrote, a terminal nothing that could speak to it.
+// A pipe gets what the runner wrote, a terminal nothing that it would obey.
 func TestLinesOfStrangers(t *testing.T) {
 	const line = "\x1b]0;title\x07red\x1b[31m"
 	for name, c := range map[string]struct {

@@ -1,7 +1,7 @@
-// Command ecsrunner runs and looks at a fleet of ephemeral GitHub Actions
-// runners. Standard output is data, standard error is talk, and the exit status
-// is 0 for success, 1 for failure, 2 for usage or configuration, and 141 if nobody reads
-// the output any more.
+// Command ecsrunner runs and looks at a fleet of ephemeral GitHub Actions runners.
+// Standard output is data, standard error is talk, and the exit status is 0 for
+// success, 1 for failure, 2 for usage or configuration, and 141 if the reader of the
+// output is gone.
 package main
 
 import "os"

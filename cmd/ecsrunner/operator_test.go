@@ -14,8 +14,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
-// oneItem stands in for a DynamoDB table: it keeps the item that was put last, until all
-// is denied.
+// oneItem stands in for a DynamoDB table: it keeps the last item, until it denies
+// everything.
 func oneItem(t *testing.T) (url string, denied *atomic.Bool) {
 	var item json.RawMessage
 	denied = new(atomic.Bool)
@@ -46,7 +46,7 @@ func oneItem(t *testing.T) (url string, denied *atomic.Bool) {
 	return server.URL, denied
 }
 
-// onAWS is a fleet on AWS that the environment names, of which there is only the table.
+// onAWS is a fleet on AWS that the environment names; only its table exists.
 func onAWS(t *testing.T) (c *cloud, denied *atomic.Bool) {
 	url, denied := oneItem(t)
 	for name, value := range map[string]string{"AWS_ENDPOINT_URL": url, "AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": "test", "NO_PROXY": "*", dataDirVar: "", classSizesParam.variable: ""} {
@@ -62,8 +62,8 @@ func onAWS(t *testing.T) (c *cloud, denied *atomic.Bool) {
 	return c, denied
 }
 
-// What an operator's command tells an execution, and the room that it launches into, are
-// those of the functions.
+// The limits that an operator's command sends to an execution, and the room that it
+// launches into, are those of the functions.
 func TestTheOperatorGoesByTheDeployedPolicy(t *testing.T) {
 	c, _ := onAWS(t)
 	limits := fleet.DefaultLimits()

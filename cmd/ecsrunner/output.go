@@ -20,8 +20,8 @@ func printJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// widest is the most letters of a stranger's text in a column, so that a table
-// fits 160 of them.
+// widest is the most letters of a stranger's text in a column, so that a table fits 160
+// columns.
 const widest = 20
 
 func clip(s string) string {
@@ -31,7 +31,7 @@ func clip(s string) string {
 	return s
 }
 
-// shortImage leaves out of an image's name what goes without saying.
+// shortImage removes the obvious part of an image's name.
 func shortImage(image string) string {
 	name, ok := strings.CutPrefix(image, "image:")
 	if !ok {
@@ -40,7 +40,7 @@ func shortImage(image string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(name, "docker.io/"), "library/")
 }
 
-// isTerminal reports whether w is one that may be written over.
+// isTerminal reports whether w is a terminal that may be written over.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && isatty.IsTerminal(f.Fd()) && os.Getenv("TERM") != "dumb"

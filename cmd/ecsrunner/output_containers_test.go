@@ -14,10 +14,10 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/container"
 )
 
-// A job that tries to write to its log as it likes: by the descriptors of every process
-// that it sees, with and without root, with what CloudWatch takes for metrics, with lines
-// of the fleet's, with a line that an engine would split, without an end, and with what a
-// terminal obeys.
+// A job that tries to write to its log directly: by the descriptors of every process
+// that it sees, with and without root, with what CloudWatch takes for metrics, with
+// lines of the fleet's, with a line that an engine would split, without an end, and
+// with what a terminal obeys.
 func TestContainerOfAJobThatWritesToTheLog(t *testing.T) {
 	w := newContainerWorld(t)
 	const emf = `{"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"EcsRunnerFleet","Dimensions":[[]],"Metrics":[{"Name":"webhook_accepted"}]}]},"webhook_accepted":1}`
@@ -82,7 +82,7 @@ SCRIPT
 	}
 }
 
-// logOf is a runner's log, once its container is gone: it is whole by then.
+// logOf is a runner's log, once its container is gone: it is complete by then.
 func (w *containerWorld) logOf(runnerID string) string {
 	w.t.Helper()
 	engine, err := container.Connect(w.t.Context(), "")

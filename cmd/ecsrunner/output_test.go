@@ -58,7 +58,7 @@ func TestNamesInColumns(t *testing.T) {
 	}
 }
 
-// A run with long names of strangers is one line of at most 160 columns.
+// A run with long names from strangers is one line of at most 160 columns.
 func TestTableOfRunsFits(t *testing.T) {
 	second := int64(1100)
 	var out bytes.Buffer

@@ -17,8 +17,8 @@ import (
 // module is this program's own.
 const module = "github.com/ecs-runner-fleet/ecs-runner-fleet"
 
-// Programs that images have inside. This one can be both, by the name that it is
-// called by.
+// Programs that images contain. This program can be either, depending on the name by
+// which it is called.
 const (
 	entrypointName      = "ecsrunner-entrypoint"
 	simulatedRunnerName = "simulated-runner"
@@ -29,8 +29,8 @@ var sources = map[string]string{
 	simulatedRunnerName: module + "/internal/sim/standin/cmd/simulated-runner",
 }
 
-// calledAs is the command that this program is because of the name it was called by,
-// "" if it is itself.
+// calledAs is the command that this program runs because of the name by which it was
+// called, "" if it runs as itself.
 func calledAs(name string) string {
 	switch filepath.Base(name) {
 	case entrypointName:
@@ -41,9 +41,9 @@ func calledAs(name string) string {
 	return ""
 }
 
-// staticProgram finds a program for containers of this machine, which may be of any
-// base image: a static one. A release is static itself. One that Go has just built from
-// source usually is not: then Go builds the program into dir.
+// staticProgram finds a program for containers of this machine. They may have any base
+// image, so it must be static. A release is static itself. A program that Go has just
+// built from source usually is not: then Go builds a static one into dir.
 func staticProgram(ctx context.Context, dir, name string) (string, error) {
 	self, err := os.Executable()
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
-// progress shows how runs get on: on a terminal a block that is drawn over
-// itself, elsewhere one plain line per change.
+// progress shows how runs proceed: on a terminal as a block that is redrawn in place,
+// elsewhere as one plain line per change.
 type progress struct {
 	w       io.Writer
 	live    bool
@@ -84,13 +84,13 @@ func (p *progress) line(run seen) string {
 	return text
 }
 
-// mostDrawn bounds the block: of more runs, those that have not ended are shown,
-// the first ones.
+// mostDrawn bounds the block: of more runs, only the first ones that have not ended are
+// shown.
 const mostDrawn = 20
 
 // room is how many runs fit the screen below its first line, beside the line that
-// counts them and the one that the cursor is on. What has scrolled off a screen
-// cannot be drawn over, and some terminals keep a screen that is cleared whole.
+// counts them and the line of the cursor. Lines that have scrolled off a screen cannot
+// be drawn over, and some terminals keep a screen that is cleared whole.
 func (p *progress) room() int {
 	if height := heightOf(p.w); height > 0 {
 		return max(1, min(mostDrawn, height-3))
@@ -119,7 +119,7 @@ func (p *progress) draw() {
 	p.drawn++
 }
 
-// close leaves the screen to others.
+// close clears the block, so that others can use the screen.
 func (p *progress) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -26,7 +26,7 @@ const (
 	exitPipe    = 141 // 128 + SIGPIPE, as of a program that the signal ends
 )
 
-// usageError is a mistake in what was asked for or configured: exit status 2.
+// usageError is a mistake in the command line or the configuration: exit status 2.
 type usageError struct{ err error }
 
 func (e usageError) Error() string { return e.err.Error() }
@@ -34,7 +34,7 @@ func (e usageError) Unwrap() error { return e.err }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// exitCode is a status that a command ends with, its talk already said.
+// exitCode is a status that a command ends with after it has printed its message.
 type exitCode int
 
 func (c exitCode) Error() string { return fmt.Sprintf("exit status %d", int(c)) }
@@ -49,8 +49,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return status(root.ExecuteContext(ctx), stderr)
 }
 
-// stopSignals are the signals that ask a command to end: Ctrl-C, a service manager
-// and a terminal that closes, unless nohup said that it may.
+// stopSignals are the signals that ask a command to end: Ctrl-C, a service manager's
+// and a closing terminal's, unless nohup ignores that.
 func stopSignals() []os.Signal {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {
@@ -59,7 +59,7 @@ func stopSignals() []os.Signal {
 	return signals
 }
 
-// status says what went wrong and returns the exit status for it.
+// status prints what went wrong and returns the exit status for it.
 func status(err error, stderr io.Writer) int {
 	var code exitCode
 	var usage usageError
@@ -79,7 +79,7 @@ func status(err error, stderr io.Writer) int {
 	return exitFailure
 }
 
-// complain prints an error, which may be several in as many lines.
+// complain prints an error; joined errors take several lines.
 func complain(stderr io.Writer, err error) {
 	for line := range strings.Lines(err.Error()) {
 		fmt.Fprintln(stderr, "ecsrunner:", strings.TrimSuffix(line, "\n"))

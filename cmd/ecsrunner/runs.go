@@ -84,7 +84,7 @@ func ofRunner(runs []report.Run, runnerID string) []report.Run {
 	return found
 }
 
-// printRuns shows runs with the times of their stages, and nothing of none.
+// printRuns shows runs with the times of their stages, and nothing if there are none.
 func printRuns(w io.Writer, runs []report.Run) error {
 	if len(runs) == 0 {
 		return nil
@@ -109,7 +109,7 @@ func printRuns(w io.Writer, runs []report.Run) error {
 	return t.Flush()
 }
 
-// nextTry says when a run is tried again, "" of one that is not RETRYING.
+// nextTry says when a run is tried again, "" unless it is RETRYING.
 func nextTry(r report.Run) string {
 	switch {
 	case r.Retry == nil:

@@ -59,8 +59,8 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// json FILE PATH [REGEXP]: the file is one JSON value and has something at the
-// path, all of which matches. In a path, * is every element and len their number.
+// json FILE PATH [REGEXP]: the file is one JSON value and has something at the path,
+// which matches completely. In a path, * is every element and len their number.
 func checkJSON(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) < 2 || len(args) > 3 {
 		ts.Fatalf("usage: json file path [regexp]")
@@ -93,7 +93,7 @@ func checkJSON(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// pick VAR FILE PATH: the variable becomes what the JSON file has at the path.
+// pick VAR FILE PATH: sets the variable to what the JSON file has at the path.
 func pick(ts *testscript.TestScript, _ bool, args []string) {
 	var v any
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &v))
@@ -104,8 +104,8 @@ func pick(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], fmt.Sprint(found[0]))
 }
 
-// at lists what is at the path, of every element of * what is there; nothing if
-// one of them lacks it.
+// at lists what is at the path, for * that of every element; nothing if one of them
+// lacks it.
 func at(v any, path []string) []any {
 	if len(path) == 0 || path[0] == "" {
 		return []any{v}
@@ -137,7 +137,7 @@ func at(v any, path []string) []any {
 	return nil
 }
 
-// keep-dir: DIR becomes the data directory that `demo --keep` said it has kept.
+// keep-dir: sets DIR to the data directory that `demo --keep` said it has kept.
 func keepDir(ts *testscript.TestScript, _ bool, _ []string) {
 	said := regexp.MustCompile(`(?m)^data directory: (.+)$`).FindStringSubmatch(ts.ReadFile("stderr"))
 	if said == nil {
@@ -146,8 +146,8 @@ func keepDir(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Setenv("DIR", said[1])
 }
 
-// payload FROM TO [OLD NEW]...: copies a payload with every OLD made NEW, and with
-// NOW made the time: GitHub gives up a job that is queued for a day.
+// payload FROM TO [OLD NEW]...: copies a payload, replaces every OLD by NEW and NOW by
+// the time: GitHub gives up a job that is queued for a day.
 func payload(ts *testscript.TestScript, _ bool, args []string) {
 	changes := append([]string{"NOW", time.Now().UTC().Format(time.RFC3339)}, args[2:]...)
 	text := strings.NewReplacer(changes...).Replace(ts.ReadFile(args[0]))
@@ -163,7 +163,7 @@ func sigterm(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(process.Signal(syscall.SIGTERM))
 }
 
-// taken-port VAR: takes a port until the script ends.
+// taken-port VAR: occupies a port until the script ends.
 func takenPort(ts *testscript.TestScript, _ bool, args []string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
@@ -171,8 +171,8 @@ func takenPort(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], l.Addr().String())
 }
 
-// await-fleet DIR: waits until the fleet on the directory answers; FLEET becomes its address,
-// and API that of its records.
+// await-fleet DIR: waits until the fleet on the directory answers; sets FLEET to its
+// address, and API to that of its records.
 func awaitFleet(ts *testscript.TestScript, _ bool, args []string) {
 	await(ts, "the fleet on "+args[0]+" answers", func() error {
 		store, err := sqlite.OpenReadOnly(context.Background(), filepath.Join(ts.MkAbs(args[0]), sqlite.FileName))
@@ -237,7 +237,7 @@ func await(ts *testscript.TestScript, what string, check func() error) {
 	}
 }
 
-// get URL STATUS: asks for it; the answer is in the file "answer".
+// get URL STATUS: requests it; the answer is in the file "answer".
 func get(ts *testscript.TestScript, _ bool, args []string) {
 	resp, err := http.Get(args[0])
 	ts.Check(err)
@@ -259,8 +259,8 @@ func nothingIn(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// no-process DIR: waits until no process works below the directory, as one that was
-// killed does for a moment. Only Linux can tell.
+// no-process DIR: waits until no process works below the directory, since a killed one
+// still does for a moment. Only Linux can see that.
 func noProcess(ts *testscript.TestScript, _ bool, args []string) {
 	await(ts, "no process works in "+args[0], func() error {
 		works, err := filepath.Glob("/proc/[0-9]*/cwd")

@@ -20,7 +20,7 @@ func TestScripts(t *testing.T) {
 		Cmds:                scriptCommands,
 		Setup: func(env *testscript.Env) error {
 			// A program with the race detector waits a second before it ends
-			// (https://go.dev/doc/articles/race_detector), unless told not to.
+			// (https://go.dev/doc/articles/race_detector), unless GORACE says not to.
 			env.Setenv("GORACE", "atexit_sleep_ms=0")
 			return nil
 		},

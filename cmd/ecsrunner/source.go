@@ -38,8 +38,8 @@ const (
 	inTable
 )
 
-// place is the one place that is named. A flag is stronger than the environment;
-// two that contradict each other are refused.
+// place is the one place that is named. A flag has precedence over the environment; two
+// that contradict each other are refused.
 func (s *source) place() (place, error) {
 	table := os.Getenv(deployment.EnvTable) != "" || os.Getenv(deployment.EnvClassSizes) != ""
 	dir := os.Getenv(dataDirVar) != ""
@@ -72,7 +72,7 @@ type opened struct {
 	close   func()
 }
 
-// open connects to the fleet that is named. Close it.
+// open connects to the named fleet. The caller closes it.
 func (s *source) open(ctx context.Context) (*opened, error) {
 	where, err := s.place()
 	if err != nil {
@@ -100,8 +100,8 @@ func (s *source) openHere(ctx context.Context) (*opened, error) {
 	return &opened{records: store, dir: dir, close: func() { _ = store.Close() }}, nil
 }
 
-// operator is for commands that change the fleet that is named. What AWS says is put into
-// words for people.
+// operator is for commands that change the named fleet. It explains AWS's errors for
+// people.
 func (s *source) operator(ctx context.Context) (operate.Fleet, error) {
 	where, err := s.place()
 	if err != nil {
@@ -119,8 +119,8 @@ func (s *source) operator(ctx context.Context) (operate.Fleet, error) {
 	return explained{o, c}, c.explain(err)
 }
 
-// read opens the fleet and hands it to look, which needs its records. What AWS says
-// is put into words for people.
+// read opens the fleet and passes it to look, which needs its records. It explains
+// AWS's errors for people.
 func (s *source) read(ctx context.Context, look func(*opened) error) error {
 	return s.readWithout(ctx, func(f *opened) error {
 		if f.cloud != nil {
@@ -132,7 +132,7 @@ func (s *source) read(ctx context.Context, look func(*opened) error) error {
 	})
 }
 
-// readWithout is read for what can do without records.
+// readWithout is read for commands that work without records.
 func (s *source) readWithout(ctx context.Context, look func(*opened) error) error {
 	f, err := s.open(ctx)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"os"
 )
 
-// standinArchive is what a simulated GitHub gives as the download of its runner: the
-// stand-in, started by run.sh as GitHub's is.
+// standinArchive is the runner's download from a simulated GitHub: the stand-in,
+// started by run.sh as GitHub's is.
 func standinArchive(ctx context.Context, dir string) ([]byte, error) {
 	program, err := staticProgram(ctx, dir, simulatedRunnerName)
 	if err != nil {

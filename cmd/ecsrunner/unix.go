@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// onlyOnUnix has a command say on Windows that it cannot run there.
+// onlyOnUnix makes a command report on Windows that it cannot run there.
 func onlyOnUnix(cmd *cobra.Command) *cobra.Command {
 	if runtime.GOOS == "windows" {
 		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return notHere(cmd.Name()) }

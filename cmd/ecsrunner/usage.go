@@ -40,9 +40,9 @@ var meaning = map[string]string{
 	deployment.EnvRunnerLogs:   "log group of its runners, for their logs",
 }
 
-// addFooter ends every help text with the environment and the exit statuses. It is
-// no template: with one in reach the linker keeps every method of every type, and
-// those of AWS's clients make the program twice as large.
+// addFooter ends every help text with the environment and the exit statuses. It is no
+// template: if the program can reach one, the linker keeps every method of every type,
+// and those of AWS's clients double the program's size.
 func addFooter(root *cobra.Command) {
 	usage := root.UsageFunc()
 	root.SetUsageFunc(func(cmd *cobra.Command) error {
@@ -66,7 +66,7 @@ func environment(names ...string) map[string]string {
 	return map[string]string{"environment": b.String()}
 }
 
-// noArgs refuses arguments by naming the first, which cobra.NoArgs takes for a command.
+// noArgs refuses arguments and names the first, which cobra.NoArgs takes for a command.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -91,8 +91,7 @@ func oneArg(what string) cobra.PositionalArgs {
 	}
 }
 
-// flagError says what is wrong with a flag, without what the parser of its
-// value thinks of it.
+// flagError says what is wrong with a flag, without the words of its value's parser.
 func flagError(cmd *cobra.Command, err error) error {
 	var value *pflag.InvalidValueError
 	if errors.As(err, &value) {
@@ -104,7 +103,8 @@ func flagError(cmd *cobra.Command, err error) error {
 	return usagef("%w; see `%s --help`", err, cmd.CommandPath())
 }
 
-// newHelp is cobra's help command, but for a command that there is not it fails.
+// newHelp is cobra's help command, except that it fails for a command that does not
+// exist.
 func newHelp() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [command]",

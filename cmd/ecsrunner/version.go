@@ -11,10 +11,10 @@ import (
 )
 
 // release and releaseCommit are the version that `make release` builds and its commit,
-// written in by the linker. Every other build knows both by what Go recorded.
+// written in by the linker. Every other build has both from what Go recorded.
 var release, releaseCommit string
 
-// version is what a program says of itself.
+// version is what a program says about itself.
 type version struct {
 	Version  string `json:"version"`            // as in v1.2.3; (devel) for a build of a working tree
 	Commit   string `json:"commit,omitempty"`   // of the source, if Go recorded it

@@ -118,7 +118,7 @@ func nextStep(status int) string {
 	return "the answer above says why"
 }
 
-// eventOf tells the event from the payload, as far as the fleet's events go.
+// eventOf derives the event from the payload, among the events that the fleet handles.
 func eventOf(body []byte) string {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(body, &fields) == nil {

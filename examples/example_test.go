@@ -26,8 +26,8 @@ func requirements(mod string) map[string]string {
 	return found
 }
 
-// The example is copied to build on a version of this module. What both require they
-// require alike: it is what the deployment is tested with.
+// The example is copied to build on a version of this module. It must require the same
+// versions as this module does: the deployment is tested with those.
 func TestTheExampleIsReadyToBeCopied(t *testing.T) {
 	const module = "github.com/ecs-runner-fleet/ecs-runner-fleet"
 	mod := read(t, "ecs-fleet-example/go.mod")

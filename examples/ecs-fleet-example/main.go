@@ -1,6 +1,6 @@
-// Command ecs-fleet-example is a CDK app of somebody who has one already: a VPC of
-// their own, a topic for alarms, a cache for jobs, and a fleet of runners. README.md says
-// how to copy it.
+// Command ecs-fleet-example is a CDK app for a team that has one already: a VPC of
+// their own, a topic for alarms, a cache for jobs, and a fleet of runners. README.md
+// says how to copy it.
 package main
 
 import (
@@ -34,10 +34,10 @@ func newStack(app awscdk.App, config runnerfleet.Config) awscdk.Stack {
 	fleet := runnerfleet.New(stack, "Runners", runnerfleet.Props{
 		Config: config,
 		VPC:    vpc,
-		// A subscription is made by hand, for it has to be confirmed.
+		// A subscription is made by hand, because it must be confirmed.
 		AlarmTopic: awssns.NewTopic(stack, jsii.String("Alarms"), &awssns.TopicProps{EnforceSSL: jsii.Bool(true)}),
 	})
-	// Jobs reach what else is in the VPC: a security group lets the runners in.
+	// Jobs reach other parts of the VPC: a security group lets the runners in.
 	cache := awsec2.NewSecurityGroup(stack, jsii.String("Cache"), &awsec2.SecurityGroupProps{Vpc: vpc})
 	cache.Connections().AllowFrom(fleet.Connections, awsec2.Port_Tcp(jsii.Number(6379)), jsii.String("jobs"))
 	return stack

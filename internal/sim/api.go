@@ -159,7 +159,7 @@ func refuse(status int, message string) (int, map[string]string) {
 
 func notFound() (int, any) { return refuse(http.StatusNotFound, "Not Found") }
 
-// pathID returns a number in the path, or 0, which nothing has as its id.
+// pathID returns a number in the path, or 0, which is never an id.
 func pathID(r *http.Request, name string) int64 {
 	id, _ := strconv.ParseInt(r.PathValue(name), 10, 64)
 	return id
@@ -180,7 +180,7 @@ func page[T any](w http.ResponseWriter, r *http.Request, all []T) []T {
 	at := number("page", 1, 1<<20)
 	last := max((len(all)+size-1)/size, 1)
 
-	path, _, _ := strings.Cut(r.RequestURI, "?") // as asked, with /api/v3
+	path, _, _ := strings.Cut(r.RequestURI, "?") // as requested, with /api/v3
 	var links []string
 	link := func(n int, rel string) {
 		query.Set("page", strconv.Itoa(n))
@@ -214,8 +214,8 @@ type budget struct {
 	reset time.Time
 }
 
-// spend counts a request, unless it is free, and returns false if there is no
-// budget left for it.
+// spend counts a request, unless it is free, and returns false if no budget is left for
+// it.
 func (b *budget) spend(now time.Time, limit int, free bool) bool {
 	if !now.Before(b.reset) {
 		*b = budget{reset: now.Add(time.Hour)}

@@ -47,8 +47,8 @@ func (s *Server) downloadRoutes(mux *http.ServeMux) {
 	})
 }
 
-// versionOf is the version in the name of an archive for an architecture, "" if it is
-// not one's.
+// versionOf is the version in the name of an archive for an architecture, "" if the
+// name is not an archive's.
 func versionOf(arch, file string) string {
 	version, isOurs := strings.CutPrefix(file, "actions-runner-linux-"+arch+"-")
 	version, isArchive := strings.CutSuffix(version, ".tar.gz")

@@ -49,7 +49,7 @@ func (s *Server) runnerRoutes(mux *http.ServeMux) {
 	})
 }
 
-// say answers a runner with a status and, as a text, what it means.
+// say answers a runner with a status and, as a text, its meaning.
 func say(w http.ResponseWriter, status int) {
 	if status == http.StatusNoContent {
 		w.WriteHeader(status)
@@ -167,8 +167,8 @@ func (s *Server) getMessage(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(message)
 }
 
-// await takes no lock. It returns when the session was woken, the time is up,
-// or the runner or the server is gone.
+// await takes no lock. It returns when the session was woken, the time is up, or the
+// runner or the server is gone.
 func (s *Server) await(r *http.Request, waiting <-chan struct{}) {
 	up := make(chan struct{})
 	defer s.clock.AfterFunc(s.cfg.PollFor, func() { close(up) }).Stop()

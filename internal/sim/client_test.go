@@ -162,8 +162,8 @@ func TestClientKeepsGitHubsContract(t *testing.T) {
 		}
 	}
 
-	// What GitHub describes and this client cannot bring about. A wrong cursor is
-	// in TestTheOtherAnswersOfTheSimulator.
+	// Answers that GitHub describes and this client cannot cause. A wrong cursor is in
+	// TestTheOtherAnswersOfTheSimulator.
 	unseen := []string{
 		"GET /repos/{owner}/{repo}/hooks/{hook_id}/deliveries 400",
 		"GET /repos/{owner}/{repo}/hooks/{hook_id}/deliveries 422",
@@ -185,8 +185,8 @@ func (w *world) settleWebhooks(n int) {
 	}
 }
 
-// TestTheOtherAnswersOfTheSimulator covers what only people and other programs
-// ask for.
+// TestTheOtherAnswersOfTheSimulator covers requests that only people and other programs
+// make.
 func TestTheOtherAnswersOfTheSimulator(t *testing.T) {
 	w, _ := hookedWorld(t, sim.Config{})
 	w.Queue(spec("j", "x"))

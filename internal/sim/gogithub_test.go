@@ -16,7 +16,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim/protocol"
 )
 
-// independent is a client that others wrote for GitHub itself.
+// independent is a client that was written by others, for GitHub itself.
 func (w *world) independent(credential string) *gogithub.Client {
 	w.t.Helper()
 	client, err := gogithub.NewClient(gogithub.WithAuthToken(credential), gogithub.WithEnterpriseURLs(w.url, w.url))

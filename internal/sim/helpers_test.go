@@ -66,7 +66,7 @@ func (t *virtualTimer) Stop() bool {
 	return i >= 0
 }
 
-// Advance moves the clock and calls what is due, in order.
+// Advance moves the clock and makes the calls that are due, in order.
 func (c *virtualClock) Advance(d time.Duration) {
 	c.mu.Lock()
 	end := c.now.Add(d)
@@ -123,7 +123,7 @@ func newWorld(t *testing.T, cfg sim.Config) *world {
 	return &world{Server: s, t: t, clock: clock, url: server.URL, contract: contract}
 }
 
-// answer is what a server said.
+// answer is a server's answer.
 type answer struct {
 	status int
 	header http.Header
@@ -131,8 +131,8 @@ type answer struct {
 	raw    []byte
 }
 
-// onPurpose is the body of a request that violates GitHub's contract so that
-// the test sees it refused.
+// onPurpose is the body of a request that violates GitHub's contract, so that the test
+// sees the refusal.
 type onPurpose struct{ body any }
 
 // ask sends a request with a credential and a body, which is JSON unless it is

@@ -19,7 +19,7 @@ const (
 	statusCompleted  = "completed"
 )
 
-// ErrNoJob is what methods return for a job id that nothing has.
+// ErrNoJob is what methods return if no job has the id.
 var ErrNoJob = errors.New("simulated GitHub: no such job")
 
 // maxLog bounds the lines kept of one job's log.

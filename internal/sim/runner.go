@@ -29,7 +29,7 @@ type runner struct {
 	secret     string
 	used       bool // its config opened a session once
 
-	os, version string // what the runner says of itself
+	os, version string // what the runner reports about itself
 	session     *session
 	expiry      Timer
 }
@@ -92,12 +92,12 @@ func (s *Server) runner(id int64) *runner {
 	return nil
 }
 
-// wentOffline lets the registration expire unless a session opens.
+// wentOffline makes the registration expire unless a session opens.
 func (s *Server) wentOffline(r *runner) {
 	r.expiry = s.after(offlineLimit, func() { s.remove(r) })
 }
 
-// remove deletes a registration. A session it has learns that at its next
+// remove deletes a registration. Its session, if there is one, learns that at its next
 // request.
 func (s *Server) remove(r *runner) {
 	stop(r.expiry)
@@ -110,8 +110,8 @@ func (s *Server) remove(r *runner) {
 	s.notify()
 }
 
-// deleteRunner is what the REST API does. It refuses while the runner has a
-// job, given or accepted: that is what makes DELETE a safe test for busy.
+// deleteRunner is the REST API's deletion. It refuses while the runner has a job, given
+// or accepted: that makes DELETE a safe test for busy.
 func (s *Server) deleteRunner(r *runner) error {
 	if r.busy() {
 		//lint:ignore ST1005 these are GitHub's words

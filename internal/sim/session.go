@@ -43,9 +43,9 @@ func (s *Server) heard(ss *session) {
 	}
 }
 
-// leave ends a session from the runner's side: it closed it or fell silent. A
-// job it was running fails, as on GitHub for a runner that "lost communication
-// with the server".
+// leave ends a session from the runner's side: the runner closed it or fell silent. A
+// job it was running fails, as on GitHub for a runner that "lost communication with the
+// server".
 func (s *Server) leave(ss *session, why string) {
 	if j := ss.job; j != nil && ss.accepted {
 		s.logf(j, "runner %s lost communication with the server: %s", ss.runner.Name, why)
@@ -70,8 +70,8 @@ func (s *Server) end(ss *session) {
 	ss.runner.session = nil
 }
 
-// park makes the session wait for a message, which is also what makes its
-// runner idle. An older question of the same session is sent away.
+// park makes the session wait for a message, which is also what makes its runner idle.
+// It sends away an older question of the same session.
 func (s *Server) park(ss *session) <-chan struct{} {
 	s.unpark(ss)
 	ss.waiting = make(chan struct{})
@@ -91,7 +91,7 @@ func (s *Server) unpark(ss *session) {
 	s.parked = slices.DeleteFunc(s.parked, func(other *session) bool { return other == ss })
 }
 
-// wake makes a parked session look for its message.
+// wake makes a parked session check for its message.
 func (s *Server) wake(ss *session) {
 	if ss != nil && ss.waiting != nil {
 		s.unpark(ss)
@@ -113,7 +113,7 @@ func (s *Server) message(ss *session) *protocol.Message {
 	return nil
 }
 
-// enqueue lets a job wait for a runner, at the place its age gives it.
+// enqueue makes a job wait for a runner, in the order of age.
 func (s *Server) enqueue(j *job) {
 	i, _ := slices.BinarySearchFunc(s.queue, j, func(a, b *job) int { return cmp.Compare(a.ID, b.ID) })
 	s.queue = slices.Insert(s.queue, i, j)
@@ -154,8 +154,8 @@ func (s *Server) withdraw(j *job) {
 	s.notify()
 }
 
-// accept makes the job the runner's. It returns false if the job was given to
-// the session no longer.
+// accept makes the job the runner's. It returns false if the job no longer belongs to
+// the session.
 func (s *Server) accept(ss *session, id int64) bool {
 	if ss.job == nil || ss.job.ID != id {
 		return false

@@ -5,8 +5,8 @@
 // job goes to any online, idle runner that has all of its labels, so a fleet
 // that starts one runner per job sees jobs and runners cross.
 //
-// Runners are stand-ins (package standin); they speak package protocol, which
-// is not GitHub's. Whatever a person may see says that it is a simulation.
+// Runners are stand-ins (package standin); they speak package protocol, which is not
+// GitHub's. Everything that a person may see says that it is a simulation.
 //
 // To inject REST faults, wrap the handler; to lose, repeat or reorder webhooks,
 // set Config.Deliver.
@@ -46,11 +46,11 @@ type Config struct {
 	Token      string // the personal access token that the REST API accepts; "" if there is an App
 	App        *App   // that is installed for the repository's owner; nil is none
 
-	// URL is the address of this server, for the links in its answers. Without
-	// it they lead nowhere.
+	// URL is the address of this server, for the links in its answers. Without it they
+	// lead nowhere.
 	URL string
-	// RunnerURL is the address of this server for runners, if theirs differs
-	// from the one at which the JIT config was asked for.
+	// RunnerURL is the address of this server for runners, if it differs from the one
+	// at which the JIT config was requested.
 	RunnerURL string
 
 	WebhookURL    string // "" sends no webhooks
@@ -164,8 +164,8 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// Close ends every waiting request and drops the webhooks that were not sent.
-// What it knows can still be read.
+// Close ends every waiting request and drops the webhooks that were not sent. The state
+// can still be read.
 func (s *Server) Close() {
 	s.closing.Do(func() {
 		close(s.done)

@@ -59,8 +59,8 @@ func (s *Server) Deliveries() []Delivery {
 	return slices.Clone(s.deliveries)
 }
 
-// Redeliver sends a delivery again, under the same GUID. GitHub does so only
-// when it is asked to, and so does the simulator.
+// Redeliver sends a delivery again, under the same GUID. Like GitHub, the simulator
+// does that only on request.
 func (s *Server) Redeliver(id int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,7 +1,6 @@
-// Package contract checks requests and answers of GitHub's REST API against
-// GitHub's own OpenAPI description of it. It is for tests: put a Contract
-// between a client and a simulated GitHub, and whatever either gets wrong fails
-// the test.
+// Package contract checks requests and answers of GitHub's REST API against GitHub's
+// own OpenAPI description of it. It is for tests: put a Contract between a client and a
+// simulated GitHub, and anything that either gets wrong fails the test.
 //
 // It is stricter than the description in one way: a query parameter or a field
 // that GitHub does not describe is a violation too, because it is a typo or an
@@ -44,8 +43,8 @@ func New(t reporter) *Contract {
 	return &Contract{t: t, spec: github(), seen: map[string]bool{}}
 }
 
-// Seen returns what was asked and how it was answered, like
-// "GET /repos/{owner}/{repo}/actions/runners 200".
+// Seen returns the requests and the status of their answers, like "GET
+// /repos/{owner}/{repo}/actions/runners 200".
 func (c *Contract) Seen() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -63,8 +62,8 @@ func (c *Contract) Described() []string {
 	return all
 }
 
-// Handler passes requests on and checks them and their answers. What is not an
-// address of GitHub's REST API is passed on unchecked.
+// Handler passes requests on and checks them and their answers. It does not check
+// addresses that are not of GitHub's REST API.
 func (c *Contract) Handler(next http.Handler) http.Handler { return c.handler(next, true) }
 
 // Requests is Handler for a server whose answers are wrong or incomplete by

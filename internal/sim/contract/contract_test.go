@@ -17,7 +17,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim/contract"
 )
 
-// found gathers what a Contract would fail a test with.
+// found collects the errors with which a Contract would fail a test.
 type found []string
 
 func (f *found) Errorf(format string, args ...any) { *f = append(*f, fmt.Sprintf(format, args...)) }
@@ -172,7 +172,7 @@ func TestSeenAndDescribed(t *testing.T) {
 	}
 }
 
-// TestOnlyTestsUseIt keeps GitHub's description and its checker out of whatever
+// TestOnlyTestsUseIt keeps GitHub's description and its checker out of everything that
 // is deployed.
 func TestOnlyTestsUseIt(t *testing.T) {
 	const root = "../../.."
@@ -187,7 +187,7 @@ func TestOnlyTestsUseIt(t *testing.T) {
 		}
 		content, err := os.ReadFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // it was there a moment ago
+			return nil // it existed a moment ago
 		}
 		if strings.Contains(string(content), `internal/sim/contract"`) {
 			t.Errorf("%s imports this package", path)

@@ -109,7 +109,7 @@ func (e *exchange) checkAnswer(status int, header http.Header, body []byte) erro
 	return problem
 }
 
-// checkError checks what all errors have in common.
+// checkError checks what all errors share.
 func (s *spec) checkError(status int, described bool, header http.Header, body []byte) error {
 	if mime := header.Get("Content-Type"); !strings.HasPrefix(mime, "application/json") {
 		return fmt.Errorf("its content type is %q", mime)

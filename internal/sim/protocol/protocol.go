@@ -1,10 +1,9 @@
-// Package protocol is what a stand-in runner and the simulated GitHub say to
-// each other.
+// Package protocol is the protocol between a stand-in runner and the simulated GitHub.
 //
-// It is not the protocol of GitHub's runner, which is undocumented: a real
-// runner cannot connect to the simulator, nor a stand-in to GitHub. What is
-// alike is the shape that a fleet sees: a just-in-time config that works once,
-// a session, one job, and a registration that is gone afterwards.
+// It is not the protocol of GitHub's runner, which is undocumented: a real runner
+// cannot connect to the simulator, nor a stand-in to GitHub. Only what a fleet sees is
+// alike: a just-in-time config that works once, a session, one job, and a registration
+// that is gone afterwards.
 package protocol
 
 import (
@@ -58,7 +57,7 @@ const (
 	CancelMessage = "cancel" // stop the job that is running
 )
 
-// Message tells a runner what to do.
+// Message is an order to a runner.
 type Message struct {
 	Type string `json:"type"`
 	Job  *Job   `json:"job,omitempty"`

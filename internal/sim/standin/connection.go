@@ -17,11 +17,11 @@ const (
 	// maxTries ends a stand-in whose simulated GitHub is gone.
 	maxTries  = 60
 	maxAnswer = 16 << 20
-	// lastWords bounds what is said after the context has ended.
+	// lastWords bounds the reports after the context has ended.
 	lastWords = 5 * time.Second
 )
 
-// refused is an answer that ends a runner without being its fault.
+// refused is an answer that ends a runner which is not at fault.
 type refused struct {
 	status  int
 	because string
@@ -108,9 +108,9 @@ func (c *connection) complete(ctx context.Context, job int64, conclusion string)
 	return err
 }
 
-// insist asks again while there is no answer. All requests of the protocol may
-// be repeated but open and complete, whose repetition is refused and so ends
-// the stand-in with ExitOK.
+// insist asks again while there is no answer. All requests of the protocol may be
+// repeated, except open and complete: their repetition is refused and so ends the
+// stand-in with ExitOK.
 func (c *connection) insist(ctx context.Context, method, path string, in, out any) (int, error) {
 	var err error
 	for range maxTries {

@@ -22,9 +22,9 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim/workflow"
 )
 
-// TestFromTheQueueToTheWebhook is the whole way: a job is queued, a runner is
-// registered by the fleet's own client, the stand-in takes the job, and the
-// webhooks arrive with signatures that hold.
+// TestFromTheQueueToTheWebhook is the whole way: a job is queued, the fleet's own
+// client registers a runner, the stand-in takes the job, and the webhooks arrive with
+// valid signatures.
 func TestFromTheQueueToTheWebhook(t *testing.T) {
 	const secret = "hush"
 	var mu sync.Mutex
@@ -89,7 +89,7 @@ simulated runner: Job build completed with result: Succeeded
 	}
 }
 
-// onAnySystem leaves a PATH with what Linux and macOS both have.
+// onAnySystem is the directories of PATH that both Linux and macOS have.
 func onAnySystem(t *testing.T) func(*standin.Config) {
 	t.Helper()
 	dir := t.TempDir()
@@ -112,7 +112,7 @@ func TestTheExamples(t *testing.T) {
 		"failing.yml": {"failure: success failure skipped success success"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // they take their time, to be watched
+			t.Parallel() // they take their time, so that people can watch
 			w := newWorld(t, sim.Config{})
 			file, err := workflow.Load("../../../examples/workflows/" + name)
 			if err != nil {

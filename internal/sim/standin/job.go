@@ -184,8 +184,8 @@ func (r *jobRun) step(ctx context.Context, i int, step protocol.Step) string {
 	return protocol.Failure
 }
 
-// environ is what a step's process gets: inherited, GitHub's and the job's, the
-// step's own, in that order of weight.
+// environ is the environment of a step's process: inherited variables, GitHub's and the
+// job's, the step's own; later ones override earlier ones.
 func (r *jobRun) environ(step protocol.Step, files map[string]string) []string {
 	env := slices.DeleteFunc(slices.Clone(r.cfg.Environ), func(variable string) bool {
 		return strings.HasPrefix(variable, inputPrefix)

@@ -69,7 +69,7 @@ func TestTheConfigIsTakenOutOfTheEnvironment(t *testing.T) {
 	}
 }
 
-// background runs a stand-in until the test has what it wants.
+// background runs a stand-in until the test has seen enough.
 func (w *world) background(ctx context.Context, config string) <-chan string {
 	done := make(chan string, 1)
 	go func() {

@@ -30,8 +30,8 @@ func (p *prefixed) printf(format string, args ...any) {
 // that it stays below the simulated GitHub's 1 MiB however JSON escapes it.
 const maxLine = 64 << 10
 
-// jobLog copies a job's lines to stdout and to the simulated GitHub, which gets
-// whatever has gathered while it took the lines before.
+// jobLog copies a job's lines to stdout and to the simulated GitHub, which gets the
+// lines that have gathered while it handled the previous ones.
 type jobLog struct {
 	out   *prefixed
 	lines chan string

@@ -45,7 +45,7 @@ type Config struct {
 	Client     *http.Client                 // nil is http.DefaultClient; must not limit the time of a request
 	LookPath   func(string) (string, error) // nil is exec.LookPath
 	RetryEvery time.Duration                // when the simulated GitHub does not answer; default 1 s
-	Version    string                       // what it says of itself; default 2.336.0
+	Version    string                       // the version that it reports; default 2.336.0
 }
 
 // Run takes one job, runs it and returns the exit status. When ctx ends, what

@@ -57,7 +57,7 @@ type variable struct {
 
 type variables []variable
 
-// Run is what a workflow's expressions can learn about its run.
+// Run is what a workflow's expressions can read about its run.
 type Run struct {
 	ID         int64
 	Attempt    int

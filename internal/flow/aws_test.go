@@ -64,7 +64,7 @@ func (w *world) serveAPI(rw http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(rw, out.Body)
 }
 
-// functionError is what Step Functions gets to see of a failed function.
+// functionError is what Step Functions sees of a failed function.
 type functionError struct{ of *lambdahost.Error }
 
 func (e functionError) ErrorName() string { return e.of.ErrorType }
@@ -129,7 +129,7 @@ func (w *world) executionEnded(x engine.Execution) {
 }
 
 // putEvent puts an event of an AWS service on the default bus, where such events
-// arrive. On AWS only the service could.
+// arrive. On AWS only the service itself can do that.
 func (w *world) putEvent(source, detailType string, detail any) {
 	if w.ctx.Err() != nil {
 		return

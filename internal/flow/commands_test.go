@@ -11,8 +11,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 )
 
-// TestTheOutputsCommands runs the commands that the stack tells people to run, with
-// AWS's own command line: the functions use the token that one of them stores, and
+// TestTheOutputsCommands runs the commands that the stack's outputs give people to run,
+// with AWS's own command line: the functions use the token that one of them stores, and
 // webhooks are signed with the secret that another shows.
 func TestTheOutputsCommands(t *testing.T) {
 	w := start(t)
@@ -35,7 +35,7 @@ func (w *world) output(name string) string {
 	return w.stack.text(output.Value)
 }
 
-// shell runs a line as it is printed.
+// shell runs a line exactly as it is printed.
 func (w *world) shell(t *testing.T, line, stdin string) string {
 	t.Helper()
 	cmd := exec.Command("bash", "-c", line)

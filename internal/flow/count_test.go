@@ -14,8 +14,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awstest/faultproxy"
 )
 
-// TestAJobsCalls holds docs/cost.md to what one job really calls and invokes, once the
-// functions' processes are there.
+// TestAJobsCalls compares docs/cost.md with what one job really calls and invokes, once
+// the functions' processes run.
 func TestAJobsCalls(t *testing.T) {
 	said := costsSaid(t)
 	w := start(t)
@@ -35,14 +35,14 @@ func TestAJobsCalls(t *testing.T) {
 		t.Logf("%4d %s", counts[kind], kind)
 	}
 	for kind, said := range said {
-		// A signal that comes before or after another makes some calls more or less.
+		// Some calls depend on which of two signals comes first.
 		if n := float64(counts[kind]); math.Abs(float64(said)-n) > n/3 {
 			t.Errorf("docs/cost.md says %d %s, counted %d", said, kind, counts[kind])
 		}
 	}
 }
 
-// costsSaid are the numbers of docs/cost.md.
+// costsSaid are the numbers in docs/cost.md.
 func costsSaid(t *testing.T) map[string]int {
 	t.Helper()
 	doc, err := os.ReadFile("../../docs/cost.md")
@@ -64,7 +64,7 @@ func costsSaid(t *testing.T) map[string]int {
 	return said
 }
 
-// kindOf is what a call is counted as.
+// kindOf is the kind under which a call is counted.
 func kindOf(call faultproxy.Call) string {
 	if call.Service != "dynamodb" {
 		return call.Service + ":" + call.Operation

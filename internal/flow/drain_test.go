@@ -172,8 +172,8 @@ func (w *world) operator() operate.Operator {
 	}
 }
 
-// waitForChange waits until a function was called, or for a second: an operator
-// also waits for things that call no function.
+// waitForChange waits until a function was called, or for a second: an operator also
+// waits for changes that call no function.
 func (w *world) waitForChange(ctx context.Context, _ time.Duration) error {
 	w.mu.Lock()
 	changed := w.changed
@@ -188,7 +188,8 @@ func (w *world) waitForChange(ctx context.Context, _ time.Duration) error {
 	return ctx.Err()
 }
 
-// Ten jobs run, five wait and an image is being built when the fleet is drained.
+// Ten jobs run, five wait and an image is being built when the operator drains the
+// fleet.
 func TestDrainNow(t *testing.T) {
 	w := start(t)
 	w.setMaxRunners(11)

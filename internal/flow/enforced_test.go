@@ -12,10 +12,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// TestTheFlowWithPoliciesEnforced is a job once more, with moto as the judge: every
-// request is checked against its signature and the policy of the role that signed
-// it. moto looks at actions alone and knows no condition, so that is what its copies
-// of the policies have; resources are checked by TestPermissionsAreUsed.
+// TestTheFlowWithPoliciesEnforced runs a job once more, with moto as the judge: it
+// checks every request against its signature and the policy of the role that signed it.
+// moto looks at actions alone and ignores conditions, so its copies of the policies
+// have only actions; TestPermissionsAreUsed checks resources.
 func TestTheFlowWithPoliciesEnforced(t *testing.T) {
 	w := startWith(t, true, nil)
 	ids := []int64{w.github.Queue(job()), w.github.Queue(job("image:node:22"))}
@@ -41,7 +41,7 @@ func TestTheFlowWithPoliciesEnforced(t *testing.T) {
 	if allowed == 0 {
 		t.Error("moto judged nothing")
 	}
-	// The judge says no to what is in no policy.
+	// The judge refuses what no policy allows.
 	claim := w.stack.moto
 	claim.credentials = w.credentials["claim"]
 	status := claim.try("ecs", "AmazonEC2ContainerServiceV20141113.ListTasks", map[string]any{"cluster": w.environment("dispatch")["CLUSTER_ARN"]})
@@ -87,7 +87,7 @@ func (w *world) actionsOnly(functionID string) string {
 // admin is the identity that deploys and runs these tests.
 var admin = aws.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: "test"}
 
-// makeAdmin gives the test a user who may do anything, before moto looks.
+// makeAdmin gives the test a user who may do anything, before moto checks.
 func (w *world) makeAdmin() {
 	w.t.Helper()
 	m := w.stack.moto

@@ -20,8 +20,8 @@ import (
 // nonsense is a payload that every function can read and none can act on.
 var nonsense = json.RawMessage(`{"version":"2.0","detail-type":"nothing","source":"nobody","detail":{},"runner_id":"nobody-1-1","state":"nowhere","document":{"job":{},"plan":{"image_spec":{},"size":{}},"image":{},"task_definition":{}}}`)
 
-// TestVariablesThatAreSetAreRead, and the other way round: a function starts with
-// what the template sets, and without any one of its variables it does not.
+// TestVariablesThatAreSetAreRead, and the other way round: a function starts with the
+// template's variables, and does not start if any one of them is missing.
 func TestVariablesThatAreSetAreRead(t *testing.T) {
 	w := start(t)
 	for _, f := range functions.All {
@@ -63,8 +63,8 @@ func (w *world) without(name, variable string) map[string]string {
 	return env
 }
 
-// TestAssetsRun starts each function from the cloud assembly, as Lambda would get
-// it. They are for arm64; on another machine an emulator runs them.
+// TestAssetsRun starts each function from the cloud assembly, as Lambda would get it.
+// The assets are for arm64; on another machine an emulator runs them.
 func TestAssetsRun(t *testing.T) {
 	w := start(t)
 	emulator := []string{}

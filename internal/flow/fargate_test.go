@@ -33,7 +33,7 @@ type fargate struct {
 
 func newFargate(w *world) *fargate { return &fargate{w: w, cancel: map[string]context.CancelFunc{}} }
 
-// Write collects what containers say.
+// Write collects the containers' output.
 func (f *fargate) Write(p []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -93,7 +93,7 @@ func (f *fargate) pass() {
 	}
 }
 
-// said is what all containers have written.
+// said is everything that containers have written.
 func (f *fargate) said() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -16,10 +16,10 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// TestTheFirstHour plays an account's first hour in its order: the deployment, the first
-// sweep and the first job while no token is stored; the token; a GitHub that limits its
-// look-ups; a registry that limits its pulls. The job runs, and the operator only stores
-// the token. Each state on the way has its sentence.
+// TestTheFirstHour plays an account's first hour in its order: the deployment, the
+// first sweep and the first job while no token is stored; the token; a GitHub that
+// limits its look-ups; a registry that limits its pulls. The job runs, and the operator
+// only stores the token. Each state on the way is explained in one sentence.
 func TestTheFirstHour(t *testing.T) {
 	w := start(t)
 	w.storeToken(`{"` + fleet.NoTokenYet + `":true,"random":"x"}`) // what the deployment generates
@@ -58,7 +58,7 @@ func TestTheFirstHour(t *testing.T) {
 	}
 }
 
-// says waits until a run waits for its next try, and looks at what people read.
+// says waits until a run waits for its next try, and checks what people read.
 func (w *world) says(jobID int64, name, sentence string) {
 	w.t.Helper()
 	w.await(name, func() bool {
@@ -95,12 +95,12 @@ func (w *world) freshEnvironments() {
 	}
 }
 
-// limitLookUps has GitHub refuse to say which runners there are.
+// limitLookUps makes GitHub refuse to list runners.
 func (w *world) limitLookUps() (off func()) {
 	return w.gitHubRefuses("/actions/runners/downloads", http.StatusTooManyRequests, `{"message":"API rate limit exceeded"}`)
 }
 
-// limitPulls has builds fail as they do when a registry takes no more pulls.
+// limitPulls makes builds fail as they do when a registry accepts no more pulls.
 func (w *world) limitPulls() (off func()) {
 	w.buildLog = map[string]string{"group-name": "builds", "stream-name": "build"}
 	w.buildEnds = func(context.Context) string { return "FAILED" }

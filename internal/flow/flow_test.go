@@ -17,7 +17,7 @@ func jobThat(script string, labels ...string) sim.JobSpec {
 	return sim.JobSpec{Workflow: "test", Name: "job", Labels: append([]string{"self-hosted"}, labels...), Steps: []sim.StepSpec{{Name: "step", Run: script}}}
 }
 
-// A job from the webhook to its record, through everything that is deployed.
+// A job from the webhook to its record, through every deployed part.
 func TestAJobRuns(t *testing.T) {
 	w := start(t)
 	id := w.github.Queue(job("class:medium"))
@@ -34,7 +34,7 @@ func TestAJobRuns(t *testing.T) {
 	}
 }
 
-// leftNothing is what must hold when all is quiet.
+// leftNothing checks what must hold when everything is quiet.
 func (w *world) leftNothing() {
 	w.t.Helper()
 	ctx := w.t.Context()

@@ -14,8 +14,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// iamService is the prefix of a service's actions, where it is not the name that
-// its requests are signed for.
+// iamService is the prefix of a service's actions, if it differs from the name that its
+// requests are signed for.
 var iamService = map[string]string{"monitoring": "cloudwatch", "email": "ses"}
 
 // action is what a call needs to be allowed.
@@ -32,7 +32,7 @@ func action(c faultproxy.Call) string {
 }
 
 // permits reports whether statements allow an action on a resource: some allow it, and
-// none denies it. Conditions are taken to hold, except of a Deny.
+// none denies it. It assumes that conditions hold, except those of a Deny.
 func permits(statements []statement, action, resource string) bool {
 	allowed := false
 	for _, s := range statements {
@@ -129,7 +129,7 @@ func (w *world) needs(r *faultproxy.Request) (all [][2]string) {
 	return all
 }
 
-// needsECS knows the resources of ECS's actions
+// needsECS has the resources of ECS's actions
 // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html).
 func (w *world) needsECS(verb, cluster, task, definition string, add func(action, resource string)) {
 	name := cluster[strings.LastIndex(cluster, "/")+1:]
@@ -159,7 +159,7 @@ func (w *world) needsECS(verb, cluster, task, definition string, add func(action
 	}
 }
 
-// guarded has the proxy refuse what a function's own policy does not allow, with the
+// guarded makes the proxy refuse what a function's own policy does not allow, with the
 // resource, and notes what was allowed.
 func (w *world) guarded(t *testing.T) (used map[string]map[string]bool) {
 	t.Helper()

@@ -11,7 +11,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// callSTS is STS in place of moto's, which believes every signature.
+// callSTS is STS in place of moto's, which accepts every signature.
 func (w *world) callSTS(r *faultproxy.Request, _ func() faultproxy.Answer) faultproxy.Answer {
 	asked := r.Received.Clone(r.Received.Context())
 	asked.URL.Scheme, asked.URL.Host = "http", r.Received.Host

@@ -13,7 +13,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 )
 
-// putImage puts an image into the fleet's repository, whose content is its name, and
+// putImage puts an image into the fleet's repository, with its name as its content, and
 // returns its digest.
 func (w *world) putImage(tag string) string {
 	_, repository, _ := strings.Cut(w.environment("resolveimage")[deployment.EnvRepository], "/")
@@ -27,8 +27,9 @@ func (w *world) putImage(tag string) string {
 // putBaseImage publishes the base image, as an operator may have done by hand.
 func (w *world) putBaseImage() { w.putImage("base") }
 
-// startBuild is a stand-in for a build: moto notes one and runs nothing. It ends when
-// and how the test says, by default at once with the image that the buildspec would push.
+// startBuild is a stand-in for a build: moto records one and runs nothing. The test
+// says when and how it ends, by default at once with the image that the buildspec would
+// push.
 func (w *world) startBuild(r *faultproxy.Request, forward func() faultproxy.Answer) faultproxy.Answer {
 	answer := forward()
 	if answer.Status != http.StatusOK {
@@ -62,7 +63,7 @@ func (w *world) startBuild(r *faultproxy.Request, forward func() faultproxy.Answ
 		if ends != nil {
 			if status = ends(w.ctx); status == "" {
 				w.buildIs(started.Build.ARN, "", nil, nil)
-				return // nothing more is heard of it
+				return // no further events of it come
 			}
 		}
 		if status != "SUCCEEDED" {
@@ -78,7 +79,7 @@ func (w *world) startBuild(r *faultproxy.Request, forward func() faultproxy.Answ
 	return answer
 }
 
-// buildIs notes the status of a build; "" if CodeBuild does not list it any more.
+// buildIs records the status of a build; "" if CodeBuild does not list it any more.
 func (w *world) buildIs(arn, status string, variables []struct{ Name, Value string }, more map[string]any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -93,7 +94,7 @@ func (w *world) buildIs(arn, status string, variables []struct{ Name, Value stri
 	w.builtAs[arn] = build
 }
 
-// readBuilds is BatchGetBuilds: moto's own builds end as soon as they are looked at.
+// readBuilds is BatchGetBuilds: moto's own builds end as soon as their status is read.
 func (w *world) readBuilds(_ *faultproxy.Request, forward func() faultproxy.Answer) faultproxy.Answer {
 	answer := forward()
 	var out map[string]any

@@ -102,7 +102,7 @@ func (w *world) killAt(t *testing.T, name string, k int, when string, fault faul
 	if run.Status != fleet.RunCompleted || run.Conclusion != "success" || started != 1 || run.Launched != 1 {
 		t.Errorf("%s killed %s call %d (%s): %s %s %s, %d tasks, %d runners", name, when, k, what, run.Status, run.Conclusion, run.Reason, started, run.Launched)
 	}
-	builds := map[string]bool{} // by what was asked for: CodeBuild knows a repeated request
+	builds := map[string]bool{} // by request: CodeBuild recognizes a repeated one
 	for _, call := range w.proxy.Calls()[calls:] {
 		if call.Operation == "StartBuild" && call.Forwarded {
 			builds[call.BodyHash] = true

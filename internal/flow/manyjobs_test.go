@@ -15,7 +15,7 @@ import (
 // roomy lets fifty jobs wait for an image at once.
 func roomy(p *fleet.Policy) { p.MaxRunners = 60 }
 
-// waiting queues jobs that want one image, and waits until all of them wait for it.
+// waiting queues jobs that need one image, and waits until all of them wait for it.
 func (w *world) waiting(n int) (jobs []int64, tag string) {
 	w.t.Helper()
 	for range n {
@@ -55,7 +55,7 @@ func (w *world) builds() (n int) {
 	return n
 }
 
-// atGate is how a build ends that waits until it is let go.
+// atGate is the end of a build that waits for the test.
 func atGate(status string) (ends func(context.Context) string, let func()) {
 	gate := make(chan struct{})
 	return func(ctx context.Context) string {
@@ -171,7 +171,7 @@ func TestABuildOfWhichNothingIsHeard(t *testing.T) {
 	w.leftNothing()
 }
 
-// heard is how often dispatch has been invoked.
+// heard is the number of dispatch's invocations.
 func (w *world) heard() (n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -19,15 +19,15 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
-// moto makes and looks at resources, with requests as bytes: the template's
-// properties have the names of the APIs.
+// moto makes and looks at resources, with requests as bytes: the template's properties
+// have the names of the APIs.
 type moto struct {
 	t           testing.TB
 	url         string
-	credentials aws.Credentials // moto takes any until judge makes it check
+	credentials aws.Credentials // moto accepts any until judge makes it check
 }
 
-// reset empties moto: there is one for all tests, and names are taken only once.
+// reset empties moto: there is one for all tests, and a name can be used only once.
 func (m moto) reset() {
 	m.t.Helper()
 	resp, err := http.Post(m.url+"/moto-api/reset", "", nil)
@@ -88,7 +88,7 @@ func (m moto) try(service, target string, in any) (status int) {
 
 func (m moto) do(service string, body []byte, header map[string]string) (status int, answer []byte) {
 	m.t.Helper()
-	ctx := context.Background() // what is under way when a test ends is carried out
+	ctx := context.Background() // requests that are open when a test ends are still carried out
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, m.url, bytes.NewReader(body))
 	if err != nil {
 		m.t.Fatal(err)

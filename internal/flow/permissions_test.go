@@ -77,9 +77,9 @@ var unreached = map[string]string{
 	"dispatch dynamodb:BatchGetItem":      "runs wait for room when a runner ends by an event",
 }
 
-// TestPermissionsAreUsed plays scenes through all that is deployed, with every call
-// checked against the policy of the function that makes it, action and resource. In the
-// end each function has used every permission that it has, except those above.
+// TestPermissionsAreUsed plays scenes through everything that is deployed, with every
+// call checked against the policy of the function that makes it, action and resource.
+// In the end each function has used every permission that it has, except those above.
 func TestPermissionsAreUsed(t *testing.T) {
 	w := start(t)
 	used := w.guarded(t)
@@ -111,7 +111,7 @@ func TestPermissionsAreUsed(t *testing.T) {
 	w.leftNothing()
 }
 
-// scenes are what happens to a fleet.
+// scenes are the events that a fleet meets.
 func (w *world) scenes(t *testing.T) {
 	t.Helper()
 	// A job runs, one is built for, one is refused.
@@ -129,7 +129,7 @@ func (w *world) scenes(t *testing.T) {
 	release()
 	w.awaitEnd(cancelled)
 
-	// A job of others ends: webhook looks whether a run waits for that.
+	// Another fleet's job ends: webhook checks whether a run waits for that.
 	others := job()
 	others.Labels = []string{"ubuntu-latest"}
 	if err := w.github.Cancel(w.github.Queue(others)); err != nil {
@@ -151,7 +151,7 @@ func (w *world) scenes(t *testing.T) {
 	w.awaitEnd(spot)
 	off()
 
-	// dispatch fails for an event, for good: the sweep drives it again.
+	// dispatch fails for good with an event: the sweep sends it again.
 	off = w.proxy.Use(faultproxy.ServerErrors(faultproxy.Match{Client: "dispatch", Service: "dynamodb"}, 9*3))
 	lost := w.github.Queue(job())
 	w.await("the failed event", func() bool { return w.failedEvents() > 0 })
@@ -173,8 +173,8 @@ func (w *world) failedEvents() int {
 	return w.failedSent
 }
 
-// inspect does what the state machine does after the start limit, in a world where
-// that has passed.
+// inspect does what the state machine does after the start limit, in a world where that
+// time has passed.
 func (w *world) inspect(t *testing.T, runnerID string) {
 	t.Helper()
 	w.await("an hour", func() bool {

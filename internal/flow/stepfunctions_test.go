@@ -12,9 +12,9 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
 )
 
-// stepFunctions is a stand-in for the API of Step Functions: the wire protocol and
-// the errors, in front of our own engine. moto's state machines are held to the same
-// engine by statemachine/secondopinion.
+// stepFunctions is a stand-in for the API of Step Functions: the wire protocol and the
+// errors, in front of our own engine. statemachine/secondopinion compares moto's state
+// machines with the same engine.
 type stepFunctions struct {
 	machineARN string
 	engine     *engine.Engine

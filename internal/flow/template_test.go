@@ -106,7 +106,7 @@ func (tpl *template) functions(t testing.TB) map[string]string {
 	return found
 }
 
-// identity is what Ref and GetAtt give of a resource that exists.
+// identity is what Ref and GetAtt return of a resource that exists.
 type identity struct {
 	ref        string
 	attributes map[string]string
@@ -117,7 +117,7 @@ type identity struct {
 type resolver struct {
 	t   testing.TB
 	tpl *template
-	// make creates a resource, or says what it would be called.
+	// make creates a resource, or returns what it would be called.
 	make func(id string, r resource) identity
 	made map[string]identity
 }

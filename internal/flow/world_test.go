@@ -81,8 +81,8 @@ type world struct {
 	invoked []string
 	failed  []string // invocations
 
-	// buildEnds returns how a build ends, when it does: "" if no more events come. If it
-	// is nil, a build succeeds at once.
+	// buildEnds returns how a build ends, when it does: "" if no more events come. If
+	// it is nil, a build succeeds at once.
 	buildEnds func(context.Context) (status string)
 	buildLog  map[string]string         // where a failed build says why, in a build event's words; nil is nowhere
 	builtAs   map[string]map[string]any // the status of each build, by ARN; nil if it is not listed
@@ -95,15 +95,15 @@ type world struct {
 	failedSent int // events on their way to the on-failure queue
 }
 
-// start deploys the template and everything around it. moto, of which there is only one,
-// is emptied before.
+// start deploys the template and everything around it. It empties moto first, since
+// there is only one.
 func start(t *testing.T) *world {
 	t.Helper()
 	return startWith(t, false, nil)
 }
 
-// startWith is start, with moto enforcing IAM's policies if that is wanted, and with
-// changes to the fleet's own.
+// startWith is start with changes to the fleet's own policy; moto enforces IAM's
+// policies if that is wanted.
 func startWith(t *testing.T, enforced bool, policy func(*fleet.Policy)) *world {
 	t.Helper()
 	moto := moto{t: t, url: *awstest.Config(t).BaseEndpoint, credentials: admin}
@@ -192,7 +192,7 @@ func (w *world) startProxy(upstream string) {
 	}})
 }
 
-// gitHubRefuses has GitHub refuse requests whose path ends so, until off is called.
+// gitHubRefuses makes GitHub refuse requests whose path ends so, until off is called.
 func (w *world) gitHubRefuses(path string, status int, body string) (off func()) {
 	refuse := func(rw http.ResponseWriter, r *http.Request) bool {
 		if !strings.HasSuffix(r.URL.Path, path) {
@@ -219,8 +219,8 @@ func program(t testing.TB, name string) string {
 	return path
 }
 
-// environment is that of the template, except for GitHub's address, which a test cannot
-// know beforehand.
+// environment is the template's, except for GitHub's address, which a test cannot know
+// beforehand.
 func (w *world) environment(name string) map[string]string {
 	env := w.stack.environment(w.functionIDs()[name])
 	if env[deployment.EnvGitHubURL] != "" {
@@ -262,8 +262,8 @@ func (w *world) functionIDs() map[string]string {
 	return w.stack.tpl.functions(w.t)
 }
 
-// addRuntime adds what Lambda itself gives a function: the region, and credentials,
-// which tell the proxy who calls.
+// addRuntime adds what Lambda itself gives a function: the region, and credentials, by
+// which the proxy recognizes the caller.
 func (w *world) addRuntime(name string, env map[string]string) {
 	c, ok := w.credentials[name]
 	if !ok {
@@ -274,7 +274,7 @@ func (w *world) addRuntime(name string, env map[string]string) {
 	env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env["AWS_SESSION_TOKEN"] = c.AccessKeyID, c.SecretAccessKey, c.SessionToken
 }
 
-// invoke calls a function and notes it. Those that wait for a change look again.
+// invoke calls a function and records it. It wakes those that wait for a change.
 func (w *world) invoke(name string, payload json.RawMessage) (json.RawMessage, error) {
 	out, err := w.functions[name].Invoke(w.ctx, payload)
 	w.mu.Lock()
@@ -287,7 +287,7 @@ func (w *world) invoke(name string, payload json.RawMessage) (json.RawMessage, e
 	return out, err
 }
 
-// invocations is how many there have been.
+// invocations is the number of invocations so far.
 func (w *world) invocations() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -300,12 +300,12 @@ func (w *world) tell() {
 	w.changed = make(chan struct{})
 }
 
-// patience is how long a test waits for what takes some seconds, or half a minute where
+// patience is how long a test waits for what takes some seconds, or half a minute if
 // fifty jobs run at once.
 const patience = 3 * time.Minute
 
-// await waits until something holds. It looks whenever a function has run, and now and
-// then: what GitHub notes of a delivery comes after that.
+// await waits until a condition holds. It looks whenever a function has run, and from
+// time to time: GitHub records a delivery's result after that.
 func (w *world) await(what string, holds func() bool) {
 	w.t.Helper()
 	limit := time.After(patience)

@@ -11,19 +11,19 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 )
 
-// drained is the reason of the pause, and of every end that a drain brings about.
+// drained is the reason of the pause, and of every end that a drain causes.
 const drained = "drained"
 
 // How long a drain waits, and between two looks.
 const (
 	lookEvery = 5 * time.Second
-	// settle is how long what was told to end may take by itself: ECS kills a
-	// container two minutes after it was told to stop.
+	// settle is how long something that was asked to end may take by itself: ECS kills
+	// a container two minutes after its stop signal.
 	settle = 4 * time.Minute
-	// follow is how long what ends after something else may take.
+	// follow is how long something may take that ends after something else.
 	follow = time.Minute
-	// oneCall is the rate at which ECS takes changes of task definitions from an
-	// account for long.
+	// oneCall is the rate of changes to task definitions that ECS accepts from an
+	// account for a long time.
 	oneCall = time.Second
 	// atOnce is the most task definitions that one call deletes.
 	atOnce = 10
@@ -63,16 +63,16 @@ type DrainResult struct {
 // Complete reports whether nothing of the fleet is left but its records and hooks.
 func (r DrainResult) Complete() bool { return len(r.Problems) == 0 }
 
-// Drain pauses the fleet and takes away everything that it made: runners, builds,
-// executions, tasks, registrations and task definitions. Runners that have a job
-// may finish it, however long that takes, unless now is set: then they are stopped,
-// and GitHub shows their jobs as cancelled or failed. Runs that wait stay as they
-// are. progress hears one line of text per action.
+// Drain pauses the fleet and removes everything that it made: runners, builds,
+// executions, tasks, registrations and task definitions. Runners that have a job may
+// finish it, however long that takes, unless now is set: then they are stopped, and
+// GitHub shows their jobs as cancelled or failed. Runs that wait stay as they are.
+// progress gets one line of text per action.
 //
-// What cannot be done is in the result, with the reason, and the rest is done all
-// the same. An error means that the drain was cut short: the context ended, or
-// nothing could be done at all. The fleet then stays paused; Drain goes on where it
-// was, and Resume takes it back.
+// The result lists what could not be done, with the reason; everything else is done all
+// the same. An error means that the drain was cut short: the context ended, or nothing
+// could be done at all. The fleet then stays paused; another Drain continues, and
+// Resume undoes the pause.
 func (o Operator) Drain(ctx context.Context, now bool, progress func(line string)) (DrainResult, error) {
 	d := &drain{Operator: o, now: now, progress: progress, told: map[string]bool{}, res: DrainResult{FleetName: o.Fleet.Name, Hooks: []Hook{}, Problems: []Problem{}}}
 	err := d.run(ctx)
@@ -86,10 +86,10 @@ type drain struct {
 	progress func(line string)
 	res      DrainResult
 	acted    bool
-	told     map[string]bool // runners, tasks and executions that need not be told to end again
+	told     map[string]bool // runners, tasks and executions that were asked to end already
 }
 
-// errResumed is what a drain meets whose fleet somebody has resumed.
+// errResumed ends a drain if the fleet was resumed meanwhile.
 var errResumed = errors.New("the fleet was resumed meanwhile")
 
 func (d *drain) run(ctx context.Context) error {
@@ -144,8 +144,8 @@ func (d *drain) count(ctx context.Context) (err error) {
 	return err
 }
 
-// paused fails if the fleet is paused no longer: what it makes from then on is
-// not to be taken away.
+// paused fails if the fleet is paused no longer: what it makes from then on must not be
+// removed.
 func (d *drain) paused(ctx context.Context) error {
 	capacity, err := d.Fleet.Records.Capacity(ctx)
 	if err == nil && capacity.Paused == "" {
@@ -154,22 +154,22 @@ func (d *drain) paused(ctx context.Context) error {
 	return err
 }
 
-// did tells of one action.
+// did reports one action.
 func (d *drain) did(format string, args ...any) {
 	d.acted = true
 	d.progress(fmt.Sprintf(format, args...))
 }
 
-// problem notes what could not be done. What several repositories or tasks have in
-// common is one problem of each.
+// problem records what could not be done. A cause that several repositories or tasks
+// share is one problem for each of them.
 func (d *drain) problem(what string, err error) {
 	d.res.Problems = append(d.res.Problems, Problem{What: what, Reason: err.Error()})
 	d.progress(fmt.Sprintf("left: %s: %s", what, err))
 }
 
-// until looks again and again until there is nothing left, the limit is over, the
-// context ends or the fleet is paused no longer. A limit of 0 is none. left tells what there is still; it is told
-// whenever it changes.
+// until looks again and again until nothing is left, the limit is over, the context
+// ends or the fleet is paused no longer. A limit of 0 is none. left describes what
+// remains; changes are reported as progress.
 func (d *drain) until(ctx context.Context, limit time.Duration, look func() (left string, err error)) (left string, err error) {
 	began, said := d.Fleet.Now(), ""
 	for {
@@ -179,13 +179,13 @@ func (d *drain) until(ctx context.Context, limit time.Duration, look func() (lef
 		if left == "" && err == nil || errors.Is(err, errResumed) {
 			return "", err
 		}
-		// What does not answer may do so at the next look, but not for ever.
+		// A service that does not answer may do so at the next look, but not for ever.
 		if over := d.Fleet.Now().Sub(began) >= cmp.Or(limit, settle); over && (limit != 0 || err != nil) {
 			return left, err
 		}
 		if err == nil {
 			if limit == 0 {
-				began = d.Fleet.Now() // of the next row of failures
+				began = d.Fleet.Now() // of the next series of failures
 			}
 			if left != said {
 				said = left
@@ -198,8 +198,8 @@ func (d *drain) until(ctx context.Context, limit time.Duration, look func() (lef
 	}
 }
 
-// runners ends the runners that have no job, stops the others if that is wanted, and
-// waits until none is open. Executions that do not follow in time are stopped later.
+// runners ends the runners that have no job, stops the others if now is set, and waits
+// until none is open. Executions that do not follow in time are stopped later.
 func (d *drain) runners(ctx context.Context) error {
 	limit := time.Duration(0)
 	if d.now {
@@ -229,7 +229,7 @@ func (d *drain) runners(ctx context.Context) error {
 	return err
 }
 
-// runner tells one runner to end, once.
+// runner asks one runner to end, once.
 func (d *drain) runner(ctx context.Context, r fleet.Runner) error {
 	if d.told[r.RunnerID] {
 		return nil
@@ -329,8 +329,8 @@ func (d *drain) executions(ctx context.Context) error {
 	return nil
 }
 
-// tasks stops what runs without an open runner. Unless now is set it leaves that to
-// the sweep, which knows whether one may have a job, and waits.
+// tasks stops tasks without an open runner. Unless now is set it leaves that to the
+// sweep, which knows whether a task may have a job, and waits.
 func (d *drain) tasks(ctx context.Context) error {
 	left, err := d.until(ctx, settle, func() (string, error) {
 		tasks, err := d.Platform.Tasks(ctx)
@@ -359,7 +359,7 @@ func (d *drain) tasks(ctx context.Context) error {
 	return still(left, err)
 }
 
-// some is how many things there are, "" for none.
+// some is a number of things, "" for none.
 func some(n int, thing string) string {
 	if n == 0 {
 		return ""
@@ -374,7 +374,7 @@ func count(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// still is an error if there is something left.
+// still returns an error if something is left.
 func still(left string, err error) error {
 	if err != nil || left == "" {
 		return err

@@ -117,7 +117,8 @@ func TestDrainIsCutShort(t *testing.T) {
 	})
 }
 
-// What does not end by itself is stopped where it is, and what cannot be is told.
+// An execution that does not end by itself is stopped, and what cannot be stopped is
+// reported.
 func TestDrainOfWhatDoesNotEnd(t *testing.T) {
 	t.Run("an execution", func(t *testing.T) {
 		w := full(t, 0, 1, 0)
@@ -187,8 +188,8 @@ func TestDrainGoesOnWhereItCan(t *testing.T) {
 	}
 }
 
-// A drain that lets jobs finish does nothing further while it cannot tell that they
-// have: everything else is theirs.
+// A drain that lets jobs finish does nothing further while it does not know that
+// they have finished: the rest is theirs.
 func TestDrainLeavesWhatMayHaveAJob(t *testing.T) {
 	w := full(t, 1, 1, 1)
 	w.GitHub.Fails["Delete"] = fleet.Errorf(fleet.GitHubUnauthorized, "bad credentials")
@@ -214,7 +215,7 @@ func TestDrainKilledEverywhere(t *testing.T) {
 			err = fmt.Errorf("left: %+v", res.Problems)
 		}
 		return err
-	}, func(inner *lifecycletest.World) { // Step Functions tells of what was stopped
+	}, func(inner *lifecycletest.World) { // Step Functions reports what was stopped
 		for _, name := range inner.Control.Stopped {
 			worlds[inner].dispatch(fleet.ExecutionEvent, fleet.ExecutionEnded{Name: name, Status: "ABORTED", Error: fleet.RunnerNotWanted, Cause: "drained"})
 		}

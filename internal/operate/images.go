@@ -18,21 +18,21 @@ type images interface {
 
 // registry is where the images are.
 type registry interface {
-	// Remove deletes all revisions of an image. Those that are gone are no error.
+	// Remove deletes all revisions of an image. Missing ones are no error.
 	Remove(ctx context.Context, tag string) error
 }
 
-// cursors keep what the sweep goes by.
+// cursors are stored values that the sweep acts on.
 type cursors interface {
 	PutCursor(ctx context.Context, name, value string) error
 }
 
-// byOperator is why an image is built that an operator asked for.
+// byOperator is the reason of a build that an operator asked for.
 const byOperator = "an operator asked for it"
 
 // BuildImage asks for the next revision of an image, which the sweep starts within a
-// minute, and forgets that a build of it has failed. The revision that there is serves
-// meanwhile. A fleet that is paused builds nothing, and says so.
+// minute, and deletes the record of an earlier failure. The present revision serves
+// meanwhile. A paused fleet builds nothing, and says so.
 func (o Operator) BuildImage(ctx context.Context, spec fleet.ImageSpec) (fleet.ImageRecord, error) {
 	capacity, err := o.Fleet.Records.Capacity(ctx)
 	if err != nil {
@@ -61,9 +61,9 @@ func (e ErrNoImage) Error() string {
 	return fmt.Sprintf("no image has the tag %s: `ecsrunner images list` lists those there are", e.Tag)
 }
 
-// RemoveImage deletes an image with all its revisions, and forgets it. Runners that run
-// in it go on. The next job that wants it has it built, and the sweep one that the
-// configuration names.
+// RemoveImage deletes an image with all its revisions, and its record. Runners that run
+// in it go on. The next job that needs it has it built again; the sweep does that for
+// an image of the configuration.
 func (o Operator) RemoveImage(ctx context.Context, tag string) (fleet.ImageRecord, error) {
 	record, ok, err := o.Images.Image(ctx, tag)
 	if err != nil {
@@ -79,7 +79,8 @@ func (o Operator) RemoveImage(ctx context.Context, tag string) (fleet.ImageRecor
 	if lock.Held(o.Fleet.Now()) {
 		return record, fmt.Errorf("image %s is being built: remove it when that has ended, by %s at the latest", record.Spec, lock.Until.UTC().Format(time.TimeOnly+" MST"))
 	}
-	// The record goes first: one without an image would have jobs look for it.
+	// The record is deleted first: jobs would look for the image of a record without
+	// one.
 	if err := o.Images.DeleteImage(ctx, tag); err != nil {
 		return record, fmt.Errorf("forget image %s: %w", tag, err)
 	}
@@ -92,12 +93,13 @@ func (o Operator) RemoveImage(ctx context.Context, tag string) (fleet.ImageRecor
 // RefreshResult says what RefreshImages did.
 type RefreshResult struct {
 	FleetName string   `json:"fleet_name"`
-	Images    []string `json:"images"` // whose next revision was asked for
+	Images    []string `json:"images"` // for which the next revision was asked
 }
 
-// RefreshImages has the sweep ask GitHub for its latest runner now, which then builds
-// what is behind it. With all it builds the next revision of every image that jobs have
-// used lately, so that each begins with its base image as that is now.
+// RefreshImages makes the sweep ask GitHub for its latest runner now, and then build
+// each image that has an older one. With all it builds the next revision of every image
+// that jobs have used lately, so that each begins with the present state of its base
+// image.
 func (o Operator) RefreshImages(ctx context.Context, all bool) (RefreshResult, error) {
 	result := RefreshResult{FleetName: o.Fleet.Name, Images: []string{}}
 	if all {

@@ -15,7 +15,7 @@ import (
 
 var node = fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: "docker.io/library/node:22", Arch: fleet.X64}
 
-// shelf is a registry that notes what is removed from it.
+// shelf is a registry that records what is removed from it.
 type shelf struct {
 	removed []string
 	err     error
@@ -41,7 +41,7 @@ func TestBuildImage(t *testing.T) {
 			t.Fatalf("%+v, %v", record, err)
 		}
 	}
-	// What has failed is forgotten, what is built serves.
+	// The failure is deleted from the record, and the built revision serves.
 	w.Images.Have(node, "sha256:1")
 	w.Images.Edit(node.Tag(), func(r *fleet.ImageRecord) { *r = r.Failed(fleet.BuildFailure{At: w.Now(), Reason: "musl"}) })
 	record, err := o.BuildImage(t.Context(), node)

@@ -9,8 +9,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// registrations deletes what has a name of this fleet on GitHub. A runner that was
-// stopped may look busy there for a while.
+// registrations deletes this fleet's registrations on GitHub, which it recognizes by
+// name. A stopped runner may look busy there for a while.
 func (d *drain) registrations(ctx context.Context) error {
 	var failed []error
 	for _, repository := range d.Repositories {
@@ -56,7 +56,7 @@ func (d *drain) registrationsOf(ctx context.Context, repository string) error {
 	return nil
 }
 
-// ours lists the registrations of this fleet. They are deleted only then, or the
+// ours lists the registrations of this fleet. They are deleted only after that, or the
 // pages of the list would move.
 func (d *drain) ours(ctx context.Context, repository string) (ours []fleet.Registration, err error) {
 	for reg, err := range d.GitHub.Registrations(ctx, repository) {

@@ -1,10 +1,10 @@
-// Package operate is what an operator does to a whole fleet: pause, resume and
-// drain it, terminate one of its runners, retry a run, and build its images. Operator
-// does that in any process that reaches the fleet's records and platform.
+// Package operate is what an operator does to a whole fleet: pause, resume and drain
+// it, terminate one of its runners, retry a run, and build its images. Operator does
+// that in any process that reaches the fleet's records and platform.
 //
-// It holds no state between calls. Every operation looks at what is true and does
-// what is left, so one that was killed anywhere is finished by running it again,
-// and one that has nothing left to do says so.
+// It holds no state between calls. Every operation looks at the present state and does
+// what is left. So an operation that was killed anywhere is finished by running it
+// again, and one that has nothing left to do says so.
 package operate
 
 import (
@@ -24,20 +24,20 @@ type records interface {
 	WaitingForRoom(ctx context.Context, limit int) ([]string, error)
 }
 
-// github is what GitHub keeps of the fleet. An error is the last thing that a
-// sequence yields.
+// github is GitHub's part of the fleet. If a sequence yields an error, that is its last
+// element.
 type github interface {
 	Registrations(ctx context.Context, repository string) iter.Seq2[fleet.Registration, error]
 	Delete(ctx context.Context, repository string, id int64) error
 	Hooks(ctx context.Context, repository string) iter.Seq2[fleet.Hook, error]
 }
 
-// bus takes an event for dispatch.
+// bus accepts an event for dispatch.
 type bus interface {
 	Put(ctx context.Context, event fleet.Event) error
 }
 
-// executions are those of this fleet. Stopping one that has ended is no error.
+// executions are those of this fleet. Stopping an ended one is no error.
 type executions interface {
 	Running(ctx context.Context) ([]string, error)
 	Stop(ctx context.Context, name, cause string) error
@@ -48,14 +48,14 @@ type platform interface {
 	Tasks(ctx context.Context) ([]fleet.Task, error)
 }
 
-// builds are those of the fleet's own projects, by their ids. Stopping one that has
-// ended is no error.
+// builds are those of the fleet's own projects, by their ids. Stopping an ended one is
+// no error.
 type builds interface {
 	Running(ctx context.Context) ([]string, error)
 	Stop(ctx context.Context, buildID string) error
 }
 
-// definitions are the task definitions of this fleet. What is gone is no error.
+// definitions are the task definitions of this fleet. A missing one is no error.
 type definitions interface {
 	Definitions(ctx context.Context) iter.Seq2[fleet.RegisteredDefinition, error]
 	Deregister(ctx context.Context, arn string) error
@@ -76,7 +76,7 @@ type Fleet interface {
 	RefreshImages(ctx context.Context, all bool) (RefreshResult, error)
 }
 
-// Operator is a Fleet whose records and platform are at hand.
+// Operator is a Fleet whose records and platform this process can reach.
 type Operator struct {
 	Fleet        lifecycle.Fleet
 	Repositories []string // owner/repo
@@ -87,7 +87,7 @@ type Operator struct {
 	Bus        bus
 	Executions executions
 	Platform   platform
-	// Builds and Definitions are nil where there are none: on one machine.
+	// Builds and Definitions are nil on one machine, which has none.
 	Builds      builds
 	Definitions definitions
 
@@ -100,7 +100,7 @@ type Operator struct {
 	Wait func(ctx context.Context, d time.Duration) error
 }
 
-// mostCounted is how many runs that wait are counted.
+// mostCounted is how many waiting runs are counted.
 const mostCounted = 1000
 
 // PauseResult says what Pause did.
@@ -112,9 +112,9 @@ type PauseResult struct {
 	Waiting   int       `json:"waiting"` // runs that wait for the end of the pause, 1000 at most
 }
 
-// Pause has the fleet launch nothing until it is resumed. Jobs that have a runner
-// go on; new ones are recorded and wait, with the reason. A fleet that is paused
-// takes the new reason.
+// Pause makes the fleet launch nothing until it is resumed. Jobs that have a runner go
+// on; new ones are recorded and wait, with the reason. A paused fleet gets the new
+// reason.
 func (o Operator) Pause(ctx context.Context, reason string) (PauseResult, error) {
 	was, err := o.Fleet.Pause(ctx, reason)
 	if err != nil {
@@ -145,9 +145,9 @@ type ResumeResult struct {
 	Waiting   int       `json:"waiting"` // runs that are launched now as far as there is room, 1000 at most
 }
 
-// Resume lets the fleet launch again, the runs that waited first, in their order. A
-// job that GitHub has given up meanwhile gets no task. If the last step fails, the
-// sweep makes it good within a minute.
+// Resume lets the fleet launch again, the runs that waited first, in their order. A job
+// that GitHub has given up meanwhile gets no task. If the last step fails, the sweep
+// repairs that within a minute.
 func (o Operator) Resume(ctx context.Context) (ResumeResult, error) {
 	was, waited, err := o.Fleet.Resume(ctx)
 	if err != nil {
@@ -179,8 +179,8 @@ func (r TerminateResult) Done() bool {
 	return r.Outcome != lifecycle.TerminatedUnknown && r.Outcome != lifecycle.TerminatedBusy
 }
 
-// Terminate ends one runner; see lifecycle.Fleet.Terminate. A runner that is not
-// known, or busy and not forced, is no error: the result is not Done.
+// Terminate ends one runner; see lifecycle.Fleet.Terminate. A runner that is not known,
+// or that is busy and not forced, is no error: the result is not Done.
 func (o Operator) Terminate(ctx context.Context, runnerID string, force bool) (TerminateResult, error) {
 	t, err := o.Fleet.Terminate(ctx, runnerID, "terminated by an operator", force)
 	if err != nil {

@@ -18,8 +18,8 @@ type RetryResult struct {
 	Message string `json:"message,omitempty"`
 }
 
-// Retry has a run that waits after a setback tried now, without waiting for its time. If
-// the last step fails, the sweep makes it good within a minute.
+// Retry makes the fleet try a run now that waits after a setback. If the last step
+// fails, the sweep repairs that within a minute.
 func (o Operator) Retry(ctx context.Context, runID string) (RetryResult, error) {
 	run, known, err := o.Fleet.Records.Run(ctx, runID)
 	if err != nil {

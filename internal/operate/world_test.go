@@ -17,7 +17,7 @@ const (
 	webhookURL = "https://fleet.example/webhook"
 )
 
-// world is a fleet in virtual time: what was told to end does so while somebody
+// world is a fleet in virtual time: what was asked to end does so while the operator
 // waits.
 type world struct {
 	*lifecycletest.World
@@ -26,7 +26,7 @@ type world struct {
 	lines    []string        // of progress
 	waited   time.Duration
 	onWait   func()        // if not nil
-	pace     time.Duration // how much faster time passes than somebody waits
+	pace     time.Duration // how much faster time passes than the operator waits
 }
 
 func newWorld(t *testing.T) *world {
@@ -119,8 +119,8 @@ func (w *world) building(id int64) string {
 	return runnerID
 }
 
-// full is a fleet with so many runners at work, runs that wait, and a build; and
-// beside it another one whose name begins alike, which must not be touched.
+// full is a fleet with so many busy runners, waiting runs, and a build; and beside it
+// another fleet whose name begins alike, which must not be touched.
 func full(t *testing.T, busy, idle, queued int) *world {
 	w := newWorld(t)
 	w.MaxRunners = busy + idle + 1
@@ -145,14 +145,14 @@ func full(t *testing.T, busy, idle, queued int) *world {
 	w.Definitions.Add(fmt.Sprintf("fleet-2-%032x", 1), w.Now())
 	_, _, err := w.GitHub.Register(t.Context(), lifecycletest.Repository, "fleet-2-7-1.1", nil)
 	w.must(err)
-	_, _, err = w.GitHub.Register(t.Context(), lifecycletest.Repository, "fleet-99-1.1", nil) // of a record that is gone
+	_, _, err = w.GitHub.Register(t.Context(), lifecycletest.Repository, "fleet-99-1.1", nil) // of a record that was deleted
 	w.must(err)
 	w.Tasks.Add("task-of-another", "fleet-2-7-1")
 	w.GitHub.Hooked = []fleet.Hook{{ID: 1, URL: "https://elsewhere.example/webhook"}, {ID: 5, URL: webhookURL}}
 	return w
 }
 
-// left is what is left of the fleet, and whether the other one still has all.
+// left is what is left of the fleet, and whether the other one still has everything.
 func (w *world) left() (left []string) {
 	ctx := w.t.Context()
 	open, err := w.Records.OpenRunners(ctx)

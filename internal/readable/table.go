@@ -1,7 +1,7 @@
 // Package readable shows what the fleet reports to people: in tables, fields and traces.
 //
-// Names and reasons are strangers' text: what of it does not print never reaches a
-// terminal.
+// Names and reasons are strangers' text: characters in it that do not print never reach
+// a terminal.
 package readable
 
 import (
@@ -44,8 +44,8 @@ func toAny(texts []string) []any {
 	return cells
 }
 
-// Plain removes from a stranger's text what does not print, so that it can neither break
-// a table nor speak to a terminal nor turn its line around.
+// Plain removes from a stranger's text what does not print, so that it can neither
+// break a table, nor control a terminal, nor reverse its line.
 func Plain(s string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// ByGitHub shows what GitHub has timed, which it does in whole seconds.
+// ByGitHub shows a duration that GitHub measured, in whole seconds.
 func ByGitHub(ms *int64) string {
 	if ms != nil && *ms < 1000 {
 		return "<1s"

@@ -98,8 +98,8 @@ type visit struct {
 	notes         []string
 }
 
-// visits reads an execution's history as the states that it went through, with
-// what happened there.
+// visits reads an execution's history as the states that it went through, with the
+// events in each.
 func visits(e report.Execution) []visit {
 	var all []visit
 	for _, event := range e.Events {
@@ -123,7 +123,7 @@ func visits(e report.Execution) []visit {
 	return all
 }
 
-// noteOf says what an event of a task means, "" for those that say nothing new.
+// noteOf says what an event of a task means, "" if it adds nothing.
 func noteOf(event execution.Event) string {
 	switch {
 	case event.Error != "":
@@ -145,7 +145,7 @@ func sentence(cause string) string {
 	return cause
 }
 
-// outcome shows the fields of a step's answer that tell a person something.
+// outcome shows the fields of a step's answer that are for people.
 func outcome(output json.RawMessage) string {
 	var fields map[string]any
 	if json.Unmarshal(output, &fields) != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
 
-// clock is the time of a world and what is to be done in it, on one goroutine.
+// clock is the time of a world and its due actions, on one goroutine.
 type clock struct {
 	world  *lifecycletest.World
 	calls  []func()
@@ -35,10 +35,10 @@ func (c *clock) AfterFunc(d time.Duration, f func()) engine.Timer {
 	return t
 }
 
-// do does f as soon as nobody else does anything.
+// do calls f as soon as nothing else runs.
 func (c *clock) do(f func()) { c.calls = append(c.calls, f) }
 
-// until does what is due until then, in order.
+// until calls what is due until then, in order.
 func (c *clock) until(then time.Time) {
 	for {
 		for len(c.calls) > 0 {

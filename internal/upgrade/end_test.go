@@ -9,7 +9,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// ending is how everything stands now.
+// ending describes the state of everything now.
 func (p *play) ending() ending {
 	end := ending{Executions: map[string]string{}, Runs: map[string]string{}, Runners: map[string]string{}, Tasks: p.world.Tasks.Count()}
 	for _, e := range p.engines {
@@ -32,7 +32,7 @@ func (p *play) ending() ending {
 	return end
 }
 
-// differences says where two ends are not the same.
+// differences says how two ends differ.
 func (want ending) differences(got ending) (lines []string) {
 	compare := func(what string, want, got map[string]string) {
 		both := maps.Clone(want)
@@ -52,7 +52,7 @@ func (want ending) differences(got ending) (lines []string) {
 	return lines
 }
 
-// leftovers is what must not be there after the end.
+// leftovers is what must not exist after the end.
 func (p *play) leftovers() (lines []string) {
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	for _, e := range p.engines {

@@ -10,8 +10,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/statemachine"
 )
 
-// furtherEnds are the goldens whose release gave a run up that today's code does not: what
-// happens further, and how it ends then.
+// furtherEnds are the goldens whose release gave a run up that today's code does not
+// give up: what happens further, and how it ends then.
 var furtherEnds = map[string]struct {
 	tell func(*teller)
 	end  ending
@@ -34,7 +34,8 @@ func itIsBuilt(w *teller) {
 }
 
 // TestARunThatWasGivenUp takes up a run that an earlier release has already recorded as
-// FAILED: if GitHub still has its job queued it runs in the end, else it is left alone.
+// FAILED: if GitHub still has its job queued it runs in the end, otherwise it is left
+// alone.
 func TestARunThatWasGivenUp(t *testing.T) {
 	failed := givenUp(t)
 	for what, c := range map[string]struct {
@@ -65,7 +66,7 @@ func TestARunThatWasGivenUp(t *testing.T) {
 	}
 }
 
-// givenUp is what 8e94fe4 leaves once it has recorded a failed build.
+// givenUp is the state that 8e94fe4 leaves once it has recorded a failed build.
 func givenUp(t *testing.T) golden {
 	t.Helper()
 	releases, err := read(os.DirFS("testdata"))
@@ -90,7 +91,7 @@ func givenUp(t *testing.T) golden {
 	return golden{}
 }
 
-// TestTheWayBack: the release before finds every run that waits for its next try, and
+// TestTheWayBack: the previous release finds every run that waits for its next try, and
 // launches it. It does not know setbacks and holds.
 func TestTheWayBack(t *testing.T) {
 	w := &teller{play: newPlay(t), calls: map[string]fleet.Call{}}
@@ -126,8 +127,8 @@ func (w *teller) nextSetback() {
 	w.problem("the runs do not come to wait")
 }
 
-// unlaunched says why the release before would leave a run without a runner that GitHub
-// has queued: what its fleet.Launch and its sweep ask.
+// unlaunched says why the previous release would leave a run without a runner that
+// GitHub has queued: it checks what that release's fleet.Launch and sweep check.
 func unlaunched(run fleet.Run) string {
 	const maxFruitless = 5
 	switch {

@@ -18,7 +18,7 @@ import (
 type golden struct {
 	State     string     `json:"state"`
 	Situation string     `json:"situation"`
-	Entered   bool       `json:"entered"` // the call is about to be made, and not answered already
+	Entered   bool       `json:"entered"` // the call is about to be made, and is not answered yet
 	At        time.Time  `json:"at"`
 	Call      fleet.Call `json:"call"`
 
@@ -67,13 +67,13 @@ type registration struct {
 	Working bool     `json:"working,omitempty"`
 }
 
-// launched is what the platform was asked to run.
+// launched is a launch that the platform was asked for.
 type launched struct {
 	fleet.TaskLaunch
 	Spot bool `json:"spot,omitempty"` // what 8e94fe4 has in place of capacity_provider
 }
 
-// today is the launch as today's code asks for it.
+// today is the launch in the form of today's code.
 func (l launched) today() fleet.TaskLaunch {
 	switch {
 	case l.CapacityProvider != "":
@@ -85,7 +85,7 @@ func (l launched) today() fleet.TaskLaunch {
 	return l.TaskLaunch
 }
 
-// launchFault is what the platform does to the next launches.
+// launchFault is what the platform does at the next launches.
 type launchFault string
 
 const (
@@ -94,21 +94,21 @@ const (
 	answerLost launchFault = "answer_lost" // of the next one only
 )
 
-// happening is one thing that happens to a fleet: what changes in the world
-// outside, and the event or claim that tells of it.
+// happening is one event in a fleet's life: what changes in the world outside, and the
+// event or claim that reports it.
 type happening struct {
 	At           time.Time     `json:"at"`
 	What         string        `json:"what"`
 	Job          *fleet.Job    `json:"job,omitempty"` // as GitHub has it from now on
 	Registration *registration `json:"registration,omitempty"`
-	Gone         string        `json:"gone,omitempty"` // a registration that GitHub has no more
+	Gone         string        `json:"gone,omitempty"` // a registration that GitHub no longer has
 	Task         *fleet.Task   `json:"task,omitempty"` // as the platform has it from now on
 	LaunchFault  launchFault   `json:"launch_fault,omitempty"`
 	Event        *fleet.Event  `json:"event,omitempty"`
 	Claim        *claimed      `json:"claim,omitempty"`
 }
 
-// claimed is a claim and the status that it was answered with.
+// claimed is a claim and the status of its answer.
 type claimed struct {
 	RunnerID string `json:"runner_id"`
 	Token    string `json:"token"`
@@ -116,7 +116,7 @@ type claimed struct {
 	Status   int    `json:"status"`
 }
 
-// ending is how everything stands when nothing happens any more.
+// ending describes the state of everything when nothing happens any more.
 type ending struct {
 	Executions map[string]string `json:"executions"` // status and error
 	Runs       map[string]string `json:"runs"`       // status, conclusion, who ran it and how many were launched
@@ -138,19 +138,19 @@ const (
 	goldenPrefix   = "at-"
 )
 
-// fileName is where a golden is kept.
+// fileName is where a golden is stored.
 func (g golden) fileName() string {
 	return goldenPrefix + g.State + "-" + strings.ReplaceAll(g.Situation, " ", "-") + ".json"
 }
 
-// encode writes a golden as it is kept.
+// encode writes a golden in its stored form.
 func (g golden) encode() ([]byte, error) {
 	text, err := json.MarshalIndent(g, "", " ")
 	return append(text, '\n'), err
 }
 
-// compact takes out of the executions' data the white space that encode has put
-// there. The engine never writes any and relies on that.
+// compact removes from the executions' data the white space that encode has put there.
+// The engine never writes any and relies on that.
 func (g golden) compact() error {
 	for i := range g.Executions {
 		for _, data := range []*json.RawMessage{&g.Executions[i].Input, &g.Executions[i].Data} {

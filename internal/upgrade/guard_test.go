@@ -11,8 +11,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// checkSchema says what is to be done when schema, today's, is not the one that
-// the releases wrote.
+// checkSchema says what to do when schema, today's, is not the one that the releases
+// wrote.
 func checkSchema(releases []release, schema int) (problems []string) {
 	if len(releases) == 0 {
 		return []string{"there is no release below testdata, so nothing is tested: run scripts/golden-release NAME on the code of the newest release"}
@@ -49,8 +49,8 @@ func (g golden) schemas() (all []int) {
 	return all
 }
 
-// check says what is wrong with what a release wrote: a golden that is missing, and
-// what today's code does not read.
+// check says what is wrong with a release's files: a golden that is missing, and parts
+// that today's code does not read.
 func (r release) check() (problems []string) {
 	add := func(format string, args ...any) {
 		problems = append(problems, fmt.Sprintf("release "+r.Name+": "+format, args...))
@@ -138,8 +138,8 @@ func lostOf[T any](at string, text []byte) []string {
 	return lost(at, text, v)
 }
 
-// lost lists the paths of a JSON text that are not in what v, which was read from
-// it, is written as. An empty value may be left out.
+// lost lists the paths of a JSON text that are missing when v, which was read from it,
+// is written again. An empty value may be left out.
 func lost(at string, text []byte, v any) []string {
 	again, err := json.Marshal(v)
 	if err != nil {
@@ -207,8 +207,8 @@ func empty(v any) bool {
 	return false
 }
 
-// unknownWords lists the values of a golden that stand for something and that
-// today's code does not list.
+// unknownWords lists the values of a golden that are words of a fixed list and that
+// today's code does not have.
 func (g golden) unknownWords() (words []string) {
 	expect := func(at, word string, known ...string) {
 		if word != "" && !slices.Contains(known, word) {

@@ -24,8 +24,8 @@ func notKept(changelog string, kept []string) (missing []string) {
 	return missing
 }
 
-// "May I skip a release?" One, because what either of the last two left in flight is played
-// to its end: no golden of theirs may be missing.
+// "May I skip a release?" One, because today's code finishes what either of the last
+// two releases left in flight: none of their goldens may be missing.
 func TestTheLastTwoReleasesAreKept(t *testing.T) {
 	changelog, err := os.ReadFile("../../CHANGELOG.md")
 	if err != nil {

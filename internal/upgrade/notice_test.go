@@ -11,8 +11,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/statemachine"
 )
 
-// edit changes files as a later release might make them look: what today's code
-// would have written, with one thing that tomorrow's does not know.
+// edit changes files as a later release might: the result is what today's code would
+// have written, with one thing that a later release does not know.
 func edit(files fstest.MapFS, prefix, was, is string) {
 	for file, content := range files {
 		if strings.HasPrefix(file, prefix) {
@@ -67,8 +67,8 @@ func checksNotice(t *testing.T, written fstest.MapFS) {
 	}
 }
 
-// renamesAreNoticed has one golden hold something under another name, which is as
-// if today's code had it under another.
+// renamesAreNoticed renames something in one golden, as if today's code had another
+// name for it.
 func renamesAreNoticed(t *testing.T, written fstest.MapFS) {
 	for what, c := range map[string]struct{ golden, was, is, want string }{
 		"a field of a runner":          {"AwaitCompletion-the-job-runs", `"task_token"`, `"tasktoken"`, "loses .runners[0].tasktoken"},
@@ -212,7 +212,7 @@ func readOne(t *testing.T, files fstest.MapFS) release {
 	return releases[0]
 }
 
-// expect wants a problem that says this, or none for "".
+// expect checks that a problem says this, or that there is none for "".
 func expect(t *testing.T, problems []string, want string) {
 	t.Helper()
 	all := strings.Join(problems, "\n")

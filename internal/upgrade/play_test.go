@@ -50,13 +50,13 @@ type play struct {
 	claims   claim.Handler
 	sweeper  sweep.Handler
 	sweeping bool          // the next sweep is due
-	late     time.Duration // of what happens, behind the golden: today a run may wait before it is tried again
+	late     time.Duration // of events, behind the golden: today a run may wait before it is tried again
 
 	fault      launchFault
 	launches   []launched // that the platform took, each once
 	happened   []happening
 	registered map[string]int64 // the ids that runners have on this play's GitHub, by their names
-	calling    func(fleet.Call) // hears of every call before it is made
+	calling    func(fleet.Call) // gets every call before it is made
 	problems   []string
 }
 
@@ -71,7 +71,7 @@ func newPlay(t *testing.T) *play {
 	return p
 }
 
-// wire connects today's functions. It is done again when a limit of the world has
+// wire connects today's functions. It is called again when a limit of the world has
 // changed.
 func (p *play) wire() {
 	world := p.world
@@ -94,7 +94,7 @@ func (p *play) wire() {
 	}
 }
 
-// problem notes what must not be.
+// problem records what must not happen.
 func (p *play) problem(format string, args ...any) {
 	p.problems = append(p.problems, fmt.Sprintf(format, args...))
 }
@@ -108,7 +108,7 @@ func (p *play) check(err error, format string, args ...any) {
 // step is a function behind its border: JSON in, JSON out.
 type step func(ctx context.Context, payload json.RawMessage) (json.RawMessage, error)
 
-// border names errors as Step Functions hears of them.
+// border names errors as Step Functions receives them.
 func border[Out any](run func(context.Context, fleet.Call) (Out, error)) step {
 	return func(ctx context.Context, payload json.RawMessage) (json.RawMessage, error) {
 		var call fleet.Call
@@ -128,7 +128,7 @@ func border[Out any](run func(context.Context, fleet.Call) (Out, error)) step {
 
 var placeholder = regexp.MustCompile(`\$\{([A-Za-z]+)FunctionArn\}`)
 
-// run adds an engine for a definition, whose executions are these.
+// run adds an engine for a definition, and these are its executions.
 func (p *play) run(definition []byte, executions []engine.Record) {
 	arns := map[string]string{}
 	for _, m := range placeholder.FindAllSubmatch(definition, -1) {
@@ -167,8 +167,8 @@ func (p *play) run(definition []byte, executions []engine.Record) {
 	p.check(e.Resume(p.ctx), "resume")
 }
 
-// oldestFirst has executions resumed in the order in which they began, so that a
-// play goes on as it did before: the platform names tasks by their order.
+// oldestFirst resumes executions in the order in which they began, so that a play goes
+// on as before: the platform names tasks by their order.
 type oldestFirst struct{ *engine.MemoryStore }
 
 func (s oldestFirst) List(ctx context.Context, status engine.Status, limit int) ([]engine.Record, error) {
@@ -197,7 +197,7 @@ func (p *play) executionEnded(e engine.Execution) {
 	p.do(func() { p.check(p.dispatch.Handle(p.ctx, event), "the end of execution %s", e.Name) })
 }
 
-// Start is the newest definition's, unless an older one runs that name.
+// Start goes to the newest definition, unless an older one runs that name.
 func (p *play) Start(ctx context.Context, name string, input []byte) error {
 	for _, e := range p.engines {
 		if _, err := e.Describe(ctx, name); err == nil {
@@ -220,8 +220,7 @@ func (p *play) Heartbeat(ctx context.Context, token string) error {
 	return p.signal(func(e *engine.Engine) error { return e.SendTaskHeartbeat(ctx, token) })
 }
 
-// signal sends to the execution of a token, whichever engine has it. A closed one
-// is no error.
+// signal sends to the execution of a token, in any engine. A closed token is no error.
 func (p *play) signal(send func(*engine.Engine) error) (err error) {
 	for _, e := range p.engines {
 		if err = send(e); !errors.Is(err, engine.ErrTaskDoesNotExist) {
@@ -234,7 +233,7 @@ func (p *play) signal(send func(*engine.Engine) error) (err error) {
 	return err
 }
 
-// Running tells how an execution stands, whichever engine has it.
+// Running reports the state of an execution, in any engine.
 func (p *play) Running(ctx context.Context, name string) (running, known bool, err error) {
 	for _, e := range p.engines {
 		if execution, err := e.Describe(ctx, name); err == nil {
@@ -244,8 +243,8 @@ func (p *play) Running(ctx context.Context, name string) (running, known bool, e
 	return false, false, nil
 }
 
-// sweepSoon has the fleet swept each minute as long as that has to be for a run to go on.
-// All else is to go on without.
+// sweepSoon sweeps the fleet each minute as long as a run needs that to go on.
+// Everything else must go on without sweeps.
 func (p *play) sweepSoon() {
 	runs, _ := p.records()
 	if p.sweeping || !slices.ContainsFunc(runs, p.waitsForSweep) {
@@ -268,8 +267,8 @@ func (p *play) waitsForSweep(run fleet.Run) bool {
 	return run.Retrying() || run.Status == fleet.RunFailed && p.world.GitHub.Has(run.Job.JobID).Status == fleet.JobQueued
 }
 
-// platform is the world's container platform, with what may go wrong there. A task
-// that it is asked to stop has stopped half a minute later.
+// platform is the world's container platform, with its faults. A task that it is asked
+// to stop has stopped half a minute later.
 type platform struct{ *play }
 
 func (p platform) Launch(ctx context.Context, l fleet.TaskLaunch) (fleet.Task, error) {
@@ -313,9 +312,9 @@ func (p *play) stops(arn string) {
 	})
 }
 
-// happens lets something happen when its time has come. What happens to a task that
-// today's code starts later than the golden's did happens that much later, and so does
-// all that follows.
+// happens lets an event happen when its time has come. If today's code starts a task
+// later than the golden's did, the task's events happen that much later, and so do all
+// that follow.
 func (p *play) happens(h happening) {
 	p.until(h.At.Add(p.late))
 	for h.Task != nil && p.late < mostLate && !p.knows(h.Task.ARN) {
@@ -354,8 +353,8 @@ func (p *play) happens(h happening) {
 	p.until(p.Now())
 }
 
-// asRegistered is a job with the id that its runner has on this play's GitHub: today's code
-// may have registered another number of runners before.
+// asRegistered is a job with the id that its runner has on this play's GitHub: today's
+// code may have registered a different number of runners before.
 func (p *play) asRegistered(job fleet.Job) fleet.Job {
 	if r := p.world.GitHub.Runner(job.RunnerName); r != nil {
 		p.registered[job.RunnerName] = r.ID
@@ -417,7 +416,8 @@ func (p *play) setTask(task fleet.Task) error {
 // toTheEnd lets time pass until nothing happens by itself any more.
 func (p *play) toTheEnd() { p.until(p.Now().Add(9 * 24 * time.Hour)) }
 
-// table is the world's, which knows all its keys and counts how often a run ended.
+// table is the world's table, which knows all its keys and counts how often a run
+// ended.
 type table struct {
 	*lifecycletest.Records
 	runs, runners map[string]bool

@@ -46,7 +46,7 @@ func (p *play) records() (runs []fleet.Run, runners []fleet.Runner) {
 	return runs, runners
 }
 
-// snapshotImages finds the images by the jobs that want them.
+// snapshotImages finds the images by the jobs that need them.
 func (p *play) snapshotImages(g *golden) {
 	seen := map[string]bool{}
 	for _, run := range g.Runs {
@@ -74,8 +74,8 @@ func (p *play) snapshotGitHub(g *golden) {
 	}
 }
 
-// load makes the moment of a golden in a new play, and goes on from there: its
-// executions in the first definition, what is started from now on in the last.
+// load makes the moment of a golden in a new play, and goes on from there: the golden's
+// executions in the first definition, new ones in the last.
 func (p *play) load(g golden, definitions ...[]byte) {
 	p.world.Pass(max(0, g.At.Sub(p.Now())))
 	p.world.MaxRunners = g.MaxRunners
@@ -153,8 +153,8 @@ func (p *play) register(r registration) error {
 	return fmt.Errorf("its id %d is taken", r.ID)
 }
 
-// loadTasks asks for every task anew, so that the platform knows the client tokens
-// and what came with them, and puts each task where it was.
+// loadTasks asks for every task again, so that the platform knows the client tokens and
+// their parameters, and restores each task's state.
 func (p *play) loadTasks(g golden) {
 	for _, launch := range g.Launches {
 		_, err := p.world.Tasks.Launch(p.ctx, launch.today())

@@ -34,7 +34,7 @@ type dump struct {
 	Rows        map[string][][]any `json:"rows"` // by table
 }
 
-// writeTables keeps the records of a golden in today's stores.
+// writeTables writes the records of a golden with today's stores.
 func writeTables(t *testing.T, g golden) tables {
 	t.Helper()
 	out := tables{Golden: g.fileName()}
@@ -69,7 +69,7 @@ func writeTables(t *testing.T, g golden) tables {
 	return out
 }
 
-// changes make a golden's records, each for itself.
+// changes make a golden's records, one by one.
 func (g golden) changes() (all []fleet.Changes) {
 	for _, run := range g.Runs {
 		run.Version = 0
@@ -97,7 +97,7 @@ type reader interface {
 	Holds(ctx context.Context, keys []string) (map[string]fleet.Hold, error)
 }
 
-// misread says what today's stores do not read as the golden has it.
+// misread says which records today's stores read differently from the golden.
 func (ts tables) misread(t *testing.T, g golden) (problems []string) {
 	t.Helper()
 	items := &memory{items: map[string]map[string]types.AttributeValue{}}
@@ -150,7 +150,7 @@ func misread(ctx context.Context, where string, store reader, g golden) (problem
 	return problems
 }
 
-// same compares as JSON, where nil and empty are one.
+// same compares as JSON, where nil and empty are the same.
 func same(a, b any) bool {
 	text, err := json.Marshal(a)
 	if err != nil {
@@ -168,9 +168,9 @@ func dynamoOf(items *memory, now time.Time) *dynamo.Store {
 	})
 }
 
-// memory is as much of DynamoDB as making and reading single records needs.
+// memory is the part of DynamoDB that making and reading single records needs.
 type memory struct {
-	*dynamodb.Client // nil: whatever else is called panics
+	*dynamodb.Client // nil: any other call panics
 	items            map[string]map[string]types.AttributeValue
 	order            []string
 }
@@ -219,7 +219,7 @@ func (m *memory) BatchGetItem(_ context.Context, in *dynamodb.BatchGetItemInput,
 	return out, nil
 }
 
-// plain is an item as DynamoDB's own JSON has it, and attributes the way back.
+// plain is an item in DynamoDB's own JSON, and attributes is the way back.
 func plain(item map[string]types.AttributeValue) map[string]map[string]string {
 	out := map[string]map[string]string{}
 	for name, value := range item {
@@ -247,7 +247,7 @@ func attributes(item map[string]map[string]string) map[string]types.AttributeVal
 	return out
 }
 
-// dumpOf reads a database past the store. Its driver is the store's.
+// dumpOf reads a database without the store, but with its driver.
 func dumpOf(ctx context.Context, file string) (d dump, err error) {
 	db, err := sql.Open("sqlite", file)
 	if err != nil {
@@ -283,7 +283,7 @@ func query(ctx context.Context, db *sql.DB, text string) (all [][]any, err error
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close() // Err tells
+	defer rows.Close() // Err reports it
 	columns, err := rows.Columns()
 	if err != nil {
 		return nil, err
@@ -301,7 +301,7 @@ func query(ctx context.Context, db *sql.DB, text string) (all [][]any, err error
 	return all, rows.Err()
 }
 
-// restore makes the database anew.
+// restore makes the database again.
 func (d dump) restore(ctx context.Context, file string) error {
 	db, err := sql.Open("sqlite", file)
 	if err != nil {

@@ -17,11 +17,11 @@ import (
 
 var releaseName = flag.String("release", "", "write the goldens of a release of this name; it is what this is compiled from")
 
-// withTables are the goldens whose records are kept in tables too. Between them is
+// withTables are the goldens whose records are stored in tables too. Together they have
 // every kind of record.
 var withTables = []string{"at-AwaitCompletion-it-took-the-job-of-another.json", "at-Validate-the-next-runner-after-a-failure.json"}
 
-// write has the code that this is compiled from write its goldens.
+// write makes the compiled code write its own goldens.
 func write(t *testing.T) fstest.MapFS {
 	t.Helper()
 	files := fstest.MapFS{definitionFile: {Data: statemachine.Definition}}
@@ -61,8 +61,7 @@ func below(dir string, files fstest.MapFS) fstest.MapFS {
 	return out
 }
 
-// TestUpgrade brings to its end, with today's code, what each release left in
-// flight.
+// TestUpgrade finishes, with today's code, what each release left in flight.
 func TestUpgrade(t *testing.T) {
 	releases, err := read(os.DirFS("testdata"))
 	if err != nil {
@@ -76,8 +75,8 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
-// TestWrite holds today's code to its own goldens, so that the next release can
-// write them, and writes them if it is told a name.
+// TestWrite compares today's code with its own goldens, so that the next release can
+// write them. It writes them if it is given a name.
 func TestWrite(t *testing.T) {
 	files := write(t)
 	releases, err := read(below("today", files))
@@ -102,8 +101,8 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// holds fails the test for every golden that today's code does not read, or does
-// not bring to the end that it had.
+// holds fails the test for every golden that today's code does not read, or does not
+// bring to the end that it had.
 func (r release) holds(t *testing.T) {
 	t.Helper()
 	for _, problem := range r.check() {
@@ -133,8 +132,8 @@ func (r release) holds(t *testing.T) {
 	}
 }
 
-// definitions are the two ways in which executions go on: on AWS in the definition
-// that they began with, on one machine in today's.
+// definitions are the two ways in which executions go on: on AWS in the definition that
+// they began with, on one machine in today's.
 func (r release) definitions() map[string][][]byte {
 	return map[string][][]byte{
 		"in its own definition": {r.Definition, statemachine.Definition},
@@ -142,7 +141,7 @@ func (r release) definitions() map[string][][]byte {
 	}
 }
 
-// playOn brings a golden to its end and says what is wrong with that.
+// playOn brings a golden to its end and says what went wrong.
 func (g golden) playOn(t *testing.T, definitions [][]byte) []string {
 	t.Helper()
 	p := newPlay(t)

@@ -12,7 +12,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/statemachine"
 )
 
-// walk is a story of a fleet that passes the moments which goldens are taken of.
+// walk is a story of a fleet that passes the moments of which goldens are taken.
 type walk struct {
 	// entries name the calls to stop before: a state, or "<state> <n>" for the n-th
 	// call of it, and the situation there.
@@ -186,8 +186,8 @@ var walks = map[string]walk{
 	},
 }
 
-// moments plays a walk with the code that this is compiled from, and returns a
-// golden of each of its moments.
+// moments plays a walk with the compiled code, and returns a golden of each of its
+// moments.
 func (w walk) moments(t *testing.T) []golden {
 	t.Helper()
 	teller := &teller{play: newPlay(t), calls: map[string]fleet.Call{}}
@@ -231,7 +231,7 @@ type teller struct {
 	taken []golden
 }
 
-// take keeps a golden, with what has happened in place of what is to come.
+// take adds a golden, with what has happened in place of what is to come.
 func (w *teller) take(g golden) {
 	g.ToCome = slices.Clone(w.happened)
 	w.taken = append(w.taken, g)
@@ -256,7 +256,7 @@ func (w *teller) nextTry() {
 
 func (w *teller) wait(d time.Duration) { w.until(w.Now().Add(d)) }
 
-// tell lets something happen some seconds after what happened last.
+// tell lets an event happen some seconds after the last one.
 func (w *teller) tell(what string, h func() happening) {
 	w.wait(5 * time.Second)
 	next := h()
@@ -282,7 +282,7 @@ func (w *teller) queued(id int64, labels ...string) {
 	})
 }
 
-// queuedTooLate tells of a queued job that GitHub has closed since.
+// queuedTooLate reports a queued job that GitHub has closed since.
 func (w *teller) queuedTooLate(id int64) {
 	w.tell("a job was queued that is over", func() happening {
 		job := w.world.Job(id)

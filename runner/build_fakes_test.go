@@ -18,7 +18,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// outside is what a build finds outside: docker, AWS, GitHub and iptables.
+// outside is what a build meets outside: docker, AWS, GitHub and iptables.
 type outside struct {
 	Release string              // GitHub's answer about a release; "" is none
 	Secret  string              // of Docker Hub; "" is none
@@ -36,7 +36,7 @@ type outside struct {
 	NoChain bool                // Docker has none of its own
 }
 
-// call is one start of a program, as that saw it.
+// call is one start of a program, as the program saw it.
 type call struct {
 	Args  []string // the program's name first
 	Input string
@@ -50,7 +50,8 @@ func (c call) String() string { return strings.Join(c.Args, " ") }
 // Credentials. None may be in an argument, in the log, or where docker build finds it.
 var credentials = []string{"token-of-docker-hub", "password-of-ecr", "password-of-public-ecr", "token-of-the-build"}
 
-// programs are what this test binary stands in for, when it is started by that name.
+// programs are those that this test binary stands in for, when it is started under
+// their names.
 var programs = map[string]func(outside, call) error{"docker": docker, "aws": awsCLI, "curl": curl, "iptables": iptables, "sleep": sleep}
 
 func TestMain(m *testing.M) {
@@ -67,8 +68,8 @@ func TestMain(m *testing.M) {
 	syscall.Exit(status) // at its other ends, the race detector waits for a second
 }
 
-// standIn notes the call beside the program, which it is found by: docker build has no
-// environment to speak of.
+// standIn records the call beside the program, because it can find that place: docker
+// build has hardly any environment.
 func standIn(name string, program func(outside, call) error) error {
 	path, err := exec.LookPath(name)
 	if err != nil {
@@ -206,7 +207,7 @@ func docker(o outside, c call) error {
 	return nil
 }
 
-// turn is what comes at the turn of a call that has been noted, "" after the last.
+// turn is the answer to the call that was just recorded, "" after the last one.
 func turn(words string, list []string) string {
 	path, err := exec.LookPath(filepath.Base(os.Args[0]))
 	if err != nil {

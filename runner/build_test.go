@@ -91,8 +91,8 @@ func (b bench) deploy(t *testing.T, sources map[string]string) {
 	put(t, filepath.Join(b.dir, "context", SourcesFile), string(encoded))
 }
 
-// ordered is what the image of a build is made of, in the words of the fleet that ordered
-// it.
+// ordered is what the image of a build is made of, in the form in which the fleet
+// orders it.
 func (b bench) ordered(t *testing.T, env map[string]string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(b.dir, "context", SourcesFile))
@@ -122,7 +122,7 @@ func put(t *testing.T, path, text string) {
 	}
 }
 
-// outcome is what became of a build.
+// outcome is the result of a build.
 type outcome struct {
 	digest, release, claim string // exported
 	said                   string
@@ -179,7 +179,7 @@ func (b bench) build(t *testing.T, env map[string]string) (got outcome) {
 	return got
 }
 
-// of are the calls that begin so.
+// of lists the calls that begin with the words.
 func (o outcome) of(begins ...string) (calls []string) {
 	for _, c := range o.calls {
 		if slices.ContainsFunc(begins, func(begin string) bool { return strings.HasPrefix(c.String(), begin) }) {
@@ -200,7 +200,7 @@ func temporary(c call) string {
 	return fmt.Sprintf("%q", args)
 }
 
-// reason is the last of the lines that are meant for people.
+// reason is the last of the lines that are for people.
 func (o outcome) reason() (last string) {
 	for line := range strings.Lines(o.said) {
 		if text, ok := strings.CutPrefix(line, "ecsrunner: "); ok {
@@ -210,7 +210,7 @@ func (o outcome) reason() (last string) {
 	return last
 }
 
-// words are a call with these arguments.
+// words is a call with these arguments.
 func words(text string, more ...string) string {
 	return fmt.Sprintf("%q", append(strings.Fields(text), more...))
 }
@@ -378,7 +378,7 @@ func TestWhatABuildCanCopy(t *testing.T) {
 	}
 }
 
-// What an extra image is finished with is what every other runner image ends with.
+// The finishing step of an extra image ends it like every other runner image.
 func TestAnExtraImageEndsAsTheOthers(t *testing.T) {
 	_, end, ok := strings.Cut(again, "FROM ${BASE_IMAGE}\n")
 	if !ok || !strings.HasPrefix(end, "USER runner\n") || !strings.HasSuffix(dockerfile, end) {
@@ -394,7 +394,7 @@ func TestTheDefaultBase(t *testing.T) {
 	}
 }
 
-// Credentials are there for a pull that needs them and for the push, never for a build.
+// Credentials exist for a pull that needs them and for the push, never for a build.
 func TestCredentials(t *testing.T) {
 	ecr := func(host string) string { return words("docker login --username AWS --password-stdin", host) }
 	password := func(region string) string { return words("aws ecr get-login-password --region", region) }
@@ -508,7 +508,8 @@ func TestTheAddressesOfCredentials(t *testing.T) {
 			if diff := cmp.Diff(test.want, got.of("iptables --wait --insert")); diff != "" {
 				t.Errorf("(-want +called)\n%s", diff)
 			}
-			// This machine gets its way back before the push wants a login, and not sooner.
+			// This machine gets its network access back before the push needs a login,
+			// and not sooner.
 			var order []string
 			for _, c := range got.calls {
 				switch {
@@ -544,7 +545,7 @@ func TestWithoutIptables(t *testing.T) {
 	if err := os.Remove(filepath.Join(b.dir, "tools", "iptables")); err != nil {
 		t.Fatal(err)
 	}
-	// What the script needs beside that, and nothing else of this machine's.
+	// What the script needs in addition, and nothing else of this machine's.
 	for _, name := range []string{"bash", "jq", "env", "tee", "sed", "tail", "cat", "cp", "chmod", "mkdir", "mktemp", "rm"} {
 		path, err := exec.LookPath(name)
 		if err == nil {
@@ -700,8 +701,7 @@ func TestABuildThatFails(t *testing.T) {
 	}
 }
 
-// Where the repository's tags cannot change, the image of the build that was first is
-// the revision.
+// If the repository's tags cannot change, the image of the first build is the revision.
 func TestAnotherBuildWasFirst(t *testing.T) {
 	b := newBench(t)
 	b.outside.Fails = map[string]string{"push": "tag invalid: The image tag '0123' already exists in the 'ci' repository and cannot be overwritten because the repository is immutable."}
@@ -710,8 +710,8 @@ func TestAnotherBuildWasFirst(t *testing.T) {
 	}
 }
 
-// Values that strangers may send, for every variable there is. Each is refused before
-// anything is called; nothing of it runs.
+// Values that strangers may send, for every variable. Each is refused before any
+// program is called; nothing of it runs.
 func TestHostileValues(t *testing.T) {
 	kinds := map[string]string{"IMAGE_LABEL": "extra", "PUBLISH_TAG": "base"}
 	for _, name := range []string{
@@ -745,7 +745,7 @@ func notPwned(t *testing.T, b bench) {
 	}
 }
 
-// More that each variable must not be.
+// Further values that each variable must not have.
 func TestRefusedValues(t *testing.T) {
 	b := newBench(t)
 	refused := func(name, value, kind string) {
@@ -785,7 +785,7 @@ func TestRefusedValues(t *testing.T) {
 	}
 }
 
-// What is accepted is one argument, as it is.
+// An accepted value is one argument, unchanged.
 func TestVerbatimValues(t *testing.T) {
 	longest := "ghcr.io/" + strings.Repeat("a", 245) + ":1"
 	arn := "arn:aws:secretsmanager:eu-west-1:123456789012:secret:ci/docker+hub@x.y=z-AbCdEf"
@@ -823,7 +823,7 @@ func TestVerbatimValues(t *testing.T) {
 	}
 }
 
-// What passes by itself is the same here and on one machine.
+// Failures that pass by themselves are the same here and on one machine.
 func TestTheSignsOfWhatPasses(t *testing.T) {
 	for _, sign := range fleet.PassingSigns() {
 		if !strings.Contains(build, "'"+sign+"'") {

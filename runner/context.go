@@ -32,9 +32,9 @@ var build string
 //go:embed install.sh
 var install string
 
-// WriteContext writes the build's files into a folder. Beside them the build wants
-// the entrypoint as entrypoint-amd64 and entrypoint-arm64, and the folder of each
-// extra image as extra/<label>, with the name of its Dockerfile in a file .dockerfile.
+// WriteContext writes the build's files into a folder. In addition the build needs the
+// entrypoint as entrypoint-amd64 and entrypoint-arm64, and the folder of each extra
+// image as extra/<label>, with the name of its Dockerfile in a file .dockerfile.
 func WriteContext(dir string) error {
 	for name, text := range Context() {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {

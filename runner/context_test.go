@@ -73,7 +73,7 @@ func TestTarWithoutTheEntrypoint(t *testing.T) {
 	}
 }
 
-// What ends up in an image is part of its source; how it is built is not.
+// What ends up in an image is part of its source; the way it is built is not.
 func TestWhichFilesAreSources(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), nil, 0o644); err != nil {

@@ -37,7 +37,7 @@ unfence
 try after
 `
 
-// What the engine itself asks for goes through OUTPUT: an ADD of a Dockerfile does.
+// The engine's own requests go through OUTPUT, for example for an ADD of a Dockerfile.
 func TestContainersFenceOfTheBuilderItself(t *testing.T) {
 	var functions strings.Builder
 	script := runner.Context()["build.sh"]

@@ -14,13 +14,13 @@ import (
 )
 
 // ignoreFile says which files of a folder are not in its context. A Dockerfile may have
-// its own, with its name before the dot, which is used instead
+// its own, with the Dockerfile's name before the dot, which is used instead
 // (https://docs.docker.com/build/concepts/context/#dockerignore-files).
 const ignoreFile = ".dockerignore"
 
-// Ignored reads which files of the folder are no part of its context: the function that
-// it returns reports that for a name with slashes. The Dockerfile and the ignore file are
-// always part of it: a builder wants them.
+// Ignored reads which files of the folder are not part of its context: the function
+// that it returns reports that for a name with slashes. The Dockerfile and the ignore
+// file are always part of it: a builder needs them.
 func (f Folder) Ignored() (func(name string) (bool, error), error) {
 	name := f.Dockerfile + ignoreFile
 	text, err := os.ReadFile(filepath.Join(f.Dir, name))

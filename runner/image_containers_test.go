@@ -70,7 +70,7 @@ func newOven(t *testing.T) *oven {
 
 func second[T any](_ T, err error) error { return err }
 
-// layer puts the runner into a base image. Arguments win over the usual ones.
+// layer puts the runner into a base image. Arguments override the usual ones.
 func (o *oven) layer(base, name string, args ...string) (id string, err error) {
 	all := map[string]string{
 		"BASE_IMAGE": base, "BUILDER_IMAGE": "docker.io/bases/bookworm:1", "ECSRUNNER_VERSION": version, "ECSRUNNER_SOURCE": o.source, "ECSRUNNER_SHA256": o.sum,
@@ -156,7 +156,8 @@ const look = `
 	ls /ecsrunner 2>/dev/null || true
 `
 
-// The Dockerfile on different bases, and on ones that set all that a base can set.
+// The Dockerfile on different bases, and on bases that set everything that a base can
+// set.
 func TestContainersOfImages(t *testing.T) {
 	o := newOven(t)
 	o.from("localhost/oven/odd:1", `FROM docker.io/bases/bookworm:1
@@ -180,7 +181,7 @@ CMD ["never"]
 		said, exit := o.run(name, look)
 		root := map[string]string{"true": "root", "false": "no sudo"}[sudo]
 		want := []string{"user runner runner in /home/runner/actions-runner home /home/runner", "the stand-in runs", "entrypoint", "tools", "actions", root, "docker: this runner is a container that has no container engine", "docker 1"}
-		if base == "localhost/oven/odd:1" { // who was there before keeps the group
+		if base == "localhost/oven/odd:1" { // a user who was there before keeps the group
 			want[0] = "user runner "
 		}
 		if strings.Contains(said, "\nno ") && sudo == "true" || strings.Contains(said, ".deb") {
@@ -218,8 +219,8 @@ func TestContainersOfImagesThatCannotBeBuilt(t *testing.T) {
 	}
 }
 
-// An image of one's own on top of the base image may end as root, and is a runner image
-// again.
+// A user's own image on top of the base image may end as root, and becomes a runner
+// image again.
 func TestContainersOfExtraImages(t *testing.T) {
 	o := newOven(t)
 	if _, err := o.layer("docker.io/bases/bookworm:1", "localhost/oven/base:1"); err != nil {

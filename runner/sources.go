@@ -17,7 +17,8 @@ import (
 // Folder is a Dockerfile of extra_runner_images, with the folder that is its context.
 type Folder struct{ Dir, Dockerfile string }
 
-// Inputs are all that images are made from, beside the base images that jobs name.
+// Inputs are everything that images are made from, except the base images that jobs
+// name.
 type Inputs struct {
 	BaseImage  string // what the base image is made from
 	Sudo       bool
@@ -29,15 +30,15 @@ type Inputs struct {
 // SourcesFile is where a build finds the Sources of the files that it has, as JSON.
 const SourcesFile = "sources.json"
 
-// sourceDigits are enough to tell the sources of one fleet's images apart; a Lambda
-// function's environment has room for no more.
+// sourceDigits is enough to distinguish the sources of one fleet's images; a Lambda
+// function's environment has no room for more.
 const sourceDigits = 16
 
-// Sources are the Source of every kind of image, by fleet.SourceOf: the same inputs have
-// the same Source everywhere, and whatever ends up in an image changes it. It depends on
-// a folder's names and contents, on which files may be executed, and on where links lead;
-// not on times, owners or the folder's place, and not on what its .dockerignore leaves
-// out.
+// Sources are the Source of every kind of image, by fleet.SourceOf: the same inputs
+// have the same Source everywhere, and everything that ends up in an image changes it.
+// It depends on a folder's names and contents, on which files may be executed, and on
+// where links lead; it does not depend on times, owners, the folder's place, or files
+// that its .dockerignore leaves out.
 func Sources(in Inputs) (map[string]string, error) {
 	sources := map[string]string{}
 	for _, arch := range in.Archs {

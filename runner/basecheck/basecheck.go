@@ -16,19 +16,19 @@ import (
 	"strings"
 )
 
-// Mark begins the one line in which a check of ours prints what is wrong. The fleet
-// shows that line as the reason why a build failed.
+// Mark begins the one line in which our checks print what is wrong. The fleet shows
+// that line as the reason why a build failed.
 const Mark = "ecsrunner: "
 
-// managers are the package managers by which install.sh gets what the runner needs.
+// managers are the package managers with which install.sh gets what the runner needs.
 var managers = []string{"apt-get", "dnf", "microdnf", "yum", "zypper"}
 
 // architectures are the names that the fleet has for ELF's machines.
 var architectures = map[elf.Machine]string{elf.EM_X86_64: "x64", elf.EM_AARCH64: "arm64", elf.EM_386: "x86", elf.EM_ARM: "arm", elf.EM_PPC64: "ppc64", elf.EM_S390: "s390x", elf.EM_RISCV: "riscv64"}
 
 // Check says in one sentence why images for an architecture (x64 or arm64) cannot be
-// made from a root file system, and what to do; nil if nothing speaks against it. uid is
-// the user that the build runs as.
+// made from a root file system, and what to do; nil if they can. uid is the user that
+// the build runs as.
 func Check(root fs.FS, arch string, uid int) error {
 	if uid != 0 {
 		return fmt.Errorf("the build is not root in the base image (user %d): allow its engine to be", uid)
@@ -46,8 +46,8 @@ func Check(root fs.FS, arch string, uid int) error {
 		}
 		return fmt.Errorf("the base image is for %s, and the class of the job is %s: name an image for %s, or a class with arch: %s", got, arch, arch, got)
 	}
-	// A static shell does not show which C library there is; a glibc system may have
-	// musl's loader as well.
+	// A static shell does not show which C library the system has; a glibc system may
+	// have musl's loader as well.
 	if strings.HasPrefix(path.Base(interpreter), muslLoader) || interpreter == "" && anyOf(root, "/lib", muslLoader) {
 		return errors.New("the base image is built on musl, as Alpine is, and GitHub's runner needs glibc: use a Debian, Ubuntu, Fedora, Amazon Linux or openSUSE image")
 	}
@@ -98,10 +98,10 @@ func program(root fs.FS, name string) (at string, machine elf.Machine, interpret
 	return at, image.Machine, interpreter, nil
 }
 
-// mostLinks is how many symbolic links a name may lead over.
+// mostLinks is how many symbolic links a name may go through.
 const mostLinks = 40
 
-// resolve follows symbolic links, which are of the root file system's own.
+// resolve follows symbolic links inside the root file system.
 func resolve(root fs.FS, name string) (string, error) {
 	links, done := 0, "/"
 	rest := strings.Split(strings.Trim(path.Clean(name), "/"), "/")
@@ -133,7 +133,7 @@ func isThere(root fs.FS, name string) bool {
 	return err == nil
 }
 
-// anyOf reports whether a directory has an entry that begins so.
+// anyOf reports whether a directory has an entry that begins with the text.
 func anyOf(root fs.FS, dir, begins string) bool {
 	at, err := resolve(root, dir)
 	if err != nil {

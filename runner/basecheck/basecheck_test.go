@@ -12,7 +12,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/basecheck"
 )
 
-// program is the smallest that says what machine it is for and what loads it.
+// program is the smallest file that names its machine and its loader.
 func program(machine elf.Machine, interpreter string) string {
 	const headerSize, segmentSize = 64, 56
 	var b bytes.Buffer
@@ -60,7 +60,7 @@ func library(versions ...string) string {
 
 const glibc, musl = "/lib64/ld-linux-x86-64.so.2", "/lib/ld-musl-x86_64.so.1"
 
-// tree makes a root file system: what begins with -> is a symbolic link.
+// tree makes a root file system: content that begins with -> is a symbolic link.
 func tree(t *testing.T, files map[string]string) string {
 	t.Helper()
 	root := t.TempDir()

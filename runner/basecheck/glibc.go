@@ -21,7 +21,7 @@ func libraries() []string {
 }
 
 // tooOld says that the C library of a root file system is too old, "" if it is new
-// enough, or not where it usually is.
+// enough, or not in a usual place.
 func tooOld(root fs.FS) string {
 	for _, dir := range libraries() {
 		minor, err := glibc(root, dir+"/libc.so.6")
@@ -36,8 +36,8 @@ func tooOld(root fs.FS) string {
 	return ""
 }
 
-// versions are the names of the versions that a C library has symbols of: its own is the
-// newest of them.
+// versions are the names of the versions of a C library's symbols: the newest is its
+// own.
 var versions = regexp.MustCompile(`GLIBC_2\.([0-9]{1,3})\x00`)
 
 // glibc is N of the C library's version 2.N, 0 if it does not say.

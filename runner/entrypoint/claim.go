@@ -27,7 +27,7 @@ const (
 	nonceBytes = 24
 )
 
-// Claiming is what Claim takes from the world around it.
+// Claiming is what Claim uses of the world around it.
 type Claiming struct {
 	// Environ has RUNNER_ID, CLAIM_URL and CLAIM_TOKEN, and on AWS what the identity
 	// needs; see Run.
@@ -46,10 +46,9 @@ type Claiming struct {
 // same, so asking again after a lost answer is safe. On AWS the task's role signs each
 // request again.
 //
-// Given a Sleep and an HTTP client without a Timeout, Claim starts neither a
-// goroutine nor a timer, so a simulation can run it on one thread. What it says
-// goes to Stdout, a line at a time, and has neither token, nonce nor credential
-// in it.
+// Given a Sleep and an HTTP client without a Timeout, Claim starts neither a goroutine
+// nor a timer, so a simulation can run it on one thread. Its messages go to Stdout, a
+// line at a time, and contain neither token, nonce nor credential.
 func Claim(ctx context.Context, c Claiming) (credential string, exitCode int) {
 	c = c.withDefaults()
 	s, err := readClaim(c.Environ)
@@ -122,8 +121,8 @@ func (c Claiming) nonce() (string, error) {
 	return base64.RawURLEncoding.EncodeToString(random), nil
 }
 
-// answer is what came of one request: the credential, or an exit code, or else
-// a reason to ask again, after retryAfter if the answer named a time.
+// answer is the result of one request: the credential, or an exit code, or else a
+// reason to ask again, after retryAfter if the answer named a time.
 type answer struct {
 	credential string
 	runnerName string
@@ -175,7 +174,7 @@ func readAnswer(res *http.Response, content []byte, readErr error, now time.Time
 		unreadable = fmt.Errorf("it has more than %d bytes", maxAnswer)
 	}
 	if unreadable == nil && json.Unmarshal(content, &claim) != nil {
-		// Not the decoder's words, which may quote the answer.
+		// The decoder's own message may quote the answer.
 		unreadable = errors.New("it is not the JSON of a claim")
 	}
 	text := describe(res.StatusCode, claim)
@@ -209,7 +208,7 @@ func describe(status int, claim fleet.ClaimResponse) string {
 // mostShown is how many characters of an answer's text are shown.
 const mostShown = 500
 
-// withoutURL takes the URL out of a client's error: it may hold a password.
+// withoutURL removes the URL from a client's error: it may hold a password.
 func withoutURL(err error) error {
 	var failed *url.Error
 	if errors.As(err, &failed) {

@@ -2,14 +2,14 @@
 // runner's GitHub credential and starts GitHub's runner with it.
 //
 // A container starts with no credential, only with a claim token that is good for one
-// claimant. The nonce made up here says which: after a lost answer only the same nonce
-// may ask again.
+// claimant. The nonce made up here identifies that claimant: after a lost answer only
+// the same nonce may ask again.
 //
 // Surprisingly, run.sh must get the signal to stop exactly once. A second SIGTERM cuts
 // short its wait for the job to be cancelled (actions/runner
 // src/Misc/layoutroot/run.sh), so it runs in a process group of its own, where only
-// this process signals it. And the container's output is this process's alone: what a
-// job writes there as it likes would become metrics, at the owner's cost, or lines that
+// this process signals it. Also, only this process writes the container's output: lines
+// that a job writes there directly would become metrics, at the owner's cost, or would
 // look like the fleet's.
 package entrypoint
 
@@ -27,7 +27,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Config is what the entrypoint takes from the world around it.
+// Config is what the entrypoint uses of the world around it.
 type Config struct {
 	// Environ is the process's own environment; see Run for what is read from it.
 	Environ []string
@@ -67,8 +67,8 @@ type Config struct {
 //	LOG_MIB          how much of the runner's output is written, in MiB (default fleet.DefaultLogMiB)
 //
 // A signal, or the end of ctx in place of SIGTERM, ends a claim at once and is
-// forwarded to the runner once. What Run says goes to Stdout, a line at a time,
-// and has neither token, nonce nor credential in it.
+// forwarded to the runner once. Run's messages go to Stdout, a line at a time, and
+// contain neither token, nonce nor credential.
 func Run(ctx context.Context, cfg Config) (exitCode int) {
 	e := entrypoint{Config: cfg.withDefaults()}
 	s, err := readSettings(e.Environ, e.Args)
@@ -136,8 +136,7 @@ func (e entrypoint) claimUnlessStopped(ctx context.Context) (credential string, 
 
 func (e entrypoint) say(format string, args ...any) { say(e.Stdout, format, args...) }
 
-// say prints one line. What strangers may have written into it stays on that
-// line.
+// say prints one line. Text that strangers may have written into it stays on that line.
 func say(out io.Writer, format string, args ...any) {
 	text := strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {

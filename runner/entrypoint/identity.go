@@ -31,8 +31,8 @@ const (
 	maxCredentials     = 64 << 10
 )
 
-// identitySettings say how the claim shows which task it comes from. All are empty if it
-// need not.
+// identitySettings say how the claim shows which task it comes from. All are empty if
+// it does not have to.
 type identitySettings struct {
 	host, region string
 	credentials  string // path
@@ -114,8 +114,8 @@ func (c Claiming) credentials(ctx context.Context, path string) (aws.Credentials
 	return aws.Credentials{AccessKeyID: got.AccessKeyID, SecretAccessKey: got.SecretAccessKey, SessionToken: got.Token}, nil
 }
 
-// besideProxies is a client for what is on this task's own link, however the image says
-// that others are reached.
+// besideProxies is a client for addresses on this task's own link. It uses no proxy,
+// even if the image names one for other addresses.
 func besideProxies(client http.Client) *http.Client {
 	if client.Timeout > credentialsTimeout {
 		client.Timeout = credentialsTimeout

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// maxPiece bounds one line of the log, with all that it has. Engines split a line
-	// after 16 KiB, and what comes after would begin as the job likes.
+	// maxPiece bounds one line of the log, with everything in it. Engines split a line
+	// after 16 KiB, and the job would choose how the second part begins.
 	maxPiece = 8 << 10
 
 	lineBegins = "| "
@@ -21,11 +21,11 @@ const (
 	perPiece = 26
 )
 
-// output writes to the log what the runner and its job write: line by line, each with a
-// prefix, so that none of it begins as JSON, which CloudWatch would take for metrics, or
-// as a line of the entrypoint's own. Long lines are cut into pieces. What does not print
-// is written as an escape. Beyond its limit it says so once, then accepts everything and
-// writes nothing.
+// output writes the output of the runner and its job to the log: line by line, each
+// with a prefix, so that none of it begins as JSON, which CloudWatch would take for
+// metrics, or as a line of the entrypoint's own. It cuts long lines into pieces, and
+// writes characters that do not print as escapes. At its limit it says so once, then
+// accepts everything and writes nothing.
 type output struct {
 	out   io.Writer
 	limit int64

@@ -111,7 +111,7 @@ func TestOutputIsBounded(t *testing.T) {
 	}
 }
 
-// A log that takes nothing more does not end the job.
+// A log that accepts nothing more does not end the job.
 func TestOutputGoesOnWithoutALog(t *testing.T) {
 	o := newOutput(brokenWriter{}, 1<<20)
 	if n, err := o.Write([]byte("a\nb\n")); n != 4 || err != nil {

@@ -13,7 +13,7 @@ import (
 // writes after that.
 const mostLeft = 1 << 20
 
-// pipe leads what a process writes to an output.
+// pipe leads a process's output to an output.
 type pipe struct {
 	read, write *os.File
 	done        chan struct{}

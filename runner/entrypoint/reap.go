@@ -5,8 +5,9 @@ import (
 	"syscall"
 )
 
-// reap waits for the end of a child; nothing else may wait for one. The first process of
-// a container has all orphans as children, and reap lets go of those that end meanwhile.
+// reap waits for the end of a child; nothing else may wait for one. The first process
+// of a container becomes the parent of all orphans, and reap collects those that end
+// meanwhile.
 func reap(child int) (syscall.WaitStatus, error) {
 	waitFor := child
 	if os.Getpid() == 1 {

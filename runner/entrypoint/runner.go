@@ -58,9 +58,9 @@ func (e entrypoint) runRunner(ctx context.Context, s settings, credential string
 	return code
 }
 
-// supervise returns when the runner has exited. It forwards one signal, and
-// kills the runner's process group if that is not obeyed in time. What run.sh
-// starts is in further groups (it runs with job control); that ends with the
+// supervise returns when the runner has exited. It forwards one signal, and kills the
+// runner's process group if the runner does not obey in time. The processes that run.sh
+// starts are in further groups (it runs with job control); those end with the
 // container, or with the task of the one-machine platform.
 func (e entrypoint) supervise(ctx context.Context, s settings, runner *os.Process, exited <-chan struct{}) {
 	signals, cancelled := e.Signals, ctx.Done()
@@ -95,7 +95,7 @@ func cannotStart(command string, err error) string {
 	return "start " + command + ": " + err.Error()
 }
 
-// exitCodeOf is the exit code of what a signal ended, as shells count it.
+// exitCodeOf is the exit code of a process that a signal ended, as shells count it.
 func exitCodeOf(sig os.Signal) int {
 	if n, ok := sig.(syscall.Signal); ok {
 		return 128 + int(n)

@@ -139,7 +139,7 @@ func newFIFO(t *testing.T) *os.File {
 	return file
 }
 
-// Whatever the runner leaves behind, its end is the container's.
+// The container ends with the runner, whatever the runner leaves behind.
 func TestAnOrphanThatHoldsTheOutputIsNotWaitedFor(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "fifo")
 	if err := syscall.Mkfifo(path, 0o600); err != nil {

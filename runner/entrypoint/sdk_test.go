@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// The entrypoint is in every image, and is read by every container before it starts: of
-// AWS's SDK it has what signs a request, and no client.
+// The entrypoint is in every image, and every container reads it before it starts: it
+// links the part of AWS's SDK that signs a request, and no client.
 func TestTheEntrypointHasNoClientOfAWS(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "../cmd/entrypoint").Output()
 	if err != nil {

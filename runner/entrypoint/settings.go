@@ -15,8 +15,8 @@ const (
 	defaultStopTimeout = 110 * time.Second
 )
 
-// settings are the entrypoint's arguments and environment, as far as they are
-// about the runner's process, checked.
+// settings are the parts of the entrypoint's arguments and environment that are about
+// the runner's process, checked.
 type settings struct {
 	command     []string
 	stopTimeout time.Duration

@@ -14,13 +14,12 @@ const (
 	maxBackoff   = 30 * time.Second
 
 	// maxRetryAfter bounds a wait that the fleet asks for. With its jitter it is
-	// shorter than the state machine's idle limit (300 s), which each claim
-	// restarts.
+	// shorter than the state machine's idle limit (300 s), which each claim restarts.
 	maxRetryAfter = 2 * time.Minute
 )
 
-// waitBefore is how long to wait after the given attempt, counted from 0: what the
-// answer asked for and up to a quarter more, so that containers with the same
+// waitBefore is how long to wait after the given attempt, counted from 0: the time that
+// the answer asked for and up to a quarter more, so that containers with the same
 // answer do not ask at the same time; else exponential backoff with full jitter.
 func (c Claiming) waitBefore(attempt int, retryAfter time.Duration) time.Duration {
 	if retryAfter > 0 {
@@ -55,9 +54,9 @@ func (c Claiming) fraction() float64 {
 	return float64(binary.BigEndian.Uint64(random[:])>>11) / (1 << 53)
 }
 
-// retryAfter reads a Retry-After of either form, seconds or a date
-// (RFC 9110, section 10.2.3). It is 0 if there is none, and at least a second if
-// there is one. A date is measured on the answerer's clock if its Date says it.
+// retryAfter reads a Retry-After of either form, seconds or a date (RFC 9110, section
+// 10.2.3). It is 0 if there is none, and at least a second if there is one. A date is
+// measured on the clock of the server that answered, if its Date header has it.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	text := h.Get("Retry-After")
 	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {

@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 	os.Exit(0)
 }
 
-// leaveRoot makes a process of root one of the user nobody, as open as if that user
+// leaveRoot makes a process of root one of the user "nobody", as open as if that user
 // had started it.
 func leaveRoot() {
 	if os.Getuid() != 0 {
@@ -70,7 +70,7 @@ func as(t *testing.T, role string) *exec.Cmd {
 	return cmd
 }
 
-// lookInto is what a process of the same user opens of one in that role.
+// lookInto returns what a process of the same user can open of a process in that role.
 func lookInto(t *testing.T, role string) string {
 	t.Helper()
 	cmd := as(t, role)

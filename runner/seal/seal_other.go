@@ -4,5 +4,5 @@ package seal
 
 import "errors"
 
-// Process fails with errors.ErrUnsupported: it knows no way on other systems.
+// Process fails with errors.ErrUnsupported: it has no way to do this on other systems.
 func Process() error { return errors.ErrUnsupported }

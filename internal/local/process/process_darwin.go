@@ -46,7 +46,7 @@ func findTasks(string) []task.Mark { return nil }
 // awaitHandle is not called: there are no handles of processes here.
 func awaitHandle(uintptr) {}
 
-// startTime tells processes apart that had the same id one after the other. Its
+// startTime distinguishes processes that had the same id one after the other. Its
 // text has no further meaning.
 func startTime(pid int) (string, error) {
 	return ask(pid, "lstart=")

@@ -97,7 +97,7 @@ func awaitHandle(pidfd uintptr) {
 	}
 }
 
-// startTime tells processes apart that had the same id one after the other. Its
+// startTime distinguishes processes that had the same id one after the other. Its
 // text has no further meaning.
 func startTime(pid int) (string, error) {
 	s, err := readStat(pid)

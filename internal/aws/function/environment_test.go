@@ -60,12 +60,12 @@ func TestWhatIsSetIsUsed(t *testing.T) {
 		t.Errorf("the policy is another one after its way through the environment:\n%s", diff)
 	}
 	launcher := ecsfleet.Launcher(f)
-	home := operations.Fleet(f, dynamo.Records(f), nil, nil, launcher)
+	lc := operations.Fleet(f, dynamo.Records(f), nil, nil, launcher)
 	if err := f.Check(); err != nil {
 		t.Error(err)
 	}
-	if home.Name != "ci" || home.MaxRunners != 7 || home.Limits != policy.Limits {
-		t.Errorf("fleet %+v", home)
+	if lc.Name != "ci" || lc.MaxRunners != 7 || lc.Limits != policy.Limits {
+		t.Errorf("fleet %+v", lc)
 	}
 	if n := launcher.Network; len(n.Subnets) != 2 || len(n.SecurityGroups) != 1 || !n.AssignPublicIP || launcher.Cluster != "arn:cluster" || launcher.FleetName != "ci" {
 		t.Errorf("launcher %+v", launcher)

@@ -19,8 +19,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// keeper is the part of ECR's API that the registry needs.
-type keeper interface {
+// reader is the part of ECR's API that the registry needs.
+type reader interface {
 	BatchGetImage(context.Context, *ecr.BatchGetImageInput, ...func(*ecr.Options)) (*ecr.BatchGetImageOutput, error)
 	DescribeImages(context.Context, *ecr.DescribeImagesInput, ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error)
 }
@@ -33,7 +33,7 @@ type remover interface {
 
 // Registry is the fleet's repository. Errors are those of awserr.CallError.
 type Registry struct {
-	ECR        keeper
+	ECR        reader
 	Repository string // its name, not its URI
 }
 

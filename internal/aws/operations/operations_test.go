@@ -17,13 +17,13 @@ import (
 // launches uses up its tries.
 func TestAFunctionWaitsBetweenConflicts(t *testing.T) {
 	f := function.New(func(string) string { return "" }, aws.Config{}, slog.New(slog.DiscardHandler))
-	home := operations.Fleet(f, nil, nil, nil, nil)
-	if home.Backoff == nil {
+	lc := operations.Fleet(f, nil, nil, nil, nil)
+	if lc.Backoff == nil {
 		t.Fatal("it does not wait")
 	}
 	gone, end := context.WithCancel(t.Context())
 	end()
-	if err := home.Backoff(gone, time.Hour); !errors.Is(err, context.Canceled) {
+	if err := lc.Backoff(gone, time.Hour); !errors.Is(err, context.Canceled) {
 		t.Errorf("after its caller is gone: %v", err)
 	}
 }

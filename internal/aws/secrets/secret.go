@@ -24,8 +24,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// vault is the part of Secrets Manager's API that secrets need.
-type vault interface {
+// client is the part of Secrets Manager's API that secrets need.
+type client interface {
 	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 }
 
@@ -47,7 +47,7 @@ const refreshEvery = time.Minute
 // its value. Reading fails with Secret.Missing if there is none, if it is empty or
 // may not be read, and with AWS.Unavailable if Secrets Manager does not answer.
 type Secret struct {
-	SecretsManager vault
+	SecretsManager client
 	ID             string // name or ARN
 	Now            func() time.Time
 

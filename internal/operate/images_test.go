@@ -26,7 +26,7 @@ func (s *shelf) Remove(_ context.Context, tag string) error {
 	return s.err
 }
 
-func (w *world) keeper(s *shelf) operate.Operator {
+func (w *world) imageOperator(s *shelf) operate.Operator {
 	o := w.operator()
 	o.Images, o.Registry, o.Cursors = w.Images, s, w.Records
 	return o
@@ -34,7 +34,7 @@ func (w *world) keeper(s *shelf) operate.Operator {
 
 func TestBuildImage(t *testing.T) {
 	w := newWorld(t)
-	o := w.keeper(&shelf{})
+	o := w.imageOperator(&shelf{})
 	for range 2 { // the second has nothing more to do
 		record, err := o.BuildImage(t.Context(), node)
 		if err != nil || record.Rebuild == "" || record.Spec != node || record.WantsRebuild("", w.Now()) == "" {
@@ -58,7 +58,7 @@ func TestBuildImage(t *testing.T) {
 
 func TestRemoveImage(t *testing.T) {
 	w, s := newWorld(t), &shelf{}
-	o := w.keeper(s)
+	o := w.imageOperator(s)
 	if _, err := o.RemoveImage(t.Context(), node.Tag()); !errors.As(err, new(operate.ErrNoImage)) {
 		t.Errorf("what is not there: %v", err)
 	}
@@ -79,7 +79,7 @@ func TestRemoveImage(t *testing.T) {
 
 func TestRefreshImages(t *testing.T) {
 	w := newWorld(t)
-	o := w.keeper(&shelf{})
+	o := w.imageOperator(&shelf{})
 	old := node
 	old.Name = "docker.io/library/node:12"
 	w.Images.Have(old, "sha256:0")

@@ -349,15 +349,15 @@ func (d *deadLetters) left() (n int) {
 	return n
 }
 
-// vault is Secrets Manager, with the token and the webhook's secret.
-type vault struct {
+// secretStore is Secrets Manager, with the token and the webhook's secret.
+type secretStore struct {
 	w        *World
 	current  map[string]string
 	previous map[string]string
 	replaced map[string]time.Time
 }
 
-func (v *vault) put(id, value string) {
+func (v *secretStore) put(id, value string) {
 	if was, known := v.current[id]; known {
 		v.previous[id] = was
 	}
@@ -365,7 +365,7 @@ func (v *vault) put(id, value string) {
 }
 
 // GetSecretValue reads a version of a secret.
-func (v *vault) GetSecretValue(_ context.Context, in *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options)) (out *secretsmanager.GetSecretValueOutput, err error) {
+func (v *secretStore) GetSecretValue(_ context.Context, in *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options)) (out *secretsmanager.GetSecretValueOutput, err error) {
 	err = v.w.k.Call("secrets.get_secret_value", func() error {
 		if _, strikes := v.w.k.Strikes(secretsDown, aws.ToString(in.SecretId)); strikes {
 			return unanswered("secrets.get_secret_value")

@@ -69,7 +69,7 @@ func (w *World) functions() functions {
 	if err != nil {
 		panic(err)
 	}
-	token := &secrets.Secret{SecretsManager: w.vault, ID: tokenSecret, Now: w.k.Clock}
+	token := &secrets.Secret{SecretsManager: w.secretStore, ID: tokenSecret, Now: w.k.Clock}
 	gh := github.NewForFleet(base, github.StoredPAT{Secret: token}, &http.Client{Transport: watched{w}})
 	gh.Client.Shared = w.Table
 	executions := stepfn.Executions{SFN: states{w}, StateMachineARN: w.stateMachineARN()}
@@ -92,7 +92,7 @@ func (w *World) functions() functions {
 	dispatcher := dispatch.Handler{Fleet: home, Images: w.Table, Cursors: w.Table, Policy: w.policy}
 	return functions{
 		webhook: webhook.Handler{
-			Secrets: secrets.Webhook{&secrets.Secret{SecretsManager: w.vault, ID: webhookSecret, Now: w.k.Clock}},
+			Secrets: secrets.Webhook{&secrets.Secret{SecretsManager: w.secretStore, ID: webhookSecret, Now: w.k.Clock}},
 			Records: w.Table, Bus: eventBus, Policy: w.policy, Now: w.k.Clock, NewID: newID, Log: w.log,
 		},
 		claim: claim.Handler{

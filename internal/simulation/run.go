@@ -167,11 +167,11 @@ func (w *World) does(e Event) {
 	case "replace_token":
 		// With says what comes first; "" is GitHub.
 		if e.With == "secret" {
-			w.vault.put(tokenSecret, secondToken)
+			w.secretStore.put(tokenSecret, secondToken)
 		} else {
 			w.GitHub.ReplaceToken(credentialName, secondToken)
 			if e.With != "github" {
-				w.vault.put(tokenSecret, secondToken)
+				w.secretStore.put(tokenSecret, secondToken)
 			}
 		}
 	case "new_runner_release":

@@ -54,7 +54,7 @@ type World struct {
 	engine      *engine.Engine
 	store       *engine.MemoryStore
 	lambdas     *lambdas
-	vault       *vault
+	secretStore *secretStore
 	identities  *identitytest.World // STS and the credentials of tasks
 	deadLetters *deadLetters
 	log         *slog.Logger
@@ -100,10 +100,10 @@ func newWorld(s Scenario, seed uint64, trace func(at time.Time, line string)) *W
 	}
 	w.lambdas = &lambdas{w: w, idle: map[string][]*environment{}, Invocations: map[string]int{}}
 	w.deadLetters = &deadLetters{w: w}
-	w.vault = &vault{w: w, current: map[string]string{}, previous: map[string]string{}, replaced: map[string]time.Time{}}
+	w.secretStore = &secretStore{w: w, current: map[string]string{}, previous: map[string]string{}, replaced: map[string]time.Time{}}
 	w.identities = &identitytest.World{Now: k.Clock}
-	w.vault.put(tokenSecret, firstToken)
-	w.vault.put(webhookSecret, hookSecret)
+	w.secretStore.put(tokenSecret, firstToken)
+	w.secretStore.put(webhookSecret, hookSecret)
 	w.Table = table.New()
 	w.judge = newJudge(w)
 	w.newGitHub()

@@ -20,7 +20,7 @@ import (
 
 // newBuildSource makes what image builds start from, and returns the Source of each
 // image, by fleet.SourceOf. It comes before the functions, which get the Sources.
-func newBuildSource(scope constructs.Construct, p Props, shop workshop) (awss3assets.Asset, map[string]string) {
+func newBuildSource(scope constructs.Construct, p Props, assets bundler) (awss3assets.Asset, map[string]string) {
 	dir, err := os.MkdirTemp("", "ecsrunner-images-")
 	if err != nil {
 		panic(err)
@@ -30,7 +30,7 @@ func newBuildSource(scope constructs.Construct, p Props, shop workshop) (awss3as
 	if err != nil {
 		panic(err)
 	}
-	sources, err := fillBuildSource(p, shop, dir, assembly)
+	sources, err := fillBuildSource(p, assets, dir, assembly)
 	if err != nil {
 		panic(err)
 	}
@@ -39,8 +39,8 @@ func newBuildSource(scope constructs.Construct, p Props, shop workshop) (awss3as
 
 // fillBuildSource fills a folder. assembly is where the app is written to, which may be
 // in a build context.
-func fillBuildSource(p Props, shop workshop, dir, assembly string) (map[string]string, error) {
-	if err := shop.collect(p, dir, assembly); err != nil {
+func fillBuildSource(p Props, assets bundler, dir, assembly string) (map[string]string, error) {
+	if err := assets.collect(p, dir, assembly); err != nil {
 		return nil, err
 	}
 	sources, err := sourcesOf(p.Config, dir)

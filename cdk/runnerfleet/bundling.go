@@ -18,30 +18,30 @@ import (
 // is, so that they have the dependencies of this module's go.sum.
 const module = "github.com/ecs-runner-fleet/ecs-runner-fleet"
 
-// workshop builds what functions and image builds are made of.
-type workshop struct {
+// bundler builds what functions and image builds are made of.
+type bundler struct {
 	dir string // this module's source: of the checkout, of a replace directive, or of the module cache
 }
 
-func openWorkshop() (workshop, error) {
+func newBundler() (bundler, error) {
 	list := exec.Command("go", "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", module)
 	list.Stderr = os.Stderr
 	out, err := list.Output()
 	if err != nil {
-		return workshop{}, fmt.Errorf("find the source of %s with go list: %w", module, err)
+		return bundler{}, fmt.Errorf("find the source of %s with go list: %w", module, err)
 	}
 	dir := strings.TrimSpace(string(out))
 	if dir == "" {
-		return workshop{}, fmt.Errorf("the source of %s is not there; run go mod download", module)
+		return bundler{}, fmt.Errorf("the source of %s is not there; run go mod download", module)
 	}
-	return workshop{dir}, nil
+	return bundler{dir}, nil
 }
 
 // build compiles one of this module's programs for Linux. What comes out depends on
 // the source alone: no path, no time and no version control is in it.
-func (w workshop) build(pkg, arch, out string) error {
+func (b bundler) build(pkg, arch, out string) error {
 	compile := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w -buildid=", "-o", out, pkg)
-	compile.Dir = w.dir
+	compile.Dir = b.dir
 	compile.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
 	compile.Stdout, compile.Stderr = os.Stderr, os.Stderr
 	if err := compile.Run(); err != nil {
@@ -51,26 +51,26 @@ func (w workshop) build(pkg, arch, out string) error {
 }
 
 // source is a folder of this module, as assets want one to begin from.
-func (w workshop) source(folder string) *string {
-	return jsii.String(filepath.Join(w.dir, filepath.FromSlash(folder)))
+func (b bundler) source(folder string) *string {
+	return jsii.String(filepath.Join(b.dir, filepath.FromSlash(folder)))
 }
 
 // fillFunction builds a Lambda function.
-func (w workshop) fillFunction(name string) func(string) error {
+func (b bundler) fillFunction(name string) func(string) error {
 	return func(dir string) error {
-		return w.build("./functions/"+name+"/lambda", "arm64", filepath.Join(dir, "bootstrap"))
+		return b.build("./functions/"+name+"/lambda", "arm64", filepath.Join(dir, "bootstrap"))
 	}
 }
 
 // collect puts what image builds start from into a folder: the Dockerfile, the
 // entrypoint for both architectures, and for each extra image the folder of its
 // Dockerfile, with the Dockerfile's name in the file .dockerfile.
-func (w workshop) collect(p Props, dir, assembly string) error {
+func (b bundler) collect(p Props, dir, assembly string) error {
 	if err := runner.WriteContext(dir); err != nil {
 		return err
 	}
 	for _, arch := range []string{"amd64", "arm64"} {
-		if err := w.build("./runner/cmd/entrypoint", arch, filepath.Join(dir, "entrypoint-"+arch)); err != nil {
+		if err := b.build("./runner/cmd/entrypoint", arch, filepath.Join(dir, "entrypoint-"+arch)); err != nil {
 			return err
 		}
 	}

@@ -28,15 +28,15 @@ func (l lambdas) step(name string) awslambda.IFunction {
 	panic("the state machine calls " + name + ", which is no step in package functions")
 }
 
-func newFunctions(scope constructs.Construct, c Config, shop workshop, about arns, e events, env environment) lambdas {
+func newFunctions(scope constructs.Construct, c Config, assets bundler, about arns, e events, env environment) lambdas {
 	made := lambdas{}
 	for _, f := range functions.All {
-		made[f.Folder()] = newFunction(scope, c, shop, about, e, env, f)
+		made[f.Folder()] = newFunction(scope, c, assets, about, e, env, f)
 	}
 	return made
 }
 
-func newFunction(parent constructs.Construct, c Config, shop workshop, about arns, e events, env environment, f functions.Function) awslambda.IFunction {
+func newFunction(parent constructs.Construct, c Config, assets bundler, about arns, e events, env environment, f functions.Function) awslambda.IFunction {
 	scope := constructs.NewConstruct(parent, jsii.String(f.Name))
 	logs := newLogGroup(scope, "Logs", logFolder+c.FleetName+"/"+f.Folder(), c)
 	variables := env.of(f)
@@ -47,7 +47,7 @@ func newFunction(parent constructs.Construct, c Config, shop workshop, about arn
 		Runtime:       awslambda.Runtime_PROVIDED_AL2023(),
 		Architecture:  awslambda.Architecture_ARM_64(),
 		Handler:       jsii.String("bootstrap"),
-		Code:          awslambda.Code_FromAsset(shop.source("functions/"+f.Folder()), assetOf(f.Folder(), shop.fillFunction(f.Folder()))),
+		Code:          awslambda.Code_FromAsset(assets.source("functions/"+f.Folder()), assetOf(f.Folder(), assets.fillFunction(f.Folder()))),
 		MemorySize:    jsii.Number(f.Memory),
 		Timeout:       awscdk.Duration_Seconds(jsii.Number(f.Seconds)),
 		Environment:   &variables,

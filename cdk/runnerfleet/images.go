@@ -49,14 +49,14 @@ func newRepository(scope constructs.Construct) awsecr.Repository {
 	})
 }
 
-func newImages(scope constructs.Construct, p Props, shop workshop) images {
+func newImages(scope constructs.Construct, p Props, assets bundler) images {
 	c := p.Config
 	made := images{repository: newRepository(scope), project: c.ImageBuildProject}
 	if made.project == "" { // image: labels are refused then; the fleet's own images are built all the same
 		made.project = c.FleetName + "-images"
 	}
 	var source awss3assets.Asset
-	source, made.sources = newBuildSource(scope, p, shop)
+	source, made.sources = newBuildSource(scope, p, assets)
 	logs := newLogGroup(scope, "BuildLogs", deployment.BuildLogGroup(c.FleetName), c)
 	made.logs = logs.LogGroupArn()
 	about := pulls(scope, c)

@@ -112,7 +112,7 @@ func New(scope constructs.Construct, id string, props Props) Fleet {
 	if err := props.Check(); err != nil {
 		panic(err)
 	}
-	shop, err := openWorkshop()
+	assets, err := newBundler()
 	if err != nil {
 		panic(err)
 	}
@@ -128,13 +128,13 @@ func New(scope constructs.Construct, id string, props Props) Fleet {
 	classSizes, classSizesARN := newClassSizes(fleet, c)
 	network := newNetwork(fleet, props)
 	tasks := newCluster(fleet, c)
-	images := newImages(fleet, props, shop)
+	images := newImages(fleet, props, assets)
 	roles := newTaskRoles(fleet, props, tasks, images)
 	events := newEvents(fleet, c)
 	api := newAPI(fleet, c)
 	stateMachineARN, executionsARN := nameStateMachine(fleet, c)
 
-	lambdas := newFunctions(fleet, c, shop, arns{
+	lambdas := newFunctions(fleet, c, assets, arns{
 		gitHub: secrets.gitHubARNs, webhookSecrets: secrets.webhookARNs, claimKey: secrets.claimKey,
 		table: table.TableArn(), classSizes: classSizesARN,
 		cluster: tasks.arn, tasks: tasks.tasks, taskDefinitions: tasks.definitions,

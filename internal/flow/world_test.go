@@ -102,8 +102,8 @@ func start(t *testing.T) *world {
 	return startWith(t, false, nil)
 }
 
-// startWith is start with changes to the fleet's own policy; moto enforces IAM's
-// policies if that is wanted.
+// startWith is start with two options: moto enforces IAM's policies, and the fleet's
+// own policy is changed.
 func startWith(t *testing.T, enforced bool, policy func(*fleet.Policy)) *world {
 	t.Helper()
 	moto := moto{t: t, url: *awstest.Config(t).BaseEndpoint, credentials: admin}

@@ -226,3 +226,34 @@ func TestRefusedDeliveriesAreReportedOnce(t *testing.T) {
 		}
 	}
 }
+
+// The webhook of a GitHub App is every repository's: it is looked at once in a sweep.
+func TestDeliveriesOfAnApp(t *testing.T) {
+	w := lifecycletest.New(t)
+	w.GitHub.HookID = fleet.AppHook
+	tell(w, 1, fleet.AppHook)
+	delivers(w, "a500 b200 c403")
+	var log strings.Builder
+	h := handler(w)
+	h.Policy.GitHubApp = true
+	h.Fleet.Log = slog.New(slog.NewTextHandler(&log, nil))
+	if _, err := h.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	for _, call := range w.GitHub.Calls {
+		if call == "Deliveries" {
+			asked++
+		}
+	}
+	if !slices.Equal(w.GitHub.Redelivered, []int64{1}) || asked != 1 {
+		t.Errorf("requested %d again, and the list %d times", w.GitHub.Redelivered, asked)
+	}
+	if strings.Contains(log.String(), "refused") {
+		t.Errorf("the log speaks of repositories that the App has and the fleet does not: %s", &log)
+	}
+	w.GitHub.HookID = 5 // an App without a webhook
+	if _, err := h.Run(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,6 +1,7 @@
 package validate_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -240,5 +241,49 @@ func TestASwapIsLearntHere(t *testing.T) {
 	w.GitHub.Set(lifecycletest.InProgress(job, fleet.RunnerName(thief, 1)))
 	if plan, err := run(t, w, id, job); err != nil || plan.Decision != fleet.Admitted || w.Run("job-8").RunnerID != id {
 		t.Errorf("%+v, %v\n%s", plan, err, w.State())
+	}
+}
+
+// own is what a fleet knows of its installations.
+type own struct {
+	id  int64
+	err error
+}
+
+func (o own) IsInstallation(_ context.Context, _ string, id int64) (bool, error) {
+	return id == o.id, o.err
+}
+
+func TestForeignInstallations(t *testing.T) {
+	for name, c := range map[string]struct {
+		installation int64 // of the webhook
+		token        bool  // the fleet has a token and no App
+		asked        error
+		rule         string
+		err          string
+	}{
+		"the fleet's own":                   {installation: 5},
+		"another's":                         {installation: 6, rule: "installation.foreign"},
+		"a repository's webhook names none": {},
+		"a fleet with a token":              {installation: 6, token: true},
+		"GitHub is down":                    {installation: 6, asked: fleet.Errorf(fleet.GitHubUnavailable, "502")},
+		"GitHub refuses the key":            {installation: 6, asked: fleet.Errorf(fleet.GitHubUnauthorized, "401"), err: fleet.GitHubUnauthorized},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := lifecycletest.New(t)
+			job := w.Job(7)
+			id := w.Launch(job)
+			job.InstallationID = c.installation
+			policy := w.Policy()
+			policy.GitHubApp = !c.token
+			step := validate.Step{Fleet: w.Fleet(), Policy: policy, Budgets: w.GitHub, Installations: own{5, c.asked}}
+			plan, err := step.Run(t.Context(), fleet.Call{RunnerID: id, State: "Validate", Document: fleet.Document{Schema: fleet.Schema, RunID: w.Runner(id).RunID, Job: job}})
+			if plan.Rule != c.rule || fleet.ErrorName(err) != c.err {
+				t.Errorf("%s by %q, %v", plan.Decision, plan.Rule, err)
+			}
+			if c.rule != "" && len(w.GitHub.Calls) != 0 {
+				t.Errorf("GitHub was asked: %q", w.GitHub.Calls)
+			}
+		})
 	}
 }

@@ -105,7 +105,7 @@ func loopback(host string) bool {
 }
 
 func (c *Config) checkSecrets(r *review) {
-	if c.GitHubPAT != "" || r.given("github_pat") {
+	if c.GitHubPAT != "" || len(c.GitHubApps) == 0 {
 		if err := c.GitHubPAT.check(); err != nil {
 			r.add("github_pat", "%s", err)
 		}

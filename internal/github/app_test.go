@@ -331,3 +331,43 @@ func TestAnInstallationHasOneBudget(t *testing.T) {
 		t.Errorf("%+v, then with other tokens %+v, %v", before, after, err)
 	}
 }
+
+// The App's one webhook is asked about with the App's own token.
+func TestDeliveriesOfTheApp(t *testing.T) {
+	w := newAppWorld(t, nil)
+	hub := w.function()
+	page, err := hub.DeliveriesPage(t.Context(), appRepository, fleet.AppHook, fleet.Page[fleet.Delivery]{})
+	if err != nil || len(page.Items) != 0 || page.ETag != "" {
+		t.Errorf("%+v, %v", page, err)
+	}
+	if err := hub.Redeliver(t.Context(), appRepository, fleet.AppHook, 5); !fleet.IsNamed(err, fleet.GitHubNotFound) {
+		t.Errorf("a delivery that there is not: %v", err)
+	}
+	if want := []string{"GET /app/hook/deliveries", "POST /app/hook/deliveries/5/attempts"}; !slices.Equal(w.asked, want) {
+		t.Errorf("asked %q", w.asked)
+	}
+}
+
+func TestIsInstallation(t *testing.T) {
+	w := newAppWorld(t, nil)
+	hub := w.function()
+	own := w.hub.InstallationID()
+	for id, want := range map[int64]bool{own: true, own + 1: false} {
+		if ours, err := hub.IsInstallation(t.Context(), appRepository, id); err != nil || ours != want {
+			t.Errorf("%d: %v, %v", id, ours, err)
+		}
+	}
+	w.hub.Uninstall()
+	w.hub.Install()
+	if ours, err := hub.IsInstallation(t.Context(), appRepository, w.hub.InstallationID()); err != nil || !ours {
+		t.Errorf("after it was installed again: %v, %v", ours, err)
+	}
+	w.hub.Uninstall()
+	if ours, err := w.function().IsInstallation(t.Context(), appRepository, own); err != nil || ours {
+		t.Errorf("after it was uninstalled: %v, %v", ours, err)
+	}
+	pat := github.NewForFleet(w.url, github.PAT(func(context.Context) (string, error) { return "ghp_fallback", nil }), http.DefaultClient)
+	if ours, err := pat.IsInstallation(t.Context(), appRepository, 1); err != nil || !ours {
+		t.Errorf("a fleet with a token: %v, %v", ours, err)
+	}
+}

@@ -109,7 +109,10 @@ func newWorld(t *testing.T, cfg sim.Config) *world {
 	t.Helper()
 	clock := newClock()
 	cfg.Repository = cmp.Or(cfg.Repository, "octo/widgets")
-	cfg.Token, cfg.Clock = token, clock
+	cfg.Token = token
+	if cfg.Clock == nil {
+		cfg.Clock = clock
+	}
 	s, err := sim.New(cfg)
 	if err != nil {
 		t.Fatal(err)

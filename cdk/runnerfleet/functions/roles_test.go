@@ -89,7 +89,7 @@ func TestWhoReadsASecretNeedsIt(t *testing.T) {
 		}
 	}
 	want := map[string][]string{
-		grants.GitHub:      {"dispatch", "claim", "sweep", "validate", "inspectrunner", "recordstatus"},
+		grants.GitHub:         {"dispatch", "claim", "sweep", "validate", "inspectrunner", "recordstatus"},
 		grants.WebhookSecrets: {"webhook"},
 		grants.ClaimKey:       {"claim", "runtask"},
 		grants.DockerHub:      {"build"},

@@ -131,6 +131,16 @@ var inputs = map[string]func(t *testing.T, without template){
 			t.Error("a token that is asked for beside an App is not there")
 		}
 	},
+	"github_org": func(t *testing.T, _ template) {
+		if org := policyOf(t, of(t, "github_org: octo-org"), "claim").Organization; org != "octo-org" {
+			t.Errorf("organization %q", org)
+		}
+	},
+	"runner_group": func(t *testing.T, _ template) {
+		if group := policyOf(t, of(t, "github_org: octo-org", "runner_group: Fleet"), "claim").RunnerGroup; group != "Fleet" {
+			t.Errorf("group %q", group)
+		}
+	},
 	"webhook_secret": func(t *testing.T, without template) {
 		built := of(t, "webhook_secret: secretsmanager:ci/hook", "webhook_secret_previous: secretsmanager:ci/old")
 		if env(built, "webhook", deployment.EnvWebhookSecret) != "ci/hook" || env(built, "webhook", deployment.EnvWebhookSecretPrevious) != "ci/old" {

@@ -65,17 +65,19 @@ func (c *cloud) operator(ctx context.Context) (operate.Operator, error) {
 	if err != nil {
 		return operate.Operator{}, err
 	}
-	credential, err := c.credential()
+	policy := policyOf(settings)
+	credential, err := c.credential(policy.Organization != "")
 	if err != nil {
 		return operate.Operator{}, err
 	}
-	policy, steps, store := policyOf(settings), sfn.NewFromConfig(c.config), c.store()
+	steps, store := sfn.NewFromConfig(c.config), c.store()
 	hub := github.NewForFleet(base, credential, &http.Client{Timeout: 20 * time.Second})
 	hub.Client.Shared = store
+	hub.Scope = github.Scope{Organization: policy.Organization, Group: policy.RunnerGroup}
 	platform := ecsfleet.Platform{ECS: ecs.NewFromConfig(c.config), Cluster: values[ecsCluster], FleetName: settings.FleetName}
 	return operate.Operator{
 		Fleet: lifecycle.Fleet{
-			Name: settings.FleetName, MaxRunners: settings.MaxRunners, MaxPerRepository: policy.Share(), KeptForOthers: policy.KeptForOthers(), Repositories: len(policy.Repositories),
+			Name: settings.FleetName, MaxRunners: settings.MaxRunners, MaxPerRepository: policy.Share(), KeptForOthers: policy.KeptForOthers(), Repositories: len(policy.Repositories), Organization: policy.Organization,
 			Limits: policy.Limits, Deployment: policy.Fingerprint(), Records: store,
 			Executions: stepfn.Executions{SFN: steps, StateMachineARN: values[stateMachine]}, GitHub: hub, Tasks: platform,
 			Backoff: dynamo.Backoff, Now: time.Now, Log: slog.New(slog.DiscardHandler),
@@ -91,7 +93,7 @@ func (c *cloud) operator(ctx context.Context) (operate.Operator, error) {
 }
 
 // credential is what the fleet shows to GitHub, read with this user's rights.
-func (c *cloud) credential() (github.Credential, error) {
+func (c *cloud) credential(organization bool) (github.Credential, error) {
 	open := func(id string) *secrets.Secret {
 		return &secrets.Secret{SecretsManager: secretsmanager.NewFromConfig(c.config), ID: id, Now: time.Now}
 	}
@@ -103,13 +105,13 @@ func (c *cloud) credential() (github.Credential, error) {
 		}
 	}
 	if len(apps) > 0 && c.has(gitHubPAT) == "" {
-		return githubapi.Credential(apps, nil, open), nil
+		return githubapi.Credential(apps, nil, organization, open), nil
 	}
 	token, err := c.value(gitHubPAT)
 	if err != nil {
 		return nil, err
 	}
-	return githubapi.Credential(apps, open(token), open), nil
+	return githubapi.Credential(apps, open(token), organization, open), nil
 }
 
 // policyOf is what the deployed fleet decides by. The settings of the release before have

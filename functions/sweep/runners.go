@@ -270,11 +270,19 @@ func (s *sweep) announce(ctx context.Context, task fleet.Task) error {
 // registrations deletes what ended runners left on GitHub. It touches only offline ones
 // with the name of this fleet.
 func (s *sweep) registrations(ctx context.Context) error {
-	return each(s.turn, func(repository string) error { return s.registrationsOf(ctx, repository) })
+	turn := s.turn
+	if s.Policy.Organization != "" && len(turn) > 0 {
+		turn = turn[:1] // all runners are registered in one place
+	}
+	return each(turn, func(repository string) error { return s.registrationsOf(ctx, repository) })
 }
 
 func (s *sweep) registrationsOf(ctx context.Context, repository string) error {
-	_, err := pages(ctx, s, "runners/"+s.key(repository), func(was fleet.Page[fleet.Registration]) (fleet.Page[fleet.Registration], error) {
+	list := "runners/" + s.key(repository)
+	if s.Policy.Organization != "" {
+		list = "runners_of_organization"
+	}
+	_, err := pages(ctx, s, list, func(was fleet.Page[fleet.Registration]) (fleet.Page[fleet.Registration], error) {
 		return s.GitHub.RegistrationsPage(ctx, repository, was)
 	}, func(reg fleet.Registration) bool {
 		_, _, ours := fleet.ParseRunnerID(s.Fleet.Name, reg.Name)
@@ -287,8 +295,19 @@ func (s *sweep) registrationsOf(ctx context.Context, repository string) error {
 		}
 		return err
 	})
-	s.registeredIn[s.key(repository)] = err == nil
+	for _, same := range s.registeredWith(repository) {
+		s.registeredIn[s.key(same)] = err == nil
+	}
 	return err
+}
+
+// registeredWith are the repositories whose runners are registered in one place with those
+// of one of them.
+func (s *sweep) registeredWith(repository string) []string {
+	if s.Policy.Organization != "" {
+		return s.Policy.Repositories
+	}
+	return []string{repository}
 }
 
 // mayBeRegistered reports whether GitHub has a registration of a runner without a

@@ -53,3 +53,26 @@ func TestNoRepairIsCountedForARunnerThatGetsOn(t *testing.T) {
 		})
 	}
 }
+
+// Runners of an organization are registered in one place, however many repositories there
+// are.
+func TestRegistrationsOfAnOrganizationAreListedOnce(t *testing.T) {
+	for organization, want := range map[string]int{"": 2, "octo": 1} {
+		w := lifecycletest.New(t)
+		h := handler(w)
+		h.Policy.Organization = organization
+		h.Policy.Repositories = []string{"octo/a", "octo/b"}
+		if _, err := h.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		listed := 0
+		for _, call := range w.GitHub.Calls {
+			if call == "Registrations" {
+				listed++
+			}
+		}
+		if listed != want {
+			t.Errorf("organization %q: listed %d times, want %d (%q)", organization, listed, want, w.GitHub.Calls)
+		}
+	}
+}

@@ -20,18 +20,22 @@ type budgets interface {
 	Budget(ctx context.Context, repository string, now time.Time) (fleet.Budget, error)
 }
 
-// installations know those of the fleet's GitHub App.
-type installations interface {
-	// IsInstallation reports whether an installation is the fleet's own for a repository.
+// access is what the fleet may do on GitHub.
+type access interface {
+	// IsInstallation reports whether an installation of a GitHub App is the fleet's own
+	// for a repository.
 	IsInstallation(ctx context.Context, repository string, id int64) (bool, error)
+	// CanRegister reports, as an error, what keeps the fleet from registering a runner
+	// for jobs of a repository.
+	CanRegister(ctx context.Context, repository string) error
 }
 
 // Step serves the state Validate.
 type Step struct {
-	Fleet         lifecycle.Fleet
-	Policy        fleet.Policy
-	Budgets       budgets
-	Installations installations
+	Fleet   lifecycle.Fleet
+	Policy  fleet.Policy
+	Budgets budgets
+	Access  access
 }
 
 // Run returns the plan for the job, or why it gets none. It fails with
@@ -55,6 +59,9 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 	}
 	if reason != "" {
 		return fleet.Plan{Decision: fleet.NotWanted, Reason: reason}, nil
+	}
+	if err := s.canRegister(ctx, job); err != nil {
+		return fleet.Plan{}, err
 	}
 	if err := s.record(ctx, call.RunnerID, decision); err != nil {
 		return fleet.Plan{}, err
@@ -81,7 +88,7 @@ func (s Step) foreign(ctx context.Context, job fleet.Job) (string, error) {
 	if !s.Policy.GitHubApp || job.InstallationID == 0 {
 		return "", nil
 	}
-	ours, err := s.Installations.IsInstallation(ctx, job.Repository, job.InstallationID)
+	ours, err := s.Access.IsInstallation(ctx, job.Repository, job.InstallationID)
 	switch {
 	case fleet.IsNamed(err, fleet.GitHubUnauthorized, fleet.GitHubUntrusted, fleet.SecretMissing):
 		return "", err
@@ -92,6 +99,22 @@ func (s Step) foreign(ctx context.Context, job fleet.Job) (string, error) {
 		return "", nil
 	}
 	return fmt.Sprintf("its webhook is of installation %d of a GitHub App, which is not the fleet's for %s: of several Apps that send webhooks here, only those of github_app count", job.InstallationID, job.Repository), nil
+}
+
+// canRegister fails if the fleet's runner group does not exist, before a task costs
+// anything. Where GitHub does not say, the claim will find out.
+func (s Step) canRegister(ctx context.Context, job fleet.Job) error {
+	if s.Policy.RunnerGroup == "" {
+		return nil
+	}
+	err := s.Access.CanRegister(ctx, job.Repository)
+	if fleet.IsNamed(err, fleet.GitHubNotFound, fleet.GitHubNoAccess, fleet.GitHubUnauthorized, fleet.GitHubUntrusted, fleet.SecretMissing) {
+		return err
+	}
+	if err != nil {
+		s.Fleet.Log.WarnContext(ctx, "taking the runner group to be there: GitHub did not say", "job_id", job.JobID, "error", err.Error())
+	}
+	return nil
 }
 
 // unwanted says why the job needs no runner any more, "" if it does. What GitHub
@@ -123,7 +146,10 @@ func (s Step) unwanted(ctx context.Context, call fleet.Call) (string, error) {
 	case fleet.IsNamed(err, fleet.GitHubUntrusted):
 		return "", fmt.Errorf("%w; github_url needs a certificate of a public authority: on one machine SSL_CERT_FILE may name others", err)
 	case fleet.IsNamed(err, fleet.GitHubNoAccess):
-		const needs = "Administration (read and write) and Actions (read)"
+		needs := "Administration (read and write) and Actions (read)"
+		if s.Policy.Organization != "" {
+			needs = "Self-hosted runners of " + s.Policy.Organization + " (read and write) and Actions (read)"
+		}
 		return "", s.hint(err, "give the token of github_pat "+needs+" on "+runner.Repository, "give the GitHub App "+needs)
 	case fleet.IsNamed(err, fleet.GitHubNotFound):
 		return "", s.hint(err, "does the token of github_pat see "+runner.Repository+"?", "has the App's installation "+runner.Repository+" among its repositories?")

@@ -250,6 +250,8 @@ type own struct {
 	err error
 }
 
+func (o own) CanRegister(context.Context, string) error { return o.err }
+
 func (o own) IsInstallation(_ context.Context, _ string, id int64) (bool, error) {
 	return id == o.id, o.err
 }
@@ -276,13 +278,41 @@ func TestForeignInstallations(t *testing.T) {
 			job.InstallationID = c.installation
 			policy := w.Policy()
 			policy.GitHubApp = !c.token
-			step := validate.Step{Fleet: w.Fleet(), Policy: policy, Budgets: w.GitHub, Installations: own{5, c.asked}}
+			step := validate.Step{Fleet: w.Fleet(), Policy: policy, Budgets: w.GitHub, Access: own{5, c.asked}}
 			plan, err := step.Run(t.Context(), fleet.Call{RunnerID: id, State: "Validate", Document: fleet.Document{Schema: fleet.Schema, RunID: w.Runner(id).RunID, Job: job}})
 			if plan.Rule != c.rule || fleet.ErrorName(err) != c.err {
 				t.Errorf("%s by %q, %v", plan.Decision, plan.Rule, err)
 			}
 			if c.rule != "" && len(w.GitHub.Calls) != 0 {
 				t.Errorf("GitHub was asked: %q", w.GitHub.Calls)
+			}
+		})
+	}
+}
+
+// A runner group that does not exist stops a job before a task costs anything.
+func TestRunnerGroups(t *testing.T) {
+	for name, c := range map[string]struct {
+		group string
+		asked error
+		err   string
+	}{
+		"none":                          {asked: fleet.Errorf(fleet.GitHubNotFound, "no such group")},
+		"one":                           {group: "fleet"},
+		"one that is missing":           {group: "fleet", asked: fleet.Errorf(fleet.GitHubNotFound, "no such group"), err: fleet.GitHubNotFound},
+		"one that GitHub does not show": {group: "fleet", asked: fleet.Errorf(fleet.GitHubNoAccess, "403"), err: fleet.GitHubNoAccess},
+		"GitHub is down":                {group: "fleet", asked: fleet.Errorf(fleet.GitHubUnavailable, "502")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := lifecycletest.New(t)
+			job := w.Job(7)
+			id := w.Launch(job)
+			policy := w.Policy()
+			policy.Organization, policy.RunnerGroup = "octo", c.group
+			step := validate.Step{Fleet: w.Fleet(), Policy: policy, Budgets: w.GitHub, Access: own{err: c.asked}}
+			_, err := step.Run(t.Context(), fleet.Call{RunnerID: id, State: "Validate", Document: fleet.Document{Schema: fleet.Schema, RunID: w.Runner(id).RunID, Job: job}})
+			if fleet.ErrorName(err) != c.err {
+				t.Errorf("%v, want %q", err, c.err)
 			}
 		})
 	}

@@ -21,6 +21,7 @@ func (c *Config) check(r *review) {
 	c.checkGitHub(r)
 	c.checkSecrets(r)
 	c.checkGitHubApps(r)
+	c.checkOrganization(r)
 	c.checkNetwork(r)
 	c.checkRunnerImages(r)
 	c.checkClasses(r)

@@ -26,6 +26,8 @@ type Config struct {
 	GitHubPAT             SecretRef    `yaml:"github_pat"` // "" with a github_app and no token beside it
 	GitHubApps            GitHubApps   `yaml:"github_app"`
 	Repositories          Repositories `yaml:"github_repo"`
+	Organization          string       `yaml:"github_org"`   // that runners are registered in; "" is each job's repository
+	RunnerGroup           string       `yaml:"runner_group"` // of the organization; "" is its default group
 	WebhookSecret         SecretRef    `yaml:"webhook_secret"`
 	WebhookSecretPrevious SecretRef    `yaml:"webhook_secret_previous"` // "" unless one is being replaced
 
@@ -118,6 +120,8 @@ func (c Config) Policy() fleet.Policy {
 	p := fleet.Policy{
 		FleetName:        c.FleetName,
 		Repositories:     slices.Clone([]string(c.Repositories)),
+		Organization:     c.Organization,
+		RunnerGroup:      c.RunnerGroup,
 		AllowPublic:      c.AllowPublicRepositories,
 		GitHubApp:        len(c.GitHubApps) > 0,
 		Classes:          maps.Clone(c.RunnerClassSizes),

@@ -24,6 +24,8 @@ const (
 type Policy struct {
 	FleetName        string            `json:"fleet_name"`
 	Repositories     []string          `json:"repositories"`           // owner/name, compared ignoring case
+	Organization     string            `json:"github_org,omitempty"`   // that runners are registered in; "" is each job's repository
+	RunnerGroup      string            `json:"runner_group,omitempty"` // of the organization; "" is its default group
 	AllowPublic      bool              `json:"allow_public,omitempty"` // jobs of public repositories too
 	GitHubApp        bool              `json:"github_app,omitempty"`   // the fleet acts as one, not with a token
 	Classes          map[string]Class  `json:"classes,omitempty"`      // by lower-case name

@@ -47,7 +47,10 @@ type appKeys interface {
 type Apps struct {
 	List []App
 	PAT  Credential // for owners that no App is installed for; nil if there is none
-	Now  func() time.Time
+	// Organization says that runners are registered in one, so that an App without
+	// Administration in repositories will do.
+	Organization bool
+	Now          func() time.Time
 }
 
 // Token fails: Apps ask GitHub for tokens, which New lets them do.
@@ -57,7 +60,7 @@ func (a Apps) Token(context.Context, Want) (Token, error) {
 
 func (a Apps) connect(c *Client) Credential {
 	tokens := &appTokens{
-		Apps: a, client: c, installations: map[string]int64{}, tokens: map[string]appToken{},
+		Apps: a, client: c, installations: map[string]int64{}, tokens: map[string]appToken{}, refused: map[string]string{},
 		skew: make([]time.Duration, len(a.List)),
 	}
 	return tokens
@@ -83,6 +86,7 @@ type appTokens struct {
 	mu            sync.Mutex
 	installations map[string]int64    // by App and owner
 	tokens        map[string]appToken // by tokenName
+	refused       map[string]string   // by tokenName: the token that GitHub refused last
 	skew          []time.Duration     // of GitHub's clock against ours, as each App has seen it
 }
 
@@ -188,15 +192,24 @@ func (a *appTokens) forget(i int, owner string) {
 	delete(a.installations, installationKey(i, owner))
 }
 
-// reads are the permissions of the tokens that read. A request for one that the App lacks
-// is refused as a whole, so these are what a fleet cannot do without.
-var reads = map[string]string{"actions": "read", "administration": "read"}
+// reads are the permissions of the tokens that read in repositories, or an organization's
+// runners. A request for one that the App lacks is refused as a whole, so these are what a
+// fleet cannot do without.
+func (a Apps) reads(want Want) map[string]string {
+	switch {
+	case want.Repository == "":
+		return map[string]string{Organization("").runners(): "read"}
+	case a.Organization:
+		return map[string]string{"actions": "read"}
+	}
+	return map[string]string{"actions": "read", "administration": "read"}
+}
 
 // scope is what GitHub is asked to narrow a token to: one that writes may do so in one
 // repository, in one way.
-func scope(want Want) map[string]any {
+func (a Apps) scope(want Want) map[string]any {
 	if want.Write == "" {
-		return map[string]any{"permissions": reads}
+		return map[string]any{"permissions": a.reads(want)}
 	}
 	narrow := map[string]any{"permissions": map[string]string{want.Write: "write"}}
 	if want.Repository != "" {
@@ -211,7 +224,7 @@ func (a *appTokens) installationToken(ctx context.Context, i int, installation i
 	name := tokenName(a.List[i].ID, installation, want)
 	now := a.now(i)
 	a.mu.Lock()
-	token := a.tokens[name]
+	token, refused := a.tokens[name], a.refused[name]
 	a.mu.Unlock()
 	if token.good(now) {
 		return token, nil
@@ -220,13 +233,13 @@ func (a *appTokens) installationToken(ctx context.Context, i int, installation i
 	if err != nil {
 		return appToken{}, err
 	}
-	if token.good(now) && token.Value != "" {
+	if token.good(now) && token.Value != refused {
 		a.keep(name, token)
 		return token, nil
 	}
 	at := resource{path: "/app/installations/" + strconv.FormatInt(installation, 10) + "/access_tokens"}
 	token = appToken{}
-	if _, err := a.ask(ctx, i, http.MethodPost, at, scope(want), &token); err != nil {
+	if _, err := a.ask(ctx, i, http.MethodPost, at, a.scope(want), &token); err != nil {
 		return appToken{}, a.explain(err, i, want)
 	}
 	if token.Value == "" || token.Expires.IsZero() {
@@ -250,9 +263,9 @@ func (a *appTokens) explain(err error, i int, want Want) error {
 	case refused.StatusCode != http.StatusUnprocessableEntity:
 		return err
 	case want.Write == "":
-		return fleet.Errorf(fleet.GitHubNoAccess, "%s, installed for %s, lacks a permission: it needs %s. After a change of the App's permissions, an owner of %s accepts it: %w", app, want.Owner, permissions(reads), want.Owner, err)
+		return fleet.Errorf(fleet.GitHubNoAccess, "%s, installed for %s, lacks a permission: it needs %s. After a change of the App's permissions, an owner of %s accepts it: %w", app, want.Owner, permissions(a.reads(want)), want.Owner, err)
 	}
-	return fleet.Errorf(fleet.GitHubNoAccess, "%s, installed for %s, may not write %s in %s, or was not given this repository: %w", app, want.Owner, permissionTitle(want.Write), want.Owner+"/"+want.Repository, err)
+	return fleet.Errorf(fleet.GitHubNoAccess, "%s, installed for %s, may not write %s in %s, or was not given this repository: %w", app, want.Owner, permissionTitle(want.Write), path.Join(want.Owner, want.Repository), err)
 }
 
 func permissions(named map[string]string) string {
@@ -278,6 +291,9 @@ func (a *appTokens) keep(name string, token appToken) {
 // tokenName is the cursor of a token, sealed; it holds no secret.
 func tokenName(app string, installation int64, want Want) string {
 	name := "github_token/" + app + "/" + strconv.FormatInt(installation, 10)
+	if want.Write == "" && want.Repository == "" {
+		return name + "/organization"
+	}
 	if want.Write == "" {
 		return name
 	}
@@ -294,6 +310,7 @@ func (a *appTokens) Refresh(ctx context.Context, want Want, refused string) erro
 		name := tokenName(a.List[i].ID, installation, want)
 		ours := known && a.tokens[name].Value == refused
 		if ours {
+			a.refused[name] = refused
 			delete(a.tokens, name)
 			delete(a.installations, installationKey(i, want.Owner))
 		}

@@ -7,6 +7,8 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -370,4 +372,78 @@ func TestIsInstallation(t *testing.T) {
 	if ours, err := pat.IsInstallation(t.Context(), appRepository, 1); err != nil || !ours {
 		t.Errorf("a fleet with a token: %v, %v", ours, err)
 	}
+}
+
+// A group that is made anew has another id, which the next registration looks up.
+func TestARunnerGroupThatIsMadeAnew(t *testing.T) {
+	id, asked := 7, 0
+	hub := github.NewForFleet(apiBase, github.PAT(func(context.Context) (string, error) { return "t", nil }), &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		rec := httptest.NewRecorder()
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/runner-groups"):
+			asked++
+			fmt.Fprintf(rec, `{"runner_groups":[{"id":1,"name":"Default"},{"id":%d,"name":"Fleet"}]}`, id)
+		default:
+			body, _ := io.ReadAll(r.Body)
+			if !strings.Contains(string(body), fmt.Sprintf(`"runner_group_id":%d`, id)) {
+				rec.WriteHeader(http.StatusNotFound)
+			} else {
+				fmt.Fprint(rec, `{"runner":{"id":1,"name":"a"},"encoded_jit_config":"x"}`)
+			}
+		}
+		return rec.Result(), nil
+	})})
+	hub.Scope = github.Scope{Organization: "octo-org", Group: "fleet"}
+	register := func() error {
+		_, _, err := hub.Register(t.Context(), appRepository, "a", []string{"x"})
+		return err
+	}
+	if err := errors.Join(register(), register()); err != nil || asked != 1 {
+		t.Fatalf("%v; the groups were asked for %d times", err, asked)
+	}
+	id = 8
+	if err := register(); !fleet.IsNamed(err, fleet.GitHubNotFound) {
+		t.Errorf("with the id of the group before: %v", err)
+	}
+	if err := register(); err != nil || asked != 2 {
+		t.Errorf("%v; the groups were asked for %d times", err, asked)
+	}
+	hub.Scope.Group = "nosuch"
+	if err := register(); err == nil || !strings.Contains(err.Error(), `no runner group "nosuch" (it has Default, Fleet)`) {
+		t.Errorf("%v", err)
+	}
+}
+
+// Two requests with a token that was revoked: while one of them forgets it, the other must
+// not bring it back from the table.
+func TestARevokedTokenStaysForgotten(t *testing.T) {
+	w := newAppWorld(t, nil)
+	hub := w.function()
+	if err := life(t, hub, "a"); err != nil {
+		t.Fatal(err)
+	}
+	w.hub.RevokeTokens()
+	// The other request reads the table between the two steps of forgetting.
+	slow := &meddling{table: w.shared}
+	slow.before = func() {
+		slow.before = nil
+		_, _ = hub.Budget(t.Context(), appRepository, w.at) // which takes a token
+	}
+	hub.Client.Shared = slow
+	if _, err := hub.RegistrationsPage(t.Context(), appRepository, fleet.Page[fleet.Registration]{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// meddling is a table that lets something happen before it is written to.
+type meddling struct {
+	*table
+	before func()
+}
+
+func (m *meddling) PutCursor(ctx context.Context, name, value string) error {
+	if m.before != nil && strings.HasPrefix(name, "github_token/") {
+		m.before()
+	}
+	return m.table.PutCursor(ctx, name, value)
 }

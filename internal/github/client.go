@@ -36,6 +36,7 @@ type Client struct {
 	// only its own answers. Set it before the first request.
 	Shared  cursors
 	budgets budgets
+	groups  groups
 }
 
 // New returns a client of the API at apiBase, which APIBase returns. It asks the

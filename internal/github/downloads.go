@@ -30,16 +30,16 @@ func (d RunnerDownload) Version() string {
 }
 
 // RunnerDownloads returns the newest runner for every platform.
-func (c *Client) RunnerDownloads(ctx context.Context, repo Repository) ([]RunnerDownload, error) {
+func (c *Client) RunnerDownloads(ctx context.Context, at Place) ([]RunnerDownload, error) {
 	var all []RunnerDownload
-	_, err := c.do(ctx, http.MethodGet, repo.resource("/actions/runners/downloads"), nil, &all)
+	_, err := c.do(ctx, http.MethodGet, at.resource("/actions/runners/downloads"), nil, &all)
 	return all, err
 }
 
 // LatestRunner is GitHub's latest release of the runner for Linux. It fails with
 // GitHub.Unavailable if GitHub lists none that it understands.
 func (f ForFleet) LatestRunner(ctx context.Context, repository string) (fleet.RunnerRelease, error) {
-	downloads, err := f.Client.RunnerDownloads(ctx, parse(repository))
+	downloads, err := f.Client.RunnerDownloads(ctx, f.Scope.place(repository))
 	if err != nil {
 		return fleet.RunnerRelease{}, err
 	}

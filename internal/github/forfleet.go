@@ -17,7 +17,10 @@ const defaultRunnerGroup = 1
 
 // ForFleet is a Client in the fleet's own words: repositories as owner/name and
 // jobs as fleet.Job.
-type ForFleet struct{ Client *Client }
+type ForFleet struct {
+	Client *Client
+	Scope  Scope // where runners are registered
+}
 
 // NewForFleet is how every fleet gets its GitHub; see New for the arguments.
 func NewForFleet(apiBase string, credential Credential, httpClient *http.Client) ForFleet {
@@ -116,7 +119,7 @@ func moment(t time.Time) *time.Time {
 
 // Registration looks a runner up by its name.
 func (f ForFleet) Registration(ctx context.Context, repository, name string) (fleet.Registration, bool, error) {
-	runner, found, err := f.Client.FindRunner(ctx, parse(repository), name)
+	runner, found, err := f.Client.FindRunner(ctx, f.Scope.place(repository), name)
 	return registration(runner), found, err
 }
 
@@ -133,7 +136,7 @@ func (f ForFleet) RegistrationsPage(ctx context.Context, repository string, was 
 	type answer struct {
 		Runners []Runner `json:"runners"`
 	}
-	return page(ctx, f.Client, parse(repository).resource("/actions/runners?per_page=100"), was, func(a answer) (found []fleet.Registration) {
+	return page(ctx, f.Client, f.Scope.place(repository).resource("/actions/runners?per_page=100"), was, func(a answer) (found []fleet.Registration) {
 		for _, r := range a.Runners {
 			found = append(found, registration(r))
 		}
@@ -178,14 +181,21 @@ func (f ForFleet) Redeliver(ctx context.Context, repository string, hookID, deli
 
 // Delete removes a runner. A busy one is refused with GitHub.RunnerBusy.
 func (f ForFleet) Delete(ctx context.Context, repository string, id int64) error {
-	return f.Client.DeleteRunner(ctx, parse(repository), id)
+	return f.Client.DeleteRunner(ctx, f.Scope.place(repository), id)
 }
 
 // Register registers a runner for one job. It asks once: see the package doc.
 func (f ForFleet) Register(ctx context.Context, repository, name string, labels []string) (fleet.Registration, string, error) {
-	config, err := f.Client.GenerateJITConfig(ctx, parse(repository), JITRequest{
-		Name: name, RunnerGroupID: defaultRunnerGroup, Labels: labels, WorkFolder: "_work",
+	group, err := f.group(ctx)
+	if err != nil {
+		return fleet.Registration{}, "", err
+	}
+	config, err := f.Client.GenerateJITConfig(ctx, f.Scope.place(repository), JITRequest{
+		Name: name, RunnerGroupID: group, Labels: labels, WorkFolder: "_work",
 	})
+	if f.Scope.Group != "" && gone(err) {
+		f.Client.ForgetRunnerGroups()
+	}
 	return registration(config.Runner), config.EncodedJITConfig, err
 }
 

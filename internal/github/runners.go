@@ -63,40 +63,40 @@ func (c JITConfig) LogValue() slog.Value { return slog.StringValue(c.String()) }
 // Never repeat it as it is. After GitHub.Unavailable the runner may be
 // registered; after GitHub.Conflict a runner of that name is. In both cases
 // find it, delete it if it is offline, and ask again under a new name.
-func (c *Client) GenerateJITConfig(ctx context.Context, repo Repository, r JITRequest) (JITConfig, error) {
+func (c *Client) GenerateJITConfig(ctx context.Context, at Place, r JITRequest) (JITConfig, error) {
 	if r.Labels == nil {
 		r.Labels = []string{} // null would be another complaint than "no labels"
 	}
-	at := repo.resource("/actions/runners/generate-jitconfig").writes("administration")
+	where := at.resource("/actions/runners/generate-jitconfig").writes(at.runners())
 	var config JITConfig
-	if _, err := c.do(ctx, http.MethodPost, at, r, &config); err != nil {
+	if _, err := c.do(ctx, http.MethodPost, where, r, &config); err != nil {
 		return JITConfig{}, err
 	}
 	if config.Runner.ID == 0 || config.EncodedJITConfig == "" {
-		return JITConfig{}, incomplete(http.MethodPost, at)
+		return JITConfig{}, incomplete(http.MethodPost, where)
 	}
 	return config, nil
 }
 
 // GetRunner returns a runner, or GitHub.NotFound. A 404 means that the
 // registration is gone; it says nothing about whether a job still runs.
-func (c *Client) GetRunner(ctx context.Context, repo Repository, id int64) (Runner, error) {
-	at := repo.resource("/actions/runners/%d", id)
+func (c *Client) GetRunner(ctx context.Context, at Place, id int64) (Runner, error) {
+	where := at.resource("/actions/runners/%d", id)
 	var runner Runner
-	if _, err := c.do(ctx, http.MethodGet, at, nil, &runner); err != nil {
+	if _, err := c.do(ctx, http.MethodGet, where, nil, &runner); err != nil {
 		return Runner{}, err
 	}
 	if runner.ID == 0 {
-		return Runner{}, incomplete(http.MethodGet, at)
+		return Runner{}, incomplete(http.MethodGet, where)
 	}
 	return runner, nil
 }
 
 // FindRunner returns the runner with exactly that name, if there is one.
-func (c *Client) FindRunner(ctx context.Context, repo Repository, name string) (Runner, bool, error) {
+func (c *Client) FindRunner(ctx context.Context, at Place, name string) (Runner, bool, error) {
 	// A GitHub Enterprise Server that does not know the filter lists every
 	// runner, so the name is compared here too.
-	for runner, err := range c.runners(ctx, repo, url.Values{"name": {name}}) {
+	for runner, err := range c.runners(ctx, at, url.Values{"name": {name}}) {
 		if err != nil || runner.Name == name {
 			return runner, err == nil, err
 		}
@@ -106,23 +106,23 @@ func (c *Client) FindRunner(ctx context.Context, repo Repository, name string) (
 
 // Runners yields all runners of the repository, page by page as they are asked
 // for. An error is the last thing it yields.
-func (c *Client) Runners(ctx context.Context, repo Repository) iter.Seq2[Runner, error] {
-	return c.runners(ctx, repo, url.Values{})
+func (c *Client) Runners(ctx context.Context, at Place) iter.Seq2[Runner, error] {
+	return c.runners(ctx, at, url.Values{})
 }
 
-func (c *Client) runners(ctx context.Context, repo Repository, query url.Values) iter.Seq2[Runner, error] {
+func (c *Client) runners(ctx context.Context, at Place, query url.Values) iter.Seq2[Runner, error] {
 	query.Set("per_page", "100")
 	type page struct {
 		Runners []Runner `json:"runners"`
 	}
-	return list(ctx, c, repo.resource("/actions/runners?%s", query.Encode()), func(p page) []Runner { return p.Runners })
+	return list(ctx, c, at.resource("/actions/runners?%s", query.Encode()), func(p page) []Runner { return p.Runners })
 }
 
 // DeleteRunner removes a registration. GitHub.RunnerBusy means that the runner
 // has a job and stays, GitHub.NotFound that it was gone already. It is the only
 // test for "busy" that cannot be overtaken, and safe to repeat.
-func (c *Client) DeleteRunner(ctx context.Context, repo Repository, id int64) error {
-	_, err := c.do(ctx, http.MethodDelete, repo.resource("/actions/runners/%d", id).writes("administration"), nil, nil)
+func (c *Client) DeleteRunner(ctx context.Context, at Place, id int64) error {
+	_, err := c.do(ctx, http.MethodDelete, at.resource("/actions/runners/%d", id).writes(at.runners()), nil, nil)
 	return err
 }
 

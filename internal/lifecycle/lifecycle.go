@@ -63,9 +63,10 @@ type Tasks interface {
 type Fleet struct {
 	Name             string
 	MaxRunners       int
-	MaxPerRepository int // for one repository; 0 means no limit
-	KeptForOthers    int // of MaxRunners, for repositories that have no runner
-	Repositories     int // that the fleet serves
+	MaxPerRepository int    // for one repository; 0 means no limit
+	KeptForOthers    int    // of MaxRunners, for repositories that have no runner
+	Repositories     int    // that the fleet serves
+	Organization     string // that runners are registered in; "" is each job's repository
 	Limits           fleet.Limits
 	Deployment       string // names the configuration: another one ends holds
 	Records          Records

@@ -46,6 +46,28 @@ func TestARunnerOfThatNameInAnotherRepository(t *testing.T) {
 	}
 }
 
+// A runner of an organization may get a job of any of its repositories.
+func TestARunnerOfAnOrganization(t *testing.T) {
+	for repository, taken := range map[string]bool{"octo/other": true, "OCTO/other": true, "hostile/repo": false} {
+		w := lifecycletest.New(t)
+		own := w.Job(7)
+		own.RepositoryID = 1
+		id := w.Up(own)
+		lc := w.Fleet()
+		lc.Organization = "octo"
+		other := fleet.Job{
+			JobID: 99, Repository: repository, RepositoryID: 2, Private: true, Labels: []string{"self-hosted"},
+			Status: fleet.JobInProgress, RunnerName: fleet.RunnerName(id, 1),
+		}
+		if _, err := lc.LearnJob(t.Context(), other); err != nil {
+			t.Fatal(err)
+		}
+		if (w.Runner(id).Took == 99) != taken {
+			t.Errorf("a job of %s: the runner took %d\n%s", repository, w.Runner(id).Took, w.State())
+		}
+	}
+}
+
 // In the fleet's own repository a stranger may register a runner under the name that
 // ours will have.
 func TestARunnerOfThatNameThatIsNotTheOneRegistered(t *testing.T) {

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -125,8 +126,9 @@ func (f Fleet) tookFacts(ctx context.Context, job fleet.Job, runnerID string, at
 }
 
 // isRegistered reports whether GitHub may have given the job to the runner: it is
-// registered in one repository, under one id. Names are not enough: a runner of the same
-// name may have been registered in another repository, or in this one before ours.
+// registered in one repository, or in one organization, under one id. Names are not enough:
+// a runner of the same name may have been registered in another repository, or in this one
+// before ours.
 func (f Fleet) isRegistered(ctx context.Context, runner fleet.Runner, job fleet.Job) (bool, error) {
 	latest := job.RunnerName == fleet.RunnerName(runner.RunnerID, runner.Claims)
 	if latest && job.RunnerID != 0 && job.RunnerID != runner.RegistrationID {
@@ -134,6 +136,9 @@ func (f Fleet) isRegistered(ctx context.Context, runner fleet.Runner, job fleet.
 	}
 	if runner.RunID == fleet.RunID(job.JobID) {
 		return true, nil
+	}
+	if f.Organization != "" {
+		return strings.EqualFold(job.Owner(), f.Organization), nil
 	}
 	run, ok, err := f.Records.Run(ctx, runner.RunID)
 	if err != nil {

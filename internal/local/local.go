@@ -228,6 +228,7 @@ func (f *Fleet) wire(ctx context.Context) error {
 	}
 	gh := github.NewForFleet(base, f.cfg.Credential, &http.Client{Timeout: 20 * time.Second})
 	gh.Client.Shared = f.store
+	gh.Scope = github.Scope{Organization: f.cfg.Policy.Organization, Group: f.cfg.Policy.RunnerGroup}
 	f.github = gh
 	if err := f.startPlatform(ctx); err != nil {
 		return err
@@ -237,7 +238,7 @@ func (f *Fleet) wire(ctx context.Context) error {
 		return err
 	}
 	f.lifecycle = lifecycle.Fleet{
-		Name: f.cfg.Policy.FleetName, MaxRunners: f.cfg.Policy.MaxRunners, MaxPerRepository: f.cfg.Policy.Share(), KeptForOthers: f.cfg.Policy.KeptForOthers(), Repositories: len(f.cfg.Policy.Repositories),
+		Name: f.cfg.Policy.FleetName, MaxRunners: f.cfg.Policy.MaxRunners, MaxPerRepository: f.cfg.Policy.Share(), KeptForOthers: f.cfg.Policy.KeptForOthers(), Repositories: len(f.cfg.Policy.Repositories), Organization: f.cfg.Policy.Organization,
 		Limits: f.cfg.Policy.Limits, Deployment: f.cfg.Policy.Fingerprint(),
 		Records: f.records(), Executions: gate{fleet: f}, GitHub: gh, Tasks: f.platform,
 		Now: time.Now, Log: f.cfg.Log,
@@ -268,7 +269,7 @@ func (f *Fleet) wire(ctx context.Context) error {
 // steps are the functions that the state machine calls, by their names in it.
 func (f *Fleet) steps(key []byte) map[string]function {
 	return map[string]function{
-		arnPrefix + "Validate":               step(validate.Step{Fleet: f.lifecycle, Policy: f.cfg.Policy, Budgets: f.github, Installations: f.github}.Run),
+		arnPrefix + "Validate":               step(validate.Step{Fleet: f.lifecycle, Policy: f.cfg.Policy, Budgets: f.github, Access: f.github}.Run),
 		arnPrefix + "ResolveImage":           step(f.resolveImage().Run),
 		arnPrefix + "BuildImage":             step(f.buildImage().Run),
 		arnPrefix + "RegisterTaskDefinition": step(registertaskdefinition.Step{Fleet: f.lifecycle, Definitions: f.store}.Run),

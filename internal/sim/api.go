@@ -24,6 +24,7 @@ const (
 func (s *Server) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	const repo = "/repos/{owner}/{repo}"
+	const org = "/orgs/{owner}"
 	for pattern, h := range map[string]apiHandler{
 		"POST " + repo + "/actions/runners/generate-jitconfig":                s.postJITConfig,
 		"GET " + repo + "/actions/runners":                                    s.listRunners,
@@ -40,8 +41,14 @@ func (s *Server) routes() *http.ServeMux {
 		"GET " + repo + "/hooks/{hook_id}/deliveries/{delivery_id}":           s.getDelivery,
 		"POST " + repo + "/hooks/{hook_id}/deliveries/{delivery_id}/attempts": s.postAttempt,
 		"POST " + repo + "/hooks/{hook_id}/pings":                             s.postPing,
+		"POST " + org + "/actions/runners/generate-jitconfig":                 s.postJITConfig,
+		"GET " + org + "/actions/runners":                                     s.listRunners,
+		"GET " + org + "/actions/runners/downloads":                           s.listDownloads,
+		"GET " + org + "/actions/runners/{runner_id}":                         s.getRunner,
+		"DELETE " + org + "/actions/runners/{runner_id}":                      s.deleteRunnerByID,
+		"GET " + org + "/actions/runner-groups":                               s.listRunnerGroups,
 		"GET " + repo + "/installation":                                       s.getInstallation,
-		"GET /orgs/{owner}/installation":                                      s.getInstallation,
+		"GET " + org + "/installation":                                        s.getInstallation,
 		"GET /app":                                                            s.getApp,
 		"POST /app/installations/{installation_id}/access_tokens":             s.postInstallationToken,
 		"GET /app/hook/deliveries":                                            s.listDeliveries,
@@ -124,7 +131,10 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) (int, any) {
 		body["documentation_url"] = secondaryDocsURL
 		return status, body
 	}
-	if owner, repo := r.PathValue("owner"), r.PathValue("repo"); owner != "" && repo != "" && !strings.EqualFold(owner+"/"+repo, s.cfg.Repository) {
+	if owner := r.PathValue("owner"); owner != "" && !strings.EqualFold(owner, s.repo.owner) {
+		return notFound()
+	}
+	if repo := r.PathValue("repo"); repo != "" && !strings.EqualFold(repo, s.repo.name) {
 		return notFound()
 	}
 	return 0, nil

@@ -92,7 +92,7 @@ func (s *Server) postJITConfig(_ http.ResponseWriter, r *http.Request) (int, any
 		return unprocessable("Invalid property /name: it must have 1 to %d characters.", maxName)
 	case *body.GroupID == hostedGroup:
 		return refuse(http.StatusForbidden, "Runners cannot be added to the group of GitHub-hosted runners.")
-	case *body.GroupID != defaultGroup:
+	case !s.hasGroup(*body.GroupID, ofOrganization(r)):
 		return notFound()
 	}
 	for _, l := range labels {
@@ -110,11 +110,40 @@ func (s *Server) postJITConfig(_ http.ResponseWriter, r *http.Request) (int, any
 		server = scheme(r) + "://" + r.Host
 	}
 	reg := s.register(name, labels, body.WorkFolder)
+	reg.groupID, reg.ofOrganization = *body.GroupID, ofOrganization(r)
 	return http.StatusCreated, map[string]any{
 		"runner": reg.json(),
 		"encoded_jit_config": protocol.Registration{
 			ServerURL: server, RunnerID: reg.ID, RunnerName: reg.Name, WorkFolder: reg.workFolder, Secret: reg.secret,
 		}.Encode(),
+	}
+}
+
+// ofOrganization reports whether a request is about runners of the organization.
+func ofOrganization(r *http.Request) bool { return r.PathValue("repo") == "" }
+
+// firstGroup is the id of the first of Config.RunnerGroups.
+const firstGroup = 101
+
+// hasGroup reports whether runners can be registered in a group.
+func (s *Server) hasGroup(id int64, organization bool) bool {
+	return id == defaultGroup || organization && id >= firstGroup && id < firstGroup+int64(len(s.cfg.RunnerGroups))
+}
+
+func (s *Server) listRunnerGroups(w http.ResponseWriter, r *http.Request) (int, any) {
+	all := []any{s.groupJSON(defaultGroup, "Default", true)}
+	for i, name := range s.cfg.RunnerGroups {
+		all = append(all, s.groupJSON(firstGroup+int64(i), name, false))
+	}
+	return http.StatusOK, map[string]any{"total_count": len(all), "runner_groups": page(w, r, all)}
+}
+
+func (s *Server) groupJSON(id int64, name string, byDefault bool) map[string]any {
+	self := fmt.Sprintf("%s/orgs/%s/actions/runner-groups/%d", s.cfg.URL, s.repo.owner, id)
+	return map[string]any{
+		"id": id, "name": name, "visibility": "all", "default": byDefault, "inherited": false, "allows_public_repositories": false,
+		"runners_url": self + "/runners", "hosted_runners_url": self + "/hosted-runners", "restricted_to_workflows": false, "selected_workflows": []string{},
+		"workflow_restrictions_read_only": false,
 	}
 }
 
@@ -125,7 +154,7 @@ func unprocessable(format string, args ...any) (int, any) {
 func (s *Server) listRunners(w http.ResponseWriter, r *http.Request) (int, any) {
 	all := []runnerJSON{}
 	for _, reg := range s.runners {
-		if name := r.FormValue("name"); name == "" || name == reg.Name {
+		if name := r.FormValue("name"); reg.ofOrganization == ofOrganization(r) && (name == "" || name == reg.Name) {
 			all = append(all, reg.json())
 		}
 	}
@@ -134,7 +163,7 @@ func (s *Server) listRunners(w http.ResponseWriter, r *http.Request) (int, any) 
 
 func (s *Server) getRunner(_ http.ResponseWriter, r *http.Request) (int, any) {
 	reg := s.runner(pathID(r, "runner_id"))
-	if reg == nil {
+	if reg == nil || reg.ofOrganization != ofOrganization(r) {
 		return notFound()
 	}
 	return http.StatusOK, reg.json()
@@ -142,7 +171,7 @@ func (s *Server) getRunner(_ http.ResponseWriter, r *http.Request) (int, any) {
 
 func (s *Server) deleteRunnerByID(_ http.ResponseWriter, r *http.Request) (int, any) {
 	reg := s.runner(pathID(r, "runner_id"))
-	if reg == nil {
+	if reg == nil || reg.ofOrganization != ofOrganization(r) {
 		return notFound()
 	}
 	if err := s.deleteRunner(reg); err != nil {

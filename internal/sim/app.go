@@ -163,6 +163,8 @@ func permissionFor(r *http.Request) (permission, level string) {
 	}
 	path := r.URL.Path
 	switch {
+	case strings.Contains(path, "/actions/runner") && ofOrganization(r):
+		return "organization_self_hosted_runners", level
 	case strings.Contains(path, "/actions/runners"):
 		return "administration", level
 	case strings.Contains(path, "/actions/"):

@@ -25,6 +25,8 @@ type runner struct {
 	groupID    int64
 	registered time.Time
 
+	ofOrganization bool // and not the repository's
+
 	workFolder string
 	secret     string
 	used       bool // its config opened a session once

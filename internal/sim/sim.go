@@ -46,6 +46,10 @@ type Config struct {
 	Token      string // the personal access token that the REST API accepts; "" if there is an App
 	App        *App   // that is installed for the repository's owner; nil is none
 
+	// RunnerGroups are the organization's groups of runners beside its default one; all
+	// are open to the repository.
+	RunnerGroups []string
+
 	// URL is the address of this server, for the links in its answers. Without it they
 	// lead nowhere.
 	URL string

@@ -85,7 +85,7 @@ func (w *World) functions() functions {
 	eventBus := eventbus.Bus{EventBridge: bus{w}, Name: "fleet"}
 	newID := func() string { return w.id("fleet") }
 	home := lifecycle.Fleet{
-		Name: w.policy.FleetName, MaxRunners: w.policy.MaxRunners, MaxPerRepository: w.policy.Share(), KeptForOthers: w.policy.KeptForOthers(), Repositories: len(w.policy.Repositories),
+		Name: w.policy.FleetName, MaxRunners: w.policy.MaxRunners, MaxPerRepository: w.policy.Share(), KeptForOthers: w.policy.KeptForOthers(), Repositories: len(w.policy.Repositories), Organization: w.policy.Organization,
 		Limits: w.policy.Limits, Deployment: w.policy.Fingerprint(),
 		Records: w.Table, Executions: executions, GitHub: gh, Tasks: platform, Backoff: w.backoff, Now: w.k.Clock, Log: w.log,
 	}
@@ -111,7 +111,7 @@ func (w *World) functions() functions {
 			Lease: w.Table, Time: timeOut("sweep") - sweep.Overhead,
 		},
 		steps: map[string]step{
-			"Validate":               border(validate.Step{Fleet: home, Policy: w.policy, Budgets: gh, Installations: gh}.Run),
+			"Validate":               border(validate.Step{Fleet: home, Policy: w.policy, Budgets: gh, Access: gh}.Run),
 			"ResolveImage":           border(resolveimage.Step{Images: w.Table, Registry: registry, Now: w.k.Clock}.Run),
 			"BuildImage":             border(buildimage.Step{Fleet: home, Images: w.Table, Builder: builder, Release: lifecycle.KeptRelease(w.Table), Counts: w.Table, OnDemandBuilds: 50}.Run),
 			"RegisterTaskDefinition": border(registertaskdefinition.Step{Fleet: home, Definitions: platform}.Run),

@@ -23,12 +23,13 @@ func ParseApps(text string) (apps []deployment.GitHubApp, err error) {
 }
 
 // Credential is that of a fleet on AWS: its GitHub Apps, and a token for owners without
-// them unless that is nil. open gives the secret of an ARN or a name.
-func Credential(apps []deployment.GitHubApp, pat *secrets.Secret, open func(id string) *secrets.Secret) github.Credential {
+// them unless that is nil. organization says that runners are registered in one. open gives
+// the secret of an ARN or a name.
+func Credential(apps []deployment.GitHubApp, pat *secrets.Secret, organization bool, open func(id string) *secrets.Secret) github.Credential {
 	if len(apps) == 0 {
 		return github.StoredPAT{Secret: pat}
 	}
-	all := github.Apps{Now: time.Now}
+	all := github.Apps{Organization: organization, Now: time.Now}
 	if pat != nil {
 		all.PAT = github.StoredPAT{Secret: pat}
 	}

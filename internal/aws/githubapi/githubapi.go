@@ -35,6 +35,8 @@ func Of(f *function.Function, shared cursors) github.ForFleet {
 	}
 	hub := github.NewForFleet(base, credentialOf(f), &http.Client{Timeout: timeout})
 	hub.Client.Shared = shared
+	policy := f.Policy()
+	hub.Scope = github.Scope{Organization: policy.Organization, Group: policy.RunnerGroup}
 	return hub
 }
 
@@ -51,5 +53,5 @@ func credentialOf(f *function.Function) github.Credential {
 	if err != nil {
 		f.Problem("%s: %v", deployment.EnvGitHubApps, err)
 	}
-	return Credential(apps, pat, func(id string) *secrets.Secret { return secrets.Named(f, id) })
+	return Credential(apps, pat, f.Policy().Organization != "", func(id string) *secrets.Secret { return secrets.Named(f, id) })
 }

@@ -17,7 +17,7 @@ import (
 func Fleet(f *function.Function, records lifecycle.Records, executions lifecycle.Executions, hub lifecycle.GitHub, tasks lifecycle.Tasks) lifecycle.Fleet {
 	policy := f.Policy()
 	return lifecycle.Fleet{
-		Name: policy.FleetName, MaxRunners: policy.MaxRunners, MaxPerRepository: policy.Share(), KeptForOthers: policy.KeptForOthers(), Repositories: len(policy.Repositories),
+		Name: policy.FleetName, MaxRunners: policy.MaxRunners, MaxPerRepository: policy.Share(), KeptForOthers: policy.KeptForOthers(), Repositories: len(policy.Repositories), Organization: policy.Organization,
 		Limits: policy.Limits, Deployment: policy.Fingerprint(),
 		Records: records, Executions: executions, GitHub: hub, Tasks: tasks, Backoff: dynamo.Backoff, Now: time.Now, Log: f.Log,
 	}

@@ -1,0 +1,120 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// Place is where runners are registered: a Repository or an Organization.
+type Place interface {
+	resource(format string, args ...any) resource
+	// runners names the permission to register runners there.
+	runners() string
+}
+
+// Organization is a place whose runners may get the jobs of several repositories: those that
+// their group is open to.
+type Organization string
+
+func (o Organization) resource(format string, args ...any) resource {
+	return resource{want: Want{Owner: string(o)}, path: "/orgs/" + url.PathEscape(string(o)) + fmt.Sprintf(format, args...)}
+}
+
+func (Organization) runners() string { return "organization_self_hosted_runners" }
+
+func (Repository) runners() string { return "administration" }
+
+// RunnerGroup is a group of an organization's runners, which says which repositories may use
+// them.
+type RunnerGroup struct {
+	ID   int64  `json:"id"`
+	Name string `json:"name"`
+}
+
+// groups are the ids of runner groups by name, as they were when they were asked for.
+type groups struct {
+	mu  sync.Mutex
+	ids map[string]int64
+}
+
+// RunnerGroupID is the id of an organization's runner group. It asks once; after a
+// registration in the group has failed, ForgetRunnerGroups makes it ask again. A group that
+// does not exist is GitHub.NotFound.
+func (c *Client) RunnerGroupID(ctx context.Context, org Organization, name string) (int64, error) {
+	key := strings.ToLower(string(org) + "/" + name)
+	c.groups.mu.Lock()
+	id := c.groups.ids[key]
+	c.groups.mu.Unlock()
+	if id != 0 {
+		return id, nil
+	}
+	type page struct {
+		Groups []RunnerGroup `json:"runner_groups"`
+	}
+	var names []string
+	for group, err := range list(ctx, c, org.resource("/actions/runner-groups?per_page=100"), func(p page) []RunnerGroup { return p.Groups }) {
+		if err != nil {
+			return 0, fmt.Errorf("look for runner group %q: %w", name, err)
+		}
+		if strings.EqualFold(group.Name, name) {
+			c.groups.mu.Lock()
+			defer c.groups.mu.Unlock()
+			if c.groups.ids == nil {
+				c.groups.ids = map[string]int64{}
+			}
+			c.groups.ids[key] = group.ID
+			return group.ID, nil
+		}
+		names = append(names, group.Name)
+	}
+	return 0, fleet.Errorf(fleet.GitHubNotFound, "organization %s has no runner group %q (it has %s): make it in the organization's settings, under Actions, Runner groups, or correct runner_group", org, name, strings.Join(names, ", "))
+}
+
+// ForgetRunnerGroups makes RunnerGroupID ask again.
+func (c *Client) ForgetRunnerGroups() {
+	c.groups.mu.Lock()
+	defer c.groups.mu.Unlock()
+	c.groups.ids = nil
+}
+
+// Scope is where a fleet registers its runners: in the repository of each job, or in one
+// organization.
+type Scope struct {
+	Organization string // "" is the job's repository
+	Group        string // of the organization's runner groups; "" is the default group
+}
+
+// place is where the runners for a repository's jobs are registered.
+func (s Scope) place(repository string) Place {
+	if s.Organization == "" {
+		return parse(repository)
+	}
+	return Organization(s.Organization)
+}
+
+// CanRegister reports, as an error, what keeps the fleet from registering a runner for jobs
+// of a repository, as far as GitHub says so without registering one.
+func (f ForFleet) CanRegister(ctx context.Context, _ string) error {
+	_, err := f.group(ctx)
+	return err
+}
+
+// group is the id of the runner group that runners are registered in.
+func (f ForFleet) group(ctx context.Context) (int64, error) {
+	if f.Scope.Organization == "" || f.Scope.Group == "" {
+		return defaultRunnerGroup, nil
+	}
+	return f.Client.RunnerGroupID(ctx, Organization(f.Scope.Organization), f.Scope.Group)
+}
+
+// gone reports whether GitHub refused a registration for what its group may be the cause of.
+func gone(err error) bool {
+	answer, ok := errors.AsType[*Error](err)
+	return ok && (answer.StatusCode == 404 || answer.StatusCode == 422)
+}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"path/filepath"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -39,15 +38,15 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/sqlite"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/table"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/statemachine"
 )
 
 // world is a fleet on AWS in one process: the adapters of AWS as they are deployed,
-// our engine in place of Step Functions and SQLite in place of DynamoDB.
+// our engine in place of Step Functions and the simulated table in place of DynamoDB.
 type world struct {
 	cloud    *cloud
-	store    *sqlite.Store
+	store    *table.Store
 	engine   *engine.Engine
 	dispatch dispatch.Handler
 	sweeper  sweep.Handler
@@ -71,10 +70,7 @@ var theLimits = fleet.DefaultLimits()
 
 func newFleet(t *testing.T, c *cloud) *world {
 	t.Helper()
-	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), sqlite.FileName))
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := table.NewShared()
 	w := &world{cloud: c, store: store}
 	f := c.function()
 	policy := fleet.Policy{
@@ -211,7 +207,7 @@ func (w *world) ended(e engine.Execution) {
 
 func (w *world) close(t *testing.T) {
 	t.Helper()
-	if err := errors.Join(w.engine.Close(context.Background()), w.store.Close()); err != nil {
+	if err := w.engine.Close(context.Background()); err != nil {
 		t.Error(err)
 	}
 }
@@ -220,9 +216,11 @@ func (w *world) queue(t *testing.T) {
 	t.Helper()
 	now := time.Now()
 	job := fleet.Job{JobID: 7, WorkflowRunID: 70, Repository: "octo-org/app", Private: true, Name: "build", Labels: w.cloud.labels, Status: fleet.JobQueued, CreatedAt: &now}
-	if err := w.dispatch.Fleet.Queued(t.Context(), job, w.sweeper.Policy.Wants(job), now); err != nil {
-		t.Fatal(err)
-	}
+	w.inTurn(func() {
+		if err := w.dispatch.Fleet.Queued(t.Context(), job, w.sweeper.Policy.Wants(job), now); err != nil {
+			t.Fatal(err)
+		}
+	})
 }
 
 // sweep is let fail: GitHub may refuse it as well.

@@ -1,7 +1,6 @@
 package table_test
 
 import (
-	"sync"
 	"testing"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -9,18 +8,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/storetest"
 )
 
-// The suite writes from many goroutines at once, which no simulated world does.
 func TestStore(t *testing.T) {
-	storetest.Run(t, func(*testing.T) storetest.Store {
-		var mu sync.Mutex
-		s := table.New()
-		s.Call = func(_ string, effect func() error) error {
-			mu.Lock()
-			defer mu.Unlock()
-			return effect()
-		}
-		return s
-	})
+	storetest.Run(t, func(*testing.T) storetest.Store { return table.NewShared() })
 }
 
 func TestTransactionsThatOverlapConflict(t *testing.T) {

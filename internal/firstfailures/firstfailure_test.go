@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -92,6 +93,7 @@ const mostCause = 300
 // bytes. What comes of it is in the golden file, for people to judge: each has a name of
 // its own, says what to do, spends little, and its job runs in the end.
 func TestFirstFailures(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // so little is alive that the collector would run all the time
 	got := map[string]failure{}
 	for name, mistake := range firstFailures {
 		t.Run(name, func(t *testing.T) {
@@ -192,19 +194,30 @@ func play(t *testing.T, mistake func(*cloud)) failure {
 // of the sweep shows that it may be.
 func (w *world) nextTry(t *testing.T, run fleet.Run) time.Duration {
 	t.Helper()
-	next := run.Setback.NextTry
-	if key := run.Setback.Hold; key != "" {
-		found, err := w.store.Holds(t.Context(), []string{key})
-		hold, ok := found[key]
-		if err != nil || !ok {
-			t.Fatalf("the run waits for hold %s, which there is not (%v)", key, err)
-		}
-		if hold.Width == 0 {
-			return 0
-		}
-		next = hold.NextTry
+	at := w.nextTryAt(t, run)
+	if at.IsZero() {
+		return 0
 	}
-	return next.Sub(run.Setback.At)
+	return at.Sub(run.Setback.At)
+}
+
+// nextTryAt is when a run that had a setback is tried again, the zero time if that is for
+// a request of the sweep to show.
+func (w *world) nextTryAt(t *testing.T, run fleet.Run) time.Time {
+	t.Helper()
+	key := run.Setback.Hold
+	if key == "" {
+		return run.Setback.NextTry
+	}
+	found, err := w.store.Holds(t.Context(), []string{key})
+	hold, ok := found[key]
+	if err != nil || !ok {
+		t.Fatalf("the run waits for hold %s, which there is not (%v)", key, err)
+	}
+	if hold.Width == 0 {
+		return time.Time{}
+	}
+	return hold.NextTry
 }
 
 // about rounds: which of two things comes first at one time may differ by a sweep.
@@ -215,14 +228,36 @@ func about(d time.Duration) string {
 	return "about " + d.Round(time.Minute).String()
 }
 
-// pass lets time pass, with a sweep each minute.
+// idleSweep is the minutes between two sweeps while nothing is due.
+const idleSweep = 5
+
+// pass lets time pass, with a sweep each minute. While nothing is due most of them would only
+// look; one in a while still shows that they do no more.
 func (w *world) pass(t *testing.T, d time.Duration) {
 	t.Helper()
 	for range d / time.Minute {
 		time.Sleep(time.Minute)
 		synctest.Wait()
+		if w.idle(t) && time.Now().Minute()%idleSweep != 0 {
+			continue
+		}
 		w.sweep(t)
 	}
+}
+
+// idle reports whether the run alone is left, and waits: for a time that the next minute does
+// not bring, or for GitHub, which refuses every request until the mistake is corrected.
+func (w *world) idle(t *testing.T) bool {
+	t.Helper()
+	run := w.run(t)
+	if !run.Retrying() || w.openRunners(t) > 0 {
+		return false
+	}
+	at := w.nextTryAt(t, run)
+	if at.IsZero() {
+		return !w.cloud.works
+	}
+	return at.After(time.Now().Add(time.Minute))
 }
 
 func answer(status int, body string) reply { return reply{status, body} }

@@ -154,7 +154,7 @@ func queued(t testing.TB, changes ...change) []byte {
 		"action":     "queued",
 		"repository": map[string]any{"full_name": "octo-org/app", "private": true},
 		"workflow_job": map[string]any{
-			"id": int64(14541957942), "run_id": int64(5373506832), "run_attempt": 1, "name": "build", "workflow_name": "CI", "head_branch": "main",
+			"id": int64(14541957942), "run_id": int64(5373506832), "run_attempt": 1, "name": "build", "workflow_name": "CI", "head_branch": "main", "head_sha": "9eab1c8a2d6a0e1a4a4f0a0c7c1a5d4c7f2b3e11",
 			"html_url": "https://github.com/octo-org/app/actions/runs/5373506832/job/14541957942",
 			"labels":   []any{"self-hosted", "class:small"}, "status": "queued", "conclusion": nil, "steps": []any{},
 			"runner_id": nil, "runner_name": nil, "runner_group_id": nil, "runner_group_name": nil,

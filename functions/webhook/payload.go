@@ -36,6 +36,7 @@ type workflowJob struct {
 	Name         string   `json:"name"`
 	WorkflowName string   `json:"workflow_name"`
 	HeadBranch   string   `json:"head_branch"`
+	HeadSHA      string   `json:"head_sha"`
 	HTMLURL      string   `json:"html_url"`
 	Labels       []string `json:"labels"` // null means missing, [] is a job without labels
 	Status       string   `json:"status"`
@@ -85,6 +86,7 @@ func (p payload) job() (fleet.Job, error) {
 		Name:          fleet.ClipBytes(j.Name, maxText),
 		WorkflowName:  fleet.ClipBytes(j.WorkflowName, maxText),
 		HeadBranch:    fleet.ClipBytes(j.HeadBranch, maxText),
+		HeadSHA:       fleet.CommitSHA(j.HeadSHA),
 		HTMLURL:       fleet.ClipBytes(j.HTMLURL, maxURL),
 		Labels:        j.Labels[:min(len(j.Labels), maxLabelsRead)],
 		Status:        fleet.ClipBytes(j.Status, maxShort),

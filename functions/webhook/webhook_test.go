@@ -32,7 +32,7 @@ func TestEventOnTheBus(t *testing.T) {
 		Action: "queued", Delivery: "72d3162e-cc78-11e3-81ab-4c9367dc0958", ReceivedAt: now,
 		Job: fleet.Job{
 			JobID: 14541957942, WorkflowRunID: 5373506832, RunAttempt: 1, Repository: "octo-org/app", Private: true,
-			Name: "build", WorkflowName: "CI", HeadBranch: "main",
+			Name: "build", WorkflowName: "CI", HeadBranch: "main", HeadSHA: "9eab1c8a2d6a0e1a4a4f0a0c7c1a5d4c7f2b3e11",
 			HTMLURL: "https://github.com/octo-org/app/actions/runs/5373506832/job/14541957942",
 			Labels:  []string{"self-hosted", "class:small"}, Status: "queued", InstallationID: 23154469,
 			CreatedAt: &created, StartedAt: &started,
@@ -44,6 +44,19 @@ func TestEventOnTheBus(t *testing.T) {
 	}
 	if diff := cmp.Diff(detail, b.bus.last(t)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A commit that is none is left out: the job is known all the same.
+func TestACommitThatIsNone(t *testing.T) {
+	for _, given := range []any{absent, nil, "", "main", "9eab1c8", "9eab1c8a2d6a0e1a4a4f0a0c7c1a5d4c7f2b3e11/../../x"} {
+		b := newBench()
+		if resp := b.send(sent("workflow_job", queued(t, set("workflow_job.head_sha", given)))); resp.Status != 202 {
+			t.Fatalf("%v: %+v", given, resp)
+		}
+		if sha := b.bus.last(t).Job.HeadSHA; sha != "" {
+			t.Errorf("of %v the commit is %q", given, sha)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"regexp"
 	"strings"
 	"time"
 )
@@ -28,6 +29,7 @@ type Job struct {
 	Name           string     `json:"job_name"`
 	WorkflowName   string     `json:"workflow_name,omitempty"`
 	HeadBranch     string     `json:"head_branch,omitempty"`
+	HeadSHA        string     `json:"head_sha,omitempty"` // as CommitSHA returns it
 	HTMLURL        string     `json:"html_url,omitempty"`
 	Labels         []string   `json:"labels"`
 	Status         string     `json:"job_status"`
@@ -61,4 +63,15 @@ func (j Job) LastTime() (last time.Time) {
 		}
 	}
 	return last
+}
+
+var commitSHA = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+
+// CommitSHA is the text if it is a commit's id in full, of SHA-1 or SHA-256, else "". It
+// becomes a part of addresses.
+func CommitSHA(text string) string {
+	if !commitSHA.MatchString(text) {
+		return ""
+	}
+	return text
 }

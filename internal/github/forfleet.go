@@ -93,7 +93,7 @@ func workflowRun(r WorkflowRun) fleet.WorkflowRun {
 func fleetJob(repository string, job Job) fleet.Job {
 	return fleet.Job{
 		JobID: job.ID, WorkflowRunID: job.RunID, RunAttempt: job.RunAttempt, Repository: repository,
-		Name: job.Name, WorkflowName: job.WorkflowName, HeadBranch: job.HeadBranch, HTMLURL: job.HTMLURL,
+		Name: job.Name, WorkflowName: job.WorkflowName, HeadBranch: job.HeadBranch, HeadSHA: fleet.CommitSHA(job.HeadSHA), HTMLURL: job.HTMLURL,
 		Labels: job.Labels, Status: restStatus(job.Status), Conclusion: job.Conclusion,
 		RunnerID: job.RunnerID, RunnerName: job.RunnerName,
 		CreatedAt: moment(job.CreatedAt), StartedAt: moment(job.StartedAt), CompletedAt: moment(job.CompletedAt),

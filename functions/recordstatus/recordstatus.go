@@ -5,6 +5,9 @@
 // A runner's end is not its run's end. The run closes with GitHub's conclusion of the
 // job, or with a failure that another runner would have as well. Otherwise it gets its
 // next runner here.
+//
+// The refusal of a job is recorded here, and therefore shown to the job's developer from
+// here. Whatever GitHub answers, the runner has ended: the sweep tries again.
 package recordstatus
 
 import (
@@ -30,10 +33,11 @@ type bus interface {
 
 // Step serves AwaitCompletion, RecordStatus and RecordFailure.
 type Step struct {
-	Fleet  lifecycle.Fleet
-	Images lifecycle.Images
-	Bus    bus
-	NewID  func() string
+	Fleet   lifecycle.Fleet
+	Images  lifecycle.Images
+	Notices lifecycle.Notices
+	Bus     bus
+	NewID   func() string
 }
 
 // Run does what the call's state asks for. It may be repeated, and called late.
@@ -68,7 +72,21 @@ func (s Step) close(ctx context.Context, call fleet.Call, name, cause string) (f
 	if closed.Run != nil {
 		result.RunStatus, result.Conclusion = closed.Run.Status, closed.Run.Conclusion
 	}
-	return result, s.tell(ctx, closed)
+	if err := s.tell(ctx, closed); err != nil {
+		return result, err
+	}
+	s.showRefusal(ctx, closed)
+	return result, nil
+}
+
+// showRefusal shows the refusal of the run that has just been closed, if it was refused.
+func (s Step) showRefusal(ctx context.Context, closed fleet.CloseResult) {
+	if closed.Run == nil || closed.Run.Status != fleet.RunRefused {
+		return
+	}
+	if err := s.Fleet.ShowRefusal(ctx, s.Notices, closed.Run.RunID); err != nil {
+		s.Fleet.Log.WarnContext(ctx, "leaving it to the sweep to show a refusal", "run_id", closed.Run.RunID, "error", err.Error())
+	}
 }
 
 // tell puts the runner.status event on the bus.

@@ -78,6 +78,7 @@ const (
 	kindRedelivery    = "redeliveries"
 	kindDeletion      = "deletions"
 	kindRelease       = "releases"
+	kindRefusal       = "refusals_shown"
 )
 
 // askPage asks for a page, and counts an unchanged page as such.

@@ -109,6 +109,7 @@ type Handler struct {
 	Platform   platform
 	Bus        bus
 	NewID      func() string
+	Notices    lifecycle.Notices
 	// Grace is how long the ordinary way may take before something counts as lost.
 	Grace time.Duration
 	// Time is how long the parts of a sweep may take, Overhead less than the function;
@@ -180,7 +181,7 @@ func (s *sweep) parts(sweeps int64) []part {
 	groups := [][]part{
 		{{"jobs", s.jobs, 20}, {"credential", s.credential, 1}, {"open runs", s.openRuns, 10}, {"unresolved runners", s.unresolved, 5}, {"deliveries", s.deliveries, 5}},
 		{{"registrations", s.registrations, 5}, {"tasks", s.tasks, 10}, {"runners", s.runners, 10}},
-		{{"room", s.room, 3}},
+		{{"room", s.room, 3}, {"refusals to show", s.notices, 2}},
 		{{"task definitions", s.definitions, 5}},
 		{{"locks on builds", s.locks, 2}, {"images", s.images, 3}, {"old images", s.oldRevisions, 2}},
 	}

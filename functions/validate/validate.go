@@ -46,7 +46,7 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 	job := call.Document.Job
 	decision := s.Policy.Admit(job)
 	if decision.Verdict != fleet.Admitted {
-		return fleet.Plan{Decision: fleet.Refused, Rule: decision.Rule, Reason: decision.Reason}, nil
+		return fleet.Plan{Decision: fleet.Refused, Rule: decision.Rule, Reason: decision.Reason, NotOurs: decision.Verdict == fleet.Ignored}, nil
 	}
 	if foreign, err := s.foreign(ctx, job); err != nil {
 		return fleet.Plan{}, err
@@ -212,18 +212,14 @@ func (s Step) over(ctx context.Context, runner fleet.Runner, run fleet.Run) (str
 	return s.Fleet.WorkflowRunOver(ctx, run.RunID, w)
 }
 
-// spare reports whether a question to GitHub leaves what the claims and ends of all open
-// runners may need. Each counts as one that has not registered: who has is in their records,
-// which are too many to read here. A credential that cannot be read is for the question to
-// find out.
+// spare reports whether a question to GitHub leaves what others need. A credential that
+// cannot be read is for the question to find out.
 func (s Step) spare(ctx context.Context, repository string) (bool, error) {
-	now := s.Fleet.Now()
-	b, err := s.Budgets.Budget(ctx, repository, now)
-	if err != nil || !b.Known() || b.Left(now) > b.Reserve(s.Policy.MaxRunners, 0) {
+	b, err := s.Budgets.Budget(ctx, repository, s.Fleet.Now())
+	if err != nil {
 		return true, nil
 	}
-	capacity, err := s.Fleet.Records.Capacity(ctx)
-	return b.Left(now) > b.Reserve(capacity.Open, 0), err
+	return s.Fleet.Spare(ctx, b)
 }
 
 func (s Step) record(ctx context.Context, runnerID string, d fleet.Decision) error {

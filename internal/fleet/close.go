@@ -16,9 +16,10 @@ type CloseFacts struct {
 	Error    string // the name of the fleet's failure, "" if there was none
 	Cause    string
 
-	Holds      map[string]Hold // those of the run, and those that the runner tries
-	Deployment string
-	Now        time.Time
+	Holds         map[string]Hold // those of the run, and those that the runner tries
+	RefusalStatus RefusalStatus
+	Deployment    string
+	Now           time.Time
 }
 
 // CloseResult is what follows from the facts.
@@ -112,6 +113,9 @@ func closeRun(run Run, runner Runner, f CloseFacts) (_ Run, _ []Hold, relaunch b
 	case f.Plan != nil && f.Plan.Decision == Refused:
 		run = run.Move(RunRefused, f.Plan.Reason).Mark(StageClosed, f.Now)
 		run.Rule = f.Plan.Rule
+		if !f.Plan.NotOurs {
+			run.Notice = f.RefusalStatus.notice(run, f.Now)
+		}
 		return run, nil, false
 	case f.Error == "":
 		return run.Move(RunQueued, "its runner was let go before it took a job"), nil, true

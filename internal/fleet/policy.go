@@ -44,6 +44,8 @@ type Policy struct {
 	OnDemandBuilds   int               `json:"on_demand_builds_per_day,omitempty"`   // of images that the jobs of one repository name; 0 is as many as they want
 	MaxPerRepository int               `json:"max_runners_per_repository,omitempty"` // 0 is Share's default
 	Limits           Limits            `json:"limits"`
+	RefusalStatus    RefusalStatus     `json:"refusal_status,omitempty"` // "" is RefusalStatusPrivate
+	RefusalURL       string            `json:"refusal_url,omitempty"`    // of the page that refusals lead to; "" is the project's
 }
 
 // Fingerprint names the configuration: another one has another.

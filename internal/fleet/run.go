@@ -112,7 +112,8 @@ type Run struct {
 	Job        Job       `json:"job"`
 	Status     RunStatus `json:"status"`
 	Reason     string    `json:"reason,omitempty"`
-	Rule       string    `json:"rule,omitempty"` // of the decision behind the reason
+	Rule       string    `json:"rule,omitempty"`   // of the decision behind the reason
+	Notice     *Notice   `json:"notice,omitempty"` // of its refusal
 	Conclusion string    `json:"conclusion,omitempty"`
 	ClassName  string    `json:"class_name,omitempty"`
 	Image      string    `json:"image,omitempty"`

@@ -158,13 +158,16 @@ func (f LaunchFacts) waitForRoom(run Run, reason string, share bool) LaunchResul
 
 // WaitList returns the list of waiting runs that the run is in, "" if it is in none, and
 // its order there: its turn, the time of its next try, or, if a hold decides about that,
-// the time of its last failure.
+// the time of its last failure. A run that has ended is at most in the
+// list of those whose refusal is to be shown.
 func (r Run) WaitList() (list, order string) {
 	switch {
 	case r.WaitsForRoom && r.WaitsForShare:
 		return ShareList(r.Job.Repository), r.roomOrder()
 	case r.WaitsForRoom:
 		return RoomList, r.roomOrder()
+	case r.Status.Terminal() && r.Notice != nil && !r.Notice.NextTry.IsZero():
+		return NoticeList, TimeOrder(r.Notice.NextTry)
 	case !r.Retrying():
 		return "", ""
 	case r.Setback.Hold == "":

@@ -68,6 +68,7 @@ type Fleet struct {
 	Repositories     int    // that the fleet serves
 	Organization     string // that runners are registered in; "" is each job's repository
 	Limits           fleet.Limits
+	RefusalStatus    fleet.RefusalStatus
 	Deployment       string // names the configuration: another one ends holds
 	Records          Records
 	Executions       Executions

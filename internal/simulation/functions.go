@@ -86,7 +86,7 @@ func (w *World) functions() functions {
 	newID := func() string { return w.id("fleet") }
 	home := lifecycle.Fleet{
 		Name: w.policy.FleetName, MaxRunners: w.policy.MaxRunners, MaxPerRepository: w.policy.Share(), KeptForOthers: w.policy.KeptForOthers(), Repositories: len(w.policy.Repositories), Organization: w.policy.Organization,
-		Limits: w.policy.Limits, Deployment: w.policy.Fingerprint(),
+		Limits: w.policy.Limits, RefusalStatus: w.policy.RefusalStatus, Deployment: w.policy.Fingerprint(),
 		Records: w.Table, Executions: executions, GitHub: gh, Tasks: platform, Backoff: w.backoff, Now: w.k.Clock, Log: w.log,
 	}
 	dispatcher := dispatch.Handler{Fleet: home, Images: w.Table, Cursors: w.Table, Policy: w.policy}

@@ -18,7 +18,7 @@ func Fleet(f *function.Function, records lifecycle.Records, executions lifecycle
 	policy := f.Policy()
 	return lifecycle.Fleet{
 		Name: policy.FleetName, MaxRunners: policy.MaxRunners, MaxPerRepository: policy.Share(), KeptForOthers: policy.KeptForOthers(), Repositories: len(policy.Repositories), Organization: policy.Organization,
-		Limits: policy.Limits, Deployment: policy.Fingerprint(),
+		Limits: policy.Limits, RefusalStatus: policy.RefusalStatus, Deployment: policy.Fingerprint(),
 		Records: records, Executions: executions, GitHub: hub, Tasks: tasks, Backoff: dynamo.Backoff, Now: time.Now, Log: f.Log,
 	}
 }

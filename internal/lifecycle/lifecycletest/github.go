@@ -44,6 +44,8 @@ type GitHub struct {
 	Left        fleet.Budget // what is left of the credential's limit; zero means no limit
 	Costs       bool         // requests take one of Left, except for unchanged pages
 	Unchanged   int          // pages that had not changed
+
+	Refusals []fleet.Refusal // that were shown
 }
 
 // Limited is a rate limit with the wait that GitHub asks for.
@@ -298,4 +300,13 @@ func (g *GitHub) WorkflowRun(_ context.Context, _ string, id int64) (w fleet.Wor
 		return nil
 	})
 	return w, err
+}
+
+// ShowRefusal shows a refusal.
+func (g *GitHub) ShowRefusal(_ context.Context, r fleet.Refusal) (as string, err error) {
+	err = g.call("ShowRefusal", func() error {
+		g.Refusals = append(g.Refusals, r)
+		return nil
+	})
+	return "a failed commit status", err
 }

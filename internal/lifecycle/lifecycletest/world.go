@@ -19,10 +19,11 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 )
 
-// Name is the fleet's name. Its jobs come from Repository.
+// Name is the fleet's name. Its jobs come from Repository, and are of the commit HeadSHA.
 const (
 	Name       = "fleet"
 	Repository = "octo/repo"
+	HeadSHA    = "9eab1c8a2d6a0e1a4a4f0a0c7c1a5d4c7f2b3e11"
 )
 
 // World is everything outside of the steps.
@@ -78,6 +79,11 @@ func (w *World) Fleet() lifecycle.Fleet {
 	}
 }
 
+// Notices show refusals on this world's GitHub.
+func (w *World) Notices() lifecycle.Notices {
+	return lifecycle.Notices{GitHub: w.GitHub, Cursors: w.Records, URL: "https://example.com/labels"}
+}
+
 // Logger writes to the world's Log.
 func (w *World) Logger() *slog.Logger { return slog.New(slog.NewTextHandler(w.Log, nil)) }
 
@@ -112,7 +118,7 @@ func (w *World) Job(id int64, labels ...string) fleet.Job {
 	}
 	created := w.now
 	job := fleet.Job{
-		JobID: id, WorkflowRunID: 1, Repository: Repository, Private: true, Name: "build",
+		JobID: id, WorkflowRunID: 1, Repository: Repository, Private: true, Name: "build", WorkflowName: "CI", HeadSHA: HeadSHA,
 		Labels: labels, Status: fleet.JobQueued, CreatedAt: &created,
 	}
 	w.GitHub.Set(job)
@@ -258,6 +264,14 @@ func (w *World) State() string {
 		}
 		add("run %s: %s, expects %q, ran on %q, launched %d, fruitless %d, waits for room %t, conclusion %q, setback %q %d, waits for %q",
 			r.RunID, r.Status, r.RunnerID, r.RanOn, r.Launched, r.Fruitless, r.WaitsForRoom, r.Conclusion, setback.Name, setback.InARow, setback.Hold)
+	}
+	for _, r := range w.Records.runs {
+		if r.Notice != nil {
+			add("the refusal of %s is %s", r.RunID, r.Notice)
+		}
+	}
+	for _, r := range w.GitHub.Refusals {
+		add("GitHub shows %d of %s at %s: %s", r.Number, r.Workflow, r.SHA, r.Reason)
 	}
 	for _, h := range w.Records.holds {
 		if !h.Shown() {

@@ -71,6 +71,10 @@ func TestEveryRequestAsksForATokenOfItsOwner(t *testing.T) {
 			_, _, err := f.Registration(t.Context(), repository, "r")
 			return err
 		},
+		"a refusal": func(f github.ForFleet, repository string) error {
+			_, err := f.ShowRefusal(t.Context(), fleet.Refusal{Repository: repository, SHA: headSHA})
+			return err
+		},
 		"the latest runner": func(f github.ForFleet, repository string) error {
 			_, err := f.LatestRunner(t.Context(), repository)
 			return err

@@ -54,6 +54,7 @@ func (s *Server) routes() *http.ServeMux {
 		"GET /app/hook/deliveries":                                            s.listDeliveries,
 		"GET /app/hook/deliveries/{delivery_id}":                              s.getDelivery,
 		"POST /app/hook/deliveries/{delivery_id}/attempts":                    s.postAttempt,
+		"POST " + repo + "/statuses/{sha}":                                    s.postStatus,
 		"GET /rate_limit":                                                     s.getRateLimit,
 		"/":                                                                   func(http.ResponseWriter, *http.Request) (int, any) { return notFound() },
 	} {

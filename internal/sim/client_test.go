@@ -103,6 +103,16 @@ func TestClientKeepsGitHubsContract(t *testing.T) {
 	redeliver := func(c *github.Client, r github.Repository, id int64) error {
 		return c.Redeliver(t.Context(), r, hook, id)
 	}
+	known, err := good.GetJob(t.Context(), widgets, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := known.HeadSHA
+	status := func(sha string) call {
+		return func(c *github.Client, r github.Repository, _ int64) error {
+			return c.CreateStatus(t.Context(), r, sha, github.CommitStatus{State: github.StatusFailure, Description: "d", Context: "c", TargetURL: "https://example.com"})
+		}
+	}
 
 	for _, tc := range []struct {
 		name string
@@ -146,6 +156,10 @@ func TestClientKeepsGitHubsContract(t *testing.T) {
 		{"deliveries are listed", deliveries, good, widgets, hook, ""},
 		{"deliveries of a hook that is not there", deliveries, good, widgets, gone, github.NotFound},
 		{"deliveries, without permission", deliveries, wrong, widgets, hook, github.Unauthorized},
+		{"a status is posted", status(head), good, widgets, 0, ""},
+		{"a status of a commit that is not there", status(strings.Repeat("0", 40)), good, widgets, 0, github.Invalid},
+		{"a status in another repository", status(head), good, elsewhere, 0, github.NotFound},
+		{"a status, without a token", status(head), wrong, widgets, 0, github.Unauthorized},
 		{"a delivery is repeated", redeliver, good, widgets, delivery, ""},
 		{"a delivery that is not there", redeliver, good, widgets, gone, github.NotFound},
 		{"a delivery, without permission to repeat it", redeliver, wrong, widgets, delivery, github.Unauthorized},

@@ -45,6 +45,7 @@ type Config struct {
 	Private    bool
 	Token      string // the personal access token that the REST API accepts; "" if there is an App
 	App        *App   // that is installed for the repository's owner; nil is none
+	NoStatuses bool   // the token lacks Commit statuses: write
 
 	// RunnerGroups are the organization's groups of runners beside its default one; all
 	// are open to the repository.
@@ -107,6 +108,7 @@ type Server struct {
 	outbox     []Delivery
 	unsent     int // deliveries in the outbox or on their way
 	deliveries []Delivery
+	statuses   []CommitStatus
 	budget     budget
 	points     points
 	changed    chan struct{}

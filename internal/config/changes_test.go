@@ -45,6 +45,8 @@ security_groups: [sg-0a1b2c3d]
 assign_public_ip: true
 limits: {start: 10m, idle: 90s}
 log_retention_days: 7
+refusal_status: never
+refusal_url: https://wiki.example.com/runners
 fleet_labels: [no, "5"]`,
 	}
 	for name, file := range files {

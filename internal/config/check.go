@@ -28,6 +28,7 @@ func (c *Config) check(r *review) {
 	c.checkLabels(r)
 	c.checkLimits(r)
 	c.checkAWS(r)
+	c.checkRefusals(r)
 	if c.MaxRunners < 1 || c.MaxRunners > 10000 {
 		r.add("max_runners", "is %d; use 1 to 10000 (GitHub keeps at most 10000 runners in a group)", c.MaxRunners)
 	}

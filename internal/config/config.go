@@ -61,6 +61,9 @@ type Config struct {
 	AllowPublicRepositories bool         `yaml:"allow_public_repositories"`
 	Limits                  fleet.Limits `yaml:"limits"` // in whole seconds
 
+	RefusalStatus fleet.RefusalStatus `yaml:"refusal_status"` // private, always or never
+	RefusalURL    string              `yaml:"refusal_url"`    // "" is the project's page
+
 	EventBusName     string `yaml:"event_bus_name"`
 	LogRetentionDays int    `yaml:"log_retention_days"`
 	RunnerLogMiB     int    `yaml:"runner_log_mib"` // of one runner's output
@@ -106,6 +109,7 @@ func defaults() Config {
 		OnDemandBuildsAtOnce: 1,
 		MaxRunners:           20,
 		Limits:               fleet.DefaultLimits(),
+		RefusalStatus:        fleet.RefusalStatusPrivate,
 		LogRetentionDays:     30,
 		RunnerLogMiB:         fleet.DefaultLogMiB,
 	}
@@ -136,6 +140,10 @@ func (c Config) Policy() fleet.Policy {
 		MaxRunners:       c.MaxRunners,
 		MaxPerRepository: c.MaxRunnersPerRepository,
 		Limits:           c.Limits,
+		RefusalURL:       c.RefusalURL,
+	}
+	if c.RefusalStatus != fleet.RefusalStatusPrivate {
+		p.RefusalStatus = c.RefusalStatus
 	}
 	for _, name := range c.PrivateRepositories() {
 		if !slices.Contains(p.Registries, name) {

@@ -41,6 +41,7 @@ func TestDefaults(t *testing.T) {
 		Limits:           fleet.Limits{Start: 15 * time.Minute, Idle: 5 * time.Minute, Inspect: 30 * time.Minute, MaxRuntime: 6 * time.Hour, AfterJob: 15 * time.Minute, Queue: 24 * time.Hour, Build: time.Hour, OnDemandBuild: 20 * time.Minute, BuildLease: 15 * time.Minute},
 		LogRetentionDays: 30,
 		RunnerLogMiB:     16,
+		RefusalStatus:    fleet.RefusalStatusPrivate,
 
 		OnDemandBuildsPerDay: 50, OnDemandBuildsAtOnce: 1,
 	}

@@ -29,7 +29,7 @@ type CommitStatus struct {
 // repository does not have it is GitHub.Invalid. Repeated it adds the same once more.
 // https://docs.github.com/rest/commits/statuses#create-a-commit-status
 func (c *Client) CreateStatus(ctx context.Context, repo Repository, sha string, status CommitStatus) error {
-	at := repo.resource("/statuses/%s", sha)
+	at := repo.resource("/statuses/%s", sha).writes("statuses")
 	var made struct {
 		ID int64 `json:"id"`
 	}

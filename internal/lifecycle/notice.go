@@ -12,7 +12,7 @@ import (
 // Notices is how refusals are shown to developers.
 type Notices struct {
 	GitHub  NoticeBoard
-	Cursors swapCursors
+	Cursors SwapCursors
 	URL     string // of the page that says more; "" is the board's own
 }
 
@@ -25,8 +25,8 @@ type NoticeBoard interface {
 	Budget(ctx context.Context, repository string, now time.Time) (fleet.Budget, error)
 }
 
-// swapCursors are cursors that several processes change.
-type swapCursors interface {
+// SwapCursors are cursors that several processes change.
+type SwapCursors interface {
 	CursorReader
 	// SwapCursor fails with Records.Conflict if the cursor is no longer what was read.
 	SwapCursor(ctx context.Context, name, was, value string) error
@@ -137,7 +137,7 @@ func (f Fleet) noticed(ctx context.Context, runID string, notice fleet.Notice) e
 
 // changeCursor reads a cursor, lets decide change its value, and writes that as JSON; nil
 // leaves it.
-func (f Fleet) changeCursor(ctx context.Context, cursors swapCursors, name string, decide func(was string) any) error {
+func (f Fleet) changeCursor(ctx context.Context, cursors SwapCursors, name string, decide func(was string) any) error {
 	pause := firstPause
 	for round := 1; ; round++ {
 		was, err := cursors.Cursor(ctx, name)

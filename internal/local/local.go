@@ -275,8 +275,13 @@ func (f *Fleet) steps(key []byte) map[string]function {
 		arnPrefix + "RegisterTaskDefinition": step(registertaskdefinition.Step{Fleet: f.lifecycle, Definitions: f.store}.Run),
 		arnPrefix + "RunTask":                step(runtask.Step{Fleet: f.lifecycle, Launcher: f.platform, ClaimURL: f.claimURL(), ClaimKey: key}.Run),
 		arnPrefix + "InspectRunner":          step(inspectrunner.Step{Fleet: f.lifecycle, Platform: f.platform}.Run),
-		arnPrefix + "RecordStatus":           step(recordstatus.Step{Fleet: f.lifecycle, Images: f.images(), Bus: f.bus, NewID: rand.Text}.Run),
+		arnPrefix + "RecordStatus":           step(recordstatus.Step{Fleet: f.lifecycle, Images: f.images(), Notices: f.notices(), Bus: f.bus, NewID: rand.Text}.Run),
 	}
+}
+
+// notices show refusals on GitHub.
+func (f *Fleet) notices() lifecycle.Notices {
+	return lifecycle.Notices{GitHub: f.github, Cursors: f.store, URL: f.cfg.Policy.RefusalURL}
 }
 
 func (f *Fleet) resolveImage() resolveimage.Step {

@@ -33,7 +33,7 @@ func (f *Fleet) startSweeper() *sweeper {
 	}
 	handler := sweep.Handler{
 		Fleet: f.lifecycle, Policy: f.cfg.Policy, Records: f.store, GitHub: f.github, Executions: executions{f.engine},
-		Platform: f.platform, Bus: f.bus, NewID: rand.Text, Grace: grace, Images: f.images(),
+		Platform: f.platform, Bus: f.bus, NewID: rand.Text, Notices: f.notices(), Grace: grace, Images: f.images(),
 	}
 	if f.builder != nil {
 		handler.Builder = f.builder

@@ -89,6 +89,7 @@ func (w *World) functions() functions {
 		Limits: w.policy.Limits, RefusalStatus: w.policy.RefusalStatus, Deployment: w.policy.Fingerprint(),
 		Records: w.Table, Executions: executions, GitHub: gh, Tasks: platform, Backoff: w.backoff, Now: w.k.Clock, Log: w.log,
 	}
+	notices := lifecycle.Notices{GitHub: gh, Cursors: w.Table, URL: w.policy.RefusalURL}
 	dispatcher := dispatch.Handler{Fleet: home, Images: w.Table, Cursors: w.Table, Policy: w.policy}
 	return functions{
 		webhook: webhook.Handler{
@@ -105,7 +106,7 @@ func (w *World) functions() functions {
 		dispatch: dispatcher,
 		listener: listener,
 		sweep: sweep.Handler{
-			Fleet: home, Policy: w.policy, Records: w.Table, GitHub: gh, Executions: executions, Platform: platform, Bus: eventBus, NewID: newID, Grace: time.Minute,
+			Fleet: home, Policy: w.policy, Records: w.Table, GitHub: gh, Executions: executions, Platform: platform, Bus: eventBus, NewID: newID, Notices: notices, Grace: time.Minute,
 			FailedEvents: queue.FailedEvents{SQS: w.deadLetters, URL: "failed-events", Hear: listener.Hear, Log: w.log},
 			Dispatch:     dispatcher.Handle, Definitions: platform, Images: w.Table, Builds: running, Builder: builder, Registry: registry,
 			Lease: w.Table, Time: timeOut("sweep") - sweep.Overhead,
@@ -117,7 +118,7 @@ func (w *World) functions() functions {
 			"RegisterTaskDefinition": border(registertaskdefinition.Step{Fleet: home, Definitions: platform}.Run),
 			"RunTask":                border(runtask.Step{Fleet: home, Launcher: platform, ClaimURL: apiURL, ClaimKey: claimKey, Signed: runtask.Signed{Host: endpoint.Host(), Region: endpoint.Region}}.Run),
 			"InspectRunner":          border(inspectrunner.Step{Fleet: home, Platform: platform}.Run),
-			"RecordStatus":           border(recordstatus.Step{Fleet: home, Images: w.Table, Bus: eventBus, NewID: newID}.Run),
+			"RecordStatus":           border(recordstatus.Step{Fleet: home, Images: w.Table, Notices: notices, Bus: eventBus, NewID: newID}.Run),
 		},
 	}
 }

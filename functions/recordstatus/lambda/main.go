@@ -21,8 +21,9 @@ import (
 func main() {
 	f := border.New()
 	records, measured := dynamo.Records(f), metrics.Of(f)
-	lc := operations.Fleet(f, records, stepfn.ExecutionsOf(f), githubapi.Of(f, records), ecsfleet.Tasks(f))
-	step := recordstatus.Step{Fleet: lc, Images: records, Bus: statusBus{bus: eventbus.Of(f), metrics: measured}, NewID: rand.Text}
+	gh := githubapi.Of(f, records)
+	lc := operations.Fleet(f, records, stepfn.ExecutionsOf(f), gh, ecsfleet.Tasks(f))
+	step := recordstatus.Step{Fleet: lc, Images: records, Notices: operations.Notices(f, gh, records), Bus: statusBus{bus: eventbus.Of(f), metrics: measured}, NewID: rand.Text}
 	border.Start(f, func(ctx context.Context, call fleet.Call) (fleet.Result, error) {
 		result, err := step.Run(ctx, call)
 		if err == nil && result.Error != "" {

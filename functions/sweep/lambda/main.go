@@ -34,6 +34,7 @@ func main() {
 	failed, running, builder := queue.FailedEventsOf(f, events.ListenerOf(f, lines).Hear), builds.Of(f, lines), builds.BuilderOf(f)
 	registry, revisions, measured := images.RegistryOf(f), images.RevisionsOf(f), metrics.Of(f)
 	dispatcher := dispatch.Handler{Fleet: lc, Images: records, Cursors: records, Policy: f.Policy()}
+	notices := operations.Notices(f, gh, records)
 	set := settings{records: records, gitHubURL: f.Env(deployment.EnvGitHubURL), now: time.Now}
 	border.Start(f, func(ctx context.Context, _ json.RawMessage) (sweep.Repairs, error) {
 		current, err := policy(ctx)
@@ -42,7 +43,7 @@ func main() {
 		}
 		deadline, _ := ctx.Deadline()
 		repairs, err := sweep.Handler{
-			Fleet: lc, Policy: current, Records: records, GitHub: gh, Executions: executions, Platform: tasks, Bus: bus, NewID: rand.Text, Grace: time.Minute,
+			Fleet: lc, Policy: current, Records: records, GitHub: gh, Executions: executions, Platform: tasks, Bus: bus, NewID: rand.Text, Notices: notices, Grace: time.Minute,
 			FailedEvents: failed, Dispatch: dispatcher.Handle, Definitions: tasks,
 			Images: records, Builds: running, Builder: builder, Registry: registry, Revisions: revisions,
 			Lease: records, Time: time.Until(deadline) - sweep.Overhead,

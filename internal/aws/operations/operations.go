@@ -12,6 +12,11 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 )
 
+// Notices show refusals on GitHub.
+func Notices(f *function.Function, hub lifecycle.NoticeBoard, cursors lifecycle.SwapCursors) lifecycle.Notices {
+	return lifecycle.Notices{GitHub: hub, Cursors: cursors, URL: f.Policy().RefusalURL}
+}
+
 // Fleet is what the operations need. executions, hub and tasks may be nil if none of the
 // operations that the function calls uses them.
 func Fleet(f *function.Function, records lifecycle.Records, executions lifecycle.Executions, hub lifecycle.GitHub, tasks lifecycle.Tasks) lifecycle.Fleet {

@@ -41,11 +41,11 @@ const notSpare = time.Minute
 // that case alone a refusal may be shown twice. An error says that other refusals would
 // meet it as well.
 func (f Fleet) ShowRefusal(ctx context.Context, n Notices, runID string) error {
-	run, err := f.ReadRun(ctx, runID)
+	run, known, err := f.Records.Run(ctx, runID)
 	switch {
 	case err != nil:
 		return err
-	case n.GitHub == nil || !run.Notice.Due(f.Now()):
+	case !known || n.GitHub == nil || !run.Notice.Due(f.Now()):
 		return nil
 	case run.RanOn != "" || run.Status == fleet.RunCompleted:
 		return f.noticed(ctx, runID, fleet.Notice{Why: "its job ran after all"})

@@ -504,6 +504,10 @@ func TestRefusedAndForeignJobs(t *testing.T) {
 	if run := w.run(refused); run.Status != fleet.RunRefused || run.Rule != "class.unknown" || !strings.Contains(run.Reason, `"huge"`) {
 		t.Errorf("run %s by %s: %s", run.Status, run.Rule, run.Reason)
 	}
+	w.await("status of its commit", func() bool { return w.run(refused).Notice.String() == "shown to its developer as a failed commit status" })
+	if shown := w.github.Statuses(); len(shown) != 1 || shown[0].State != "failure" || !strings.Contains(shown[0].Description, `"huge"`) {
+		t.Errorf("its developer sees %+v", shown)
+	}
 	if d := w.details(refused); d.Executions[0].Status != "SUCCEEDED" || d.Runners[0].TaskARN != "" {
 		t.Errorf("a refused job must end green and start no task: executions %s, task %s", statuses(d), d.Runners[0].TaskARN)
 	}

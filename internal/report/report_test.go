@@ -113,3 +113,15 @@ func TestExecutionOfStepFunctions(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
+
+func TestARefusalAndItsNotice(t *testing.T) {
+	for notice, want := range map[*fleet.Notice]string{
+		nil: "",
+		{As: "a failed commit status", Of: "job-1"}: "shown to its developer as a failed commit status",
+		{Why: "GitHub.NoAccess: 403"}:               "could not be shown: GitHub.NoAccess: 403",
+	} {
+		if got := OfRun(fleet.Run{RunID: "job-1", Status: fleet.RunRefused, Notice: notice}, nil).Notice; got != want {
+			t.Errorf("%+v is %q, want %q", notice, got, want)
+		}
+	}
+}

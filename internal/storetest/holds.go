@@ -89,6 +89,17 @@ func retrying(t *testing.T, s Store) {
 	wantRetrying(t, s, "build/tag", now.Add(time.Hour), 9, "job-3")
 }
 
+// notices are listed of runs that have ended.
+func notices(t *testing.T, s Store) {
+	r := runAt(1, 0)
+	r.Status, r.Notice = fleet.RunRefused, &fleet.Notice{NextTry: now.Add(time.Minute)}
+	write(t, s, fleet.Changes{Runs: []fleet.Run{r}})
+	wantRetrying(t, s, fleet.NoticeList, now, 9)
+	wantRetrying(t, s, fleet.NoticeList, now.Add(time.Minute), 9, "job-1")
+	changeRun(t, s, "job-1", func(r *fleet.Run) { *r, _ = r.Noticed(fleet.Notice{As: "a failed commit status"}) })
+	wantRetrying(t, s, fleet.NoticeList, now.Add(time.Hour), 9)
+}
+
 func wantRetrying(t *testing.T, s Store, list string, before time.Time, limit int, want ...string) {
 	t.Helper()
 	got, err := s.Waiting(t.Context(), list, fleet.TimeOrder(before), limit)

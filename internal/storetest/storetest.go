@@ -85,6 +85,7 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"holds are found by their keys and by how those begin":           holds,
 		"a hold that is over is forgotten, at the version that was read": holdOver,
 		"runs that are tried again are listed by their time":             retrying,
+		"refusals that are to be shown are listed by their time":         notices,
 		"repairs add up":                        repairs,
 		"settings are those that were put last": settings,
 	} {

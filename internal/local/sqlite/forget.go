@@ -19,6 +19,7 @@ func (s *Store) Forget(ctx context.Context, before time.Time) (more bool, err er
 			"DELETE FROM execution_events WHERE name IN (SELECT name FROM executions WHERE started_at < ? AND status <> 'RUNNING' ORDER BY started_at, name LIMIT ?)",
 			"DELETE FROM executions WHERE name IN (SELECT name FROM executions WHERE started_at < ? AND status <> 'RUNNING' ORDER BY started_at, name LIMIT ?)",
 			"DELETE FROM runners WHERE runner_id IN (SELECT runner_id FROM runners WHERE launched_at < ? AND phase = 'CLOSED' AND unresolved = 0 ORDER BY launched_at, runner_id LIMIT ?)",
+			"DELETE FROM retries WHERE run_id IN (SELECT run_id FROM runs WHERE received_at < ? AND status IN ('COMPLETED', 'CANCELLED', 'GONE', 'REFUSED') ORDER BY received_at, run_id LIMIT ?)",
 			"DELETE FROM runs WHERE run_id IN (SELECT run_id FROM runs WHERE received_at < ? AND status IN ('COMPLETED', 'CANCELLED', 'GONE', 'REFUSED') ORDER BY received_at, run_id LIMIT ?)",
 		} {
 			result, err := tx.ExecContext(ctx, delete, sortable(before), forgotten)

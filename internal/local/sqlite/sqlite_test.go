@@ -223,7 +223,7 @@ func TestForget(t *testing.T) {
 	}
 	for id, run := range map[string]fleet.Run{
 		"job-1": {Status: fleet.RunCompleted, Times: fleet.Times{fleet.StageReceived: old}},
-		"job-2": {Status: fleet.RunRefused, Times: fleet.Times{fleet.StageReceived: old}},
+		"job-2": {Status: fleet.RunRefused, Notice: &fleet.Notice{NextTry: old}, Times: fleet.Times{fleet.StageReceived: old}},
 		"job-3": {Status: fleet.RunQueued, Times: fleet.Times{fleet.StageReceived: old}},
 		"job-4": {Status: fleet.RunCompleted, Times: fleet.Times{fleet.StageReceived: young}},
 	} {
@@ -251,6 +251,9 @@ func TestForget(t *testing.T) {
 	}
 	if more, err := s.Forget(t.Context(), now.Add(-90*24*time.Hour)); more || err != nil {
 		t.Errorf("more %t, %v", more, err)
+	}
+	if waiting, err := s.Waiting(t.Context(), fleet.NoticeList, fleet.LaterOrder, 9); len(waiting) > 0 || err != nil {
+		t.Errorf("%q wait for what there is not, %v", waiting, err)
 	}
 	var left []string
 	for id := range 4 {

@@ -2,9 +2,11 @@ package simgithub_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,6 +100,14 @@ func TestTheRealClientWithinTheContract(t *testing.T) {
 		must(real.Redeliver(ctx, app, hook, last))
 		fails(real.Redeliver(ctx, app, hook, 1), github.NotFound)
 
+		job, err := real.Job(ctx, app, waits)
+		must(err)
+		as, err := real.ShowRefusal(ctx, fleet.Refusal{FleetName: "fleet", Repository: app, SHA: job.HeadSHA, Workflow: "CI", Rule: "class.unknown", Reason: "no"})
+		must(err)
+		same(t, "as", as, "a failed commit status")
+		_, err = real.ShowRefusal(ctx, fleet.Refusal{Repository: app, SHA: strings.Repeat("0", 40)})
+		fails(errors.Unwrap(err), github.Invalid)
+
 		release, err := real.LatestRunner(ctx, app)
 		must(err)
 		same(t, "runner", release.Version, "2.336.0")
@@ -125,6 +135,8 @@ func TestTheRealClientWithinTheContract(t *testing.T) {
 		"POST /repos/{owner}/{repo}/actions/runners/generate-jitconfig 201",
 		"POST /repos/{owner}/{repo}/actions/runners/generate-jitconfig 409",
 		"POST /repos/{owner}/{repo}/actions/runners/generate-jitconfig 422",
+		"POST /repos/{owner}/{repo}/statuses/{sha} 201",
+		"POST /repos/{owner}/{repo}/statuses/{sha} 422",
 		"POST /repos/{owner}/{repo}/hooks/{hook_id}/deliveries/{delivery_id}/attempts 202",
 		"POST /repos/{owner}/{repo}/hooks/{hook_id}/deliveries/{delivery_id}/attempts 404",
 	}
@@ -140,23 +152,24 @@ func TestTheRealClientWithinTheContract(t *testing.T) {
 func TestRequestsAreOneCallEach(t *testing.T) {
 	w := newWorld(t)
 	for path, operation := range map[string]string{
-		"GET /repos/octo/app/actions/jobs/1":                      "github.job",
-		"GET /repos/octo/app/actions/runs?status=queued":          "github.runs",
-		"GET /repos/octo/app/actions/runs/1":                      "github.run",
-		"GET /repos/octo/app/actions/runs/1/jobs":                 "github.run_jobs",
-		"GET /repos/octo/app/actions/runners?per_page=100":        "github.runners",
-		"GET /repos/octo/app/actions/runners?name=a&per_page=100": "github.runner_by_name",
-		"GET /repos/octo/app/actions/runners/1":                   "github.runner",
-		"DELETE /repos/octo/app/actions/runners/1":                "github.delete_runner",
-		"POST /repos/octo/app/actions/runners/generate-jitconfig": "github.generate_jitconfig",
-		"GET /repos/octo/app/actions/runners/downloads":           "github.downloads",
-		"GET /repos/octo/app/hooks":                               "github.hooks",
-		"GET /repos/octo/app/hooks/1/deliveries":                  "github.deliveries",
-		"POST /repos/octo/app/hooks/1/deliveries/2/attempts":      "github.redeliver",
-		"GET /repos/actions/runner/releases/tags/v1.2.3":          "github.releases",
-		"GET /repos/octo/app/issues":                              "github.unknown",
-		"GET /user":                                               "github.unknown",
-		"GET /api/v3/repos/octo/app/actions/jobs/1":               "github.job",
+		"GET /repos/octo/app/actions/jobs/1":                       "github.job",
+		"GET /repos/octo/app/actions/runs?status=queued":           "github.runs",
+		"GET /repos/octo/app/actions/runs/1":                       "github.run",
+		"GET /repos/octo/app/actions/runs/1/jobs":                  "github.run_jobs",
+		"GET /repos/octo/app/actions/runners?per_page=100":         "github.runners",
+		"GET /repos/octo/app/actions/runners?name=a&per_page=100":  "github.runner_by_name",
+		"GET /repos/octo/app/actions/runners/1":                    "github.runner",
+		"DELETE /repos/octo/app/actions/runners/1":                 "github.delete_runner",
+		"POST /repos/octo/app/actions/runners/generate-jitconfig":  "github.generate_jitconfig",
+		"GET /repos/octo/app/actions/runners/downloads":            "github.downloads",
+		"GET /repos/octo/app/hooks":                                "github.hooks",
+		"GET /repos/octo/app/hooks/1/deliveries":                   "github.deliveries",
+		"POST /repos/octo/app/hooks/1/deliveries/2/attempts":       "github.redeliver",
+		"POST /repos/octo/app/statuses/" + strings.Repeat("0", 40): "github.status",
+		"GET /repos/actions/runner/releases/tags/v1.2.3":           "github.releases",
+		"GET /repos/octo/app/issues":                               "github.unknown",
+		"GET /user":                                                "github.unknown",
+		"GET /api/v3/repos/octo/app/actions/jobs/1":                "github.job",
 	} {
 		before := w.Usage()["fleet"].Requests[operation]
 		var method string

@@ -32,6 +32,7 @@ type Usage struct {
 	LeastLeft        int            // of any hour
 	MaxPoints        int            // in any minute
 	MaxRegistrations int            // in any minute
+	MaxContents      int            // in any minute
 	RefusedPrimary   int            // requests over the limit of an hour
 	RefusedSecondary int            // requests over the other limits
 	NotModified      int            // requests answered with 304, which the hour's limit does not count
@@ -76,6 +77,7 @@ type credential struct {
 	reset         time.Time
 	points        window
 	registrations window
+	contents      []time.Time // of the last hour
 	concurrent    int
 	away          time.Time // until when a secondary limit lasts
 	usage         Usage

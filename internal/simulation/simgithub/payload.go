@@ -38,7 +38,7 @@ func (g *GitHub) writeJob(w *writer, j *job, s jobState, full bool) {
 	}
 	w.open('{').
 		number("id", j.id).number("run_id", j.run.id).number("run_attempt", int64(j.attempt)).
-		text("name", j.spec.Name).text("workflow_name", workflowName).text("head_branch", branch).
+		text("name", j.spec.Name).text("workflow_name", workflowName).text("head_branch", branch).text("head_sha", commit(j.run.id)).
 		text("html_url", webURL+repo.name+"/actions/runs/"+run+"/job/"+id).
 		text("status", s.status).textOrNull("conclusion", s.conclusion).
 		time("created_at", j.created).time("started_at", started).time("completed_at", s.completed).
@@ -55,7 +55,7 @@ func (g *GitHub) writeJob(w *writer, j *job, s jobState, full bool) {
 	if full {
 		api := apiURL + repo.name
 		w.text("run_url", api+"/actions/runs/"+run).text("url", api+"/actions/jobs/"+id).text("check_run_url", api+"/check-runs/"+id).
-			text("node_id", nodeID("CheckRun", j.id)).text("head_sha", commit(j.run.id))
+			text("node_id", nodeID("CheckRun", j.id))
 		writeSteps(w, s)
 	}
 	w.close('}')

@@ -80,6 +80,8 @@ func (r *route) find(req *http.Request) {
 		case n == 5 && part[2] == "deliveries" && part[4] == "attempts" && method == http.MethodPost:
 			set("github.redeliver", (*GitHub).postAttempt, two, part[3])
 		}
+	case one == "statuses" && n == 2 && method == http.MethodPost:
+		set("github.status", (*GitHub).postStatus)
 	case one == "releases" && two == "tags" && n == 3 && method == http.MethodGet:
 		set("github.releases", (*GitHub).getRelease)
 	}

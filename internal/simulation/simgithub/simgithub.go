@@ -47,6 +47,7 @@ type Credential struct {
 	Name, Token string
 	Limit       int      // requests an hour; 5000 if zero
 	Sees        []string // repositories; all if empty
+	NoStatuses  bool     // it lacks Commit statuses: write
 }
 
 // GitHub is one instance. It belongs to the goroutine of its kernel.
@@ -75,6 +76,8 @@ type GitHub struct {
 	groups  map[group]*groupState
 	configs map[string]*runner // by encoded JIT config
 	count   DeliveryCount
+
+	statuses []Status
 
 	copies map[*repository]*repository // where names are copied to, by where they come from
 }

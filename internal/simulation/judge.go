@@ -24,6 +24,7 @@ const (
 	ruleKilled   = "killed with a job" // 5
 	ruleSecret   = "secret shown"      // 6
 	ruleSpent    = "spent on a refusal"
+	ruleShown    = "shown and not refused"
 	ruleForeign  = "another's touched" // 9
 	ruleFacts    = "facts are written once"
 	ruleExpects  = "expectations pair"
@@ -104,6 +105,9 @@ func (j *judge) wrote(c fleet.Changes) {
 func (j *judge) run(was, is fleet.Run) {
 	if was.Status != is.Status || was.Reason != is.Reason {
 		j.w.k.Log("run %s is %s %s", is.RunID, is.Status, is.Reason)
+	}
+	if was.Notice.String() != is.Notice.String() {
+		j.w.k.Log("the refusal of run %s %s", is.RunID, is.Notice)
 	}
 	takenBack := is.RanOn == "" && slices.Contains(is.RanBefore, was.RanOn)
 	if was.RanOn != "" && was.RanOn != is.RanOn && !takenBack {
@@ -204,7 +208,23 @@ func (j *judge) final() {
 	j.tasks()
 	j.budget()
 	j.secrets()
+	j.shown()
 	j.expected()
+}
+
+// shown finds the commits that have a failed status although no job of theirs was refused.
+func (j *judge) shown() {
+	refused := map[string]bool{}
+	for _, run := range j.runs {
+		if run.Notice != nil {
+			refused[run.Job.HeadSHA] = true
+		}
+	}
+	for _, s := range j.w.GitHub.Statuses() {
+		if !refused[s.SHA] {
+			j.find(ruleShown, s.SHA, "commit %s of %s has the status %q, and no job of it was refused", s.SHA, s.Repository, s.Description)
+		}
+	}
 }
 
 // givenUp finds the jobs that waited for so long that GitHub gave them up.

@@ -15,6 +15,9 @@ import (
 // task that was stopping has stopped.
 const looksApart = 45 * time.Minute
 
+// noticeGrace is how long a refusal may be due to be shown: some sweeps.
+const noticeGrace = 10 * time.Minute
+
 // waits is a rule that did not hold at one look, for a thing that may only be under way.
 type waits struct{ rule, thing, what string }
 
@@ -65,6 +68,11 @@ func (j *judge) waitsOrIsLeft() (found []waits) {
 	for _, run := range w.Table.AllRuns() {
 		if !run.Status.Terminal() && j.over(run) {
 			is(ruleLeft, run.RunID, "run %s is %s though its job is completed on GitHub: %s", run.RunID, run.Status, run.Reason)
+		}
+	}
+	for _, run := range w.Table.AllRuns() {
+		if run.Notice.Due(w.k.Now().Add(-noticeGrace)) {
+			is(ruleLeft, run.RunID+" refusal", "the refusal of run %s %s", run.RunID, run.Notice)
 		}
 	}
 	if n := w.deadLetters.left(); n > 0 {

@@ -49,6 +49,8 @@ var measures = map[string]func(*World, Result) float64{
 		u := w.GitHub.Usage()[credentialName]
 		return float64(u.RefusedPrimary + u.RefusedSecondary)
 	},
+	"failed statuses":    func(w *World, _ Result) float64 { return float64(len(w.GitHub.Statuses())) },
+	"statuses a minute":  func(w *World, _ Result) float64 { return float64(w.GitHub.Usage()[credentialName].MaxContents) },
 	"unresolved runners": func(w *World, _ Result) float64 { return float64(unresolved(w)) },
 }
 

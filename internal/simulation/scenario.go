@@ -55,6 +55,7 @@ type FleetConfig struct {
 	ExtraImage      bool            `yaml:"extra_image,omitempty"`       // there is an extra image with the label gpu
 	RequiredLabel   string          `yaml:"required_label,omitempty"`    // without it a job is not the fleet's
 	Unbuilt         bool            `yaml:"unbuilt,omitempty"`           // the base image is not there at the beginning
+	NoStatuses      bool            `yaml:"no_statuses,omitempty"`       // the token lacks Commit statuses: write
 }
 
 // Job is one job of the workload, or several alike.

@@ -25,7 +25,7 @@ func (f ForFleet) ShowRefusal(ctx context.Context, r fleet.Refusal) (as string, 
 	})
 	switch {
 	case fleet.IsNamed(err, NoAccess, NotFound):
-		err = fmt.Errorf("%w; give the token of github_pat Commit statuses (read and write) on %s, or set refusal_status: never", err, repository)
+		err = fmt.Errorf("%w; it needs the permission Commit statuses (read and write) on %s; without it, set refusal_status: never", err, repository)
 	case err != nil:
 		err = fmt.Errorf("show the refusal: %w", err)
 	}

@@ -99,7 +99,7 @@ func TestARefusalAsACommitStatus(t *testing.T) {
 }
 
 func TestARefusalThatGitHubDoesNotTake(t *testing.T) {
-	const hint = "; give the token of github_pat Commit statuses (read and write) on octo/widgets, or set refusal_status: never"
+	const hint = "; it needs the permission Commit statuses (read and write) on octo/widgets; without it, set refusal_status: never"
 	for name, c := range map[string]struct {
 		answer http.HandlerFunc
 		want   string

@@ -51,7 +51,7 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 	if foreign, err := s.foreign(ctx, job); err != nil {
 		return fleet.Plan{}, err
 	} else if foreign != "" {
-		return fleet.Plan{Decision: fleet.Refused, Rule: "installation.foreign", Reason: foreign}, nil
+		return fleet.Plan{Decision: fleet.Refused, Rule: "installation.foreign", Reason: foreign, NotOurs: true}, nil
 	}
 	reason, err := s.unwanted(ctx, call)
 	if err != nil {

@@ -1,43 +1,19 @@
 package config
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
 
 // suggest finds the candidate that was probably meant by name, or "".
 func suggest(name string, candidates []string) string {
 	name = strings.ReplaceAll(strings.ToLower(name), "-", "_")
 	best, least := "", len(name)/3+1
 	for _, c := range candidates {
-		if d := distance(name, c); d < least {
+		if d := fleet.EditDistance(name, c); d < least {
 			best, least = c, d
 		}
 	}
 	return best
-}
-
-// distance counts the letters to add, drop, change or swap with their neighbour
-// to get from a to b.
-func distance(a, b string) int {
-	if len(a) > 64 {
-		return len(a)
-	}
-	var before, last []int
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before, last, row = last, row, make([]int, len(b)+1)
-		row[0] = i + 1
-		for j := range len(b) {
-			change := last[j]
-			if a[i] != b[j] {
-				change++
-			}
-			row[j+1] = min(change, last[j+1]+1, row[j]+1)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-	}
-	return row[len(b)]
 }

@@ -188,7 +188,7 @@ func (p Policy) plan(labels, given []string) Decision {
 	}
 	size, ok := p.Classes[d.Class]
 	if !ok {
-		return refused("class.unknown", "class %s is not one of %s", QuoteShort(d.Class), strings.Join(p.classNames(), ", "))
+		return refused("class.unknown", "class %s is not one of %s%s", QuoteShort(d.Class), strings.Join(p.classNames(), ", "), p.nearestClass(d.Class))
 	}
 	if size.Arch == "" {
 		size.Arch = X64

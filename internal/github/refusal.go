@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -21,7 +22,7 @@ const refusalStatus = "a failed commit status"
 func (f ForFleet) ShowRefusal(ctx context.Context, r fleet.Refusal) (as string, err error) {
 	repository := parse(r.Repository)
 	err = f.Client.CreateStatus(ctx, repository, r.SHA, CommitStatus{
-		State: StatusFailure, TargetURL: refusalURL(r), Description: fleet.Clip(oneLine(r.Reason), maxStatusDescription), Context: refusalContext(r),
+		State: StatusFailure, TargetURL: refusalURL(r), Description: refusalDescription(r), Context: refusalContext(r),
 	})
 	switch {
 	case fleet.IsNamed(err, NoAccess, NotFound):
@@ -30,6 +31,17 @@ func (f ForFleet) ShowRefusal(ctx context.Context, r fleet.Refusal) (as string, 
 		err = fmt.Errorf("show the refusal: %w", err)
 	}
 	return refusalStatus, err
+}
+
+// refusalDescription is the sentence. If it has to be cut, its end stays, which is the label
+// that was probably meant.
+func refusalDescription(r fleet.Refusal) string {
+	text := oneLine(r.Reason)
+	i := strings.LastIndex(text, "; did you mean ")
+	if i < 0 || utf8.RuneCountInString(text) <= maxStatusDescription || utf8.RuneCountInString(text[i:]) > maxStatusDescription/2 {
+		return fleet.Clip(text, maxStatusDescription)
+	}
+	return fleet.Clip(text[:i], maxStatusDescription-utf8.RuneCountInString(text[i:])) + text[i:]
 }
 
 // refusalContext says whose status it is: of which fleet, and of which workflow. Later ones

@@ -64,6 +64,16 @@ func TestARefusalAsACommitStatus(t *testing.T) {
 			func(r *fleet.Refusal) { r.Reason = strings.Repeat("ä", 141) },
 			status(func(s *github.CommitStatus) { s.Description = strings.Repeat("ä", 139) + "…" }),
 		},
+		"a longer one that ends in what was meant": {
+			func(r *fleet.Refusal) { r.Reason = strings.Repeat("ä", 200) + `; did you mean "class:large"?` },
+			status(func(s *github.CommitStatus) {
+				s.Description = strings.Repeat("ä", 110) + `…; did you mean "class:large"?`
+			}),
+		},
+		"a longer one that ends in something long": {
+			func(r *fleet.Refusal) { r.Reason = "a; did you mean " + strings.Repeat("ä", 200) },
+			status(func(s *github.CommitStatus) { s.Description = "a; did you mean " + strings.Repeat("ä", 123) + "…" }),
+		},
 		"a workflow's name that is long and has line ends": {
 			func(r *fleet.Refusal) { r.Workflow, r.Number = "a\nb\x1b"+strings.Repeat("x", 400), 5 },
 			status(func(s *github.CommitStatus) {

@@ -504,7 +504,9 @@ func TestRefusedAndForeignJobs(t *testing.T) {
 	if run := w.run(refused); run.Status != fleet.RunRefused || run.Rule != "class.unknown" || !strings.Contains(run.Reason, `"huge"`) {
 		t.Errorf("run %s by %s: %s", run.Status, run.Rule, run.Reason)
 	}
-	w.await("status of its commit", func() bool { return w.run(refused).Notice.String() == "shown to its developer as a failed commit status" })
+	w.await("status of its commit", func() bool {
+		return w.run(refused).Notice.String() == "shown to its developer as a failed commit status"
+	})
 	if shown := w.github.Statuses(); len(shown) != 1 || shown[0].State != "failure" || !strings.Contains(shown[0].Description, `"huge"`) {
 		t.Errorf("its developer sees %+v", shown)
 	}

@@ -50,31 +50,68 @@ func isOddCase(r rune) bool {
 	return r > unicode.MaxASCII && strings.ToLower(string(r))[0] <= unicode.MaxASCII
 }
 
-// nearest says which label was probably meant by one that is not this fleet's, "" unless
-// it is close to one that is. label is as asSeen returns it.
-func (p Policy) nearest(label string) string {
-	if fields := strings.FieldsFunc(label, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }); len(fields) > 1 {
-		if i := slices.IndexFunc(fields, p.knows); i >= 0 {
-			return fmt.Sprintf("; it holds %s: write each label as an item of its own", QuoteShort(fields[i]))
+// nearest says what a label may have been meant to be that is not this fleet's, "" if it
+// is close to none that is. near reports that only a label of this fleet can have been
+// meant: a job whose other labels are ours too is then ours, with a mistake in it. A word
+// that other runners may well have for a label, such as large, is never near. label is as
+// asSeen has it.
+func (p Policy) nearest(label string) (says string, near bool) {
+	if parts := unfolded(label); len(parts) > 1 {
+		if i := slices.IndexFunc(parts, p.knows); i >= 0 {
+			foreign := slices.ContainsFunc(parts, func(part string) bool { return !p.knows(part) && p.meant(part) == "" })
+			return fmt.Sprintf("; it holds %s: write each label as an item of its own", QuoteShort(parts[i])), !foreign
 		}
 	}
-	meant := otherNames[label]
-	if p.hasClass(label) {
+	meant := p.meant(label)
+	near = meant != ""
+	switch {
+	case near:
+	case perhaps[label] != "":
+		meant = perhaps[label]
+	case p.hasClass(label):
 		meant = classPrefix + label
+	default:
+		return "", false
 	}
-	if i := strings.IndexAny(label, "=-_/"); i > 0 {
-		word, rest := label[:i]+":", label[i+1:]
-		if word == classPrefix && p.hasClass(rest) || label[i] == '=' && (word == imagePrefix || word == runPrefix) {
-			meant = word + rest
-		}
+	return fmt.Sprintf("; did you mean %s?", QuoteShort(meant)), near
+}
+
+// unfolded are the labels that one item holds: in a folded YAML scalar, between commas, or
+// as the text of a list.
+func unfolded(label string) []string {
+	return strings.FieldsFunc(label, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`,[]"'`, r) })
+}
+
+// meant is the label of this fleet that a label can only have been meant to be, "" if there
+// is none.
+func (p Policy) meant(label string) string {
+	if other := otherNames[label]; other != "" {
+		return other
 	}
-	if meant == "" {
+	i := strings.IndexAny(label, "=-_/.; ")
+	if i < 0 {
 		return ""
 	}
-	return fmt.Sprintf("; did you mean %s?", QuoteShort(meant))
+	word, rest := label[:i]+":", label[i+1:]
+	switch equals := label[i] == '='; {
+	case word == classPrefix && p.hasClass(rest), equals && word == runPrefix:
+		return word + rest
+	case equals && word == imagePrefix:
+		if _, err := ParseImage(rest, p.Registries); err == nil {
+			return word + rest
+		}
+	}
+	return ""
 }
 
 func (p Policy) hasClass(name string) bool { _, ok := p.Classes[name]; return ok }
 
-// otherNames are other names of architectures.
-var otherNames = map[string]string{"amd64": string(X64), "x86_64": string(X64), "x86-64": string(X64), "aarch64": string(ARM64), "arm": string(ARM64)}
+// otherNames are what else is written for labels that every fleet knows.
+var otherNames = map[string]string{
+	"amd64": string(X64), "x86_64": string(X64), "x86-64": string(X64), "aarch64": string(ARM64),
+	"selfhosted": selfHosted, "self_hosted": selfHosted,
+}
+
+// perhaps are labels that are other machines' by right: GitHub's own label for runners on
+// 32-bit ARM is one.
+var perhaps = map[string]string{"arm": string(ARM64)}

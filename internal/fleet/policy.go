@@ -118,8 +118,8 @@ type Decision struct {
 // Admit decides about a job from its labels and repository. It is a pure
 // function: the same job and policy always get the same decision.
 //
-// A label that this fleet does not know makes the job somebody else's: Ignored.
-// Labels that only look like ours are a mistake, and Refused.
+// A label that this fleet does not know makes the job another's: Ignored. One that can
+// only have been meant to be ours, or that only looks like ours, is a mistake: Refused.
 // A job whose labels are all ours but ask for what we will not or cannot give
 // is Refused.
 func (p Policy) Admit(job Job) Decision {
@@ -134,10 +134,8 @@ func (p Policy) Admit(job Job) Decision {
 	if p.RequiredLabel != "" && !slices.Contains(seen, strings.ToLower(p.RequiredLabel)) {
 		return ignored("labels.required", "the job lacks the label %q that this fleet requires", p.RequiredLabel)
 	}
-	for _, l := range labels {
-		if text := asSeen(l); text != "" && !p.knows(text) {
-			return ignored("labels.unknown", "label %s is not one of this fleet's%s", QuoteShort(l), p.nearest(text))
-		}
+	if d, ok := p.unknown(labels); ok {
+		return d
 	}
 	for _, l := range labels {
 		if n := utf8.RuneCountInString(l); n > MaxLabelLength {
@@ -156,6 +154,25 @@ func (p Policy) Admit(job Job) Decision {
 		return refused("repository.public", "%s is public, so anybody who opens a pull request could run code here; set allow_public_repositories: true if you want that", printable(job.Repository))
 	}
 	return p.plan(labels, job.Labels)
+}
+
+// unknown decides about a job that has a label which is not this fleet's; ok is false if
+// there is none. The job is ours if each such label can only have been meant to be one.
+func (p Policy) unknown(labels []string) (d Decision, ok bool) {
+	for _, l := range labels {
+		text := asSeen(l)
+		if text == "" || p.knows(text) {
+			continue
+		}
+		says, near := p.nearest(text)
+		if !near {
+			return ignored("labels.unknown", "label %s is not one of this fleet's%s", QuoteShort(l), says), true
+		}
+		if !ok {
+			d, ok = refused("labels.near", "label %s is not one of this fleet's%s", QuoteShort(l), says), true
+		}
+	}
+	return d, ok
 }
 
 // plan finds what normal labels ask for; given are the labels as the workflow has them.
@@ -300,13 +317,14 @@ func (p Policy) runsOn(arch Arch) bool {
 
 // Labels that every fleet knows, and the prefixes of those that say something.
 const (
+	selfHosted  = "self-hosted"
 	classPrefix = "class:" // a size
 	imagePrefix = "image:" // a base image
 	runPrefix   = "run:"   // anything: a job and its runner of their own
 )
 
 var (
-	builtInLabels   = []string{"self-hosted", "linux", string(X64), string(ARM64)}
+	builtInLabels   = []string{selfHosted, "linux", string(X64), string(ARM64)}
 	builtInPrefixes = []string{classPrefix, imagePrefix, runPrefix}
 )
 
@@ -360,8 +378,8 @@ func NormalLabels(labels []string) []string {
 // self-hosted, since a just-in-time registration adds none by itself.
 func RunnerLabels(job Job) []string {
 	labels := NormalLabels(job.Labels)
-	if !slices.Contains(labels, "self-hosted") {
-		labels = append([]string{"self-hosted"}, labels...)
+	if !slices.Contains(labels, selfHosted) {
+		labels = append([]string{selfHosted}, labels...)
 	}
 	return labels
 }

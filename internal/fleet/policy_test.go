@@ -147,27 +147,47 @@ func TestNotAdmitted(t *testing.T) {
 	}
 }
 
-// An ignored job's developer gets a hint which label was probably meant, in GitHub's
-// list of webhook deliveries.
+// What a label may have been meant to be is said where the developer looks: of a job that
+// is ours in its record, of another's in GitHub's list of webhook deliveries.
 func TestWhatALabelWasMeantToBe(t *testing.T) {
-	for label, says := range map[string]string{
-		"self-hosted class:small image:node:22": `; it holds "self-hosted": write each label as an item of its own`,
-		"gpu,class:small":                       `; it holds "class:small": write each label as an item of its own`,
-		"class=small":                           `; did you mean "class:small"?`,
-		"class-medium":                          `; did you mean "class:medium"?`,
-		"Medium":                                `; did you mean "class:medium"?`,
-		"image=node:22":                         `; did you mean "image:node:22"?`,
-		"amd64":                                 `; did you mean "x64"?`,
-		"aarch64":                               `; did you mean "arm64"?`,
-		"class=huge":                            "",
-		"gpu large":                             "",
-		"ubuntu-latest":                         "",
-		"image-builder":                         "",
-		"runs-on,runner=2cpu-linux-x64":         "",
+	for label, want := range map[string]struct {
+		verdict fleet.Verdict
+		says    string
+	}{
+		"self-hosted class:small image:node:22": {fleet.Refused, `; it holds "self-hosted": write each label as an item of its own`},
+		"['self-hosted', \"class:small\"]":      {fleet.Refused, `; it holds "self-hosted": write each label as an item of its own`},
+		"linux,amd64":                           {fleet.Refused, `; it holds "linux": write each label as an item of its own`},
+		"gpu,class:small":                       {fleet.Ignored, `; it holds "class:small": write each label as an item of its own`},
+		"class=small":                           {fleet.Refused, `; did you mean "class:small"?`},
+		"class-medium":                          {fleet.Refused, `; did you mean "class:medium"?`},
+		"class medium":                          {fleet.Refused, `; did you mean "class:medium"?`},
+		"Medium":                                {fleet.Ignored, `; did you mean "class:medium"?`},
+		"image=node:22":                         {fleet.Refused, `; did you mean "image:node:22"?`},
+		"image=ubuntu22-full-x64":               {fleet.Ignored, ""},
+		"image-node:22":                         {fleet.Ignored, ""},
+		"run=4100":                              {fleet.Refused, `; did you mean "run:4100"?`},
+		"amd64":                                 {fleet.Refused, `; did you mean "x64"?`},
+		"aarch64":                               {fleet.Refused, `; did you mean "arm64"?`},
+		"ARM":                                   {fleet.Ignored, `; did you mean "arm64"?`},
+		"selfhosted":                            {fleet.Refused, `; did you mean "self-hosted"?`},
+		"class=huge":                            {fleet.Ignored, ""},
+		"gpu large":                             {fleet.Ignored, ""},
+		"ubuntu-latest":                         {fleet.Ignored, ""},
+		"image-builder":                         {fleet.Ignored, ""},
+		"runs-on,runner=2cpu-linux-x64":         {fleet.Ignored, ""},
 	} {
 		d := policy().Admit(jobOf(1, "self-hosted", label))
-		if want := fmt.Sprintf("label %q is not one of this fleet's%s", strings.ToLower(label), says); d.Verdict != fleet.Ignored || d.Reason != want {
-			t.Errorf("got %s: %s\nwant %s", d.Verdict, d.Reason, want)
+		if text := fmt.Sprintf("label %q is not one of this fleet's%s", strings.ToLower(label), want.says); d.Verdict != want.verdict || d.Reason != text {
+			t.Errorf("got %s: %s\nwant %s: %s", d.Verdict, d.Reason, want.verdict, text)
+		}
+	}
+}
+
+// One label that is another's makes the job another's, whatever the others look like.
+func TestNextToAForeignLabelNothingIsNear(t *testing.T) {
+	for _, labels := range [][]string{{"class=small", "gpu"}, {"gpu", "class=small"}} {
+		if d := policy().Admit(jobOf(1, labels...)); d.Verdict != fleet.Ignored || !strings.Contains(d.Reason, `"gpu"`) {
+			t.Errorf("%q: %s: %s", labels, d.Verdict, d.Reason)
 		}
 	}
 }

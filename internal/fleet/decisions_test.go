@@ -1,0 +1,23 @@
+package fleet_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/decisiontest"
+)
+
+// TestDecisions holds Admit to the table, of which validate and explain say the same.
+func TestDecisions(t *testing.T) {
+	for _, c := range decisiontest.Cases(t) {
+		t.Run(c.It, func(t *testing.T) {
+			d := c.Policy.Admit(c.Job(1))
+			if d.Verdict != c.Verdict || d.Rule != c.Rule || !strings.Contains(d.Reason, c.Says) {
+				t.Errorf("%q: got %s by %q: %s\nwant %s by %q: …%s…", c.Labels, d.Verdict, d.Rule, d.Reason, c.Verdict, c.Rule, c.Says)
+			}
+			if !plain(d.Reason) {
+				t.Errorf("the reason has control characters: %q", d.Reason)
+			}
+		})
+	}
+}

@@ -143,6 +143,8 @@ var mayImport = map[string][]string{
 	"statemachine":          {},
 	"examples":              {},
 	"internal/sim":          {"internal/sim"},
+	"internal/price":        {"internal/fleet"},
+	"internal/workflowfile": {},
 	"internal/mutation":     {"internal/mutation"},
 
 	// An adapter knows neither Lambda's runtime nor what is built of several adapters.
@@ -170,7 +172,7 @@ var mayImport = map[string][]string{
 	"internal/local/container": {"internal/fleet", "internal/local/task", "internal/local/container/registrytest"},
 
 	"internal/simulation": {
-		"internal/fleet", "internal/engine", "internal/lifecycle", "internal/github", "internal/readable", "internal/report", "internal/aws", "internal/simulation",
+		"internal/fleet", "internal/engine", "internal/lifecycle", "internal/github", "internal/price", "internal/readable", "internal/report", "internal/aws", "internal/simulation",
 		"functions", "runner", "statemachine", "cdk/runnerfleet/functions",
 	},
 	"internal/simulation/table":     {"internal/fleet", "internal/report"},
@@ -183,7 +185,7 @@ var mayImport = map[string][]string{
 	"internal/flow":          {},
 	"internal/upgrade":       {},
 
-	"cmd": {"internal", "runner", "examples"},
+	"cmd": {"internal", "runner", "examples", "functions/webhook"},
 
 	"cdk/runnerfleet/grants":    {},
 	"cdk/runnerfleet/functions": {"cdk/runnerfleet/grants", "internal/aws/deployment"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -231,16 +232,13 @@ func namedDir(dir string) (string, error) {
 	return filepath.Abs(dir)
 }
 
+// configPath is where the configuration is, which --config may name.
+func configPath(flag string) string { return cmp.Or(flag, os.Getenv(configVar), "fleet.yaml") }
+
 // loadConfig reads the configuration and both secrets, so that problems with any of
 // them are reported before anything starts.
 func loadConfig(flags localFlags) (string, config.Config, error) {
-	path := flags.config
-	if path == "" {
-		path = os.Getenv(configVar)
-	}
-	if path == "" {
-		path = "fleet.yaml"
-	}
+	path := configPath(flags.config)
 	file, err := config.Load(path)
 	if err != nil {
 		return path, file, err

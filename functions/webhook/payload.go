@@ -27,6 +27,8 @@ type repository struct {
 	ID       int64  `json:"id"`
 	FullName string `json:"full_name"`
 	Private  bool   `json:"private"`
+	// Visibility is absent on older GitHub Enterprise Server.
+	Visibility string `json:"visibility"`
 }
 
 type workflowJob struct {
@@ -62,6 +64,17 @@ const (
 // others.
 const maxLabelsRead = 10 * fleet.MaxLabels
 
+// ReadJob is the job of a workflow_job payload, as a delivery with it puts it on the bus.
+func ReadJob(doc []byte) (fleet.Job, error) {
+	var p payload
+	if err := decode(doc, &p); err != nil {
+		return fleet.Job{}, err
+	}
+	job, err := p.job()
+	job.Labels = slimLabels(job.Labels)
+	return job, err
+}
+
 // job checks a payload and returns its job, with every text but the labels shortened to
 // its limit. Errors name the field.
 func (p payload) job() (fleet.Job, error) {
@@ -83,6 +96,7 @@ func (p payload) job() (fleet.Job, error) {
 		Repository:    fleet.ClipBytes(p.Repository.FullName, maxText),
 		RepositoryID:  p.Repository.ID,
 		Private:       p.Repository.Private,
+		Visibility:    fleet.ClipBytes(p.Repository.Visibility, maxShort),
 		Name:          fleet.ClipBytes(j.Name, maxText),
 		WorkflowName:  fleet.ClipBytes(j.WorkflowName, maxText),
 		HeadBranch:    fleet.ClipBytes(j.HeadBranch, maxText),

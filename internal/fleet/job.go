@@ -17,6 +17,13 @@ const (
 	ConclusionCancelled = "cancelled"
 )
 
+// Who sees a repository, in GitHub's words.
+const (
+	VisibilityPublic   = "public"
+	VisibilityPrivate  = "private"
+	VisibilityInternal = "internal" // the members of its enterprise
+)
+
 // Job is what the fleet knows of a GitHub Actions workflow job: the part of a
 // workflow_job webhook that it uses, small enough for events and state data.
 type Job struct {
@@ -26,6 +33,7 @@ type Job struct {
 	Repository     string     `json:"repository"`              // owner/name
 	RepositoryID   int64      `json:"repository_id,omitempty"` // only in webhooks
 	Private        bool       `json:"private"`
+	Visibility     string     `json:"visibility,omitempty"` // "" if GitHub did not say more than Private
 	Name           string     `json:"job_name"`
 	WorkflowName   string     `json:"workflow_name,omitempty"`
 	HeadBranch     string     `json:"head_branch,omitempty"`

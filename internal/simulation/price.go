@@ -4,14 +4,12 @@ import (
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/price"
 )
 
-// Prices of us-east-1 in dollars, for x64: https://aws.amazon.com/fargate/pricing/ and
-// https://aws.amazon.com/codebuild/pricing/. docs/cost.md has what follows from them.
+// Prices of us-east-1 in dollars: https://aws.amazon.com/codebuild/pricing/. docs/cost.md
+// has what follows from them.
 const (
-	vCPUHour    = 0.04048
-	gigabyte    = 0.004445 // an hour
-	spotPart    = 0.3      // of the price on demand: it varies by day and region
 	buildMinute = 0.005
 	// execution is what the control plane costs for a runner: docs/cost.md counts it.
 	execution = 0.0003
@@ -30,11 +28,8 @@ func (w *World) cost(executions int) float64 {
 			end = w.k.Now()
 		}
 		hours := max(end.Sub(task.PullStartedAt), time.Minute).Hours()
-		price := hours * (float64(task.CPU)/1024*vCPUHour + float64(task.Memory)/1024*gigabyte)
-		if task.Provider == string(fleet.FargateSpot) {
-			price *= spotPart
-		}
-		dollars += price
+		class := fleet.Class{CPU: task.CPU, Memory: task.Memory} // of x64
+		dollars += hours * price.Hour(class, fleet.CapacityProvider(task.Provider))
 	}
 	for _, build := range w.CodeBuild.Builds() {
 		if build.BegunAt.IsZero() {

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/config"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// explainFlags say which jobs are to be decided about, and what is known of them.
+type explainFlags struct {
+	config, format string
+	json           bool
+
+	labels, event string
+	workflows     []string
+
+	repository, visibility string
+}
+
+// Values of --format.
+const (
+	formatTable  = "table"
+	formatGitHub = "github"
+)
+
+var visibilities = []string{fleet.VisibilityPublic, fleet.VisibilityPrivate, fleet.VisibilityInternal}
+
+func newExplain() *cobra.Command {
+	var flags explainFlags
+	cmd := &cobra.Command{
+		Use:   "explain (--labels A,B | --workflow FILE | --event FILE)",
+		Short: "Say what the fleet would do with jobs, and why",
+		Long: `Say what the fleet would do with jobs, and why: admitted, refused or not ours, by
+which rule, and of an admitted job its size, its image and its price. Nothing is
+started, and neither GitHub nor AWS is asked: what decides is the configuration,
+by the same function that the fleet decides with.
+
+Jobs are named by their labels, by a workflow file (all of its jobs, or those of
+all files in a folder), or by a workflow_job payload of GitHub's. Of a workflow file the values of a
+matrix are known; a runs-on with any other expression is decided at run time.
+
+A price is us-east-1's list price of a minute. A job is billed from the pull of
+its image, for a minute at least.
+
+For a check in CI: the exit status is 1 if a job is refused, and 0 if none is. Jobs
+that are not ours or are decided at run time are not refused. 2 is a mistake in
+the flags, the configuration or a file. --format github annotates the lines of
+the workflow file.`,
+		Example: `  ecsrunner explain --labels self-hosted,class:large,image:node:22
+  ecsrunner explain --workflow .github/workflows --config fleet.yaml
+  ecsrunner explain --workflow .github/workflows/ci.yml --format github
+  ecsrunner explain --event - --json < payload.json`,
+		Annotations: environment(configVar),
+		Args:        noArgs,
+		RunE:        func(cmd *cobra.Command, _ []string) error { return explain(cmd, flags) },
+	}
+	cmd.Flags().StringVar(&flags.config, "config", "", "configuration (default $ECSRUNNER_CONFIG, else fleet.yaml)")
+	cmd.Flags().StringVar(&flags.labels, "labels", "", "labels of a job, between commas, as its runs-on has them")
+	cmd.Flags().StringArrayVar(&flags.workflows, "workflow", nil, "workflow file, or folder of them; may be repeated")
+	cmd.Flags().StringVar(&flags.event, "event", "", "file with a workflow_job payload; - is standard input")
+	cmd.Flags().StringVar(&flags.repository, "repo", "", "repository of the jobs, as owner/name (default: the first of github_repo)")
+	cmd.Flags().StringVar(&flags.visibility, "visibility", fleet.VisibilityPrivate, "who sees the repository: "+strings.Join(visibilities, ", "))
+	cmd.Flags().StringVar(&flags.format, "format", formatTable, "table, or github for annotations")
+	cmd.Flags().BoolVar(&flags.json, "json", false, "print JSON with stable field names")
+	return cmd
+}
+
+func explain(cmd *cobra.Command, flags explainFlags) error {
+	if err := flags.check(cmd); err != nil {
+		return err
+	}
+	file, err := config.Load(configPath(flags.config))
+	if err != nil {
+		return usageError{err}
+	}
+	jobs, err := flags.jobs(cmd, file.Repositories)
+	if err != nil {
+		return usageError{err}
+	}
+	policy := file.Policy()
+	explained := make([]explanation, len(jobs))
+	for i, job := range jobs {
+		explained[i] = job.explain(policy)
+	}
+	switch {
+	case flags.json:
+		err = printJSON(cmd.OutOrStdout(), explained)
+	case flags.format == formatGitHub:
+		err = printAnnotations(cmd.OutOrStdout(), explained)
+	default:
+		err = printExplanations(cmd.OutOrStdout(), explained)
+	}
+	if err == nil && slices.ContainsFunc(explained, func(e explanation) bool { return e.Verdict == fleet.Refused }) {
+		return exitCode(exitFailure)
+	}
+	return err
+}
+
+func (f explainFlags) check(cmd *cobra.Command) error {
+	given := func(name string) bool { return cmd.Flags().Changed(name) }
+	var sources []string
+	for _, name := range []string{"labels", "workflow", "event"} {
+		if given(name) {
+			sources = append(sources, "--"+name)
+		}
+	}
+	switch {
+	case len(sources) == 0:
+		return usagef("no job is named: use --labels, --workflow or --event; see `%s --help`", cmd.CommandPath())
+	case len(sources) > 1:
+		return usagef("%s each name jobs: use one of them", strings.Join(sources, " and "))
+	case given("event") && (given("repo") || given("visibility")):
+		return usagef("--event has a payload that names its repository: leave --repo and --visibility out")
+	case !slices.Contains(visibilities, f.visibility):
+		return usagef("--visibility %s: use %s", f.visibility, strings.Join(visibilities, ", "))
+	case f.format != formatTable && f.format != formatGitHub:
+		return usagef("--format %s: use %s or %s", f.format, formatTable, formatGitHub)
+	case f.json && given("format"):
+		return usagef("--json and --format each say how to print: use one of them")
+	case given("repo") && !isRepository(f.repository):
+		return usagef("--repo %s is not a repository: write it as owner/name", f.repository)
+	}
+	return nil
+}
+
+func isRepository(text string) bool {
+	owner, name, ok := strings.Cut(text, "/")
+	return ok && owner != "" && name != "" && !strings.Contains(name, "/")
+}
+
+// job is a job of which no more is known than the flags say.
+func (f explainFlags) job(cmd *cobra.Command, repositories []string) fleet.Job {
+	job := fleet.Job{Repository: f.repository, Visibility: f.visibility, Private: f.visibility != fleet.VisibilityPublic}
+	if job.Repository == "" {
+		job.Repository = repositories[0]
+		if len(repositories) > 1 {
+			fmt.Fprintf(cmd.ErrOrStderr(), "deciding for %s: --repo names another of the fleet's repositories\n", job.Repository)
+		}
+	}
+	return job
+}

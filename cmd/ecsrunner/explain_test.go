@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/decisiontest"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// explainJSON runs the command and reads its JSON.
+func explainJSON(t *testing.T, args ...string) []explanation {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code := run(append([]string{"explain", "--json"}, args...), &stdout, &stderr)
+	var all []explanation
+	if err := json.Unmarshal(stdout.Bytes(), &all); err != nil || len(all) == 0 {
+		t.Fatalf("exit status %d, %v\n%s%s", code, err, stdout.String(), stderr.String())
+	}
+	if refused := all[0].Verdict == fleet.Refused; refused != (code == exitFailure) {
+		t.Errorf("%s, and exit status %d", all[0].Verdict, code)
+	}
+	return all
+}
+
+func written(t *testing.T, name string, content []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func asJSON(t *testing.T, v any) []byte {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// TestExplainSaysWhatTheTableSays holds the command to the table that Validate is held to, by
+// a payload and by a workflow file.
+func TestExplainSaysWhatTheTableSays(t *testing.T) {
+	for _, c := range decisiontest.Cases(t) {
+		t.Run(c.It, func(t *testing.T) {
+			config := written(t, "fleet.yaml", []byte(c.Fleet))
+			payload := written(t, "payload.json", asJSON(t, map[string]any{
+				"action":       "queued",
+				"workflow_job": map[string]any{"id": 7, "run_id": 7, "labels": c.Labels, "status": "queued"},
+				"repository":   map[string]any{"id": 1, "full_name": "octo/repo", "private": true},
+			}))
+			sources := [][]string{{"--event", payload}}
+			if labels := asJSON(t, c.Labels); !strings.Contains(string(labels), "${{") {
+				runsOn := asJSON(t, map[string]any{"group": "any", "labels": c.Labels}) // JSON is YAML
+				workflow := written(t, "ci.yml", []byte("on: push\njobs:\n  build:\n    runs-on: "+string(runsOn)+"\n"))
+				sources = append(sources, []string{"--workflow", workflow})
+			}
+			want := c.Policy.Admit(c.Job(7))
+			for _, source := range sources {
+				e := explainJSON(t, append(source, "--config", config)...)[0]
+				if e.Verdict != c.Verdict || e.Rule != c.Rule || !strings.Contains(e.Reason, c.Says) {
+					t.Errorf("%s: %s by %q: %s", source[0], e.Verdict, e.Rule, e.Reason)
+				}
+				if e.Verdict != fleet.Admitted && e.Reason != want.Reason {
+					t.Errorf("%s: %s\nwant %s", source[0], e.Reason, want.Reason)
+				}
+				if e.Verdict == fleet.Admitted && (e.ClassName != want.Class || e.CPU != want.Size.CPU || e.Memory != want.Size.Memory || e.Image != want.Image.String() || e.Dollars <= 0) {
+					t.Errorf("%s: %+v\nwant %+v", source[0], e, want)
+				}
+			}
+		})
+	}
+}
+
+func TestAnnotationsCannotBeLeft(t *testing.T) {
+	var out bytes.Buffer
+	err := printAnnotations(&out, []explanation{
+		{File: "a:b,c%.yml", Line: 3, JobName: "build", Verdict: fleet.Refused, Rule: "x,y:z", Reason: "100 %\r\n::error::of it"},
+		{JobName: "fine", Verdict: fleet.Admitted},
+		{JobName: "other", Verdict: fleet.Ignored, Rule: "labels.unknown", Reason: "not ours"},
+	})
+	want := "::error file=a%3Ab%2Cc%25.yml,line=3,title=refused by x%2Cy%3Az::job build: 100 %25%0D%0A::error::of it\n"
+	if err != nil || out.String() != want {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+}

@@ -34,7 +34,7 @@ func (p Props) Check() error {
 		return errors.New("props have no configuration; FromEnvironment, Load and Parse make one")
 	}
 	if n := len(policyJSON(p.Config, someSources(p.Config))); n > mostPolicy {
-		problems = append(problems, fmt.Errorf("github_repo, fleet_labels, extra_runner_images, allowed_registries, base_image_repositories, refusal_url: together %d bytes, and a function's environment has room for %d; list fewer or shorten them", n, mostPolicy))
+		problems = append(problems, fmt.Errorf("github_repo, fleet_labels, extra_runner_images, allowed_registries, base_image_repositories, refusal_url, policy: together %d bytes, and a function's environment has room for %d; list fewer or shorten them", n, mostPolicy))
 	}
 	if p.VPC == nil && p.Subnets != nil {
 		problems = append(problems, errors.New("props select subnets from a VPC, and give no VPC"))

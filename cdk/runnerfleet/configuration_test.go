@@ -107,9 +107,13 @@ func TestAConfigurationInGo(t *testing.T) {
 		c.Repositories = []string{"o/r"}
 		c.GitHubPAT = "secretsmanager:ci/pat"
 		c.RunnerClassSizes = map[string]runnerfleet.Class{"arm": {CPU: 512, Memory: 1024, Arch: runnerfleet.ARM64}}
+		c.Rules = []runnerfleet.Rule{{Name: "no-bots", Branch: runnerfleet.Patterns{"dependabot/*"}, Refuse: "Bots use ubuntu-latest."}}
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if rules := config.Policy().Rules; len(rules) != 1 || rules[0].Refuse != "Bots use ubuntu-latest." {
+		t.Errorf("got rules %+v", rules)
 	}
 	if config.DefaultClass != "arm" || config.MaxRunners != 20 || config.FleetName != "fleet" {
 		t.Errorf("got %+v", config)
@@ -155,6 +159,10 @@ func TestCheck(t *testing.T) {
 	for i := range repositories {
 		repositories[i] = fmt.Sprintf("octo-org/repository-%03d", i)
 	}
+	rules := make([]string, 30)
+	for i := range rules {
+		rules[i] = fmt.Sprintf("{name: rule-%d, branch: release/%d, refuse: Release branches use the machines of the platform team.}", i, i)
+	}
 	tests := map[string]struct{ lines, says string }{
 		"nothing wrong":               {"extra_runner_images: {mine: Dockerfile}", ""},
 		"a Dockerfile that is not":    {"extra_runner_images: {mine: images/Dockerfile}", "extra_runner_images.mine: there is no Dockerfile"},
@@ -164,6 +172,7 @@ func TestCheck(t *testing.T) {
 		"a label in another's folder": {"extra_runner_images: {mine: Dockerfile, mine/too: Dockerfile}", "extra_runner_images.mine/too: the label mine would be a folder above it"},
 		"a link in its folder":        {"extra_runner_images: {mine: " + filepath.Join(linked, "Dockerfile") + "}", "extra_runner_images.mine: " + filepath.Join(linked, "link") + " is neither a file nor a folder"},
 		"too much for a function":     {"fleet_labels: [" + strings.Join(repositories, ", ") + "]", "fleet_labels"},
+		"too many rules for it":       {"policy: [" + strings.Join(rules, ", ") + "]", "policy: together"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

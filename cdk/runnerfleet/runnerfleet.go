@@ -38,6 +38,8 @@ type (
 	Class     = fleet.Class      // a size of runners
 	Arch      = fleet.Arch       // of a class
 	Limits    = fleet.Limits     // times
+	Rule      = fleet.Rule       // of the policy
+	Patterns  = fleet.Patterns   // of a rule's condition
 	SecretRef = config.SecretRef // where a secret is kept, never the secret
 )
 

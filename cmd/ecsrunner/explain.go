@@ -20,6 +20,8 @@ type explainFlags struct {
 	workflows     []string
 
 	repository, visibility string
+	eventName, branch      string
+	fork                   bool
 }
 
 // Values of --format.
@@ -43,17 +45,21 @@ by the same function that the fleet decides with.
 Jobs are named by their labels, by a workflow file (all of its jobs, or those of
 all files in a folder), or by a workflow_job payload of GitHub's. Of a workflow file the values of a
 matrix are known; a runs-on with any other expression is decided at run time.
+A rule of the configuration's policy may depend on where a job comes from: --fork,
+--event-name and --branch say it, as GitHub would to the fleet. Without them such
+a job is undecided.
 
 A price is us-east-1's list price of a minute. A job is billed from the pull of
 its image, for a minute at least.
 
 For a check in CI: the exit status is 1 if a job is refused, and 0 if none is. Jobs
-that are not ours or are decided at run time are not refused. 2 is a mistake in
+that are not ours, undecided or decided at run time are not refused. 2 is a mistake in
 the flags, the configuration or a file. --format github annotates the lines of
 the workflow file.`,
 		Example: `  ecsrunner explain --labels self-hosted,class:large,image:node:22
   ecsrunner explain --workflow .github/workflows --config fleet.yaml
   ecsrunner explain --workflow .github/workflows/ci.yml --format github
+  ecsrunner explain --labels class:large --repo octo-org/app --event-name pull_request --fork
   ecsrunner explain --event - --json < payload.json`,
 		Annotations: environment(configVar),
 		Args:        noArgs,
@@ -65,6 +71,9 @@ the workflow file.`,
 	cmd.Flags().StringVar(&flags.event, "event", "", "file with a workflow_job payload; - is standard input")
 	cmd.Flags().StringVar(&flags.repository, "repo", "", "repository of the jobs, as owner/name (default: the first of github_repo)")
 	cmd.Flags().StringVar(&flags.visibility, "visibility", fleet.VisibilityPrivate, "who sees the repository: "+strings.Join(visibilities, ", "))
+	cmd.Flags().BoolVar(&flags.fork, "fork", false, "the jobs' commit is of a fork; --fork=false: it is not (default: not known)")
+	cmd.Flags().StringVar(&flags.eventName, "event-name", "", "event that starts the workflow, such as push (default: not known)")
+	cmd.Flags().StringVar(&flags.branch, "branch", "", "branch or tag of the jobs' commit (default: not known)")
 	cmd.Flags().StringVar(&flags.format, "format", formatTable, "table, or github for annotations")
 	cmd.Flags().BoolVar(&flags.json, "json", false, "print JSON with stable field names")
 	return cmd
@@ -81,6 +90,13 @@ func explain(cmd *cobra.Command, flags explainFlags) error {
 	jobs, err := flags.jobs(cmd, file.Repositories)
 	if err != nil {
 		return usageError{err}
+	}
+	origin := flags.origin(cmd)
+	for i := range jobs {
+		jobs[i].job.Origin = origin
+		if origin.Branch != nil { // over a payload's
+			jobs[i].job.HeadBranch = flags.branch
+		}
 	}
 	policy := file.Policy()
 	explained := make([]explanation, len(jobs))
@@ -122,10 +138,26 @@ func (f explainFlags) check(cmd *cobra.Command) error {
 		return usagef("--format %s: use %s or %s", f.format, formatTable, formatGitHub)
 	case f.json && given("format"):
 		return usagef("--json and --format each say how to print: use one of them")
+	case given("event-name") && f.eventName == "":
+		return usagef("--event-name is empty: name an event such as push, or leave it out")
 	case given("repo") && !isRepository(f.repository):
 		return usagef("--repo %s is not a repository: write it as owner/name", f.repository)
 	}
 	return nil
+}
+
+// origin is what the flags say of where the jobs come from.
+func (f explainFlags) origin(cmd *cobra.Command) (o fleet.Origin) {
+	if cmd.Flags().Changed("fork") {
+		o.Fork = &f.fork
+	}
+	if cmd.Flags().Changed("event-name") {
+		o.Event = &f.eventName
+	}
+	if cmd.Flags().Changed("branch") {
+		o.Branch = &f.branch
+	}
+	return o
 }
 
 func isRepository(text string) bool {

@@ -24,7 +24,7 @@ type explanation struct {
 	Jobs    int           `json:"jobs"` // of a matrix, that ask for the same
 	Labels  []string      `json:"labels"`
 	Group   string        `json:"runner_group,omitempty"`
-	Verdict fleet.Verdict `json:"verdict"` // admitted, refused, ignored (not ours), or at_run_time
+	Verdict fleet.Verdict `json:"verdict"` // admitted, refused, ignored (not ours), undecided, or at_run_time
 	Rule    string        `json:"rule,omitempty"`
 	Reason  string        `json:"reason,omitempty"`
 
@@ -53,11 +53,14 @@ func (e explainable) explain(policy fleet.Policy) explanation {
 	}
 	d := policy.Admit(e.job)
 	out.Verdict, out.Rule, out.Reason = d.Verdict, d.Rule, d.Reason
+	if d.Verdict == fleet.Undecided {
+		out.Reason += ": see --fork, --event-name, --branch and --visibility. The fleet asks GitHub"
+	}
 	if d.Verdict != fleet.Admitted {
 		return out
 	}
-	if e.group != "" {
-		out.Reason = "GitHub gives the job to a runner of the group " + fleet.QuoteShort(e.group) + " alone: the fleet's runners must be in it"
+	if e.group != "" && !strings.EqualFold(e.group, policy.RunnerGroup) {
+		out.Reason = "GitHub gives the job to a runner of the group " + fleet.QuoteShort(e.group) + " alone: the fleet's runners must be in it (runner_group)"
 	}
 	out.ClassName, out.CPU, out.Memory, out.Arch, out.Image = d.Class, d.Size.CPU, d.Size.Memory, string(d.Size.Arch), d.Image.String()
 	out.Dollars = rounded(price.Minute(d.Size, fleet.Fargate))
@@ -135,7 +138,7 @@ func (e explanation) price() string {
 // (https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands).
 func printAnnotations(w io.Writer, all []explanation) error {
 	for _, e := range all {
-		level := map[fleet.Verdict]string{fleet.Refused: "error", atRunTime: "notice"}[e.Verdict]
+		level := map[fleet.Verdict]string{fleet.Refused: "error", fleet.Undecided: "notice", atRunTime: "notice"}[e.Verdict]
 		if level == "" {
 			continue
 		}

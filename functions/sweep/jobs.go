@@ -181,7 +181,7 @@ func (s *sweep) openRun(ctx context.Context, run fleet.Run) error {
 		return err
 	}
 	// Facts that only webhooks contain are not lost if the run takes the job over.
-	job.Private, job.HookID, job.InstallationID = run.Job.Private, run.Job.HookID, run.Job.InstallationID
+	job.Private, job.Visibility, job.HookID, job.InstallationID = run.Job.Private, run.Job.Visibility, run.Job.HookID, run.Job.InstallationID
 	return s.compare(ctx, job, run, true)
 }
 

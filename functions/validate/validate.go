@@ -3,10 +3,12 @@
 //
 // It fails open: when GitHub is down or limits our rate, or what is left of its limit is
 // kept for claims, the job is taken to be queued. Only a credential that GitHub refuses,
-// and a GitHub that is not trusted, stop it, before a task costs anything.
+// and a GitHub that is not trusted, stop it, before a task costs anything. Policy never
+// fails open: where a rule depends on the workflow run, the job waits for GitHub's answer.
 package validate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -41,17 +43,27 @@ type Step struct {
 // Run returns the plan for the job, or why it gets none. It fails with
 // GitHub.Unauthorized, GitHub.Untrusted, GitHub.NoAccess or GitHub.NotFound if GitHub does not show us the
 // job, with Secret.Missing if there is no credential to ask it with, and with
-// GitHub.JobPending while GitHub holds the job back. It may be repeated.
+// GitHub.JobPending while GitHub holds the job back. Where a rule of the policy depends on
+// the workflow run, it fails as GitHub does that does not show it. It may be repeated.
 func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 	job := call.Document.Job
 	decision := s.Policy.Admit(job)
-	if decision.Verdict != fleet.Admitted {
-		return fleet.Plan{Decision: fleet.Refused, Rule: decision.Rule, Reason: decision.Reason, NotOurs: decision.Verdict == fleet.Ignored}, nil
+	if decision.Verdict != fleet.Admitted && decision.Verdict != fleet.Undecided {
+		return refused(decision), nil
 	}
 	if foreign, err := s.foreign(ctx, job); err != nil {
 		return fleet.Plan{}, err
 	} else if foreign != "" {
 		return fleet.Plan{Decision: fleet.Refused, Rule: "installation.foreign", Reason: foreign, NotOurs: true}, nil
+	}
+	if decision.Verdict == fleet.Undecided {
+		var err error
+		if decision, err = s.decide(ctx, job, decision); err != nil {
+			return fleet.Plan{}, err
+		}
+		if decision.Verdict != fleet.Admitted {
+			return refused(decision), nil
+		}
 	}
 	reason, err := s.unwanted(ctx, call)
 	if err != nil {
@@ -69,6 +81,7 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 	limits := s.Policy.Limits
 	return fleet.Plan{
 		Decision:          fleet.Admitted,
+		Rule:              decision.Rule,
 		ClassName:         decision.Class,
 		Size:              &decision.Size,
 		ImageSpec:         &decision.Image,
@@ -117,6 +130,53 @@ func (s Step) canRegister(ctx context.Context, job fleet.Job) error {
 	return nil
 }
 
+// refused is the plan for a job that policy does not admit. One that is not ours is refused
+// here too: its webhook was taken by a policy that has changed.
+func refused(d fleet.Decision) fleet.Plan {
+	return fleet.Plan{Decision: fleet.Refused, Rule: d.Rule, Reason: d.Reason, NotOurs: d.Verdict == fleet.Ignored}
+}
+
+// decide asks GitHub for the origin of a job on which a rule depends, and policy again.
+// Without an answer the job waits: an error says why.
+func (s Step) decide(ctx context.Context, job fleet.Job, d fleet.Decision) (fleet.Decision, error) {
+	spare, err := s.spare(ctx, job.Repository)
+	if err != nil {
+		return d, err
+	}
+	if !spare {
+		return d, fleet.Errorf(fleet.GitHubRateLimited, "%s: what is left of GitHub's limit is kept for claims", d.Reason)
+	}
+	w, err := s.Fleet.GitHub.WorkflowRun(ctx, job.Repository, job.WorkflowRunID)
+	if err != nil {
+		return d, s.hinted(job.Repository, fmt.Errorf("%s: %w", d.Reason, err))
+	}
+	job.Origin, job.Visibility = w.Origin, cmp.Or(job.Visibility, w.Visibility)
+	if d = s.Policy.Admit(job); d.Verdict == fleet.Undecided {
+		return d, fleet.Errorf(fleet.GitHubUnavailable, "%s: GitHub's answer does not have it", d.Reason)
+	}
+	return d, nil
+}
+
+// hinted says what to do about an error of GitHub's that a person has to end, and nothing
+// about others.
+func (s Step) hinted(repository string, err error) error {
+	switch fleet.ErrorName(err) {
+	case fleet.GitHubUnauthorized:
+		return s.hint(err, "store a valid token as github_pat", "")
+	case fleet.GitHubUntrusted:
+		return fmt.Errorf("%w; github_url needs a certificate of a public authority: on one machine SSL_CERT_FILE may name others", err)
+	case fleet.GitHubNoAccess:
+		needs := "Administration (read and write) and Actions (read)"
+		if s.Policy.Organization != "" {
+			needs = "Self-hosted runners of " + s.Policy.Organization + " (read and write) and Actions (read)"
+		}
+		return s.hint(err, "give the token of github_pat "+needs+" on "+repository, "give the GitHub App "+needs)
+	case fleet.GitHubNotFound:
+		return s.hint(err, "does the token of github_pat see "+repository+"?", "has the App's installation "+repository+" among its repositories?")
+	}
+	return err
+}
+
 // unwanted says why the job needs no runner any more, "" if it does. What GitHub
 // tells is recorded as if its webhook had told it.
 func (s Step) unwanted(ctx context.Context, call fleet.Call) (string, error) {
@@ -140,22 +200,11 @@ func (s Step) unwanted(ctx context.Context, call fleet.Call) (string, error) {
 		return "", err
 	}
 	job, err := s.Fleet.GitHub.Job(ctx, runner.Repository, run.Job.JobID)
-	switch {
-	case fleet.IsNamed(err, fleet.GitHubUnauthorized):
-		return "", s.hint(err, "store a valid token as github_pat", "")
-	case fleet.IsNamed(err, fleet.GitHubUntrusted):
-		return "", fmt.Errorf("%w; github_url needs a certificate of a public authority: on one machine SSL_CERT_FILE may name others", err)
-	case fleet.IsNamed(err, fleet.GitHubNoAccess):
-		needs := "Administration (read and write) and Actions (read)"
-		if s.Policy.Organization != "" {
-			needs = "Self-hosted runners of " + s.Policy.Organization + " (read and write) and Actions (read)"
-		}
-		return "", s.hint(err, "give the token of github_pat "+needs+" on "+runner.Repository, "give the GitHub App "+needs)
-	case fleet.IsNamed(err, fleet.GitHubNotFound):
-		return "", s.hint(err, "does the token of github_pat see "+runner.Repository+"?", "has the App's installation "+runner.Repository+" among its repositories?")
-	case fleet.IsNamed(err, fleet.SecretMissing):
-		return "", err
-	case err != nil:
+	switch fleet.ErrorName(err) {
+	case fleet.GitHubUnauthorized, fleet.GitHubUntrusted, fleet.GitHubNoAccess, fleet.GitHubNotFound, fleet.SecretMissing:
+		return "", s.hinted(runner.Repository, err)
+	}
+	if err != nil {
 		s.Fleet.Log.WarnContext(ctx, "taking the job to be queued: GitHub did not say", "runner_id", call.RunnerID, "error", err.Error())
 		return "", nil
 	}

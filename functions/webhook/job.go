@@ -48,17 +48,13 @@ func (h Handler) workflowJob(ctx context.Context, doc json.RawMessage, d *delive
 		return ignore("%s", decision.Reason)
 	}
 	outcome := Accepted
-	var wants fleet.Wants
-	switch decision.Verdict {
-	case fleet.Admitted:
-		wants = decision.Wants()
-	case fleet.Ignored:
-		decision.Reason = ""
-	case fleet.Refused:
+	if decision.Verdict == fleet.Refused {
 		outcome = Refused
+	} else {
+		decision.Reason = "" // the job runs, or is decided about when more is known of it
 	}
 	job.Labels, job.HookID = slimLabels(job.Labels), d.hookID
-	if err := h.put(ctx, fleet.WorkflowJob{Job: job, Wants: wants}, d); err != nil {
+	if err := h.put(ctx, fleet.WorkflowJob{Job: job, Wants: decision.Wants()}, d); err != nil {
 		d.cause = err.Error()
 		return unavailable("the event could not be stored just now")
 	}

@@ -26,6 +26,7 @@ func (c *Config) check(r *review) {
 	c.checkRunnerImages(r)
 	c.checkClasses(r)
 	c.checkLabels(r)
+	c.checkPolicy(r)
 	c.checkLimits(r)
 	c.checkAWS(r)
 	c.checkRefusals(r)

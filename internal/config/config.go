@@ -59,6 +59,7 @@ type Config struct {
 	RequiredLabel           string       `yaml:"required_label"`
 	FleetLabels             []string     `yaml:"fleet_labels"`
 	AllowPublicRepositories bool         `yaml:"allow_public_repositories"`
+	Rules                   []fleet.Rule `yaml:"policy"`
 	Limits                  fleet.Limits `yaml:"limits"` // in whole seconds
 
 	RefusalStatus fleet.RefusalStatus `yaml:"refusal_status"` // private, always or never
@@ -139,6 +140,7 @@ func (c Config) Policy() fleet.Policy {
 		OnDemandBuilds:   c.OnDemandBuildsPerDay,
 		MaxRunners:       c.MaxRunners,
 		MaxPerRepository: c.MaxRunnersPerRepository,
+		Rules:            cloned(c.Rules),
 		Limits:           c.Limits,
 		RefusalURL:       c.RefusalURL,
 	}
@@ -157,4 +159,17 @@ func (c Config) Policy() fleet.Policy {
 		p.NoOnDemandImages = imagesOff
 	}
 	return p
+}
+
+func cloned(rules []fleet.Rule) (out []fleet.Rule) {
+	for _, r := range rules {
+		for _, patterns := range []*fleet.Patterns{&r.Owner, &r.Repository, &r.Visibility, &r.Class, &r.Image, &r.Event, &r.Branch} {
+			*patterns = slices.Clone(*patterns)
+		}
+		if r.Fork != nil {
+			r.Fork = new(*r.Fork)
+		}
+		out = append(out, r)
+	}
+	return out
 }

@@ -32,6 +32,11 @@ func (c *Config) derive(r *review) {
 			c.RunnerClassSizes[name] = class
 		}
 	}
+	for _, rule := range c.Rules {
+		for _, patterns := range []fleet.Patterns{rule.Owner, rule.Repository, rule.Visibility, rule.Class, rule.Image, rule.Event} {
+			lower(patterns)
+		}
+	}
 	if !r.given("limits.on_demand_build") {
 		c.Limits.OnDemandBuild = min(c.Limits.OnDemandBuild, c.Limits.Build)
 	}

@@ -49,7 +49,7 @@ func TestExampleShowsEveryKeyAndDefault(t *testing.T) {
 	}
 	hasNoDefault := map[string]bool{
 		"aws_region": true, "webhook_secret_previous": true, "vpc_id": true, "subnet_ids": true, "security_groups": true,
-		"extra_runner_images": true, "image_build_project": true, "required_label": true, "fleet_labels": true, "event_bus_name": true,
+		"extra_runner_images": true, "image_build_project": true, "required_label": true, "fleet_labels": true, "policy": true, "event_bus_name": true,
 		"github_app": true, "github_org": true, "runner_group": true, "refusal_url": true, "docker_hub_mirror": true, "docker_hub_credentials": true, "base_image_repositories": true,
 		"max_runners_per_repository": true, // depends on max_runners
 		"assign_public_ip":           true, // depends on subnet_ids

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 // read takes the value of key into a field. The field's type says what the file
@@ -28,9 +30,9 @@ func (r *review) read(key string, n ast.Node, into reflect.Value) {
 			into.Set(reflect.ValueOf(one))
 			return
 		}
-	case reflect.TypeFor[Repositories]():
-		if _, ok := n.(*ast.StringNode); ok {
-			into.Set(reflect.ValueOf(Repositories{""}))
+	case reflect.TypeFor[Repositories](), reflect.TypeFor[fleet.Patterns]():
+		if _, ok := n.(*ast.StringNode); ok { // it stands by itself, in no list
+			into.Set(reflect.MakeSlice(into.Type(), 1, 1))
 			r.text(key, n, into.Index(0))
 			return
 		}
@@ -52,6 +54,10 @@ func (r *review) read(key string, n ast.Node, into reflect.Value) {
 		r.mapping(key, n, into)
 	case reflect.Struct:
 		r.structure(key, n, into)
+	case reflect.Pointer: // nil is a key that is not there
+		value := reflect.New(into.Type().Elem())
+		r.read(key, n, value.Elem())
+		into.Set(value)
 	default:
 		panic("config: no reader for fields of type " + into.Type().String())
 	}

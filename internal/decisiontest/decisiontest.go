@@ -5,6 +5,7 @@ package decisiontest
 
 import (
 	_ "embed"
+	"strings"
 	"testing"
 
 	"github.com/goccy/go-yaml"
@@ -16,10 +17,19 @@ import (
 //go:embed labels.yaml
 var labels []byte
 
+//go:embed rules.yaml
+var rules []byte
+
 // Case is one job and what is to be said to it.
 type Case struct {
-	It     string   `yaml:"it"` // a sentence
-	Labels []string `yaml:"labels"`
+	It         string   `yaml:"it"`     // a sentence
+	Under      string   `yaml:"policy"` // one of the table's policies
+	Labels     []string `yaml:"labels"`
+	Repository string   `yaml:"repository"`
+	Visibility string   `yaml:"visibility"` // private unless it is said; "unknown" is private or internal
+	Fork       *bool    `yaml:"fork"`       // nil here and below is not known
+	Event      *string  `yaml:"event"`
+	Branch     *string  `yaml:"branch"`
 
 	Verdict fleet.Verdict `yaml:"verdict"`
 	Rule    string        `yaml:"rule"`
@@ -29,27 +39,66 @@ type Case struct {
 	Policy fleet.Policy `yaml:"-"` // of that
 }
 
-// Job is the case's job, which has this number.
+// Job is the case's job with all that is known of it, which has this number.
 func (c Case) Job(id int64) fleet.Job {
-	return fleet.Job{JobID: id, WorkflowRunID: id, Repository: "octo/repo", Private: true, Labels: c.Labels, Status: fleet.JobQueued}
+	job := fleet.Job{
+		JobID: id, WorkflowRunID: id, Repository: c.Repository, Private: c.Visibility != fleet.VisibilityPublic, Visibility: c.Visibility,
+		Labels: c.Labels, Status: fleet.JobQueued, Origin: c.Origin(),
+	}
+	if job.Visibility == "unknown" {
+		job.Visibility = ""
+	}
+	return job
+}
+
+// Origin is what the job's workflow run says.
+func (c Case) Origin() fleet.Origin {
+	return fleet.Origin{Event: c.Event, Branch: c.Branch, Fork: c.Fork}
+}
+
+type table struct {
+	Fleet    string            `yaml:"fleet"`
+	Policies map[string]string `yaml:"policies"`
+	Cases    []Case            `yaml:"cases"`
 }
 
 // Cases is the whole table.
 func Cases(t testing.TB) []Case {
 	t.Helper()
-	var table struct {
-		Fleet string `yaml:"fleet"`
-		Cases []Case `yaml:"cases"`
+	return append(read(t, "labels.yaml", labels), read(t, "rules.yaml", rules)...)
+}
+
+func read(t testing.TB, name string, text []byte) []Case {
+	t.Helper()
+	var all table
+	if err := yaml.UnmarshalWithOptions(text, &all, yaml.DisallowUnknownField()); err != nil {
+		t.Fatalf("%s: %v", name, err)
 	}
-	if err := yaml.UnmarshalWithOptions(labels, &table, yaml.DisallowUnknownField()); err != nil {
-		t.Fatalf("labels.yaml: %v", err)
+	for i := range all.Cases {
+		c := &all.Cases[i]
+		if c.Labels == nil {
+			c.Labels = []string{"self-hosted"}
+		}
+		c.Fleet = all.Fleet
+		if rules, ok := all.Policies[c.Under]; !ok && c.Under != "" {
+			t.Fatalf("%s: %q is under a policy that there is not", name, c.It)
+		} else if rules != "" {
+			c.Fleet += "policy:\n" + rules
+		}
+		read, err := config.Parse([]byte(c.Fleet), "fleet.yaml")
+		if err != nil {
+			t.Fatalf("%s: %q: %v\n%s", name, c.It, err, c.Fleet)
+		}
+		c.Policy = read.Policy()
+		if c.Repository == "" {
+			c.Repository = read.Repositories[0]
+		}
+		if c.Visibility == "" {
+			c.Visibility = fleet.VisibilityPrivate
+		}
+		if strings.TrimSpace(c.It) == "" {
+			t.Fatalf("%s: case %d is no sentence", name, i)
+		}
 	}
-	c, err := config.Parse([]byte(table.Fleet), "fleet.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range table.Cases {
-		table.Cases[i].Fleet, table.Cases[i].Policy = table.Fleet, c.Policy()
-	}
-	return table.Cases
+	return all.Cases
 }

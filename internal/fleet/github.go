@@ -36,6 +36,8 @@ type WorkflowRun struct {
 	Status     string    `json:"status"` // JobCompleted once it is over, whatever its jobs' own statuses
 	Conclusion string    `json:"conclusion,omitempty"`
 	Private    bool      `json:"private,omitempty"` // whether its repository is private
+	Visibility string    `json:"-"`                 // of its repository, "" if GitHub does not say
+	Origin     Origin    `json:"-"`                 // of its jobs, if it was asked for by itself
 	CreatedAt  time.Time `json:"created_at,omitzero"`
 	UpdatedAt  time.Time `json:"updated_at,omitzero"`
 }

@@ -224,17 +224,14 @@ type Wants struct {
 	Rungs    int    `json:"rungs,omitempty"` // of the class's ladder
 }
 
-// Wants is what an admitted job asks for; for every other job it is empty.
-func (p Policy) Wants(job Job) Wants {
-	d := p.Admit(job)
-	if d.Verdict != Admitted {
+// Wants is what a job asks for that is or may be admitted, nothing for every other.
+func (p Policy) Wants(job Job) Wants { return p.Admit(job).Wants() }
+
+// Wants is what a job asks for that got the decision, nothing if it gets no runner.
+func (d Decision) Wants() Wants {
+	if d.Verdict != Admitted && d.Verdict != Undecided {
 		return Wants{}
 	}
-	return d.Wants()
-}
-
-// Wants is what a job with this decision asks for.
-func (d Decision) Wants() Wants {
 	return Wants{Class: d.Class, Image: d.Image.String(), ImageTag: d.Image.Tag(), Rungs: len(d.Size.Ladder())}
 }
 

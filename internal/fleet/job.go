@@ -49,6 +49,22 @@ type Job struct {
 	CreatedAt      *time.Time `json:"created_at,omitempty"`
 	StartedAt      *time.Time `json:"started_at,omitempty"` // set even while queued: only valid once in progress
 	CompletedAt    *time.Time `json:"completed_at,omitempty"`
+	Origin         Origin     `json:"-"` // asked for where a rule depends on it, and not kept
+}
+
+// Origin is where a job comes from, as its workflow run says. What is nil is not known.
+type Origin struct {
+	Event  *string
+	Branch *string // or tag; "" if it is of none
+	Fork   *bool   // its commit is of another repository
+}
+
+// branch is the branch or tag, nil if it is not known.
+func (j Job) branch() *string {
+	if j.HeadBranch != "" {
+		return &j.HeadBranch
+	}
+	return j.Origin.Branch
 }
 
 // Owner is the part of the repository before the slash.

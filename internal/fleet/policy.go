@@ -43,6 +43,7 @@ type Policy struct {
 	MaxRunners       int               `json:"max_runners"`
 	OnDemandBuilds   int               `json:"on_demand_builds_per_day,omitempty"`   // of images that the jobs of one repository name; 0 is as many as they want
 	MaxPerRepository int               `json:"max_runners_per_repository,omitempty"` // 0 is Share's default
+	Rules            []Rule            `json:"rules,omitempty"`                      // the first that fits decides
 	Limits           Limits            `json:"limits"`
 	RefusalStatus    RefusalStatus     `json:"refusal_status,omitempty"` // "" is RefusalStatusPrivate
 	RefusalURL       string            `json:"refusal_url,omitempty"`    // of the page that refusals lead to; "" is the project's
@@ -103,6 +104,9 @@ const (
 	Admitted Verdict = "admitted"
 	Refused  Verdict = "refused" // ours, and we say no: recorded with the reason
 	Ignored  Verdict = "ignored" // not ours: nothing is spent
+
+	// Undecided is said to a job of whose origin more must be known: it is ours.
+	Undecided Verdict = "undecided"
 )
 
 // Decision is a verdict with the rule that led to it and a sentence for people.
@@ -118,10 +122,11 @@ type Decision struct {
 // Admit decides about a job from its labels and repository. It is a pure
 // function: the same job and policy always get the same decision.
 //
-// A label that this fleet does not know makes the job another's: Ignored. One that can
+// A label that this fleet does not know means that the job is not ours: Ignored. One that can
 // only have been meant to be ours, or that only looks like ours, is a mistake: Refused.
 // A job whose labels are all ours but ask for what we will not or cannot give
-// is Refused.
+// is Refused. The others are Admitted, unless one of the policy's rules refuses them or
+// depends on what is not known of the job: Undecided.
 func (p Policy) Admit(job Job) Decision {
 	labels := NormalLabels(job.Labels)
 	seen := allAsSeen(labels)
@@ -153,7 +158,11 @@ func (p Policy) Admit(job Job) Decision {
 	if !p.AllowPublic && !job.Private {
 		return refused("repository.public", "%s is public, so anybody who opens a pull request could run code here; set allow_public_repositories: true if you want that", printable(job.Repository))
 	}
-	return p.plan(labels, job.Labels)
+	d := p.plan(labels, job.Labels)
+	if d.Verdict != Admitted {
+		return d
+	}
+	return p.judge(job, d)
 }
 
 // unknown decides about a job that has a label which is not this fleet's; ok is false if

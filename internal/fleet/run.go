@@ -200,8 +200,9 @@ func (r Run) Wait() Run {
 
 // Requeue makes a run wanted again that waited for approval, or that the fleet had given
 // up: GitHub has queued its job again, though its created_at stays the same
-// (runs-on/runs-on#539). A run whose job GitHub did not know is tried at once. changed
-// is false for every other run.
+// (runs-on/runs-on#539). A run whose job GitHub did not know is tried at once. A run whose
+// job the sweep found learns who sees its repository, since a rule may depend on that.
+// changed is false for every other run.
 func (r Run) Requeue(job Job, at time.Time) (_ Run, changed bool) {
 	switch {
 	case r.Status == RunWaiting, r.Status == RunFailed, r.Status == RunGone:
@@ -214,6 +215,9 @@ func (r Run) Requeue(job Job, at time.Time) (_ Run, changed bool) {
 		setback := *r.Setback
 		setback.NextTry = at
 		r.Setback = &setback
+		return r, true
+	case r.Wanted() && r.Job.Visibility == "" && job.Visibility != "": // only webhooks always tell it
+		r.Job.Visibility = job.Visibility
 		return r, true
 	}
 	return r, false

@@ -202,3 +202,20 @@ func TestALateEventChangesNothing(t *testing.T) {
 		equal(t, changed, false)
 	}
 }
+
+// The sweep's lists do not say whether a repository is internal, and a rule may depend on it.
+func TestAWebhookSaysWhoSeesTheRepository(t *testing.T) {
+	told := jobOf(1)
+	told.Visibility = fleet.VisibilityInternal
+	run := fleet.NewRun(jobOf(1), now)
+	next, changed := run.Requeue(told, now)
+	if !changed || next.Job.Visibility != fleet.VisibilityInternal || next.Status != run.Status {
+		t.Errorf("%+v, changed %t", next, changed)
+	}
+	if _, again := next.Requeue(told, now); again {
+		t.Error("it is written again")
+	}
+	if _, changed := run.Move(fleet.RunRefused, "").Requeue(told, now); changed {
+		t.Error("a run that is over is written")
+	}
+}

@@ -46,7 +46,25 @@ func (f ForFleet) WorkflowRun(ctx context.Context, repository string, id int64) 
 	if err != nil {
 		return fleet.WorkflowRun{}, err
 	}
-	return workflowRun(run), nil
+	known := workflowRun(run)
+	known.Visibility = run.Repository.Visibility
+	known.Origin = origin(run)
+	return known, nil
+}
+
+// origin is where a run's jobs come from. What GitHub left out is not known.
+func origin(run WorkflowRun) (o fleet.Origin) {
+	if run.Event != "" {
+		o.Event, o.Branch = &run.Event, &run.HeadBranch
+	}
+	switch base, head := run.Repository.ID, run.HeadRepository; {
+	case base == 0 || head != nil && head.ID == 0:
+	case head == nil: // a fork that was deleted
+		o.Fork = new(true)
+	default:
+		o.Fork = new(head.ID != base)
+	}
+	return o
 }
 
 // WorkflowRuns asks for a page of the workflow runs with a status, the newest first.

@@ -10,19 +10,26 @@ import (
 
 // WorkflowRun is one run of a workflow: the jobs that one event started.
 type WorkflowRun struct {
-	ID         int64     `json:"id"`
-	Name       string    `json:"name"` // of the workflow
-	RunAttempt int       `json:"run_attempt"`
-	Status     string    `json:"status"`
-	Conclusion string    `json:"conclusion"` // "" until completed
-	Event      string    `json:"event"`
-	HeadBranch string    `json:"head_branch"`
-	HTMLURL    string    `json:"html_url"`
-	CreatedAt  time.Time `json:"created_at"`
-	UpdatedAt  time.Time `json:"updated_at"`
-	Repository struct {
-		Private bool `json:"private"`
-	} `json:"repository"`
+	ID         int64         `json:"id"`
+	Name       string        `json:"name"` // of the workflow
+	RunAttempt int           `json:"run_attempt"`
+	Status     string        `json:"status"`
+	Conclusion string        `json:"conclusion"` // "" until completed
+	Event      string        `json:"event"`
+	HeadBranch string        `json:"head_branch"`
+	HTMLURL    string        `json:"html_url"`
+	CreatedAt  time.Time     `json:"created_at"`
+	UpdatedAt  time.Time     `json:"updated_at"`
+	Repository RunRepository `json:"repository"`
+	// HeadRepository has the commit. It is nil if it is a fork that was deleted.
+	HeadRepository *RunRepository `json:"head_repository"`
+}
+
+// RunRepository is a repository as workflow runs name it.
+type RunRepository struct {
+	ID         int64  `json:"id"`
+	Private    bool   `json:"private"`
+	Visibility string `json:"visibility"` // not always there
 }
 
 // WorkflowRuns yields the runs with that status, newest first: queued,

@@ -39,6 +39,8 @@ type GitHub struct {
 	Delivered   []fleet.Delivery // the webhook's deliveries, the oldest first
 	Redelivered []int64          // the deliveries that were requested again
 	Hooked      []fleet.Hook     // the webhooks of the repository
+	Origin      fleet.Origin     // of the jobs of all workflow runs
+	Visibility  string           // of the repository, as workflow runs tell it
 	Over        map[int64]string // conclusions of the workflow runs that are over
 	Latest      fleet.RunnerRelease
 	Left        fleet.Budget // what is left of the credential's limit; zero means no limit
@@ -297,6 +299,7 @@ func (g *GitHub) WorkflowRun(_ context.Context, _ string, id int64) (w fleet.Wor
 		if w = (fleet.WorkflowRun{Status: fleet.JobInProgress}); g.Over[id] != "" {
 			w = fleet.WorkflowRun{Status: fleet.JobCompleted, Conclusion: g.Over[id]}
 		}
+		w.Origin, w.Visibility = g.Origin, g.Visibility
 		return nil
 	})
 	return w, err

@@ -1,0 +1,177 @@
+package config
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+const (
+	mostRules    = 100
+	mostSentence = 300 // characters
+)
+
+var (
+	ruleName     = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,58}[a-z0-9])?$`)
+	ownerPattern = regexp.MustCompile(`^[a-z0-9*_-]+$`)
+	repoPattern  = regexp.MustCompile(`^([a-z0-9*_-]+/)?[a-z0-9*._-]+$`)
+	imagePattern = regexp.MustCompile(`^[a-z0-9*._-]+(:[0-9]+)?(/[a-z0-9*._-]+)*$`)
+)
+
+// events are what starts workflows: https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows
+// and those that GitHub starts workflows of its own with.
+var events = []string{
+	"branch_protection_rule", "check_run", "check_suite", "create", "delete", "deployment", "deployment_status", "discussion", "discussion_comment",
+	"dynamic", "fork", "gollum", "image_version", "issue_comment", "issues", "label", "merge_group", "milestone", "page_build", "public", "pull_request",
+	"pull_request_review", "pull_request_review_comment", "pull_request_target", "push", "registry_package", "release", "repository_dispatch",
+	"schedule", "status", "watch", "workflow_call", "workflow_dispatch", "workflow_run",
+}
+
+// checkPolicy finds rules that do not say what they mean, and those that never apply.
+func (c *Config) checkPolicy(r *review) {
+	if len(c.Rules) > mostRules {
+		r.add("policy", "has %d rules; use at most %d", len(c.Rules), mostRules)
+	}
+	for i, rule := range c.Rules {
+		at := indexed("policy", i)
+		switch {
+		case rule.Name == "":
+			r.add(at, "lacks a name; it is what refusals name, as in name: no-forks")
+		case !ruleName.MatchString(rule.Name):
+			r.add(at+".name", "%s is not a name for a rule; use up to 60 of a-z, 0-9 and -, as in no-forks", quote(rule.Name))
+		case slices.ContainsFunc(c.Rules[:i], func(other fleet.Rule) bool { return other.Name == rule.Name }):
+			r.add(at+".name", "%s is the name of an earlier rule; each needs one of its own", quote(rule.Name))
+		}
+		checkOutcome(r, at, rule)
+		c.checkConditions(r, at, rule)
+		c.checkApplies(r, at, i)
+	}
+}
+
+func checkOutcome(r *review, at string, rule fleet.Rule) {
+	allows, refuses := r.given(at+".allow"), r.given(at+".refuse")
+	switch {
+	case allows && refuses:
+		r.add(at, "has both allow and refuse; a rule says one of them")
+	case !allows && !refuses:
+		r.add(at, `says nothing; add allow: true, or refuse: "a sentence that the job's developer reads"`)
+	case allows && !rule.Allow:
+		r.add(at+".allow", `is false; write refuse: "a sentence that the job's developer reads" instead`)
+	case refuses && strings.TrimSpace(rule.Refuse) == "":
+		r.add(at+".refuse", "is empty; write the sentence that the job's developer reads")
+	case len([]rune(rule.Refuse)) > mostSentence:
+		r.add(at+".refuse", "has %d characters; use at most %d", len([]rune(rule.Refuse)), mostSentence)
+	case strings.ContainsFunc(rule.Refuse, func(c rune) bool { return !unicode.IsPrint(c) }):
+		r.add(at+".refuse", "has a line end or another character that does not print; write it as one line")
+	}
+}
+
+// checkConditions finds patterns that no job meets.
+func (c *Config) checkConditions(r *review, at string, rule fleet.Rule) {
+	classes := slices.Sorted(maps.Keys(c.RunnerClassSizes))
+	for _, condition := range []struct {
+		name     string
+		patterns fleet.Patterns
+		why      func(pattern string) string
+	}{
+		{"owner", rule.Owner, func(p string) string {
+			return unless(ownerPattern.MatchString(p), "is not an owner; write its login, in which * is any text")
+		}},
+		{"repository", rule.Repository, func(p string) string {
+			return unless(repoPattern.MatchString(p), "is not a repository; write owner/name or a name, in which * is any text")
+		}},
+		{"visibility", rule.Visibility, c.badVisibility},
+		{"class", rule.Class, func(p string) string {
+			return unless(slices.Contains(classes, p), "is not one of the classes "+strings.Join(classes, ", ")+didYouMean(p, classes))
+		}},
+		{"image", rule.Image, c.badImagePattern},
+		{"event", rule.Event, badEvent},
+		{"branch", rule.Branch, func(p string) string {
+			if name, ok := strings.CutPrefix(p, "refs/"); ok {
+				return "names a ref; write the branch or tag alone, as in " + name[strings.Index(name, "/")+1:]
+			}
+			return unless(!strings.ContainsFunc(p, unicode.IsSpace) && p != "", "is not a branch; write its name, in which * is any text")
+		}},
+	} {
+		key := at + "." + condition.name
+		if r.given(key) && len(condition.patterns) == 0 {
+			r.add(key, "is an empty list, which no job meets; delete it, or name something")
+		}
+		for i, pattern := range condition.patterns {
+			one := indexed(key, i)
+			if !r.given(one) { // it stands by itself, in no list
+				one = key
+			}
+			if why := condition.why(pattern); why != "" {
+				r.add(one, "%s %s", quote(pattern), why)
+			}
+		}
+	}
+}
+
+func unless(fine bool, why string) string {
+	if fine {
+		return ""
+	}
+	return why
+}
+
+func (c *Config) badVisibility(text string) string {
+	all := []string{fleet.VisibilityPublic, fleet.VisibilityPrivate, fleet.VisibilityInternal}
+	if !slices.Contains(all, text) {
+		return "is not one of " + strings.Join(all, ", ") + didYouMean(text, all)
+	}
+	return unless(text != fleet.VisibilityPublic || c.AllowPublicRepositories, "never applies: jobs of public repositories are refused before, unless allow_public_repositories is true")
+}
+
+func badEvent(text string) string {
+	met := slices.ContainsFunc(events, func(event string) bool { return fleet.Patterns{text}.Fit(event) })
+	return unless(met, "is not an event that starts workflows"+didYouMean(text, events))
+}
+
+// badImagePattern says why no image that a job can name is one of the pattern.
+func (c *Config) badImagePattern(text string) string {
+	labels := slices.Sorted(maps.Keys(c.ExtraRunnerImages))
+	if slices.ContainsFunc(labels, fleet.Patterns{text}.Fit) {
+		return ""
+	}
+	host, names, named := strings.Cut(text, "/")
+	last := text[strings.LastIndex(text, "/")+1:]
+	switch {
+	case strings.Contains(text, "@"), named && strings.Contains(last, ":"):
+		return "has a tag or digest; write the repository without it, as in ghcr.io/acme/tools"
+	case !imagePattern.MatchString(text):
+		return "is not an image; write a registry or a repository of one, as in ghcr.io or ghcr.io/acme/*, or the label of an extra image"
+	case !strings.ContainsAny(host, ".:*"):
+		if !named {
+			return "is no label of extra_runner_images and names no registry; an image of Docker Hub is docker.io/library/" + text
+		}
+		return "names no registry; an image of Docker Hub is docker.io/" + host + "/" + names
+	case strings.HasPrefix(text, "docker.io/") && !strings.ContainsAny(names, "/*"):
+		return "is not a repository of Docker Hub; its own images are docker.io/library/" + names
+	case c.ImageBuildProject == "":
+		return "never applies: jobs name no image: labels without image_build_project"
+	}
+	return ""
+}
+
+// checkApplies finds a rule that decides about no job.
+func (c *Config) checkApplies(r *review, at string, i int) {
+	rule := c.Rules[i]
+	if !r.readable("github_repo", "policy") {
+		return
+	}
+	for _, earlier := range c.Rules[:i] {
+		if earlier.Covers(rule) {
+			r.add(at, "never applies: rule %s before it decides about all such jobs", quote(earlier.Name))
+			return
+		}
+	}
+	if len(c.Repositories) > 0 && !slices.ContainsFunc(c.Repositories, rule.Serves) {
+		r.add(at, "never applies: no repository of github_repo has this owner and repository%s", didYouMean(strings.Join(rule.Repository, ""), c.Repositories))
+	}
+}

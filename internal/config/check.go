@@ -1,8 +1,6 @@
 package config
 
 import (
-	"net"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -59,9 +57,12 @@ var (
 )
 
 func (c *Config) checkGitHub(r *review) {
-	if reason := badGitHubURL(c.GitHubURL); reason != "" {
+	if _, reason := fleet.GitHubAPI(c.GitHubURL); reason != "" && fleet.HasUser(c.GitHubURL) {
+		r.add("github_url", "%s", reason) // the address may hold a password
+	} else if reason != "" {
 		r.add("github_url", "%s %s", quote(c.GitHubURL), reason)
 	}
+	c.checkAuthority(r)
 	if len(c.Repositories) == 0 {
 		r.add("github_repo", "is missing; name the repository, or a list of them, whose jobs the fleet runs: github_repo: owner/name")
 	}
@@ -82,29 +83,6 @@ func (c *Config) checkGitHub(r *review) {
 			r.add(key, "%s is listed twice", quote(repo))
 		}
 	}
-}
-
-// badGitHubURL says why GitHub cannot be reached safely by this URL.
-func badGitHubURL(text string) string {
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Hostname() == "" || u.Opaque != "" {
-		return "is no URL; write it as in https://github.com"
-	}
-	if u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.ForceQuery {
-		return "must be a scheme and a host only, as in https://github.com"
-	}
-	if host := strings.ToLower(u.Hostname()); host == "api.github.com" || strings.HasPrefix(host, "api.") && strings.HasSuffix(host, ".ghe.com") {
-		return "is the address of GitHub's API; write the one that a browser opens, https://" + strings.TrimPrefix(host, "api.")
-	}
-	if u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()) {
-		return ""
-	}
-	return "must begin with https://, since the access token travels with every request (http:// is for this machine only)"
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
 func (c *Config) checkSecrets(r *review) {

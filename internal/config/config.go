@@ -23,6 +23,7 @@ type Config struct {
 	AWSRegion string `yaml:"aws_region"` // "" is the region that the AWS tools are set to
 
 	GitHubURL             string       `yaml:"github_url"` // scheme and host, no slash at the end
+	GitHubCA              string       `yaml:"github_ca"`  // path, relative to fleet.yaml's folder: see Authorities
 	GitHubPAT             SecretRef    `yaml:"github_pat"` // "" with a github_app and no token beside it
 	GitHubApps            GitHubApps   `yaml:"github_app"`
 	Repositories          Repositories `yaml:"github_repo"`

@@ -11,7 +11,7 @@ import (
 // derive brings what was read into one form, and fills in the defaults that
 // depend on other keys.
 func (c *Config) derive(r *review) {
-	c.GitHubURL = strings.TrimSuffix(c.GitHubURL, "/")
+	c.GitHubURL = strings.TrimRight(c.GitHubURL, "/")
 	if len(c.GitHubApps) > 0 && !r.given("github_pat") {
 		c.GitHubPAT = ""
 	}

@@ -1,9 +1,11 @@
 package config
 
 import (
+	"bytes"
 	"os"
 	"reflect"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -15,8 +17,10 @@ const examplePath = "../../examples/fleet.yaml"
 
 var settingThatIsOff = regexp.MustCompile(`(?m)^#((?:  )?[a-z_]+: ?)`)
 
-// uncomment turns on every setting of the example that is off.
+// uncomment turns on every setting of the example that is off. github_url is another one
+// than shown, with which github_ca goes.
 func uncomment(example []byte) []byte {
+	example = bytes.Replace(example, []byte("\n#github_url: https://github.com\n"), []byte("\ngithub_url: https://github.example.com\n"), 1)
 	return settingThatIsOff.ReplaceAll(example, []byte("$1"))
 }
 
@@ -47,10 +51,14 @@ func TestExampleShowsEveryKeyAndDefault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !strings.Contains(string(example), "\n#github_url: "+byDefault.GitHubURL+"\n") {
+		t.Error("the example shows another default of github_url")
+	}
+	full.GitHubURL = byDefault.GitHubURL
 	hasNoDefault := map[string]bool{
 		"aws_region": true, "webhook_secret_previous": true, "vpc_id": true, "subnet_ids": true, "security_groups": true,
 		"extra_runner_images": true, "image_build_project": true, "required_label": true, "fleet_labels": true, "policy": true, "event_bus_name": true,
-		"github_app": true, "github_org": true, "runner_group": true, "refusal_url": true, "docker_hub_mirror": true, "docker_hub_credentials": true, "base_image_repositories": true,
+		"github_app": true, "github_ca": true, "github_org": true, "runner_group": true, "refusal_url": true, "docker_hub_mirror": true, "docker_hub_credentials": true, "base_image_repositories": true,
 		"max_runners_per_repository": true, // depends on max_runners
 		"assign_public_ip":           true, // depends on subnet_ids
 	}

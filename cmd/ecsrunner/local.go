@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -20,7 +21,6 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/config"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/seal"
 )
@@ -168,8 +168,9 @@ func startError(err error) error {
 func localConfig(cmd *cobra.Command, flags localFlags) (local.Config, error) {
 	dir, dirErr := namedDir(flags.dataDir)
 	path, file, fileErr := loadConfig(flags)
+	authorities, caErr := file.Authorities(filepath.Dir(path), time.Now())
 	policy := file.Policy()
-	problems := errors.Join(dirErr, fileErr, flags.engineFlags.check())
+	problems := errors.Join(dirErr, fileErr, caErr, flags.engineFlags.check())
 	command := strings.Fields(flags.runnerCommand)
 	if flags.engine == engineProcess {
 		problems = errors.Join(problems, fitsProcesses(flags, command, &policy))
@@ -188,6 +189,7 @@ func localConfig(cmd *cobra.Command, flags localFlags) (local.Config, error) {
 	cfg := local.Config{
 		Policy:         policy,
 		GitHubURL:      file.GitHubURL,
+		GitHubCA:       authorities,
 		Credential:     credential(file),
 		WebhookSecrets: func(context.Context) ([]string, error) { return file.WebhookSecrets(os.Getenv, os.ReadFile) },
 		DataDir:        dir,
@@ -239,20 +241,17 @@ func configPath(flag string) string { return cmp.Or(flag, os.Getenv(configVar), 
 // them are reported before anything starts.
 func loadConfig(flags localFlags) (string, config.Config, error) {
 	path := configPath(flags.config)
-	file, err := config.Load(path)
+	var given []config.Override
+	if flags.githubURL != "" {
+		given = append(given, config.Override{Key: "github_url", Text: strconv.Quote(flags.githubURL), From: "--github-url"})
+	}
+	file, err := config.Load(path, given...)
 	if err != nil {
 		return path, file, err
 	}
-	var urlErr error
-	if flags.githubURL != "" {
-		file.GitHubURL = flags.githubURL
-		if _, urlErr = github.APIBase(file.GitHubURL); urlErr != nil {
-			urlErr = fmt.Errorf("--github-url: %w", urlErr)
-		}
-	}
 	tokenErr := checkCredential(file)
 	_, secretErr := file.WebhookSecrets(os.Getenv, os.ReadFile)
-	return path, file, errors.Join(urlErr, tokenErr, secretErr)
+	return path, file, errors.Join(tokenErr, secretErr)
 }
 
 // runnerDirectory checks that the runner's command can exist when it is started.

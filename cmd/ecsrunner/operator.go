@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
-	"net/http"
 	"strings"
 	"time"
 
@@ -70,8 +69,12 @@ func (c *cloud) operator(ctx context.Context) (operate.Operator, error) {
 	if err != nil {
 		return operate.Operator{}, err
 	}
+	client, err := github.HTTPClient(20*time.Second, settings.GitHubCA)
+	if err != nil {
+		return operate.Operator{}, err
+	}
 	steps, store := sfn.NewFromConfig(c.config), c.store()
-	hub := github.NewForFleet(base, credential, &http.Client{Timeout: 20 * time.Second})
+	hub := github.NewForFleet(base, credential, client)
 	hub.Client.Shared = store
 	hub.Scope = github.Scope{Organization: policy.Organization, Group: policy.RunnerGroup}
 	platform := ecsfleet.Platform{ECS: ecs.NewFromConfig(c.config), Cluster: values[ecsCluster], FleetName: settings.FleetName}

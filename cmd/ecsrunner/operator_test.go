@@ -91,6 +91,18 @@ func TestTheOperatorGoesByTheDeployedPolicy(t *testing.T) {
 	}
 }
 
+// Commands trust the GitHub server by what the fleet tells.
+func TestTheOperatorTrustsWhatTheFleetTrusts(t *testing.T) {
+	c, _ := onAWS(t)
+	settings := report.Settings{FleetName: "ci", Repositories: []string{"octo-org/app"}, GitHubURL: "https://git.corp.example", GitHubCA: "no certificate"}
+	if err := c.store().PutSettings(t.Context(), settings); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.operator(t.Context()); err == nil || !strings.Contains(err.Error(), "github_ca has no certificate") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestWhatAWSSaysToAnOperatorIsExplained(t *testing.T) {
 	c, denied := onAWS(t)
 	if err := c.store().PutSettings(t.Context(), report.Settings{FleetName: "ci", Repositories: []string{"octo-org/app"}}); err != nil {

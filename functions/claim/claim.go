@@ -47,6 +47,8 @@ type Handler struct {
 	GitHub registrar
 	Keys   [][]byte // claim keys; two exist during rotation
 	Log    *slog.Logger
+	// GitHubCA are the authorities of the GitHub server, in PEM; "" are the public ones alone.
+	GitHubCA string
 
 	// Signers and Tasks find out which task a claim comes from. Without them a claim is
 	// refused if its runner's record demands that.

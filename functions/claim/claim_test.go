@@ -76,6 +76,23 @@ func TestClaim(t *testing.T) {
 	}
 }
 
+// The authorities of a GitHub server go where its credential goes.
+func TestTheAuthoritiesOfAServer(t *testing.T) {
+	w := lifecycletest.New(t)
+	id := w.Up(w.Job(7))
+	h := handler(w)
+	h.GitHubCA = "certificates"
+	claim := func(nonce string) fleet.ClaimResponse {
+		return h.Handle(t.Context(), claim.Request{RunnerID: id, Token: fleet.ClaimToken(key, id), Nonce: nonce}).Body
+	}
+	if got := claim("nonce"); got.GitHubCA != "certificates" || got.EncodedJITConfig == "" {
+		t.Errorf("answered %+v", got)
+	}
+	if got := claim("another nonce"); got.GitHubCA != "" || got.EncodedJITConfig != "" {
+		t.Errorf("a claim that is refused was answered %+v", got)
+	}
+}
+
 func TestNothingIsReadBeforeTheTokenIsChecked(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Up(w.Job(7))

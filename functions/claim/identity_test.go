@@ -106,7 +106,7 @@ func TestAClaimFromItsTask(t *testing.T) {
 				c.EditRunner(c.id, func(r *fleet.Runner) { r.TaskARN = "" })
 			}
 			var said strings.Builder
-			credential, code := entrypoint.Claim(t.Context(), entrypoint.Claiming{
+			claimed, code := entrypoint.Claim(t.Context(), entrypoint.Claiming{
 				Environ: []string{
 					"RUNNER_ID=" + c.id, "CLAIM_URL=https://api.example/runners/" + c.id + "/claim", "CLAIM_TOKEN=" + fleet.ClaimToken(key, c.id),
 					"CLAIM_IDENTITY_HOST=" + identitytest.Host, "CLAIM_IDENTITY_REGION=" + identitytest.Region,
@@ -115,7 +115,7 @@ func TestAClaimFromItsTask(t *testing.T) {
 				Stdout: &said, HTTP: &http.Client{Transport: container{c}}, Now: c.Now,
 				Sleep: func(context.Context, time.Duration) error { return errors.New("it has to wait") },
 			})
-			if credential == "" || code != 0 || c.Runner(c.id).TaskARN != "task-1" {
+			if claimed.Credential == "" || code != 0 || c.Runner(c.id).TaskARN != "task-1" {
 				t.Errorf("exit code %d: %s\n%s", code, &said, c.Log)
 			}
 			if len(c.sts.Asked) != 1 {

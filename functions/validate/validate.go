@@ -164,7 +164,7 @@ func (s Step) hinted(repository string, err error) error {
 	case fleet.GitHubUnauthorized:
 		return s.hint(err, "store a valid token as github_pat", "")
 	case fleet.GitHubUntrusted:
-		return fmt.Errorf("%w; github_url needs a certificate of a public authority: on one machine SSL_CERT_FILE may name others", err)
+		return fmt.Errorf("%w; is the certificate of github_url of an authority of your own? Then name the file with that authority's certificate as github_ca in fleet.yaml, and deploy or start again", err)
 	case fleet.GitHubNoAccess:
 		needs := "Administration (read and write) and Actions (read)"
 		if s.Policy.Organization != "" {

@@ -12,9 +12,9 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// Load reads and checks a configuration file. What is wrong with its content is
-// a *Problems.
-func Load(path string) (Config, error) {
+// Load reads and checks a configuration file, with keys that win over the file's. What is
+// wrong with its content is a *Problems.
+func Load(path string, overrides ...Override) (Config, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Config{}, fmt.Errorf("read configuration: %w; write one with at least the line `github_repo: owner/name` (examples/fleet.yaml shows every key)", err)
@@ -22,7 +22,7 @@ func Load(path string) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("read configuration: %w", err)
 	}
-	return Parse(data, path)
+	return Source{Data: data, File: path, Overrides: overrides}.Parse()
 }
 
 // Parse checks the content of a configuration file, YAML or JSON, and fills in

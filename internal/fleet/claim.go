@@ -57,11 +57,12 @@ type ClaimRequest struct {
 // MaxNonce is the most characters of a nonce.
 const MaxNonce = 128
 
-// ClaimResponse answers a claim. It has the credential, or else the name of the error
-// and a sentence.
+// ClaimResponse answers a claim. It has the credential, and which certificates to trust
+// beside the public authorities', or else the name of the error and a sentence.
 type ClaimResponse struct {
 	RunnerName       string `json:"runner_name,omitempty"`
 	EncodedJITConfig string `json:"encoded_jit_config,omitempty"`
+	GitHubCA         string `json:"github_ca,omitempty"` // certificates in PEM that the runner is to trust
 	Error            string `json:"error,omitempty"`
 	Message          string `json:"message,omitempty"`
 }

@@ -2,6 +2,8 @@ package github_test
 
 import (
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -147,6 +149,45 @@ func TestACertificateThatIsNotTrusted(t *testing.T) {
 		if !ok || failure.ErrorName() != github.Untrusted || !strings.Contains(failure.Error(), "certificate") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// github_ca is trusted by the client it is for, beside the public authorities and under the
+// server's own name alone.
+func TestAnAuthorityOfOnesOwn(t *testing.T) {
+	server := httptest.NewUnstartedServer(answer(200, `{"id": 7, "status": "queued"}`))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	authority := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+	client, err := github.HTTPClient(time.Minute, authority)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if job, err := github.New(server.URL+"/api/v3", token, client).GetJob(t.Context(), repo, 7); err != nil || job.ID != 7 {
+		t.Errorf("got %+v, %v", job, err)
+	}
+	other := strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
+	_, err = github.New(other+"/api/v3", token, client).GetJob(t.Context(), repo, 7)
+	if failure, ok := errors.AsType[*github.Error](err); !ok || failure.ErrorName() != github.Untrusted {
+		t.Errorf("a name that is not in the certificate: %v", err)
+	}
+	public, err := x509.SystemCertPool()
+	if err != nil {
+		t.Fatal(err)
+	}
+	public.AppendCertsFromPEM([]byte(authority))
+	if roots := client.Transport.(*http.Transport).TLSClientConfig.RootCAs; !roots.Equal(public) {
+		t.Error("the public authorities are not trusted any more")
+	}
+	if _, err := http.Get(server.URL); err == nil {
+		t.Error("every client of the program trusts it")
+	}
+	if _, err := github.HTTPClient(time.Minute, "hello"); err == nil {
+		t.Error("what is no certificate is taken")
+	}
+	if without, err := github.HTTPClient(time.Minute, ""); err != nil || without.Transport != nil {
+		t.Errorf("without github_ca: %+v, %v", without, err)
 	}
 }
 

@@ -46,6 +46,7 @@ import (
 type Config struct {
 	Policy         fleet.Policy
 	GitHubURL      string
+	GitHubCA       string // authorities that are trusted beside the public ones, in PEM
 	Credential     github.Credential
 	WebhookSecrets func(context.Context) ([]string, error)
 
@@ -226,7 +227,11 @@ func (f *Fleet) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	gh := github.NewForFleet(base, f.cfg.Credential, &http.Client{Timeout: 20 * time.Second})
+	client, err := github.HTTPClient(20*time.Second, f.cfg.GitHubCA)
+	if err != nil {
+		return err
+	}
+	gh := github.NewForFleet(base, f.cfg.Credential, client)
 	gh.Client.Shared = f.store
 	gh.Scope = github.Scope{Organization: f.cfg.Policy.Organization, Group: f.cfg.Policy.RunnerGroup}
 	f.github = gh
@@ -243,7 +248,7 @@ func (f *Fleet) wire(ctx context.Context) error {
 		Records: f.records(), Executions: gate{fleet: f}, GitHub: gh, Tasks: f.platform,
 		Now: time.Now, Log: f.cfg.Log,
 	}
-	f.claim = claim.Handler{Fleet: f.lifecycle, GitHub: gh, Keys: [][]byte{key}, Log: f.cfg.Log}
+	f.claim = claim.Handler{Fleet: f.lifecycle, GitHub: gh, Keys: [][]byte{key}, Log: f.cfg.Log, GitHubCA: f.cfg.GitHubCA}
 	if f.claims != nil {
 		if f.claims.containers != nil {
 			f.claim.Containers = f.claims.containers

@@ -241,7 +241,7 @@ func ClusterStatus(ctx context.Context, src Source, now time.Time) (Cluster, err
 	if err != nil {
 		return Cluster{}, err
 	}
-	settings.Policy = nil
+	settings.Policy, settings.GitHubCA = nil, ""
 	cluster := Cluster{Settings: settings, RunnersBy: map[fleet.RunnerStatus]int{}, RunsBy: map[fleet.RunStatus]int{}}
 	capacity, err := src.Capacity(ctx)
 	if err != nil {

@@ -36,9 +36,12 @@ type Source interface {
 
 // Settings are what a fleet reports about itself.
 type Settings struct {
-	FleetName    string                 `json:"fleet_name"`
-	Repositories []string               `json:"repositories"`
-	GitHubURL    string                 `json:"github_url,omitempty"` // "" is GitHub itself
+	FleetName    string   `json:"fleet_name"`
+	Repositories []string `json:"repositories"`
+	GitHubURL    string   `json:"github_url,omitempty"` // "" is GitHub itself
+	// GitHubCA are the authorities of that GitHub, in PEM, which commands trust that call
+	// it. They are not shown.
+	GitHubCA     string                 `json:"github_ca,omitempty"`
 	MaxRunners   int                    `json:"max_runners"`
 	DefaultClass string                 `json:"default_class"`
 	ClassSizes   map[string]fleet.Class `json:"class_sizes"`

@@ -62,12 +62,12 @@ func (c *container) run(start simaws.TaskStart) {
 	}
 	environ = append(environ, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI="+identitytest.CredentialsPath+start.ARN[strings.LastIndex(start.ARN, "/")+1:])
 	k := c.w.k
-	credential, code := entrypoint.Claim(context.Background(), entrypoint.Claiming{
+	claimed, code := entrypoint.Claim(context.Background(), entrypoint.Claiming{
 		Environ: environ, Stdout: c, HTTP: &http.Client{Transport: gateway{c.w, c}}, Now: k.Clock,
 		Sleep: func(_ context.Context, d time.Duration) error { k.Pause(d); return nil },
 		Rand:  entropy{k},
 	})
-	if credential == "" {
+	if claimed.Credential == "" {
 		c.exit(code)
 		return
 	}
@@ -80,7 +80,7 @@ func (c *container) run(start simaws.TaskStart) {
 	case c.strikes(runnerSilent):
 		k.Pause(1000 * time.Hour)
 	default:
-		c.connect(credential)
+		c.connect(claimed.Credential)
 	}
 }
 

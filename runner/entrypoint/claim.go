@@ -40,8 +40,14 @@ type Claiming struct {
 	Rand   io.Reader                                        // for the nonce and for jitter; by default crypto/rand.Reader
 }
 
+// Claimed is what a claim gives.
+type Claimed struct {
+	Credential string // GitHub's just-in-time configuration, "" if there is none
+	GitHubCA   string // authorities to trust beside the public ones, in PEM
+}
+
 // Claim asks for the runner's credential until it gets an answer or fleet.ClaimTime is
-// over. It returns the credential, or "" and an exit code that fleet.ExplainExit
+// over. It returns the credential, or none and an exit code that fleet.ExplainExit
 // explains: fleet.ExitClaimUnavailable if ctx or a Sleep ended it. The nonce stays the
 // same, so asking again after a lost answer is safe. On AWS the task's role signs each
 // request again.
@@ -49,17 +55,17 @@ type Claiming struct {
 // Given a Sleep and an HTTP client without a Timeout, Claim starts neither a goroutine
 // nor a timer, so a simulation can run it on one thread. Its messages go to Stdout, a
 // line at a time, and contain neither token, nonce nor credential.
-func Claim(ctx context.Context, c Claiming) (credential string, exitCode int) {
+func Claim(ctx context.Context, c Claiming) (got Claimed, exitCode int) {
 	c = c.withDefaults()
 	s, err := readClaim(c.Environ)
 	if err != nil {
 		c.say("%v", err)
-		return "", fleet.ExitUsage
+		return Claimed{}, fleet.ExitUsage
 	}
 	nonce, err := c.nonce()
 	if err != nil {
 		c.say("%v", err)
-		return "", fleet.ExitClaimUnavailable
+		return Claimed{}, fleet.ExitClaimUnavailable
 	}
 	c.say("claiming as %s", s.runnerID)
 	deadline := c.Now().Add(fleet.ClaimTime)
@@ -67,19 +73,19 @@ func Claim(ctx context.Context, c Claiming) (credential string, exitCode int) {
 		a := c.ask(ctx, s, nonce)
 		switch {
 		case ctx.Err() != nil:
-			return "", fleet.ExitClaimUnavailable
-		case a.credential != "":
+			return Claimed{}, fleet.ExitClaimUnavailable
+		case a.claimed.Credential != "":
 			c.say("claimed as %s", a.runnerName)
-			return a.credential, 0
+			return a.claimed, 0
 		case a.exitCode != 0:
 			c.say("%s", a.text)
-			return "", a.exitCode
+			return Claimed{}, a.exitCode
 		}
 
 		wait := c.waitBefore(attempt, a.retryAfter)
 		if c.Now().Add(wait).After(deadline) {
 			c.say("%s; giving up after %s", a.text, fleet.ClaimTime)
-			return "", fleet.ExitClaimUnavailable
+			return Claimed{}, fleet.ExitClaimUnavailable
 		}
 		if a.retryAfter > 0 {
 			c.say("told to wait %s: %s; asking again in %s", a.retryAfter, a.text, wait.Round(time.Millisecond))
@@ -87,7 +93,7 @@ func Claim(ctx context.Context, c Claiming) (credential string, exitCode int) {
 			c.say("%s; asking again in %s", a.text, wait.Round(time.Millisecond))
 		}
 		if c.Sleep(ctx, wait) != nil {
-			return "", fleet.ExitClaimUnavailable
+			return Claimed{}, fleet.ExitClaimUnavailable
 		}
 	}
 }
@@ -124,7 +130,7 @@ func (c Claiming) nonce() (string, error) {
 // answer is the result of one request: the credential, or an exit code, or else a
 // reason to ask again, after retryAfter if the answer named a time.
 type answer struct {
-	credential string
+	claimed    Claimed
 	runnerName string
 	exitCode   int
 	retryAfter time.Duration
@@ -185,7 +191,7 @@ func readAnswer(res *http.Response, content []byte, readErr error, now time.Time
 	case res.StatusCode == http.StatusOK && claim.EncodedJITConfig == "":
 		return answer{text: "the claim's answer had no credential in it"}
 	case res.StatusCode == http.StatusOK:
-		return answer{credential: claim.EncodedJITConfig, runnerName: claim.RunnerName}
+		return answer{claimed: Claimed{Credential: claim.EncodedJITConfig, GitHubCA: claim.GitHubCA}, runnerName: claim.RunnerName}
 	case refused:
 		return answer{exitCode: code, text: text}
 	case res.StatusCode == http.StatusTooManyRequests || res.StatusCode >= 500:

@@ -272,9 +272,9 @@ func TestClaimRunsOnTheCallersGoroutine(t *testing.T) {
 		onCallers("sleeps")
 		return sleep(ctx, d)
 	}
-	credential, code := entrypoint.Claim(t.Context(), c)
-	if credential != jitConfig || code != 0 {
-		t.Errorf("credential %q and exit code %d:\n%s", credential, code, output.String())
+	claimed, code := entrypoint.Claim(t.Context(), c)
+	if claimed.Credential != jitConfig || code != 0 {
+		t.Errorf("credential %q and exit code %d:\n%s", claimed.Credential, code, output.String())
 	}
 	if took := now.Sub(began).Round(time.Millisecond); took != 3*time.Second {
 		t.Errorf("slept for %s, want 1 s and 2 s", took)
@@ -310,8 +310,8 @@ func TestClaimEndsWithoutACredential(t *testing.T) {
 			defer stop()
 			c, _ := answering(io.Discard, 502)
 			test.change(&c, stop)
-			if credential, code := entrypoint.Claim(ctx, c); credential != "" || code != test.want {
-				t.Errorf("credential %q and exit code %d, want %d", credential, code, test.want)
+			if claimed, code := entrypoint.Claim(ctx, c); claimed.Credential != "" || code != test.want {
+				t.Errorf("credential %q and exit code %d, want %d", claimed.Credential, code, test.want)
 			}
 		})
 	}

@@ -42,6 +42,10 @@ type Config struct {
 	// It is called before the runner starts.
 	Seal func() error
 
+	// Bundles are where the system may keep the certificates that it trusts, in one file of
+	// PEM: the first that is there counts. By default the places of the distributions.
+	Bundles []string
+
 	// Signals delivers the SIGTERM and SIGINT that this process receives.
 	Signals <-chan os.Signal
 
@@ -65,6 +69,8 @@ type Config struct {
 //	RUNNER_COMMAND   path of the runner if Args names none (default ./run.sh); never split into words
 //	STOP_TIMEOUT     seconds from a forwarded signal to SIGKILL (default 110: Fargate allows 120)
 //	LOG_MIB          how much of the runner's output is written, in MiB (default fleet.DefaultLogMiB)
+//	HOME             where certificates are written that the claim's answer has, in .ecsrunner;
+//	                 of the variables that name certificates, what they name stays trusted
 //
 // A signal, or the end of ctx in place of SIGTERM, ends a claim at once and is
 // forwarded to the runner once. Run's messages go to Stdout, a line at a time, and
@@ -76,11 +82,17 @@ func Run(ctx context.Context, cfg Config) (exitCode int) {
 		e.say("%v", err)
 		return fleet.ExitUsage
 	}
-	credential, code := e.claimUnlessStopped(ctx)
-	if credential == "" {
+	claimed, code := e.claimUnlessStopped(ctx)
+	if claimed.Credential == "" {
 		return code
 	}
-	return e.runRunner(ctx, s, credential)
+	if claimed.GitHubCA != "" {
+		if e.Environ, err = trust(e.Environ, claimed.GitHubCA, e.Bundles); err != nil {
+			e.say("%v", err)
+			return fleet.ExitUsage
+		}
+	}
+	return e.runRunner(ctx, s, claimed.Credential)
 }
 
 func (c Config) withDefaults() Config {
@@ -89,6 +101,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Seal == nil {
 		c.Seal = func() error { return nil }
+	}
+	if c.Bundles == nil {
+		c.Bundles = systemBundles()
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -101,36 +116,36 @@ func (c Config) withDefaults() Config {
 
 type entrypoint struct{ Config }
 
-// claimUnlessStopped returns the credential, or "" and the exit code.
-func (e entrypoint) claimUnlessStopped(ctx context.Context) (credential string, code int) {
+// claimUnlessStopped returns the credential, or none and the exit code.
+func (e entrypoint) claimUnlessStopped(ctx context.Context) (claimed Claimed, code int) {
 	claiming, abandon := context.WithCancel(ctx)
 	defer abandon()
 	type result struct {
-		credential string
-		code       int
+		claimed Claimed
+		code    int
 	}
-	claimed := make(chan result, 1)
+	answered := make(chan result, 1)
 	go func() {
-		credential, code := Claim(claiming, Claiming{
+		claimed, code := Claim(claiming, Claiming{
 			Environ: e.Environ, Stdout: e.Stdout, HTTP: e.HTTP,
 			Now: e.Now, Sleep: sleepWith(e.After), Rand: e.Rand,
 		})
-		claimed <- result{credential, code}
+		answered <- result{claimed, code}
 	}()
 
-	stopped := func(sig os.Signal) (string, int) {
+	stopped := func(sig os.Signal) (Claimed, int) {
 		abandon()
-		<-claimed
+		<-answered
 		e.say("stopped by %s before the runner started", signalName(sig))
-		return "", exitCodeOf(sig)
+		return Claimed{}, exitCodeOf(sig)
 	}
 	select {
 	case sig := <-e.Signals:
 		return stopped(sig)
 	case <-ctx.Done():
 		return stopped(syscall.SIGTERM)
-	case r := <-claimed:
-		return r.credential, r.code
+	case r := <-answered:
+		return r.claimed, r.code
 	}
 }
 

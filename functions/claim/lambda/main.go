@@ -25,13 +25,13 @@ func main() {
 	f := border.New()
 	records := dynamo.Records(f)
 	gh, keys, measured, signers, tasks := githubapi.Of(f, records), secrets.ClaimKeys(f), metrics.Of(f), identity.Signers(f), ecsfleet.Tasks(f)
-	lc := operations.Fleet(f, records, stepfn.Signals(f), gh, nil)
+	lc, authorities := operations.Fleet(f, records, stepfn.Signals(f), gh, nil), githubapi.Authorities(f)
 	border.Start(f, func(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 		current, err := keys(ctx)
 		if err != nil {
 			return events.APIGatewayV2HTTPResponse{}, err
 		}
-		response, err := claim.Handler{Fleet: lc, GitHub: gh, Keys: current, Log: f.Log, Signers: signers, Tasks: tasks}.ServeAPIGateway(ctx, r)
+		response, err := claim.Handler{Fleet: lc, GitHub: gh, Keys: current, Log: f.Log, GitHubCA: authorities, Signers: signers, Tasks: tasks}.ServeAPIGateway(ctx, r)
 		if response.StatusCode == http.StatusConflict {
 			measured.Put(deployment.MetricClaimConflict, 1, nil)
 		}

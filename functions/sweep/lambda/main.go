@@ -35,7 +35,7 @@ func main() {
 	registry, revisions, measured := images.RegistryOf(f), images.RevisionsOf(f), metrics.Of(f)
 	dispatcher := dispatch.Handler{Fleet: lc, Images: records, Cursors: records, Policy: f.Policy()}
 	notices := operations.Notices(f, gh, records)
-	set := settings{records: records, gitHubURL: f.Env(deployment.EnvGitHubURL), now: time.Now}
+	set := settings{records: records, gitHubURL: f.Env(deployment.EnvGitHubURL), gitHubCA: githubapi.Authorities(f), now: time.Now}
 	border.Start(f, func(ctx context.Context, _ json.RawMessage) (sweep.Repairs, error) {
 		current, err := policy(ctx)
 		if err != nil {

@@ -26,7 +26,7 @@ func (b *board) PutSettings(_ context.Context, settings report.Settings) error {
 
 func TestSettingsAreWrittenOnce(t *testing.T) {
 	b := &board{fails: 1}
-	s := settings{records: b, now: time.Now}
+	s := settings{records: b, gitHubURL: "https://git.example", gitHubCA: "certificates", now: time.Now}
 	policy := fleet.Policy{FleetName: "ci", MaxRunners: 7, Classes: map[string]fleet.Class{"small": {CPU: 512, Memory: 1024}}}
 	if err := s.tell(t.Context(), policy); err == nil {
 		t.Error("a failed write is not reported")
@@ -36,7 +36,7 @@ func TestSettingsAreWrittenOnce(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if len(b.put) != 1 || b.put[0].FleetName != "ci" || b.put[0].ClassSizes["small"].CPU != 512 || b.put[0].Engine != "fargate" {
+	if len(b.put) != 1 || b.put[0].FleetName != "ci" || b.put[0].ClassSizes["small"].CPU != 512 || b.put[0].Engine != "fargate" || b.put[0].GitHubURL != "https://git.example" || b.put[0].GitHubCA != "certificates" {
 		t.Errorf("wrote %+v", b.put)
 	}
 }

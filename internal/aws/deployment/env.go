@@ -26,6 +26,9 @@ const (
 	EnvBus = "EVENT_BUS_NAME"
 	// EnvGitHubURL is github_url: GitHub itself, or an organization's own server.
 	EnvGitHubURL = "GITHUB_URL"
+	// EnvGitHubCA is the path of a file, packed with the function, that has the authorities of
+	// github_ca. It is only there if the configuration has them.
+	EnvGitHubCA = "GITHUB_CA_FILE"
 	// EnvGitHubApps is a JSON list of GitHubApp, and EnvGitHubPAT the secret of the
 	// personal access token. One of them is set; both if a token serves what no App does.
 	EnvGitHubApps = "GITHUB_APPS"

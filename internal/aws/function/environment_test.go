@@ -2,7 +2,12 @@ package function_test
 
 import (
 	"encoding/json"
+	"encoding/pem"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -38,6 +43,36 @@ func TestReportsEveryMissingVariable(t *testing.T) {
 	} {
 		if strings.Count(err.Error(), name) != 1 {
 			t.Errorf("%q is not reported once: %v", name, err)
+		}
+	}
+}
+
+func TestTheAuthoritiesOfAGitHubServer(t *testing.T) {
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	defer server.Close()
+	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	file := filepath.Join(t.TempDir(), "github-ca.pem")
+	if err := os.WriteFile(file, authority, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	github := func(file string) (*function.Function, error) {
+		f := with(map[string]string{deployment.EnvPolicy: "{}", deployment.EnvTable: "records", deployment.EnvGitHubURL: server.URL, deployment.EnvGitHubPAT: "pat", deployment.EnvGitHubCA: file})
+		githubapi.Of(f, dynamo.Records(f))
+		return f, f.Check()
+	}
+	if f, err := github(file); err != nil || githubapi.Authorities(f) != string(authority) {
+		t.Errorf("got %q, %v", githubapi.Authorities(f), err)
+	}
+	if f, err := github(""); err != nil || githubapi.Authorities(f) != "" {
+		t.Errorf("without: %v", err)
+	}
+	// Functions that cannot trust GitHub must not start.
+	if err := os.WriteFile(file, []byte("hello"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{file, file + ".gone"} {
+		if _, err := github(bad); err == nil || !strings.Contains(err.Error(), deployment.EnvGitHubCA+": ") {
+			t.Errorf("%s: %v", bad, err)
 		}
 	}
 }

@@ -7,7 +7,7 @@ package githubapi
 
 import (
 	"context"
-	"net/http"
+	"os"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
@@ -33,11 +33,28 @@ func Of(f *function.Function, shared cursors) github.ForFleet {
 	if err != nil && url != "" {
 		f.Problem("%s: %v", deployment.EnvGitHubURL, err)
 	}
-	hub := github.NewForFleet(base, credentialOf(f), &http.Client{Timeout: timeout})
+	client, err := github.HTTPClient(timeout, Authorities(f))
+	if err != nil {
+		f.Problem("%s: %v", deployment.EnvGitHubCA, err)
+	}
+	hub := github.NewForFleet(base, credentialOf(f), client)
 	hub.Client.Shared = shared
 	policy := f.Policy()
 	hub.Scope = github.Scope{Organization: policy.Organization, Group: policy.RunnerGroup}
 	return hub
+}
+
+// Authorities are those of the GitHub server, certificates in PEM, that are trusted beside
+// the public ones; "" is none.
+func Authorities(f *function.Function) string {
+	if !f.Has(deployment.EnvGitHubCA) {
+		return ""
+	}
+	text, err := os.ReadFile(f.Env(deployment.EnvGitHubCA))
+	if err != nil {
+		f.Problem("%s: %v", deployment.EnvGitHubCA, err)
+	}
+	return string(text)
 }
 
 // credentialOf is a function's credential, from its variables.

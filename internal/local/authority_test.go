@@ -1,0 +1,124 @@
+package local_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim"
+)
+
+// privateAuthority makes an authority, in PEM, and the certificate of a server of this
+// machine that it has signed.
+func privateAuthority(t *testing.T) (authority string, server tls.Certificate) {
+	t.Helper()
+	sign := func(template, parent *x509.Certificate, key, by *ecdsa.PrivateKey) []byte {
+		template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+		der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), by)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return der
+	}
+	newKey := func() *ecdsa.PrivateKey {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	rootKey, leafKey := newKey(), newKey()
+	root := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Corp Root"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	rootDER := sign(root, root, rootKey, rootKey)
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "git.corp.example"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+	leafDER := sign(leaf, root, leafKey, rootKey)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: rootDER})), tls.Certificate{Certificate: [][]byte{leafDER}, PrivateKey: leafKey}
+}
+
+// newServerWorld is a fleet of a GitHub Enterprise Server whose certificate is of an
+// authority of its own, which the fleet trusts if it is told to.
+func newServerWorld(t *testing.T, trusted bool) (w *world, authority string) {
+	t.Helper()
+	authority, certificate := privateAuthority(t)
+	made := make(chan struct{})
+	front := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		<-made
+		w.serveGitHub(rw, r)
+	}))
+	front.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
+	front.Config.ErrorLog = log.New(io.Discard, "", 0)
+	front.StartTLS()
+	t.Cleanup(front.Close)
+	w = newWorld(t, func(c *local.Config, s *sim.Config) {
+		c.GitHubURL, s.URL = front.URL, front.URL
+		if trusted {
+			c.GitHubCA = authority
+		}
+	})
+	close(made)
+	return w, authority
+}
+
+// The whole way of a job: the fleet and its runner trust the server.
+func TestAJobOfAServerWithAnAuthorityOfItsOwn(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the stand-in for GitHub's runner is a Go program, which reads SSL_CERT_FILE on Linux alone")
+	}
+	w, _ := newServerWorld(t, true)
+	id := w.github.Queue(jobThat(`cat "$NODE_EXTRA_CA_CERTS"; echo "git trusts $GIT_SSL_CAINFO"`))
+	w.awaitEnd(id)
+	if d := w.details(id); d.Run.Status != fleet.RunCompleted || d.Run.Conclusion != "success" || len(d.Runners) != 1 {
+		t.Errorf("run: %+v", d.Run)
+	}
+	said := strings.Join(w.github.JobLog(id), "\n")
+	if !strings.Contains(said, "BEGIN CERTIFICATE") || !strings.Contains(said, ".ecsrunner/git_ssl_cainfo.pem") {
+		t.Errorf("the job is not shown whom to trust:\n%s", said)
+	}
+}
+
+// Without github_ca nothing is spent, and the reason says what to do. Then the job runs
+// that waits.
+func TestAServerThatIsNotTrusted(t *testing.T) {
+	w, authority := newServerWorld(t, false)
+	id := w.github.Queue(job())
+	w.awaitRetry(id)
+	run := w.run(id)
+	if run.Setback == nil || run.Setback.Name != fleet.GitHubUntrusted || !strings.Contains(run.Reason, "github_ca") {
+		t.Errorf("the run waits because %s: %+v", run.Reason, run.Setback)
+	}
+	for _, r := range w.details(id).Runners {
+		if r.TaskARN != "" {
+			t.Errorf("a task was started: %+v", r)
+		}
+	}
+	if logs, _ := os.ReadDir(w.dir + "/runners"); len(logs) != 0 {
+		t.Errorf("work directories were made: %v", logs)
+	}
+	if runtime.GOOS != "linux" {
+		return
+	}
+	w.stop(time.Minute)
+	w.config.GitHubCA = authority
+	w.start()
+	w.awaitEnd(id)
+	if run := w.run(id); run.Status != fleet.RunCompleted {
+		t.Errorf("once the server is trusted: %+v", run)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"encoding/pem"
 	"io"
 	"log"
@@ -90,6 +91,33 @@ func TestAJobOfAServerWithAnAuthorityOfItsOwn(t *testing.T) {
 	said := strings.Join(w.github.JobLog(id), "\n")
 	if !strings.Contains(said, "BEGIN CERTIFICATE") || !strings.Contains(said, ".ecsrunner/git_ssl_cainfo.pem") {
 		t.Errorf("the job is not shown whom to trust:\n%s", said)
+	}
+}
+
+// A server of 2021 leaves out of its webhooks what later ones send.
+func TestAJobOfAnOldServer(t *testing.T) {
+	w := newWorld(t, func(_ *local.Config, s *sim.Config) {
+		s.Deliver = func(d sim.Delivery) []sim.Delivery {
+			var body map[string]any
+			if err := json.Unmarshal(d.Body, &body); err != nil {
+				t.Error(err)
+			}
+			if job, ok := body["workflow_job"].(map[string]any); ok {
+				for _, field := range []string{"run_attempt", "workflow_name", "head_branch", "created_at"} {
+					if _, there := job[field]; !there {
+						t.Errorf("%s has no %s: it is not taken away from anything", d.Action, field)
+					}
+					delete(job, field)
+				}
+			}
+			d.Body, _ = json.Marshal(body)
+			return []sim.Delivery{d}
+		}
+	})
+	id := w.github.Queue(job())
+	w.awaitEnd(id)
+	if d := w.details(id); d.Run.Status != fleet.RunCompleted || d.Run.Conclusion != "success" || len(d.Runners) != 1 {
+		t.Errorf("run: %+v", d.Run)
 	}
 }
 

@@ -15,6 +15,7 @@ type arns struct {
 	repository, buildSource, assetBucket, buildLogs *string
 	projects                                        []*string
 	baseImages, dockerHub, dockerHubCache           []*string // none unless the configuration names them
+	functionNetwork                                 *string   // nil unless functions are in a VPC
 	runnerLogs                                      *string
 	ownLogs                                         *string // of the role's function or project
 	sweep                                           *string
@@ -47,6 +48,7 @@ func (a arns) named() map[string][]string {
 		grants.BaseImages:      given(a.baseImages...),
 		grants.DockerHub:       given(a.dockerHub...),
 		grants.DockerHubCache:  given(a.dockerHubCache...),
+		grants.FunctionNetwork: given(a.functionNetwork),
 		grants.AssetBucket:     given(a.assetBucket),
 		grants.Sweep:           given(a.sweep),
 		grants.Steps:           given(a.steps...),

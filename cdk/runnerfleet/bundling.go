@@ -1,6 +1,7 @@
 package runnerfleet
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,6 +12,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner"
 )
 
@@ -21,6 +23,8 @@ const module = "github.com/ecs-runner-fleet/ecs-runner-fleet"
 // bundler builds what functions and image builds are made of.
 type bundler struct {
 	dir string // this module's source: of the checkout, of a replace directive, or of the module cache
+
+	authorities string // of the GitHub server, in PEM; functions that call it get them
 }
 
 func newBundler() (bundler, error) {
@@ -34,7 +38,7 @@ func newBundler() (bundler, error) {
 	if dir == "" {
 		return bundler{}, fmt.Errorf("the source of %s is not there; run go mod download", module)
 	}
-	return bundler{dir}, nil
+	return bundler{dir: dir}, nil
 }
 
 // build compiles one of this module's programs for Linux. What comes out depends on
@@ -55,11 +59,35 @@ func (b bundler) source(folder string) *string {
 	return jsii.String(filepath.Join(b.dir, filepath.FromSlash(folder)))
 }
 
-// fillFunction builds a Lambda function.
-func (b bundler) fillFunction(name string) func(string) error {
-	return func(dir string) error {
-		return b.build("./functions/"+name+"/lambda", "arm64", filepath.Join(dir, "bootstrap"))
+// gitHubCA is the file beside a function's program that has the authorities of the GitHub
+// server. Lambda unpacks both to /var/task
+// (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html).
+const gitHubCA = "github-ca.pem"
+
+// authoritiesFile is where functions find the authorities, nil if there are none.
+func (b bundler) authoritiesFile() *string {
+	if b.authorities == "" {
+		return nil
 	}
+	return jsii.String("/var/task/" + gitHubCA)
+}
+
+// program is the asset of a Lambda function.
+func (b bundler) program(f functions.Function) *awss3assets.AssetOptions {
+	name, authorities := f.Folder(), ""
+	if f.CallsGitHub() && b.authorities != "" {
+		// Another fleet of the same app may have others.
+		authorities = b.authorities
+		name = fmt.Sprintf("%s %x", name, sha256.Sum256([]byte(authorities)))
+	}
+	return assetOf(name, func(dir string) error {
+		if authorities != "" {
+			if err := os.WriteFile(filepath.Join(dir, gitHubCA), []byte(authorities), 0o644); err != nil {
+				return err
+			}
+		}
+		return b.build("./functions/"+f.Folder()+"/lambda", "arm64", filepath.Join(dir, "bootstrap"))
+	})
 }
 
 // collect puts what image builds start from into a folder: the Dockerfile, the

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner"
@@ -48,8 +49,28 @@ func (p Props) Check() error {
 	if n := len(p.SecurityGroups); n > mostGroups {
 		problems = append(problems, fmt.Errorf("props have %d security groups; a task can have at most %d", n, mostGroups))
 	}
+	if _, err := p.Config.Authorities(p.Dir, time.Now()); err != nil {
+		problems = append(problems, err)
+	}
+	problems = append(problems, p.checkFunctionNetwork()...)
 	problems = append(problems, p.checkImages()...)
 	return errors.Join(problems...)
+}
+
+// checkFunctionNetwork refuses networks in which a function reaches nothing: it gets no
+// public address (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc-internet.html).
+func (p Props) checkFunctionNetwork() []error {
+	const want = "name private subnets with a way to GitHub and to AWS as subnet_ids"
+	switch {
+	case !p.Config.FunctionsInVPC:
+	case p.VPC != nil && *p.VPC.SelectSubnets(selection(p)).HasPublic:
+		return []error{errors.New("functions_in_vpc: the selected subnets of the VPC are public, where a function has no way out; give a VPC with private subnets that have one")}
+	case p.VPC == nil && len(p.Config.SubnetIDs) == 0:
+		return []error{errors.New("functions_in_vpc: without subnet_ids the fleet makes a VPC with public subnets, where a function has no way out; " + want)}
+	case len(p.Config.SubnetIDs) > 0 && p.Config.AssignPublicIP:
+		return []error{errors.New("functions_in_vpc: assign_public_ip is for subnets without another way out, and a function gets no public address; " + want)}
+	}
+	return nil
 }
 
 func (p Props) checkImages() (problems []error) {

@@ -151,6 +151,9 @@ func TestCheck(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM scratch\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(dir, "ca.pem"), []byte(authority(t)), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	linked := t.TempDir()
 	if err := errors.Join(os.WriteFile(filepath.Join(linked, "Dockerfile"), []byte("FROM scratch\n"), 0o600), os.Symlink("Dockerfile", filepath.Join(linked, "link"))); err != nil {
 		t.Fatal(err)
@@ -171,6 +174,11 @@ func TestCheck(t *testing.T) {
 		"a label that is all of it":   {"extra_runner_images: {.: Dockerfile}", "cannot name a folder"},
 		"a label in another's folder": {"extra_runner_images: {mine: Dockerfile, mine/too: Dockerfile}", "extra_runner_images.mine/too: the label mine would be a folder above it"},
 		"a link in its folder":        {"extra_runner_images: {mine: " + filepath.Join(linked, "Dockerfile") + "}", "extra_runner_images.mine: " + filepath.Join(linked, "link") + " is neither a file nor a folder"},
+		"an authority":                {"github_url: https://git.example\ngithub_ca: ca.pem", ""},
+		"no file of the authority":    {"github_url: https://git.example\ngithub_ca: certificates/ca.pem", "github_ca: " + filepath.Join(dir, "certificates", "ca.pem") + " is not there"},
+		"functions in a VPC":          {"functions_in_vpc: true\nsubnet_ids: [subnet-0a1b2c3d]\nsecurity_groups: [sg-0a1b2c3d]", ""},
+		"functions in no subnets":     {"functions_in_vpc: true", "functions_in_vpc: without subnet_ids"},
+		"functions in public subnets": {"functions_in_vpc: true\nsubnet_ids: [subnet-0a1b2c3d]\nsecurity_groups: [sg-0a1b2c3d]\nassign_public_ip: true", "functions_in_vpc: assign_public_ip is for"},
 		"too much for a function":     {"fleet_labels: [" + strings.Join(repositories, ", ") + "]", "fleet_labels"},
 		"too many rules for it":       {"policy: [" + strings.Join(rules, ", ") + "]", "policy: together"},
 	}

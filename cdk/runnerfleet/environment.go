@@ -11,13 +11,13 @@ import (
 
 // environment is where the values of all variables come from.
 type environment struct {
-	policy                                                       string
-	classSizes, table, stateMachine, bus, failedEvents           *string
-	gitHubURL, apiURL, cluster, executionRole, taskRole, runners *string
-	taskRoleID                                                   *string
-	secrets                                                      secrets
-	images                                                       images
-	network                                                      network
+	policy                                                                 string
+	classSizes, table, stateMachine, bus, failedEvents                     *string
+	gitHubURL, gitHubCA, apiURL, cluster, executionRole, taskRole, runners *string
+	taskRoleID                                                             *string
+	secrets                                                                secrets
+	images                                                                 images
+	network                                                                network
 }
 
 // values are all variables. A nil variable is not set.
@@ -30,6 +30,7 @@ func (e environment) values() map[string]*string {
 		deployment.EnvCluster:               e.cluster,
 		deployment.EnvBus:                   e.bus,
 		deployment.EnvGitHubURL:             e.gitHubURL,
+		deployment.EnvGitHubCA:              e.gitHubCA,
 		deployment.EnvGitHubPAT:             e.secrets.gitHubPAT,
 		deployment.EnvGitHubApps:            e.secrets.gitHubApps,
 		deployment.EnvWebhookSecret:         e.secrets.webhook,

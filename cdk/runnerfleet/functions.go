@@ -10,6 +10,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 )
 
@@ -26,6 +27,15 @@ func (l lambdas) step(name string) awslambda.IFunction {
 		}
 	}
 	panic("the state machine calls " + name + ", which is no step in package functions")
+}
+
+// functionNetwork are the networks that Lambda may connect functions to, nil for none. AWS
+// knows no others than all.
+func functionNetwork(c Config) *string {
+	if !c.FunctionsInVPC {
+		return nil
+	}
+	return jsii.String(grants.All)
 }
 
 func newFunctions(scope constructs.Construct, c Config, assets bundler, about arns, e events, env environment) lambdas {
@@ -47,7 +57,7 @@ func newFunction(parent constructs.Construct, c Config, assets bundler, about ar
 		Runtime:       awslambda.Runtime_PROVIDED_AL2023(),
 		Architecture:  awslambda.Architecture_ARM_64(),
 		Handler:       jsii.String("bootstrap"),
-		Code:          awslambda.Code_FromAsset(assets.source("functions/"+f.Folder()), assetOf(f.Folder(), assets.fillFunction(f.Folder()))),
+		Code:          awslambda.Code_FromAsset(assets.source("functions/"+f.Folder()), assets.program(f)),
 		MemorySize:    jsii.Number(f.Memory),
 		Timeout:       awscdk.Duration_Seconds(jsii.Number(f.Seconds)),
 		Environment:   &variables,
@@ -61,6 +71,12 @@ func newFunction(parent constructs.Construct, c Config, assets bundler, about ar
 		props.MaxEventAge, props.RetryAttempts = awscdk.Duration_Seconds(jsii.Number(a.MaxAge.Seconds())), jsii.Number(a.Retries)
 	}
 	function := awslambda.NewFunction(scope, jsii.String("Function"), props)
+	if c.FunctionsInVPC && f.CallsGitHub() {
+		// Not the construct's own property: it wants a VPC, and only subnets may be known.
+		function.Node().DefaultChild().(awslambda.CfnFunction).SetVpcConfig(&awslambda.CfnFunction_VpcConfigProperty{
+			SubnetIds: env.network.subnetIDs, SecurityGroupIds: env.network.groupIDs,
+		})
+	}
 	if slices.Contains(f.Reads, deployment.EnvPolicy) {
 		// It knows of what images are made. A build that it asks for before the projects know
 		// too is one of the images before.

@@ -429,8 +429,8 @@ func TestFunctionsGetTheirVariables(t *testing.T) {
 	built := golden(t)
 	for _, f := range functions.All {
 		want := slices.DeleteFunc(slices.Clone(f.Reads), func(name string) bool {
-			// The example replaces no secret, and has a token and no App.
-			return name == deployment.EnvWebhookSecretPrevious || name == deployment.EnvGitHubApps
+			// The example replaces no secret, and has a token and no App, of GitHub itself.
+			return name == deployment.EnvWebhookSecretPrevious || name == deployment.EnvGitHubApps || name == deployment.EnvGitHubCA
 		})
 		slices.Sort(want)
 		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(built.function(f.Folder()).variables()))); diff != "" {

@@ -9,9 +9,11 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// network is where tasks run. The lists have commas between their ids.
+// network is where tasks run, and functions that call GitHub if those are to be in a VPC.
+// The lists have commas between their ids.
 type network struct {
 	subnets, securityGroups *string
+	subnetIDs, groupIDs     *[]*string
 	assignPublicIP          bool
 	vpc                     awsec2.IVpc // nil if only subnets are known
 	groups                  []awsec2.ISecurityGroup
@@ -22,9 +24,11 @@ func newNetwork(scope constructs.Construct, p Props) network {
 	switch {
 	case len(c.SubnetIDs) > 0:
 		n.subnets, n.assignPublicIP = jsii.String(strings.Join(c.SubnetIDs, ",")), c.AssignPublicIP
+		n.subnetIDs = texts(c.SubnetIDs...)
 	case p.VPC != nil:
 		selected := p.VPC.SelectSubnets(selection(p))
 		n.subnets, n.assignPublicIP = commas(selected.SubnetIds), *selected.HasPublic
+		n.subnetIDs = selected.SubnetIds
 	default:
 		n.vpc = newVPC(scope, c)
 		n.subnets, n.assignPublicIP = commas(n.vpc.SelectSubnets(nil).SubnetIds), true
@@ -34,7 +38,7 @@ func newNetwork(scope constructs.Construct, p Props) network {
 	for _, group := range n.groups {
 		ids = append(ids, group.SecurityGroupId())
 	}
-	n.securityGroups = commas(&ids)
+	n.securityGroups, n.groupIDs = commas(&ids), &ids
 	return n
 }
 

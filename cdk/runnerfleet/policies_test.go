@@ -231,7 +231,8 @@ func everywhere() map[string]bool {
 	for _, role := range functions.Roles() {
 		for _, s := range role.May {
 			for _, action := range s.Actions {
-				may[action] = may[action] || slices.Contains(s.Resources, grants.All) && !s.Deny
+				everything := slices.Contains(s.Resources, grants.All) || slices.Contains(s.Resources, grants.FunctionNetwork)
+				may[action] = may[action] || everything && !s.Deny
 			}
 		}
 	}

@@ -9,6 +9,8 @@
 package runnerfleet
 
 import (
+	"time"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
@@ -52,7 +54,7 @@ const (
 // Props say what to deploy.
 type Props struct {
 	Config Config
-	// Dir is what the paths of extra_runner_images begin from: the folder of
+	// Dir is what the paths of extra_runner_images and github_ca begin from: the folder of
 	// fleet.yaml. "" is the working directory.
 	Dir string
 	// VPC is where tasks run, in place of the configuration's subnet_ids: in its
@@ -118,6 +120,9 @@ func New(scope constructs.Construct, id string, props Props) Fleet {
 	if err != nil {
 		panic(err)
 	}
+	if assets.authorities, err = props.Config.Authorities(props.Dir, time.Now()); err != nil {
+		panic(err)
+	}
 	fleet := constructs.NewConstruct(scope, jsii.String(id))
 	awscdk.Tags_Of(fleet).Add(jsii.String(deployment.FleetTag), jsii.String(props.Config.FleetName), nil)
 	if props.PermissionsBoundary != nil {
@@ -143,10 +148,10 @@ func New(scope constructs.Construct, id string, props Props) Fleet {
 		repository: images.repository.RepositoryArn(), projects: images.arns, buildLogs: images.logs,
 		executionRole: roles.execution.RoleArn(), taskRole: roles.task.RoleArn(),
 		bus: events.bus.EventBusArn(), failedEvents: events.failed.QueueArn(), missedSweeps: events.missedSweeps.QueueArn(),
-		stateMachine: stateMachineARN, executions: executionsARN,
+		stateMachine: stateMachineARN, executions: executionsARN, functionNetwork: functionNetwork(c),
 	}, events, environment{
 		policy: props.policy(images.sources), classSizes: classSizes, table: table.TableName(), stateMachine: stateMachineARN,
-		bus: events.bus.EventBusName(), failedEvents: events.failed.QueueUrl(), gitHubURL: jsii.String(c.GitHubURL), apiURL: api.AttrApiEndpoint(),
+		bus: events.bus.EventBusName(), failedEvents: events.failed.QueueUrl(), gitHubURL: jsii.String(c.GitHubURL), gitHubCA: assets.authoritiesFile(), apiURL: api.AttrApiEndpoint(),
 		cluster: tasks.arn, executionRole: roles.execution.RoleArn(), taskRole: roles.task.RoleArn(), taskRoleID: roles.taskID, runners: tasks.logs.LogGroupName(),
 		secrets: secrets, images: images, network: network,
 	})

@@ -36,6 +36,7 @@ type Config struct {
 	SubnetIDs      []string `yaml:"subnet_ids"` // none: a VPC with public subnets is made
 	SecurityGroups []string `yaml:"security_groups"`
 	AssignPublicIP bool     `yaml:"assign_public_ip"`
+	FunctionsInVPC bool     `yaml:"functions_in_vpc"` // those that call GitHub, where tasks run
 
 	RunnerImageTag    string            `yaml:"runner_image_tag"`
 	RunnerVersion     string            `yaml:"runner_version"`      // "latest" or x.y.z

@@ -16,6 +16,7 @@ var Claim = Function{
 	Reads: []string{
 		deployment.EnvPolicy, deployment.EnvTable, deployment.EnvCluster, deployment.EnvGitHubURL, deployment.EnvGitHubPAT, deployment.EnvGitHubApps,
 		deployment.EnvClaimKey, deployment.EnvTaskRoleID,
+		deployment.EnvGitHubCA,
 	},
 	May: slices.Concat(
 		records("GetItem", "PutItem", "BatchGetItem"), gitHub(), signal("Heartbeat"),

@@ -17,6 +17,7 @@ var Dispatch = Function{
 	Reads: []string{
 		deployment.EnvPolicy, deployment.EnvTable, deployment.EnvStateMachine, deployment.EnvCluster,
 		deployment.EnvGitHubURL, deployment.EnvGitHubPAT, deployment.EnvGitHubApps, deployment.EnvBuildProject,
+		deployment.EnvGitHubCA,
 	},
 	May: slices.Concat(
 		records("GetItem", "PutItem", "UpdateItem", "DeleteItem"), launch(), jobEnds(), end(), signal("Success", "Failure", "Heartbeat"), failedBuilds(),

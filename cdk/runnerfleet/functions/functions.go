@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 )
 
 // All are the fleet's Lambda functions: those that something outside calls, and the
@@ -70,9 +71,16 @@ const (
 // Folder is the function's folder below functions/, and the end of its name on AWS.
 func (f Function) Folder() string { return strings.ToLower(f.Name) }
 
+// CallsGitHub reports whether the function asks GitHub's API.
+func (f Function) CallsGitHub() bool { return slices.Contains(f.Reads, deployment.EnvGitHubURL) }
+
 // Role is all that the function may do.
 func (f Function) Role() grants.Role {
-	return grants.Role{Name: f.Folder(), May: slices.Concat(f.May, []grants.Statement{
+	may := f.May
+	if f.CallsGitHub() {
+		may = slices.Concat(may, inVPC())
+	}
+	return grants.Role{Name: f.Folder(), May: slices.Concat(may, []grants.Statement{
 		grants.Imply("Lambda writes the function's log", grants.OwnLogs, "logs:CreateLogStream", "logs:PutLogEvents"),
 		grants.Imply("active tracing; X-Ray has no resources for segments", grants.All, "xray:PutTraceSegments", "xray:PutTelemetryRecords"),
 	})}

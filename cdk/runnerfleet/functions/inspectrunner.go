@@ -18,6 +18,7 @@ var InspectRunner = Function{
 	Reads: []string{
 		deployment.EnvPolicy, deployment.EnvTable, deployment.EnvStateMachine, deployment.EnvCluster,
 		deployment.EnvGitHubURL, deployment.EnvGitHubPAT, deployment.EnvGitHubApps,
+		deployment.EnvGitHubCA,
 	},
 	May: slices.Concat(
 		records("GetItem", "PutItem", "DeleteItem"), launch(), jobEnds(), end(), signal("Success", "Failure"),

@@ -46,6 +46,23 @@ func gitHub() []grants.Statement {
 	return []grants.Statement{grants.Allow("GitHub's API", grants.GitHub, "secretsmanager:GetSecretValue")}
 }
 
+// inVPC is what Lambda needs to connect a function to subnets, if it is to be. Describing
+// takes no resource but all, and deleting needs all interfaces
+// (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html). They are Lambda's to
+// use alone: a call by the function's own code names the function, and is denied.
+func inVPC() []grants.Statement {
+	actions := []string{
+		"ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface",
+		"ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
+	}
+	denied := grants.Allow("the function's own code changes no network", grants.FunctionNetwork, actions...).When("Null", "lambda:SourceFunctionArn", "false")
+	denied.Deny = true
+	return []grants.Statement{
+		grants.Imply("Lambda connects the function to the subnets, with functions_in_vpc alone", grants.FunctionNetwork, actions...),
+		denied,
+	}
+}
+
 // signal is what completing a state that waits for a signal needs.
 func signal(ways ...string) []grants.Statement {
 	s := grants.Allow("executions are told what they wait for", grants.StateMachine)

@@ -17,6 +17,7 @@ var RecordStatus = Function{
 	Reads: []string{
 		deployment.EnvPolicy, deployment.EnvTable, deployment.EnvStateMachine, deployment.EnvCluster, deployment.EnvBus,
 		deployment.EnvGitHubURL, deployment.EnvGitHubPAT, deployment.EnvGitHubApps,
+		deployment.EnvGitHubCA,
 	},
 	May: slices.Concat(
 		records("GetItem", "PutItem", "DeleteItem"), launch(), end(), signal("Success", "Failure"),

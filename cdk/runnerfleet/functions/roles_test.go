@@ -51,6 +51,26 @@ func TestOnlyWhatHasNoResourceIsGrantedForAll(t *testing.T) {
 	}
 }
 
+// A function's own code cannot do what Lambda needs to connect it to a network.
+func TestNetworksAreLambdasAlone(t *testing.T) {
+	for _, f := range functions.All {
+		var allowed, denied []string
+		for _, s := range f.Role().May {
+			if !slices.Contains(s.Resources, grants.FunctionNetwork) {
+				continue
+			}
+			if !s.Deny {
+				allowed = append(allowed, s.Actions...)
+			} else if s.Conditions["Null"]["lambda:SourceFunctionArn"] == "false" {
+				denied = append(denied, s.Actions...)
+			}
+		}
+		if diff := cmp.Diff(allowed, denied); diff != "" || f.CallsGitHub() != (len(allowed) > 0) {
+			t.Errorf("%s (-allowed +denied to its code):\n%s", f.Name, diff)
+		}
+	}
+}
+
 func TestJobCodeMayDoNothing(t *testing.T) {
 	want := grants.Statement{Actions: []string{grants.All}, Resources: []string{grants.All}, Deny: true}
 	for _, s := range grants.RoleTask.May {

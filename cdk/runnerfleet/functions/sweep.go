@@ -19,6 +19,7 @@ var Sweep = Function{
 		deployment.EnvPolicy, deployment.EnvClassSizes, deployment.EnvTable, deployment.EnvStateMachine,
 		deployment.EnvCluster, deployment.EnvBus, deployment.EnvGitHubURL, deployment.EnvGitHubPAT, deployment.EnvGitHubApps,
 		deployment.EnvBuildProject, deployment.EnvRepository, deployment.EnvFailedEvents,
+		deployment.EnvGitHubCA,
 	},
 	May: slices.Concat(
 		records("GetItem", "PutItem", "UpdateItem", "DeleteItem"), launch(), end(), signal("Success", "Failure", "Heartbeat"), failedBuilds(),

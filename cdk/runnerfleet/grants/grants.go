@@ -61,6 +61,8 @@ const (
 	AssetBucket     = "{asset_bucket}"
 	Sweep           = "{sweep}"
 	Steps           = "{steps}"
+	// FunctionNetwork is every network, where functions are in a VPC.
+	FunctionNetwork = "{function_network}"
 	// OwnLogs is the log group of the role's own function or project, with its streams.
 	OwnLogs = "{own_logs}"
 	// All is every resource: actions for which IAM knows none, each with its
@@ -70,7 +72,7 @@ const (
 
 // Optional are those that a deployment may have none of. A statement about nothing else
 // is in no policy then.
-var Optional = []string{BaseImages, DockerHub, DockerHubCache}
+var Optional = []string{BaseImages, DockerHub, DockerHubCache, FunctionNetwork}
 
 // Allow is a statement about actions that a function or a service calls itself. why says
 // what for.

@@ -147,6 +147,8 @@ var mayImport = map[string][]string{
 	"internal/workflowfile": {},
 	"internal/mutation":     {"internal/mutation"},
 
+	"internal/authoritytest": {},
+
 	// An adapter knows neither Lambda's runtime nor what is built of several adapters.
 	"internal/aws": {
 		"internal/fleet", "internal/aws/awserr", "internal/aws/deployment", "internal/aws/ecsfleet", "internal/aws/events", "internal/aws/function", "internal/aws/kept",

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/authoritytest"
 )
 
 // in is an environment with a file, if it has content, and a context.
@@ -151,7 +152,7 @@ func TestCheck(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM scratch\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "ca.pem"), []byte(authority(t)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "ca.pem"), []byte(authoritytest.New(t, "Corp Root", nil).Certificate), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	linked := t.TempDir()

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/authoritytest"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 )
 
@@ -31,7 +32,7 @@ var (
 func withAuthority(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "github-ca.pem"), []byte(authority(t)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "github-ca.pem"), []byte(authoritytest.New(t, "Corp Root", nil).Certificate), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return dir

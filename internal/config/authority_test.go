@@ -2,43 +2,27 @@ package config
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
-	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/authoritytest"
 )
 
 var today = time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
 
-// certificate is one in PEM, of an authority that is valid today unless change says otherwise.
+// certificate is one of an authority that is valid today, unless change says otherwise.
 func certificate(t *testing.T, name string, change func(*x509.Certificate)) (certificate, key string) {
 	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
-		NotBefore: today.AddDate(-1, 0, 0), NotAfter: today.AddDate(1, 0, 0), BasicConstraintsValid: true, IsCA: true,
-	}
-	change(template)
-	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}))
+	made := authoritytest.New(t, name, func(c *x509.Certificate) {
+		c.NotBefore, c.NotAfter = today.AddDate(-1, 0, 0), today.AddDate(1, 0, 0)
+		change(c)
+	})
+	return made.Certificate, made.Key
 }
 
 func as(*x509.Certificate) {}
@@ -46,7 +30,7 @@ func as(*x509.Certificate) {}
 func TestAuthorities(t *testing.T) {
 	root, key := certificate(t, "Corp Root", as)
 	next, _ := certificate(t, "Corp Root 2", as)
-	leaf, _ := certificate(t, "git.corp.example", func(c *x509.Certificate) { c.IsCA = false })
+	leaf, _ := certificate(t, "git.corp.example", func(c *x509.Certificate) { c.IsCA, c.KeyUsage = false, x509.KeyUsageDigitalSignature })
 	ended, _ := certificate(t, "Old Root", func(c *x509.Certificate) { c.NotAfter = today.AddDate(0, 0, -1) })
 	early, _ := certificate(t, "New Root", func(c *x509.Certificate) { c.NotBefore = today.AddDate(0, 0, 1) })
 	damaged := strings.Replace(root, "\nMII", "\n!!!", 1)

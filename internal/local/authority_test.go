@@ -1,17 +1,10 @@
 package local_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
-	"encoding/pem"
 	"io"
 	"log"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -21,49 +14,24 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/authoritytest"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim"
 )
 
-// privateAuthority makes an authority, in PEM, and the certificate of a server of this
-// machine that it has signed.
-func privateAuthority(t *testing.T) (authority string, server tls.Certificate) {
-	t.Helper()
-	sign := func(template, parent *x509.Certificate, key, by *ecdsa.PrivateKey) []byte {
-		template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-		der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), by)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return der
-	}
-	newKey := func() *ecdsa.PrivateKey {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return key
-	}
-	rootKey, leafKey := newKey(), newKey()
-	root := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Corp Root"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
-	rootDER := sign(root, root, rootKey, rootKey)
-	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "git.corp.example"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
-	leafDER := sign(leaf, root, leafKey, rootKey)
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: rootDER})), tls.Certificate{Certificate: [][]byte{leafDER}, PrivateKey: leafKey}
-}
-
 // newServerWorld is a fleet of a GitHub Enterprise Server whose certificate is of an
 // authority of its own, which the fleet trusts if it is told to.
 func newServerWorld(t *testing.T, trusted bool) (w *world, authority string) {
 	t.Helper()
-	authority, certificate := privateAuthority(t)
-	made := make(chan struct{})
+	made := authoritytest.New(t, "Corp Root", nil)
+	authority = made.Certificate
+	ready := make(chan struct{})
 	front := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		<-made
+		<-ready
 		w.serveGitHub(rw, r)
 	}))
-	front.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
+	front.TLS = &tls.Config{Certificates: []tls.Certificate{made.Server(t, net.IPv4(127, 0, 0, 1))}}
 	front.Config.ErrorLog = log.New(io.Discard, "", 0)
 	front.StartTLS()
 	t.Cleanup(front.Close)
@@ -73,7 +41,7 @@ func newServerWorld(t *testing.T, trusted bool) (w *world, authority string) {
 			c.GitHubCA = authority
 		}
 	})
-	close(made)
+	close(ready)
 	return w, authority
 }
 

@@ -3,8 +3,6 @@
 package runnerfleet_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -55,26 +53,7 @@ func TestAnEnterpriseServer(t *testing.T) {
 			changed[id] = difference(was.Properties, r.Properties)
 		}
 	}
-	var got bytes.Buffer
-	encoder := json.NewEncoder(&got)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(changed); err != nil {
-		t.Fatal(err)
-	}
-	text := got.Bytes()
-	if *update {
-		if err := os.WriteFile(serverFile, text, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(serverFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(text)); diff != "" {
-		t.Errorf("what a server changes has changed (-was +is; -update accepts it):\n%s", diff)
-	}
+	holdTo(t, serverFile, encoded(t, changed))
 }
 
 // difference is what is in a property and was not before: of an object the keys that have

@@ -19,7 +19,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/statemachine"
 )
 
-var update = flag.Bool("update", false, "write "+goldenFile)
+var update = flag.Bool("update", false, "write the golden files")
 
 // assetHash is different with every change of the code.
 var (
@@ -52,29 +52,40 @@ func TestGolden(t *testing.T) {
 			leaveOut(resources, "BuildSpec", "runner/buildspec.yml")
 		}
 	}
-	var got bytes.Buffer
-	encoder := json.NewEncoder(&got)
+	text := assetHash.ReplaceAll(encoded(t, whole), []byte("HASH"))
+	holdTo(t, goldenFile, imageSource.ReplaceAll(text, []byte("${1}SOURCE${2}")))
+}
+
+// encoded is a value as it stands in golden files.
+func encoded(t *testing.T, value any) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(whole); err != nil {
+	if err := encoder.Encode(value); err != nil {
 		t.Fatal(err)
 	}
-	text := assetHash.ReplaceAll(got.Bytes(), []byte("HASH"))
-	text = imageSource.ReplaceAll(text, []byte("${1}SOURCE${2}"))
+	return out.Bytes()
+}
+
+// holdTo compares text with a golden file, or writes that.
+func holdTo(t *testing.T, file string, text []byte) {
+	t.Helper()
 	if *update {
-		if err := os.MkdirAll(filepath.Dir(goldenFile), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(goldenFile, text, 0o644); err != nil {
+		if err := os.WriteFile(file, text, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile(goldenFile)
+	want, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), string(text)); diff != "" {
-		t.Errorf("the template has changed (-was +is; -update accepts it):\n%s", diff)
+		t.Errorf("%s is of another template (-was +is; -update accepts it):\n%s", file, diff)
 	}
 }
 

@@ -10,10 +10,28 @@ import (
 
 // Hook is a webhook of a repository.
 type Hook struct {
-	ID     int64 `json:"id"`
-	Config struct {
-		URL string `json:"url"` // where it delivers to
-	} `json:"config"`
+	ID     int64      `json:"id"`
+	Active bool       `json:"active"`
+	Events []string   `json:"events"` // "*" is all
+	Config HookConfig `json:"config"`
+}
+
+// HookConfig is how a webhook delivers.
+type HookConfig struct {
+	URL         string `json:"url"`          // where it delivers to
+	ContentType string `json:"content_type"` // json or form
+	// Secret is not the secret: GitHub shows stars for one, and "" if there is none.
+	Secret      string   `json:"secret"`
+	InsecureSSL yesOrOne `json:"insecure_ssl"` // certificates are not verified
+}
+
+// yesOrOne is a boolean that GitHub writes as "1" or 1.
+// https://docs.github.com/rest/repos/webhooks
+type yesOrOne bool
+
+func (b *yesOrOne) UnmarshalJSON(text []byte) error {
+	*b = string(text) == "1" || string(text) == `"1"`
+	return nil
 }
 
 // Hooks yields the webhooks of a repository, page by page as they are asked for.

@@ -26,6 +26,7 @@ func (s *Server) routes() *http.ServeMux {
 	const repo = "/repos/{owner}/{repo}"
 	const org = "/orgs/{owner}"
 	for pattern, h := range map[string]apiHandler{
+		"GET " + repo: s.getRepository,
 		"POST " + repo + "/actions/runners/generate-jitconfig":                s.postJITConfig,
 		"GET " + repo + "/actions/runners":                                    s.listRunners,
 		"GET " + repo + "/actions/runners/downloads":                          s.listDownloads,
@@ -120,6 +121,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) (int, any) {
 	if status != 0 {
 		return status, body
 	}
+	s.describeToken(w.Header())
 	free := strings.HasSuffix(r.URL.Path, "/rate_limit") || isOfApp(r)
 	if ok := s.budget.spend(s.now(), s.cfg.RateLimit, free); !ok {
 		s.budget.describe(w.Header(), s.cfg.RateLimit)
@@ -132,13 +134,16 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) (int, any) {
 		body["documentation_url"] = secondaryDocsURL
 		return status, body
 	}
+	if owner, repo := r.PathValue("owner"), r.PathValue("repo"); repo != "" && s.cfg.FormerName != "" && strings.EqualFold(owner+"/"+repo, s.cfg.FormerName) {
+		return s.moved(w, r)
+	}
 	if owner := r.PathValue("owner"); owner != "" && !strings.EqualFold(owner, s.repo.owner) {
 		return notFound()
 	}
 	if repo := r.PathValue("repo"); repo != "" && !strings.EqualFold(repo, s.repo.name) {
 		return notFound()
 	}
-	return 0, nil
+	return s.permit(w, r)
 }
 
 // recognise refuses a credential that GitHub does not know, or that may not do this.

@@ -43,9 +43,17 @@ const (
 type Config struct {
 	Repository string // "owner/name"
 	Private    bool
+	Archived   bool
+	FormerName string // "owner/name", from which requests are redirected; "" if it never had another
 	Token      string // the personal access token that the REST API accepts; "" if there is an App
 	App        *App   // that is installed for the repository's owner; nil is none
 	NoStatuses bool   // the token lacks Commit statuses: write
+
+	// Permissions are those of Token, a fine-grained one, as "actions": "read"; nil are all.
+	// Scopes make it a classic one instead.
+	Permissions  map[string]string
+	Scopes       []string
+	TokenExpires time.Time // zero if it does not
 
 	// RunnerGroups are the organization's groups of runners beside its default one; all
 	// are open to the repository.
@@ -60,6 +68,7 @@ type Config struct {
 
 	WebhookURL    string // "" sends no webhooks
 	WebhookSecret string // "" sends them unsigned
+	Hook          Hook   // how else the webhook is set
 	// Deliver may drop, repeat, hold back or change a webhook before it is
 	// sent: the deliveries it returns are sent in that order. It is called
 	// from one goroutine.
@@ -81,6 +90,14 @@ type Config struct {
 
 	Clock Clock     // nil is the wall clock
 	Rand  io.Reader // of secrets and unique ids; nil is crypto/rand
+}
+
+// Hook is how a webhook is set. The zero value is a good one.
+type Hook struct {
+	Inactive    bool     // it sends nothing
+	Events      []string // none are workflow_job alone; "*" is all
+	ContentType string   // json, the default here, or form, GitHub's own: only shown, what is sent is JSON
+	InsecureSSL bool
 }
 
 // Server is a simulated GitHub. Its methods are safe for concurrent use.
@@ -154,6 +171,9 @@ func New(cfg Config) (*Server, error) {
 	s.hook = hook{id: s.newID(), created: s.now()}
 	if cfg.App != nil {
 		s.app = newInstalledApp(*cfg.App, s.newID())
+	}
+	if cfg.FormerName != "" && !repositoryName.MatchString(cfg.FormerName) {
+		return nil, fmt.Errorf("simulated GitHub: former name %q is not owner/name", cfg.FormerName)
 	}
 	s.mux = s.routes()
 

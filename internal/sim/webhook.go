@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha1"
@@ -96,12 +97,16 @@ func (s *Server) ping() {
 // hookJSON is the webhook as GitHub shows it.
 func (s *Server) hookJSON() map[string]any {
 	self := fmt.Sprintf("%s/hooks/%d", s.repo.apiURL(s.cfg.URL), s.hook.id)
-	config := map[string]string{"content_type": "json", "url": s.cfg.WebhookURL, "insecure_ssl": "0"}
+	set := s.cfg.Hook
+	config := map[string]string{"content_type": cmp.Or(set.ContentType, "json"), "url": s.cfg.WebhookURL, "insecure_ssl": "0"}
+	if set.InsecureSSL {
+		config["insecure_ssl"] = "1"
+	}
 	if s.cfg.WebhookSecret != "" {
 		config["secret"] = "********"
 	}
 	return map[string]any{
-		"type": "Repository", "id": s.hook.id, "name": "web", "active": true, "events": []string{"workflow_job"},
+		"type": "Repository", "id": s.hook.id, "name": "web", "active": !set.Inactive, "events": set.events(),
 		"config": config, "created_at": stamp(s.hook.created), "updated_at": stamp(s.hook.created),
 		"url": self, "test_url": self + "/test", "ping_url": self + "/pings", "deliveries_url": self + "/deliveries",
 		"last_response": map[string]any{"code": nil, "status": "unused", "message": nil},
@@ -142,8 +147,21 @@ func (s *Server) notifyHook(event, action string, jobID int64, payload any) {
 	s.post(Delivery{GUID: s.uuid(), Event: event, Action: action, JobID: jobID, Body: body})
 }
 
+// events are what the webhook is sent for.
+func (h Hook) events() []string {
+	if len(h.Events) == 0 {
+		return []string{"workflow_job"}
+	}
+	return h.Events
+}
+
+// sends reports whether the webhook is sent for an event. A ping always is.
+func (h Hook) sends(event string) bool {
+	return event == "ping" || !h.Inactive && (slices.Contains(h.events(), event) || slices.Contains(h.events(), "*"))
+}
+
 func (s *Server) post(d Delivery) {
-	if s.cfg.WebhookURL == "" {
+	if s.cfg.WebhookURL == "" || !s.cfg.Hook.sends(d.Event) {
 		return
 	}
 	s.outbox = append(s.outbox, d)

@@ -206,10 +206,13 @@ func lastWrite(c report.Cluster) string {
 
 // lastSweep is what the last sweep left undone, "" if nothing.
 func lastSweep(c report.Cluster) string {
-	if c.Health == nil {
-		return ""
+	switch {
+	case c.Health != nil:
+		return troubleOf(c.Health.LastSweepError)
+	case c.GitHub != nil && c.GitHub.Failed != "":
+		return troubleOf(&report.Trouble{At: c.GitHub.At, Error: c.GitHub.Failed})
 	}
-	return troubleOf(c.Health.LastSweepError)
+	return ""
 }
 
 func troubleOf(t *report.Trouble) string {

@@ -29,6 +29,9 @@ func TestClusterStatusShowsRequestsToGitHub(t *testing.T) {
 			`(?m)^requests +since 14:10 UTC: claims_launches_and_others 77, deliveries 3, workflow_runs 20; 340 lists had not changed and were free$`,
 			`(?m)^put off +jobs 2$`,
 		}, `none yet; `},
+		"a sweep that left something": {&fleet.GitHubUsage{Since: at, At: at, Failed: "sweep jobs: GitHub is down"}, []string{
+			`(?m)^last sweep +failed at .*: sweep jobs: GitHub is down$`,
+		}, `(?m)^(github|put off) `},
 		"a server without limits": {&fleet.GitHubUsage{Since: at, At: at, Asked: map[string]int{"jobs": 1}}, []string{
 			`(?m)^requests +since 14:20 UTC: jobs 1$`,
 		}, `(?m)^(github|put off) `},

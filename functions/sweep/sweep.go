@@ -152,6 +152,7 @@ const (
 	mostDeliveries  = 300 // the newest ones
 	mostFailed      = 200 // webhooks that are remembered, to be requested again
 	mostRedelivered = 30  // deliveries requested again; the next sweep goes on
+	mostTold        = 500 // characters of what it could not do, for people
 )
 
 // lease keeps two sweeps apart.
@@ -230,18 +231,17 @@ func (h Handler) sweep(ctx context.Context, now time.Time) (Repairs, error) {
 		floors: map[string]int{}, points: map[string]int{}, usage: fleet.GitHubUsage{Asked: map[string]int{}, PutOff: map[string]int{}},
 	}
 	s.GitHub, s.Fleet.GitHub = s.gate, repairing{s.gate}
-	var failed []error
 	sweeps, err := s.number(ctx, orderCursor)
 	if err == nil {
 		err = h.Records.PutCursor(ctx, orderCursor, strconv.FormatInt(sweeps+1, 10))
 	}
 	if err != nil {
-		failed = append(failed, fmt.Errorf("count sweeps: %w", err))
+		s.left = append(s.left, fmt.Errorf("count sweeps: %w", err))
 	}
 	for _, part := range s.parts(sweeps) {
 		s.began, s.share = h.Fleet.Now(), h.Time*time.Duration(part.share)/100
 		if err := withoutPutOff(part.do(ctx)); err != nil {
-			failed = append(failed, fmt.Errorf("sweep %s: %w", part.what, err))
+			s.left = append(s.left, fmt.Errorf("sweep %s: %w", part.what, err))
 		}
 		if ctx.Err() != nil {
 			break
@@ -253,9 +253,9 @@ func (h Handler) sweep(ctx context.Context, now time.Time) (Repairs, error) {
 			counts[string(cause)] = n
 		}
 		h.Fleet.Log.InfoContext(ctx, "repaired", "repairs", counts)
-		failed = append(failed, h.Records.AddRepairs(ctx, counts))
+		s.left = append(s.left, h.Records.AddRepairs(ctx, counts))
 	}
-	return s.repairs, errors.Join(failed...)
+	return s.repairs, errors.Join(s.left...)
 }
 
 // sweep is one sweep under way.
@@ -265,6 +265,7 @@ type sweep struct {
 	repairs Repairs
 	policy  string // its fingerprint
 	gate    *gate
+	left    []error       // what its parts could not do
 	began   time.Time     // when the running part began
 	share   time.Duration // how long it may take; 0 means no limit
 
@@ -303,6 +304,9 @@ func (s *sweep) noteUsage(ctx context.Context) error {
 		if b.ExpiresSoon(s.now) {
 			s.Fleet.Log.WarnContext(ctx, "the GitHub token expires soon: store a new one", "expires_at", b.Expires)
 		}
+	}
+	if err := errors.Join(s.left...); err != nil {
+		s.gate.usage.Failed = fleet.Clip(err.Error(), mostTold)
 	}
 	return s.keep(ctx, fleet.GitHubUsageCursor, usage.Add(s.gate.usage, s.now))
 }

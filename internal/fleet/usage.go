@@ -21,6 +21,7 @@ type GitHubUsage struct {
 	Unchanged int            `json:"unchanged,omitempty"` // pages that had not changed: the limit does not count them
 	PutOff    map[string]int `json:"put_off,omitempty"`   // left to a later sweep, by kind
 	Last      map[string]int `json:"last,omitempty"`      // of them, by the last sweep
+	Failed    string         `json:"failed,omitempty"`    // what the last sweep could not do, "" if nothing
 }
 
 // Know records what is left for a credential.
@@ -49,7 +50,7 @@ func (u GitHubUsage) Add(one GitHubUsage, at time.Time) GitHubUsage {
 	if !u.Since.Equal(hour) {
 		u = GitHubUsage{Since: hour, Budgets: u.Budgets}
 	}
-	u.At, u.Last = at, one.PutOff
+	u.At, u.Last, u.Failed = at, one.PutOff, one.Failed
 	u.Unchanged += one.Unchanged
 	u.Asked, u.PutOff = sum(u.Asked, one.Asked), sum(u.PutOff, one.PutOff)
 	return u

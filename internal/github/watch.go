@@ -45,8 +45,8 @@ func Watching(ctx context.Context) (context.Context, func() Seen) {
 }
 
 // NewWatched is New for a client whose requests Watching watches. It takes the times from
-// now.
-func NewWatched(apiBase string, credential Credential, httpClient *http.Client, now func() time.Time) *Client {
+// now, and hands every credential to sent before GitHub gets it.
+func NewWatched(apiBase string, credential Credential, httpClient *http.Client, now func() time.Time, sent func(credential string)) *Client {
 	own := http.Client{Timeout: 15 * time.Second}
 	if httpClient != nil {
 		own = *httpClient
@@ -55,7 +55,7 @@ func NewWatched(apiBase string, credential Credential, httpClient *http.Client, 
 	if next == nil {
 		next = http.DefaultTransport
 	}
-	own.Transport = watcher{next, now}
+	own.Transport = watcher{next, now, sent}
 	return New(apiBase, credential, &own)
 }
 
@@ -63,9 +63,12 @@ func NewWatched(apiBase string, credential Credential, httpClient *http.Client, 
 type watcher struct {
 	next http.RoundTripper
 	now  func() time.Time
+	sent func(string)
 }
 
 func (t watcher) RoundTrip(r *http.Request) (*http.Response, error) {
+	_, credential, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	t.sent(credential)
 	w, ok := r.Context().Value(seenKey{}).(*watched)
 	if !ok {
 		return t.next.RoundTrip(r)

@@ -37,10 +37,14 @@ func TestWatching(t *testing.T) {
 			server := httptest.NewServer(c.answer)
 			defer server.Close()
 			at := noon
-			client := github.NewWatched(server.URL, token, server.Client(), func() time.Time { at = at.Add(time.Second); return at })
+			var sent []string
+			client := github.NewWatched(server.URL, token, server.Client(), func() time.Time { at = at.Add(time.Second); return at }, func(c string) { sent = append(sent, c) })
 			ctx, seen := github.Watching(t.Context())
 			_, _ = client.GetRepository(ctx, repo)
 			_, _ = client.GetRepository(t.Context(), repo) // nobody watches
+			if !slices.Contains(sent, secret) {
+				t.Errorf("it sends %q unseen", sent)
+			}
 			got, want := seen(), c.want
 			want.At, want.Took = noon.Add(2*time.Second), time.Second
 			if !got.At.Equal(want.At) || got.Took != want.Took || got.Status != want.Status || !got.Date.Equal(want.Date) || !got.TokenExpires.Equal(want.TokenExpires) ||

@@ -52,6 +52,7 @@ func (s *Server) routes() *http.ServeMux {
 		"GET " + org + "/installation":                                        s.getInstallation,
 		"GET /app":                                                            s.getApp,
 		"POST /app/installations/{installation_id}/access_tokens":             s.postInstallationToken,
+		"GET /app/hook/config":                                                s.getAppHook,
 		"GET /app/hook/deliveries":                                            s.listDeliveries,
 		"GET /app/hook/deliveries/{delivery_id}":                              s.getDelivery,
 		"POST /app/hook/deliveries/{delivery_id}/attempts":                    s.postAttempt,

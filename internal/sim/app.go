@@ -186,8 +186,13 @@ func (s *Server) getApp(http.ResponseWriter, *http.Request) (int, any) {
 		"id": s.app.ID, "client_id": s.app.ClientID, "slug": "fleet", "node_id": "simulated", "name": "fleet", "description": nil,
 		"owner": s.repo.user(s.cfg.URL), "external_url": s.cfg.URL, "html_url": s.cfg.URL + "/apps/fleet",
 		"created_at": stamp(s.repo.created), "updated_at": stamp(s.repo.created),
-		"permissions": s.app.Permissions, "events": []string{"workflow_job"}, "installations_count": 1,
+		"permissions": s.app.Permissions, "events": s.cfg.Hook.events(), "installations_count": 1,
 	}
+}
+
+// getAppHook shows the App's webhook, which takes the place of the repository's.
+func (s *Server) getAppHook(http.ResponseWriter, *http.Request) (int, any) {
+	return http.StatusOK, s.hookConfig()
 }
 
 func (s *Server) getInstallation(_ http.ResponseWriter, r *http.Request) (int, any) {

@@ -94,17 +94,25 @@ func (s *Server) ping() {
 	})
 }
 
-// hookJSON is the webhook as GitHub shows it.
-func (s *Server) hookJSON() map[string]any {
-	self := fmt.Sprintf("%s/hooks/%d", s.repo.apiURL(s.cfg.URL), s.hook.id)
-	set := s.cfg.Hook
-	config := map[string]string{"content_type": cmp.Or(set.ContentType, "json"), "url": s.cfg.WebhookURL, "insecure_ssl": "0"}
-	if set.InsecureSSL {
+// hookConfig is how the webhook delivers, in GitHub's words.
+func (s *Server) hookConfig() map[string]string {
+	config := map[string]string{"content_type": cmp.Or(s.cfg.Hook.ContentType, "json"), "insecure_ssl": "0"}
+	if s.cfg.WebhookURL != "" {
+		config["url"] = s.cfg.WebhookURL
+	}
+	if s.cfg.Hook.InsecureSSL {
 		config["insecure_ssl"] = "1"
 	}
 	if s.cfg.WebhookSecret != "" {
 		config["secret"] = "********"
 	}
+	return config
+}
+
+// hookJSON is the webhook as GitHub shows it.
+func (s *Server) hookJSON() map[string]any {
+	self := fmt.Sprintf("%s/hooks/%d", s.repo.apiURL(s.cfg.URL), s.hook.id)
+	set, config := s.cfg.Hook, s.hookConfig()
 	return map[string]any{
 		"type": "Repository", "id": s.hook.id, "name": "web", "active": !set.Inactive, "events": set.events(),
 		"config": config, "created_at": stamp(s.hook.created), "updated_at": stamp(s.hook.created),

@@ -16,7 +16,7 @@ import (
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 )
 
-// description is api.github.com.json of npm @octokit/openapi 23.0.2, cut to 49
+// description is api.github.com.json of npm @octokit/openapi 23.0.2, cut to 50
 // paths; see testdata/LICENSE-octokit.txt.
 //
 //go:embed testdata/openapi-actions.json

@@ -48,7 +48,7 @@ func newFunctions(scope constructs.Construct, c Config, assets bundler, about ar
 
 func newFunction(parent constructs.Construct, c Config, assets bundler, about arns, e events, env environment, f functions.Function) awslambda.IFunction {
 	scope := constructs.NewConstruct(parent, jsii.String(f.Name))
-	logs := newLogGroup(scope, "Logs", logFolder+c.FleetName+"/"+f.Folder(), c)
+	logs := newLogGroup(scope, "Logs", deployment.FunctionLogGroup(c.FleetName, f.Folder()), c)
 	variables := env.of(f)
 	about.ownLogs = logs.LogGroupArn()
 	props := &awslambda.FunctionProps{

@@ -16,7 +16,7 @@ const (
 	outputReadWebhook = "ReadWebhookSecretCommand"
 )
 
-func addOutputs(parent constructs.Construct, p Props, made Fleet, s secrets, classSizes *string, tasks cluster, built images) {
+func addOutputs(parent constructs.Construct, p Props, made Fleet, s secrets, classSizes *string, tasks cluster, built images, e events) {
 	scope := constructs.NewConstruct(parent, jsii.String("Outputs"))
 	output := func(key, says string, value *string) {
 		awscdk.NewCfnOutput(scope, jsii.String(key), &awscdk.CfnOutputProps{Value: value, Description: jsii.String(says)}).
@@ -43,6 +43,12 @@ func addOutputs(parent constructs.Construct, p Props, made Fleet, s secrets, cla
 	output(deployment.OutputWebhookSecret, "Secret that GitHub signs webhooks with", s.webhook)
 	output(deployment.OutputRunnerLogs, "Log group of the runners", tasks.logs.LogGroupName())
 	output(deployment.OutputBuildProject, "CodeBuild project of the runner images", jsii.String(built.project))
+	output(deployment.OutputFailedEvents, "Queue of events that the sweep handles again", e.failed.QueueUrl())
+	output(deployment.OutputLostEvents, "Queue of events that nothing could handle", e.lost.QueueUrl())
+	output(deployment.OutputMissedSweeps, "Queue of the minutes without a sweep", e.missedSweeps.QueueUrl())
+	if version := versionOf(release, buildInfo()); version != "" {
+		output(deployment.OutputVersion, "Version of the deployed code", jsii.String(version))
+	}
 	output(outputAlarmTopic, "Topic that alarms tell: aws sns subscribe adds an address", made.AlarmTopic.TopicArn())
 	output(outputReadWebhook, "Shows the secret for GitHub's webhook settings", command(
 		jsii.String("aws secretsmanager get-secret-value --query SecretString --output text --region "), region, jsii.String(" --secret-id "), s.webhook))

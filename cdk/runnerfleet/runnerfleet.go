@@ -172,7 +172,7 @@ func New(scope constructs.Construct, id string, props Props) Fleet {
 	made.AlarmTopic = alarmTopic(fleet, props)
 	made.Alarms = newAlarms(fleet, c, made, events)
 	newDashboard(fleet, c, made, events)
-	addOutputs(fleet, props, made, secrets, classSizes, tasks, images)
+	addOutputs(fleet, props, made, secrets, classSizes, tasks, images, events)
 	explainFindings(fleet)
 	return made
 }

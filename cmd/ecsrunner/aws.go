@@ -83,7 +83,7 @@ func iamPrefix(service string) string {
 	case "CloudWatch Logs":
 		return "logs"
 	}
-	return strings.ToLower(service)
+	return strings.ReplaceAll(strings.ToLower(service), " ", "")
 }
 
 // explain says in one sentence what AWS answered, if the answer is known. It returns

@@ -20,8 +20,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/config"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/doctor"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/control"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/seal"
 )
 
@@ -58,6 +60,9 @@ of the two means --engine process.
 
 Secrets come from the environment variables GITHUB_PAT and WEBHOOK_SECRET, or
 from files that fleet.yaml names (github_pat: file:/path), never from flags.
+
+When it has started it looks at its set-up as ` + "`ecsrunner doctor`" + ` does, and logs what
+is wrong.
 
 Ctrl-C or SIGTERM stops it: webhooks are refused, idle runners let go, and jobs
 may finish for --stop-timeout. A second one stops the jobs at once.`,
@@ -117,6 +122,9 @@ func serveLocal(cmd *cobra.Command, flags localFlags) error {
 	cmd.PrintErrf("fleet %q serves %s on %s; runners are %s; data in %s\n", cfg.Policy.FleetName, strings.Join(cfg.Policy.Repositories, ", "), f.URL(), how, cfg.DataDir)
 	cmd.PrintErrf("webhook URL: %s/webhook (content type application/json, event \"Workflow jobs\")\n", f.URL())
 	cmd.PrintErrf("records for this machine: %s/api/runs\n", f.APIURL())
+	looking, done := context.WithCancel(context.WithoutCancel(cmd.Context()))
+	defer done()
+	go lookAtStart(looking, f, cfg.Log)
 	<-signals
 	cmd.PrintErrf("stopping: jobs may finish for %s; once more to stop them now\n", flags.stopTimeout)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), flags.stopTimeout)
@@ -129,6 +137,22 @@ func serveLocal(cmd *cobra.Command, flags localFlags) error {
 		}
 	}()
 	return f.Stop(ctx)
+}
+
+// lookAtStart logs what is wrong with the set-up of a fleet that has just been started, while
+// that serves already.
+func lookAtStart(ctx context.Context, f *local.Fleet, log *slog.Logger) {
+	report, err := f.Doctor(ctx, control.Examination{Skip: local.AtStart})
+	if err != nil {
+		return // the fleet is stopped
+	}
+	for _, found := range report.Findings {
+		level := slog.LevelWarn
+		if found.Severity == doctor.Unchecked {
+			level = slog.LevelInfo
+		}
+		log.Log(ctx, level, "the set-up: "+found.What, "check", found.Check, "about", found.Subject(), "severity", string(found.Severity), "do", found.Do, "run", found.Command)
+	}
 }
 
 // closeOff closes this process, which has the token and the webhook's secret, to its
@@ -199,6 +223,9 @@ func localConfig(cmd *cobra.Command, flags localFlags) (local.Config, error) {
 		KeepLogs:       time.Duration(file.LogRetentionDays) * 24 * time.Hour,
 		KeepFree:       uint64(flags.keepFreeGiB) << 30,
 		StopGrace:      2 * time.Minute,
+		Version:        thisVersion().Version,
+		StoreToken:     toStore(file.GitHubPAT),
+		ReadSecret:     toRead(file.WebhookSecret),
 		Log:            slog.New(logHandler(cmd, flags.logJSON)),
 	}
 	if found != nil {

@@ -13,7 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/builds"
@@ -23,7 +22,6 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/eventbus"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/githubapi"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/images"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/secrets"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
@@ -97,9 +95,7 @@ func (c *cloud) operator(ctx context.Context) (operate.Operator, error) {
 
 // credential is what the fleet shows to GitHub, read with this user's rights.
 func (c *cloud) credential(organization bool) (github.Credential, error) {
-	open := func(id string) *secrets.Secret {
-		return &secrets.Secret{SecretsManager: secretsmanager.NewFromConfig(c.config), ID: id, Now: time.Now}
-	}
+	open := c.secret
 	var apps []deployment.GitHubApp
 	if text := c.has(gitHubApps); text != "" {
 		var err error

@@ -85,6 +85,10 @@ type Config struct {
 	SweepEvery time.Duration // by default a minute
 	SweepGrace time.Duration // what the ordinary way may take; by default a minute
 
+	Version string // of this program
+	// StoreToken and ReadSecret are for people; see doctor.Setup.
+	StoreToken, ReadSecret string
+
 	Log *slog.Logger
 	// Observe gets all changes to records after they were written, and an empty change
 	// at the end of an execution or sweep. It may be nil. It must not block.
@@ -116,6 +120,7 @@ type Fleet struct {
 	troubles  troubles
 	control   *control.Server
 	stopping  atomic.Bool
+	startedAt time.Time
 	stopped   chan struct{} // signals that a task has stopped
 	ended     chan struct{} // signals that an execution has ended
 }
@@ -141,7 +146,7 @@ func (w WrongFleet) Error() string {
 // WrongFleet if it is another fleet's, and with ListenError if an address cannot be
 // served.
 func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
-	f := &Fleet{cfg: cfg, stopped: make(chan struct{}, 1), ended: make(chan struct{}, 1)}
+	f := &Fleet{cfg: cfg, startedAt: time.Now().UTC(), stopped: make(chan struct{}, 1), ended: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			f.release()
@@ -179,7 +184,7 @@ func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
 	if err := f.wire(ctx); err != nil {
 		return nil, err
 	}
-	if f.control, err = control.Serve(cfg.DataDir, f.operator(), f.Health); err != nil {
+	if f.control, err = control.Serve(cfg.DataDir, f.operator(), f.Health, f.Doctor); err != nil {
 		return nil, err
 	}
 	if err := f.store.PutSettings(ctx, f.settings()); err != nil {
@@ -425,7 +430,7 @@ func (f *Fleet) settings() report.Settings {
 	}
 	return report.Settings{
 		FleetName: p.FleetName, Repositories: p.Repositories, MaxRunners: p.MaxRunners, DefaultClass: p.DefaultClass,
-		ClassSizes: p.Classes, Listen: f.Addr(), APIListen: f.apiAt.Addr().String(), Engine: engine, StartedAt: time.Now().UTC(), Policy: &p,
+		ClassSizes: p.Classes, Listen: f.Addr(), APIListen: f.apiAt.Addr().String(), Engine: engine, StartedAt: f.startedAt, Version: f.cfg.Version, Policy: &p,
 	}
 }
 

@@ -49,6 +49,7 @@ type Settings struct {
 	APIListen    string                 `json:"api_listen,omitempty"` // of GET /api, on one machine
 	Engine       string                 `json:"engine"`               // how runners are run: process, container or fargate
 	StartedAt    time.Time              `json:"started_at"`
+	Version      string                 `json:"version,omitempty"` // of the program that serves it, on one machine
 	// Policy is what the fleet decides by, for commands that name an image. It is
 	// not shown.
 	Policy *fleet.Policy `json:"policy,omitempty"`

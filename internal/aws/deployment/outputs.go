@@ -15,10 +15,17 @@ const (
 	OutputWebhookSecret = "WebhookSecret"
 	OutputRunnerLogs    = "RunnerLogGroup"
 	OutputBuildProject  = "ImageBuildProject"
+
+	OutputFailedEvents = "FailedEventsQueue"
+	OutputLostEvents   = "LostEventsQueue"
+	OutputMissedSweeps = "MissedSweepsQueue"
+	// OutputVersion is that of the deployed code. A deployment of a working tree has none.
+	OutputVersion = "Version"
 )
 
-// Outputs are the keys of all of them.
+// Outputs are the keys of all but OutputVersion.
 var Outputs = []string{
 	OutputFleetName, OutputWebhookURL, OutputTable, OutputCluster, OutputStateMachine, OutputRepository, OutputBus,
 	OutputClassSizes, OutputGitHubPAT, OutputGitHubApps, OutputWebhookSecret, OutputRunnerLogs, OutputBuildProject,
+	OutputFailedEvents, OutputLostEvents, OutputMissedSweeps,
 }

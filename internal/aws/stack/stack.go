@@ -5,10 +5,12 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -48,8 +50,15 @@ func (e NotAFleet) Error() string {
 
 // Stack is a fleet's stack.
 type Stack struct {
-	Name    string
-	outputs map[string]string
+	Name      string
+	Status    string    // as UPDATE_COMPLETE
+	UpdatedAt time.Time // when it was deployed last
+	outputs   map[string]string
+}
+
+// Settled reports whether the last deployment went through.
+func (s Stack) Settled() bool {
+	return strings.HasSuffix(s.Status, "_COMPLETE") && !strings.Contains(s.Status, "ROLLBACK")
 }
 
 // Output is the value of an output of package deployment, "" if the stack has none: a
@@ -80,6 +89,7 @@ func Find(ctx context.Context, api client, name string) (Stack, error) {
 		}
 	}
 	status := out.Stacks[0].StackStatus
+	found.Status, found.UpdatedAt = string(status), aws.ToTime(cmp.Or(out.Stacks[0].LastUpdatedTime, out.Stacks[0].CreationTime))
 	switch {
 	case len(missing) == 0:
 		return found, nil

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/doctor"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/datadir"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
@@ -100,6 +101,12 @@ func (c Client) Drain(ctx context.Context, now bool, progress func(line string))
 		}
 	})
 	return result, err
+}
+
+// Doctor has the fleet look at its set-up, which only its process knows the secrets of. It
+// fails with ErrNotRunning if it does not run.
+func (c Client) Doctor(ctx context.Context, asked Examination) (doctor.Report, error) {
+	return askFor[doctor.Report](ctx, c, "/doctor", asked)
 }
 
 // Health asks the fleet for its health. It fails with ErrNotRunning if the fleet does

@@ -32,6 +32,13 @@ type pauseRequest struct {
 	Reason string `json:"reason"`
 }
 
+// Examination is how the fleet's set-up is to be looked at.
+type Examination struct {
+	Version    string   `json:"version"`               // of the program that asks
+	WebhookURL string   `json:"webhook_url,omitempty"` // where GitHub delivers to, if the fleet does not know
+	Skip       []string `json:"skip,omitempty"`        // names of checks
+}
+
 // terminated is the answer to a termination.
 type terminated struct {
 	operate.TerminateResult

@@ -7,9 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/doctor"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/control"
@@ -59,6 +61,30 @@ func (e echo) RefreshImages(_ context.Context, all bool) (operate.RefreshResult,
 	return operate.RefreshResult{Images: []string{fmt.Sprint(all)}}, e.err
 }
 
+// examine is a set-up that says how it was looked at.
+func examine(_ context.Context, asked control.Examination) (doctor.Report, error) {
+	if slices.Contains(asked.Skip, "fails") {
+		return doctor.Report{}, errors.New("stopped")
+	}
+	return doctor.Report{FleetName: "test", Findings: []doctor.Finding{{Check: asked.Version + asked.WebhookURL, About: asked.Skip}}}, nil
+}
+
+func TestAFleetLooksAtItsSetUp(t *testing.T) {
+	dir := t.TempDir()
+	client := control.Client{Dir: dir}
+	if _, err := client.Doctor(t.Context(), control.Examination{}); !errors.Is(err, control.ErrNotRunning) {
+		t.Errorf("one that does not run: %v", err)
+	}
+	serve(t, dir, echo{})
+	got, err := client.Doctor(t.Context(), control.Examination{Version: "v1 ", WebhookURL: "https://a/webhook", Skip: []string{"clock"}})
+	if err != nil || got.FleetName != "test" || len(got.Findings) != 1 || got.Findings[0].Check != "v1 https://a/webhook" || !slices.Equal(got.Findings[0].About, []string{"clock"}) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := client.Doctor(t.Context(), control.Examination{Skip: []string{"fails"}}); err == nil || err.Error() != "stopped" {
+		t.Errorf("one that was cut short: %v", err)
+	}
+}
+
 // asked is a call of each kind, with arguments that a path or a query could spoil.
 func asked(ctx context.Context) map[string]func(operate.Fleet) (any, error) {
 	const odd = "a/b c?d=e&f%20../#"
@@ -94,7 +120,7 @@ func serve(t *testing.T, dir string, f operate.Fleet) *control.Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { lock.Close() })
-	server, err := control.Serve(dir, f, func(context.Context) report.Health { return report.Health{Status: "ok", FleetName: "test"} })
+	server, err := control.Serve(dir, f, func(context.Context) report.Health { return report.Health{Status: "ok", FleetName: "test"} }, examine)
 	if err != nil {
 		t.Fatal(err)
 	}

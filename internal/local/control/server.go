@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/doctor"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
@@ -33,9 +34,12 @@ type Server struct {
 	server *http.Server
 }
 
+// Doctor is who looks at the fleet's set-up when it is asked to.
+type Doctor func(context.Context, Examination) (doctor.Report, error)
+
 // Serve serves f on the control socket of dir until Close. The caller holds the lock of
 // dir.
-func Serve(dir string, f operate.Fleet, health func(context.Context) report.Health) (*Server, error) {
+func Serve(dir string, f operate.Fleet, health func(context.Context) report.Health, examine Doctor) (*Server, error) {
 	s := &Server{dir: dir, socket: filepath.Join(dir, socketName)}
 	if len(s.socket) > maxSocketPath {
 		temp, err := os.MkdirTemp("", "ecsrunner-")
@@ -53,7 +57,7 @@ func Serve(dir string, f operate.Fleet, health func(context.Context) report.Heal
 		listener.Close()
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
-	s.server = &http.Server{Handler: routes(f, health), ReadHeaderTimeout: 10 * time.Second}
+	s.server = &http.Server{Handler: routes(f, health, examine), ReadHeaderTimeout: 10 * time.Second}
 	go s.server.Serve(listener) // ends with Close
 	return s, nil
 }
@@ -68,10 +72,18 @@ func (s *Server) Close() {
 }
 
 // routes serves the requests of a Client.
-func routes(f operate.Fleet, health func(context.Context) report.Health) http.Handler {
+func routes(f operate.Fleet, health func(context.Context) report.Health, examine Doctor) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /health", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusOK, health(r.Context()))
+	})
+	mux.HandleFunc("POST /doctor", func(w http.ResponseWriter, r *http.Request) {
+		var asked Examination
+		if err := read(r, &asked); err != nil {
+			answer(w, http.StatusBadRequest, failure{"look at the set-up: what is asked cannot be read"})
+			return
+		}
+		reply(w)(examine(r.Context(), asked))
 	})
 	mux.HandleFunc("POST /pause", func(w http.ResponseWriter, r *http.Request) {
 		var request pauseRequest

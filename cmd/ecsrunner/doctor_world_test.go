@@ -185,8 +185,8 @@ type pemKey struct{ text string }
 func (k pemKey) Values(context.Context) ([]string, error) { return []string{k.text}, nil }
 func (pemKey) Refresh(context.Context) (bool, error)      { return false, nil }
 
-// granted is what an App needs.
-var granted = map[string]string{"administration": "write", "actions": "read", "repository_hooks": "write"}
+// granted is what an App needs, and no more.
+var granted = map[string]string{"administration": "write", "actions": "read", "metadata": "read"}
 
 // records are a table with what the fleet has noted.
 func (d *deployed) records() noted {

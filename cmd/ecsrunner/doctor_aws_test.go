@@ -222,7 +222,7 @@ func TestDoctorMayNotAskAWS(t *testing.T) {
 	}
 }
 
-// Before its first sweep a fleet has not told what it serves.
+// Before its first sweep nothing says what a fleet serves.
 func TestDoctorOnAFleetThatHasToldNothing(t *testing.T) {
 	a, _, _ := newAWS(t)
 	a.outputs[deployment.OutputVersion] = "v0.1.0"

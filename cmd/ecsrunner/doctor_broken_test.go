@@ -54,6 +54,7 @@ func TestDoctorHasNothingToSay(t *testing.T) {
 		"of a webhook for all events":             hookOf(sim.Hook{Events: []string{"*"}}),
 		"of a token that does not expire":         func(d *deployed) { d.sim.TokenExpires = time.Time{} },
 		"of a GitHub App":                         asApp(granted, nil),
+		"of an organization's runners":            ofOrganization("fleet", nil),
 		"of a classic token":                      func(d *deployed) { d.sim.Permissions, d.sim.Scopes = nil, []string{"repo"} },
 		"of a public repository that is allowed":  func(d *deployed) { d.sim.Private, d.policy.AllowPublic = false, true },
 		"of a webhook that has delivered nothing": answers("/deliveries", listed()),
@@ -153,6 +154,13 @@ func TestDoctorNamesTheCause(t *testing.T) {
 					_, _ = w.Write([]byte(`{"id": 1, "full_name": "octo-org/app", "private": true}`))
 				})(d)
 			}, doctor.Error, "administration", `the token lacks the scope repo`, ``},
+		"an organization whose runners the token may not list": {
+			ofOrganization("fleet", func(d *deployed) { delete(d.sim.Permissions, "organization_self_hosted_runners") }), doctor.Error, "administration",
+			`lacks the organization's Self-hosted runners: read and write`, ``},
+		"an organization without the runner group": {
+			ofOrganization("nosuch", nil), doctor.Error, "administration", `organization octo-org has no runner group "nosuch" \(it has Default, Fleet\)`, ``},
+		"an organization's repository without a webhook": {
+			ofOrganization("fleet", func(d *deployed) { d.hookURL = "none" }), doctor.Unchecked, "webhook", `whether one of the organization does is not looked at`, `-X POST`},
 		"an App whose key GitHub does not know": {
 			asApp(granted, func(d *deployed) { d.sim.App.Keys = nil }), doctor.Error, "token", `Iv1\.fleet`, ``},
 		"an App that lacks a permission": {
@@ -319,5 +327,17 @@ func TestDoctorNamesTheCause(t *testing.T) {
 				t.Errorf("it does not name the command %s:\n%s", c.run, out)
 			}
 		})
+	}
+}
+
+// ofOrganization has the fleet register its runners in a group of the organization.
+func ofOrganization(group string, breaks func(*deployed)) func(*deployed) {
+	return func(d *deployed) {
+		d.policy.Organization, d.policy.RunnerGroup = "octo-org", group
+		d.sim.RunnerGroups = []string{"Fleet"}
+		d.sim.Permissions = map[string]string{"organization_self_hosted_runners": "write", "actions": "read", "repository_hooks": "write"}
+		if breaks != nil {
+			breaks(d)
+		}
 	}
 }

@@ -91,7 +91,7 @@ func TestTheOperatorGoesByTheDeployedPolicy(t *testing.T) {
 	}
 }
 
-// Commands trust the GitHub server by what the fleet tells.
+// Commands trust the GitHub server by the fleet's settings.
 func TestTheOperatorTrustsWhatTheFleetTrusts(t *testing.T) {
 	c, _ := onAWS(t)
 	settings := report.Settings{FleetName: "ci", Repositories: []string{"octo-org/app"}, GitHubURL: "https://git.corp.example", GitHubCA: "no certificate"}

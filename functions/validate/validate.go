@@ -177,8 +177,8 @@ func (s Step) hinted(repository string, err error) error {
 	return err
 }
 
-// unwanted says why the job needs no runner any more, "" if it does. What GitHub
-// tells is recorded as if its webhook had told it.
+// unwanted says why the job needs no runner any more, "" if it does. GitHub's
+// answer is recorded as if its webhook had come.
 func (s Step) unwanted(ctx context.Context, call fleet.Call) (string, error) {
 	runner, err := s.Fleet.ReadRunner(ctx, call.RunnerID)
 	if err != nil {

@@ -233,7 +233,7 @@ func TestAfterASwap(t *testing.T) {
 	}
 }
 
-// GitHub's answer is the first that tells of the swap.
+// GitHub's answer is the first that shows the swap.
 func TestASwapIsLearntHere(t *testing.T) {
 	w := lifecycletest.New(t)
 	job := w.Job(7)

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// Authority is one that nobody trusts unless told to.
+// Authority is trusted only where a test says so.
 type Authority struct {
 	Certificate string // in PEM
 	Key         string // in PEM, which must not go anywhere

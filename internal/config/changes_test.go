@@ -23,7 +23,7 @@ func TestChangesAreReadLikeTheFile(t *testing.T) {
 	}
 	files := map[string]string{
 		"nothing but a repository": "github_repo: o/r",
-		// In Go the default token beside an App is one that nobody asked for.
+		// In Go the default token beside an App counts as not given.
 		"every key": strings.Replace(string(uncomment(example)), "github_pat: env:GITHUB_PAT", "github_pat: env:OTHER", 1),
 		"an App":    "github_repo: o/r\ngithub_app: {id: a, private_key: env:A}",
 		"every key of another value": `

@@ -13,7 +13,8 @@ import (
 // gitHub is what checks ask of GitHub, each time with GET. Its requests can be watched.
 type gitHub interface {
 	GetRepository(ctx context.Context, repo github.Repository) (github.RepositoryInfo, error)
-	MayListRunners(ctx context.Context, repo github.Repository) error
+	MayListRunners(ctx context.Context, at github.Place) error
+	RunnerGroupID(ctx context.Context, org github.Organization, name string) (int64, error)
 	MayListRuns(ctx context.Context, repo github.Repository) error
 	Hooks(ctx context.Context, repo github.Repository) iter.Seq2[github.Hook, error]
 	HookDeliveries(ctx context.Context, repo github.Repository, hookID int64) iter.Seq2[github.Delivery, error]

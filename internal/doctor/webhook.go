@@ -91,7 +91,12 @@ func (h *hub) webhook(ctx context.Context) Result {
 	}
 	ours := h.ours(hooks)
 	if len(ours) == 0 {
-		return Found(h.noWebhook(hooks))
+		missing := h.noWebhook(hooks)
+		if org := h.Policy.Organization; org != "" {
+			missing.Severity, missing.What = Unchecked, missing.What+"; whether one of the organization does is not looked at"
+			missing.Do = "look at " + h.page("/organizations/"+url.PathEscape(org)+"/settings/hooks") + ", and leave this check out by --skip webhook if one is there; else " + missing.Do
+		}
+		return Found(missing)
 	}
 	var findings []Finding
 	if len(ours) > 1 && h.WebhookURL != "" {

@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "write "+failuresFile)
 
 const failuresFile = "testdata/first_failures.golden.json"
 
-// failure is what somebody sees who deploys a fleet that has a mistake.
+// failure is what the operator of a fleet with a mistake sees.
 type failure struct {
 	Error    string            `json:"error"` // of the first execution that ended red
 	Cause    string            `json:"cause"` // at most 300 characters: what happened to which thing, and what to do

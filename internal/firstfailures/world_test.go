@@ -88,25 +88,25 @@ func newFleet(t *testing.T, c *cloud) *world {
 		Network:    ecsfleet.Network{Subnets: []string{"subnet-0a1b2c3d"}, SecurityGroups: []string{"sg-0a1b2c3d"}},
 		Definition: ecsfleet.Definition{Repository: "123456789012.dkr.ecr.us-east-1.amazonaws.com/ci", ExecutionRole: "arn:aws:iam::123456789012:role/x", TaskRole: "arn:aws:iam::123456789012:role/t", LogGroup: "ci", Region: "us-east-1"},
 	}
-	home := lifecycle.Fleet{
+	lc := lifecycle.Fleet{
 		Name: "ci", MaxRunners: 20, Limits: theLimits, Deployment: policy.Fingerprint(), Records: store, Executions: w, GitHub: gh, Tasks: platform, Now: time.Now, Log: discard,
 	}
-	w.dispatch = dispatch.Handler{Fleet: home, Images: store, Cursors: store, Policy: policy}
+	w.dispatch = dispatch.Handler{Fleet: lc, Images: store, Cursors: store, Policy: policy}
 	w.sweeper = sweep.Handler{
-		Fleet: home, Policy: policy, Records: store, GitHub: gh, Executions: w, Platform: platform, Bus: w, NewID: rand.Text, Grace: time.Minute, Images: store,
+		Fleet: lc, Policy: policy, Records: store, GitHub: gh, Executions: w, Platform: platform, Bus: w, NewID: rand.Text, Grace: time.Minute, Images: store,
 	}
 	spec := fleet.ImageSpec{Kind: fleet.BaseImage, Name: "base", Arch: fleet.X64}
 	if err := store.PutImage(t.Context(), fleet.ImageRecord{Tag: spec.Tag(), Spec: spec, Revision: 1, Digest: "sha256:0a1b", UsedAt: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	w.start(t, map[string]invoke{
-		"Validate":               step(validate.Step{Fleet: home, Policy: policy, Budgets: gh}.Run),
+		"Validate":               step(validate.Step{Fleet: lc, Policy: policy, Budgets: gh}.Run),
 		"ResolveImage":           step(resolveimage.Step{Images: store, Now: time.Now}.Run),
-		"BuildImage":             step(buildimage.Step{Fleet: home, Images: store, Builder: builds.BuilderOf(f), Release: lifecycle.KeptRelease(store), Counts: store, OnDemandBuilds: 50}.Run),
-		"RegisterTaskDefinition": step(registertaskdefinition.Step{Fleet: home, Definitions: platform}.Run),
-		"RunTask":                step(runtask.Step{Fleet: home, Launcher: platform, ClaimURL: "https://api.example", ClaimKey: []byte("key")}.Run),
-		"InspectRunner":          step(inspectrunner.Step{Fleet: home, Platform: platform}.Run),
-		"RecordStatus":           step(recordstatus.Step{Fleet: home, Images: store, Bus: w, NewID: rand.Text}.Run),
+		"BuildImage":             step(buildimage.Step{Fleet: lc, Images: store, Builder: builds.BuilderOf(f), Release: lifecycle.KeptRelease(store), Counts: store, OnDemandBuilds: 50}.Run),
+		"RegisterTaskDefinition": step(registertaskdefinition.Step{Fleet: lc, Definitions: platform}.Run),
+		"RunTask":                step(runtask.Step{Fleet: lc, Launcher: platform, ClaimURL: "https://api.example", ClaimKey: []byte("key")}.Run),
+		"InspectRunner":          step(inspectrunner.Step{Fleet: lc, Platform: platform}.Run),
+		"RecordStatus":           step(recordstatus.Step{Fleet: lc, Images: store, Bus: w, NewID: rand.Text}.Run),
 	})
 	listener := events.ListenerOf(f, logs.LastLines(f))
 	if err := f.Check(); err != nil {

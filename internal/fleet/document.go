@@ -36,7 +36,7 @@ type Plan struct {
 	Decision          Verdict    `json:"decision"`
 	Rule              string     `json:"rule,omitempty"`
 	Reason            string     `json:"reason,omitempty"`
-	NotOurs           bool       `json:"not_ours,omitempty"` // refused because the job is somebody else's by now
+	NotOurs           bool       `json:"not_ours,omitempty"` // refused because the job is another's by now
 	ClassName         string     `json:"class_name,omitempty"`
 	Size              *Class     `json:"size,omitempty"`
 	ImageSpec         *ImageSpec `json:"image_spec,omitempty"`

@@ -75,7 +75,7 @@ type Limits struct {
 	Inspect    time.Duration `json:"inspect"`        // how often a running job is looked at
 	MaxRuntime time.Duration `json:"max_runtime"`    // of a job
 	AfterJob   time.Duration `json:"after_job"`      // between two looks at a task that goes on after its job
-	Queue      time.Duration `json:"queue" yaml:"-"` // GitHub gives a queued job up after 24 h: nobody sets it
+	Queue      time.Duration `json:"queue" yaml:"-"` // GitHub gives a queued job up after 24 h: not configurable
 	Build      time.Duration `json:"build"`          // of an image build
 	// OnDemandBuild is that of an image that a job names; 0 is Build.
 	OnDemandBuild time.Duration `json:"on_demand_build,omitempty"`

@@ -374,7 +374,7 @@ func TestIsInstallation(t *testing.T) {
 	}
 }
 
-// A group that is made anew has another id, which the next registration looks up.
+// A group that is made again has another id, which the next registration looks up.
 func TestARunnerGroupThatIsMadeAnew(t *testing.T) {
 	id, asked := 7, 0
 	hub := github.NewForFleet(apiBase, github.PAT(func(context.Context) (string, error) { return "t", nil }), &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {

@@ -11,7 +11,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 )
 
-// Whether a job's commit is of a fork is told by ids: names change.
+// Ids say whether a job's commit is of a fork: names change.
 func TestTheOriginOfAWorkflowRun(t *testing.T) {
 	origin := func(event, branch string, fork bool) fleet.Origin {
 		return fleet.Origin{Event: &event, Branch: &branch, Fork: &fork}

@@ -34,10 +34,10 @@ func (c *Client) GetRepository(ctx context.Context, repo Repository) (Repository
 	return info, nil
 }
 
-// MayListRunners asks for a runner of a repository: the error says why the credential may
-// not list them, nil that it may. It changes nothing.
-func (c *Client) MayListRunners(ctx context.Context, repo Repository) error {
-	_, err := c.do(ctx, http.MethodGet, repo.resource("/actions/runners?per_page=1"), nil, nil)
+// MayListRunners asks for a runner of a repository or organization: the error says why the
+// credential may not list them, nil that it may. It changes nothing.
+func (c *Client) MayListRunners(ctx context.Context, at Place) error {
+	_, err := c.do(ctx, http.MethodGet, at.resource("/actions/runners?per_page=1"), nil, nil)
 	return err
 }
 

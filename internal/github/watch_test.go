@@ -41,7 +41,7 @@ func TestWatching(t *testing.T) {
 			client := github.NewWatched(server.URL, token, server.Client(), func() time.Time { at = at.Add(time.Second); return at }, func(c string) { sent = append(sent, c) })
 			ctx, seen := github.Watching(t.Context())
 			_, _ = client.GetRepository(ctx, repo)
-			_, _ = client.GetRepository(t.Context(), repo) // nobody watches
+			_, _ = client.GetRepository(t.Context(), repo) // not watched
 			if !slices.Contains(sent, secret) {
 				t.Errorf("it sends %q unseen", sent)
 			}

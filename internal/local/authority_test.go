@@ -21,7 +21,7 @@ import (
 )
 
 // newServerWorld is a fleet of a GitHub Enterprise Server whose certificate is of an
-// authority of its own, which the fleet trusts if it is told to.
+// authority of its own, which the fleet trusts if github_ca names it.
 func newServerWorld(t *testing.T, trusted bool) (w *world, authority string) {
 	t.Helper()
 	made := authoritytest.New(t, "Corp Root", nil)

@@ -42,8 +42,12 @@ func (s *Server) describeToken(h http.Header) {
 // permit refuses what the personal access token may not do, with the words that GitHub has
 // for a fine-grained one; a classic one without a scope does not find the thing.
 func (s *Server) permit(w http.ResponseWriter, r *http.Request) (int, any) {
-	if r.PathValue("repo") == "" {
+	if r.PathValue("owner") == "" {
 		return 0, nil
+	}
+	scope := "repo"
+	if ofOrganization(r) {
+		scope = "admin:org"
 	}
 	name, level := permissionFor(r)
 	if name == "" {
@@ -52,7 +56,7 @@ func (s *Server) permit(w http.ResponseWriter, r *http.Request) (int, any) {
 	}
 	w.Header().Set("X-Accepted-GitHub-Permissions", name+"="+level)
 	switch {
-	case s.cfg.Scopes != nil && !slices.Contains(s.cfg.Scopes, "repo"):
+	case s.cfg.Scopes != nil && !slices.Contains(s.cfg.Scopes, scope):
 		return notFound()
 	case s.cfg.Permissions != nil && !covers(s.cfg.Permissions[name], level):
 		return refuse(http.StatusForbidden, "Resource not accessible by personal access token")

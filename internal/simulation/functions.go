@@ -84,20 +84,20 @@ func (w *World) functions() functions {
 	listener := awsevents.Listener{ClusterARN: w.clusterARN(), BuildProject: buildProject, StateMachineARN: w.stateMachineARN()}
 	eventBus := eventbus.Bus{EventBridge: bus{w}, Name: "fleet"}
 	newID := func() string { return w.id("fleet") }
-	home := lifecycle.Fleet{
+	lc := lifecycle.Fleet{
 		Name: w.policy.FleetName, MaxRunners: w.policy.MaxRunners, MaxPerRepository: w.policy.Share(), KeptForOthers: w.policy.KeptForOthers(), Repositories: len(w.policy.Repositories), Organization: w.policy.Organization,
 		Limits: w.policy.Limits, RefusalStatus: w.policy.RefusalStatus, Deployment: w.policy.Fingerprint(),
 		Records: w.Table, Executions: executions, GitHub: gh, Tasks: platform, Backoff: w.backoff, Now: w.k.Clock, Log: w.log,
 	}
 	notices := lifecycle.Notices{GitHub: gh, Cursors: w.Table, URL: w.policy.RefusalURL}
-	dispatcher := dispatch.Handler{Fleet: home, Images: w.Table, Cursors: w.Table, Policy: w.policy}
+	dispatcher := dispatch.Handler{Fleet: lc, Images: w.Table, Cursors: w.Table, Policy: w.policy}
 	return functions{
 		webhook: webhook.Handler{
 			Secrets: secrets.Webhook{&secrets.Secret{SecretsManager: w.secretStore, ID: webhookSecret, Now: w.k.Clock}},
 			Records: w.Table, Bus: eventBus, Policy: w.policy, Now: w.k.Clock, NewID: newID, Log: w.log,
 		},
 		claim: claim.Handler{
-			Fleet: home, GitHub: gh, Keys: [][]byte{claimKey}, Log: w.log, Tasks: platform,
+			Fleet: lc, GitHub: gh, Keys: [][]byte{claimKey}, Log: w.log, Tasks: platform,
 			Signers: identity.Service{
 				HTTP: &http.Client{Transport: sts{w}}, Endpoint: endpoint, Now: w.k.Clock,
 				Role: identity.Role{Partition: "aws", Account: identitytest.Account, UniqueID: identitytest.RoleID},
@@ -106,19 +106,19 @@ func (w *World) functions() functions {
 		dispatch: dispatcher,
 		listener: listener,
 		sweep: sweep.Handler{
-			Fleet: home, Policy: w.policy, Records: w.Table, GitHub: gh, Executions: executions, Platform: platform, Bus: eventBus, NewID: newID, Notices: notices, Grace: time.Minute,
+			Fleet: lc, Policy: w.policy, Records: w.Table, GitHub: gh, Executions: executions, Platform: platform, Bus: eventBus, NewID: newID, Notices: notices, Grace: time.Minute,
 			FailedEvents: queue.FailedEvents{SQS: w.deadLetters, URL: "failed-events", Hear: listener.Hear, Log: w.log},
 			Dispatch:     dispatcher.Handle, Definitions: platform, Images: w.Table, Builds: running, Builder: builder, Registry: registry,
 			Lease: w.Table, Time: timeOut("sweep") - sweep.Overhead,
 		},
 		steps: map[string]step{
-			"Validate":               border(validate.Step{Fleet: home, Policy: w.policy, Budgets: gh, Access: gh}.Run),
+			"Validate":               border(validate.Step{Fleet: lc, Policy: w.policy, Budgets: gh, Access: gh}.Run),
 			"ResolveImage":           border(resolveimage.Step{Images: w.Table, Registry: registry, Now: w.k.Clock}.Run),
-			"BuildImage":             border(buildimage.Step{Fleet: home, Images: w.Table, Builder: builder, Release: lifecycle.KeptRelease(w.Table), Counts: w.Table, OnDemandBuilds: 50}.Run),
-			"RegisterTaskDefinition": border(registertaskdefinition.Step{Fleet: home, Definitions: platform}.Run),
-			"RunTask":                border(runtask.Step{Fleet: home, Launcher: platform, ClaimURL: apiURL, ClaimKey: claimKey, Signed: runtask.Signed{Host: endpoint.Host(), Region: endpoint.Region}}.Run),
-			"InspectRunner":          border(inspectrunner.Step{Fleet: home, Platform: platform}.Run),
-			"RecordStatus":           border(recordstatus.Step{Fleet: home, Images: w.Table, Notices: notices, Bus: eventBus, NewID: newID}.Run),
+			"BuildImage":             border(buildimage.Step{Fleet: lc, Images: w.Table, Builder: builder, Release: lifecycle.KeptRelease(w.Table), Counts: w.Table, OnDemandBuilds: 50}.Run),
+			"RegisterTaskDefinition": border(registertaskdefinition.Step{Fleet: lc, Definitions: platform}.Run),
+			"RunTask":                border(runtask.Step{Fleet: lc, Launcher: platform, ClaimURL: apiURL, ClaimKey: claimKey, Signed: runtask.Signed{Host: endpoint.Host(), Region: endpoint.Region}}.Run),
+			"InspectRunner":          border(inspectrunner.Step{Fleet: lc, Platform: platform}.Run),
+			"RecordStatus":           border(recordstatus.Step{Fleet: lc, Images: w.Table, Notices: notices, Bus: eventBus, NewID: newID}.Run),
 		},
 	}
 }

@@ -19,12 +19,12 @@ func main() {
 	f := border.New()
 	policy, records := params.Policy(f), dynamo.Records(f)
 	gh := githubapi.Of(f, records)
-	home := operations.Fleet(f, records, stepfn.ExecutionsOf(f), gh, ecsfleet.Tasks(f))
+	lc := operations.Fleet(f, records, stepfn.ExecutionsOf(f), gh, ecsfleet.Tasks(f))
 	border.Start(f, func(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 		current, err := policy(ctx)
 		if err != nil {
 			return fleet.Plan{}, err
 		}
-		return validate.Step{Fleet: home, Policy: current, Budgets: gh, Access: gh}.Run(ctx, call)
+		return validate.Step{Fleet: lc, Policy: current, Budgets: gh, Access: gh}.Run(ctx, call)
 	})
 }

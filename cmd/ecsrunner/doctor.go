@@ -95,7 +95,8 @@ func (e *examined) nothingNamed() bool {
 // diagnosis is a set-up with the secrets that must not be shown.
 type diagnosis struct {
 	doctor.Setup
-	secrets *doctor.Secrets
+	secrets     *doctor.Secrets
+	authorities string // that are trusted beside the public ones, in PEM
 }
 
 var errStopped = errors.New("stopped before all checks were made")

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -57,6 +56,7 @@ func (c *cloud) setup(ctx context.Context) diagnosis {
 		return d
 	}
 	d.Policy, d.GitHubURL = servedBy(settings), cmp.Or(settings.GitHubURL, "https://github.com")
+	d.authorities = settings.GitHubCA
 	if c.stack == nil {
 		d.StartedAt = settings.StartedAt
 	}
@@ -124,7 +124,14 @@ func (c *cloud) secretsOf(d *diagnosis) {
 // asks connects to GitHub. Every credential that is sent there is hidden.
 func (d *diagnosis) asks(base string, credential github.Credential) {
 	hidden := d.secrets
-	d.GitHub = github.NewWatched(base, credential, &http.Client{Timeout: 20 * time.Second}, time.Now, func(sent string) { hidden.Add(sent) })
+	client, err := github.HTTPClient(20*time.Second, d.authorities)
+	if err != nil {
+		d.More = append(d.More, always("token", doctor.Finding{
+			Severity: doctor.Unchecked, What: "GitHub was not asked: " + err.Error(), Whose: "configuration", Do: "mend the file of github_ca",
+		}))
+		return
+	}
+	d.GitHub = github.NewWatched(base, credential, client, time.Now, func(sent string) { hidden.Add(sent) })
 }
 
 // webhookSecret is where the secret of the webhook is, which only doctor needs to know.

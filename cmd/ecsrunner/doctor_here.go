@@ -120,6 +120,12 @@ func (e *examined) ofConfig(ctx context.Context) diagnosis {
 		StoreToken: toStore(file.GitHubPAT), ReadSecret: toRead(file.WebhookSecret),
 		More: []doctor.Check{{Name: "configuration", Run: func(context.Context) doctor.Result { return dockerfiles(file, filepath.Dir(path)) }}},
 	}}
+	if d.authorities, err = file.Authorities(filepath.Dir(path), time.Now()); err != nil {
+		d.More = append(d.More, always("github_ca", doctor.Finding{
+			Severity: doctor.Error, What: err.Error(), Whose: "configuration", Do: "name a file with the certificates of the server's authority as github_ca",
+		}))
+		return d
+	}
 	c := e.withAWS(ctx, &d, file)
 	d.credentials(file, c)
 	return d

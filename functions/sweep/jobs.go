@@ -170,7 +170,7 @@ func (s *sweep) missesRunner(run fleet.Run) bool {
 }
 
 func (s *sweep) openRun(ctx context.Context, run fleet.Run) error {
-	job, err := s.GitHub.Job(ctx, run.Job.Repository, run.Job.JobID)
+	job, err := s.GitHub.Job(ctx, s.nameNow(run.Job.Repository), run.Job.JobID)
 	if fleet.IsNamed(err, fleet.GitHubNotFound) {
 		return s.gone(ctx, run)
 	}

@@ -23,6 +23,15 @@ func (s *sweep) names(ctx context.Context) error {
 	return err
 }
 
+// nameNow is what to call a repository on GitHub that a record names: after it was renamed,
+// its old name may be another's.
+func (s *sweep) nameNow(repository string) string {
+	if key := s.key(repository); key != fleet.RepositoryKey(repository) {
+		return key
+	}
+	return repository
+}
+
 // key is the same for all names that a repository has had in the configuration and on
 // GitHub, whatever their case.
 func (s *sweep) key(repository string) string {

@@ -334,6 +334,9 @@ func (s *sweep) registration(ctx context.Context, repository, runnerID string, r
 		return false, nil
 	}
 	r, known, err := s.Fleet.Records.Runner(ctx, runnerID)
+	if !known && s.Policy.Organization != "" {
+		return false, err // another fleet of the organization may have this one's name
+	}
 	if err != nil || known && (r.Phase != fleet.Closed || !s.old(r.At(fleet.StageClosed))) {
 		return false, err
 	}

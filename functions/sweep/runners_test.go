@@ -1,6 +1,7 @@
 package sweep_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/sweep"
@@ -73,6 +74,26 @@ func TestRegistrationsOfAnOrganizationAreListedOnce(t *testing.T) {
 		}
 		if listed != want {
 			t.Errorf("organization %q: listed %d times, want %d (%q)", organization, listed, want, w.GitHub.Calls)
+		}
+	}
+}
+
+// Another fleet of the organization may have this one's name: only registrations of known
+// runners are deleted there.
+func TestRegistrationsOfAnotherFleetOfTheOrganization(t *testing.T) {
+	for organization, deleted := range map[string]bool{"": true, "octo": false} {
+		w := lifecycletest.New(t)
+		name := fleet.RunnerName("fleet-900-1", 1)
+		if _, _, err := w.GitHub.Register(t.Context(), lifecycletest.Repository, name, []string{"x"}); err != nil {
+			t.Fatal(err)
+		}
+		h := handler(w)
+		h.Policy.Organization = organization
+		if _, err := h.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if gone := !slices.Contains(w.GitHub.Names(), name); gone != deleted {
+			t.Errorf("organization %q: deleted %t, want %t", organization, gone, deleted)
 		}
 	}
 }

@@ -199,10 +199,11 @@ func (s Step) unwanted(ctx context.Context, call fleet.Call) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	job, err := s.Fleet.GitHub.Job(ctx, runner.Repository, run.Job.JobID)
+	repository := s.Fleet.RepositoryOf(runner, run)
+	job, err := s.Fleet.GitHub.Job(ctx, repository, run.Job.JobID)
 	switch fleet.ErrorName(err) {
 	case fleet.GitHubUnauthorized, fleet.GitHubUntrusted, fleet.GitHubNoAccess, fleet.GitHubNotFound, fleet.SecretMissing:
-		return "", s.hinted(runner.Repository, err)
+		return "", s.hinted(repository, err)
 	}
 	if err != nil {
 		s.Fleet.Log.WarnContext(ctx, "taking the job to be queued: GitHub did not say", "runner_id", call.RunnerID, "error", err.Error())
@@ -217,7 +218,7 @@ func (s Step) unwanted(ctx context.Context, call fleet.Call) (string, error) {
 	case job.Status == fleet.JobPending:
 		return "", fleet.Errorf(fleet.GitHubJobPending, "GitHub holds the job back: max-parallel or a concurrency group does not let it start yet")
 	}
-	return s.over(ctx, runner, run)
+	return s.over(ctx, repository, run)
 }
 
 // hint adds to an error what to do about it, with a token or with a GitHub App.
@@ -247,14 +248,14 @@ func (s Step) taken(ctx context.Context, runnerID string, run fleet.Run, job fle
 
 // over says why a job that is queued will never start, "" if it may: its workflow run
 // is over. It costs a request, so it is asked only after a runner got no job.
-func (s Step) over(ctx context.Context, runner fleet.Runner, run fleet.Run) (string, error) {
+func (s Step) over(ctx context.Context, repository string, run fleet.Run) (string, error) {
 	if run.Setback == nil || run.Job.WorkflowRunID == 0 {
 		return "", nil
 	}
 	if kind := run.Setback.Kind; kind != fleet.SetbackIdle && kind != fleet.SetbackOutage {
 		return "", nil
 	}
-	w, err := s.Fleet.GitHub.WorkflowRun(ctx, runner.Repository, run.Job.WorkflowRunID)
+	w, err := s.Fleet.GitHub.WorkflowRun(ctx, repository, run.Job.WorkflowRunID)
 	if err != nil || w.Status != fleet.JobCompleted {
 		return "", nil // as if it had not been asked
 	}

@@ -317,3 +317,28 @@ func TestRunnerGroups(t *testing.T) {
 		})
 	}
 }
+
+// In an organization a swap may lead to a job of another repository, where GitHub is asked
+// for it.
+func TestAfterASwapAcrossRepositories(t *testing.T) {
+	w := lifecycletest.New(t)
+	thief := w.Idle(w.Job(7))
+	job := w.Job(8)
+	job.Repository = "octo/site"
+	w.GitHub.Set(job)
+	id := w.Launch(job)
+	lc := w.Fleet()
+	lc.Organization = "octo"
+	taken := lifecycletest.InProgress(job, fleet.RunnerName(thief, 1))
+	w.GitHub.Set(taken)
+	if _, err := lc.LearnJob(t.Context(), taken); err != nil {
+		t.Fatal(err)
+	}
+	policy := w.Policy()
+	policy.Organization = "octo"
+	step := validate.Step{Fleet: lc, Policy: policy, Budgets: w.GitHub}
+	plan, err := step.Run(t.Context(), fleet.Call{RunnerID: id, State: "Validate", Document: fleet.Document{Schema: fleet.Schema, RunID: w.Runner(id).RunID, Job: job}})
+	if plan.Decision != fleet.Admitted || err != nil || w.Runner(id).For != "job-7" {
+		t.Errorf("%s, %v; the runner is for %s", plan.Decision, err, w.Runner(id).For)
+	}
+}

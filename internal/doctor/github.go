@@ -134,7 +134,7 @@ func (h *hub) refused(err error) Finding {
 		}
 	case fleet.IsNamed(err, github.Untrusted):
 		f.Whose = "configuration"
-		f.Do = "give the server a certificate of an authority that is trusted; on one machine SSL_CERT_FILE may name others"
+		f.Do = "name the file with the certificate of the server's own authority as github_ca in fleet.yaml, or give the server one of a public authority"
 	case fleet.IsNamed(err, github.RateLimited):
 		f.Severity, f.Whose, f.Do = Unchecked, "GitHub", "try again when the limit is over; what else uses the token?"
 	case fleet.IsNamed(err, github.Unavailable), errors.Is(err, context.DeadlineExceeded):
@@ -142,6 +142,8 @@ func (h *hub) refused(err error) Finding {
 		f.Whose, f.Do = "GitHub", "compare github_url, and look at the network, at proxies, and at https://www.githubstatus.com"
 	case isGitHub(err):
 		f.Whose, f.Do = "configuration", "compare github_url: is that GitHub, or a server of yours?"
+	case h.Policy.GitHubApp:
+		f.Do = "store the App's private key where private_key of github_app says"
 	default:
 		f.Do, f.Command = "store the GitHub token where github_pat says", h.StoreToken
 	}

@@ -88,3 +88,12 @@ func (r Run) Noticed(n Notice) (_ Run, changed bool) {
 	r.Notice = &n
 	return r, true
 }
+
+// NoticeLater is the notice of a run whose refusal cannot be shown now: it is tried again
+// after a while, for a day.
+func (r Run) NoticeLater(why string, after time.Duration, now time.Time) Notice {
+	if now.Sub(r.At(StageClosed)) > noticeFor {
+		return Notice{Why: why + "; given up after a day"}
+	}
+	return Notice{NextTry: now.UTC().Add(after), Why: why}
+}

@@ -60,7 +60,7 @@ func (a Apps) Token(context.Context, Want) (Token, error) {
 
 func (a Apps) connect(c *Client) Credential {
 	tokens := &appTokens{
-		Apps: a, client: c, installations: map[string]int64{}, tokens: map[string]appToken{}, refused: map[string]string{},
+		Apps: a, client: c, installations: map[string]int64{}, tokens: map[string]appToken{}, renew: map[string]bool{},
 		skew: make([]time.Duration, len(a.List)),
 	}
 	return tokens
@@ -84,9 +84,9 @@ type appTokens struct {
 	client *Client
 
 	mu            sync.Mutex
-	installations map[string]int64    // by App and owner
+	installations map[string]int64    // by installationKey
 	tokens        map[string]appToken // by tokenName
-	refused       map[string]string   // by tokenName: the token that GitHub refused last
+	renew         map[string]bool     // by tokenName: the shared token may be the one that GitHub refused
 	skew          []time.Duration     // of GitHub's clock against ours, as each App has seen it
 }
 
@@ -134,7 +134,7 @@ func (a *appTokens) tokenOf(ctx context.Context, i int, want Want) (Token, error
 	token, err := a.installationToken(ctx, i, installation, want)
 	if known && fleet.IsNamed(err, fleet.GitHubNotFound) {
 		// It may have been installed again since, under another id.
-		a.forget(i, want.Owner)
+		a.forget(i, want)
 		if installation, _, err = a.installation(ctx, i, want); err == nil {
 			token, err = a.installationToken(ctx, i, installation, want)
 		}
@@ -153,7 +153,7 @@ func (a *appTokens) budgetOf(i int, installation int64) string {
 // installation is the App's installation for an owner. known is true if GitHub was not
 // asked for it now.
 func (a *appTokens) installation(ctx context.Context, i int, want Want) (id int64, known bool, err error) {
-	key := installationKey(i, want.Owner)
+	key := a.installationKey(i, want)
 	a.mu.Lock()
 	id, known = a.installations[key]
 	a.mu.Unlock()
@@ -182,14 +182,21 @@ func (a *appTokens) installation(ctx context.Context, i int, want Want) (id int6
 	return found.ID, false, nil
 }
 
-func installationKey(i int, owner string) string {
-	return strconv.Itoa(i) + "/" + strings.ToLower(owner)
+// installationKey names what one installation is looked up for: an owner, for whom an App
+// has one. Where another App or a token may serve what this one was not given, it is each
+// repository.
+func (a *appTokens) installationKey(i int, want Want) string {
+	key := strconv.Itoa(i) + "/" + strings.ToLower(want.Owner)
+	if len(a.List) > 1 || a.PAT != nil {
+		key += "/" + strings.ToLower(want.Repository)
+	}
+	return key
 }
 
-func (a *appTokens) forget(i int, owner string) {
+func (a *appTokens) forget(i int, want Want) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(a.installations, installationKey(i, owner))
+	delete(a.installations, a.installationKey(i, want))
 }
 
 // reads are the permissions of the tokens that read in repositories, or an organization's
@@ -224,18 +231,16 @@ func (a *appTokens) installationToken(ctx context.Context, i int, installation i
 	name := tokenName(a.List[i].ID, installation, want)
 	now := a.now(i)
 	a.mu.Lock()
-	token, refused := a.tokens[name], a.refused[name]
+	token, renew := a.tokens[name], a.renew[name]
 	a.mu.Unlock()
 	if token.good(now) {
 		return token, nil
 	}
-	token, err := a.shared(ctx, i, name)
-	if err != nil {
-		return appToken{}, err
-	}
-	if token.good(now) && token.Value != refused {
-		a.keep(name, token)
-		return token, nil
+	if !renew {
+		if token = a.shared(ctx, i, name); token.good(now) {
+			a.keep(name, token)
+			return token, nil
+		}
 	}
 	at := resource{path: "/app/installations/" + strconv.FormatInt(installation, 10) + "/access_tokens"}
 	token = appToken{}
@@ -286,6 +291,7 @@ func (a *appTokens) keep(name string, token appToken) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.tokens[name] = token
+	delete(a.renew, name)
 }
 
 // tokenName is the cursor of a token, sealed; it holds no secret.
@@ -300,28 +306,25 @@ func tokenName(app string, installation int64, want Want) string {
 	return name + "/" + want.Write + "/" + strings.ToLower(want.Repository)
 }
 
-// Refresh forgets a token that GitHub has refused, wherever it is kept, and the
-// installation that it was of.
+// Refresh forgets a token that GitHub has refused, and the installation that it was of. The
+// next one is GitHub's newest, which takes the place of what other functions share.
 func (a *appTokens) Refresh(ctx context.Context, want Want, refused string) error {
 	var found bool
 	for i := range a.List {
 		a.mu.Lock()
-		installation, known := a.installations[installationKey(i, want.Owner)]
+		installation, known := a.installations[a.installationKey(i, want)]
 		name := tokenName(a.List[i].ID, installation, want)
 		ours := known && a.tokens[name].Value == refused
 		if ours {
-			a.refused[name] = refused
+			a.renew[name] = true
 			delete(a.tokens, name)
-			delete(a.installations, installationKey(i, want.Owner))
+			delete(a.installations, a.installationKey(i, want))
 		}
 		a.mu.Unlock()
 		if !ours {
 			continue
 		}
 		found = true
-		if shared, err := a.shared(ctx, i, name); err == nil && shared.Value == refused {
-			a.share(ctx, i, name, appToken{})
-		}
 	}
 	if kept, ok := a.PAT.(refresher); ok && !found {
 		return kept.Refresh(ctx, want, refused)
@@ -421,10 +424,15 @@ func (a *appTokens) keys(ctx context.Context, i int) ([]*rsa.PrivateKey, error) 
 	return parseKeys(a.List[i].ID, texts)
 }
 
-// CheckKeys says what is wrong with what is stored as the keys of an App.
+// CheckKeys says what is wrong with what is stored as the keys of an App: each has to be
+// one, though the fleet goes on while one of them is.
 func CheckKeys(id string, texts []string) error {
-	_, err := parseKeys(id, texts)
-	return err
+	for _, text := range texts {
+		if _, err := parseKeys(id, []string{text}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // parseKeys reads private keys, one at least. No error repeats what is stored.
@@ -435,32 +443,32 @@ func parseKeys(id string, texts []string) (keys []*rsa.PrivateKey, err error) {
 		}
 	}
 	if len(keys) == 0 {
-		return nil, fleet.Errorf(fleet.SecretMissing, "what is stored as github_app.private_key of App %s is no private key: store the whole .pem file that GitHub made, with its first and last line", id)
+		return nil, fleet.Errorf(fleet.SecretMissing, "what is stored as github_app.private_key of App %s is no private key: store the whole .pem file that GitHub made, with its first and last line, as plain text and without a passphrase", id)
 	}
 	return keys, nil
 }
 
-// shared is a token that a function has shared, the zero one if there is none that this
-// App's keys open.
-func (a *appTokens) shared(ctx context.Context, i int, name string) (appToken, error) {
+// shared is a token that a function has shared, the zero one if there is none that can be
+// read and that this App's keys open.
+func (a *appTokens) shared(ctx context.Context, i int, name string) appToken {
 	if a.client.Shared == nil {
-		return appToken{}, nil
+		return appToken{}
 	}
 	text, err := a.client.Shared.Cursor(ctx, name)
 	if err != nil || text == "" {
-		return appToken{}, err
+		return appToken{}
 	}
 	keys, err := a.keys(ctx, i)
 	if err != nil {
-		return appToken{}, err
+		return appToken{} // which the request for a token reports
 	}
 	for _, key := range keys {
 		var token appToken
 		if plain, err := unseal(key, name, text); err == nil && json.Unmarshal(plain, &token) == nil {
-			return token, nil
+			return token
 		}
 	}
-	return appToken{}, nil
+	return appToken{}
 }
 
 // share lets other functions have a token. If that fails they ask for their own.

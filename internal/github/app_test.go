@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -446,4 +447,99 @@ func (m *meddling) PutCursor(ctx context.Context, name, value string) error {
 		m.before()
 	}
 	return m.table.PutCursor(ctx, name, value)
+}
+
+// The table may have another token than this function, and both may be revoked.
+func TestTwoTokensAreRevoked(t *testing.T) {
+	w := newAppWorld(t, nil)
+	hub := w.function()
+	if err := life(t, hub, "a"); err != nil {
+		t.Fatal(err)
+	}
+	clear(w.shared.text)
+	if err := life(t, w.function(), "b"); err != nil { // which shares tokens of its own
+		t.Fatal(err)
+	}
+	w.hub.RevokeTokens()
+	if err := life(t, hub, "c"); err != nil {
+		t.Error(err)
+	}
+}
+
+// A table that cannot be read costs tokens, and nothing else.
+func TestTheTableCannotBeRead(t *testing.T) {
+	w := newAppWorld(t, nil)
+	hub := w.function()
+	hub.Client.Shared = unreadable{w.shared}
+	if err := life(t, hub, "a"); err != nil {
+		t.Error(err)
+	}
+}
+
+type unreadable struct{ *table }
+
+func (unreadable) Cursor(context.Context, string) (string, error) {
+	return "", fleet.Errorf(fleet.RecordsUnavailable, "no")
+}
+
+// Each of two Apps may have been given other repositories of the same owner.
+func TestAppsWithRepositoriesOfTheirOwn(t *testing.T) {
+	var asked []string
+	hub := github.NewForFleet(apiBase, github.Apps{
+		List: []github.App{{ID: "one", Keys: &keyStore{now: []string{pemOf(appKeys()[0])}}}, {ID: "two", Keys: &keyStore{now: []string{pemOf(appKeys()[1])}}}},
+		Now:  time.Now,
+	}, &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		rec := httptest.NewRecorder()
+		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		app := map[bool]string{true: "one", false: "two"}[strings.Contains(token, jwtOf("one"))]
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/installation"):
+			if mine := strings.Contains(r.URL.Path, "/for-"+app+"/"); !mine {
+				rec.WriteHeader(http.StatusNotFound)
+			} else {
+				fmt.Fprint(rec, `{"id":5}`)
+			}
+		case strings.HasSuffix(r.URL.Path, "/access_tokens"):
+			rec.WriteHeader(http.StatusCreated)
+			fmt.Fprintf(rec, `{"token":"ghs_%s","expires_at":%q}`, app, time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
+		default:
+			asked = append(asked, r.URL.Path+" "+token)
+			fmt.Fprint(rec, `{"id":7,"run_id":1,"status":"queued"}`)
+		}
+		return rec.Result(), nil
+	})})
+	for _, repository := range []string{"octo/for-one", "octo/for-two", "octo/for-one"} {
+		if _, err := hub.Job(t.Context(), repository, 7); err != nil {
+			t.Errorf("%s: %v", repository, err)
+		}
+	}
+	for _, one := range asked {
+		if strings.Contains(one, "/for-one/") != strings.HasSuffix(one, "ghs_one") {
+			t.Errorf("asked %s", one)
+		}
+	}
+}
+
+// jwtOf is how the issuer stands in a token that an App signs.
+func jwtOf(id string) string {
+	claims := base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"` + id + `"`))
+	return claims[:len(claims)-2]
+}
+
+func TestCheckKeys(t *testing.T) {
+	good := pemOf(appKeys()[0])
+	for name, c := range map[string]struct {
+		texts []string
+		bad   bool
+	}{
+		"one":                         {texts: []string{good}},
+		"Windows line ends":           {texts: []string{strings.ReplaceAll(good, "\n", "\r\n")}},
+		"none":                        {texts: []string{"hunter2"}, bad: true},
+		"one that is none, and a one": {texts: []string{"hunter2", good}, bad: true},
+		"a one, and one that is none": {texts: []string{good, ""}, bad: true},
+	} {
+		if err := github.CheckKeys("a", c.texts); (err != nil) != c.bad {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }

@@ -31,7 +31,7 @@ func (a *appTokens) serves(ctx context.Context, want Want, id int64) (bool, erro
 			if !known {
 				break
 			}
-			a.forget(i, want.Owner) // it may have been installed again since
+			a.forget(i, want) // it may have been installed again since
 		}
 	}
 	return false, nil

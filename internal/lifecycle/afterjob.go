@@ -50,7 +50,11 @@ func (f Fleet) OutlivesJob(runner fleet.Runner) bool {
 // jobIsOver reports whether GitHub shows the job that the runner took as completed on
 // that runner, and deletes the runner.
 func (f Fleet) jobIsOver(ctx context.Context, runner fleet.Runner) (bool, error) {
-	job, err := f.GitHub.Job(ctx, runner.Repository, runner.Took)
+	run, _, err := f.Records.Run(ctx, fleet.RunID(runner.Took))
+	if err != nil {
+		return false, err
+	}
+	job, err := f.GitHub.Job(ctx, f.RepositoryOf(runner, run), runner.Took)
 	if fleet.IsNamed(err, fleet.GitHubNotFound) {
 		return false, nil
 	}

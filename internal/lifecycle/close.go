@@ -150,7 +150,7 @@ func (f Fleet) jobOf(ctx context.Context, runnerID string) (*fleet.Job, error) {
 	if err != nil || run == nil || run.Status.Terminal() {
 		return nil, err
 	}
-	job, err := f.GitHub.Job(ctx, runner.Repository, runner.Took)
+	job, err := f.GitHub.Job(ctx, f.RepositoryOf(runner, *run), runner.Took)
 	if err != nil {
 		f.Log.WarnContext(ctx, "leaving the run open: GitHub did not say how its job ended", "run_id", run.RunID, "error", err.Error())
 		return nil, nil

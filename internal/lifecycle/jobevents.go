@@ -114,7 +114,7 @@ func (f Fleet) AskAfter(ctx context.Context, runner fleet.Runner) (fleet.Runner,
 	case !known:
 		return runner, Untold{NoSuchJob: true, Err: noRecord(runID)}
 	}
-	job, err := f.GitHub.Job(ctx, runner.Repository, run.Job.JobID)
+	job, err := f.GitHub.Job(ctx, f.RepositoryOf(runner, run), run.Job.JobID)
 	if err != nil {
 		return runner, Untold{NoSuchJob: fleet.IsNamed(err, fleet.GitHubNotFound), Err: err}
 	}
@@ -126,6 +126,15 @@ func (f Fleet) AskAfter(ctx context.Context, runner fleet.Runner) (fleet.Runner,
 		return runner, err
 	}
 	return now, nil
+}
+
+// RepositoryOf is where GitHub has the job of a run that a runner is meant for, or took: in
+// the repository that the runner was launched for, unless runners are the organization's.
+func (f Fleet) RepositoryOf(runner fleet.Runner, run fleet.Run) string {
+	if f.Organization != "" && run.Job.Repository != "" {
+		return run.Job.Repository
+	}
+	return runner.Repository
 }
 
 // Untold is the error of AskAfter if it learns nothing of a job: GitHub did not answer,

@@ -36,6 +36,10 @@ type SwapCursors interface {
 // claims.
 const notSpare = time.Minute
 
+// noCredential is how long a refusal waits for a credential for its repository, so that
+// those of other repositories come first.
+const noCredential = 10 * time.Minute
+
 // ShowRefusal shows the refusal of a run's job to its developer if it is to be shown now,
 // and notes on the run what came of it. It may be repeated, also if it died in between; in
 // that case alone a refusal may be shown twice. An error says that other refusals would
@@ -52,6 +56,10 @@ func (f Fleet) ShowRefusal(ctx context.Context, n Notices, runID string) error {
 	}
 	budget, err := n.GitHub.Budget(ctx, run.Job.Repository, f.Now())
 	if err != nil {
+		later := f.noticed(ctx, runID, run.NoticeLater(err.Error(), noCredential, f.Now()))
+		if later != nil || fleet.IsNamed(err, fleet.GitHubNoAccess, fleet.GitHubNotFound) {
+			return later // it is this repository's alone
+		}
 		return err
 	}
 	spare, err := f.Spare(ctx, budget)

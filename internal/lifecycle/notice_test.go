@@ -1,12 +1,14 @@
 package lifecycle_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
 
@@ -248,4 +250,36 @@ func TestARefusalThatIsNotWantedAnyMore(t *testing.T) {
 			t.Errorf("it asks %q, %v", w.GitHub.Calls, err)
 		}
 	})
+}
+
+// noCredential is GitHub without a credential for a repository.
+type noCredential struct {
+	lifecycle.NoticeBoard
+	err error
+}
+
+func (n noCredential) Budget(context.Context, string, time.Time) (fleet.Budget, error) {
+	return fleet.Budget{}, n.err
+}
+
+// A refusal in a repository without a credential waits behind others, and is given up after
+// a day.
+func TestARefusalWithoutACredential(t *testing.T) {
+	for name, others := range map[string]bool{fleet.GitHubNotFound: false, fleet.GitHubNoAccess: false, fleet.GitHubUnauthorized: true, fleet.SecretMissing: true} {
+		w, ids := refused(t, 1)
+		notices := w.Notices()
+		notices.GitHub = noCredential{w.GitHub, fleet.Errorf(name, "no")}
+		err := w.Fleet().ShowRefusal(t.Context(), notices, ids[0])
+		if (err != nil) != others {
+			t.Errorf("%s: %v", name, err)
+		}
+		if notice := w.Run(ids[0]).Notice; notice.Due(w.Now()) || notice.NextTry.IsZero() || !strings.Contains(notice.Why, "no") {
+			t.Errorf("%s: after the first try %+v", name, notice)
+		}
+		w.Pass(25 * time.Hour)
+		_ = w.Fleet().ShowRefusal(t.Context(), notices, ids[0])
+		if notice := w.Run(ids[0]).Notice; !notice.NextTry.IsZero() || !strings.Contains(notice.Why, "given up after a day") {
+			t.Errorf("%s: after a day %+v", name, notice)
+		}
+	}
 }

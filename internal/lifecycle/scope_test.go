@@ -126,3 +126,32 @@ func TestAJobOfThatIDInAnotherRepository(t *testing.T) {
 		})
 	}
 }
+
+// After a swap in an organization GitHub is asked for a job in its own repository.
+func TestAJobOfAnotherRepositoryOfTheOrganizationIsAskedForThere(t *testing.T) {
+	w := lifecycletest.New(t)
+	other := w.Job(8)
+	other.Repository = "octo/site"
+	w.GitHub.Set(other)
+	thief := w.Idle(w.Job(7))
+	own := w.Idle(other)
+	lc := w.Fleet()
+	lc.Organization = "octo"
+	taken := lifecycletest.InProgress(other, fleet.RunnerName(thief, 1))
+	w.GitHub.Set(taken)
+	if _, err := lc.LearnJob(t.Context(), taken); err != nil {
+		t.Fatal(err)
+	}
+	// The runner that was launched in octo/site waits for a job of octo/repo now.
+	if _, err := lc.AskAfter(t.Context(), w.Runner(own)); err != nil {
+		t.Errorf("ask after %s: %v", w.Runner(own).For, err)
+	}
+	// The other one has a job of octo/site, which ends without a webhook.
+	w.GitHub.Set(lifecycletest.Completed(taken, "success"))
+	if _, err := lc.Close(t.Context(), thief, nil, "", ""); err != nil {
+		t.Fatal(err)
+	}
+	if run := w.Run("job-8"); run.Status != fleet.RunCompleted || run.Conclusion != "success" {
+		t.Errorf("the run is %s, %q", run.Status, run.Conclusion)
+	}
+}

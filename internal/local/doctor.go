@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -25,9 +24,13 @@ func (f *Fleet) Doctor(ctx context.Context, asked control.Examination) (doctor.R
 	if err != nil {
 		return doctor.Report{}, err
 	}
+	client, err := github.HTTPClient(20*time.Second, f.cfg.GitHubCA)
+	if err != nil {
+		return doctor.Report{}, err
+	}
 	setup := doctor.Setup{
 		FleetName: f.cfg.Policy.FleetName, Policy: f.cfg.Policy, Flags: " --data-dir " + f.cfg.DataDir,
-		GitHub:    github.NewWatched(base, f.cfg.Credential, &http.Client{Timeout: 20 * time.Second}, time.Now, func(sent string) { hidden.Add(sent) }),
+		GitHub:    github.NewWatched(base, f.cfg.Credential, client, time.Now, func(sent string) { hidden.Add(sent) }),
 		GitHubURL: f.cfg.GitHubURL, StoreToken: f.cfg.StoreToken, ReadSecret: f.cfg.ReadSecret,
 		WebhookSecrets: hidden.Values(f.cfg.WebhookSecrets), WebhookURL: asked.WebhookURL,
 		Records: f.store, StartedAt: f.startedAt, NoImages: f.builder == nil, Now: time.Now,

@@ -63,7 +63,14 @@ func (d *drain) ours(ctx context.Context, repository string) (ours []fleet.Regis
 		if err != nil {
 			return nil, err
 		}
-		if _, _, ok := fleet.ParseRunnerID(d.Fleet.Name, reg.Name); ok {
+		runnerID, _, ok := fleet.ParseRunnerID(d.Fleet.Name, reg.Name)
+		if ok && d.Fleet.Organization != "" {
+			// Another fleet of the organization may have this one's name.
+			if _, ok, err = d.Fleet.Records.Runner(ctx, runnerID); err != nil {
+				return nil, err
+			}
+		}
+		if ok {
 			ours = append(ours, reg)
 		}
 	}

@@ -92,10 +92,10 @@ func (g *GitHub) call(method string, effect func() error) error {
 }
 
 // Job reads a job.
-func (g *GitHub) Job(_ context.Context, _ string, id int64) (job fleet.Job, err error) {
+func (g *GitHub) Job(_ context.Context, repository string, id int64) (job fleet.Job, err error) {
 	err = g.call("Job", func() error {
 		var ok bool
-		if job, ok = g.jobs[id]; !ok {
+		if job, ok = g.jobs[id]; !ok || !fleet.SameRepository(job.Repository, repository) {
 			return fleet.Errorf(fleet.GitHubNotFound, "GitHub has no job %d", id)
 		}
 		return nil

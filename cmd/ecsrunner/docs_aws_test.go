@@ -53,6 +53,7 @@ func TestAWSTakesTheCommandsInTheDocs(t *testing.T) {
 func awsSays(t *testing.T, dir string, args []string) string {
 	t.Helper()
 	cmd := exec.Command("aws", args...)
+	cmd.Stdin = strings.NewReader("a secret")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL=http://127.0.0.1:1", "AWS_REGION=us-east-1", "AWS_DEFAULT_REGION=us-east-1", "AWS_ACCESS_KEY_ID=AKIATEST",
 		"AWS_SECRET_ACCESS_KEY=test", "AWS_CONFIG_FILE=/dev/null", "AWS_MAX_ATTEMPTS=1", "AWS_EC2_METADATA_DISABLED=true", "NO_PROXY=*")

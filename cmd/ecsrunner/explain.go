@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -63,7 +64,9 @@ the workflow file.`,
   ecsrunner explain --event - --json < payload.json`,
 		Annotations: environment(configVar),
 		Args:        noArgs,
-		RunE:        func(cmd *cobra.Command, _ []string) error { return explain(cmd, flags) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return untilStopped(cmd, func() error { return explain(cmd, flags) })
+		},
 	}
 	cmd.Flags().StringVar(&flags.config, "config", "", "configuration (default $ECSRUNNER_CONFIG, else fleet.yaml)")
 	cmd.Flags().StringVar(&flags.labels, "labels", "", "labels of a job, between commas, as its runs-on has them")
@@ -77,6 +80,19 @@ the workflow file.`,
 	cmd.Flags().StringVar(&flags.format, "format", formatTable, "table, or github for annotations")
 	cmd.Flags().BoolVar(&flags.json, "json", false, "print JSON with stable field names")
 	return cmd
+}
+
+// untilStopped does what may wait for input, and ends when the command is stopped: what it
+// does then changes nothing.
+func untilStopped(cmd *cobra.Command, do func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	select {
+	case err := <-done:
+		return err
+	case <-cmd.Context().Done():
+		return errors.New("stopped")
+	}
 }
 
 func explain(cmd *cobra.Command, flags explainFlags) error {
@@ -140,6 +156,14 @@ func (f explainFlags) check(cmd *cobra.Command) error {
 		return usagef("--json and --format each say how to print: use one of them")
 	case given("event-name") && f.eventName == "":
 		return usagef("--event-name is empty: name an event such as push, or leave it out")
+	case given("event-name") && config.BadEvent(f.eventName) != "":
+		return usagef("--event-name %s %s", f.eventName, config.BadEvent(f.eventName))
+	case f.branch != "" && config.BadBranch(f.branch) != "":
+		return usagef("--branch %s %s", f.branch, config.BadBranch(f.branch))
+	case given("event") && f.event == "":
+		return usagef("--event is empty: name a file with a payload, or - for standard input")
+	case given("labels") && strings.Trim(f.labels, ", ") == "":
+		return usagef("--labels has no label: write them between commas, as in self-hosted,class:small")
 	case given("repo") && !isRepository(f.repository):
 		return usagef("--repo %s is not a repository: write it as owner/name", f.repository)
 	}

@@ -122,7 +122,7 @@ func workflowFiles(paths []string) (files []string, err error) {
 		}
 		found := len(files)
 		for _, entry := range entries {
-			if ext := filepath.Ext(entry.Name()); !entry.IsDir() && slices.Contains([]string{".yml", ".yaml"}, ext) {
+			if ext := filepath.Ext(entry.Name()); isFile(path, entry) && slices.Contains([]string{".yml", ".yaml"}, ext) {
 				files = append(files, filepath.Join(path, entry.Name()))
 			}
 		}
@@ -131,4 +131,11 @@ func workflowFiles(paths []string) (files []string, err error) {
 		}
 	}
 	return files, nil
+}
+
+// isFile reports whether what stands in a folder can be read as a file: a pipe would wait
+// for a writer.
+func isFile(dir string, entry os.DirEntry) bool {
+	info, err := os.Stat(filepath.Join(dir, entry.Name()))
+	return err != nil || info.Mode().IsRegular()
 }

@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -105,5 +107,43 @@ func TestAnnotationsCannotBeLeft(t *testing.T) {
 	want := "::error file=a%3Ab%2Cc%25.yml,line=3,title=refused by x%2Cy%3Az::job build: 100 %25%0D%0A::error::of it\n"
 	if err != nil || out.String() != want {
 		t.Errorf("%v\n%s", err, out.String())
+	}
+}
+
+// What CI hands over by mistake, such as a variable that is not set, is no job that is
+// admitted.
+func TestExplainRefusesSlips(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "fleet.yaml"), []byte("github_repo: octo-org/app\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for says, args := range map[string][]string{
+		"--event is empty":              {"--event", ""},
+		"--labels has no label":         {"--labels", ", "},
+		"names a ref; write the branch": {"--labels", "self-hosted", "--branch", "refs/heads/main"},
+		"has a [, which no branch":      {"--labels", "self-hosted", "--branch", "v[0-9]"},
+		"is not an event":               {"--labels", "self-hosted", "--event-name", "pull-request"},
+	} {
+		var stdout, stderr bytes.Buffer
+		code := run(append([]string{"explain", "--config", filepath.Join(dir, "fleet.yaml")}, args...), &stdout, &stderr)
+		if code != 2 || !strings.Contains(stderr.String(), says) || stdout.Len() > 0 {
+			t.Errorf("%q: exit status %d, %s%s", args, code, &stdout, &stderr)
+		}
+	}
+}
+
+// A command that waits for its input ends when it is stopped.
+func TestExplainIsStopped(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	root := newRoot()
+	input, end := io.Pipe()
+	t.Cleanup(func() { end.Close() })
+	root.SetIn(input)
+	root.SetArgs([]string{"explain", "--config", "../../examples/fleet.yaml", "--event", "-"})
+	root.SetOut(io.Discard)
+	root.SetErr(io.Discard)
+	cancel()
+	if err := root.ExecuteContext(ctx); err == nil {
+		t.Error("it ends as if it had been done")
 	}
 }

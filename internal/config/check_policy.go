@@ -90,12 +90,7 @@ func (c *Config) checkConditions(r *review, at string, rule fleet.Rule) {
 		}},
 		{"image", rule.Image, c.badImagePattern},
 		{"event", rule.Event, badEvent},
-		{"branch", rule.Branch, func(p string) string {
-			if name, ok := strings.CutPrefix(p, "refs/"); ok {
-				return "names a ref; write the branch or tag alone, as in " + name[strings.Index(name, "/")+1:]
-			}
-			return unless(!strings.ContainsFunc(p, unicode.IsSpace) && p != "", "is not a branch; write its name, in which * is any text")
-		}},
+		{"branch", rule.Branch, BadBranch},
 	} {
 		key := at + "." + condition.name
 		if r.given(key) && len(condition.patterns) == 0 {
@@ -127,6 +122,21 @@ func (c *Config) badVisibility(text string) string {
 	}
 	return unless(text != fleet.VisibilityPublic || c.AllowPublicRepositories, "never applies: jobs of public repositories are refused before, unless allow_public_repositories is true")
 }
+
+// BadBranch says why no branch or tag can be called so, "" if one can. In it * is any text.
+// https://git-scm.com/docs/git-check-ref-format
+func BadBranch(text string) string {
+	if name, ok := strings.CutPrefix(text, "refs/"); ok {
+		return "names a ref; write the branch or tag alone, as in " + name[strings.Index(name, "/")+1:]
+	}
+	if i := strings.IndexAny(text, "[?~^:\\"); i >= 0 {
+		return "has a " + text[i:i+1] + ", which no branch or tag can have; only * stands for any text"
+	}
+	return unless(!strings.ContainsFunc(text, unicode.IsSpace) && text != "", "is not a branch; write its name, in which * is any text")
+}
+
+// BadEvent says why no workflow starts for an event that is called so, "" if one may.
+func BadEvent(text string) string { return badEvent(text) }
 
 func badEvent(text string) string {
 	met := slices.ContainsFunc(events, func(event string) bool { return fleet.Patterns{text}.Fit(event) })

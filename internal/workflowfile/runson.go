@@ -2,6 +2,7 @@ package workflowfile
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -10,7 +11,7 @@ func asks(runsOn any, jobs []map[string]any) (all []Ask) {
 	for _, job := range jobs {
 		a := ask(runsOn, job)
 		i := slices.IndexFunc(all, func(other Ask) bool {
-			return slices.Equal(a.Labels, other.Labels) && a.Group == other.Group && a.Unknown == other.Unknown
+			return slices.Equal(a.Labels, other.Labels) && a.Group == other.Group && a.Unknown == other.Unknown && a.Wrong == other.Wrong
 		})
 		if i < 0 {
 			i, all = len(all), append(all, a)
@@ -39,15 +40,29 @@ func ask(runsOn any, job map[string]any) (a Ask) {
 	case string:
 		a.Labels = []string{v}
 	case []any:
-		a.Labels, a.Unknown = labels(v, job)
+		a.Labels, a.Unknown, a.Wrong = labels(v, job)
 	case nil:
 		if !isMapping {
 			a.Labels = []string{""}
 		}
 	default:
-		a.Unknown = fmt.Sprint(v)
+		a.Wrong = wrongLabel(v)
 	}
 	return a
+}
+
+// wrongLabel says what is wrong with a value that is no label.
+func wrongLabel(v any) string {
+	of, ok := v.(map[string]any)
+	if !ok {
+		return "runs-on has a list within its list; write one list of labels"
+	}
+	for _, key := range slices.Sorted(maps.Keys(of)) {
+		if value, ok := of[key].(string); ok {
+			return fmt.Sprintf("runs-on has a mapping in its list; write %s:%s, without a space behind the colon", key, value)
+		}
+	}
+	return "runs-on has a mapping where a label stands; write labels as texts"
 }
 
 func resolve(v any, job map[string]any) any {
@@ -57,7 +72,7 @@ func resolve(v any, job map[string]any) any {
 	return v
 }
 
-func labels(list []any, job map[string]any) (labels []string, missing string) {
+func labels(list []any, job map[string]any) (labels []string, missing, wrong string) {
 	for _, item := range list {
 		switch v := resolve(item, job).(type) {
 		case string:
@@ -65,10 +80,12 @@ func labels(list []any, job map[string]any) (labels []string, missing string) {
 		case nil:
 			labels = append(labels, "")
 		case unknown:
-			return nil, string(v)
+			return nil, string(v), ""
+		case map[string]any, []any:
+			return nil, "", wrongLabel(v)
 		default:
-			return nil, fmt.Sprint(item)
+			labels = append(labels, fmt.Sprint(v))
 		}
 	}
-	return labels, ""
+	return labels, "", ""
 }

@@ -30,6 +30,8 @@ type Ask struct {
 	// Unknown is the text whose value is known at run time alone, "" if all is known.
 	// Labels are empty then.
 	Unknown string
+	// Wrong is why what stands there is no label, "" if it is one.
+	Wrong string
 }
 
 // Problem is why a file is no workflow.
@@ -98,6 +100,11 @@ func (r reader) jobs(n ast.Node) (jobs []Job, err error) {
 		}
 		job.Line = at
 		job.Asks = asks(r.value(runsOn), r.matrix(r.entry(r.entry(e.value, "strategy"), "matrix")))
+		for _, ask := range job.Asks {
+			if ask.Wrong != "" {
+				return nil, &Problem{at, fmt.Sprintf("job %q: %s", e.key, ask.Wrong)}
+			}
+		}
 		jobs = append(jobs, job)
 	}
 	return jobs, nil

@@ -56,7 +56,6 @@ func TestRunsOn(t *testing.T) {
 		"a value at run time":                {"runs-on: ${{ matrix.os }}\nstrategy: {matrix: {os: [linux, '${{ inputs.os }}']}}", []ask{{Labels: []string{"linux"}, Jobs: 1}, atRunTime("${{ inputs.os }}", 1)}},
 		"included jobs at run time":          {"runs-on: ${{ matrix.os }}\nstrategy: {matrix: {os: [linux], include: '${{ fromJSON(inputs.os) }}'}}", []ask{{Labels: []string{"linux"}, Jobs: 1}, atRunTime("${{ fromJSON(inputs.os) }}", 1)}},
 		"a matrix that is too large":         {"runs-on: ['run:${{ matrix.a }}']\nstrategy: {matrix: {a: [" + strings.Repeat("1, ", 300) + "1]}}", one("run:…")},
-		"a list within a list":               {"runs-on: [self-hosted, '${{ matrix.on }}']\nstrategy: {matrix: {on: [[linux]]}}", []ask{atRunTime("${{ matrix.on }}", 1)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := "on: push\njobs:\n  build:\n    " + strings.ReplaceAll(c.job, "\n", "\n    ") + "\n"
@@ -110,6 +109,8 @@ func TestNoWorkflow(t *testing.T) {
 		"a text":                  {"hello\n", 1, "has no jobs"},
 		"jobs that are a list":    {"on: push\njobs:\n- build\n", 3, "jobs is no mapping"},
 		"a job without runs-on":   {"on: push\njobs:\n  a:\n    steps: []\n", 3, `job "a" has neither runs-on nor uses`},
+		"a list within a list":    {"on: push\njobs:\n  a:\n    runs-on: [self-hosted, '${{ matrix.on }}']\n    strategy: {matrix: {on: [[linux]]}}\n", 4, "a list within its list"},
+		"a colon with a space":    {"on: push\njobs:\n  a:\n    runs-on: [self-hosted, class: small]\n", 4, "write class:small, without a space"},
 		"aliases of aliases":      {bomb, 1, "too many values"},
 		"a file that is too long": {strings.Repeat("#", 2<<20), 1, "at most"},
 	} {

@@ -50,7 +50,7 @@ func TestThePageHasEveryEndpoint(t *testing.T) {
 	if diff := cmp.Diff(slices.Compact(want), got); diff != "" {
 		t.Errorf("endpoints (-called +on the page):\n%s", diff)
 	}
-	listed := regexp.MustCompile("These are (.*)\\. The others").FindStringSubmatch(string(text))
+	listed := regexp.MustCompile(`These are (.*)\. The others`).FindStringSubmatch(string(text))
 	if listed == nil {
 		t.Fatal("the page lists no functions")
 	}

@@ -3,10 +3,6 @@ package github
 import (
 	"cmp"
 	"context"
-	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"hash/fnv"
 	"maps"
@@ -18,8 +14,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -66,17 +60,9 @@ func (a Apps) connect(c *Client) Credential {
 	return tokens
 }
 
-// GitHub's limits for what an App sends of itself.
-// https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app
-const (
-	backdated = time.Minute     // clocks differ
-	jwtLasts  = 9 * time.Minute // at most ten
-	// renewBefore is how long before its end a token is replaced: longer than a request
-	// that begins with it takes.
-	renewBefore = 5 * time.Minute
-	// mostSkew is the difference between clocks that backdated does not make up for.
-	mostSkew = 30 * time.Second
-)
+// renewBefore is how long before its end a token is replaced: longer than a request that
+// begins with it takes.
+const renewBefore = 5 * time.Minute
 
 // appTokens is Apps with a client to ask GitHub through.
 type appTokens struct {
@@ -228,7 +214,7 @@ func (a Apps) scope(want Want) map[string]any {
 // installationToken is a token of an installation that is good for a while: one that is
 // known here, one that another function has shared, or a new one.
 func (a *appTokens) installationToken(ctx context.Context, i int, installation int64, want Want) (appToken, error) {
-	name := tokenName(a.List[i].ID, installation, want)
+	name := a.tokenName(i, installation, want)
 	now := a.now(i)
 	a.mu.Lock()
 	token, renew := a.tokens[name], a.renew[name]
@@ -294,11 +280,14 @@ func (a *appTokens) keep(name string, token appToken) {
 	delete(a.renew, name)
 }
 
-// tokenName is the cursor of a token, sealed; it holds no secret.
-func tokenName(app string, installation int64, want Want) string {
-	name := "github_token/" + app + "/" + strconv.FormatInt(installation, 10)
+// tokenName is the cursor of a token, sealed: for what it is good, and no secret.
+func (a *appTokens) tokenName(i int, installation int64, want Want) string {
+	name := "github_token/" + a.List[i].ID + "/" + strconv.FormatInt(installation, 10)
 	if want.Write == "" && want.Repository == "" {
 		return name + "/organization"
+	}
+	if want.Write == "" && a.Organization {
+		return name + "/actions"
 	}
 	if want.Write == "" {
 		return name
@@ -313,7 +302,7 @@ func (a *appTokens) Refresh(ctx context.Context, want Want, refused string) erro
 	for i := range a.List {
 		a.mu.Lock()
 		installation, known := a.installations[a.installationKey(i, want)]
-		name := tokenName(a.List[i].ID, installation, want)
+		name := a.tokenName(i, installation, want)
 		ours := known && a.tokens[name].Value == refused
 		if ours {
 			a.renew[name] = true
@@ -321,176 +310,10 @@ func (a *appTokens) Refresh(ctx context.Context, want Want, refused string) erro
 			delete(a.installations, a.installationKey(i, want))
 		}
 		a.mu.Unlock()
-		if !ours {
-			continue
-		}
-		found = true
+		found = found || ours
 	}
 	if kept, ok := a.PAT.(refresher); ok && !found {
 		return kept.Refresh(ctx, want, refused)
 	}
 	return nil
-}
-
-// ask sends a request as an App. If GitHub refuses the key it tries the one before, which
-// GitHub may still know, and then those that are stored by now; if the clocks differ, it
-// goes by GitHub's.
-func (a *appTokens) ask(ctx context.Context, i int, method string, at resource, in, out any) (http.Header, error) {
-	keys, err := a.keys(ctx, i)
-	if err != nil {
-		return nil, err
-	}
-	header, err := a.askWith(ctx, i, keys, method, at, in, out)
-	if !refused(err) {
-		return header, err
-	}
-	changed, fresh := a.List[i].Keys.Refresh(ctx)
-	if fresh != nil || !changed {
-		return nil, a.badKey(i, err)
-	}
-	if keys, fresh = a.keys(ctx, i); fresh != nil {
-		return nil, a.badKey(i, err)
-	}
-	if header, err = a.askWith(ctx, i, keys, method, at, in, out); refused(err) {
-		return nil, a.badKey(i, err)
-	}
-	return header, err
-}
-
-func refused(err error) bool {
-	answer, ok := errors.AsType[*Error](err)
-	return ok && answer.StatusCode == http.StatusUnauthorized
-}
-
-func (a *appTokens) badKey(i int, err error) error {
-	return fleet.Errorf(fleet.GitHubUnauthorized, "GitHub refuses the key of App %s: store a private key of this App, as its settings make one, as github_app.private_key, and check github_app.id: %w", a.List[i].ID, err)
-}
-
-func (a *appTokens) askWith(ctx context.Context, i int, keys []*rsa.PrivateKey, method string, at resource, in, out any) (header http.Header, err error) {
-	for _, key := range keys {
-		for adjusted := false; ; adjusted = true {
-			var token string
-			if token, err = a.sign(i, key); err != nil {
-				return nil, err
-			}
-			if header, err = a.client.send(ctx, method, at, Token{Value: token, Budget: "app-" + a.List[i].ID}, in, out); !refused(err) {
-				return header, err
-			}
-			if adjusted || !a.adjust(i, err) {
-				break
-			}
-		}
-	}
-	return nil, err
-}
-
-// adjust takes GitHub's clock for right if it differs from ours by more than what tokens
-// are made to bear. It reports whether that is new.
-func (a *appTokens) adjust(i int, err error) bool {
-	answer, ok := errors.AsType[*Error](err)
-	if !ok || answer.date.IsZero() {
-		return false
-	}
-	skew := answer.date.Sub(a.Now())
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if off := skew - a.skew[i]; off.Abs() <= mostSkew {
-		return false
-	}
-	a.skew[i] = skew
-	return true
-}
-
-// now is GitHub's time, as far as an App knows it.
-func (a *appTokens) now(i int) time.Time {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.Now().Add(a.skew[i])
-}
-
-func (a *appTokens) sign(i int, key *rsa.PrivateKey) (string, error) {
-	now := a.now(i)
-	return jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.RegisteredClaims{
-		Issuer: a.List[i].ID, IssuedAt: jwt.NewNumericDate(now.Add(-backdated)), ExpiresAt: jwt.NewNumericDate(now.Add(jwtLasts)),
-	}).SignedString(key)
-}
-
-// keys are an App's private keys, one at least.
-func (a *appTokens) keys(ctx context.Context, i int) ([]*rsa.PrivateKey, error) {
-	texts, err := a.List[i].Keys.Values(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return parseKeys(a.List[i].ID, texts)
-}
-
-// CheckKeys says what is wrong with what is stored as the keys of an App: each has to be
-// one, though the fleet goes on while one of them is.
-func CheckKeys(id string, texts []string) error {
-	for _, text := range texts {
-		if _, err := parseKeys(id, []string{text}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// parseKeys reads private keys, one at least. No error repeats what is stored.
-func parseKeys(id string, texts []string) (keys []*rsa.PrivateKey, err error) {
-	for _, text := range texts {
-		if key, err := jwt.ParseRSAPrivateKeyFromPEM([]byte(text)); err == nil {
-			keys = append(keys, key)
-		}
-	}
-	if len(keys) == 0 {
-		return nil, fleet.Errorf(fleet.SecretMissing, "what is stored as github_app.private_key of App %s is no private key: store the whole .pem file that GitHub made, with its first and last line, as plain text and without a passphrase", id)
-	}
-	return keys, nil
-}
-
-// shared is a token that a function has shared, the zero one if there is none that can be
-// read and that this App's keys open.
-func (a *appTokens) shared(ctx context.Context, i int, name string) appToken {
-	if a.client.Shared == nil {
-		return appToken{}
-	}
-	text, err := a.client.Shared.Cursor(ctx, name)
-	if err != nil || text == "" {
-		return appToken{}
-	}
-	keys, err := a.keys(ctx, i)
-	if err != nil {
-		return appToken{} // which the request for a token reports
-	}
-	for _, key := range keys {
-		var token appToken
-		if plain, err := unseal(key, name, text); err == nil && json.Unmarshal(plain, &token) == nil {
-			return token
-		}
-	}
-	return appToken{}
-}
-
-// share lets other functions have a token. If that fails they ask for their own.
-func (a *appTokens) share(ctx context.Context, i int, name string, token appToken) {
-	if a.client.Shared == nil {
-		return
-	}
-	keys, err := a.keys(ctx, i)
-	if err != nil {
-		return
-	}
-	plain, err := json.Marshal(token)
-	if err != nil {
-		return
-	}
-	if sealed, err := seal(keys[0], name, plain); err == nil {
-		_ = a.client.Shared.PutCursor(ctx, name, sealed)
-	}
-}
-
-// credentialName identifies a credential without showing the token.
-func credentialName(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:8])
 }

@@ -172,17 +172,62 @@ func TestFunctionsShareTokensSealed(t *testing.T) {
 			t.Errorf("%s holds a token: %.20s…", name, text)
 		}
 	}
-	// Another key opens nothing, and neither does another name.
-	other := *w
-	other.keys = &keyStore{now: []string{pemOf(appKeys()[1]), pemOf(appKeys()[0])}}
-	for name := range w.shared.text {
-		if strings.HasPrefix(name, "github_token/") {
-			w.shared.text[name] = w.shared.text["github_token/Iv23simulated/2"]
+}
+
+// What is sealed opens under its own name, with the App's key.
+func TestWhatIsSealedStaysSealed(t *testing.T) {
+	for name, meddle := range map[string]func(w *appWorld){
+		"the fleet's own": func(*appWorld) {},
+		"another key": func(w *appWorld) {
+			w.keys = &keyStore{now: []string{pemOf(appKeys()[1])}}
+			w.hub.SetAppKeys(&appKeys()[1].PublicKey)
+		},
+		"another name": func(w *appWorld) {
+			sealed := w.tokens()
+			for i, name := range sealed {
+				other := sealed[(i+1)%len(sealed)]
+				w.shared.text["kept/"+name] = w.shared.text[other]
+			}
+			for _, name := range sealed {
+				w.shared.text[name] = w.shared.text["kept/"+name]
+			}
+		},
+		"something else": func(w *appWorld) {
+			for _, name := range w.tokens() {
+				w.shared.text[name] = "c2hvcnQ="
+			}
+		},
+	} {
+		w := newAppWorld(t, nil)
+		if err := life(t, w.function(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(w.tokens()); n != 2 {
+			t.Fatalf("%d tokens are shared", n)
+		}
+		meddle(w)
+		if err := life(t, w.function(), "b"); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		want := 4
+		if name == "the fleet's own" {
+			want = 2
+		}
+		if w.hub.TokensMade() != want {
+			t.Errorf("%s: %d tokens were made, want %d", name, w.hub.TokensMade(), want)
 		}
 	}
-	if err := life(t, other.function(), "d"); err != nil {
-		t.Error(err)
+}
+
+// tokens are the names of the tokens that are shared.
+func (w *appWorld) tokens() (names []string) {
+	for name := range w.shared.text {
+		if strings.HasPrefix(name, "github_token/") {
+			names = append(names, name)
+		}
 	}
+	slices.Sort(names)
+	return names
 }
 
 // What may befall the App between two lives of runners, and what the fleet makes of it.

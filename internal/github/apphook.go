@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"net/http"
 )
@@ -29,4 +30,12 @@ func (c *Client) AppHook(ctx context.Context) (config HookConfig, err error) {
 // about; see App.
 func (c *Client) AppHookDeliveries(ctx context.Context) iter.Seq2[Delivery, error] {
 	return list(ctx, c, resource{path: "/app/hook/deliveries?per_page=100", app: true}, func(page []Delivery) []Delivery { return page })
+}
+
+// RedeliverOfApp is Redeliver for the webhook of the client's GitHub App, the first if it
+// has several.
+func (c *Client) RedeliverOfApp(ctx context.Context, deliveryID int64) error {
+	at := resource{path: fmt.Sprintf("/app/hook/deliveries/%d/attempts", deliveryID), app: true}
+	_, err := c.do(ctx, http.MethodPost, at, nil, nil)
+	return err
 }

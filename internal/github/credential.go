@@ -2,6 +2,8 @@ package github
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -26,6 +28,12 @@ func (t Token) budget() string {
 		return credentialName(t.Value)
 	}
 	return t.Budget
+}
+
+// credentialName identifies a credential without showing the token.
+func credentialName(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:8])
 }
 
 // Credential gives the client its tokens: a personal access token (PAT, StoredPAT) or those

@@ -2,7 +2,6 @@ package github
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"net/http"
 	"time"
@@ -82,13 +81,5 @@ func (c *Client) HookDeliveries(ctx context.Context, repo Repository, hookID int
 // does not keep the delivery any more.
 func (c *Client) Redeliver(ctx context.Context, repo Repository, hookID, deliveryID int64) error {
 	_, err := c.do(ctx, http.MethodPost, repo.resource("/hooks/%d/deliveries/%d/attempts", hookID, deliveryID).writes("repository_hooks"), nil, nil)
-	return err
-}
-
-// RedeliverOfApp is Redeliver for the webhook of the client's GitHub App, the first if it
-// has several.
-func (c *Client) RedeliverOfApp(ctx context.Context, deliveryID int64) error {
-	at := resource{path: fmt.Sprintf("/app/hook/deliveries/%d/attempts", deliveryID), app: true}
-	_, err := c.do(ctx, http.MethodPost, at, nil, nil)
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -116,5 +117,5 @@ func (f ForFleet) group(ctx context.Context) (int64, error) {
 // gone reports whether GitHub refused a registration for what its group may be the cause of.
 func gone(err error) bool {
 	answer, ok := errors.AsType[*Error](err)
-	return ok && (answer.StatusCode == 404 || answer.StatusCode == 422)
+	return ok && (answer.StatusCode == http.StatusNotFound || answer.StatusCode == http.StatusUnprocessableEntity)
 }

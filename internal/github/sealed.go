@@ -1,6 +1,7 @@
 package github
 
 import (
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
@@ -9,6 +10,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 )
 
@@ -53,4 +55,45 @@ func sealing(key *rsa.PrivateKey) (cipher.AEAD, error) {
 		return nil, err
 	}
 	return cipher.NewGCM(block)
+}
+
+// shared is a token that a function has shared, the zero one if there is none that can be
+// read and that this App's keys open.
+func (a *appTokens) shared(ctx context.Context, i int, name string) appToken {
+	if a.client.Shared == nil {
+		return appToken{}
+	}
+	text, err := a.client.Shared.Cursor(ctx, name)
+	if err != nil || text == "" {
+		return appToken{}
+	}
+	keys, err := a.keys(ctx, i)
+	if err != nil {
+		return appToken{} // which the request for a token reports
+	}
+	for _, key := range keys {
+		var token appToken
+		if plain, err := unseal(key, name, text); err == nil && json.Unmarshal(plain, &token) == nil {
+			return token
+		}
+	}
+	return appToken{}
+}
+
+// share lets other functions have a token. If that fails they ask for their own.
+func (a *appTokens) share(ctx context.Context, i int, name string, token appToken) {
+	if a.client.Shared == nil {
+		return
+	}
+	keys, err := a.keys(ctx, i)
+	if err != nil {
+		return
+	}
+	plain, err := json.Marshal(token)
+	if err != nil {
+		return
+	}
+	if sealed, err := seal(keys[0], name, plain); err == nil {
+		_ = a.client.Shared.PutCursor(ctx, name, sealed)
+	}
 }

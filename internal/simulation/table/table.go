@@ -13,7 +13,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -58,18 +57,6 @@ func New() *Store {
 		images: map[string]fleet.ImageRecord{}, locks: map[string]lock{}, cursors: map[string]string{}, leases: map[string]lease{}, repairs: map[string]int{},
 		open: map[string]bool{}, waiting: map[string]bool{}, listed: map[string]bool{}, active: map[string]bool{}, unresolved: map[string]bool{},
 	}
-}
-
-// NewShared returns an empty table for many goroutines at once, which no simulated world has.
-func NewShared() *Store {
-	var mu sync.Mutex
-	s := New()
-	s.Call = func(_ string, effect func() error) error {
-		mu.Lock()
-		defer mu.Unlock()
-		return effect()
-	}
-	return s
 }
 
 // The operations that Call gets.

@@ -1,6 +1,7 @@
 package sweep_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -252,8 +253,23 @@ func TestDeliveriesOfAnApp(t *testing.T) {
 	if strings.Contains(log.String(), "refused") {
 		t.Errorf("the log speaks of repositories that the App has and the fleet does not: %s", &log)
 	}
+	delivers(w, "d500")
+	h.GitHub = notInstalled{w.GitHub}
+	w.Pass(time.Minute)
+	_, _ = h.Run(t.Context())
+	if !slices.Contains(w.GitHub.Redelivered, 4) {
+		t.Errorf("an App that the first repository has lost requests %d again", w.GitHub.Redelivered)
+	}
+	h.GitHub = w.GitHub
 	w.GitHub.HookID = 5 // an App without a webhook
 	if _, err := h.Run(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+// notInstalled is GitHub without a token for any repository.
+type notInstalled struct{ *lifecycletest.GitHub }
+
+func (notInstalled) Budget(context.Context, string, time.Time) (fleet.Budget, error) {
+	return fleet.Budget{}, fleet.Errorf(fleet.GitHubNotFound, "the App is not installed")
 }

@@ -113,13 +113,19 @@ func (g *gate) RegistrationsPage(ctx context.Context, repository string, was fle
 }
 
 func (g *gate) DeliveriesPage(ctx context.Context, repository string, hookID int64, was fleet.Page[fleet.Delivery]) (fleet.Page[fleet.Delivery], error) {
+	if hookID == fleet.AppHook { // which is asked about by the App itself, at no installation's cost
+		g.usage.Asked[kindDeliveries]++
+		return g.github.DeliveriesPage(ctx, repository, hookID, was)
+	}
 	return askPage(ctx, g, repository, kindDeliveries, func() (fleet.Page[fleet.Delivery], error) {
 		return g.github.DeliveriesPage(ctx, repository, hookID, was)
 	})
 }
 
 func (g *gate) Redeliver(ctx context.Context, repository string, hookID, deliveryID int64) error {
-	if err := g.may(ctx, repository, kindRedelivery, pointsOfOther, true); err != nil {
+	if hookID == fleet.AppHook {
+		g.usage.Asked[kindRedelivery]++
+	} else if err := g.may(ctx, repository, kindRedelivery, pointsOfOther, true); err != nil {
 		return err
 	}
 	return g.github.Redeliver(ctx, repository, hookID, deliveryID)

@@ -396,7 +396,7 @@ func killedWhileAsked(t *testing.T, setup func() *world) iter.Seq2[*world, strin
 }
 
 // The runner that was launched for job 8 gets job 7 while the runner for job 7 claims:
-// they swap, and the second is wanted for job 8, whatever the claim has read by then.
+// they swap, and the second is wanted for job 8, even if the claim has read its record before.
 func TestASwapWhileTheClaimIsLookedAt(t *testing.T) {
 	for point := 1; ; point++ {
 		w := lifecycletest.New(t)

@@ -279,7 +279,7 @@ func redirect(c *cloud) {
 	}
 }
 
-// Whatever a claim holds, only STS is asked, with exactly this request.
+// Only STS is asked, with exactly this request: nothing in a claim changes that.
 func TestOnlyOneRequestIsMade(t *testing.T) {
 	c := newCloud(t)
 	c.ask("nonce", c.sign("nonce", func(s *signing) { s.host = "169.254.169.254" }))

@@ -7,7 +7,7 @@
 // next runner here.
 //
 // The refusal of a job is recorded here, and therefore shown to the job's developer from
-// here. Whatever GitHub answers, the runner has ended: the sweep tries again.
+// here. If GitHub refuses, the runner has ended all the same: the sweep tries again.
 package recordstatus
 
 import (

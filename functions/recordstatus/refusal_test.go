@@ -69,7 +69,7 @@ func TestARefusalIsShownOnceItIsRecorded(t *testing.T) {
 	}
 }
 
-// Whatever fails once the runner is closed fails nothing but the notice.
+// An error after the runner is closed concerns the notice alone.
 func TestTheNoticeFailsNothing(t *testing.T) {
 	play := func(f lifecycletest.Fault) (w *world, announced int, err error) {
 		w = lifecycletest.New(t)

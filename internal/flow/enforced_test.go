@@ -17,7 +17,7 @@ import (
 // moto looks at actions alone and ignores conditions, so its copies of the policies
 // have only actions; TestPermissionsAreUsed checks resources.
 func TestTheFlowWithPoliciesEnforced(t *testing.T) {
-	w := startWith(t, true, nil)
+	w := startWith(t, setup{enforced: true})
 	ids := []int64{w.github.Queue(job()), w.github.Queue(job("image:node:22"))}
 	w.awaitEnd(ids...)
 	for _, id := range ids {

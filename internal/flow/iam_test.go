@@ -101,6 +101,9 @@ func (w *world) needs(r *faultproxy.Request) (all [][2]string) {
 		}
 		add(verb, arn("dynamodb", resource))
 	case "secretsmanager":
+		if !strings.HasPrefix(in.SecretID, "arn:") { // a name, to which Secrets Manager adds six characters
+			in.SecretID = arn("secretsmanager", "secret:"+in.SecretID+"-AbCdEf")
+		}
 		add(verb, in.SecretID)
 	case "ssm":
 		add(verb, arn("ssm", "parameter"+in.Name))

@@ -69,7 +69,7 @@ func atGate(status string) (ends func(context.Context) string, let func()) {
 }
 
 func TestFiftyJobsOneBuild(t *testing.T) {
-	w := startWith(t, false, roomy)
+	w := startWith(t, setup{policy: roomy})
 	var let func()
 	w.buildEnds, let = atGate("SUCCEEDED")
 	jobs, tag := w.waiting(50)
@@ -91,7 +91,7 @@ func TestFiftyJobsOneBuild(t *testing.T) {
 }
 
 func TestFiftyJobsWithABaseThatFails(t *testing.T) {
-	w := startWith(t, false, roomy)
+	w := startWith(t, setup{policy: roomy})
 	var let func()
 	w.buildEnds, let = atGate("FAILED")
 	jobs, _ := w.waiting(50)
@@ -124,10 +124,10 @@ func TestFiftyJobsWithABaseThatFails(t *testing.T) {
 // No event of a build comes any more, and CodeBuild lists none: a lease later one of the
 // waiting runners starts another. If the first build then fails, that changes nothing.
 func TestABuildOfWhichNothingIsHeard(t *testing.T) {
-	w := startWith(t, false, func(p *fleet.Policy) {
+	w := startWith(t, setup{policy: func(p *fleet.Policy) {
 		roomy(p)
 		p.Limits.BuildLease = 20 * time.Second
-	})
+	}})
 	ends, late := atGate("FAILED")
 	var mu sync.Mutex
 	begun := 0

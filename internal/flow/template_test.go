@@ -34,15 +34,19 @@ type resource struct {
 	Properties map[string]any
 }
 
-// envAssembly names the folder of the cloud assembly that scripts/test-aws wrote.
-const envAssembly = "FLOW_ASSEMBLY"
+// The variables that name the cloud assemblies that scripts/test-flow wrote: of
+// testdata/fleet.yaml and of testdata/enterprise.yaml.
+const (
+	envAssembly   = "FLOW_ASSEMBLY"
+	envEnterprise = "FLOW_ENTERPRISE_ASSEMBLY"
+)
 
-// loadTemplate reads the one stack of the assembly.
-func loadTemplate(t testing.TB) *template {
+// loadTemplate reads the one stack of an assembly.
+func loadTemplate(t testing.TB, assembly string) *template {
 	t.Helper()
-	dir := os.Getenv(envAssembly)
+	dir := os.Getenv(assembly)
 	if dir == "" {
-		t.Fatalf("%s is not set: `make test-aws` writes the cloud assembly and sets it", envAssembly)
+		t.Fatalf("%s is not set: `make test-aws` writes the cloud assembly and sets it", assembly)
 	}
 	found, err := filepath.Glob(filepath.Join(dir, "*.template.json"))
 	if err != nil || len(found) != 1 {

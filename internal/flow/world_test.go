@@ -54,7 +54,7 @@ func playRunner() int {
 	return standin.Run(ctx, standin.Config{Getenv: os.Getenv, Unsetenv: os.Unsetenv, Environ: os.Environ(), Stdout: os.Stdout, Dir: dir})
 }
 
-// repository is the one of the fleet that scripts/test-aws synthesises.
+// repository is the one of the fleets that scripts/test-flow synthesises.
 const repository = "octo-org/example"
 
 // world is a deployed fleet and what is around it.
@@ -87,7 +87,7 @@ type world struct {
 	buildLog  map[string]string         // where a failed build says why, in a build event's words; nil is nowhere
 	builtAs   map[string]map[string]any // the status of each build, by ARN; nil if it is not listed
 	unlisted  bool                      // CodeBuild lists no build
-	policy    func(*fleet.Policy)       // changes the deployed one before the functions start
+	setup
 
 	// refuses answers a request in GitHub's place, unless it returns false.
 	refuses atomic.Pointer[func(http.ResponseWriter, *http.Request) bool]
@@ -99,18 +99,24 @@ type world struct {
 // there is only one.
 func start(t *testing.T) *world {
 	t.Helper()
-	return startWith(t, false, nil)
+	return startWith(t, setup{})
 }
 
-// startWith is start with two options: moto enforces IAM's policies, and the fleet's
-// own policy is changed.
-func startWith(t *testing.T, enforced bool, policy func(*fleet.Policy)) *world {
+// setup is how a world differs from the usual one.
+type setup struct {
+	enforced   bool                // moto enforces IAM's policies
+	policy     func(*fleet.Policy) // changes the deployed one before the functions start
+	enterprise *enterprise         // testdata/enterprise.yaml is deployed
+}
+
+// startWith is start in a world that differs.
+func startWith(t *testing.T, as setup) *world {
 	t.Helper()
 	moto := moto{t: t, url: *awstest.Config(t).BaseEndpoint, credentials: admin}
 	moto.reset()
 	w := &world{
 		builtAs: map[string]map[string]any{},
-		t:       t, policy: policy, token: "ghp_" + rand.Text() + rand.Text(), functions: map[string]*lambdahost.Function{}, credentials: map[string]aws.Credentials{}, byARN: map[string]string{},
+		t:       t, setup: as, token: "ghp_" + rand.Text() + rand.Text(), functions: map[string]*lambdahost.Function{}, credentials: map[string]aws.Credentials{}, byARN: map[string]string{},
 		queueOf: map[string]string{}, events: make(chan struct{}, 1), changed: make(chan struct{}),
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -121,12 +127,17 @@ func startWith(t *testing.T, enforced bool, policy func(*fleet.Policy)) *world {
 	t.Cleanup(api.Close)
 	secret := rand.Text()
 	w.stack = &stack{moto: moto, apiURL: api.URL, queues: map[string]string{}, secrets: map[string]string{"pat": w.token, "webhook": secret}}
-	w.stack.resolver = resolver{t: t, tpl: loadTemplate(t), make: w.stack.create, made: map[string]identity{}}
+	assembly := envAssembly
+	if as.enterprise != nil {
+		assembly = envEnterprise
+		as.enterprise.storeKey(moto)
+	}
+	w.stack.resolver = resolver{t: t, tpl: loadTemplate(t, assembly), make: w.stack.create, made: map[string]identity{}}
 	w.stack.deploy()
 
 	w.startGitHub(api.URL+"/webhook", secret)
 	w.startProxy(moto.url)
-	if enforced {
+	if as.enforced {
 		for name, id := range w.functionIDs() {
 			w.credentials[name] = w.assume(name, id)
 		}
@@ -157,9 +168,15 @@ func (w *world) startGitHub(webhook, secret string) {
 		}
 		w.github.ServeHTTP(rw, r)
 	}))
-	front.Start()
+	config := sim.Config{Repository: repository, Private: true, Token: w.token, WebhookURL: webhook, WebhookSecret: secret, LostAfter: 2 * time.Second}
+	if w.enterprise != nil {
+		w.enterprise.serve(w.t, front, &config)
+	} else {
+		front.Start()
+	}
 	w.t.Cleanup(front.Close)
-	server, err := sim.New(sim.Config{Repository: repository, Private: true, Token: w.token, URL: front.URL, WebhookURL: webhook, WebhookSecret: secret, LostAfter: 2 * time.Second})
+	config.URL = front.URL
+	server, err := sim.New(config)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -219,12 +236,18 @@ func program(t testing.TB, name string) string {
 	return path
 }
 
-// environment is the template's, except for GitHub's address, which a test cannot know
-// beforehand.
+// environment is the template's, except for what a configuration cannot know of a test:
+// GitHub's address and authority, and moto's network.
 func (w *world) environment(name string) map[string]string {
 	env := w.stack.environment(w.functionIDs()[name])
 	if env[deployment.EnvGitHubURL] != "" {
 		env[deployment.EnvGitHubURL] = pseudo["GITHUB_URL"]
+	}
+	if env[deployment.EnvGitHubCA] != "" {
+		env[deployment.EnvGitHubCA] = w.enterprise.authorityFile
+	}
+	if w.enterprise != nil && env[deployment.EnvSubnets] != "" {
+		env[deployment.EnvSubnets], env[deployment.EnvSecurityGroups] = w.stack.ec2("DescribeSubnets", "subnetId"), w.stack.ec2("DescribeSecurityGroups", "groupId")
 	}
 	if text := env[deployment.EnvPolicy]; text != "" && w.policy != nil {
 		var policy fleet.Policy

@@ -89,11 +89,23 @@ func printCluster(w io.Writer, c report.Cluster) error {
 	readable.Fields(w, [][2]string{
 		{"fleet", c.FleetName}, {"state", stateOf(c)}, {"records", apiOf(c)}, {"last write", lastWrite(c)}, {"last sweep", lastSweep(c)}, {"paused", pausedOf(c)}, {"webhook", c.WebhookURL}, {"ecs cluster", c.ECSCluster}, {"engine", c.Engine},
 		{"repositories", strings.Join(c.Repositories, ", ")}, {"open runners", room}, {"left out", leftOut(c.SubnetsLeftOut)},
-		{"waiting", fmt.Sprintf("%d runs wait for room", c.WaitingForRoom)},
+		{"waiting", fmt.Sprintf("%d runs wait for room", c.WaitingForRoom)}, {"rules", ruleShares(c.Rules)},
 		{"runners", newest(c.RunnersBy)}, {"runs", newest(c.RunsBy)}, {"repairs", counts(c.Repairs)},
 		{"github", left}, {"token", expiryOf(c.GitHub)}, {"requests", asked}, {"put off", putOff},
 	})
 	return printHolds(w, c.Holds)
+}
+
+// ruleShares is how many runners each rule has that has a limit, "" if none has one.
+func ruleShares(rules []report.RuleShare) string {
+	each := make([]string, len(rules))
+	for i, r := range rules {
+		each[i] = fmt.Sprintf("%s %d of at most %d runners", r.Name, r.OpenRunners, r.MaxRunners)
+		if r.Waiting > 0 {
+			each[i] += fmt.Sprintf(", %d runs wait", r.Waiting)
+		}
+	}
+	return strings.Join(each, "; ")
 }
 
 // printHolds shows what keeps runs from being launched; it prints nothing if there is

@@ -98,6 +98,22 @@ func TestClusterStatusShowsSubnetsThatAreLeftOut(t *testing.T) {
 	}
 }
 
+func TestClusterStatusShowsTheSharesOfRules(t *testing.T) {
+	shares := []report.RuleShare{{Name: "deploy", OpenRunners: 2, MaxRunners: 2, Waiting: 3}, {Name: "nightly", MaxRunners: 1}}
+	for want, rules := range map[string][]report.RuleShare{
+		`(?m)^rules +deploy 2 of at most 2 runners, 3 runs wait; nightly 0 of at most 1 runners$`: shares,
+		`(?m)^open runners +0$`: nil,
+	} {
+		var out bytes.Buffer
+		if err := printCluster(&out, report.Cluster{Rules: rules}); err != nil {
+			t.Fatal(err)
+		}
+		if !regexp.MustCompile(want).Match(out.Bytes()) || rules == nil && bytes.Contains(out.Bytes(), []byte("rules")) {
+			t.Errorf("%s is not in\n%s", want, out.String())
+		}
+	}
+}
+
 func TestClusterStatusShowsWhatDoesNotWork(t *testing.T) {
 	at := time.Date(2026, 3, 4, 14, 20, 0, 0, time.UTC)
 	failing := report.Cluster{Settings: report.Settings{Listen: "127.0.0.1:8080"}, Running: true, Health: &report.Health{

@@ -25,6 +25,7 @@ type Step struct {
 	// a day; 0 means no limit.
 	Counts         counts
 	OnDemandBuilds int
+	BuildsOfRules  map[string]int // of the policy's rules that say it, by their names
 	// Release returns the release of GitHub's runner that images are built with,
 	// without a version if it is not known yet. With nil it is never known.
 	Release func(context.Context) (fleet.RunnerRelease, error)
@@ -72,7 +73,7 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 	if owner == "" {
 		return fleet.Image{Outcome: fleet.ImageMissing, Tag: tag}, nil
 	}
-	if err := s.count(ctx, call.Document.Job.Repository, spec, owner); err != nil {
+	if err := s.count(ctx, call.Document.Job.Repository, call.Document.Plan.RuleName(), spec, owner); err != nil {
 		if fleet.IsNamed(err, fleet.ImageBuildsSpent) {
 			return fleet.Image{}, s.leave(ctx, call.RunnerID, tag, owner, err)
 		}
@@ -119,34 +120,70 @@ func (s Step) build(ctx context.Context, spec fleet.ImageSpec, tag, owner string
 // meanwhile.
 const changes = 20
 
-// count counts a build, for the repository of the job that names the image.
-func (s Step) count(ctx context.Context, repository string, spec fleet.ImageSpec, owner string) (err error) {
-	if s.Counts == nil || s.OnDemandBuilds == 0 || spec.Kind != fleet.OnDemandImage {
+// account is a count of builds, and how many of a day there may be; 0 is no limit.
+type account struct {
+	cursor, key string // in the configuration
+	of          string // whose jobs
+	most        int
+}
+
+// count counts a build, for the repository of the job that names the image and for the
+// rule that admits the job. If one of them has used up its builds, it is counted for none.
+func (s Step) count(ctx context.Context, repository, rule string, spec fleet.ImageSpec, owner string) error {
+	if s.Counts == nil || spec.Kind != fleet.OnDemandImage {
 		return nil
 	}
-	name := fleet.BuildsOfDayCursor(repository)
-	for range changes {
-		was, err := s.Counts.Cursor(ctx, name)
+	accounts := slices.DeleteFunc([]account{
+		{cursor: fleet.BuildsOfDayCursor(repository), key: "on_demand_builds_per_day", of: "jobs of " + repository, most: s.OnDemandBuilds},
+		{cursor: fleet.BuildsOfRuleCursor(rule), key: "its on_demand_builds_per_day", of: "jobs that rule " + rule + " admits", most: s.BuildsOfRules[rule]},
+	}, func(a account) bool { return a.most == 0 })
+	for _, a := range accounts {
+		was, err := s.Counts.Cursor(ctx, a.cursor)
 		if err != nil {
 			return err
 		}
-		next, ok := fleet.ReadBuildsOfDay(was).Start(owner, s.OnDemandBuilds, s.Fleet.Now())
-		if !ok {
-			return fleet.Errorf(fleet.ImageBuildsSpent,
-				"jobs of %s have had %d images built today, as many as on_demand_builds_per_day lets them: use an image that is built, or wait for the next day, which begins at 00:00 UTC", repository, s.OnDemandBuilds)
-		}
-		value, err := json.Marshal(next)
-		if err != nil {
-			return fmt.Errorf("encode %s: %w", name, err)
-		}
-		if string(value) == was {
-			return nil
-		}
-		if err = s.Counts.SwapCursor(ctx, name, was, string(value)); !fleet.IsNamed(err, fleet.RecordsConflict) {
+		if _, err := a.add(was, owner, s.Fleet.Now()); err != nil {
 			return err
 		}
 	}
-	return fleet.Errorf(fleet.RecordsConflict, "the builds of %s change all the time", repository)
+	for _, a := range accounts {
+		if err := s.countFor(ctx, a, owner); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s Step) countFor(ctx context.Context, a account, owner string) error {
+	for range changes {
+		was, err := s.Counts.Cursor(ctx, a.cursor)
+		if err != nil {
+			return err
+		}
+		value, err := a.add(was, owner, s.Fleet.Now())
+		if err != nil || value == was {
+			return err
+		}
+		if err = s.Counts.SwapCursor(ctx, a.cursor, was, value); !fleet.IsNamed(err, fleet.RecordsConflict) {
+			return err
+		}
+	}
+	return fleet.Errorf(fleet.RecordsConflict, "the builds of %s change all the time", a.of)
+}
+
+// add is the cursor with one build more. It fails with Image.BuildsSpent if there may be
+// none today.
+func (a account) add(was, owner string, now time.Time) (cursor string, err error) {
+	next, ok := fleet.ReadBuildsOfDay(was).Start(owner, a.most, now)
+	if !ok {
+		return "", fleet.Errorf(fleet.ImageBuildsSpent,
+			"%s have had %d images built today, as many as %s lets them: use an image that is built, or wait for the next day, which begins at 00:00 UTC", a.of, a.most, a.key)
+	}
+	value, err := json.Marshal(next)
+	if err != nil {
+		return "", fmt.Errorf("encode %s: %w", a.cursor, err)
+	}
+	return string(value), nil
 }
 
 // leave gives up a lock that this runner may not build under, and has the other waiting

@@ -318,6 +318,42 @@ func TestBuildsOfADay(t *testing.T) {
 	}
 }
 
+// A rule's builds are those of all jobs that it admits, whatever their repository. A build
+// that the rule has not left is none of the repository's either.
+func TestBuildsOfADayOfARule(t *testing.T) {
+	w := lifecycletest.New(t)
+	step := counting(w)
+	step.OnDemandBuilds, step.BuildsOfRules = 2, map[string]int{"tools": 1}
+	build := func(id int64, repository, rule string) error {
+		t.Helper()
+		call := callOf(w, w.Launch(w.Job(id)), "")
+		spec := spec
+		spec.Name = fmt.Sprintf("docker.io/library/node:%d", id)
+		call.Document.Job.Repository, call.Document.Plan.ImageSpec, call.Document.Image.Tag = repository, &spec, spec.Tag()
+		call.Document.Plan.Rule = rule
+		_, err := step.Run(t.Context(), call)
+		return err
+	}
+	if err := build(1, "octo/one", "policy.tools"); err != nil {
+		t.Fatal(err)
+	}
+	for id, repository := range []string{"octo/two", "octo/two", "octo/two"} {
+		err := build(int64(id+2), repository, "policy.tools")
+		if fleet.ErrorName(err) != fleet.ImageBuildsSpent || !strings.Contains(err.Error(), "jobs that rule tools admits have had 1 images built today, as many as its on_demand_builds_per_day lets them") {
+			t.Errorf("of another repository: %v", err)
+		}
+	}
+	for id, rule := range []string{"policy.other", ""} {
+		if err := build(int64(id+5), "octo/two", rule); err != nil {
+			t.Errorf("by rule %q: %v", rule, err)
+		}
+	}
+	w.Pass(24 * time.Hour)
+	if err := build(9, "octo/two", "policy.tools"); err != nil {
+		t.Errorf("the next day: %v", err)
+	}
+}
+
 // Runners that wait under the lock of a repository without builds left look again.
 func TestRunnersThatWaitUnderASpentLock(t *testing.T) {
 	w := lifecycletest.New(t)

@@ -375,6 +375,9 @@ func (s *sweep) room(ctx context.Context) error {
 	if err := s.Fleet.LaunchWaiting(ctx); err != nil {
 		return err
 	}
+	if err := s.rules(ctx, capacity); err != nil {
+		return err
+	}
 	if s.Fleet.MaxPerRepository == 0 {
 		return nil
 	}
@@ -390,8 +393,20 @@ func (s *sweep) room(ctx context.Context) error {
 	return each(slices.Sorted(maps.Keys(repositories)), func(repository string) error { return s.Fleet.LaunchShare(ctx, repository) })
 }
 
+// rules launches the runs that wait for a rule, and those that the configuration of today
+// lets wait no longer.
+func (s *sweep) rules(ctx context.Context, capacity fleet.Capacity) error {
+	rules := maps.Clone(s.Fleet.MaxOfRules)
+	if rules == nil {
+		rules = map[string]int{}
+	}
+	maps.Copy(rules, capacity.OpenOfRule)
+	return each(slices.Sorted(maps.Keys(rules)), func(rule string) error { return s.Fleet.LaunchRule(ctx, rule) })
+}
+
 // turns gives a place in the list to runs that wait for room since the release before,
-// which did not keep that list.
+// which did not keep that list, and to those that wait for a rule which has no limit any
+// more.
 func (s *sweep) turns(ctx context.Context) error {
 	waiting, err := s.Fleet.Records.WaitingForRoom(ctx, mostTurns)
 	if err != nil {
@@ -399,7 +414,8 @@ func (s *sweep) turns(ctx context.Context) error {
 	}
 	return each(waiting, func(runID string) error {
 		run, known, err := s.Fleet.Records.Run(ctx, runID)
-		if err != nil || !known || !run.WaitsSince.IsZero() {
+		setFree := run.WaitsForRule && s.Fleet.MaxOfRules[run.AdmittedBy] == 0
+		if err != nil || !known || !run.WaitsSince.IsZero() && !setFree {
 			return err
 		}
 		_, err = s.Fleet.Launch(ctx, runID)

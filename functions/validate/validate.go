@@ -75,13 +75,18 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 	if err := s.canRegister(ctx, job); err != nil {
 		return fleet.Plan{}, err
 	}
-	if err := s.record(ctx, call.RunnerID, decision); err != nil {
+	full, err := s.Fleet.Admit(ctx, call.RunnerID, job, decision)
+	if err != nil {
 		return fleet.Plan{}, err
+	}
+	if full != "" {
+		return fleet.Plan{Decision: fleet.NotWanted, Rule: decision.Rule, Reason: full}, nil
 	}
 	limits := s.Policy.Limits
 	return fleet.Plan{
 		Decision:          fleet.Admitted,
 		Rule:              decision.Rule,
+		Reason:            decision.Reason,
 		ClassName:         decision.Class,
 		Size:              &decision.Size,
 		ImageSpec:         &decision.Image,
@@ -270,13 +275,4 @@ func (s Step) spare(ctx context.Context, repository string) (bool, error) {
 		return true, nil
 	}
 	return s.Fleet.Spare(ctx, b)
-}
-
-func (s Step) record(ctx context.Context, runnerID string, d fleet.Decision) error {
-	return s.Fleet.DescribeRun(ctx, runnerID, func(run fleet.Run, runner fleet.Runner) (fleet.Run, fleet.Runner) {
-		run = run.Want(d.Wants())
-		runner.ClassName, runner.Image = d.Class, d.Image.String()
-		now := s.Fleet.Now()
-		return run.Mark(fleet.StageAdmitted, now), runner.Mark(fleet.StageAdmitted, now)
-	})
 }

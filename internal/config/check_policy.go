@@ -4,6 +4,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -47,6 +48,7 @@ func (c *Config) checkPolicy(r *review) {
 			r.add(at+".name", "%s is the name of an earlier rule; each needs one of its own", quote(rule.Name))
 		}
 		checkOutcome(r, at, rule)
+		c.checkShares(r, at, rule)
 		c.checkConditions(r, at, rule)
 		c.checkApplies(r, at, i)
 	}
@@ -67,6 +69,33 @@ func checkOutcome(r *review, at string, rule fleet.Rule) {
 		r.add(at+".refuse", "has %d characters; use at most %d", len([]rune(rule.Refuse)), mostSentence)
 	case strings.ContainsFunc(rule.Refuse, func(c rune) bool { return !unicode.IsPrint(c) }):
 		r.add(at+".refuse", "has a line end or another character that does not print; write it as one line")
+	}
+}
+
+// checkShares finds limits that limit nothing, and those that let nothing through.
+func (c *Config) checkShares(r *review, at string, rule fleet.Rule) {
+	for _, limit := range []struct {
+		name     string
+		is, most int
+		why      string
+	}{
+		{"max_runners", rule.MaxRunners, c.MaxRunners, "max_runners of the fleet"},
+		{"on_demand_builds_per_day", rule.OnDemandBuilds, mostBuildsADay, ""},
+	} {
+		key := at + "." + limit.name
+		switch {
+		case !r.given(key) || !r.readable(key):
+		case !r.given(at + ".allow"):
+			r.add(key, "belongs to a rule with allow: true; a rule that refuses lets no job through")
+		case limit.is < 1 || limit.is > limit.most && r.readable(limit.name):
+			most := strconv.Itoa(limit.most)
+			if limit.why != "" {
+				most = limit.why + " (" + most + ")"
+			}
+			r.add(key, "is %d; use 1 to %s, or write a rule that refuses", limit.is, most)
+		case limit.name == "on_demand_builds_per_day" && c.ImageBuildProject == "":
+			r.add(key, "never applies: jobs name no image: labels without image_build_project")
+		}
 	}
 }
 

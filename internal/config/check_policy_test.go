@@ -27,6 +27,8 @@ policy:
     event: [push, "pull_request*"]
     branch: Release/*
     allow: true
+    max_runners: 5
+    on_demand_builds_per_day: 7
 `), "fleet.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +38,7 @@ policy:
 		{
 			Name: "deploy", Owner: fleet.Patterns{"octo"}, Repository: fleet.Patterns{"octo/app", "tools"}, Visibility: fleet.Patterns{"private", "internal"},
 			Fork: new(false), Class: fleet.Patterns{"large"}, Image: fleet.Patterns{"ghcr.io/octo/*"}, Event: fleet.Patterns{"push", "pull_request*"},
-			Branch: fleet.Patterns{"Release/*"}, Allow: true,
+			Branch: fleet.Patterns{"Release/*"}, Allow: true, MaxRunners: 5, OnDemandBuilds: 7,
 		},
 	}
 	if diff := cmp.Diff(want, c.Policy().Rules); diff != "" {
@@ -61,7 +63,7 @@ func TestPolicyProblems(t *testing.T) {
 		"text for rules":               {"github_repo: octo/app\npolicy: no forks", "policy", 2, "must be a list"},
 		"text for a rule":              {head + "- no forks", "policy[0]", 3, "must be a mapping"},
 		"a key like another":           {head + "- {name: a, repositories: octo/app" + refuse, "policy[0].repositories", 3, "did you mean repository?"},
-		"a key that is another's":      {head + "- {name: a, max_runners: 5" + refuse, "policy[0].max_runners", 3, "is not a key of this configuration"},
+		"a key that is another's":      {head + "- {name: a, limits: 5" + refuse, "policy[0].limits", 3, "is not a key of this configuration"},
 		"a key in another line":        {head + "- name: a\n  forks: true\n  refuse: no", "policy[0].forks", 4, "did you mean fork?"},
 		"a rule without a name":        {head + "- {fork: true" + refuse, "policy[0]", 3, "lacks a name"},
 		"a name with spaces":           {head + "- {name: No Forks, fork: true" + refuse, "policy[0].name", 3, "is not a name for a rule"},
@@ -98,6 +100,13 @@ func TestPolicyProblems(t *testing.T) {
 		"a rule behind one for all":            {head + "- {name: all, allow: true}\n- {name: a, fork: true" + refuse, "policy[1]", 4, `never applies: rule "all" before it decides about all such jobs`},
 		"a rule behind the same":               {head + "- {name: b, class: [large, small], allow: true}\n- {name: a, class: large, fork: true" + refuse, "policy[1]", 4, `rule "b"`},
 		"a rule behind a pattern":              {head + "- {name: b, repository: octo/*, allow: true}\n- {name: a, repository: octo/app" + refuse, "policy[1]", 4, `rule "b"`},
+		"a share of a rule that refuses":       {head + "- {name: a, fork: true, max_runners: 5" + refuse, "policy[0].max_runners", 3, "belongs to a rule with allow: true"},
+		"a share that is no number":            {head + "- {name: a, fork: true, allow: true, max_runners: few}", "policy[0].max_runners", 3, "must be a whole number"},
+		"a share of nothing":                   {head + "- {name: a, fork: true, allow: true, max_runners: 0}", "policy[0].max_runners", 3, "is 0; use 1 to max_runners of the fleet (20)"},
+		"a share of more than there is":        {"max_runners: 4\n" + head + "- {name: a, fork: true, allow: true, max_runners: 5}", "policy[0].max_runners", 4, "use 1 to max_runners of the fleet (4)"},
+		"builds of a rule that refuses":        {"image_build_project: b\n" + head + "- {name: a, fork: true, on_demand_builds_per_day: 5" + refuse, "policy[0].on_demand_builds_per_day", 4, "belongs to a rule with allow: true"},
+		"no builds at all":                     {"image_build_project: b\n" + head + "- {name: a, allow: true, on_demand_builds_per_day: -1}", "policy[0].on_demand_builds_per_day", 4, "is -1; use 1 to"},
+		"builds of images that are not built":  {head + "- {name: a, allow: true, on_demand_builds_per_day: 5}", "policy[0].on_demand_builds_per_day", 3, "without image_build_project"},
 		"too many rules":                       {head + strings.Repeat("- {name: a, fork: true"+refuse, 101), "policy", 2, "at most 100"},
 	} {
 		t.Run(name, func(t *testing.T) {

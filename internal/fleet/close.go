@@ -50,7 +50,7 @@ func Close(f CloseFacts) CloseResult {
 		}
 		runner.Unresolved = runner.Took == 0 && runner.RegistrationID != 0 && (runner.ExitCode == nil || *runner.ExitCode == 0)
 		runner = runner.Forget().Mark(StageClosed, f.Now)
-		capacity := f.Capacity.closed(runner.Repository)
+		capacity := f.Capacity.closed(runner)
 		res.Changes.Capacity = &capacity
 	}
 	var holds []Hold

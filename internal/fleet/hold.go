@@ -216,12 +216,16 @@ func (r holdRef) in(read map[string]Hold) Hold {
 	return Hold{Key: r.key, Kind: r.kind, Needs: r.needs}
 }
 
-// Wants is the part of a job's request that holds are named by.
+// Wants is the part of a job's request that holds are named by, and the policy's rule that
+// admits it.
 type Wants struct {
 	Class    string `json:"class_name,omitempty"`
 	Image    string `json:"image,omitempty"`
 	ImageTag string `json:"image_tag,omitempty"`
 	Rungs    int    `json:"rungs,omitempty"` // of the class's ladder
+	// Rule is its name, "" if none is needed. It is known of a job that is decided about.
+	Rule      string `json:"rule,omitempty"`
+	RuleKnown bool   `json:"rule_known,omitempty"`
 }
 
 // Wants is what a job asks for that is or may be admitted, nothing for every other.
@@ -232,13 +236,16 @@ func (d Decision) Wants() Wants {
 	if d.Verdict != Admitted && d.Verdict != Undecided {
 		return Wants{}
 	}
-	return Wants{Class: d.Class, Image: d.Image.String(), ImageTag: d.Image.Tag(), Rungs: len(d.Size.Ladder())}
+	return Wants{Class: d.Class, Image: d.Image.String(), ImageTag: d.Image.Tag(), Rungs: len(d.Size.Ladder()), Rule: d.RuleName(), RuleKnown: d.Verdict == Admitted}
 }
 
 // Want records on the run what its job asks for.
 func (r Run) Want(w Wants) Run {
 	if w != (Wants{}) {
 		r.ClassName, r.Image, r.ImageTag, r.Rungs = w.Class, w.Image, w.ImageTag, w.Rungs
+	}
+	if w.RuleKnown {
+		r.AdmittedBy, r.RuleKnown = w.Rule, true
 	}
 	return r
 }

@@ -12,6 +12,8 @@ type Capacity struct {
 	Open int `json:"open"`
 	// OpenOf are the open runners of each repository that has any, by its key.
 	OpenOf map[string]int `json:"open_of,omitempty"`
+	// OpenOfRule are the open runners of each rule of the policy that has any, by its name.
+	OpenOfRule map[string]int `json:"open_of_rule,omitempty"`
 	// Turn is the turn of the last launched run among those that waited for room. Turns
 	// are the last turns of the repositories that have waiting runs, by their keys.
 	Turn  int64            `json:"turn,omitempty"`
@@ -41,9 +43,10 @@ func (c Changes) Empty() bool {
 type LaunchFacts struct {
 	FleetName        string
 	MaxRunners       int
-	MaxPerRepository int           // open runners of one repository; 0 means no limit
-	KeptForOthers    int           // the last places, for repositories that have no runner
-	Repositories     int           // that the fleet serves
+	MaxPerRepository int // open runners of one repository; 0 means no limit
+	KeptForOthers    int // the last places, for repositories that have no runner
+	Repositories     int // that the fleet serves
+	MaxOfRules       map[string]int
 	Behind           bool          // another run waits for room and comes first
 	Queue            time.Duration // how long GitHub keeps a job queued
 	Run              Run
@@ -73,7 +76,7 @@ func Launch(f LaunchFacts) LaunchResult {
 	case run.Retrying() && run.Setback.NextTry.After(f.Now):
 		return LaunchResult{Reason: run.Reason}
 	case f.Capacity.Paused != "":
-		return f.waitForRoom(run, f.Capacity.pausedReason(), false)
+		return f.waitForRoom(run, f.Capacity.pausedReason(), forRoom)
 	}
 	if next := f.overdue(); next.After(f.Now) {
 		run.Setback = &Setback{
@@ -92,17 +95,20 @@ func Launch(f LaunchFacts) LaunchResult {
 		}
 		return LaunchResult{Reason: waiting.Reason, Changes: Changes{Runs: []Run{waiting}}}
 	}
-	if f.MaxPerRepository > 0 && f.Capacity.OpenOf[RepositoryKey(run.Job.Repository)] >= f.MaxPerRepository {
-		return f.waitForRoom(run, fmt.Sprintf("waits for room: max_runners_per_repository is %d", f.MaxPerRepository), true)
+	if full := f.Capacity.fullRule(run.AdmittedBy, f.MaxOfRules); full != "" {
+		return f.waitForRoom(run, full, forRule)
+	}
+	if f.fullRepository(run) {
+		return f.waitForRoom(run, fmt.Sprintf("waits for room: max_runners_per_repository is %d", f.MaxPerRepository), forShare)
 	}
 	if kept := f.kept(); kept > 0 && f.Capacity.OpenOf[RepositoryKey(run.Job.Repository)] > 0 && f.Capacity.Open >= f.MaxRunners-kept {
-		return f.waitForRoom(run, fmt.Sprintf("waits for room: the last %d of max_runners are kept for repositories that have no runner", kept), true)
+		return f.waitForRoom(run, fmt.Sprintf("waits for room: the last %d of max_runners are kept for repositories that have no runner", kept), forShare)
 	}
 	if f.Capacity.Open >= f.MaxRunners || f.Behind {
-		return f.waitForRoom(run, fmt.Sprintf("waits for room: max_runners is %d", f.MaxRunners), false)
+		return f.waitForRoom(run, fmt.Sprintf("waits for room: max_runners is %d", f.MaxRunners), forRoom)
 	}
 	if f.Capacity.Pace.free(f.Now) == 0 {
-		return f.waitForRoom(run, paceReason, false)
+		return f.waitForRoom(run, paceReason, forRoom)
 	}
 	return f.launch(rung)
 }
@@ -150,7 +156,7 @@ func (f LaunchFacts) launch(rung int) LaunchResult {
 	run.RunnerID = RunnerID(f.FleetName, run.Job.JobID, run.Launched)
 	run.LastRunner = run.RunnerID
 	run.LaunchedAt = f.Now.UTC()
-	run.WaitsForRoom, run.WaitsForShare = false, false
+	run.WaitsForRoom, run.WaitsForShare, run.WaitsForRule = false, false, false
 	run = run.Move(RunStarting, "").Mark(StageLaunched, f.Now)
 	runner := Runner{
 		Schema:     Schema,
@@ -161,6 +167,7 @@ func (f LaunchFacts) launch(rung int) LaunchResult {
 		Phase:      Open,
 		Repository: run.Job.Repository,
 		Labels:     RunnerLabels(run.Job),
+		Rule:       run.AdmittedBy,
 		Rung:       rung,
 		LeftOut:    f.leftOut(),
 		Times:      Times{}.set(StageLaunched, f.Now),

@@ -26,10 +26,15 @@ type Rule struct {
 
 	Allow  bool   `json:"allow,omitempty"`
 	Refuse string `json:"refuse,omitempty"` // the sentence that its developer reads
+
+	// Of the jobs that it allows: runners at once, and builds of a day of images that they
+	// name. 0 is as many as the fleet gives.
+	MaxRunners     int `json:"max_runners,omitempty"`
+	OnDemandBuilds int `json:"on_demand_builds_per_day,omitempty"`
 }
 
 // Key is the rule's name in decisions.
-func (r Rule) Key() string { return "policy." + r.Name }
+func (r Rule) Key() string { return rulePrefix + r.Name }
 
 // judge lets the rules decide about a job that would be admitted: the first one that fits
 // says what. Where a rule depends on what is not known of the job, it is Undecided.
@@ -42,13 +47,28 @@ func (p Policy) judge(job Job, d Decision) Decision {
 			return d
 		case !fits:
 		case rule.Allow:
-			d.Rule = rule.Key()
+			d.Rule, d.Reason = rule.Key(), rule.share()
 			return d
 		default:
 			return refused(rule.Key(), "%s", rule.Refuse)
 		}
 	}
 	return d
+}
+
+// share says what the jobs that the rule allows get together, "" if it does not say.
+func (r Rule) share() string {
+	var each []string
+	if r.MaxRunners > 0 {
+		each = append(each, runners(r.MaxRunners)+" at once")
+	}
+	if r.OnDemandBuilds > 0 {
+		each = append(each, fmt.Sprintf("%d builds of images a day", r.OnDemandBuilds))
+	}
+	if len(each) == 0 {
+		return ""
+	}
+	return "all jobs of the rule together get at most " + strings.Join(each, " and ")
 }
 
 // fit is whether a condition is met. It may depend on what is not known.

@@ -142,6 +142,12 @@ type Run struct {
 	// WaitsForShare reports that its repository has as many runners as it may have.
 	Turn          int64 `json:"turn,omitempty"`
 	WaitsForShare bool  `json:"waits_for_share,omitempty"`
+	// AdmittedBy is the name of the policy's rule that admits its job, "" if none is
+	// needed, or while RuleKnown is false. WaitsForRule reports that the rule has as many
+	// runners as it may have.
+	AdmittedBy   string `json:"admitted_by,omitempty"`
+	RuleKnown    bool   `json:"rule_known,omitempty"`
+	WaitsForRule bool   `json:"waits_for_rule,omitempty"`
 	// Setback is the last one: what the run waits for, and until when. A run that gets a
 	// job has none.
 	Setback    *Setback  `json:"setback,omitempty"`

@@ -54,6 +54,9 @@ type Runner struct {
 	Labels     []string `json:"labels"`
 	ClassName  string   `json:"class_name,omitempty"`
 	Image      string   `json:"image,omitempty"`
+	// Rule is the name of the policy's rule that it is counted for: the one that admits
+	// the job that it has or is meant for. Records of the release before have none.
+	Rule string `json:"rule,omitempty"`
 
 	TaskToken  string `json:"task_token,omitempty"`
 	WaitingFor string `json:"waiting_for,omitempty"`

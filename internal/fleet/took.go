@@ -7,11 +7,18 @@ import (
 
 // TookFacts are the records that a decision about "job J runs on runner R" needs.
 type TookFacts struct {
-	Run      Run     // of job J; made by the caller if there was none
-	Runner   Runner  // R
-	Meant    *Run    // the run that R was meant for, if that is another one
-	Expected *Runner // the runner that J's run expected, if that is another one
+	Run      Run       // of job J; made by the caller if there was none
+	Runner   Runner    // R
+	Meant    *Run      // the run that R was meant for, if that is another one
+	Expected *Runner   // the runner that J's run expected, if that is another one
+	Capacity *Capacity // nil if no runner is to be counted for another rule: see MayRecount
 	At       time.Time
+}
+
+// MayRecount reports whether a runner may have to be counted for another rule.
+func (f TookFacts) MayRecount() bool {
+	ownToo := f.Expected != nil && (f.Expected.Rule != "" || f.Runner.Rule != "")
+	return ownToo || f.Run.RuleKnown && f.Runner.Rule != f.Run.AdmittedBy
 }
 
 // TookResult is what follows from the facts.
@@ -20,6 +27,7 @@ type TookResult struct {
 	Relaunch []string // runs that lost their runner
 	End      []string // idle runners that no run expects any more
 	Known    bool     // the fact was recorded already
+	Freed    []string // rules that have fewer runners than before
 	Stop     bool     // policy had refused the job: the runner must not run it
 }
 
@@ -51,6 +59,10 @@ func Took(f TookFacts) TookResult {
 	if expected != runner.RunnerID {
 		run.RunnerID, runner.For = runner.RunnerID, run.RunID
 	}
+	meantFor := runner.Rule
+	if run.RuleKnown && f.Capacity != nil {
+		runner.Rule = run.AdmittedBy
+	}
 	meant, own := f.Meant, f.Expected
 	if meant != nil && (meant.RunID == run.RunID || meant.RunnerID != runner.RunnerID) {
 		meant = nil
@@ -59,7 +71,7 @@ func Took(f TookFacts) TookResult {
 		own = nil
 	}
 	if meant != nil && own != nil && own.CanTake() && meant.Wanted() && CanRun(own.Labels, meant.Job) {
-		res.swap(*meant, *own)
+		res.swap(*meant, own.countedFor(meantFor))
 	} else {
 		if meant != nil {
 			res.displace(*meant, runner.RunnerID)
@@ -70,6 +82,7 @@ func Took(f TookFacts) TookResult {
 	}
 	res.Changes.Runs = append(res.Changes.Runs, run)
 	res.Changes.Runners = append(res.Changes.Runners, runner)
+	res.countFor(f)
 	return res
 }
 
@@ -94,6 +107,9 @@ func (res *TookResult) displace(meant Run, runnerID string) {
 // letGo takes its job from a runner, which is ended if it has none.
 func (res *TookResult) letGo(own Runner) {
 	own.For = ""
+	if own.Took == 0 { // it is counted for no rule until it is ended
+		own.Rule = ""
+	}
 	res.Changes.Runners = append(res.Changes.Runners, own)
 	if own.Phase != Closed && own.Took == 0 {
 		res.End = append(res.End, own.RunnerID)

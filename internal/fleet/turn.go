@@ -62,7 +62,8 @@ func (c Capacity) gave(run Run) Capacity {
 func (c Capacity) opened(run Run, now time.Time) Capacity {
 	c.Open++
 	c.Pace = c.Pace.started(now)
-	c.OpenOf = count(c.OpenOf, run.Job.Repository, 1)
+	c.OpenOf = count(c.OpenOf, RepositoryKey(run.Job.Repository), 1)
+	c.OpenOfRule = count(c.OpenOfRule, run.AdmittedBy, 1)
 	if run.Turn > c.Turn {
 		c.Turn = run.Turn
 		c.Turns = maps.Clone(c.Turns)
@@ -71,15 +72,19 @@ func (c Capacity) opened(run Run, now time.Time) Capacity {
 	return c
 }
 
-// closed removes a runner of a repository from the count.
-func (c Capacity) closed(repository string) Capacity {
+// closed removes a runner from the count.
+func (c Capacity) closed(runner Runner) Capacity {
 	c.Open = max(0, c.Open-1)
-	c.OpenOf = count(c.OpenOf, repository, -1)
+	c.OpenOf = count(c.OpenOf, RepositoryKey(runner.Repository), -1)
+	c.OpenOfRule = count(c.OpenOfRule, runner.Rule, -1)
 	return c
 }
 
-func count(of map[string]int, repository string, by int) map[string]int {
-	key := RepositoryKey(repository)
+// count counts up or down. What has no key is not counted.
+func count(of map[string]int, key string, by int) map[string]int {
+	if key == "" {
+		return of
+	}
 	next := maps.Clone(of)
 	if next == nil {
 		next = map[string]int{}
@@ -101,14 +106,15 @@ func (c Capacity) ShareLeft(share int, repository string) int {
 // Recount is the capacity counted from the open runners. changed is false if it was
 // right.
 func (c Capacity) Recount(open []Runner) (_ Capacity, changed bool) {
-	of := map[string]int{}
+	var right Capacity
 	for _, r := range open {
-		of[RepositoryKey(r.Repository)]++
+		right.OpenOf = count(right.OpenOf, RepositoryKey(r.Repository), 1)
+		right.OpenOfRule = count(right.OpenOfRule, r.Rule, 1)
 	}
-	if c.Open == len(open) && maps.Equal(of, c.OpenOf) {
+	if c.Open == len(open) && maps.Equal(right.OpenOf, c.OpenOf) && maps.Equal(right.OpenOfRule, c.OpenOfRule) {
 		return c, false
 	}
-	c.Open, c.OpenOf = len(open), of
+	c.Open, c.OpenOf, c.OpenOfRule = len(open), right.OpenOf, right.OpenOfRule
 	return c, true
 }
 
@@ -125,6 +131,11 @@ func (p Policy) Share() int {
 	return share
 }
 
+// fullRepository reports whether the run's repository has as many runners as it may have.
+func (f LaunchFacts) fullRepository(run Run) bool {
+	return f.MaxPerRepository > 0 && f.Capacity.OpenOf[RepositoryKey(run.Job.Repository)] >= f.MaxPerRepository
+}
+
 // KeptForOthers is how many of max_runners are kept by default for repositories that
 // have no runner: a tenth, at least one, if there are several repositories.
 func (p Policy) KeptForOthers() int {
@@ -134,11 +145,21 @@ func (p Policy) KeptForOthers() int {
 	return max(1, p.MaxRunners/10)
 }
 
-// waitForRoom makes a run wait for room, or for its repository's share of it, with the
-// reason.
-func (f LaunchFacts) waitForRoom(run Run, reason string, share bool) LaunchResult {
-	turns := f.MaxPerRepository > 0 && !share
-	if run.WaitsForRoom && run.Reason == reason && run.WaitsForShare == share && !run.WaitsSince.IsZero() && (run.Turn != 0 || !turns) {
+// waitsFor is what a run without room waits for.
+type waitsFor int
+
+const (
+	forRoom  waitsFor = iota
+	forShare          // of its repository
+	forRule           // the rule that admits it
+)
+
+// waitForRoom makes a run wait for room, or for its repository's or its rule's share of
+// it, with the reason.
+func (f LaunchFacts) waitForRoom(run Run, reason string, what waitsFor) LaunchResult {
+	turns := f.MaxPerRepository > 0 && what == forRoom
+	same := run.WaitsForShare == (what == forShare) && run.WaitsForRule == (what == forRule)
+	if run.WaitsForRoom && run.Reason == reason && same && !run.WaitsSince.IsZero() && (run.Turn != 0 || !turns) {
 		return LaunchResult{Reason: reason}
 	}
 	changes := Changes{}
@@ -151,7 +172,7 @@ func (f LaunchFacts) waitForRoom(run Run, reason string, share bool) LaunchResul
 		run.WaitsSince = f.Now.UTC()
 	}
 	run = run.Move(RunQueued, reason)
-	run.WaitsForRoom, run.WaitsForShare = true, share
+	run.WaitsForRoom, run.WaitsForShare, run.WaitsForRule = true, what == forShare, what == forRule
 	changes.Runs = []Run{run}
 	return LaunchResult{Reason: reason, Changes: changes}
 }
@@ -162,6 +183,8 @@ func (f LaunchFacts) waitForRoom(run Run, reason string, share bool) LaunchResul
 // list of those whose refusal is to be shown.
 func (r Run) WaitList() (list, order string) {
 	switch {
+	case r.WaitsForRoom && r.WaitsForRule:
+		return RuleList(r.AdmittedBy), r.roomOrder()
 	case r.WaitsForRoom && r.WaitsForShare:
 		return ShareList(r.Job.Repository), r.roomOrder()
 	case r.WaitsForRoom:

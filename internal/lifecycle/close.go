@@ -75,7 +75,10 @@ func (f Fleet) Finish(ctx context.Context, runnerID string, plan *fleet.Plan, na
 	if err := f.LaunchWaiting(ctx); err != nil {
 		return closed, next, err
 	}
-	return closed, next, f.LaunchShare(ctx, closed.Runner.Repository)
+	if err := f.LaunchShare(ctx, closed.Runner.Repository); err != nil {
+		return closed, next, err
+	}
+	return closed, next, f.launchFreed(ctx, closed.Runner.Rule)
 }
 
 // letGo ends what a runner may have left that failed, or whose end was cut short: a task

@@ -10,6 +10,12 @@ import (
 // in any other way. Repeating it is harmless: for a runner that is already open it only
 // repeats StartExecution, by the same name.
 func (f Fleet) Launch(ctx context.Context, runID string) (runnerID string, err error) {
+	runnerID, _, err = f.launch(ctx, runID)
+	return runnerID, err
+}
+
+// launch is Launch. It returns the run as it is then, too.
+func (f Fleet) launch(ctx context.Context, runID string) (runnerID string, now fleet.Run, err error) {
 	var run fleet.Run
 	var res fleet.LaunchResult
 	err = f.change(ctx, func() (fleet.Changes, error) {
@@ -26,33 +32,38 @@ func (f Fleet) Launch(ctx context.Context, runID string) (runnerID string, err e
 			res = fleet.LaunchResult{}
 			return fleet.Changes{Runs: []fleet.Run{run}}, nil
 		}
-		behind, err := f.isBehind(ctx, run, capacity)
-		if err != nil {
-			return fleet.Changes{}, err
-		}
+		run = f.ruled(run)
 		holds, err := f.Records.Holds(ctx, run.HoldKeys())
 		if err != nil {
 			return fleet.Changes{}, err
 		}
-		res = fleet.Launch(fleet.LaunchFacts{
-			FleetName: f.Name, MaxRunners: f.MaxRunners, MaxPerRepository: f.MaxPerRepository, KeptForOthers: f.KeptForOthers, Repositories: f.Repositories, Behind: behind, Queue: f.Limits.Queue, Run: run, Capacity: capacity,
+		facts := fleet.LaunchFacts{
+			FleetName: f.Name, MaxRunners: f.MaxRunners, MaxPerRepository: f.MaxPerRepository, KeptForOthers: f.KeptForOthers, Repositories: f.Repositories, MaxOfRules: f.MaxOfRules, Queue: f.Limits.Queue, Run: run, Capacity: capacity,
 			Holds: holds, Deployment: f.Deployment, Now: f.Now(),
-		})
+		}
+		if facts.Behind, err = f.isBehind(ctx, facts); err != nil {
+			return fleet.Changes{}, err
+		}
+		res = fleet.Launch(facts)
 		for i := range res.Changes.Runs {
 			if res.RunnerID != "" { // it must be found again until its execution is started
-				res.Changes.Runs[i].WaitsForRoom, res.Changes.Runs[i].WaitsForShare = run.WaitsForRoom, run.WaitsForShare
+				res.Changes.Runs[i].WaitsForRoom, res.Changes.Runs[i].WaitsForShare, res.Changes.Runs[i].WaitsForRule = run.WaitsForRoom, run.WaitsForShare, run.WaitsForRule
 			}
 		}
 		return res.Changes, nil
 	})
+	now = run
+	for _, changed := range res.Changes.Runs {
+		now = changed
+	}
 	if err != nil || res.RunnerID == "" {
-		return "", err
+		return "", now, err
 	}
 	input := inputOf(run)
 	if err := f.Executions.Start(ctx, res.RunnerID, input); err != nil || !run.WaitsForRoom {
-		return res.RunnerID, err
+		return res.RunnerID, now, err
 	}
-	return res.RunnerID, f.change(ctx, func() (fleet.Changes, error) {
+	return res.RunnerID, now, f.change(ctx, func() (fleet.Changes, error) {
 		run, err := f.ReadRun(ctx, runID)
 		if err != nil || !run.WaitsForRoom || run.RunnerID != res.RunnerID {
 			return fleet.Changes{}, err
@@ -62,26 +73,39 @@ func (f Fleet) Launch(ctx context.Context, runID string) (runnerID string, err e
 	})
 }
 
+// ruled is the run with the rule that admits its job by the configuration of today. Where
+// that is not known here, or only GitHub says it, it is the rule that its record has.
+func (f Fleet) ruled(run fleet.Run) fleet.Run {
+	if f.RuleOf == nil {
+		return run
+	}
+	if rule, known := f.RuleOf(run.Job); known {
+		run.AdmittedBy, run.RuleKnown = rule, true
+	}
+	return run
+}
+
 // lookedAt is how many of the waiting runs are searched for one that has no runner yet:
 // the others are already launched and about to leave the list.
 const lookedAt = 20
 
-// isBehind reports whether another run waits for room and comes first.
-func (f Fleet) isBehind(ctx context.Context, run fleet.Run, capacity fleet.Capacity) (bool, error) {
+// isBehind reports whether another run waits for room and comes first. A run whose
+// repository or rule has all the runners that it may have is in no other's way.
+func (f Fleet) isBehind(ctx context.Context, facts fleet.LaunchFacts) (bool, error) {
 	waiting, err := f.Records.Waiting(ctx, fleet.RoomList, fleet.LaterOrder, lookedAt)
 	if err != nil {
 		return false, err
 	}
-	place := capacity.Place(run, f.MaxPerRepository > 0)
+	place := facts.Capacity.Place(facts.Run, f.MaxPerRepository > 0)
 	for _, id := range waiting {
-		if id == run.RunID {
+		if id == facts.Run.RunID {
 			return false, nil
 		}
 		other, ok, err := f.Records.Run(ctx, id)
 		if err != nil {
 			return false, err
 		}
-		if ok && other.RunnerID == "" && other.Wanted() {
+		if ok && other.RunnerID == "" && other.Wanted() && facts.HasShare(f.ruled(other)) {
 			return other.ComesBefore(place), nil
 		}
 	}
@@ -127,14 +151,64 @@ func (f Fleet) LaunchShare(ctx context.Context, repository string) error {
 	return f.launchFrom(ctx, fleet.ShareList(repository), capacity.ShareLeft(f.MaxPerRepository, repository)+1)
 }
 
-func (f Fleet) launchFrom(ctx context.Context, list string, most int) error {
-	waiting, err := f.Records.Waiting(ctx, list, fleet.LaterOrder, most)
+// LaunchRule launches the next runs of a rule that had as many runners as it may have, or
+// puts them among the runs that wait for room.
+func (f Fleet) LaunchRule(ctx context.Context, rule string) error {
+	most := f.MaxOfRules[rule]
+	if most == 0 { // another configuration has set its runs free
+		return f.launchFrom(ctx, fleet.RuleList(rule), mostPassed)
+	}
+	capacity, err := f.Records.Capacity(ctx)
 	if err != nil {
 		return err
 	}
-	for _, runID := range waiting {
-		if _, err := f.Launch(ctx, runID); err != nil {
+	return f.launchFrom(ctx, fleet.RuleList(rule), capacity.RuleLeft(most, rule)+1)
+}
+
+// launchFreed is LaunchRule for those of some rules that have a limit.
+func (f Fleet) launchFreed(ctx context.Context, rules ...string) error {
+	for _, rule := range rules {
+		if f.MaxOfRules[rule] == 0 {
+			continue
+		}
+		if err := f.LaunchRule(ctx, rule); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// mostPassed is how many runs of a list are looked at, at once.
+const mostPassed = 50
+
+// launchFrom launches up to most runs of a list of waiting ones, or gives them their turn
+// among those that wait for room. A run that turns out to wait for something else leaves
+// the list and lets the next one pass.
+func (f Fleet) launchFrom(ctx context.Context, list string, most int) error {
+	seen := map[string]bool{}
+	for range mostPassed {
+		waiting, err := f.Records.Waiting(ctx, list, fleet.LaterOrder, most+len(seen))
+		if err != nil {
+			return err
+		}
+		passed := 0
+		for _, runID := range waiting {
+			if seen[runID] { // the list may lag behind the records
+				continue
+			}
+			seen[runID] = true
+			runnerID, run, err := f.launch(ctx, runID)
+			if err != nil {
+				return err
+			}
+			if in, _ := run.WaitList(); runnerID == "" && in != list && in != fleet.RoomList {
+				passed++
+			} else if most--; most == 0 {
+				return nil
+			}
+		}
+		if passed == 0 || len(seen) >= mostPassed {
+			return nil
 		}
 	}
 	return nil

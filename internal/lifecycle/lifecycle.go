@@ -63,17 +63,20 @@ type Tasks interface {
 type Fleet struct {
 	Name             string
 	MaxRunners       int
-	MaxPerRepository int    // for one repository; 0 means no limit
-	KeptForOthers    int    // of MaxRunners, for repositories that have no runner
-	Repositories     int    // that the fleet serves
-	Organization     string // that runners are registered in; "" is each job's repository
-	Limits           fleet.Limits
-	RefusalStatus    fleet.RefusalStatus
-	Deployment       string // names the configuration: another one ends holds
-	Records          Records
-	Executions       Executions
-	GitHub           GitHub
-	Tasks            Tasks
+	MaxPerRepository int            // for one repository; 0 means no limit
+	KeptForOthers    int            // of MaxRunners, for repositories that have no runner
+	Repositories     int            // that the fleet serves
+	MaxOfRules       map[string]int // of the rules of the policy that say it: see fleet.Policy.MaxOfRules
+	// RuleOf is fleet.Policy.RuleOf; nil leaves what the runs' records say.
+	RuleOf        func(fleet.Job) (name string, known bool)
+	Organization  string // that runners are registered in; "" is each job's repository
+	Limits        fleet.Limits
+	RefusalStatus fleet.RefusalStatus
+	Deployment    string // names the configuration: another one ends holds
+	Records       Records
+	Executions    Executions
+	GitHub        GitHub
+	Tasks         Tasks
 	// Backoff waits for a random part of a time before a change that met a conflict is
 	// decided again; nil does not wait.
 	Backoff func(ctx context.Context, most time.Duration) error

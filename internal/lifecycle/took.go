@@ -48,6 +48,9 @@ func (f Fleet) Took(ctx context.Context, job fleet.Job, runnerID string, at time
 			return err
 		}
 	}
+	if err := f.launchFreed(ctx, res.Freed...); err != nil {
+		return err
+	}
 	end := res.End
 	if res.Known {
 		if end, err = f.leftover(ctx, job, runnerID); err != nil {
@@ -121,6 +124,14 @@ func (f Fleet) tookFacts(ctx context.Context, job fleet.Job, runnerID string, at
 		if ok {
 			facts.Expected = &own
 		}
+	}
+	facts.Run = f.ruled(facts.Run)
+	if facts.MayRecount() {
+		capacity, err := f.Records.Capacity(ctx)
+		if err != nil {
+			return facts, false, err
+		}
+		facts.Capacity = &capacity
 	}
 	return facts, true, nil
 }

@@ -248,7 +248,7 @@ func (f *Fleet) wire(ctx context.Context) error {
 		return err
 	}
 	f.lifecycle = lifecycle.Fleet{
-		Name: f.cfg.Policy.FleetName, MaxRunners: f.cfg.Policy.MaxRunners, MaxPerRepository: f.cfg.Policy.Share(), KeptForOthers: f.cfg.Policy.KeptForOthers(), Repositories: len(f.cfg.Policy.Repositories), Organization: f.cfg.Policy.Organization,
+		Name: f.cfg.Policy.FleetName, MaxRunners: f.cfg.Policy.MaxRunners, MaxPerRepository: f.cfg.Policy.Share(), KeptForOthers: f.cfg.Policy.KeptForOthers(), Repositories: len(f.cfg.Policy.Repositories), Organization: f.cfg.Policy.Organization, MaxOfRules: f.cfg.Policy.MaxOfRules(), RuleOf: f.cfg.Policy.RuleOf,
 		Limits: f.cfg.Policy.Limits, RefusalStatus: f.cfg.Policy.RefusalStatus, Deployment: f.cfg.Policy.Fingerprint(),
 		Records: f.records(), Executions: gate{fleet: f}, GitHub: gh, Tasks: f.platform,
 		Now: time.Now, Log: f.cfg.Log,
@@ -304,7 +304,7 @@ func (f *Fleet) resolveImage() resolveimage.Step {
 
 func (f *Fleet) buildImage() buildimage.Step {
 	build := buildimage.Step{
-		Counts: f.store, OnDemandBuilds: f.cfg.Policy.OnDemandBuilds,
+		Counts: f.store, OnDemandBuilds: f.cfg.Policy.OnDemandBuilds, BuildsOfRules: f.cfg.Policy.BuildsOfRules(),
 		Fleet: f.lifecycle, Images: f.images(), Builder: byName{put: f.bus.Put, now: time.Now, newID: rand.Text},
 	}
 	if f.builder != nil {

@@ -212,12 +212,41 @@ type Cluster struct {
 	RunnersBy      map[fleet.RunnerStatus]int `json:"runners_by_status"` // of the newest MostListed
 	RunsBy         map[fleet.RunStatus]int    `json:"runs_by_status"`    // of the newest MostListed
 	WaitingForRoom int                        `json:"waiting_for_room"`
-	Holds          []Hold                     `json:"holds"` // what keeps runs from being launched
+	Rules          []RuleShare                `json:"rules,omitempty"` // of the policy that have a limit of runners
+	Holds          []Hold                     `json:"holds"`           // what keeps runs from being launched
 	// SubnetsLeftOut had no room lately: until when runners are launched into others.
 	SubnetsLeftOut map[string]time.Time `json:"subnets_left_out,omitempty"`
 	Repairs        map[string]int       `json:"repairs_by_cause"` // by the sweep, since the first start
 	GitHub         *fleet.GitHubUsage   `json:"github,omitempty"` // nil until the first sweep
 	Health         *Health              `json:"health,omitempty"` // of the process that serves it on one machine
+}
+
+// RuleShare is how many runners the jobs have that a rule of the policy admits.
+type RuleShare struct {
+	Name        string `json:"name"`
+	OpenRunners int    `json:"open_runners"`
+	MaxRunners  int    `json:"max_runners"`
+	Waiting     int    `json:"waiting"` // runs, of the newest MostListed
+}
+
+func ruleShares(policy *fleet.Policy, capacity fleet.Capacity, runs []fleet.Run) (shares []RuleShare) {
+	if policy == nil {
+		return nil
+	}
+	most := policy.MaxOfRules()
+	for _, rule := range policy.Rules {
+		if most[rule.Name] == 0 {
+			continue
+		}
+		share := RuleShare{Name: rule.Name, OpenRunners: capacity.OpenOfRule[rule.Name], MaxRunners: most[rule.Name]}
+		for _, run := range runs {
+			if list, _ := run.WaitList(); list == fleet.RuleList(rule.Name) {
+				share.Waiting++
+			}
+		}
+		shares = append(shares, share)
+	}
+	return shares
 }
 
 // Health is how a fleet process on one machine is.
@@ -241,6 +270,7 @@ func ClusterStatus(ctx context.Context, src Source, now time.Time) (Cluster, err
 	if err != nil {
 		return Cluster{}, err
 	}
+	policy := settings.Policy
 	settings.Policy, settings.GitHubCA = nil, ""
 	cluster := Cluster{Settings: settings, RunnersBy: map[fleet.RunnerStatus]int{}, RunsBy: map[fleet.RunStatus]int{}}
 	capacity, err := src.Capacity(ctx)
@@ -275,6 +305,7 @@ func ClusterStatus(ctx context.Context, src Source, now time.Time) (Cluster, err
 			cluster.WaitingForRoom++
 		}
 	}
+	cluster.Rules = ruleShares(policy, capacity, runs)
 	runners, err := src.Runners(ctx, MostListed)
 	if err != nil {
 		return Cluster{}, err

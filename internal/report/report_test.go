@@ -66,6 +66,16 @@ func TestRunThatWasNeverAdmittedShowsWhereItRan(t *testing.T) {
 }
 
 // Programs rely on these names, and on their being there when they are empty.
+func TestTheSharesOfRules(t *testing.T) {
+	policy := &fleet.Policy{Rules: []fleet.Rule{{Name: "deploy", Allow: true, MaxRunners: 2}, {Name: "rest", Allow: true}, {Name: "nightly", Allow: true, MaxRunners: 1}}}
+	waits := fleet.Run{WaitsForRoom: true, WaitsForRule: true, AdmittedBy: "deploy"}
+	capacity := fleet.Capacity{OpenOfRule: map[string]int{"deploy": 2, "rest": 9}}
+	want := []RuleShare{{Name: "deploy", OpenRunners: 2, MaxRunners: 2, Waiting: 1}, {Name: "nightly", MaxRunners: 1}}
+	if diff := cmp.Diff(want, ruleShares(policy, capacity, []fleet.Run{waits, {WaitsForRoom: true}})); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestRunFieldsAreStable(t *testing.T) {
 	text, err := json.Marshal(OfRun(fleet.Run{}, nil))
 	if err != nil {

@@ -85,10 +85,15 @@ func (w *World) functions() functions {
 	eventBus := eventbus.Bus{EventBridge: bus{w}, Name: "fleet"}
 	newID := func() string { return w.id("fleet") }
 	lc := lifecycle.Fleet{
-		Name: w.policy.FleetName, MaxRunners: w.policy.MaxRunners, MaxPerRepository: w.policy.Share(), KeptForOthers: w.policy.KeptForOthers(), Repositories: len(w.policy.Repositories), Organization: w.policy.Organization,
+		Name: w.policy.FleetName, MaxRunners: w.policy.MaxRunners, MaxPerRepository: w.policy.Share(), KeptForOthers: w.policy.KeptForOthers(), Repositories: len(w.policy.Repositories), Organization: w.policy.Organization, MaxOfRules: w.policy.MaxOfRules(),
 		Limits: w.policy.Limits, RefusalStatus: w.policy.RefusalStatus, Deployment: w.policy.Fingerprint(),
 		Records: w.Table, Executions: executions, GitHub: gh, Tasks: platform, Backoff: w.backoff, Now: w.k.Clock, Log: w.log,
 	}
+	classless := w.policy // as functions have it that do not read the class sizes
+	classless.Classes = nil
+	lc.RuleOf = classless.RuleOf
+	informed := lc
+	informed.RuleOf = w.policy.RuleOf
 	notices := lifecycle.Notices{GitHub: gh, Cursors: w.Table, URL: w.policy.RefusalURL}
 	dispatcher := dispatch.Handler{Fleet: lc, Images: w.Table, Cursors: w.Table, Policy: w.policy}
 	return functions{
@@ -106,15 +111,15 @@ func (w *World) functions() functions {
 		dispatch: dispatcher,
 		listener: listener,
 		sweep: sweep.Handler{
-			Fleet: lc, Policy: w.policy, Records: w.Table, GitHub: gh, Executions: executions, Platform: platform, Bus: eventBus, NewID: newID, Notices: notices, Grace: time.Minute,
+			Fleet: informed, Policy: w.policy, Records: w.Table, GitHub: gh, Executions: executions, Platform: platform, Bus: eventBus, NewID: newID, Notices: notices, Grace: time.Minute,
 			FailedEvents: queue.FailedEvents{SQS: w.deadLetters, URL: "failed-events", Hear: listener.Hear, Log: w.log},
 			Dispatch:     dispatcher.Handle, Definitions: platform, Images: w.Table, Builds: running, Builder: builder, Registry: registry,
 			Lease: w.Table, Time: timeOut("sweep") - sweep.Overhead,
 		},
 		steps: map[string]step{
-			"Validate":               border(validate.Step{Fleet: lc, Policy: w.policy, Budgets: gh, Access: gh}.Run),
+			"Validate":               border(validate.Step{Fleet: informed, Policy: w.policy, Budgets: gh, Access: gh}.Run),
 			"ResolveImage":           border(resolveimage.Step{Images: w.Table, Registry: registry, Now: w.k.Clock}.Run),
-			"BuildImage":             border(buildimage.Step{Fleet: lc, Images: w.Table, Builder: builder, Release: lifecycle.KeptRelease(w.Table), Counts: w.Table, OnDemandBuilds: 50}.Run),
+			"BuildImage":             border(buildimage.Step{Fleet: lc, Images: w.Table, Builder: builder, Release: lifecycle.KeptRelease(w.Table), Counts: w.Table, OnDemandBuilds: 50, BuildsOfRules: w.policy.BuildsOfRules()}.Run),
 			"RegisterTaskDefinition": border(registertaskdefinition.Step{Fleet: lc, Definitions: platform}.Run),
 			"RunTask":                border(runtask.Step{Fleet: lc, Launcher: platform, ClaimURL: apiURL, ClaimKey: claimKey, Signed: runtask.Signed{Host: endpoint.Host(), Region: endpoint.Region}}.Run),
 			"InspectRunner":          border(inspectrunner.Step{Fleet: lc, Platform: platform}.Run),

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/kernel"
 )
 
@@ -46,6 +47,12 @@ func History(seed uint64) Scenario {
 	for range d.between(0, 7) {
 		t := pickOf(d, menu)
 		s.Faults = append(s.Faults, t.draw(d, s))
+	}
+	if d.chance(0.3) {
+		s.Fleet.Rules = []fleet.Rule{
+			{Name: "large", Class: fleet.Patterns{"large"}, Allow: true, MaxRunners: d.between(1, 2)},
+			{Name: "app", Repository: fleet.Patterns{"octo/app"}, Allow: true, MaxRunners: d.between(1, 3)},
+		}
 	}
 	return s
 }

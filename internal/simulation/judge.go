@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -29,6 +30,7 @@ const (
 	ruleFacts    = "facts are written once"
 	ruleExpects  = "expectations pair"
 	ruleCapacity = "capacity counts"
+	ruleShare    = "share of a rule"
 	ruleBudget   = "GitHub's budget" // 12
 	ruleCost     = "cost of a job"
 	ruleExpected = "expected" // of a scenario
@@ -129,11 +131,28 @@ func (j *judge) runner(was, is fleet.Runner) {
 	if was.Status != is.Status || was.Phase != is.Phase {
 		j.w.k.Log("runner %s is %s %s %s", is.RunnerID, is.Phase, is.Status, is.Reason)
 	}
+	j.share(was, is)
 	if was.Took != 0 && was.Took != is.Took {
 		j.find(ruleFacts, is.RunnerID, "runner %s took job %d, and now %d", is.RunnerID, was.Took, is.Took)
 	}
 	if was.Phase == fleet.Closed && is.Phase != fleet.Closed {
 		j.find(ruleFacts, is.RunnerID, "runner %s was closed and is %s", is.RunnerID, is.Phase)
+	}
+}
+
+// share looks at the rule of the policy that a runner counts for. The fleet gives no rule
+// more runners than it may have. GitHub may, by giving a job of the rule to a runner that
+// was launched for another.
+func (j *judge) share(was, is fleet.Runner) {
+	most := j.w.policy.MaxOfRules()[is.Rule]
+	given := is.Took != was.Took || is.For != was.For && was.RunnerID != ""
+	if open := j.w.Table.CapacityNow().OpenOfRule[is.Rule]; is.Rule != was.Rule && most > 0 && !given && open > most {
+		j.find(ruleShare, is.RunnerID, "runner %s is the %dth of rule %s, which may have %d", is.RunnerID, open, is.Rule, most)
+	}
+	if is.Took != 0 && was.Took == 0 && is.Phase != fleet.Closed {
+		if run := j.runs[fleet.RunID(is.Took)]; run.RuleKnown && run.AdmittedBy != is.Rule {
+			j.find(ruleShare, is.RunnerID, "runner %s has a job of rule %q, and counts for %q", is.RunnerID, run.AdmittedBy, is.Rule)
+		}
 	}
 }
 
@@ -181,6 +200,9 @@ func (j *judge) capacity() {
 	j.mostOpen = max(j.mostOpen, open)
 	if capacity.Open != open {
 		j.find(ruleCapacity, "count", "%d runners are open and %d counted", open, capacity.Open)
+	}
+	if counted := j.w.Table.OpenOfRuleNow(); !maps.Equal(counted, capacity.OpenOfRule) {
+		j.find(ruleShare, "count", "open of each rule are %v, and %v are counted", counted, capacity.OpenOfRule)
 	}
 	if open > j.w.policy.MaxRunners {
 		j.find(ruleCapacity, "bound", "%d runners are open and max_runners is %d", open, j.w.policy.MaxRunners)

@@ -56,6 +56,7 @@ type FleetConfig struct {
 	RequiredLabel   string          `yaml:"required_label,omitempty"`    // without it a job is not the fleet's
 	Unbuilt         bool            `yaml:"unbuilt,omitempty"`           // the base image is not there at the beginning
 	NoStatuses      bool            `yaml:"no_statuses,omitempty"`       // the token lacks Commit statuses: write
+	Rules           []fleet.Rule    `yaml:"policy,omitempty"`            // each condition as a list
 }
 
 // Job is one job of the workload, or several alike.
@@ -187,7 +188,7 @@ func (f FleetConfig) policy(repositories []string) fleet.Policy {
 			"spot":  {CPU: 2048, Memory: 4096, Arch: fleet.X64, Spot: true},
 		},
 		RequiredLabel: f.RequiredLabel, ExtraImages: extra, Registries: fleet.DefaultRegistries,
-		MaxRunners: cmp.Or(f.MaxRunners, 20), RunnerVersion: cmp.Or(f.RunnerVersion, "latest"), Limits: limits,
+		MaxRunners: cmp.Or(f.MaxRunners, 20), RunnerVersion: cmp.Or(f.RunnerVersion, "latest"), Limits: limits, Rules: f.Rules,
 	}
 }
 
@@ -224,7 +225,17 @@ func (s Scenario) end() time.Duration {
 		work += time.Duration(max(j.Count, 1)) * j.takes()
 		inTurn += j.inTurn()
 	}
-	return s.lastTrouble() + max(inTurn, work/time.Duration(cmp.Or(s.Fleet.MaxRunners, 20))) + cmp.Or(s.Settles.Duration, 2*time.Hour)
+	return s.lastTrouble() + max(inTurn, work/time.Duration(s.Fleet.leastAtOnce())) + cmp.Or(s.Settles.Duration, 2*time.Hour)
+}
+
+// leastAtOnce is how many runners there may be at once, if all jobs are of the rule that
+// has the fewest.
+func (f FleetConfig) leastAtOnce() int {
+	least := cmp.Or(f.MaxRunners, 20)
+	for _, rule := range f.Rules {
+		least = min(least, cmp.Or(rule.MaxRunners, least))
+	}
+	return least
 }
 
 // inTurn is how long the jobs take that GitHub gives out one after the other, or so many

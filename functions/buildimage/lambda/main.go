@@ -16,6 +16,6 @@ func main() {
 	records := dynamo.Records(f)
 	lc := operations.Fleet(f, records, stepfn.Signals(f), nil, nil)
 	border.Start(f, buildimage.Step{
-		Fleet: lc, Images: records, Builder: builds.BuilderOf(f), Release: lifecycle.KeptRelease(records), Counts: records, OnDemandBuilds: f.Policy().OnDemandBuilds,
+		Fleet: lc, Images: records, Builder: builds.BuilderOf(f), Release: lifecycle.KeptRelease(records), Counts: records, OnDemandBuilds: f.Policy().OnDemandBuilds, BuildsOfRules: f.Policy().BuildsOfRules(),
 	}.Run)
 }

@@ -162,6 +162,12 @@ func (r *Records) Miscount(open int) {
 	r.capacity.Version++
 }
 
+// MiscountRule sets the count of open runners of a rule.
+func (r *Records) MiscountRule(rule string, open int) {
+	r.capacity.OpenOfRule = map[string]int{rule: open}
+	r.capacity.Version++
+}
+
 // Lose removes a runner's record.
 func (r *Records) Lose(runnerID string) { delete(r.runners, runnerID) }
 

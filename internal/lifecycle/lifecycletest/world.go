@@ -283,7 +283,7 @@ func (w *World) State() string {
 		add("runner %s: %s, %s, for %q, took %d, task %q %s, rung %d, waits for %q, failure %q",
 			r.RunnerID, r.Phase, r.Status, r.For, r.Took, r.TaskARN, r.TaskStatus, r.Rung, r.WaitingFor, r.FailureName)
 	}
-	add("open runners: %d, paused %q", w.Records.capacity.Open, w.Records.capacity.Paused)
+	add("open runners: %d, of rules %v, paused %q", w.Records.capacity.Open, w.Records.capacity.OpenOfRule, w.Records.capacity.Paused)
 	for name := range w.Executions.inputs {
 		add("execution %s", name)
 	}

@@ -478,6 +478,17 @@ func (s *Store) CapacityNow() fleet.Capacity { return s.capacity }
 // OpenNow counts the runners that are not closed.
 func (s *Store) OpenNow() int { return len(s.open) }
 
+// OpenOfRuleNow counts the open runners of each rule that has any.
+func (s *Store) OpenOfRuleNow() map[string]int {
+	of := map[string]int{}
+	for id := range s.open {
+		if rule := s.runners[id].Rule; rule != "" {
+			of[rule]++
+		}
+	}
+	return of
+}
+
 // HoldsNow are the holds as they are.
 func (s *Store) HoldsNow() map[string]fleet.Hold { return maps.Clone(s.holds) }
 

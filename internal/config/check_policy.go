@@ -194,8 +194,31 @@ func (c *Config) badImagePattern(text string) string {
 		return "is not a repository of Docker Hub; its own images are docker.io/library/" + names
 	case c.ImageBuildProject == "":
 		return "never applies: jobs name no image: labels without image_build_project"
+	case slices.ContainsFunc(c.images(), func(image string) bool { return fleet.PatternsMeet(text, image) }):
+		return ""
+	case strings.Contains(host, "*") && !named:
+		return "never applies: an image is compared by its full name, which begins with its registry; an image of Docker Hub is docker.io/library/" + text
+	case strings.Contains(host, "*"):
+		return "never applies: an image is compared by its full name, which begins with its registry; an image of Docker Hub is docker.io/" + text
 	}
-	return ""
+	return "never applies: allowed_registries has no image that is called so, and jobs that name others are refused before"
+}
+
+// images are patterns of what rules compare: the registries, and the names of all images
+// that jobs may name.
+func (c *Config) images() (all []string) {
+	for _, allowed := range slices.Concat(c.AllowedRegistries, c.PrivateRepositories()) {
+		host, _, named := strings.Cut(allowed, "/")
+		switch all = append(all, host); {
+		case named:
+			all = append(all, allowed)
+		case host == "docker.io":
+			all = append(all, "docker.io/*/*") // library is a name too
+		default:
+			all = append(all, host+"/*")
+		}
+	}
+	return all
 }
 
 // checkApplies finds a rule that decides about no job.
@@ -205,7 +228,7 @@ func (c *Config) checkApplies(r *review, at string, i int) {
 		return
 	}
 	for _, earlier := range c.Rules[:i] {
-		if earlier.Covers(rule) {
+		if c.withoutFilled(earlier).Covers(c.withoutFilled(rule)) {
 			r.add(at, "never applies: rule %s before it decides about all such jobs", quote(earlier.Name))
 			return
 		}
@@ -213,4 +236,19 @@ func (c *Config) checkApplies(r *review, at string, i int) {
 	if len(c.Repositories) > 0 && !slices.ContainsFunc(c.Repositories, rule.Serves) {
 		r.add(at, "never applies: no repository of github_repo has this owner and repository%s", didYouMean(strings.Join(rule.Repository, ""), c.Repositories))
 	}
+}
+
+// withoutFilled is a rule without the conditions that every job of this fleet meets.
+func (c *Config) withoutFilled(rule fleet.Rule) fleet.Rule {
+	if !c.AllowPublicRepositories && slices.Contains(rule.Visibility, fleet.VisibilityPrivate) {
+		rule.Visibility = nil
+	}
+	lacks := func(class string) bool { return !slices.Contains(rule.Class, class) }
+	if len(c.RunnerClassSizes) > 0 && !slices.ContainsFunc(slices.Collect(maps.Keys(c.RunnerClassSizes)), lacks) {
+		rule.Class = nil
+	}
+	if len(c.Repositories) > 0 && !slices.ContainsFunc(c.Repositories, func(r string) bool { return !rule.Serves(r) }) {
+		rule.Owner, rule.Repository = nil, nil
+	}
+	return rule
 }

@@ -104,9 +104,24 @@ func TestPolicyProblems(t *testing.T) {
 		"a share that is no number":            {head + "- {name: a, fork: true, allow: true, max_runners: few}", "policy[0].max_runners", 3, "must be a whole number"},
 		"a share of nothing":                   {head + "- {name: a, fork: true, allow: true, max_runners: 0}", "policy[0].max_runners", 3, "is 0; use 1 to max_runners of the fleet (20)"},
 		"a share of more than there is":        {"max_runners: 4\n" + head + "- {name: a, fork: true, allow: true, max_runners: 5}", "policy[0].max_runners", 4, "use 1 to max_runners of the fleet (4)"},
-		"builds of a rule that refuses":        {"image_build_project: b\n" + head + "- {name: a, fork: true, on_demand_builds_per_day: 5" + refuse, "policy[0].on_demand_builds_per_day", 4, "belongs to a rule with allow: true"},
-		"no builds at all":                     {"image_build_project: b\n" + head + "- {name: a, allow: true, on_demand_builds_per_day: -1}", "policy[0].on_demand_builds_per_day", 4, "is -1; use 1 to"},
+		"builds of a rule that refuses":        {"image_build_project: image-builds\n" + head + "- {name: a, fork: true, on_demand_builds_per_day: 5" + refuse, "policy[0].on_demand_builds_per_day", 4, "belongs to a rule with allow: true"},
+		"no builds at all":                     {"image_build_project: image-builds\n" + head + "- {name: a, allow: true, on_demand_builds_per_day: -1}", "policy[0].on_demand_builds_per_day", 4, "is -1; use 1 to"},
 		"builds of images that are not built":  {head + "- {name: a, allow: true, on_demand_builds_per_day: 5}", "policy[0].on_demand_builds_per_day", 3, "without image_build_project"},
+		"a rule behind one for private":        {head + "- {name: b, visibility: private, fork: true, allow: true}\n- {name: a, visibility: internal, fork: true" + refuse, "policy[1]", 4, `rule "b"`},
+		"all that are served are private":      {head + "- {name: b, visibility: private, allow: true}\n- {name: a, fork: true" + refuse, "policy[1]", 4, `rule "b"`},
+		"every visibility":                     {"allow_public_repositories: true\n" + head + "- {name: b, visibility: [public, private], allow: true}\n- {name: a, fork: true" + refuse, "policy[1]", 5, `rule "b"`},
+		"every class":                          {head + "- {name: b, class: [small, medium, large], allow: true}\n- {name: a, fork: true" + refuse, "policy[1]", 4, `rule "b"`},
+		"every repository":                     {head + "- {name: b, owner: octo, allow: true}\n- {name: a, fork: true" + refuse, "policy[1]", 4, `rule "b"`},
+		"a rule behind its registry":           {"image_build_project: image-builds\n" + head + "- {name: b, image: ghcr.io, allow: true}\n- {name: a, image: [ghcr.io/octo/*, ghcr.io]" + refuse, "policy[1]", 5, `rule "b"`},
+		"a registry behind all of it":          {"image_build_project: image-builds\n" + head + "- {name: b, image: ghcr.io/*, allow: true}\n- {name: a, image: ghcr.io" + refuse, "policy[1]", 5, `rule "b"`},
+		"a pattern without its registry":       {"image_build_project: image-builds\n" + head + "- {name: a, image: node*" + refuse, "policy[0].image", 4, "begins with its registry; an image of Docker Hub is docker.io/library/node*"},
+		"an owner's pattern without it":        {"image_build_project: image-builds\n" + head + "- {name: a, image: ac*e/node" + refuse, "policy[0].image", 4, "docker.io/ac*e/node"},
+		"a registry that is not allowed":       {"image_build_project: image-builds\n" + head + "- {name: a, image: gcr.io/octo/*" + refuse, "policy[0].image", 4, "allowed_registries has no image that is called so"},
+		"a repository that is not allowed":     {"image_build_project: image-builds\nallowed_registries: [ghcr.io/octo/*]\n" + head + "- {name: a, image: ghcr.io/acme/*" + refuse, "policy[0].image", 5, "allowed_registries has no image"},
+		"a number for a branch":                {head + "- {name: a, branch: 2024" + refuse, "policy[0].branch", 3, "must be text, not a number; write it in quotes"},
+		"a version for a branch":               {head + "- {name: a, branch: [1.10]" + refuse, "policy[0].branch[0]", 3, "must be text, not a number with a fraction; write it in quotes"},
+		"a truth for a branch":                 {head + "- {name: a, branch: true" + refuse, "policy[0].branch", 3, "must be text, not true or false; write it in quotes"},
+		"a mapping for a branch":               {head + "- {name: a, branch: {main: 1}" + refuse, "policy[0].branch", 3, "must be a text or a list of them, not a mapping"},
 		"too many rules":                       {head + strings.Repeat("- {name: a, fork: true"+refuse, 101), "policy", 2, "at most 100"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -135,10 +150,16 @@ func TestPolicyThatIsRight(t *testing.T) {
 		"a pattern of names":              "- {name: a, repository: \"o*p\", allow: true}\n- {name: b, repository: octo/app, refuse: no}",
 		"a branch in another case":        "- {name: a, branch: main, allow: true}\n- {name: b, branch: Main, refuse: no}",
 		"a pattern behind its part":       "- {name: a, branch: release/1, allow: true}\n- {name: b, branch: \"release/*\", refuse: no}",
+		"internal, then private":          "- {name: a, visibility: internal, allow: true}\n- {name: b, visibility: private, refuse: no}",
+		"a number in quotes":              "- {name: a, branch: \"2024\", allow: true}\n- {name: b, branch: [\"1.10\"], refuse: no}",
+		"all classes but one":             "- {name: a, class: [large, small], allow: true}\n- {name: b, refuse: no}",
+		"a repository, then its registry": "- {name: a, image: ghcr.io/octo/*, allow: true}\n- {name: b, image: ghcr.io, refuse: no}",
+		"a registry, then others":         "- {name: a, image: ghcr.io, allow: true}\n- {name: b, image: \"*\", refuse: no}",
+		"patterns of whole names":         "- {name: a, image: \"*/node\", allow: true}\n- {name: b, image: [\"*tools*\", \"docker*\", \"docker.io/node*\"], refuse: no}",
 		"a fork's event":                  "- {name: a, event: \"pull_request*\", fork: true, refuse: no}\n- {name: b, event: pull_request, refuse: no}",
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := Parse([]byte("github_repo: [octo/app, octo/op]\npolicy:\n"+rules), "fleet.yaml"); err != nil {
+			if _, err := Parse([]byte("github_repo: [octo/app, octo/op]\nimage_build_project: image-builds\npolicy:\n"+rules), "fleet.yaml"); err != nil {
 				t.Error(err)
 			}
 		})

@@ -31,7 +31,12 @@ func (r *review) read(key string, n ast.Node, into reflect.Value) {
 			return
 		}
 	case reflect.TypeFor[Repositories](), reflect.TypeFor[fleet.Patterns]():
-		if _, ok := n.(*ast.StringNode); ok { // it stands by itself, in no list
+		switch n.(type) {
+		case *ast.SequenceNode:
+		case *ast.MappingNode, *ast.MappingValueNode:
+			r.refuse(key, "must be a text or a list of them, not %s", describe(n))
+			return
+		default: // it stands by itself, in no list
 			into.Set(reflect.MakeSlice(into.Type(), 1, 1))
 			r.text(key, n, into.Index(0))
 			return

@@ -199,14 +199,15 @@ func (r Rule) Serves(repository string) bool {
 func (r Rule) Covers(other Rule) bool {
 	for _, c := range []struct{ ours, theirs Patterns }{
 		{r.Owner, other.Owner},
-		{r.Visibility, other.Visibility},
 		{r.Class, other.Class},
-		{r.Image, other.Image},
 		{r.Event, other.Event},
 	} {
 		if !c.ours.cover(c.theirs, c.ours.Fit) {
 			return false
 		}
+	}
+	if !r.Image.cover(other.Image, r.Image.coverImage) || !coverVisibility(r.Visibility, other.Visibility) {
+		return false
 	}
 	if !r.Repository.cover(other.Repository, r.Repository.coverRepository) || !r.Branch.cover(other.Branch, r.Branch.fitAsWritten) {
 		return false
@@ -218,6 +219,35 @@ func (r Rule) Covers(other Rule) bool {
 // like any other, which only a * fits.
 func (ps Patterns) cover(others Patterns, fit func(pattern string) bool) bool {
 	return len(ps) == 0 || len(others) > 0 && !slices.ContainsFunc(others, func(other string) bool { return !fit(other) })
+}
+
+// coverVisibility knows that private is internal too, and that there is nothing else.
+func coverVisibility(ours, theirs Patterns) bool {
+	expand := func(ps Patterns) Patterns {
+		switch {
+		case len(ps) == 0:
+			return Patterns{VisibilityPublic, VisibilityPrivate, VisibilityInternal}
+		case slices.Contains(ps, VisibilityPrivate):
+			return append(slices.Clone(ps), VisibilityInternal)
+		}
+		return ps
+	}
+	ours = expand(ours)
+	return !slices.ContainsFunc(expand(theirs), func(seen string) bool { return !slices.Contains(ours, seen) })
+}
+
+// coverImage knows that a registry is all of its repositories.
+func (ps Patterns) coverImage(other string) bool {
+	registry, _, named := strings.Cut(other, "/")
+	switch {
+	case ps.Fit(other):
+		return true
+	case strings.Contains(registry, "*"): // which may be more than a registry's name
+		return false
+	case named:
+		return ps.Fit(registry)
+	}
+	return strings.Contains(registry, ".") && ps.Fit(registry+"/*")
 }
 
 // coverRepository compares names with names, and whole ones with whole ones.

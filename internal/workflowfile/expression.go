@@ -83,7 +83,7 @@ func ignoringCase(m map[string]any, name string) any {
 			return v
 		}
 	}
-	return nil
+	return m[others] // nil, if it is known that there are no others
 }
 
 // texts is a value of JSON with its numbers and truths as text.

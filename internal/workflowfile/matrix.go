@@ -90,14 +90,22 @@ func without(jobs []map[string]any, exclude any) (left []map[string]any) {
 }
 
 // with adds what is included: to each job of whose axes it changes none, or as a job of its
-// own if there is no such job.
+// own if there is no such job. What is included at run time may add to every job, and be
+// jobs of its own.
 func with(jobs []map[string]any, include any, axes map[string]bool) []map[string]any {
 	list, ok := include.([]any)
 	if text, is := include.(string); is && !ok {
-		return append(jobs, everywhere(unknown(text), axes, jobs))
+		list = []any{text}
 	}
 	made := len(jobs) // those after it were included, and take nothing more
 	for _, item := range list {
+		if text, is := item.(string); is && expression.MatchString(text) {
+			for i := range jobs[:made] {
+				jobs[i] = opened(jobs[i], axes, unknown(text))
+			}
+			jobs = append(jobs, map[string]any{others: unknown(text)})
+			continue
+		}
 		combination, ok := item.(map[string]any)
 		if !ok {
 			continue
@@ -115,21 +123,17 @@ func with(jobs []map[string]any, include any, axes map[string]bool) []map[string
 	return jobs
 }
 
-// everywhere is a job of which nothing is known: every name that others have is unknown.
-func everywhere(u unknown, axes map[string]bool, jobs []map[string]any) map[string]any {
-	job := map[string]any{}
+// others is what a job has at run time under all names that it does not have yet. No axis
+// can be called so.
+const others = "*"
+
+// opened is a job to which more is added at run time: it keeps only the values of its axes.
+func opened(job map[string]any, axes map[string]bool, u unknown) map[string]any {
+	out := map[string]any{others: u}
 	for axis := range axes {
-		job[axis] = u
+		out[axis] = job[axis]
 	}
-	for _, other := range jobs {
-		for key := range other {
-			job[key] = u
-		}
-	}
-	if len(job) == 0 {
-		return nil
-	}
-	return job
+	return out
 }
 
 // fits reports whether a job has the values of a combination, of the given axes or, if

@@ -55,6 +55,13 @@ func TestRunsOn(t *testing.T) {
 		"an axis at run time":                {"runs-on: ${{ matrix.os }}\nstrategy: {matrix: {os: '${{ fromJSON(inputs.os) }}', n: [1, 2]}}", []ask{atRunTime("${{ fromJSON(inputs.os) }}", 2)}},
 		"a value at run time":                {"runs-on: ${{ matrix.os }}\nstrategy: {matrix: {os: [linux, '${{ inputs.os }}']}}", []ask{{Labels: []string{"linux"}, Jobs: 1}, atRunTime("${{ inputs.os }}", 1)}},
 		"included jobs at run time":          {"runs-on: ${{ matrix.os }}\nstrategy: {matrix: {os: [linux], include: '${{ fromJSON(inputs.os) }}'}}", []ask{{Labels: []string{"linux"}, Jobs: 1}, atRunTime("${{ fromJSON(inputs.os) }}", 1)}},
+		"included at run time alone":         {"runs-on: ${{ matrix.os }}\nstrategy: {matrix: {include: '${{ fromJSON(inputs.os) }}'}}", []ask{atRunTime("${{ fromJSON(inputs.os) }}", 1)}},
+		"an item included at run time":       {"runs-on: ${{ matrix.os }}\nstrategy: {matrix: {include: [{os: linux}, '${{ fromJSON(inputs.os) }}']}}", []ask{{Labels: []string{"linux"}, Jobs: 1}, atRunTime("${{ fromJSON(inputs.os) }}", 1)}},
+		"such an item alone":                 {"runs-on: ['class:${{ matrix.size }}']\nstrategy: {matrix: {include: ['${{ fromJSON(inputs.os) }}']}}", []ask{atRunTime("${{ matrix.size }}", 1)}},
+		"a value that may be included":       {"runs-on: ['class:${{ matrix.size }}']\nstrategy: {matrix: {go: [a, b], include: '${{ fromJSON(inputs.os) }}'}}", []ask{atRunTime("${{ matrix.size }}", 3)}},
+		"a value that may be overwritten":    {"runs-on: ['class:${{ matrix.size }}']\nstrategy: {matrix: {go: [a], include: [{size: small}, '${{ fromJSON(inputs.os) }}']}}", []ask{atRunTime("${{ matrix.size }}", 2)}},
+		"labels that no matrix changes":      {"runs-on: linux\nstrategy: {matrix: {include: '${{ fromJSON(inputs.os) }}'}}", one("linux")},
+		"all excluded, and more included":    {"runs-on: ${{ matrix.os }}\nstrategy: {matrix: {go: [a], exclude: [{go: a}], include: '${{ fromJSON(inputs.os) }}'}}", []ask{atRunTime("${{ fromJSON(inputs.os) }}", 1)}},
 		"a matrix that is too large":         {"runs-on: ['run:${{ matrix.a }}']\nstrategy: {matrix: {a: [" + strings.Repeat("1, ", 300) + "1]}}", one("run:…")},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -69,7 +69,7 @@ the workflow file.`,
 		},
 	}
 	cmd.Flags().StringVar(&flags.config, "config", "", "configuration (default $ECSRUNNER_CONFIG, else fleet.yaml)")
-	cmd.Flags().StringVar(&flags.labels, "labels", "", "labels of a job, between commas, as its runs-on has them")
+	cmd.Flags().StringVar(&flags.labels, "labels", "", "labels of a job, between commas, as its runs-on has them; white space counts, as it does to GitHub")
 	cmd.Flags().StringArrayVar(&flags.workflows, "workflow", nil, "workflow file, or folder of them; may be repeated")
 	cmd.Flags().StringVar(&flags.event, "event", "", "file with a workflow_job payload; - is standard input")
 	cmd.Flags().StringVar(&flags.repository, "repo", "", "repository of the jobs, as owner/name (default: the first of github_repo)")

@@ -35,9 +35,7 @@ func (f explainFlags) jobs(cmd *cobra.Command, repositories []string) ([]explain
 		return jobsOfFiles(f.workflows, f.job(cmd, repositories))
 	}
 	job := f.job(cmd, repositories)
-	for label := range strings.SplitSeq(f.labels, ",") {
-		job.Labels = append(job.Labels, strings.TrimSpace(label))
-	}
+	job.Labels = strings.Split(f.labels, ",") // with their white space: to GitHub it counts
 	return []explainable{{job: job, jobs: 1}}, nil
 }
 

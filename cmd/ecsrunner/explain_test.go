@@ -49,7 +49,7 @@ func asJSON(t *testing.T, v any) []byte {
 }
 
 // TestExplainSaysWhatTheTableSays holds the command to the table that Validate is held to, by
-// a payload and by a workflow file.
+// a payload, by a workflow file and by labels.
 func TestExplainSaysWhatTheTableSays(t *testing.T) {
 	for _, c := range decisiontest.Cases(t) {
 		t.Run(c.It, func(t *testing.T) {
@@ -65,6 +65,9 @@ func TestExplainSaysWhatTheTableSays(t *testing.T) {
 				runsOn := asJSON(t, map[string]any{"group": "any", "labels": c.Labels}) // JSON is YAML
 				workflow := written(t, "ci.yml", []byte("on: push\njobs:\n  build:\n    runs-on: "+string(runsOn)+"\n"))
 				sources = append(sources, append([]string{"--workflow", workflow, "--repo", job.Repository, "--visibility", job.Visibility}, originFlags(c)...))
+			}
+			if labels := strings.Join(c.Labels, ","); strings.Trim(labels, ", ") != "" && strings.Count(labels, ",") == len(c.Labels)-1 && job.Visibility != "" {
+				sources = append(sources, append([]string{"--labels", labels, "--repo", job.Repository, "--visibility", job.Visibility}, originFlags(c)...))
 			}
 			want := c.Policy.Admit(job)
 			for _, source := range sources {

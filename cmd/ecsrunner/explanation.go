@@ -60,7 +60,7 @@ func (e explainable) explain(policy fleet.Policy) explanation {
 		return out
 	}
 	if e.group != "" && !strings.EqualFold(e.group, policy.RunnerGroup) {
-		out.Reason = "GitHub gives the job to a runner of the group " + fleet.QuoteShort(e.group) + " alone: the fleet's runners must be in it (runner_group)"
+		out.Reason = strings.TrimPrefix(out.Reason+"; ", "; ") + "GitHub gives the job to a runner of the group " + fleet.QuoteShort(e.group) + " alone: the fleet's runners must be in it (runner_group)"
 	}
 	out.ClassName, out.CPU, out.Memory, out.Arch, out.Image = d.Class, d.Size.CPU, d.Size.Memory, string(d.Size.Arch), d.Image.String()
 	out.Dollars = rounded(price.Minute(d.Size, fleet.Fargate))

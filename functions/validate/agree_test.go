@@ -38,6 +38,9 @@ func TestTheTable(t *testing.T) {
 			if plan.Decision != want || plan.Rule != c.Rule || !strings.Contains(plan.Reason, c.Says) {
 				t.Errorf("%s by %q: %s", plan.Decision, plan.Rule, plan.Reason)
 			}
+			if c.Class != "" && plan.ClassName != c.Class {
+				t.Errorf("it gets class %q, want %q", plan.ClassName, c.Class)
+			}
 			if asked := asked(w, "WorkflowRun"); asked != (atFirst.Verdict == fleet.Undecided) {
 				t.Errorf("at first %s; GitHub was asked for the workflow run: %t", atFirst.Verdict, asked)
 			}

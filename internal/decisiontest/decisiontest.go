@@ -23,6 +23,7 @@ var rules []byte
 // Case is one job and what is to be said to it.
 type Case struct {
 	It         string   `yaml:"it"`     // a sentence
+	Of         string   `yaml:"fleet"`  // one of the table's fleets; "" is its fleet
 	Under      string   `yaml:"policy"` // one of the table's policies
 	Labels     []string `yaml:"labels"`
 	Repository string   `yaml:"repository"`
@@ -33,7 +34,8 @@ type Case struct {
 
 	Verdict fleet.Verdict `yaml:"verdict"`
 	Rule    string        `yaml:"rule"`
-	Says    string        `yaml:"says"` // part of the reason
+	Says    string        `yaml:"says"`  // part of the reason
+	Class   string        `yaml:"class"` // of an admitted job; "" is not held to the table
 
 	Fleet  string       `yaml:"-"` // the content of fleet.yaml
 	Policy fleet.Policy `yaml:"-"` // of that
@@ -58,6 +60,7 @@ func (c Case) Origin() fleet.Origin {
 
 type table struct {
 	Fleet    string            `yaml:"fleet"`
+	Fleets   map[string]string `yaml:"fleets"`
 	Policies map[string]string `yaml:"policies"`
 	Cases    []Case            `yaml:"cases"`
 }
@@ -80,6 +83,9 @@ func read(t testing.TB, name string, text []byte) []Case {
 			c.Labels = []string{"self-hosted"}
 		}
 		c.Fleet = all.Fleet
+		if c.Of != "" {
+			c.Fleet = all.Fleets[c.Of]
+		}
 		if rules, ok := all.Policies[c.Under]; !ok && c.Under != "" {
 			t.Fatalf("%s: %q is under a policy that there is not", name, c.It)
 		} else if rules != "" {

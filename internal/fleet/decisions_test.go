@@ -15,6 +15,9 @@ func TestDecisions(t *testing.T) {
 			if d.Verdict != c.Verdict || d.Rule != c.Rule || !strings.Contains(d.Reason, c.Says) {
 				t.Errorf("%q: got %s by %q: %s\nwant %s by %q: …%s…", c.Labels, d.Verdict, d.Rule, d.Reason, c.Verdict, c.Rule, c.Says)
 			}
+			if c.Class != "" && d.Class != c.Class {
+				t.Errorf("%q: it gets class %q, want %q", c.Labels, d.Class, c.Class)
+			}
 			if !plain(d.Reason) {
 				t.Errorf("the reason has control characters: %q", d.Reason)
 			}

@@ -68,6 +68,8 @@ func (p Policy) nearest(label string) (says string, near bool) {
 	case near:
 	case perhaps[label] != "":
 		meant = perhaps[label]
+	case archNamed(label) != "":
+		meant = archNamed(label)
 	case p.hasClass(label):
 		meant = classPrefix + label
 	default:
@@ -110,6 +112,23 @@ func (p Policy) hasClass(name string) bool { _, ok := p.Classes[name]; return ok
 var otherNames = map[string]string{
 	"amd64": string(X64), "x86_64": string(X64), "x86-64": string(X64), "aarch64": string(ARM64),
 	"selfhosted": selfHosted, "self_hosted": selfHosted,
+}
+
+// archNamed is the architecture that a label such as arch:arm64 names, "" if it names none.
+// Other machines may have such a label.
+func archNamed(label string) string {
+	rest, ok := strings.CutPrefix(label, "arch")
+	if !ok || rest == "" || !strings.ContainsRune(":=-_/", rune(rest[0])) {
+		return ""
+	}
+	switch name := rest[1:]; {
+	case name == string(X64), name == string(ARM64):
+		return name
+	case otherNames[name] == string(X64), otherNames[name] == string(ARM64):
+		return otherNames[name]
+	default:
+		return perhaps[name]
+	}
 }
 
 // perhaps are labels that are other machines' by right: GitHub's own label for runners on

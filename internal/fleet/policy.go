@@ -220,6 +220,9 @@ func (p Policy) plan(labels, given []string) Decision {
 		size.Arch = X64
 	}
 	if len(archs) == 1 && archs[0] != string(size.Arch) {
+		if len(classes) == 0 { // then no class has the architecture
+			return refused("class.arch", "the job asks for %s%s", archs[0], p.classesOf(Arch(archs[0])))
+		}
 		return refused("class.arch", "class %q is %s, and the job asks for %s%s", d.Class, size.Arch, archs[0], p.classesOf(Arch(archs[0])))
 	}
 	d.Size = size
@@ -231,20 +234,41 @@ func (p Policy) plan(labels, given []string) Decision {
 }
 
 // classFor is the class of a job that names an architecture and no class: the default
-// class, or if that is of another architecture the only class that is not.
+// class, or if that is of another architecture the smallest class of this one that has no
+// less of anything, or else the largest. Of classes of one size it is one that runs on Spot
+// only if the default class does, and then the first by name.
 func (p Policy) classFor(arch Arch) string {
 	names := p.classNamesOf(arch)
-	if len(names) == 1 && !slices.Contains(names, p.DefaultClass) {
-		return names[0]
+	if len(names) == 0 || slices.Contains(names, p.DefaultClass) {
+		return p.DefaultClass
 	}
-	return p.DefaultClass
+	like := p.Classes[p.DefaultClass]
+	size := func(a, b string) int {
+		x, y := p.Classes[a], p.Classes[b]
+		return cmp.Or(cmp.Compare(x.CPU, y.CPU), cmp.Compare(x.Memory, y.Memory), cmp.Compare(x.EphemeralStorage, y.EphemeralStorage))
+	}
+	alike := func(a, b string) int {
+		if x, y := p.Classes[a].Spot == like.Spot, p.Classes[b].Spot == like.Spot; x != y {
+			return map[bool]int{true: -1, false: 1}[x]
+		}
+		return cmp.Compare(a, b)
+	}
+	enough := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		c := p.Classes[name]
+		return c.CPU < like.CPU || c.Memory < like.Memory || c.EphemeralStorage < like.EphemeralStorage
+	})
+	if len(enough) == 0 {
+		return slices.MinFunc(names, func(a, b string) int { return cmp.Or(size(b, a), alike(a, b)) })
+	}
+	return slices.MinFunc(enough, func(a, b string) int { return cmp.Or(size(a, b), alike(a, b)) })
 }
 
 // classesOf says which classes have an architecture.
 func (p Policy) classesOf(arch Arch) string {
 	names := p.classNamesOf(arch)
 	if len(names) == 0 {
-		return "; no class of this fleet is " + string(arch)
+		other := map[Arch]Arch{X64: ARM64, ARM64: X64}[arch]
+		return fmt.Sprintf("; no class of this fleet is %s; did you mean %s?", arch, QuoteShort(string(other)))
 	}
 	return "; name a class that is: " + classPrefix + strings.Join(names, ", "+classPrefix)
 }

@@ -118,6 +118,38 @@ func (s *Server) listRunJobs(w http.ResponseWriter, r *http.Request) (int, any) 
 	return http.StatusOK, map[string]any{"total_count": len(jobs), "jobs": shown}
 }
 
+func (s *Server) getRun(_ http.ResponseWriter, r *http.Request) (int, any) {
+	one := s.run(pathID(r, "run_id"))
+	if one == nil {
+		return notFound()
+	}
+	return http.StatusOK, s.workflowRun(one)
+}
+
+// rerunFailedJobs queues the jobs of a run again that failed or were cancelled, as the next
+// attempt. GitHub refuses a run that goes on (cli/cli#9221), and shows the other jobs in the
+// next attempt as well; here they are in the first alone.
+func (s *Server) rerunFailedJobs(_ http.ResponseWriter, r *http.Request) (int, any) {
+	one := s.run(pathID(r, "run_id"))
+	if one == nil {
+		return notFound()
+	}
+	switch status, conclusion := one.state(); {
+	case status != statusCompleted:
+		return refuse(http.StatusForbidden, "This workflow is already running")
+	case conclusion == protocol.Success:
+		return refuse(http.StatusForbidden, "This workflow run has no failed jobs")
+	}
+	for _, j := range one.attempt(one.attempts) {
+		if j.Conclusion == protocol.Failure || j.Conclusion == protocol.Cancelled {
+			again := j.spec
+			again.Attempt = one.attempts + 1
+			s.add(again)
+		}
+	}
+	return http.StatusCreated, struct{}{}
+}
+
 func (s *Server) cancelRun(_ http.ResponseWriter, r *http.Request) (int, any) {
 	one := s.run(pathID(r, "run_id"))
 	if one == nil {

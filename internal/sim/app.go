@@ -173,6 +173,8 @@ func permissionFor(r *http.Request) (permission, level string) {
 		return "repository_hooks", level
 	case strings.Contains(path, "/statuses/"):
 		return "statuses", level
+	case strings.HasSuffix(path, "/check-runs"):
+		return "checks", level
 	}
 	return "", ""
 }

@@ -239,3 +239,40 @@ func TestGoGitHubKnowsTheErrors(t *testing.T) {
 		})
 	}
 }
+
+func TestGoGitHubRunsFailedJobsAgain(t *testing.T) {
+	w := newWorld(t, sim.Config{})
+	actions := w.independent(token).Actions
+	run := w.NewRun()
+	failed, well := spec("failed", "x"), spec("well", "y")
+	failed.RunID, well.RunID = run, run
+	first, other := w.Queue(failed), w.Queue(well)
+	x, y := w.start("x", "x"), w.start("y", "y")
+	x.take(first)
+	y.take(other)
+	refusedWith := func(want int) {
+		t.Helper()
+		_, err := actions.RerunFailedJobsByID(t.Context(), "octo", "widgets", run)
+		if refusal, ok := errors.AsType[*gogithub.ErrorResponse](err); !ok || refusal.Response.StatusCode != want {
+			t.Errorf("it is refused with %v, want %d", err, want)
+		}
+	}
+	refusedWith(403)
+	x.finish(first, protocol.Failure)
+	refusedWith(403)
+	y.finish(other, protocol.Success)
+	if response, err := actions.RerunFailedJobsByID(t.Context(), "octo", "widgets", run); err != nil || response.StatusCode != 201 {
+		t.Fatal(response, err)
+	}
+	refusedWith(403)
+	got, _, err := actions.GetWorkflowRunByID(t.Context(), "octo", "widgets", run)
+	if err != nil || got.GetRunAttempt() != 2 || got.GetStatus() != "queued" {
+		t.Errorf("the workflow run is %v, %v", got, err)
+	}
+	jobs, _, err := actions.ListWorkflowJobs(t.Context(), "octo", "widgets", run, &gogithub.ListWorkflowJobsOptions{Filter: "latest"})
+	if err != nil || jobs.GetTotalCount() != 1 || jobs.Jobs[0].GetID() == first || jobs.Jobs[0].GetName() != "failed" || jobs.Jobs[0].GetRunAttempt() != 2 {
+		t.Errorf("its jobs are %v, %v", jobs, err)
+	}
+	run = 1
+	refusedWith(404)
+}

@@ -23,7 +23,7 @@ func TestGoGitHubActsAsAnApp(t *testing.T) {
 	// ghinstallation signs by the wall clock, so GitHub goes by it too.
 	w := newWorld(t, sim.Config{Clock: sim.WallClock{}, App: &sim.App{
 		ID: 77, ClientID: "Iv23simulated", Keys: []*rsa.PublicKey{&key.PublicKey},
-		Permissions: map[string]string{"administration": "write", "actions": "read"},
+		Permissions: map[string]string{"administration": "write", "actions": "read", "checks": "write"},
 	}})
 	asApp := ghinstallation.NewAppsTransportFromPrivateKey(http.DefaultTransport, 77, key)
 	asApp.BaseURL = w.url
@@ -58,6 +58,19 @@ func TestGoGitHubActsAsAnApp(t *testing.T) {
 	}
 	if _, err := client.Actions.RemoveRunner(t.Context(), "octo", "widgets", config.GetRunner().GetID()); err != nil {
 		t.Error(err)
+	}
+	w.Queue(sim.JobSpec{Name: "j", Labels: []string{"x"}})
+	head := w.headSHA()
+	check, _, err := client.Checks.CreateCheckRun(t.Context(), "octo", "widgets", gogithub.CreateCheckRunOptions{
+		Name: "fleet", HeadSHA: head, ExternalID: new("1/a"), Status: new("completed"), Conclusion: new("failure"), DetailsURL: new("https://example.com"),
+		Output: &gogithub.CheckRunOutput{Title: new("title"), Summary: new("summary")},
+	})
+	if err != nil || check.GetConclusion() != "failure" || check.GetOutput().GetTitle() != "title" {
+		t.Fatalf("the check run is %v, %v", check, err)
+	}
+	listed, _, err := client.Checks.ListCheckRunsForRef(t.Context(), "octo", "widgets", head, &gogithub.ListCheckRunsOptions{CheckName: new("fleet"), Filter: new("all")})
+	if err != nil || listed.GetTotal() != 1 || listed.CheckRuns[0].GetExternalID() != "1/a" || listed.CheckRuns[0].GetID() != check.GetID() {
+		t.Errorf("the check runs are %v, %v", listed, err)
 	}
 	if expires, _, err := asInstallation.Expiry(); err != nil || time.Until(expires) < 59*time.Minute {
 		t.Errorf("its token expires at %v, %v", expires, err)

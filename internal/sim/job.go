@@ -99,7 +99,11 @@ func (j *job) snapshot() Job {
 func (s *Server) Queue(spec JobSpec) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.add(spec)
+}
 
+// add is Queue.
+func (s *Server) add(spec JobSpec) int64 {
 	spec.Labels = slices.Clone(spec.Labels)
 	spec.Steps = slices.Clone(spec.Steps)
 	spec.Env = maps.Clone(spec.Env)

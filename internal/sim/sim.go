@@ -126,6 +126,7 @@ type Server struct {
 	unsent     int // deliveries in the outbox or on their way
 	deliveries []Delivery
 	statuses   []CommitStatus
+	checks     []CheckRun
 	budget     budget
 	points     points
 	changed    chan struct{}

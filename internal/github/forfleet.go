@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
@@ -50,6 +51,15 @@ func (f ForFleet) WorkflowRun(ctx context.Context, repository string, id int64) 
 	known.Visibility = run.Repository.Visibility
 	known.Origin = origin(run)
 	return known, nil
+}
+
+// RerunFailedJobs runs the failed jobs of a workflow run again; see Client.RerunFailedJobs.
+func (f ForFleet) RerunFailedJobs(ctx context.Context, repository string, workflowRun int64) error {
+	err := f.Client.RerunFailedJobs(ctx, parse(repository), workflowRun)
+	if fleet.IsNamed(err, NoAccess, NotFound) {
+		err = fmt.Errorf("%w; it needs the permission Actions (read and write) on %s; without it, set spot_retry: 0", err, repository)
+	}
+	return err
 }
 
 // origin is where a run's jobs come from. What GitHub left out is not known.

@@ -71,3 +71,14 @@ func (c *Client) GetWorkflowRun(ctx context.Context, repo Repository, id int64) 
 	}
 	return run, nil
 }
+
+// RerunFailedJobs runs the jobs of a workflow run again that failed or were cancelled, and
+// those that need them. It needs the permission Actions: write. GitHub.NoAccess says that the
+// credential has it not, or that the workflow run goes on (cli/cli#9221). Repeated it would
+// run them once more: ask for the workflow run's attempt first.
+// https://docs.github.com/rest/actions/workflow-runs#re-run-failed-jobs-from-a-workflow-run
+func (c *Client) RerunFailedJobs(ctx context.Context, repo Repository, runID int64) error {
+	at := repo.resource("/actions/runs/%d/rerun-failed-jobs", runID).writes("actions")
+	_, err := c.do(ctx, http.MethodPost, at, nil, nil)
+	return err
+}

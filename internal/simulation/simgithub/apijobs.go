@@ -1,6 +1,7 @@
 package simgithub
 
 import (
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -44,6 +45,25 @@ func (g *GitHub) getRun(q *request) answer {
 	w := &writer{}
 	g.writeRun(w, r, r.now())
 	return ok(w)
+}
+
+// rerunFailedJobs refuses a workflow run that goes on (cli/cli#9221). That one without a
+// failed job is refused as well is not documented.
+// https://docs.github.com/rest/actions/workflow-runs#re-run-failed-jobs-from-a-workflow-run
+func (g *GitHub) rerunFailedJobs(q *request) answer {
+	r := g.runs[q.first]
+	switch {
+	case q.by.NoReruns:
+		return refuse(http.StatusForbidden, "Resource not accessible by personal access token")
+	case r == nil || r.repo != q.repo:
+		return notFound()
+	case !r.over():
+		return refuse(http.StatusForbidden, "This workflow is already running")
+	case r.now().conclusion == success:
+		return refuse(http.StatusForbidden, "This workflow run has no failed jobs")
+	}
+	g.rerunFailed(r)
+	return answer{status: http.StatusCreated, body: []byte("{}")}
 }
 
 // listRuns lists the newest first, by status or conclusion if that is asked for.

@@ -26,11 +26,13 @@ func TestTheRealClientWithinTheContract(t *testing.T) {
 	client := github.New(base, github.PAT(func(context.Context) (string, error) { return w.token, nil }), &http.Client{Transport: checked.Transport(w)})
 	real, repo, ctx := github.ForFleet{Client: client}, github.Repository{Owner: "octo", Name: "app"}, context.Background()
 
-	var waits, runs int64
+	var waits, runs, stopped int64
 	w.do(func() {
 		waits = w.queue(simgithub.JobSpec{Environment: true})
 		runs = w.queue(simgithub.JobSpec{})
-		w.Cancel(w.queue(simgithub.JobSpec{}))
+		cancelled := w.queue(simgithub.JobSpec{})
+		w.Cancel(cancelled)
+		stopped = w.job(cancelled).RunID
 	})
 	r := w.runner("busy")
 	w.pass(time.Minute)
@@ -108,6 +110,16 @@ func TestTheRealClientWithinTheContract(t *testing.T) {
 		_, err = real.ShowRefusal(ctx, fleet.Refusal{Repository: app, SHA: strings.Repeat("0", 40)})
 		fails(errors.Unwrap(err), github.Invalid)
 
+		over, err := real.WorkflowRun(ctx, app, stopped)
+		must(err)
+		same(t, "over", over.Status, "completed")
+		must(real.RerunFailedJobs(ctx, app, stopped))
+		fails(errors.Unwrap(real.RerunFailedJobs(ctx, app, stopped)), github.NoAccess)
+		fails(errors.Unwrap(real.RerunFailedJobs(ctx, app, 1)), github.NotFound)
+		over, err = real.WorkflowRun(ctx, app, stopped)
+		must(err)
+		same(t, "again", fmt.Sprint(over.Attempt, over.Status), "2queued")
+
 		release, err := real.LatestRunner(ctx, app)
 		must(err)
 		same(t, "runner", release.Version, "2.336.0")
@@ -129,7 +141,9 @@ func TestTheRealClientWithinTheContract(t *testing.T) {
 		"GET /repos/{owner}/{repo}/actions/runners/downloads 200",
 		"GET /repos/{owner}/{repo}/actions/runners/{runner_id} 200",
 		"GET /repos/{owner}/{repo}/actions/runs 200",
+		"GET /repos/{owner}/{repo}/actions/runs/{run_id} 200",
 		"GET /repos/{owner}/{repo}/actions/runs/{run_id}/jobs 200",
+		"POST /repos/{owner}/{repo}/actions/runs/{run_id}/rerun-failed-jobs 201",
 		"GET /repos/{owner}/{repo}/hooks 200",
 		"GET /repos/{owner}/{repo}/hooks/{hook_id}/deliveries 200",
 		"POST /repos/{owner}/{repo}/actions/runners/generate-jitconfig 201",
@@ -166,6 +180,7 @@ func TestRequestsAreOneCallEach(t *testing.T) {
 		"GET /repos/octo/app/hooks/1/deliveries":                   "github.deliveries",
 		"POST /repos/octo/app/hooks/1/deliveries/2/attempts":       "github.redeliver",
 		"POST /repos/octo/app/statuses/" + strings.Repeat("0", 40): "github.status",
+		"POST /repos/octo/app/actions/runs/1/rerun-failed-jobs":    "github.rerun_failed_jobs",
 		"GET /repos/actions/runner/releases/tags/v1.2.3":           "github.releases",
 		"GET /repos/octo/app/issues":                               "github.unknown",
 		"GET /user":                                                "github.unknown",

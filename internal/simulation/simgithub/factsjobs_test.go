@@ -156,6 +156,31 @@ func TestFactsOfTheQueue(t *testing.T) {
 			same(t, "attempt in the webhook", w.got[len(w.got)-1].Job.RunAttempt, 2)
 			same(t, "the first attempt", w.rest(id).Conclusion, "cancelled")
 		},
+		// https://docs.github.com/rest/actions/workflow-runs#re-run-failed-jobs-from-a-workflow-run, cli/cli#9221
+		"a re-run of failed jobs leaves the others out, and waits for the end": func(t *testing.T, w *world) {
+			failed := w.queue(simgithub.JobSpec{Name: "failed"})
+			run := w.job(failed).RunID
+			well := w.queue(simgithub.JobSpec{Name: "well", RunID: run})
+			path := fmt.Sprintf("/repos/octo/app/actions/runs/%d/rerun-failed-jobs", run)
+			a, b := w.runner("a"), w.runner("b")
+			w.pass(time.Minute)
+			same(t, "while it goes on", fmt.Sprint(w.many(1, "POST", path, "")), "map[403:1]")
+			for _, r := range []*runner{a, b} {
+				conclusion := "success"
+				if r.jobs[0] == failed {
+					conclusion = "failure"
+				}
+				r.session.Finish(conclusion)
+			}
+			same(t, "once it has ended", fmt.Sprint(w.many(1, "POST", path, "")), "map[201:1]")
+			same(t, "at once again", fmt.Sprint(w.many(1, "POST", path, "")), "map[403:1]")
+			jobs := w.Jobs()
+			last := jobs[len(jobs)-1]
+			same(t, "jobs", len(jobs), 3)
+			same(t, "again", fmt.Sprint(last.Name, last.Attempt, last.RunID == run, last.Status), "failed2 truequeued")
+			same(t, "the other one", w.rest(well).Conclusion, "success")
+			same(t, "of none", fmt.Sprint(w.many(1, "POST", "/repos/octo/app/actions/runs/1/rerun-failed-jobs", "")), "map[404:1]")
+		},
 		// https://docs.github.com/actions/reference/workflows-and-actions/workflow-cancellation
 		"a cancelled job is ended by its runner, or by GitHub after five minutes": func(t *testing.T, w *world) {
 			id := w.queue(simgithub.JobSpec{})

@@ -14,6 +14,8 @@ type JobSpec struct {
 	Labels     []string // runs-on, sent verbatim
 	// Takes is how long its steps take: for the container that runs it.
 	Takes time.Duration
+	// Fails says that one of its steps fails.
+	Fails bool
 	// Environment makes it wait for Approve.
 	Environment bool
 	// Concurrency is its concurrency group, one per repository and name.
@@ -42,6 +44,7 @@ type Job struct {
 	StartedAt   time.Time // zero until a runner took it
 	CompletedAt time.Time // zero until it is completed
 	Takes       time.Duration
+	Fails       bool
 	Hosted      bool
 
 	// Held says what keeps it from runners: "environment", "concurrency",
@@ -148,7 +151,7 @@ func (j *job) snapshot() Job {
 		ID: j.id, RunID: j.run.id, Attempt: j.attempt, Repository: j.repo().name, Name: j.spec.Name, Labels: j.spec.Labels,
 		Status: state.status, Conclusion: state.conclusion, RunnerID: state.runnerID, RunnerName: state.runnerName, Foreign: j.foreign,
 		CreatedAt: j.created, QueuedAt: j.queued, StartedAt: state.started, CompletedAt: state.completed,
-		Takes: j.spec.Takes, Hosted: j.spec.Hosted,
+		Takes: j.spec.Takes, Fails: j.spec.Fails, Hosted: j.spec.Hosted,
 		Held: string(j.held), Assigned: j.offered != nil, Running: j.runner != nil || j.taken, Stuck: j.stuck, RunOver: j.run.over(),
 	}
 }

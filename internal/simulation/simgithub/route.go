@@ -69,6 +69,8 @@ func (r *route) find(req *http.Request) {
 		case n == 4 && part[3] == "jobs":
 			set("github.run_jobs", (*GitHub).listRunJobs, part[2])
 		}
+	case one == "actions" && two == "runs" && n == 4 && part[3] == "rerun-failed-jobs" && method == http.MethodPost:
+		set("github.rerun_failed_jobs", (*GitHub).rerunFailedJobs, part[2])
 	case one == "actions" && two == "runners":
 		r.findRunners(req, part[2], n, set)
 	case one == "hooks":

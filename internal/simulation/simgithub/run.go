@@ -160,6 +160,20 @@ func (g *GitHub) Rerun(runID int64) []int64 {
 	return ids
 }
 
+// rerunFailed makes the failed and cancelled jobs of a completed workflow run again. GitHub
+// shows the others in the next attempt as well, with what they ended as; here they are in
+// the first alone.
+func (g *GitHub) rerunFailed(r *run) {
+	before := r.latest()
+	r.attempt++
+	g.k.Log("the failed jobs of workflow run %d run again, attempt %d", r.id, r.attempt)
+	for _, j := range before {
+		if c := j.now().conclusion; c == failure || c == cancelled {
+			g.add(r, j.spec)
+		}
+	}
+}
+
 // run panics if there is none of that id: a scenario has a mistake.
 func (g *GitHub) run(id int64) *run {
 	r := g.runs[id]

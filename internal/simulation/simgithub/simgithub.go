@@ -48,6 +48,7 @@ type Credential struct {
 	Limit       int      // requests an hour; 5000 if zero
 	Sees        []string // repositories; all if empty
 	NoStatuses  bool     // it lacks Commit statuses: write
+	NoReruns    bool     // it lacks Actions: write
 }
 
 // GitHub is one instance. It belongs to the goroutine of its kernel.

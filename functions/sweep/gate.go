@@ -79,6 +79,7 @@ const (
 	kindDeletion      = "deletions"
 	kindRelease       = "releases"
 	kindRefusal       = "refusals_shown"
+	kindRerun         = "reruns"
 )
 
 // askPage asks for a page, and counts an unchanged page as such.

@@ -46,6 +46,7 @@ const (
 	BuildEventLost     Cause = "build_event_lost"         // a build that has ended, and we did not know
 	BuildOwnerGone     Cause = "build_owner_gone"         // a lock without a build and without its owner: given up
 	DefinitionUnused   Cause = "task_definition_unused"   // a task definition that is not used: deregistered
+	SpotInterrupted    Cause = "spot_interrupted"         // a workflow run whose failed jobs Spot had interrupted: run again
 )
 
 // Repairs counts repairs by cause.
@@ -110,6 +111,7 @@ type Handler struct {
 	Bus        bus
 	NewID      func() string
 	Notices    lifecycle.Notices
+	Reruns     lifecycle.Reruns
 	// Grace is how long the ordinary way may take before something counts as lost.
 	Grace time.Duration
 	// Time is how long the parts of a sweep may take, Overhead less than the function;
@@ -180,7 +182,7 @@ const orderCursor = "sweeps"
 // with another group. Within a group a part depends on what an earlier part saw.
 func (s *sweep) parts(sweeps int64) []part {
 	groups := [][]part{
-		{{"jobs", s.jobs, 20}, {"credential", s.credential, 1}, {"open runs", s.openRuns, 10}, {"unresolved runners", s.unresolved, 5}, {"deliveries", s.deliveries, 5}},
+		{{"jobs", s.jobs, 20}, {"credential", s.credential, 1}, {"open runs", s.openRuns, 10}, {"unresolved runners", s.unresolved, 5}, {"deliveries", s.deliveries, 5}, {"jobs to run again", s.reruns, 2}},
 		{{"registrations", s.registrations, 5}, {"tasks", s.tasks, 10}, {"runners", s.runners, 10}},
 		{{"room", s.room, 3}, {"refusals to show", s.notices, 2}},
 		{{"task definitions", s.definitions, 5}},

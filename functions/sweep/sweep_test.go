@@ -26,7 +26,7 @@ const grace = time.Minute
 func handler(w *world) sweep.Handler {
 	return sweep.Handler{
 		Fleet: w.Fleet(), Policy: w.Policy(), Records: w.Records, GitHub: w.GitHub, Executions: w.Executions,
-		Platform: w.Tasks, Bus: w.Bus, NewID: w.NewID, Notices: w.Notices(), Grace: grace,
+		Platform: w.Tasks, Bus: w.Bus, NewID: w.NewID, Notices: w.Notices(), Reruns: w.Reruns(), Grace: grace,
 		FailedEvents: w.FailedEvents, Dispatch: dispatch.Handler{Fleet: w.Fleet(), Images: w.Images}.Handle,
 		Definitions: w.Definitions, Images: w.Images,
 	}

@@ -47,6 +47,7 @@ limits: {start: 10m, idle: 90s}
 log_retention_days: 7
 refusal_status: never
 refusal_url: https://wiki.example.com/runners
+spot_retry: 1
 fleet_labels: [no, "5"]`,
 	}
 	for name, file := range files {

@@ -28,6 +28,9 @@ func (c *Config) check(r *review) {
 	c.checkLimits(r)
 	c.checkAWS(r)
 	c.checkRefusals(r)
+	if c.SpotRetry != 0 && c.SpotRetry != 1 {
+		r.add("spot_retry", "is %d; use 1 to have jobs run again that Fargate Spot interrupted, or 0", c.SpotRetry)
+	}
 	if c.MaxRunners < 1 || c.MaxRunners > 10000 {
 		r.add("max_runners", "is %d; use 1 to 10000 (GitHub keeps at most 10000 runners in a group)", c.MaxRunners)
 	}

@@ -61,6 +61,8 @@ func TestParseRefuses(t *testing.T) {
 		"an authority without a file":         {repo + "github_url: https://git.example\ngithub_ca: ''", "github_ca", 3, "must be the path of a file"},
 		"an authority in the file itself":     {repo + "github_url: https://git.example\ngithub_ca: |\n  -----BEGIN CERTIFICATE-----\n  aGVsbG8=\n", "github_ca", 3, "must be the path of a file"},
 		"the same secret twice":               {repo + "webhook_secret: env:A\nwebhook_secret_previous: env:A", "webhook_secret_previous", 3, "the same as webhook_secret"},
+		"a second re-run after Spot":          {repo + "spot_retry: 2", "spot_retry", 2, "is 2; use 1 to have jobs run again that Fargate Spot interrupted, or 0"},
+		"a re-run after Spot in words":        {repo + "spot_retry: true", "spot_retry", 2, "must be a whole number, not"},
 		"another word for a refusal's status": {repo + "refusal_status: public", "refusal_status", 2, `"public" is none of private, always and never`},
 		"false for a refusal's status":        {repo + "refusal_status: false", "refusal_status", 2, "must be text, not"},
 		"a page that is none":                 {repo + "refusal_url: wiki/runners", "refusal_url", 2, "is no page that a browser opens"},

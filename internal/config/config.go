@@ -66,6 +66,7 @@ type Config struct {
 
 	RefusalStatus fleet.RefusalStatus `yaml:"refusal_status"` // private, always or never
 	RefusalURL    string              `yaml:"refusal_url"`    // "" is the project's page
+	SpotRetry     int                 `yaml:"spot_retry"`     // of workflow runs whose jobs Spot interrupted: 0 or 1
 
 	EventBusName     string `yaml:"event_bus_name"`
 	LogRetentionDays int    `yaml:"log_retention_days"`
@@ -145,6 +146,7 @@ func (c Config) Policy() fleet.Policy {
 		Rules:            cloned(c.Rules),
 		Limits:           c.Limits,
 		RefusalURL:       c.RefusalURL,
+		SpotRetry:        c.SpotRetry,
 	}
 	if c.RefusalStatus != fleet.RefusalStatusPrivate {
 		p.RefusalStatus = c.RefusalStatus

@@ -18,6 +18,7 @@ type CloseFacts struct {
 
 	Holds         map[string]Hold // those of the run, and those that the runner tries
 	RefusalStatus RefusalStatus
+	SpotRetry     int
 	Deployment    string
 	Now           time.Time
 }
@@ -63,6 +64,9 @@ func Close(f CloseFacts) CloseResult {
 		}
 		if runner.Took == 0 && runner.For == run.RunID && run.RunnerID == "" {
 			runner.For = ""
+		}
+		if f.SpotRetry > 0 {
+			run = run.interrupted(runner, f.Now)
 		}
 		res.Run = &run
 		res.Changes.Runs = []Run{run}
@@ -153,7 +157,7 @@ func (f CloseFacts) setBack(run Run, runner Runner) (Run, []Hold) {
 	refs := run.holdsOf(kind, runner.Rung)
 	if kind == SetbackCapacity && f.Error != RunnerSpotInterrupted {
 		// No rung had room, down to the one that was tried last.
-		for rung := run.last(runner.Rung) - 1; rung >= 0; rung-- {
+		for rung := run.last(runner.Rung) - 1; rung >= run.FirstRung; rung-- {
 			refs = append(refs, run.holdsOf(kind, rung)...)
 		}
 	}

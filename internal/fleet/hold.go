@@ -223,6 +223,8 @@ type Wants struct {
 	Image    string `json:"image,omitempty"`
 	ImageTag string `json:"image_tag,omitempty"`
 	Rungs    int    `json:"rungs,omitempty"` // of the class's ladder
+	// FirstRung is the first of them that the job is launched on.
+	FirstRung int `json:"first_rung,omitempty"`
 	// Rule is its name, "" if none is needed. It is known of a job that is decided about.
 	Rule      string `json:"rule,omitempty"`
 	RuleKnown bool   `json:"rule_known,omitempty"`
@@ -236,13 +238,13 @@ func (d Decision) Wants() Wants {
 	if d.Verdict != Admitted && d.Verdict != Undecided {
 		return Wants{}
 	}
-	return Wants{Class: d.Class, Image: d.Image.String(), ImageTag: d.Image.Tag(), Rungs: len(d.Size.Ladder()), Rule: d.RuleName(), RuleKnown: d.Verdict == Admitted}
+	return Wants{Class: d.Class, Image: d.Image.String(), ImageTag: d.Image.Tag(), Rungs: len(d.Size.Ladder()), FirstRung: d.FirstRung, Rule: d.RuleName(), RuleKnown: d.Verdict == Admitted}
 }
 
 // Want records on the run what its job asks for.
 func (r Run) Want(w Wants) Run {
 	if w != (Wants{}) {
-		r.ClassName, r.Image, r.ImageTag, r.Rungs = w.Class, w.Image, w.ImageTag, w.Rungs
+		r.ClassName, r.Image, r.ImageTag, r.Rungs, r.FirstRung = w.Class, w.Image, w.ImageTag, w.Rungs, w.FirstRung
 	}
 	if w.RuleKnown {
 		r.AdmittedBy, r.RuleKnown = w.Rule, true

@@ -132,12 +132,12 @@ func (f LaunchFacts) overdue() time.Time {
 // rung is the first rung of the ladder that no hold keeps the run from, or else kept is
 // the hold that the run has to wait for.
 func (f LaunchFacts) rung() (rung int, kept *Hold) {
-	for rung = range max(1, f.Run.Rungs) {
+	for rung = f.Run.FirstRung; rung < max(1, f.Run.Rungs); rung++ {
 		if kept = f.keeps(rung); kept == nil {
 			return rung, nil
 		}
 	}
-	return 0, kept
+	return f.Run.FirstRung, kept
 }
 
 // keeps is the hold that keeps the run from being launched on a rung, nil if none does.

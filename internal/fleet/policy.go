@@ -47,6 +47,7 @@ type Policy struct {
 	Limits           Limits            `json:"limits"`
 	RefusalStatus    RefusalStatus     `json:"refusal_status,omitempty"` // "" is RefusalStatusPrivate
 	RefusalURL       string            `json:"refusal_url,omitempty"`    // of the page that refusals lead to; "" is the project's
+	SpotRetry        int               `json:"spot_retry,omitempty"`     // how often jobs that Spot interrupted are run again: 0 or 1
 }
 
 // Fingerprint names the configuration: another one has another.
@@ -117,6 +118,8 @@ type Decision struct {
 	Class   string
 	Size    Class
 	Image   ImageSpec
+	// FirstRung is where the job begins on its class's capacity ladder.
+	FirstRung int
 }
 
 // Admit decides about a job from its labels and repository. It is a pure
@@ -162,6 +165,7 @@ func (p Policy) Admit(job Job) Decision {
 	if d.Verdict != Admitted {
 		return d
 	}
+	d.FirstRung = p.firstRung(job, d.Size)
 	return p.judge(job, d)
 }
 

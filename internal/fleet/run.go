@@ -119,6 +119,8 @@ type Run struct {
 	Image      string    `json:"image,omitempty"`
 	ImageTag   string    `json:"image_tag,omitempty"` // of the image's spec
 	Rungs      int       `json:"rungs,omitempty"`     // of the class's capacity ladder
+	// FirstRung is the first of them that it is launched on.
+	FirstRung int `json:"first_rung,omitempty"`
 
 	// RunnerID is the runner that is expected to run the job. It and the runner's For
 	// change only together, in one transaction.
@@ -127,6 +129,8 @@ type Run struct {
 	// the job back, it moves to RanBefore.
 	RanOn     string   `json:"ran_on,omitempty"`
 	RanBefore []string `json:"ran_before,omitempty"`
+	// Rerun is what becomes of it if Spot took its runner back, and spot_retry is on.
+	Rerun *Rerun `json:"rerun,omitempty"`
 	// QueuedAgainAt is when GitHub first reported the job as queued although it had run.
 	QueuedAgainAt time.Time `json:"queued_again_at,omitzero"`
 

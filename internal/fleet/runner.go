@@ -79,6 +79,8 @@ type Runner struct {
 	StopCode      string   `json:"stop_code,omitempty"`
 	StoppedReason string   `json:"stopped_reason,omitempty"`
 	ExitCode      *int     `json:"exit_code,omitempty"`
+	// StoppingAt is when the end of its task began, zero if that is not known.
+	StoppingAt time.Time `json:"stopping_at,omitzero"`
 	// ContainerReason is the platform's own reasons for the end of its containers.
 	// Records of the release before have none.
 	ContainerReason string `json:"container_reason,omitempty"`
@@ -188,6 +190,7 @@ func (r Runner) ApplyTask(t Task, now time.Time) (_ Runner, changed bool) {
 	case TaskStopped:
 		r.StopCode, r.StoppedReason, r.ExitCode = t.StopCode, t.StoppedReason, t.ExitCode()
 		r.ContainerReason = t.ContainerReason()
+		r.StoppingAt = orElse(t.StoppingAt, time.Time{}).UTC()
 		if r.StopCode == StopTaskFailedToStart {
 			r.Subnet = t.Subnet()
 		}

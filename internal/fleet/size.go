@@ -70,6 +70,16 @@ func (c Class) CapacityProvider(rung int) CapacityProvider {
 	return ladder[min(rung, len(ladder)-1)]
 }
 
+// firstRung is the rung that a job begins on: that of Spot, unless it is run again and
+// spot_retry is on, so that Spot does not interrupt it once more. Old Enterprise Servers do
+// not say which attempt a job is of.
+func (p Policy) firstRung(job Job, c Class) int {
+	if p.SpotRetry == 0 || job.RunAttempt <= 1 {
+		return 0
+	}
+	return max(0, slices.IndexFunc(c.Ladder(), func(on CapacityProvider) bool { return on != FargateSpot }))
+}
+
 type memoryRange struct{ min, max, step int }
 
 // fargateSizes are the Linux pairs that Fargate offers

@@ -41,7 +41,7 @@ func (r Run) TakeBack(now time.Time) Run {
 		r.RanOn, r.RunnerID = "", "" // they are the same
 	}
 	r.Status, r.Reason, r.Rule = RunQueued, reason, ""
-	r.QueuedAgainAt = time.Time{}
+	r.QueuedAgainAt, r.Rerun = time.Time{}, nil
 	r.Times = maps.Clone(r.Times)
 	delete(r.Times, StageJobStarted)
 	r.Times = r.Times.replace(StageQueued, now)

@@ -50,6 +50,7 @@ type Task struct {
 	Attachments   []Attachment `json:"attachments,omitempty"`
 	CreatedAt     *time.Time   `json:"createdAt,omitempty"`
 	StartedAt     *time.Time   `json:"startedAt,omitempty"`
+	StoppingAt    *time.Time   `json:"stoppingAt,omitempty"` // when its end began
 	StoppedAt     *time.Time   `json:"stoppedAt,omitempty"`
 	Version       int64        `json:"version"`
 }

@@ -179,8 +179,8 @@ func (f LaunchFacts) waitForRoom(run Run, reason string, what waitsFor) LaunchRe
 
 // WaitList returns the list of waiting runs that the run is in, "" if it is in none, and
 // its order there: its turn, the time of its next try, or, if a hold decides about that,
-// the time of its last failure. A run that has ended is at most in the
-// list of those whose refusal is to be shown.
+// the time of its last failure. A run that has ended is at most in the list of those whose refusal is to
+// be shown, or of those whose job may be run again.
 func (r Run) WaitList() (list, order string) {
 	switch {
 	case r.WaitsForRoom && r.WaitsForRule:
@@ -191,6 +191,8 @@ func (r Run) WaitList() (list, order string) {
 		return RoomList, r.roomOrder()
 	case r.Status.Terminal() && r.Notice != nil && !r.Notice.NextTry.IsZero():
 		return NoticeList, TimeOrder(r.Notice.NextTry)
+	case r.Status.Terminal() && r.Rerun.pending():
+		return RerunList, TimeOrder(r.Rerun.NextTry)
 	case !r.Retrying():
 		return "", ""
 	case r.Setback.Hold == "":

@@ -17,7 +17,7 @@ func (f Fleet) Close(ctx context.Context, runnerID string, plan *fleet.Plan, nam
 	}
 	var res fleet.CloseResult
 	err = f.change(ctx, func() (fleet.Changes, error) {
-		facts := fleet.CloseFacts{Plan: plan, Job: job, Error: name, Cause: cause, RefusalStatus: f.RefusalStatus, Deployment: f.Deployment, Now: f.Now()}
+		facts := fleet.CloseFacts{Plan: plan, Job: job, Error: name, Cause: cause, RefusalStatus: f.RefusalStatus, SpotRetry: f.SpotRetry, Deployment: f.Deployment, Now: f.Now()}
 		var err error
 		if facts.Runner, err = f.ReadRunner(ctx, runnerID); err != nil {
 			return fleet.Changes{}, err

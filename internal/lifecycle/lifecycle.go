@@ -72,6 +72,7 @@ type Fleet struct {
 	Organization  string // that runners are registered in; "" is each job's repository
 	Limits        fleet.Limits
 	RefusalStatus fleet.RefusalStatus
+	SpotRetry     int    // how often a workflow run whose jobs Spot interrupted is run again: 0 or 1
 	Deployment    string // names the configuration: another one ends holds
 	Records       Records
 	Executions    Executions

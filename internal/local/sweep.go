@@ -8,6 +8,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/sweep"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 )
 
 // Defaults of how often the sweep runs, and of how long it leaves to the ordinary way.
@@ -33,7 +34,7 @@ func (f *Fleet) startSweeper() *sweeper {
 	}
 	handler := sweep.Handler{
 		Fleet: f.lifecycle, Policy: f.cfg.Policy, Records: f.store, GitHub: f.github, Executions: executions{f.engine},
-		Platform: f.platform, Bus: f.bus, NewID: rand.Text, Notices: f.notices(), Grace: grace, Images: f.images(),
+		Platform: f.platform, Bus: f.bus, NewID: rand.Text, Notices: f.notices(), Reruns: lifecycle.Reruns{GitHub: f.github, Cursors: f.store}, Grace: grace, Images: f.images(),
 	}
 	if f.builder != nil {
 		handler.Builder = f.builder

@@ -17,7 +17,7 @@ func RunDetails(w io.Writer, d report.RunDetails, zone *time.Location) error {
 	fields := [][2]string{
 		{"run", r.RunID}, {"repository", r.Repository}, {"job", r.JobName}, {"workflow", r.WorkflowName}, {"url", r.HTMLURL},
 		{"labels", strings.Join(r.Labels, ", ")}, {"status", string(r.Status)}, {"conclusion", r.Conclusion},
-		{"reason", r.Reason}, {"rule", r.Rule}, {"refusal", r.Notice}, {"class", r.ClassName}, {"image", r.Image}, {"runner", r.RunnerID},
+		{"reason", r.Reason}, {"rule", r.Rule}, {"refusal", r.Notice}, {"rerun", r.Rerun}, {"class", r.ClassName}, {"image", r.Image}, {"runner", r.RunnerID},
 	}
 	Fields(w, fields)
 	Fields(w, retry(r.Retry, zone))

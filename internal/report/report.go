@@ -72,6 +72,7 @@ type Run struct {
 	Retry         *Retry          `json:"retry,omitempty"` // of a run that is RETRYING
 	Rule          string          `json:"rule,omitempty"`
 	Notice        string          `json:"refusal_notice,omitempty"` // whether its developer was shown a refusal
+	Rerun         string          `json:"rerun,omitempty"`          // of a run whose runner Fargate Spot took back
 	Conclusion    string          `json:"conclusion"`
 	RunnerID      string          `json:"runner_id"`
 	Launched      int             `json:"runners_launched"`
@@ -107,7 +108,7 @@ func OfRun(run fleet.Run, runner *fleet.Runner) Run {
 	view := Run{
 		RunID: run.RunID, Repository: run.Job.Repository, JobID: run.Job.JobID, JobName: run.Job.Name,
 		WorkflowName: run.Job.WorkflowName, WorkflowRunID: run.Job.WorkflowRunID, RunAttempt: run.Job.RunAttempt,
-		HTMLURL: run.Job.HTMLURL, Labels: run.Job.Labels, Status: run.Shown(), Reason: run.Reason, Rule: run.Rule, Notice: run.Notice.String(),
+		HTMLURL: run.Job.HTMLURL, Labels: run.Job.Labels, Status: run.Shown(), Reason: run.Reason, Rule: run.Rule, Notice: run.Notice.String(), Rerun: run.Rerun.String(),
 		Conclusion: run.Conclusion, RunnerID: RunnerOf(run), Launched: run.Launched,
 		ClassName: run.ClassName, Image: run.Image, Times: times, Stages: stagesOf(times),
 	}

@@ -115,7 +115,11 @@ func (c *container) offered(jobID int64) {
 			c.job = jobID
 			job, _ := c.w.GitHub.Job(jobID)
 			c.w.k.Log("runner %s accepts job %d", c.about, jobID)
-			c.w.k.After(job.Takes, func() { c.end(0, "success") })
+			conclusion := "success"
+			if job.Fails {
+				conclusion = "failure"
+			}
+			c.w.k.After(job.Takes, func() { c.end(0, conclusion) })
 		}
 	})
 }

@@ -14,7 +14,7 @@ import (
 
 // An expectation is one line of a scenario: a measure, a relation and a number or time,
 // such as "tasks <= 6" or "last start <= 10m"; or "every job runs", or "a run says TEXT"
-// for a text that at least one run must have shown, as its reason or of its refusal.
+// for a text that at least one run must have shown, as its reason, of its refusal, or of its being run again.
 type expectation struct {
 	text     string
 	measure  string
@@ -76,7 +76,9 @@ func (j *judge) expectation(e expectation, r Result) {
 			j.find(ruleExpected, e.text, "%d of %d jobs ran%s", r.Ran, r.Jobs, j.firstReason())
 		}
 	case e.says != "":
-		if !slices.ContainsFunc(j.w.Table.AllRuns(), func(run fleet.Run) bool { return strings.Contains(run.Reason+"\n"+run.Notice.String(), e.says) }) {
+		if !slices.ContainsFunc(j.w.Table.AllRuns(), func(run fleet.Run) bool {
+			return strings.Contains(run.Reason+"\n"+run.Notice.String()+"\n"+run.Rerun.String(), e.says)
+		}) {
 			j.find(ruleExpected, e.text, "no run says %q", e.says)
 		}
 	default:

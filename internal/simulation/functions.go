@@ -86,7 +86,7 @@ func (w *World) functions() functions {
 	newID := func() string { return w.id("fleet") }
 	lc := lifecycle.Fleet{
 		Name: w.policy.FleetName, MaxRunners: w.policy.MaxRunners, MaxPerRepository: w.policy.Share(), KeptForOthers: w.policy.KeptForOthers(), Repositories: len(w.policy.Repositories), Organization: w.policy.Organization, MaxOfRules: w.policy.MaxOfRules(),
-		Limits: w.policy.Limits, RefusalStatus: w.policy.RefusalStatus, Deployment: w.policy.Fingerprint(),
+		Limits: w.policy.Limits, RefusalStatus: w.policy.RefusalStatus, SpotRetry: w.policy.SpotRetry, Deployment: w.policy.Fingerprint(),
 		Records: w.Table, Executions: executions, GitHub: gh, Tasks: platform, Backoff: w.backoff, Now: w.k.Clock, Log: w.log,
 	}
 	classless := w.policy // as functions have it that do not read the class sizes
@@ -111,7 +111,7 @@ func (w *World) functions() functions {
 		dispatch: dispatcher,
 		listener: listener,
 		sweep: sweep.Handler{
-			Fleet: informed, Policy: w.policy, Records: w.Table, GitHub: gh, Executions: executions, Platform: platform, Bus: eventBus, NewID: newID, Notices: notices, Grace: time.Minute,
+			Fleet: informed, Policy: w.policy, Records: w.Table, GitHub: gh, Executions: executions, Platform: platform, Bus: eventBus, NewID: newID, Notices: notices, Reruns: lifecycle.Reruns{GitHub: gh, Cursors: w.Table}, Grace: time.Minute,
 			FailedEvents: queue.FailedEvents{SQS: w.deadLetters, URL: "failed-events", Hear: listener.Hear, Log: w.log},
 			Dispatch:     dispatcher.Handle, Definitions: platform, Images: w.Table, Builds: running, Builder: builder, Registry: registry,
 			Lease: w.Table, Time: timeOut("sweep") - sweep.Overhead,

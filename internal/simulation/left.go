@@ -15,7 +15,8 @@ import (
 // task that was stopping has stopped.
 const looksApart = 45 * time.Minute
 
-// noticeGrace is how long a refusal may be due to be shown: some sweeps.
+// noticeGrace is how long a refusal may be due to be shown, or a job to be run again: some
+// sweeps.
 const noticeGrace = 10 * time.Minute
 
 // waits is a rule that did not hold at one look, for a thing that may only be under way.
@@ -73,6 +74,9 @@ func (j *judge) waitsOrIsLeft() (found []waits) {
 	for _, run := range w.Table.AllRuns() {
 		if run.Notice.Due(w.k.Now().Add(-noticeGrace)) {
 			is(ruleLeft, run.RunID+" refusal", "the refusal of run %s %s", run.RunID, run.Notice)
+		}
+		if run.Rerun.Due(w.k.Now().Add(-noticeGrace)) {
+			is(ruleLeft, run.RunID+" rerun", "of run %s: %s", run.RunID, run.Rerun)
 		}
 	}
 	if n := w.deadLetters.left(); n > 0 {

@@ -125,7 +125,7 @@ func (w *World) at(since time.Duration, do func()) { w.k.At(kernel.Epoch.Add(sin
 func (w *World) queue(job Job, runs map[string]int64) {
 	spec := simgithub.JobSpec{
 		Repository: cmp.Or(job.Repository, w.scenario.repositories()[0]), Name: "build", Labels: job.Labels, Takes: job.takes(),
-		Environment: job.ApprovedAt.Duration != 0, Concurrency: job.Concurrency, MaxParallel: job.MaxParallel, Hosted: job.Hosted,
+		Environment: job.ApprovedAt.Duration != 0, Concurrency: job.Concurrency, MaxParallel: job.MaxParallel, Fails: job.Fails, Hosted: job.Hosted,
 	}
 	if len(spec.Labels) == 0 {
 		spec.Labels = []string{"self-hosted"}
@@ -217,7 +217,7 @@ func (w *World) executions() []engine.Execution {
 }
 
 // atRest reports whether nothing is under way: no job of ours that could go on, no run
-// of a job that is over, no runner, task, build or execution, and no event that dispatch
+// of a job that is over or that may be run again, no runner, task, build or execution, and no event that dispatch
 // could not handle.
 func (w *World) atRest() bool {
 	if w.Table.OpenNow() > 0 || len(w.ECS.Running()) > 0 || w.deadLetters.left() > 0 {
@@ -234,7 +234,7 @@ func (w *World) atRest() bool {
 		}
 	}
 	for _, run := range w.Table.AllRuns() {
-		if !run.Status.Terminal() && w.judge.over(run) {
+		if _, order := run.WaitList(); !run.Status.Terminal() && w.judge.over(run) || run.Rerun != nil && order != "" {
 			return false
 		}
 	}

@@ -56,7 +56,9 @@ type FleetConfig struct {
 	RequiredLabel   string          `yaml:"required_label,omitempty"`    // without it a job is not the fleet's
 	Unbuilt         bool            `yaml:"unbuilt,omitempty"`           // the base image is not there at the beginning
 	NoStatuses      bool            `yaml:"no_statuses,omitempty"`       // the token lacks Commit statuses: write
-	Rules           []fleet.Rule    `yaml:"policy,omitempty"`            // each condition as a list
+	SpotRetry       int             `yaml:"spot_retry,omitempty"`
+	NoReruns        bool            `yaml:"no_reruns,omitempty"` // the token lacks Actions: write
+	Rules           []fleet.Rule    `yaml:"policy,omitempty"`    // each condition as a list
 }
 
 // Job is one job of the workload, or several alike.
@@ -67,6 +69,7 @@ type Job struct {
 	Repository string          `yaml:"repository,omitempty"`
 	Labels     []string        `yaml:"labels,omitempty"` // [self-hosted] if there are none; {n} is the job's number, from 1
 	Takes      kernel.Duration `yaml:"takes,omitempty"`  // three minutes if it is zero
+	Fails      bool            `yaml:"fails,omitempty"`
 	// Run puts jobs of one name into one workflow run.
 	Run         string          `yaml:"run,omitempty"`
 	Concurrency string          `yaml:"concurrency,omitempty"`
@@ -188,7 +191,7 @@ func (f FleetConfig) policy(repositories []string) fleet.Policy {
 			"spot":  {CPU: 2048, Memory: 4096, Arch: fleet.X64, Spot: true},
 		},
 		RequiredLabel: f.RequiredLabel, ExtraImages: extra, Registries: fleet.DefaultRegistries,
-		MaxRunners: cmp.Or(f.MaxRunners, 20), RunnerVersion: cmp.Or(f.RunnerVersion, "latest"), Limits: limits, Rules: f.Rules,
+		MaxRunners: cmp.Or(f.MaxRunners, 20), RunnerVersion: cmp.Or(f.RunnerVersion, "latest"), SpotRetry: f.SpotRetry, Limits: limits, Rules: f.Rules,
 	}
 }
 

@@ -68,7 +68,7 @@ func simpler(s Scenario) (tries []Scenario) {
 func sameJob(a, b Job) bool {
 	a.Labels, b.Labels = nil, nil
 	return a.Run == b.Run && a.Concurrency == b.Concurrency && a.MaxParallel == b.MaxParallel && a.ApprovedAt == b.ApprovedAt &&
-		a.CancelledAt == b.CancelledAt && a.RerunAt == b.RerunAt && a.Hosted == b.Hosted
+		a.CancelledAt == b.CancelledAt && a.RerunAt == b.RerunAt && a.Fails == b.Fails && a.Hosted == b.Hosted
 }
 
 func without[T any](list []T, i int) []T { return slices.Delete(slices.Clone(list), i, i+1) }

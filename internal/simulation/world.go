@@ -117,7 +117,7 @@ func newWorld(s Scenario, seed uint64, trace func(at time.Time, line string)) *W
 func (w *World) newGitHub() {
 	cfg := simgithub.Config{
 		HookSecret: hookSecret, HookURL: apiURL + "/webhook",
-		Credentials: []simgithub.Credential{{Name: credentialName, Token: firstToken, Limit: w.scenario.Fleet.RequestsPerHour, NoStatuses: w.scenario.Fleet.NoStatuses}},
+		Credentials: []simgithub.Credential{{Name: credentialName, Token: firstToken, Limit: w.scenario.Fleet.RequestsPerHour, NoStatuses: w.scenario.Fleet.NoStatuses, NoReruns: w.scenario.Fleet.NoReruns}},
 	}
 	for _, name := range w.scenario.repositories() {
 		cfg.Repositories = append(cfg.Repositories, simgithub.Repository{Name: name, Private: true})

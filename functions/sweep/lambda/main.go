@@ -24,6 +24,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/params"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/queue"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 )
 
 func main() {
@@ -34,7 +35,7 @@ func main() {
 	failed, running, builder := queue.FailedEventsOf(f, events.ListenerOf(f, lines).Hear), builds.Of(f, lines), builds.BuilderOf(f)
 	registry, revisions, measured := images.RegistryOf(f), images.RevisionsOf(f), metrics.Of(f)
 	dispatcher := dispatch.Handler{Fleet: lc, Images: records, Cursors: records, Policy: f.Policy()}
-	notices := operations.Notices(f, gh, records)
+	notices, reruns := operations.Notices(f, gh, records), lifecycle.Reruns{GitHub: gh, Cursors: records}
 	set := settings{records: records, gitHubURL: f.Env(deployment.EnvGitHubURL), gitHubCA: githubapi.Authorities(f), now: time.Now}
 	border.Start(f, func(ctx context.Context, _ json.RawMessage) (sweep.Repairs, error) {
 		current, err := policy(ctx)
@@ -43,7 +44,7 @@ func main() {
 		}
 		deadline, _ := ctx.Deadline()
 		repairs, err := sweep.Handler{
-			Fleet: lc, Policy: current, Records: records, GitHub: gh, Executions: executions, Platform: tasks, Bus: bus, NewID: rand.Text, Notices: notices, Grace: time.Minute,
+			Fleet: lc, Policy: current, Records: records, GitHub: gh, Executions: executions, Platform: tasks, Bus: bus, NewID: rand.Text, Notices: notices, Reruns: reruns, Grace: time.Minute,
 			FailedEvents: failed, Dispatch: dispatcher.Handle, Definitions: tasks,
 			Images: records, Builds: running, Builder: builder, Registry: registry, Revisions: revisions,
 			Lease: records, Time: time.Until(deadline) - sweep.Overhead,

@@ -145,6 +145,7 @@ func taskOf(t types.Task) fleet.Task {
 		StoppedReason: text(t.StoppedReason),
 		CreatedAt:     t.CreatedAt,
 		StartedAt:     t.StartedAt,
+		StoppingAt:    t.StoppingAt,
 		StoppedAt:     t.StoppedAt,
 		Version:       t.Version,
 	}

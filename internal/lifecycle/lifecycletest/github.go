@@ -48,6 +48,8 @@ type GitHub struct {
 	Unchanged   int          // pages that had not changed
 
 	Refusals []fleet.Refusal // that were shown
+	Reruns   []int64         // workflow runs whose failed jobs were run again
+	Attempts map[int64]int   // of workflow runs; 1 if it is zero
 }
 
 // Limited is a rate limit with the wait that GitHub asks for.
@@ -180,7 +182,9 @@ func (g *GitHub) WorkflowRuns(_ context.Context, repository, status string, was 
 // JobsOf lists the jobs of a workflow run.
 func (g *GitHub) JobsOf(_ context.Context, repository string, run fleet.WorkflowRun, was fleet.Page[fleet.Job]) (fleet.Page[fleet.Job], error) {
 	return page(g, "JobsOf", was, func() []fleet.Job {
-		return slices.DeleteFunc(g.jobsOf(repository, run.Status == fleet.JobCompleted), func(job fleet.Job) bool { return job.WorkflowRunID != run.ID })
+		return slices.DeleteFunc(g.jobsOf(repository, run.Status == fleet.JobCompleted), func(job fleet.Job) bool {
+			return job.WorkflowRunID != run.ID || max(job.RunAttempt, 1) != g.attempt(run.ID)
+		})
 	})
 }
 
@@ -296,8 +300,8 @@ func (g *GitHub) LatestRunner(context.Context, string) (release fleet.RunnerRele
 // WorkflowRun reads the state of a workflow run.
 func (g *GitHub) WorkflowRun(_ context.Context, _ string, id int64) (w fleet.WorkflowRun, err error) {
 	err = g.call("WorkflowRun", func() error {
-		if w = (fleet.WorkflowRun{Status: fleet.JobInProgress}); g.Over[id] != "" {
-			w = fleet.WorkflowRun{Status: fleet.JobCompleted, Conclusion: g.Over[id]}
+		if w = (fleet.WorkflowRun{ID: id, Attempt: g.attempt(id), Status: fleet.JobInProgress}); g.Over[id] != "" {
+			w.Status, w.Conclusion = fleet.JobCompleted, g.Over[id]
 		}
 		w.Origin, w.Visibility = g.Origin, g.Visibility
 		return nil
@@ -312,4 +316,43 @@ func (g *GitHub) ShowRefusal(_ context.Context, r fleet.Refusal) (as string, err
 		return nil
 	})
 	return "a failed commit status", err
+}
+
+func (g *GitHub) attempt(workflowRun int64) int { return max(g.Attempts[workflowRun], 1) }
+
+// RerunFailedJobs makes the jobs of a workflow run again that did not end well, with ids
+// that are 1000 higher. Like GitHub, it refuses one that goes on.
+func (g *GitHub) RerunFailedJobs(_ context.Context, _ string, workflowRun int64) error {
+	return g.call("RerunFailedJobs", func() error {
+		if g.Over[workflowRun] == "" {
+			return fleet.Errorf(fleet.GitHubNoAccess, "403: this workflow is already running")
+		}
+		g.Rerun(workflowRun)
+		g.Reruns = append(g.Reruns, workflowRun)
+		return nil
+	})
+}
+
+// Rerun is RerunFailedJobs by a person.
+func (g *GitHub) Rerun(workflowRun int64) {
+	was := g.attempt(workflowRun)
+	for id, job := range maps.Clone(g.jobs) {
+		if job.WorkflowRunID == workflowRun && max(job.RunAttempt, 1) == was && !fleet.EndedWell(job.Conclusion) {
+			job.JobID, job.RunAttempt, job.Status, job.Conclusion = id+1000, was+1, fleet.JobQueued, ""
+			job.RunnerID, job.RunnerName, job.StartedAt, job.CompletedAt = 0, "", nil, nil
+			g.Set(job)
+		}
+	}
+	g.Attempts[workflowRun] = was + 1
+	delete(g.Over, workflowRun)
+}
+
+// End ends a workflow run whose jobs have ended.
+func (g *GitHub) End(workflowRun int64, conclusion string) {
+	for id, job := range g.jobs {
+		if job.WorkflowRunID == workflowRun && job.Status == fleet.JobCompleted {
+			g.Unlisted[id] = true
+		}
+	}
+	g.Over[workflowRun] = conclusion
 }

@@ -32,6 +32,7 @@ type World struct {
 	now time.Time
 
 	MaxRunners   int
+	SpotRetry    int
 	Records      *Records
 	Executions   *Executions
 	Control      *Control
@@ -61,7 +62,7 @@ func New(t *testing.T) *World {
 	w.Executions = &Executions{w: w, inputs: map[string]string{}, open: map[string]string{}, ended: map[string]bool{}}
 	w.Control = &Control{w: w, Fails: map[string]error{}}
 	w.Builds = &Builds{w: w}
-	w.GitHub = &GitHub{w: w, jobs: map[int64]fleet.Job{}, runners: map[string]*Runner{}, Fails: map[string]error{}, Loses: map[string]error{}, Unlisted: map[int64]bool{}}
+	w.GitHub = &GitHub{w: w, jobs: map[int64]fleet.Job{}, runners: map[string]*Runner{}, Fails: map[string]error{}, Loses: map[string]error{}, Unlisted: map[int64]bool{}, Over: map[int64]string{}, Attempts: map[int64]int{}}
 	w.Tasks = &Tasks{w: w, tasks: map[string]*fleet.Task{}, byToken: map[string]string{}, params: map[string]string{}, Fails: map[string]error{}}
 	w.Images = &Images{w: w, records: map[string]fleet.ImageRecord{}, owners: map[string]string{}, until: map[string]time.Time{}, lease: map[string]time.Duration{}, waiters: map[string][]string{}}
 	w.Definitions = &Definitions{w: w, revisions: map[string]int{}}
@@ -73,7 +74,7 @@ func New(t *testing.T) *World {
 // Fleet is the lifecycle over this world.
 func (w *World) Fleet() lifecycle.Fleet {
 	return lifecycle.Fleet{
-		Name: Name, MaxRunners: w.MaxRunners, Limits: fleet.DefaultLimits(),
+		Name: Name, MaxRunners: w.MaxRunners, Limits: fleet.DefaultLimits(), SpotRetry: w.SpotRetry,
 		Records: w.Records, Executions: w.Executions, GitHub: w.GitHub, Tasks: w.Tasks,
 		Now: w.Now, Log: w.Logger(),
 	}
@@ -82,6 +83,11 @@ func (w *World) Fleet() lifecycle.Fleet {
 // Notices show refusals on this world's GitHub.
 func (w *World) Notices() lifecycle.Notices {
 	return lifecycle.Notices{GitHub: w.GitHub, Cursors: w.Records, URL: "https://example.com/labels"}
+}
+
+// Reruns run jobs again on this world's GitHub.
+func (w *World) Reruns() lifecycle.Reruns {
+	return lifecycle.Reruns{GitHub: w.GitHub, Cursors: w.Records}
 }
 
 // Logger writes to the world's Log.
@@ -95,7 +101,7 @@ func (w *World) Policy() fleet.Policy {
 			"small": {CPU: 1024, Memory: 2048},
 			"large": {CPU: 4096, Memory: 8192, Spot: true},
 		},
-		Registries: fleet.DefaultRegistries, MaxRunners: w.MaxRunners, Limits: fleet.DefaultLimits(),
+		Registries: fleet.DefaultRegistries, MaxRunners: w.MaxRunners, SpotRetry: w.SpotRetry, Limits: fleet.DefaultLimits(),
 	}
 }
 
@@ -269,6 +275,14 @@ func (w *World) State() string {
 		if r.Notice != nil {
 			add("the refusal of %s is %s", r.RunID, r.Notice)
 		}
+	}
+	for _, r := range w.Records.runs {
+		if r.Rerun != nil {
+			add("of %s: %s", r.RunID, r.Rerun)
+		}
+	}
+	for _, id := range w.GitHub.Reruns {
+		add("GitHub has run %d again", id)
 	}
 	for _, r := range w.GitHub.Refusals {
 		add("GitHub shows %d of %s at %s: %s", r.Number, r.Workflow, r.SHA, r.Reason)

@@ -19,6 +19,14 @@ type ContentPace struct {
 	InMinute int       `json:"in_minute"`
 	Hour     time.Time `json:"hour"`
 	InHour   int       `json:"in_hour"`
+	// NoChecks is until when it counts as one that may write no check runs.
+	NoChecks time.Time `json:"no_checks_until,omitzero"`
+}
+
+// WithoutChecks notes that the credential has just been refused a check run.
+func (p ContentPace) WithoutChecks(now time.Time) ContentPace {
+	p.NoChecks = now.UTC().Add(noAccessFor)
+	return p
 }
 
 // ContentPaceCursor is the cursor that keeps that of a credential.

@@ -3,7 +3,7 @@ package fleet
 import "time"
 
 // RefusalStatus says in which repositories a job's refusal is shown on GitHub, as a failed
-// status of its commit. Those of public repositories may be read by everybody.
+// status or check run of its commit. Those of public repositories may be read by everybody.
 type RefusalStatus string
 
 const (
@@ -22,7 +22,16 @@ type Refusal struct {
 	Rule       string
 	Reason     string
 	URL        string // of a page that says more
+	ID         string // the same for each try, and for no other refusal
+	Again      bool   // an earlier try may have shown it
+	StatusOnly bool   // the credential may write no check runs, as was found out lately
 }
+
+// What a refusal is shown as.
+const (
+	AsStatus   = "a failed commit status"
+	AsCheckRun = "a failed check run"
+)
 
 // NoticeList is the WaitList of runs whose refusal is to be shown.
 const NoticeList = "notices"

@@ -126,6 +126,11 @@ func (n Notices) free(now time.Time) time.Time {
 	return now
 }
 
+// ID names the refusal among all of a commit.
+func (s SentNotice) ID(fleetName string) string {
+	return fmt.Sprintf("%s/%d/%s", fleetName, s.WorkflowRunID, s.Reason)
+}
+
 // notice is that of a run that was refused for the same reason.
 func (s SentNotice) notice() Notice {
 	return Notice{NextTry: s.Until, As: s.As, Of: s.RunID, Why: s.Why}

@@ -15,29 +15,77 @@ import (
 // configuration has another one. It has a heading for each rule.
 const RefusalPage = "https://github.com/ecs-runner-fleet/ecs-runner-fleet/blob/main/docs/labels.md"
 
-// refusalStatus is what CommitStatus is to people.
-const refusalStatus = "a failed commit status"
-
-// ShowRefusal shows a refusal as a failed status of the job's head commit.
+// ShowRefusal shows a refusal at the job's head commit: as a check run where a GitHub App may
+// write these, which has room for the whole explanation, else as a failed status.
 func (f ForFleet) ShowRefusal(ctx context.Context, r fleet.Refusal) (as string, err error) {
-	repository := parse(r.Repository)
+	repository, needs := parse(r.Repository), "Commit statuses"
+	if _, app := f.Client.credential.(*appTokens); app {
+		needs = "Checks or Commit statuses"
+		if !r.StatusOnly {
+			err = f.showCheck(ctx, repository, r)
+			if err == nil {
+				return fleet.AsCheckRun, nil
+			}
+			if !fleet.IsNamed(err, NoAccess, NotFound) {
+				return "", fmt.Errorf("show the refusal: %w", err)
+			}
+		}
+	}
 	err = f.Client.CreateStatus(ctx, repository, r.SHA, CommitStatus{
 		State: StatusFailure, TargetURL: refusalURL(r), Description: refusalDescription(r), Context: refusalContext(r),
 	})
 	switch {
 	case fleet.IsNamed(err, NoAccess, NotFound):
-		err = fmt.Errorf("%w; it needs the permission Commit statuses (read and write) on %s; without it, set refusal_status: never", err, repository)
+		err = fmt.Errorf("%w; it needs the permission %s (read and write) on %s; without it, set refusal_status: never", err, needs, repository)
 	case err != nil:
 		err = fmt.Errorf("show the refusal: %w", err)
 	}
-	return refusalStatus, err
+	return fleet.AsStatus, err
 }
+
+// showCheck creates the check run of a refusal, unless one that was not heard of did.
+func (f ForFleet) showCheck(ctx context.Context, repository Repository, r fleet.Refusal) error {
+	name := refusalContext(r)
+	if r.Again {
+		if there, err := f.Client.HasCheckRun(ctx, repository, r.SHA, name, r.ID); err != nil || there {
+			return err
+		}
+	}
+	return f.Client.CreateCheckRun(ctx, repository, CheckRun{
+		Name: name, HeadSHA: r.SHA, DetailsURL: refusalURL(r), ExternalID: r.ID, Status: CheckCompleted, Conclusion: CheckFailure,
+		Output: CheckOutput{Title: refusalDescription(r), Summary: refusalSummary(r)},
+	})
+}
+
+// refusalSummary is the whole explanation. What comes from labels and names is code in it.
+func refusalSummary(r fleet.Refusal) string {
+	const (
+		before = "The runner fleet refuses a job of this workflow run. GitHub keeps such a job queued for 24 hours, or until the workflow run is cancelled.\n\n"
+		meant  = "\n\nThis was probably meant:\n\n"
+	)
+	reason, label := strings.TrimSpace(r.Reason), ""
+	if i := strings.LastIndex(reason, didYouMean); i >= 0 {
+		reason, label = reason[:i], strings.TrimSuffix(reason[i+len(didYouMean):], "?")
+	}
+	text := before + fenced(fleet.Clip(reason, maxCheckSummary/4))
+	if label != "" {
+		text += meant + fenced(fleet.Clip(label, maxCheckSummary/4))
+	}
+	return text + "\n\nThe fleet and the rule:\n\n" + fenced(fleet.Clip(r.FleetName+", "+r.Rule, maxStatusContext)) +
+		"\n\n[What the rules mean, and what to do](<" + angled.Replace(refusalURL(r)) + ">)\n"
+}
+
+// didYouMean begins what a reason ends in, if something else was probably meant.
+const didYouMean = "; did you mean "
+
+// angled keeps an address within angle brackets.
+var angled = strings.NewReplacer("<", "%3C", ">", "%3E", "\n", "%0A", "\r", "%0D", " ", "%20")
 
 // refusalDescription is the sentence. If it has to be cut, its end stays, which is the label
 // that was probably meant.
 func refusalDescription(r fleet.Refusal) string {
 	text := oneLine(r.Reason)
-	i := strings.LastIndex(text, "; did you mean ")
+	i := strings.LastIndex(text, didYouMean)
 	if i < 0 || utf8.RuneCountInString(text) <= maxStatusDescription || utf8.RuneCountInString(text[i:]) > maxStatusDescription/2 {
 		return fleet.Clip(text, maxStatusDescription)
 	}

@@ -16,10 +16,10 @@ type Notices struct {
 	URL     string // of the page that says more; "" is the board's own
 }
 
-// NoticeBoard is where a developer sees a refusal: a status of the job's commit. A check
-// run may take its place.
+// NoticeBoard is where a developer sees a refusal: a check run or a status of the job's
+// commit.
 type NoticeBoard interface {
-	// ShowRefusal shows a refusal, and returns as what. Asked again it shows it once more.
+	// ShowRefusal shows a refusal, and returns as what. Asked again it may show it once more.
 	// It fails with GitHub.NoAccess or GitHub.NotFound if the credential may not.
 	ShowRefusal(ctx context.Context, r fleet.Refusal) (as string, err error)
 	Budget(ctx context.Context, repository string, now time.Time) (fleet.Budget, error)
@@ -103,9 +103,11 @@ func (f Fleet) ShowRefusal(ctx context.Context, n Notices, runID string) error {
 // show asks GitHub, if the pace of what the credential makes there leaves room.
 func (f Fleet) show(ctx context.Context, n Notices, run fleet.Run, sent fleet.SentNotice, credential string) (as string, err error) {
 	var free time.Time
+	var statusOnly bool
 	err = f.changeCursor(ctx, n.Cursors, fleet.ContentPaceCursor(credential), func(was string) any {
 		var next fleet.ContentPace
 		next, free = fleet.ReadContentPace(was).Take(f.Now())
+		statusOnly = next.NoChecks.After(f.Now())
 		if !free.IsZero() {
 			return nil
 		}
@@ -117,10 +119,26 @@ func (f Fleet) show(ctx context.Context, n Notices, run fleet.Run, sent fleet.Se
 	case !free.IsZero():
 		return "", tooFast{free.Sub(f.Now())}
 	}
-	return n.GitHub.ShowRefusal(ctx, fleet.Refusal{
+	as, err = n.GitHub.ShowRefusal(ctx, fleet.Refusal{
 		FleetName: f.Name, Repository: run.Job.Repository, SHA: run.Job.HeadSHA, Workflow: run.Job.WorkflowName,
 		Number: sent.Number, Rule: run.Notice.Rule, Reason: run.Notice.Reason, URL: n.URL,
+		ID: sent.ID(f.Name), Again: sent.Tries > 1, StatusOnly: statusOnly,
 	})
+	if err == nil && as == fleet.AsStatus && !statusOnly {
+		f.withoutChecks(ctx, n, credential)
+	}
+	return as, err
+}
+
+// withoutChecks notes that a credential may write no check runs. What it cannot note is
+// found out again.
+func (f Fleet) withoutChecks(ctx context.Context, n Notices, credential string) {
+	err := f.changeCursor(ctx, n.Cursors, fleet.ContentPaceCursor(credential), func(was string) any {
+		return fleet.ReadContentPace(was).WithoutChecks(f.Now())
+	})
+	if err != nil {
+		f.Log.WarnContext(ctx, "leaving it to the next refusal to find out that the credential may write no check runs", "error", err.Error())
+	}
 }
 
 // tooFast is that the fleet keeps to half of what GitHub lets a credential make.

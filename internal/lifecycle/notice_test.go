@@ -65,7 +65,10 @@ func TestARefusalIsShown(t *testing.T) {
 	}
 	want := fleet.Refusal{
 		FleetName: "fleet", Repository: "octo/repo", SHA: lifecycletest.HeadSHA, Workflow: "CI", Number: 1,
-		Rule: "class.unknown", Reason: `class "huge" is not one of large, small`, URL: "https://example.com/labels",
+		Rule: "class.unknown", Reason: `class "huge" is not one of large, small`, URL: "https://example.com/labels", ID: w.GitHub.Refusals[0].ID,
+	}
+	if want.ID == "" {
+		t.Error("the refusal has no id")
 	}
 	if len(w.GitHub.Refusals) != 1 || w.GitHub.Refusals[0] != want {
 		t.Errorf("GitHub shows %+v, want %+v", w.GitHub.Refusals, want)
@@ -281,5 +284,56 @@ func TestARefusalWithoutACredential(t *testing.T) {
 		if notice := w.Run(ids[0]).Notice; !notice.NextTry.IsZero() || !strings.Contains(notice.Why, "given up after a day") {
 			t.Errorf("%s: after a day %+v", name, notice)
 		}
+	}
+}
+
+// An App that may write checks shows them. One that may not is tried once an hour, and so is
+// a token.
+func TestWhatARefusalIsShownAs(t *testing.T) {
+	w := lifecycletest.New(t)
+	w.MaxRunners = 50
+	w.GitHub.Left.Credential = "app-1"
+	shown := func(id int64) (as string, tried bool) {
+		job := w.Job(id, "self-hosted", "class:huge")
+		job.WorkflowRunID = id
+		run := refuse(t, w, job, "no")
+		if err := show(w, t, run); err != nil {
+			t.Fatal(err)
+		}
+		return w.Run(run).Notice.As, !w.GitHub.Refusals[len(w.GitHub.Refusals)-1].StatusOnly
+	}
+	is := func(id int64, as string, tried bool) {
+		t.Helper()
+		if gotAs, gotTried := shown(id); gotAs != as || gotTried != tried {
+			t.Errorf("the refusal %d is shown as %q, and a check run was tried: %t", id, gotAs, gotTried)
+		}
+	}
+	w.GitHub.Checks = true
+	is(1, "a failed check run", true)
+	is(2, "a failed check run", true)
+	w.GitHub.Checks = false
+	is(3, "a failed commit status", true)
+	is(4, "a failed commit status", false)
+	w.Pass(time.Hour - time.Second)
+	is(5, "a failed commit status", false)
+	w.GitHub.Left.Credential = "app-2"
+	is(6, "a failed commit status", true)
+	w.GitHub.Left.Credential, w.GitHub.Checks = "app-1", true
+	w.Pass(time.Second)
+	is(7, "a failed check run", true)
+}
+
+// The second try of a refusal says so, with the same id, so that what the first one made is
+// found.
+func TestASecondTryHasTheIDOfTheFirst(t *testing.T) {
+	w, ids := refused(t, 2)
+	w.GitHub.Checks = true
+	w.GitHub.Loses["ShowRefusal"] = fleet.Errorf(fleet.GitHubUnavailable, "reset")
+	_ = show(w, t, ids...)
+	delete(w.GitHub.Loses, "ShowRefusal")
+	sweepUntilShown(t, w)
+	r := w.GitHub.Refusals
+	if len(r) != 2 || r[0].ID != r[1].ID || r[0].Again || !r[1].Again {
+		t.Errorf("shown: %+v", r)
 	}
 }

@@ -84,6 +84,25 @@ func TestAFleetIsAGitHubApp(t *testing.T) {
 	}
 }
 
+// What an App may write decides what a refusal is shown as.
+func TestAnAppShowsRefusals(t *testing.T) {
+	for permission, as := range map[string]string{"checks": "a failed check run", "statuses": "a failed commit status"} {
+		t.Run(permission, func(t *testing.T) {
+			w := newWorld(t, asApp, func(_ *local.Config, s *sim.Config) { s.App.Permissions[permission] = "write" })
+			id := w.github.Queue(job("class:huge"))
+			w.awaitEnd(id)
+			w.await("the refusal shown", func() bool { return w.run(id).Notice.String() == "shown to its developer as "+as })
+			checks, statuses := w.github.CheckRuns(), w.github.Statuses()
+			if len(checks)+len(statuses) != 1 || (len(checks) == 1) != (permission == "checks") {
+				t.Fatalf("GitHub shows %+v and %+v", checks, statuses)
+			}
+			if len(checks) == 1 && (checks[0].Conclusion != "failure" || !strings.Contains(checks[0].Summary, `class "huge" is not one of`)) {
+				t.Errorf("the check run is %+v", checks[0])
+			}
+		})
+	}
+}
+
 func TestASuspendedAppHoldsJobsBack(t *testing.T) {
 	w := newWorld(t, asApp)
 	w.github.Suspend(true)

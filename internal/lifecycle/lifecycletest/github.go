@@ -48,6 +48,7 @@ type GitHub struct {
 	Unchanged   int          // pages that had not changed
 
 	Refusals []fleet.Refusal // that were shown
+	Checks   bool            // they are shown as check runs
 	Reruns   []int64         // workflow runs whose failed jobs were run again
 	Attempts map[int64]int   // of workflow runs; 1 if it is zero
 }
@@ -315,7 +316,10 @@ func (g *GitHub) ShowRefusal(_ context.Context, r fleet.Refusal) (as string, err
 		g.Refusals = append(g.Refusals, r)
 		return nil
 	})
-	return "a failed commit status", err
+	if g.Checks && !r.StatusOnly {
+		return fleet.AsCheckRun, err
+	}
+	return fleet.AsStatus, err
 }
 
 func (g *GitHub) attempt(workflowRun int64) int { return max(g.Attempts[workflowRun], 1) }

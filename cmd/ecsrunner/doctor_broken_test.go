@@ -54,6 +54,11 @@ func TestDoctorHasNothingToSay(t *testing.T) {
 		"of a webhook for all events":             hookOf(sim.Hook{Events: []string{"*"}}),
 		"of a token that does not expire":         func(d *deployed) { d.sim.TokenExpires = time.Time{} },
 		"of a GitHub App":                         asApp(granted, nil),
+		"of a GitHub App that may write statuses": asApp(withPermission("statuses"), nil),
+		"of a GitHub App that runs jobs again":    asApp(withPermission("actions"), func(d *deployed) { d.policy.SpotRetry = 1 }),
+		"of a token that may run jobs again":      func(d *deployed) { d.policy.SpotRetry = 1 },
+		"of a classic token that may":             func(d *deployed) { d.sim.Permissions, d.sim.Scopes, d.policy.SpotRetry = nil, []string{"repo"}, 1 },
+		"of a GitHub App that shows no refusals":  asApp(map[string]string{"administration": "write", "actions": "read"}, func(d *deployed) { d.policy.RefusalStatus = fleet.RefusalStatusNever }),
 		"of an organization's runners":            ofOrganization("fleet", nil),
 		"of a classic token":                      func(d *deployed) { d.sim.Permissions, d.sim.Scopes = nil, []string{"repo"} },
 		"of a public repository that is allowed":  func(d *deployed) { d.sim.Private, d.policy.AllowPublic = false, true },
@@ -165,6 +170,10 @@ func TestDoctorNamesTheCause(t *testing.T) {
 			asApp(granted, func(d *deployed) { d.sim.App.Keys = nil }), doctor.Error, "token", `Iv1\.fleet`, ``},
 		"an App that lacks a permission": {
 			asApp(map[string]string{"administration": "write"}, nil), doctor.Error, "repository", `GitHub shows the App no such repository: .*lacks a permission: it needs Actions: read`, ``},
+		"an App that may show no refusals": {
+			asApp(map[string]string{"administration": "write", "actions": "read"}, nil), doctor.Warning, "refusals", `lacks Checks: write, or Commit statuses: write, so developers do not see why`, ``},
+		"an App that may run nothing again": {
+			asApp(granted, func(d *deployed) { d.policy.SpotRetry = 1 }), doctor.Warning, "spot_retry", `the GitHub App lacks Actions: write, so what Spot interrupts is not run again`, ``},
 		"an App whose webhook is of an earlier deployment": {
 			asApp(granted, func(d *deployed) { d.hookURL = "http://127.0.0.1:1/webhook" }), doctor.Error, "webhook", `neither the App's webhook nor one of the repository delivers to the fleet at http`, ``},
 		"an App whose webhook has not the event": {

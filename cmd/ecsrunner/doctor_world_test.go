@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -186,7 +187,15 @@ func (k pemKey) Values(context.Context) ([]string, error) { return []string{k.te
 func (pemKey) Refresh(context.Context) (bool, error)      { return false, nil }
 
 // granted is what an App needs, and no more.
-var granted = map[string]string{"administration": "write", "actions": "read", "metadata": "read"}
+var granted = map[string]string{"administration": "write", "actions": "read", "metadata": "read", "checks": "write"}
+
+// withPermission is granted, and one more.
+func withPermission(name string) map[string]string {
+	more := maps.Clone(granted)
+	delete(more, "checks")
+	more["statuses"], more[name] = "write", "write"
+	return more
+}
 
 // records are a table with what the fleet has noted.
 func (d *deployed) records() noted {

@@ -59,6 +59,7 @@ func (s *Setup) ofGitHub() (checks []Check) {
 			c.About = name
 			checks = append(checks, c)
 		}
+		checks = append(checks, h.ofFeatures()...)
 	}
 	if s.WebhookSecrets != nil {
 		checks = append(checks, Check{Name: "webhook_secret", Run: s.webhookSecret})

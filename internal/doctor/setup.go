@@ -18,6 +18,8 @@ type gitHub interface {
 	MayListRuns(ctx context.Context, repo github.Repository) error
 	Hooks(ctx context.Context, repo github.Repository) iter.Seq2[github.Hook, error]
 	HookDeliveries(ctx context.Context, repo github.Repository, hookID int64) iter.Seq2[github.Delivery, error]
+	// Granted returns the permissions of the App's installation, nil for a token.
+	Granted(ctx context.Context, repo github.Repository) (map[string]string, error)
 	// Of the fleet's GitHub App, if it acts as one.
 	App(ctx context.Context) (github.AppInfo, error)
 	AppHook(ctx context.Context) (github.HookConfig, error)

@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -35,4 +36,29 @@ func (a *appTokens) serves(ctx context.Context, want Want, id int64) (bool, erro
 		}
 	}
 	return false, nil
+}
+
+// Granted returns the permissions that the installation of the client's App for a repository
+// has, as "actions": "read". They are nil for another credential, and where a token serves
+// the repository. https://docs.github.com/rest/apps/apps#get-a-repository-installation-for-the-authenticated-app
+func (c *Client) Granted(ctx context.Context, repo Repository) (map[string]string, error) {
+	apps, ok := c.credential.(*appTokens)
+	if !ok {
+		return nil, nil
+	}
+	var missing error
+	for _, i := range apps.order(Want{Owner: repo.Owner, Repository: repo.Name}) {
+		found := struct {
+			Permissions map[string]string `json:"permissions"`
+		}{map[string]string{}}
+		_, err := apps.ask(ctx, i, http.MethodGet, repo.resource("/installation"), nil, &found)
+		if !fleet.IsNamed(err, NotFound) {
+			return found.Permissions, err
+		}
+		missing = err
+	}
+	if apps.PAT != nil {
+		return nil, nil
+	}
+	return nil, missing
 }

@@ -41,6 +41,7 @@ func History(seed uint64) Scenario {
 	s.Fleet.Repositories = []string{"octo/app", "octo/lib", "acme/site"}[:d.between(1, 3)]
 	s.Fleet.ExtraImage = d.chance(0.5)
 	s.Fleet.Unbuilt = d.chance(0.1)
+	s.Fleet.SpotRetry = int(seed % 2) // without dice: the rest of a seed stays as it was
 	s.Fleet.Idle, s.Fleet.Inspect = d.minutes(3, 5), d.minutes(10, 30)
 	jobs(d, &s)
 	people(d, &s)

@@ -26,6 +26,7 @@ const (
 	ruleSecret   = "secret shown"      // 6
 	ruleSpent    = "spent on a refusal"
 	ruleShown    = "shown and not refused"
+	ruleAgain    = "run again for Spot alone"
 	ruleForeign  = "another's touched" // 9
 	ruleFacts    = "facts are written once"
 	ruleExpects  = "expectations pair"
@@ -231,6 +232,7 @@ func (j *judge) final() {
 	j.budget()
 	j.secrets()
 	j.shown()
+	j.runAgain()
 	j.expected()
 }
 
@@ -245,6 +247,27 @@ func (j *judge) shown() {
 	for _, s := range j.w.GitHub.Statuses() {
 		if !refused[s.SHA] {
 			j.find(ruleShown, s.SHA, "commit %s of %s has the status %q, and no job of it was refused", s.SHA, s.Repository, s.Description)
+		}
+	}
+}
+
+// runAgain finds workflow runs that the fleet had run again twice, or with a job that Spot
+// did not interrupt.
+func (j *judge) runAgain() {
+	interrupted := map[string]bool{}
+	for _, task := range j.w.ECS.Tasks() {
+		interrupted[task.StartedBy] = interrupted[task.StartedBy] || task.StopCode == fleet.StopSpotInterruption
+	}
+	times := map[int64]int{}
+	for _, again := range j.w.GitHub.Reruns() {
+		if times[again.RunID]++; times[again.RunID] > 1 {
+			j.find(ruleAgain, fmt.Sprint(again.RunID), "workflow run %d was run again %d times", again.RunID, times[again.RunID])
+		}
+		for _, id := range again.Jobs {
+			job, _ := j.w.GitHub.Job(id)
+			if runner, _, _ := fleet.ParseRunnerID(j.w.policy.FleetName, job.RunnerName); !interrupted[runner] {
+				j.find(ruleAgain, fleet.RunID(id), "job %d, which ended as %s on %q, was run again, and Spot did not interrupt it", id, job.Conclusion, job.RunnerName)
+			}
 		}
 	}
 }

@@ -164,15 +164,26 @@ func (g *GitHub) Rerun(runID int64) []int64 {
 // shows the others in the next attempt as well, with what they ended as; here they are in
 // the first alone.
 func (g *GitHub) rerunFailed(r *run) {
-	before := r.latest()
+	before, made := r.latest(), Rerun{RunID: r.id}
 	r.attempt++
 	g.k.Log("the failed jobs of workflow run %d run again, attempt %d", r.id, r.attempt)
 	for _, j := range before {
 		if c := j.now().conclusion; c == failure || c == cancelled {
+			made.Jobs = append(made.Jobs, j.id)
 			g.add(r, j.spec)
 		}
 	}
+	g.reruns = append(g.reruns, made)
 }
+
+// Rerun is a workflow run whose failed jobs an API request ran again, and these jobs.
+type Rerun struct {
+	RunID int64
+	Jobs  []int64
+}
+
+// Reruns are all of them, the oldest first.
+func (g *GitHub) Reruns() []Rerun { return slices.Clone(g.reruns) }
 
 // run panics if there is none of that id: a scenario has a mistake.
 func (g *GitHub) run(id int64) *run {

@@ -79,6 +79,7 @@ type GitHub struct {
 	count   DeliveryCount
 
 	statuses []Status
+	reruns   []Rerun
 
 	copies map[*repository]*repository // where names are copied to, by where they come from
 }

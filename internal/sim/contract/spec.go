@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -52,12 +53,24 @@ var github = sync.OnceValue(func() *spec {
 		doc.Paths.Find(path).Post.Responses.Set("422", doc.Components.Responses["validation_failed"])
 	}
 	closeObjects(doc)
+	joinManifestAnswer(doc)
 	router, err := gorillamux.NewRouter(doc)
 	if err != nil {
 		panic("contract: route GitHub's description: " + err.Error())
 	}
 	return &spec{doc: doc, router: router}
 })
+
+// joinManifestAnswer makes one object of the two that describe a new App together: closed,
+// each refuses what the other describes.
+func joinManifestAnswer(doc *openapi3.T) {
+	media := doc.Paths.Find("/app-manifests/{code}/conversions").Post.Responses.Value("201").Value.Content["application/json"]
+	app, secrets := *media.Schema.Value.AllOf[0].Value, media.Schema.Value.AllOf[1].Value
+	app.Properties = maps.Clone(app.Properties)
+	maps.Copy(app.Properties, secrets.Properties)
+	app.Required = append(slices.Clone(app.Required), secrets.Required...)
+	media.Schema = app.NewRef()
+}
 
 // closeObjects refuses fields that are not described.
 func closeObjects(doc *openapi3.T) {
@@ -118,7 +131,7 @@ func apiPath(path string) string {
 // pages for people and more at the same host.
 func isAPI(path string) bool {
 	first, _, _ := strings.Cut(strings.TrimPrefix(apiPath(path), "/"), "/")
-	return strings.HasPrefix(path, "/api/v3/") || slices.Contains([]string{"app", "meta", "orgs", "rate_limit", "repos"}, first)
+	return strings.HasPrefix(path, "/api/v3/") || slices.Contains([]string{"app", "app-manifests", "meta", "orgs", "rate_limit", "repos"}, first)
 }
 
 // operation is one method at one path, like "GET /meta".

@@ -16,8 +16,8 @@ type gitHub interface {
 	MayListRunners(ctx context.Context, at github.Place) error
 	RunnerGroupID(ctx context.Context, org github.Organization, name string) (int64, error)
 	MayListRuns(ctx context.Context, repo github.Repository) error
-	Hooks(ctx context.Context, repo github.Repository) iter.Seq2[github.Hook, error]
-	HookDeliveries(ctx context.Context, repo github.Repository, hookID int64) iter.Seq2[github.Delivery, error]
+	Hooks(ctx context.Context, at github.Place) iter.Seq2[github.Hook, error]
+	HookDeliveries(ctx context.Context, at github.Place, hookID int64) iter.Seq2[github.Delivery, error]
 	// Granted returns the permissions of the App's installation, nil for a token.
 	Granted(ctx context.Context, repo github.Repository) (map[string]string, error)
 	// Of the fleet's GitHub App, if it acts as one.

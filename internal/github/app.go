@@ -269,6 +269,12 @@ func permissions(named map[string]string) string {
 
 // permissionTitle is what the settings of an App call a permission of the API.
 func permissionTitle(name string) string {
+	switch name {
+	case "statuses":
+		return "Commit statuses"
+	case "organization_self_hosted_runners":
+		return "Self-hosted runners"
+	}
 	title := strings.ReplaceAll(name, "_", " ")
 	return strings.ToUpper(title[:1]) + title[1:]
 }

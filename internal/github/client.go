@@ -122,14 +122,16 @@ func (c *Client) another(ctx context.Context, want Want, refused string) (Token,
 	return token, nil
 }
 
-// send is do with a token.
+// send is do with a token; the zero one is for what GitHub answers to anyone.
 func (c *Client) send(ctx context.Context, method string, at resource, token Token, in, out any) (http.Header, error) {
 	fail := &Error{Method: method, Path: at.bare()}
 	req, err := c.request(ctx, method, at.path, in)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", method, at.bare(), err)
 	}
-	req.Header.Set("Authorization", "Bearer "+token.Value)
+	if token.Value != "" {
+		req.Header.Set("Authorization", "Bearer "+token.Value)
+	}
 	if at.unless != "" {
 		req.Header.Set("If-None-Match", at.unless)
 	}
@@ -153,7 +155,9 @@ func (c *Client) send(ctx context.Context, method string, at resource, token Tok
 		return nil, errNotModified
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		fail.Message = strings.ReplaceAll(message(resp, body), token.Value, "***")
+		if fail.Message = message(resp, body); token.Value != "" {
+			fail.Message = strings.ReplaceAll(fail.Message, token.Value, "***")
+		}
 		fail.RetryAfter = retryAfter(resp.StatusCode, resp.Header, fail.Message)
 	}
 	c.learn(ctx, token, resp.Header, fail.RetryAfter)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Hook is a webhook of a repository.
+// Hook is a webhook of a repository or an organization.
 type Hook struct {
 	ID     int64      `json:"id"`
 	Active bool       `json:"active"`
@@ -33,11 +33,11 @@ func (b *yesOrOne) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Hooks yields the webhooks of a repository, page by page as they are asked for.
+// Hooks yields the webhooks of a repository or an organization, page by page as they are asked for.
 // GitHub shows them to a credential that may read webhooks: GitHub.NotFound or
 // GitHub.Unauthorized means that it may not. An error is the last thing it yields.
-func (c *Client) Hooks(ctx context.Context, repo Repository) iter.Seq2[Hook, error] {
-	return list(ctx, c, repo.resource("/hooks?per_page=100"), func(page []Hook) []Hook { return page })
+func (c *Client) Hooks(ctx context.Context, at Place) iter.Seq2[Hook, error] {
+	return list(ctx, c, at.resource("/hooks?per_page=100"), func(page []Hook) []Hook { return page })
 }
 
 // Delivery is one attempt to deliver a webhook. What GitHub gives as null is the
@@ -61,7 +61,7 @@ type Delivery struct {
 // been received all the same.
 func (d Delivery) OK() bool { return d.StatusCode/100 == 2 }
 
-// HookDeliveries yields the deliveries of a repository's webhook, newest first,
+// HookDeliveries yields the deliveries of one of the place's webhooks, newest first,
 // page by page as they are asked for. GitHub keeps them for three days (seven on
 // an Enterprise Server). An error is the last thing it yields; GitHub.NotFound
 // means that there is no such hook or that the credential may not see it.
@@ -70,8 +70,8 @@ func (d Delivery) OK() bool { return d.StatusCode/100 == 2 }
 //
 // It does not use GitHub's own filter for failures, which goes by a status code of
 // 400 to 599: the code of a delivery without an answer is not documented.
-func (c *Client) HookDeliveries(ctx context.Context, repo Repository, hookID int64) iter.Seq2[Delivery, error] {
-	first := repo.resource("/hooks/%d/deliveries?per_page=100", hookID)
+func (c *Client) HookDeliveries(ctx context.Context, at Place, hookID int64) iter.Seq2[Delivery, error] {
+	first := at.resource("/hooks/%d/deliveries?per_page=100", hookID)
 	return list(ctx, c, first, func(page []Delivery) []Delivery { return page })
 }
 

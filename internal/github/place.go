@@ -17,6 +17,8 @@ type Place interface {
 	resource(format string, args ...any) resource
 	// runners names the permission to register runners there.
 	runners() string
+	// hooks names the permission to change webhooks there.
+	hooks() string
 }
 
 // Organization is a place whose runners may get the jobs of several repositories: those that
@@ -29,7 +31,11 @@ func (o Organization) resource(format string, args ...any) resource {
 
 func (Organization) runners() string { return "organization_self_hosted_runners" }
 
+func (Organization) hooks() string { return "organization_hooks" }
+
 func (Repository) runners() string { return "administration" }
+
+func (Repository) hooks() string { return "repository_hooks" }
 
 // RunnerGroup is a group of an organization's runners, which says which repositories may use
 // them.

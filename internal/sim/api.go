@@ -44,6 +44,15 @@ func (s *Server) routes() *http.ServeMux {
 		"GET " + repo + "/hooks/{hook_id}/deliveries/{delivery_id}":           s.getDelivery,
 		"POST " + repo + "/hooks/{hook_id}/deliveries/{delivery_id}/attempts": s.postAttempt,
 		"POST " + repo + "/hooks/{hook_id}/pings":                             s.postPing,
+		"POST " + repo + "/hooks":                                             s.postHook,
+		"PATCH " + repo + "/hooks/{hook_id}":                                  s.patchHook,
+		"GET " + org + "/hooks":                                               s.listHooks,
+		"POST " + org + "/hooks":                                              s.postHook,
+		"PATCH " + org + "/hooks/{hook_id}":                                   s.patchHook,
+		"GET " + org + "/hooks/{hook_id}/deliveries":                          s.listDeliveries,
+		"GET " + org + "/hooks/{hook_id}/deliveries/{delivery_id}":            s.getDelivery,
+		"POST " + org + "/hooks/{hook_id}/deliveries/{delivery_id}/attempts":  s.postAttempt,
+		"POST " + org + "/hooks/{hook_id}/pings":                              s.postPing,
 		"POST " + org + "/actions/runners/generate-jitconfig":                 s.postJITConfig,
 		"GET " + org + "/actions/runners":                                     s.listRunners,
 		"GET " + org + "/actions/runners/downloads":                           s.listDownloads,
@@ -55,6 +64,8 @@ func (s *Server) routes() *http.ServeMux {
 		"GET /app":                                                            s.getApp,
 		"POST /app/installations/{installation_id}/access_tokens":             s.postInstallationToken,
 		"GET /app/hook/config":                                                s.getAppHook,
+		"PATCH /app/hook/config":                                              s.patchAppHook,
+		"POST /app-manifests/{code}/conversions":                              s.postConversion,
 		"GET /app/hook/deliveries":                                            s.listDeliveries,
 		"GET /app/hook/deliveries/{delivery_id}":                              s.getDelivery,
 		"POST /app/hook/deliveries/{delivery_id}/attempts":                    s.postAttempt,
@@ -68,6 +79,7 @@ func (s *Server) routes() *http.ServeMux {
 	}
 	s.runnerRoutes(mux)
 	s.pageRoutes(mux)
+	s.newAppRoutes(mux)
 	s.downloadRoutes(mux)
 	return mux
 }
@@ -117,6 +129,9 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) (int, any) {
 
 	if r.Header.Get("User-Agent") == "" {
 		return refuse(http.StatusForbidden, "Request forbidden by administrative rules. Please make sure your request has a User-Agent header.")
+	}
+	if isOfManifest(r) {
+		return 0, nil // of the code alone
 	}
 	given, ok := bearer(r)
 	if !ok {

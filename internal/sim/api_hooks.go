@@ -15,9 +15,9 @@ import (
 const keepDeliveries = 3 * 24 * time.Hour
 
 // listHooks shows the one webhook, if there is one.
-func (s *Server) listHooks(http.ResponseWriter, *http.Request) (int, any) {
+func (s *Server) listHooks(_ http.ResponseWriter, r *http.Request) (int, any) {
 	hooks := []any{}
-	if s.cfg.WebhookURL != "" && s.app == nil {
+	if s.cfg.WebhookURL != "" && s.app == nil && s.hook.ofOrganization == ofOrganization(r) {
 		hooks = append(hooks, s.hookJSON())
 	}
 	return http.StatusOK, hooks
@@ -68,7 +68,7 @@ func (s *Server) isHook(r *http.Request) bool {
 	if s.app != nil {
 		return isOfApp(r)
 	}
-	return pathID(r, "hook_id") == s.hook.id
+	return s.cfg.WebhookURL != "" && pathID(r, "hook_id") == s.hook.id && s.hook.ofOrganization == ofOrganization(r)
 }
 
 // kept returns the deliveries that GitHub would still know, oldest first.

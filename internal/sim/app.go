@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"crypto/rsa"
 	"encoding/json"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 // App is a GitHub App that is installed for the owner of the simulated repository. Its
 // webhook takes the place of the repository's.
 type App struct {
+	Name        string // "" is fleet
 	ID          int64
 	ClientID    string
 	Keys        []*rsa.PublicKey  // that GitHub knows, any number
@@ -47,6 +49,18 @@ type installationToken struct {
 	expires     time.Time
 	permissions map[string]string
 	installed   int64 // the installation that it is of
+}
+
+func (a *installedApp) name() string { return cmp.Or(a.Name, "fleet") }
+
+// slug is the App's name in addresses.
+func (a *installedApp) slug() string { return strings.ReplaceAll(strings.ToLower(a.name()), " ", "-") }
+
+func (a *installedApp) installations() int {
+	if a.removed {
+		return 0
+	}
+	return 1
 }
 
 func newInstalledApp(app App, id int64) *installedApp {
@@ -169,6 +183,8 @@ func permissionFor(r *http.Request) (permission, level string) {
 		return "administration", level
 	case strings.Contains(path, "/actions/"):
 		return "actions", level
+	case strings.Contains(path, "/hooks") && ofOrganization(r):
+		return "organization_hooks", level
 	case strings.Contains(path, "/hooks"):
 		return "repository_hooks", level
 	case strings.Contains(path, "/statuses/"):
@@ -185,10 +201,10 @@ func covers(has, needs string) bool {
 
 func (s *Server) getApp(http.ResponseWriter, *http.Request) (int, any) {
 	return http.StatusOK, map[string]any{
-		"id": s.app.ID, "client_id": s.app.ClientID, "slug": "fleet", "node_id": "simulated", "name": "fleet", "description": nil,
-		"owner": s.repo.user(s.cfg.URL), "external_url": s.cfg.URL, "html_url": s.cfg.URL + "/apps/fleet",
+		"id": s.app.ID, "client_id": s.app.ClientID, "slug": s.app.slug(), "node_id": "simulated", "name": s.app.name(), "description": nil,
+		"owner": s.repo.user(s.cfg.URL), "external_url": s.cfg.URL, "html_url": s.cfg.URL + "/apps/" + s.app.slug(),
 		"created_at": stamp(s.repo.created), "updated_at": stamp(s.repo.created),
-		"permissions": s.app.Permissions, "events": s.cfg.Hook.events(), "installations_count": 1,
+		"permissions": s.app.Permissions, "events": s.cfg.Hook.events(), "installations_count": s.app.installations(),
 	}
 }
 
@@ -207,7 +223,7 @@ func (s *Server) getInstallation(_ http.ResponseWriter, r *http.Request) (int, a
 	}
 	api := fmt.Sprintf("%s/app/installations/%d", s.cfg.URL, s.app.id)
 	return http.StatusOK, map[string]any{
-		"id": s.app.id, "app_id": s.app.ID, "app_slug": "fleet", "target_id": s.repo.ownerID, "target_type": "Organization",
+		"id": s.app.id, "app_id": s.app.ID, "app_slug": s.app.slug(), "target_id": s.repo.ownerID, "target_type": "Organization",
 		"account": s.repo.user(s.cfg.URL), "repository_selection": "all", "permissions": s.app.Permissions, "events": []string{"workflow_job"},
 		"access_tokens_url": api + "/access_tokens", "repositories_url": s.cfg.URL + "/installation/repositories", "html_url": s.cfg.URL + "/settings/installations",
 		"single_file_name": nil, "created_at": stamp(s.repo.created), "updated_at": stamp(s.repo.created),

@@ -47,6 +47,7 @@ type Config struct {
 	FormerName string // "owner/name", from which requests are redirected; "" if it never had another
 	Token      string // the personal access token that the REST API accepts; "" if there is an App
 	App        *App   // that is installed for the repository's owner; nil is none
+	NewApps    bool   // people may make one on its pages, if there is none
 	NoStatuses bool   // the token lacks Commit statuses: write
 
 	// Permissions are those of Token, a fine-grained one, as "actions": "read"; nil are all.
@@ -127,6 +128,7 @@ type Server struct {
 	deliveries []Delivery
 	statuses   []CommitStatus
 	checks     []CheckRun
+	newApp     newApp // the last one that was made on the pages
 	budget     budget
 	points     points
 	changed    chan struct{}
@@ -140,7 +142,7 @@ func New(cfg Config) (*Server, error) {
 	if !repositoryName.MatchString(cfg.Repository) {
 		return nil, fmt.Errorf("simulated GitHub: repository %q is not owner/name", cfg.Repository)
 	}
-	if cfg.Token == "" && cfg.App == nil {
+	if cfg.Token == "" && cfg.App == nil && !cfg.NewApps {
 		return nil, errors.New("simulated GitHub: no token is set")
 	}
 	setDefault(&cfg.URL, "http://github.invalid")

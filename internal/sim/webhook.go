@@ -85,13 +85,16 @@ func (s *Server) Ping() {
 }
 
 func (s *Server) ping() {
-	s.notifyHook("ping", "", 0, map[string]any{
-		"zen":        "A simulation is not the thing.",
-		"hook_id":    s.hook.id,
-		"hook":       s.hookJSON(),
-		"repository": s.repo.json(s.cfg.URL, s.cfg.Private),
-		"sender":     s.repo.user(s.cfg.URL),
-	})
+	payload := map[string]any{
+		"zen":     "A simulation is not the thing.",
+		"hook_id": s.hook.id,
+		"hook":    s.hookJSON(),
+		"sender":  s.repo.user(s.cfg.URL),
+	}
+	if !s.hook.ofOrganization {
+		payload["repository"] = s.repo.json(s.cfg.URL, s.cfg.Private)
+	}
+	s.notifyHook("ping", "", 0, payload)
 }
 
 // hookConfig is how the webhook delivers, in GitHub's words.
@@ -111,14 +114,20 @@ func (s *Server) hookConfig() map[string]string {
 
 // hookJSON is the webhook as GitHub shows it.
 func (s *Server) hookJSON() map[string]any {
-	self := fmt.Sprintf("%s/hooks/%d", s.repo.apiURL(s.cfg.URL), s.hook.id)
 	set, config := s.cfg.Hook, s.hookConfig()
-	return map[string]any{
-		"type": "Repository", "id": s.hook.id, "name": "web", "active": !set.Inactive, "events": set.events(),
+	shown := map[string]any{
+		"id": s.hook.id, "name": "web", "active": !set.Inactive, "events": set.events(),
 		"config": config, "created_at": stamp(s.hook.created), "updated_at": stamp(s.hook.created),
-		"url": self, "test_url": self + "/test", "ping_url": self + "/pings", "deliveries_url": self + "/deliveries",
-		"last_response": map[string]any{"code": nil, "status": "unused", "message": nil},
 	}
+	self := fmt.Sprintf("%s/api/v3/orgs/%s/hooks/%d", s.cfg.URL, s.repo.owner, s.hook.id)
+	shown["type"] = "Organization"
+	if !s.hook.ofOrganization {
+		self = fmt.Sprintf("%s/hooks/%d", s.repo.apiURL(s.cfg.URL), s.hook.id)
+		shown["type"], shown["test_url"] = "Repository", self+"/test"
+		shown["last_response"] = map[string]any{"code": nil, "status": "unused", "message": nil}
+	}
+	shown["url"], shown["ping_url"], shown["deliveries_url"] = self, self+"/pings", self+"/deliveries"
+	return shown
 }
 
 // HookID returns the id of the webhook, which is also in the X-GitHub-Hook-ID
@@ -126,8 +135,9 @@ func (s *Server) hookJSON() map[string]any {
 func (s *Server) HookID() int64 { return s.hook.id }
 
 type hook struct {
-	id      int64
-	created time.Time
+	id             int64
+	created        time.Time
+	ofOrganization bool // and not the repository's
 }
 
 // emit sends a workflow_job webhook with the job as it is now.
@@ -235,12 +245,13 @@ func (s *Server) deliver(ctx context.Context, client *http.Client, d Delivery) D
 	s.mu.Lock()
 	d.ID = s.newID()
 	d.DeliveredAt = s.now()
+	to, header := s.cfg.WebhookURL, s.hookHeader(d)
 	s.mu.Unlock()
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	timer := s.clock.AfterFunc(deliveryLimit, cancel)
-	d.Status, d.StatusCode, d.Response = s.request(ctx, client, d)
+	d.Status, d.StatusCode, d.Response = request(ctx, client, to, header, d.Body)
 	if inTime := timer.Stop(); !inTime && d.StatusCode == 0 {
 		d.Status = timedOut
 	}
@@ -248,12 +259,12 @@ func (s *Server) deliver(ctx context.Context, client *http.Client, d Delivery) D
 	return d
 }
 
-func (s *Server) request(ctx context.Context, client *http.Client, d Delivery) (status string, code int, response string) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.cfg.WebhookURL, bytes.NewReader(d.Body))
+func request(ctx context.Context, client *http.Client, to string, header http.Header, body []byte) (status string, code int, response string) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
 	if err != nil {
 		return err.Error(), 0, ""
 	}
-	req.Header = s.hookHeader(d)
+	req.Header = header
 	resp, err := client.Do(req)
 	if err != nil {
 		return err.Error(), 0, ""
@@ -269,12 +280,14 @@ func (s *Server) request(ctx context.Context, client *http.Client, d Delivery) (
 	return resp.Status, resp.StatusCode, string(answer)
 }
 
-// hookHeader needs no lock: what it reads does not change.
 func (s *Server) hookHeader(d Delivery) http.Header {
 	h := http.Header{}
 	target, targetID := "repository", s.repo.id
-	if s.app != nil {
+	switch {
+	case s.app != nil:
 		target, targetID = "integration", s.app.ID
+	case s.hook.ofOrganization:
+		target, targetID = "organization", s.repo.ownerID
 	}
 	for name, value := range map[string]string{
 		"Accept":                                 "*/*",

@@ -139,6 +139,8 @@ var mayImport = map[string][]string{
 	"internal/readable":     {"internal/execution", "internal/report"},
 	"internal/operate":      {"internal/fleet", "internal/lifecycle"},
 	"internal/doctor":       {"internal/fleet", "internal/lifecycle", "internal/github"},
+	"internal/loopback":     {},
+	"internal/setup":        {"internal/fleet", "internal/github", "internal/doctor", "internal/loopback"},
 	"internal/storetest":    {"internal/fleet", "internal/lifecycle", "internal/report"},
 	"runner":                {"internal/fleet", "runner"},
 	"statemachine":          {},

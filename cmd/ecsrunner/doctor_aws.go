@@ -121,17 +121,26 @@ func (c *cloud) secretsOf(d *diagnosis) {
 	}
 }
 
-// asks connects to GitHub. Every credential that is sent there is hidden.
+// asks connects to GitHub.
 func (d *diagnosis) asks(base string, credential github.Credential) {
-	hidden := d.secrets
-	client, err := github.HTTPClient(20*time.Second, d.authorities)
+	client, err := d.client(base, credential)
 	if err != nil {
 		d.More = append(d.More, always("token", doctor.Finding{
 			Severity: doctor.Unchecked, What: "GitHub was not asked: " + err.Error(), Whose: "configuration", Do: "mend the file of github_ca",
 		}))
 		return
 	}
-	d.GitHub = github.NewWatched(base, credential, client, time.Now, func(sent string) { hidden.Add(sent) })
+	d.GitHub = client
+}
+
+// client talks to GitHub. Every credential that it sends there is hidden.
+func (d *diagnosis) client(base string, credential github.Credential) (*github.Client, error) {
+	client, err := github.HTTPClient(20*time.Second, d.authorities)
+	if err != nil {
+		return nil, err
+	}
+	hidden := d.secrets
+	return github.NewWatched(base, credential, client, time.Now, func(sent string) { hidden.Add(sent) }), nil
 }
 
 // webhookSecret is where the secret of the webhook is, which only doctor needs to know.

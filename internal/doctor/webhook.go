@@ -38,14 +38,15 @@ func (h *hub) all(ctx context.Context) ([]github.Hook, error) {
 // a tunnel, they are those whose path is a fleet's.
 func (h *hub) ours(hooks []github.Hook) (ours []github.Hook) {
 	for _, hook := range hooks {
-		if h.WebhookURL != "" && sameAddress(hook.Config.URL, h.WebhookURL) || h.WebhookURL == "" && isWebhookPath(hook.Config.URL) {
+		if h.WebhookURL != "" && SameAddress(hook.Config.URL, h.WebhookURL) || h.WebhookURL == "" && isWebhookPath(hook.Config.URL) {
 			ours = append(ours, hook)
 		}
 	}
 	return ours
 }
 
-func sameAddress(a, b string) bool {
+// SameAddress reports whether two addresses of webhooks lead to the same place.
+func SameAddress(a, b string) bool {
 	u, errA := url.Parse(a)
 	v, errB := url.Parse(b)
 	return errA == nil && errB == nil && strings.EqualFold(u.Scheme, v.Scheme) && strings.EqualFold(u.Host, v.Host) &&

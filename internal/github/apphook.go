@@ -9,8 +9,9 @@ import (
 
 // AppInfo is what GitHub shows of a GitHub App to itself.
 type AppInfo struct {
-	Slug   string   `json:"slug"`   // its name in addresses
-	Events []string `json:"events"` // of its webhook
+	Slug    string   `json:"slug"`     // its name in addresses
+	HTMLURL string   `json:"html_url"` // its page
+	Events  []string `json:"events"`   // of its webhook
 }
 
 // App returns the client's GitHub App, the first if it has several. A client without one is

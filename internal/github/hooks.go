@@ -79,7 +79,7 @@ func (c *Client) HookDeliveries(ctx context.Context, at Place, hookID int64) ite
 // that is made; look for its outcome among the later deliveries. To repeat it is
 // safe and costs the receiver a duplicate. GitHub.NotFound means that GitHub
 // does not keep the delivery any more.
-func (c *Client) Redeliver(ctx context.Context, repo Repository, hookID, deliveryID int64) error {
-	_, err := c.do(ctx, http.MethodPost, repo.resource("/hooks/%d/deliveries/%d/attempts", hookID, deliveryID).writes("repository_hooks"), nil, nil)
+func (c *Client) Redeliver(ctx context.Context, at Place, hookID, deliveryID int64) error {
+	_, err := c.do(ctx, http.MethodPost, at.resource("/hooks/%d/deliveries/%d/attempts", hookID, deliveryID).writes(at.hooks()), nil, nil)
 	return err
 }

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/config"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/doctor"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/datadir"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/sqlite"
+)
+
+// here sets up a fleet of a data directory, which need not be there yet.
+func (u *settingUp) here(ctx context.Context) (doctor.Report, error) {
+	if err := checkWebhookURL(u.webhookURL); err != nil {
+		return doctor.Report{}, err
+	}
+	dir, err := namedDir(u.named)
+	if err != nil {
+		return doctor.Report{}, usageError{err}
+	}
+	file, err := config.Load(u.configPath())
+	if err != nil {
+		return doctor.Report{}, usageError{err}
+	}
+	if err := datadir.Make(dir); err != nil {
+		return doctor.Report{}, err
+	}
+	at, err := u.configured(dir, file)
+	if err != nil {
+		return doctor.Report{}, err
+	}
+	on, made, asApp, err := u.connect(ctx, at)
+	if err != nil {
+		return doctor.Report{}, err
+	}
+	switch served := datadir.IsServed(dir); {
+	case served && (made || at.secretMade):
+		return doctor.Report{}, fmt.Errorf("the fleet that runs does not know of that yet: stop it, start it with %s, then run this again", at.restart)
+	case !served:
+		return u.notServed(ctx, dir, at)
+	}
+	f, err := u.openHere(ctx)
+	if err != nil {
+		return doctor.Report{}, err
+	}
+	defer f.close()
+	settings, err := f.records.Settings(ctx)
+	if err != nil {
+		return doctor.Report{}, err
+	}
+	if settings.Engine != "process" {
+		if err := on.BaseImage(ctx, f.records, nil); err != nil {
+			return doctor.Report{}, err
+		}
+	}
+	if err := pinged(ctx, on, asApp); err != nil {
+		return doctor.Report{}, err
+	}
+	return u.examined.here(ctx)
+}
+
+// notServed is what is left of a fleet that does not run: to start it.
+func (u *settingUp) notServed(ctx context.Context, dir string, at site) (doctor.Report, error) {
+	u.say("ping: not sent, as no fleet serves %s: start it with %s, then run this again", dir, at.restart)
+	if _, err := os.Stat(filepath.Join(dir, sqlite.FileName)); err == nil {
+		return u.examined.here(ctx)
+	}
+	d := u.ofConfig(ctx)
+	d.More = append(d.More, always("process", doctor.Finding{
+		Severity: doctor.Error, What: "no fleet serves the data directory", Whose: "operator", Do: "start it, then run this again", Command: strings.Trim(at.restart, "`"),
+	}))
+	return u.examined.run(ctx, d)
+}
+
+// configured is the site of a configuration for this machine.
+func (u *settingUp) configured(dir string, file config.Config) (at site, err error) {
+	at = site{
+		diagnosis: diagnosis{secrets: u.hidden, Setup: doctor.Setup{FleetName: file.FleetName, Policy: file.Policy(), GitHubURL: file.GitHubURL, WebhookURL: u.webhookURL}},
+		hasApp:    len(file.GitHubApps) > 0, key: fileSecret(filepath.Join(dir, "github-app.pem")), credential: credential(file),
+		restart: fmt.Sprintf("`ecsrunner local --config %s --data-dir %s`", u.configPath(), dir),
+	}
+	if at.authorities, err = file.Authorities(filepath.Dir(u.configPath()), time.Now()); err != nil {
+		return at, usageError{err}
+	}
+	if at.base, err = github.APIBase(file.GitHubURL); err != nil {
+		return at, err
+	}
+	if file.GitHubPAT != "" {
+		_, err := file.Token(os.Getenv, os.ReadFile)
+		at.hasToken = err == nil
+		if err != nil && (u.asToken || file.GitHubPAT != config.DefaultGitHubPAT) && !u.asApp {
+			return at, usagef("%w: store the token there, or let --app make a GitHub App", err)
+		}
+	}
+	if at.hasApp {
+		if err := checkCredential(file); err != nil {
+			return at, usageError{err}
+		}
+	}
+	if at.secretMade, err = u.haveSecret(dir, file); err != nil {
+		return at, err
+	}
+	at.secret = firstOf(func(context.Context) ([]string, error) {
+		now, err := config.Load(u.configPath())
+		if err != nil {
+			return nil, err
+		}
+		values, err := now.WebhookSecrets(os.Getenv, os.ReadFile)
+		u.hidden.Add(values...)
+		return values, err
+	})
+	u.say("fleet: %s serves %s, and GitHub is to deliver to %s", at.FleetName, fleetRepositories(at.Policy), at.WebhookURL)
+	return at, nil
+}
+
+// haveSecret makes the webhook's secret if there is none, in the file that the configuration
+// names, or in the data directory.
+func (u *settingUp) haveSecret(dir string, file config.Config) (made bool, err error) {
+	_, missing := file.WebhookSecrets(os.Getenv, os.ReadFile)
+	if missing == nil {
+		return false, nil
+	}
+	path, isFile := strings.CutPrefix(string(file.WebhookSecret), "file:")
+	switch _, err := os.Stat(path); {
+	case isFile && errors.Is(err, os.ErrNotExist):
+	case isFile || file.WebhookSecret != config.DefaultWebhookSecret:
+		return false, usageError{missing}
+	default:
+		path = filepath.Join(dir, "webhook-secret")
+	}
+	secret := fileSecret(path)
+	if text, err := secret.Stored(context.Background()); err != nil || text == "" {
+		if err = errors.Join(err, secret.Store(context.Background(), rand.Text()+rand.Text()+"\n")); err != nil {
+			return false, fmt.Errorf("store the webhook's secret: %w", err)
+		}
+	}
+	u.say("webhook's secret: made, and stored in %s", path)
+	if isFile {
+		return true, nil
+	}
+	lines := "webhook_secret: " + secret.Ref() + "\n"
+	if err := addLines(u.configPath(), lines, func(c config.Config) bool { return string(c.WebhookSecret) == secret.Ref() }); err != nil {
+		return false, fmt.Errorf("add `%s` to %s: %w", strings.TrimSpace(lines), u.configPath(), err)
+	}
+	u.say("configuration: added webhook_secret to %s", u.configPath())
+	return true, nil
+}

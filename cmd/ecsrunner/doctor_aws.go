@@ -56,6 +56,7 @@ func (c *cloud) setup(ctx context.Context) diagnosis {
 		return d
 	}
 	d.Policy, d.GitHubURL = servedBy(settings), cmp.Or(settings.GitHubURL, "https://github.com")
+	d.Policy.GitHubApp = d.Policy.GitHubApp || c.has(gitHubApps) != "" // it notes that with its next sweep
 	d.authorities = settings.GitHubCA
 	if c.stack == nil {
 		d.StartedAt = settings.StartedAt

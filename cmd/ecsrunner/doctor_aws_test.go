@@ -60,11 +60,18 @@ func (a *awsServices) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if f := a.answers[operation]; f != nil {
 		answer = f(request)
 	}
-	if answer == nil {
-		a.t.Errorf("%s is asked for, which doctor is not to need", operation)
+	switch refused, isRefused := answer.(awsRefusal); {
+	case isRefused:
+		w.WriteHeader(http.StatusBadRequest)
+		answer = map[string]string{"__type": string(refused), "message": string(refused)}
+	case answer == nil:
+		a.t.Errorf("%s is asked for, which is not to be needed", operation)
 	}
 	_ = json.NewEncoder(w).Encode(answer)
 }
+
+// awsRefusal is an answer that is an error, by its name.
+type awsRefusal string
 
 // table is DynamoDB with what was put, and without lists.
 func (a *awsServices) table(operation string, request map[string]any) any {

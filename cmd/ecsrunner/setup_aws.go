@@ -24,27 +24,35 @@ func (u *settingUp) onAWS(ctx context.Context) (doctor.Report, error) {
 	}
 	at, err := u.deployed(ctx, c)
 	if err != nil {
-		return doctor.Report{}, c.explain(err)
+		return doctor.Report{}, c.forPeople(err)
 	}
 	on, made, asApp, err := u.connect(ctx, at)
 	if err != nil {
-		return doctor.Report{}, c.explain(err)
+		return doctor.Report{}, c.forPeople(err)
 	}
 	if made {
 		if err := pinged(ctx, on, asApp); err != nil {
-			return doctor.Report{}, err
+			return doctor.Report{}, c.forPeople(err)
 		}
 		return doctor.Report{}, fmt.Errorf("the fleet does not act as the App yet: deploy it with %s, then run this again", at.restart)
 	}
 	if at.Records != nil && !at.NoImages {
 		if err := on.BaseImage(ctx, c.store(), at.published); err != nil {
-			return doctor.Report{}, c.explain(err)
+			return doctor.Report{}, c.forPeople(err)
 		}
 	}
 	if err := pinged(ctx, on, asApp); err != nil {
-		return doctor.Report{}, err
+		return doctor.Report{}, c.forPeople(err)
 	}
 	return u.examined.run(ctx, c.setup(ctx))
+}
+
+// forPeople puts an error of AWS into words, unless the fleet has done so by its name.
+func (c *cloud) forPeople(err error) error {
+	if fleet.ErrorName(err) == "" || denied(err) {
+		return c.explain(err)
+	}
+	return err
 }
 
 // deployed is the site of a stack, once its fleet has noted what it serves.
@@ -76,7 +84,6 @@ func (u *settingUp) deployed(ctx context.Context, c *cloud) (at site, err error)
 		at.published = images.Registry{ECR: ecr.NewFromConfig(c.config), Repository: repositoryName(uri)}
 	}
 	at.hasApp, at.restart = c.has(gitHubApps) != "", "`npx cdk deploy`"
-	at.Policy.GitHubApp = at.hasApp
 	if at.credential, err = c.credential(at.Policy.Organization != ""); err != nil {
 		return at, err
 	}

@@ -20,9 +20,9 @@ test: ## Run all Go tests, with the race detector if there is a C compiler (Go i
 .PHONY: check
 check: ## Check format, vet, staticcheck, workflows and go.mod
 	@unformatted=$$(find . -name node_modules -prune -o -name "*.go" -print | xargs gofmt -l); if [ -n "$$unformatted" ]; then echo "not gofmt'ed: $$unformatted"; exit 1; fi
-	$(GO) vet -tags aws,moto,octokit,cdk,containers ./...
+	$(GO) vet -tags aws,moto,octokit,cdk,containers,browser ./...
 	GOOS=windows GOARCH=amd64 $(GO) vet ./cmd/ecsrunner
-	$(TOOL) staticcheck -tags aws,moto,octokit,cdk,containers ./...
+	$(TOOL) staticcheck -tags aws,moto,octokit,cdk,containers,browser ./...
 	$(TOOL) actionlint .github/workflows/*.yml examples/workflows/*.yml
 	$(GO) mod tidy -diff
 
@@ -78,6 +78,10 @@ test-asl: ## Second opinions on the state machine (needs Node 20 and Python 3.11
 test-octokit: ## Send every recorded payload, signed by octokit (needs Node 20 or later)
 	@scripts/with-node functions/webhook/testdata/oracle true
 	$(GO) test -tags octokit -count=1 -run '^TestOctokitSigns$$' -v ./functions/webhook
+
+.PHONY: test-browser
+test-browser: ## Set up a fleet in Chromium, against the simulated GitHub (needs Chromium and Node 20 or later)
+	@GO="$(GO)" scripts/test-browser
 
 .PHONY: test-aws
 test-aws: ## The AWS adapters on moto, over the wire (needs Python 3.11 or later; with Java 17 and Maven on DynamoDB Local too)

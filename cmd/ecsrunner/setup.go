@@ -115,12 +115,7 @@ func (u *settingUp) run(ctx context.Context, out io.Writer) error {
 	if ctx.Err() != nil {
 		err = errors.New("stopped: run this again to go on")
 	}
-	if u.pages != nil {
-		if err != nil {
-			u.pages.Line(u.hidden.Hide(err.Error()))
-		}
-		u.pages.End(ctx, err == nil && report.Healthy)
-	}
+	u.endPage(ctx, report, err)
 	if err != nil {
 		return err
 	}
@@ -132,6 +127,23 @@ func (u *settingUp) run(ctx context.Context, out io.Writer) error {
 	}
 	return nil
 }
+
+// endPage shows on the page how the set-up has ended, if there is a page.
+func (u *settingUp) endPage(ctx context.Context, report doctor.Report, err error) {
+	if u.pages == nil {
+		return
+	}
+	next, isNext := errors.AsType[comesNext](err)
+	if err != nil && !isNext {
+		u.pages.Line(u.hidden.Hide(err.Error()))
+	}
+	u.pages.End(ctx, isNext || err == nil && report.Healthy, string(next))
+}
+
+// comesNext is what a person has to do before the set-up can go on: GitHub's side is done.
+type comesNext string
+
+func (n comesNext) Error() string { return "GitHub is set up. Next: " + string(n) }
 
 func (u *settingUp) steps(ctx context.Context, where place) (doctor.Report, error) {
 	switch where {

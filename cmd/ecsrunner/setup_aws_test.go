@@ -64,7 +64,7 @@ func TestSetupMakesAnAppForAWS(t *testing.T) {
 	out, code := p.setsUp(u)
 	wants(t, p.saw(), `^fleet: ci serves octo-org/app, and GitHub is to deliver to http://`, `^GitHub App: open this link`, `^GitHub App: made ci-octo-org, and stored its key in secretsmanager:ci/github-app-key$`,
 		`^configuration: added github_app to`, `^webhook: corrected the App's, which has the fleet's secret now$`, `^installation: the App is installed`, `^ping: it has arrived, and the fleet answered 200$`,
-		"^ecsrunner: the fleet does not act as the App yet: deploy it with `npx cdk deploy`, then run this again$")
+		"^ecsrunner: GitHub is set up. Next: deploy the fleet with `npx cdk deploy`, so that it acts as the App, and run `ecsrunner setup` again$")
 	if code != exitFailure || out != "" {
 		t.Errorf("exit status %d:\n%s", code, out)
 	}

@@ -186,7 +186,8 @@ func (p *person) watches(at string) {
 		}
 	}
 	body, _ := p.get(at)
-	if !strings.Contains(body, `id="end"`) || strings.Contains(body, "token=") || !strings.Contains(body, "stored its key in") {
+	p.get(at + "progress?stage=end")
+	if !strings.Contains(body, `id="end" class="good"`) || !strings.Contains(body, "Next: ") || strings.Contains(body, "token=") || !strings.Contains(body, "stored its key in") {
 		p.t.Errorf("the page ends with\n%s", body)
 	}
 }
@@ -264,8 +265,9 @@ func TestSetupMakesAnAppForThisMachine(t *testing.T) {
 	wants(t, p.saw(), `^fleet: fleet serves octo-org/app, and GitHub is to deliver to http://`, `^GitHub App: open this link .*http://127\.0\.0\.1:[0-9]+/\?token=`,
 		`^GitHub App: made fleet-octo-org, and stored its key in file:`, `^configuration: added github_app to .*fleet\.yaml$`, `^GitHub App: fleet-octo-org is there, and GitHub accepts its key$`,
 		`^webhook: corrected the App's, which has the fleet's secret now$`, `^installation: waiting for the App to be given octo-org/app, at http.*/apps/fleet-octo-org/installations/new$`,
-		`^installation: the App is installed for octo-org, with 1 repository$`, `^ping: not sent, as no fleet serves `)
-	if code != exitFailure || !strings.Contains(out, "error: process: no fleet serves the data directory\n") || !strings.Contains(out, "run: ecsrunner local --config "+path+" --data-dir "+dir) {
+		`^installation: the App is installed for octo-org, with 1 repository$`,
+		"^ecsrunner: GitHub is set up. Next: start the fleet with `ecsrunner local --config "+regexp.QuoteMeta(path+" --data-dir "+dir)+"`, and run `ecsrunner setup` again$")
+	if code != exitFailure || out != "" {
 		t.Errorf("exit status %d:\n%s", code, out)
 	}
 	key, err := os.ReadFile(filepath.Join(dir, "github-app.pem"))
@@ -280,6 +282,14 @@ func TestSetupMakesAnAppForThisMachine(t *testing.T) {
 	text, _ := os.ReadFile(path)
 	if !strings.HasPrefix(string(text), "# ours\ngithub_repo: ") {
 		t.Errorf("the configuration has become\n%s", text)
+	}
+
+	u.wait = paced(hub)
+	early := newPerson(t)
+	out, code = early.setsUp(u)
+	wants(t, early.saw(), `^webhook: the App's is there, and set as it should be$`, `^ping: not sent, as no fleet serves `)
+	if code != exitFailure || !strings.Contains(out, "error: process: no fleet serves the data directory\n") || !strings.Contains(out, "run: ecsrunner local --config "+path+" --data-dir "+dir) {
+		t.Errorf("exit status %d:\n%s", code, out)
 	}
 
 	served(t, path, dir, addr)

@@ -91,7 +91,7 @@ func (d *Door) Close() error { return d.listener.Close() }
 
 // policy is what the browser may load and send. There is no script or style within a page.
 func (d *Door) policy() string {
-	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action " +
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action " +
 		strings.Join(append([]string{"'self'"}, d.SendsTo...), " ")
 }
 

@@ -47,7 +47,8 @@ type view struct {
 	Form  form
 	Link  string // to install the App
 	Lines []string
-	Good  bool // of the end
+	Good  bool   // of the end
+	Next  string // what is to be done after a good end, "" for nothing
 }
 
 // NewPages are the pages for a fleet, which say that nothing is to be done yet.
@@ -89,10 +90,10 @@ func (p *Pages) Line(text string) {
 	p.set(func(v *view) { v.Lines = append(v.Lines, text) })
 }
 
-// End shows how it ended, and waits a moment for a browser that has the page open to have
-// shown that.
-func (p *Pages) End(ctx context.Context, good bool) {
-	p.set(func(v *view) { v.Stage, v.Good = "end", good })
+// End shows how it ended and what is next, and waits a moment for a browser that has the page
+// open to have shown that.
+func (p *Pages) End(ctx context.Context, good bool, next string) {
+	p.set(func(v *view) { v.Stage, v.Good, v.Next = "end", good, next })
 	limited, cancel := context.WithTimeout(ctx, endIsShownWithin)
 	defer cancel()
 	select {
@@ -110,9 +111,9 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		v := p.look()
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_ = pageTemplate.Execute(w, v) // who reads it may be gone
-		p.tell(v)
 	case "GET /progress":
 		v := p.next(r)
+		p.tell(r)
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(map[string]any{"stage": v.Stage, "lines": v.Lines})
 	case "GET " + madePath:
@@ -157,9 +158,9 @@ func (p *Pages) look() view {
 	return v
 }
 
-// tell notes that the end was shown.
-func (p *Pages) tell(v view) {
-	if v.Stage == "end" {
+// tell notes that a page shows the end: it says so once it has loaded all its parts.
+func (p *Pages) tell(r *http.Request) {
+	if r.FormValue("stage") == "end" {
 		p.once.Do(func() { close(p.shown) })
 	}
 }

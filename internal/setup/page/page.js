@@ -20,7 +20,11 @@ async function look() {
 }
 
 async function follow() {
-  while (main.dataset.stage !== "end" && (await look())) {}
+  if (main.dataset.stage === "end") {
+    await fetch("/progress?stage=end"); // the command waits for the end to be seen
+    return;
+  }
+  while (await look()) {}
 }
 
 follow().catch(() => {}); // the command has ended

@@ -277,6 +277,14 @@ func TestAppGoesOn(t *testing.T) {
 			w.keys.now = []string{"hunter2"}
 			w.at = w.at.Add(later)
 		}, err: fleet.SecretMissing, says: "is no private key: store the whole .pem file"},
+		"the secret holds a key with a passphrase": {befalls: func(w *appWorld) {
+			w.keys.now = []string{"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"}
+			w.at = w.at.Add(later)
+		}, err: fleet.SecretMissing, says: "has a passphrase: take it off with `openssl pkey"},
+		"the secret holds one as OpenSSL once made it": {befalls: func(w *appWorld) {
+			w.keys.now = []string{"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n"}
+			w.at = w.at.Add(later)
+		}, err: fleet.SecretMissing, says: "has a passphrase"},
 		"our clock is ahead":                          {befalls: func(w *appWorld) { w.ahead, w.at = 20*time.Minute, w.at.Add(later) }},
 		"our clock is behind":                         {befalls: func(w *appWorld) { w.ahead, w.at = -20*time.Minute, w.at.Add(later) }},
 		"our clock is ahead and its tokens are known": {befalls: func(w *appWorld) { w.ahead = 20 * time.Minute }},

@@ -3,8 +3,10 @@ package github
 import (
 	"context"
 	"crypto/rsa"
+	"encoding/pem"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -126,13 +128,25 @@ func CheckKeys(id string, texts []string) error {
 
 // parseKeys reads private keys, one at least. No error repeats what is stored.
 func parseKeys(id string, texts []string) (keys []*rsa.PrivateKey, err error) {
+	closed := false
 	for _, text := range texts {
 		if key, err := jwt.ParseRSAPrivateKeyFromPEM([]byte(text)); err == nil {
 			keys = append(keys, key)
 		}
+		closed = closed || hasPassphrase(text)
+	}
+	if len(keys) == 0 && closed {
+		return nil, fleet.Errorf(fleet.SecretMissing, "what is stored as github_app.private_key of App %s has a passphrase: take it off with `openssl pkey -in with.pem -out without.pem`, and store that", id)
 	}
 	if len(keys) == 0 {
 		return nil, fleet.Errorf(fleet.SecretMissing, "what is stored as github_app.private_key of App %s is no private key: store the whole .pem file that GitHub made, with its first and last line, as plain text and without a passphrase", id)
 	}
 	return keys, nil
+}
+
+// hasPassphrase reports whether a private key is encrypted, by PKCS#8 or as OpenSSL once did
+// it.
+func hasPassphrase(text string) bool {
+	block, _ := pem.Decode([]byte(text))
+	return block != nil && (block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"))
 }

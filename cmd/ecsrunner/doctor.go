@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ type examined struct {
 	source
 	config, webhookURL string
 	skip               []string
+	implied            []string // checks that would find no more than others
 	verbose            bool
 }
 
@@ -69,6 +71,9 @@ A check that could not be made, for want of a permission for example, is listed 
 
 // examine looks at the set-up that is named, or at the configuration if none is.
 func (e *examined) examine(ctx context.Context) (doctor.Report, error) {
+	if err := e.checkSkip(); err != nil {
+		return doctor.Report{}, err
+	}
 	where, err := e.place()
 	switch {
 	case err != nil && e.nothingNamed():
@@ -85,6 +90,16 @@ func (e *examined) examine(ctx context.Context) (doctor.Report, error) {
 		return doctor.Report{}, err
 	}
 	return e.run(ctx, c.setup(ctx))
+}
+
+// checkSkip refuses names that no check has.
+func (e *examined) checkSkip() error {
+	for _, name := range e.skip {
+		if !slices.Contains(doctor.Names(), name) {
+			return usagef("--skip %s: no check has that name; there are %s", name, strings.Join(doctor.Names(), ", "))
+		}
+	}
+	return nil
 }
 
 // nothingNamed reports whether neither a flag nor the environment names a fleet.
@@ -106,32 +121,69 @@ func (e *examined) run(ctx context.Context, d diagnosis) (doctor.Report, error) 
 	if e.webhookURL != "" {
 		d.WebhookURL = e.webhookURL
 	}
-	report, err := doctor.Run(ctx, d.FleetName, d.Checks(), doctor.Options{Skip: e.skip, Secrets: d.secrets, Now: time.Now})
+	checks := slices.DeleteFunc(d.Checks(), func(c doctor.Check) bool { return slices.Contains(e.implied, c.Name) })
+	report, err := doctor.Run(ctx, d.FleetName, checks, doctor.Options{Skip: e.skip, Secrets: d.secrets, Now: time.Now})
 	if ctx.Err() != nil {
 		return doctor.Report{}, errStopped
 	}
 	return report, err
 }
 
-// show prints a report, for programs or for people.
+// show prints a report, for programs or for people. It fails if it cannot write all of it.
 func (e *examined) show(w io.Writer, r doctor.Report) error {
 	if e.json {
 		return printJSON(w, r)
 	}
-	made := len(slices.DeleteFunc(slices.Clone(r.Checks), func(c doctor.Checked) bool { return c.Result == doctor.CheckSkipped }))
-	fmt.Fprintf(w, "fleet %q: %d checks, %s\n", r.FleetName, made, tally(r.Findings))
+	var text bytes.Buffer
+	fmt.Fprintf(&text, "fleet %q: %s%s\n", r.FleetName, outcome(r), omitted(r))
 	for _, f := range r.Findings {
-		printFinding(w, f)
+		printFinding(&text, f)
 	}
-	if !e.verbose {
-		return nil
+	if e.verbose {
+		fmt.Fprintln(&text)
+		t := readable.NewTable(&text, "CHECK", "ABOUT", "RESULT", "SAYS", "NEEDS")
+		for _, c := range r.Checks {
+			t.Row(c.Name, readable.Plain(c.About), c.Result, readable.Plain(c.Says), c.Needs)
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
 	}
-	fmt.Fprintln(w)
-	t := readable.NewTable(w, "CHECK", "ABOUT", "RESULT", "SAYS", "NEEDS")
+	if _, err := w.Write(text.Bytes()); err != nil {
+		return fmt.Errorf("print what was found: %w", err)
+	}
+	return nil
+}
+
+// outcome is how many checks were made, and what came of them.
+func outcome(r doctor.Report) string {
+	made := len(r.Checks) - of(r, doctor.CheckSkipped) - of(r, doctor.CheckLeftOut)
+	if made == 0 && len(r.Findings) == 0 {
+		return "nothing was checked"
+	}
+	return fmt.Sprintf("%d checks, %s", made, tally(r.Findings))
+}
+
+// of is how many checks came to a result.
+func of(r doctor.Report, result string) (n int) {
 	for _, c := range r.Checks {
-		t.Row(c.Name, readable.Plain(c.About), c.Result, readable.Plain(c.Says), c.Needs)
+		if c.Result == result {
+			n++
+		}
 	}
-	return t.Flush()
+	return n
+}
+
+// omitted says which checks were not to be made, and how many need them.
+func omitted(r doctor.Report) string {
+	if len(r.LeftOut) == 0 {
+		return ""
+	}
+	says := "; left out: " + strings.Join(r.LeftOut, ", ")
+	if n := of(r, doctor.CheckLeftOut); n > 0 {
+		says += fmt.Sprintf(", and %d that need them", n)
+	}
+	return says
 }
 
 func tally(findings []doctor.Finding) string {

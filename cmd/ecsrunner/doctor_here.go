@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -68,7 +67,7 @@ func (e *examined) here(ctx context.Context) (doctor.Report, error) {
 // without is e with checks left out that would find no more than others.
 func (e *examined) without(checks ...string) *examined {
 	less := *e
-	less.skip = append(slices.Clone(e.skip), checks...)
+	less.implied = checks
 	return &less
 }
 

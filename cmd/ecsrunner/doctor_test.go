@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/doctor"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
@@ -147,6 +148,7 @@ func TestDoctorIsAskedInAWrongWay(t *testing.T) {
 		"two places":              {[]string{"--data-dir", "a", "--stack", "b"}, `use one of them`},
 		"a configuration and AWS": {[]string{"--config", "a", "--stack", "b", "--region", "eu-central-1"}, `--config is for a fleet on this machine`},
 		"an argument":             {[]string{"ci"}, `takes no argument`},
+		"no such check":           {[]string{"--data-dir", "a", "--skip", "clock,tokens"}, `--skip tokens: no check has that name; there are actions, administration, .*, token, `},
 	} {
 		if out, talk, code := doctorSays(t, c.args...); code != exitUsage || out != "" || !regexp.MustCompile(c.says).MatchString(talk) {
 			t.Errorf("%s: exit status %d: %s%s", name, code, out, talk)
@@ -291,7 +293,7 @@ func TestDoctorListsEveryCheck(t *testing.T) {
 	d.token = "ghp_wrong_wrong_wrong"
 	_, out, _ := d.examine(examined{verbose: true, skip: []string{"stack"}})
 	for _, want := range []string{
-		`^fleet "ci": [0-9]+ checks, 1 error, 1 could not be made\n`, `(?m)^CHECK +ABOUT +RESULT +SAYS +NEEDS$`, `(?m)^token +octo-org +found +GitHub does not accept`,
+		`^fleet "ci": [0-9]+ checks, 1 error, 1 could not be made; left out: stack\n`, `(?m)^CHECK +ABOUT +RESULT +SAYS +NEEDS$`, `(?m)^token +octo-org +found +GitHub does not accept`,
 		`(?m)^actions +octo-org/app +skipped +not made: see the check token +Actions: read$`, `(?m)^queue +lost +unchecked +permission denied|file does not exist`, `(?m)^paused +- +ok +the fleet is not paused`,
 	} {
 		if !regexp.MustCompile(want).MatchString(out) {
@@ -300,6 +302,41 @@ func TestDoctorListsEveryCheck(t *testing.T) {
 	}
 	if strings.Contains(out, "\nstack ") {
 		t.Errorf("a check that was left out is there:\n%s", out)
+	}
+}
+
+// What was left out is said, and what was not made because of it.
+func TestDoctorSaysWhatWasLeftOut(t *testing.T) {
+	d := healthy(t)
+	d.token = "ghp_wrong_wrong_wrong"
+	report, out, code := d.examine(examined{skip: []string{"token", "clock"}})
+	if !regexp.MustCompile(`^fleet "ci": [0-9]+ checks, nothing to mend; left out: token, clock, and 5 that need them\n$`).MatchString(out) || code != exitOK {
+		t.Errorf("exit status %d:\n%s", code, out)
+	}
+	if !slices.Equal(report.LeftOut, []string{"token", "clock"}) {
+		t.Errorf("%+v", report)
+	}
+	for _, name := range doctor.Names() {
+		report.LeftOut = append(report.LeftOut, name)
+	}
+	report.Checks = nil
+	var out2 bytes.Buffer
+	if err := (&examined{}).show(&out2, report); err != nil || !strings.HasPrefix(out2.String(), `fleet "ci": nothing was checked; left out: `) {
+		t.Errorf("%s, %v", out2.String(), err)
+	}
+}
+
+// A report that could not be written is no success.
+func TestDoctorOnAFullDisk(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("there is no /dev/full here")
+	}
+	defer full.Close()
+	for _, e := range []examined{{}, {verbose: true}, {source: source{json: true}}} {
+		if err := e.show(full, doctor.Report{FleetName: "ci"}); err == nil {
+			t.Errorf("%+v: it succeeds", e)
+		}
 	}
 }
 
@@ -364,7 +401,15 @@ func TestDoctorsPageIsWhole(t *testing.T) {
 	if len(checks) < 20 {
 		t.Fatalf("%d checks: this test would hold for little", len(checks))
 	}
+	for _, name := range doctor.Names() {
+		if !strings.Contains(section, "`"+name+"`") {
+			t.Errorf("%s is not on the page", name)
+		}
+	}
 	for _, check := range checks {
+		if !slices.Contains(doctor.Names(), check.Name) {
+			t.Errorf("doctor.Names has no %s, which --skip could not leave out", check.Name)
+		}
 		for _, name := range append(regexp.MustCompile(`[a-z]+:[A-Z][A-Za-z]+`).FindAllString(check.Needs, -1), check.Name) {
 			if !strings.Contains(section, "`"+name+"`") {
 				t.Errorf("%s is not on the page", name)

@@ -101,6 +101,9 @@ func (u *settingUp) run(ctx context.Context, out io.Writer) error {
 	if u.asApp && u.asToken {
 		return usagef("--app and --token contradict each other: use one of them")
 	}
+	if err := u.checkSkip(); err != nil {
+		return err
+	}
 	where, err := u.place()
 	if err != nil {
 		return err

@@ -44,6 +44,7 @@ type Result struct {
 	Findings []Finding
 	Says     string // what is so, for those who want to see every check
 	Skipped  bool   // another check has the finding that this one would have: Says says which
+	by       string // that check
 }
 
 // Check is one look at one thing. Run may be called from any goroutine, and ends with its
@@ -61,6 +62,7 @@ const (
 	CheckFound     = "found"
 	CheckUnchecked = "unchecked"
 	CheckSkipped   = "skipped"
+	CheckLeftOut   = "left_out" // it needs a check that was not to be made
 )
 
 // Checked is one check in a report.
@@ -79,6 +81,16 @@ type Report struct {
 	Healthy   bool      `json:"healthy"` // nothing was found, and every check could be made
 	Findings  []Finding `json:"findings"`
 	Checks    []Checked `json:"checks"`
+	LeftOut   []string  `json:"left_out"` // names of checks that were not to be made
+}
+
+// Names are those that a check can have.
+func Names() []string {
+	return []string{
+		"actions", "administration", "aws", "build_quota", "clock", "configuration", "deliveries", "disk", "engine", "fargate_quota", "fargate_spot_quota",
+		"github_ca", "github_limit", "holds", "image", "paused", "process", "queue", "records", "repository", "runner", "settings", "stack", "sweep",
+		"token", "version", "webhook", "webhook_secret",
+	}
 }
 
 // Limits of a run, unless Options has others.
@@ -140,10 +152,13 @@ func one(ctx context.Context, check Check, limit time.Duration) Result {
 }
 
 func reportOf(fleetName string, checks []Check, results []Result, o Options) Report {
-	r := Report{FleetName: fleetName, CheckedAt: o.Now().UTC(), Findings: []Finding{}, Checks: []Checked{}}
+	r := Report{FleetName: fleetName, CheckedAt: o.Now().UTC(), Findings: []Finding{}, Checks: []Checked{}, LeftOut: append([]string{}, o.Skip...)}
 	for i, check := range checks {
 		c := Checked{Name: check.Name, About: check.About, Needs: check.Needs, Result: CheckOK, Says: o.Secrets.Hide(results[i].Says)}
-		if results[i].Skipped {
+		switch by := results[i].by; {
+		case results[i].Skipped && slices.Contains(o.Skip, by):
+			c.Result, c.Says = CheckLeftOut, "not made: it needs the check "+by+", which was left out"
+		case results[i].Skipped:
 			c.Result = CheckSkipped
 		}
 		for _, f := range results[i].Findings {
@@ -204,7 +219,7 @@ func Healthy(format string, args ...any) Result { return Result{Says: fmt.Sprint
 
 // Skip is the result of a check whose finding another check has.
 func Skip(by string) Result {
-	return Result{Skipped: true, Says: "not made: see the check " + by}
+	return Result{Skipped: true, by: by, Says: "not made: see the check " + by}
 }
 
 // once keeps what was read first, for the checks that share it.

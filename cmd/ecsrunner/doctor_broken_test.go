@@ -60,6 +60,10 @@ func TestDoctorHasNothingToSay(t *testing.T) {
 		"of a classic token that may":             func(d *deployed) { d.sim.Permissions, d.sim.Scopes, d.policy.SpotRetry = nil, []string{"repo"}, 1 },
 		"of a GitHub App that shows no refusals":  asApp(map[string]string{"administration": "write", "actions": "read"}, func(d *deployed) { d.policy.RefusalStatus = fleet.RefusalStatusNever }),
 		"of an organization's runners":            ofOrganization("fleet", nil),
+		"of an organization's webhook": ofOrganization("fleet", func(d *deployed) {
+			d.sim.OfOwner, d.sim.Permissions["organization_hooks"] = true, "read"
+			delete(d.sim.Permissions, "repository_hooks")
+		}),
 		"of a classic token":                      func(d *deployed) { d.sim.Permissions, d.sim.Scopes = nil, []string{"repo"} },
 		"of a public repository that is allowed":  func(d *deployed) { d.sim.Private, d.policy.AllowPublic = false, true },
 		"of a webhook that has delivered nothing": answers("/deliveries", listed()),
@@ -165,7 +169,18 @@ func TestDoctorNamesTheCause(t *testing.T) {
 		"an organization without the runner group": {
 			ofOrganization("nosuch", nil), doctor.Error, "administration", `organization octo-org has no runner group "nosuch" \(it has Default, Fleet\)`, ``},
 		"an organization's repository without a webhook": {
-			ofOrganization("fleet", func(d *deployed) { d.hookURL = "none" }), doctor.Unchecked, "webhook", `whether one of the organization does is not looked at`, `-X POST`},
+			ofOrganization("fleet", func(d *deployed) { d.hookURL = "none" }), doctor.Unchecked, "webhook", `whether one of the organization does, the token may not see`, `-X POST`},
+		"an organization without a webhook": {
+			ofOrganization("fleet", func(d *deployed) { d.hookURL, d.sim.Permissions["organization_hooks"] = "none", "read" }), doctor.Error, "webhook",
+			`no webhook of the repository or its organization delivers to the fleet`, `-X POST`},
+		"an organization's webhook without its event": {
+			ofOrganization("fleet", func(d *deployed) {
+				d.sim.OfOwner, d.sim.Permissions["organization_hooks"], d.sim.Hook.Events = true, "read", []string{"push"}
+			}), doctor.Error, "webhook", `webhook [0-9]+ does not have the event`, `add_events.* orgs/octo-org/hooks/[0-9]+`},
+		"an organization's webhook with another secret": {
+			ofOrganization("fleet", func(d *deployed) {
+				d.sim.OfOwner, d.sim.Permissions["organization_hooks"], d.receives = true, "read", http.StatusUnauthorized
+			}), doctor.Error, "deliveries", `answers the webhook with 401`, `orgs/octo-org/hooks/[0-9]+/config`},
 		"an App whose key GitHub does not know": {
 			asApp(granted, func(d *deployed) { d.sim.App.Keys = nil }), doctor.Error, "token", `Iv1\.fleet`, ``},
 		"an App that lacks a permission": {

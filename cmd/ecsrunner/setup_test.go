@@ -379,6 +379,28 @@ func TestSetupMakesAWebhookWithAToken(t *testing.T) {
 	}
 }
 
+// Where runners are the organization's, so is the webhook.
+func TestSetupMakesTheWebhookOfAnOrganization(t *testing.T) {
+	nowhere(t)
+	token := "ghp_" + rand.Text()
+	hub, at := newGitHub(t, token)
+	home := t.TempDir()
+	dir := filepath.Join(home, "data")
+	path := write(t, filepath.Join(home, "fleet.yaml"), "github_repo: "+examinedRepository+"\ngithub_org: octo-org\ngithub_url: "+at+"\nwebhook_secret: file:"+home+"/hook\n")
+	write(t, filepath.Join(home, "hook"), "It's a Secret to Everybody\n")
+	t.Setenv(patVar, token)
+	addr := freeAddress(t)
+	served(t, path, dir, addr)
+	u := settingUp{wait: paced(hub)}
+	u.named, u.config, u.webhookURL = dir, path, "http://"+addr+"/webhook"
+	p := newPerson(t)
+	out, code := p.setsUp(u)
+	wants(t, p.saw(), `^webhook of octo-org: made webhook [0-9]+`, `^ping of octo-org: it has arrived, and the fleet answered 200$`)
+	if code != exitOK || !strings.Contains(out, "nothing to mend") {
+		t.Errorf("exit status %d:\n%s", code, out)
+	}
+}
+
 func TestSetupIsAskedInAWrongWay(t *testing.T) {
 	nowhere(t)
 	t.Chdir(t.TempDir())

@@ -32,8 +32,18 @@ type hub struct {
 	app   *app
 	repo  github.Repository
 	first *hub // the first repository of the same owner, whose check of the token counts
+	org   *hub // of the first: the organization that runners are registered in, whose webhooks count too; nil with an App
+	isOrg bool
 	shown once[shown]
 	hooks once[[]github.Hook]
+}
+
+// place is where the webhooks are.
+func (h *hub) place() github.Place {
+	if h.isOrg {
+		return github.Organization(h.Policy.Organization)
+	}
+	return h.repo
 }
 
 // ofGitHub are the checks of the token, and of each repository.
@@ -44,6 +54,9 @@ func (s *Setup) ofGitHub() (checks []Check) {
 		h := &hub{Setup: s, app: a, repo: github.Repository{Owner: owner, Name: repo}}
 		if h.first = owners[strings.ToLower(owner)]; h.first == nil {
 			h.first, owners[strings.ToLower(owner)] = h, h
+			if s.Policy.Organization != "" && !s.Policy.GitHubApp {
+				h.org = &hub{Setup: s, app: a, repo: h.repo, first: h, isOrg: true}
+			}
 			checks = append(checks, Check{Name: "token", About: owner, Run: h.token})
 			if len(owners) == 1 {
 				checks = append(checks, Check{Name: "clock", Run: h.clock})
@@ -384,13 +397,17 @@ func (s *Setup) page(path string) string {
 
 func (h *hub) repositoryPage(path string) string { return h.page("/" + h.repo.String() + path) }
 
-// gh is a command of GitHub's own command line about the repository.
+// gh is a command of GitHub's own command line about the repository or organization.
 func (h *hub) gh(path string, words ...string) string {
 	parts := []string{"gh api"}
 	if u, err := url.Parse(h.page("")); err == nil && u.Host != "github.com" {
 		parts = append(parts, "--hostname", u.Host)
 	}
-	return strings.Join(append(parts, append(words, "repos/"+h.repo.String()+path)...), " ")
+	at := "repos/" + h.repo.String()
+	if h.isOrg {
+		at = "orgs/" + h.Policy.Organization
+	}
+	return strings.Join(append(parts, append(words, at+path)...), " ")
 }
 
 func minute(at time.Time) string { return at.UTC().Format("2006-01-02 15:04 UTC") }

@@ -21,10 +21,10 @@ const mostDeliveries = 30
 // The event without which the fleet hears of no job.
 const jobEvent = "workflow_job"
 
-// all lists the webhooks of the repository, once.
+// all lists the webhooks of the repository or organization, once.
 func (h *hub) all(ctx context.Context) ([]github.Hook, error) {
 	return h.hooks.get(ctx, func(ctx context.Context) (hooks []github.Hook, err error) {
-		for hook, err := range h.GitHub.Hooks(ctx, h.repo) {
+		for hook, err := range h.GitHub.Hooks(ctx, h.place()) {
 			if err != nil {
 				return nil, err
 			}
@@ -76,6 +76,7 @@ func (h *hub) webhook(ctx context.Context) Result {
 	if result, delivers := h.app.webhook(ctx); delivers {
 		return result
 	}
+	h = h.hooked(ctx)
 	hooks, err := h.all(ctx)
 	switch {
 	case err != nil && h.Policy.GitHubApp, len(h.ours(hooks)) == 0 && h.Policy.GitHubApp:
@@ -92,13 +93,25 @@ func (h *hub) webhook(ctx context.Context) Result {
 	}
 	ours := h.ours(hooks)
 	if len(ours) == 0 {
-		missing := h.noWebhook(hooks)
-		if org := h.Policy.Organization; org != "" {
-			missing.Severity, missing.What = Unchecked, missing.What+"; whether one of the organization does is not looked at"
-			missing.Do = "look at " + h.page("/organizations/"+url.PathEscape(org)+"/settings/hooks") + ", and leave this check out by --skip webhook if one is there; else " + missing.Do
-		}
-		return Found(missing)
+		return Found(h.missing(ctx, hooks))
 	}
+	return h.judge(ours)
+}
+
+// hooked is the organization, if one of its webhooks delivers to the fleet, else the
+// repository itself.
+func (h *hub) hooked(ctx context.Context) *hub {
+	if org := h.first.org; org != nil {
+		if hooks, err := org.all(ctx); err == nil && len(org.ours(hooks)) > 0 {
+			return org
+		}
+	}
+	return h
+}
+
+// judge says what is wrong with the webhooks that deliver to the fleet: of several, with the
+// best one.
+func (h *hub) judge(ours []github.Hook) Result {
 	var findings []Finding
 	if len(ours) > 1 && h.WebhookURL != "" {
 		findings = append(findings, Finding{
@@ -110,13 +123,28 @@ func (h *hub) webhook(ctx context.Context) Result {
 	for i, hook := range ours {
 		wrong := h.settings(hook)
 		if i == 0 || len(wrong) < len(problems) {
-			problems = wrong // of the best one
+			problems = wrong
 		}
 	}
 	if findings = append(findings, problems...); len(findings) > 0 {
 		return Found(findings...)
 	}
 	return Healthy("webhook %d delivers %s to %s", ours[0].ID, jobEvent, bare(ours[0].Config.URL))
+}
+
+// missing is that no webhook delivers to the fleet, as far as the token may see them.
+func (h *hub) missing(ctx context.Context, hooks []github.Hook) Finding {
+	missing := h.noWebhook(hooks)
+	if h.first.org == nil {
+		return missing
+	}
+	if _, err := h.first.org.all(ctx); err == nil {
+		missing.What = strings.Replace(missing.What, "of the repository", "of the repository or its organization", 1)
+		return missing
+	}
+	missing.Severity, missing.What = Unchecked, missing.What+"; whether one of the organization does, the token may not see"
+	missing.Do = "look at " + h.page("/organizations/"+url.PathEscape(h.Policy.Organization)+"/settings/hooks") + ", and leave this check out by --skip webhook if one is there; else " + missing.Do
+	return missing
 }
 
 func (h *hub) noWebhook(hooks []github.Hook) Finding {
@@ -173,13 +201,14 @@ func (h *hub) deliveries(ctx context.Context) Result {
 	if _, delivers := h.app.webhook(ctx); delivers {
 		return h.judged(h.GitHub.AppHookDeliveries(ctx), func(d github.Delivery) Finding { return h.app.failed(ctx, d) }, "the App's webhook")
 	}
+	h = h.hooked(ctx)
 	hooks, err := h.all(ctx)
 	ours := h.ours(hooks)
 	if err != nil || len(ours) == 0 {
 		return Skip("webhook")
 	}
 	failed := func(d github.Delivery) Finding { return h.failed(ours[0], d) }
-	return h.judged(h.GitHub.HookDeliveries(ctx, h.repo, ours[0].ID), failed, fmt.Sprintf("webhook %d", ours[0].ID))
+	return h.judged(h.GitHub.HookDeliveries(ctx, h.place(), ours[0].ID), failed, fmt.Sprintf("webhook %d", ours[0].ID))
 }
 
 // judged is what follows from the deliveries of a webhook, the newest first.

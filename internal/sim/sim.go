@@ -70,6 +70,7 @@ type Config struct {
 	WebhookURL    string // "" sends no webhooks
 	WebhookSecret string // "" sends them unsigned
 	Hook          Hook   // how else the webhook is set
+	OfOwner       bool   // the webhook is the organization's
 	// Deliver may drop, repeat, hold back or change a webhook before it is
 	// sent: the deliveries it returns are sent in that order. It is called
 	// from one goroutine.
@@ -171,7 +172,7 @@ func New(cfg Config) (*Server, error) {
 		changed:  make(chan struct{}),
 	}
 	s.repo = repository{id: s.newID(), ownerID: s.newID(), owner: owner, name: name, created: s.now()}
-	s.hook = hook{id: s.newID(), created: s.now()}
+	s.hook = hook{id: s.newID(), created: s.now(), ofOrganization: cfg.OfOwner}
 	if cfg.App != nil {
 		s.app = newInstalledApp(*cfg.App, s.newID())
 	}

@@ -26,6 +26,8 @@ func docsRules() docstest.Rules {
 			"ecsrunner": func(c docstest.Command) error { return takes(c, c.Words[1:]) },
 			"printf":    writesConfiguration,
 			"sqlite3":   runsOnRecords,
+			"ssh":       forwardsAPort,
+			"openssl":   readsAKey,
 		},
 		Names: map[string]docstest.Rule{},
 		Flag:  hasFlags,
@@ -88,6 +90,28 @@ func writesConfiguration(c docstest.Command) error {
 	}
 	_, err := config.Parse([]byte(strings.ReplaceAll(c.Words[1], `\n`, "\n")), c.Out)
 	return err
+}
+
+// forwardsAPort checks that a tunnel leads from a port to the same of the other machine.
+func forwardsAPort(c docstest.Command) error {
+	if len(c.Words) == 2 && c.Words[1] == "-L" { // its name
+		return nil
+	}
+	if len(c.Words) != 4 || c.Words[1] != "-L" {
+		return errors.New("this test only knows ssh -L PORT:127.0.0.1:PORT MACHINE")
+	}
+	if ends := strings.Split(c.Words[2], ":"); len(ends) != 3 || ends[0] != ends[2] || ends[1] != "127.0.0.1" {
+		return fmt.Errorf("%s does not lead to the same port", c.Words[2])
+	}
+	return nil
+}
+
+// readsAKey checks how a passphrase is taken off a key.
+func readsAKey(c docstest.Command) error {
+	if len(c.Words) != 6 || c.Words[1] != "pkey" || c.Words[2] != "-in" || c.Words[4] != "-out" {
+		return errors.New("this test only knows openssl pkey -in FILE -out FILE")
+	}
+	return nil
 }
 
 // runsOnRecords runs SQL on the records of a fresh fleet.

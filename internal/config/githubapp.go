@@ -20,7 +20,7 @@ func (c *Config) checkGitHubApps(r *review) {
 		at := appKey(r, i)
 		switch {
 		case app.ID == "":
-			r.add(at+".id", "is missing; write the App's client id, which its settings on GitHub show")
+			r.add(at+".id", "is missing; write the App's client id, which its settings on GitHub show, or delete github_app and let `ecsrunner setup` make an App")
 		case !appID.MatchString(string(app.ID)):
 			r.add(at+".id", "%s is no id of an App; write the client id or the app id, which its settings on GitHub show", quote(string(app.ID)))
 		case slices.ContainsFunc(c.GitHubApps[:i], func(o GitHubApp) bool { return o.ID == app.ID }):

@@ -91,8 +91,7 @@ func TestSetupMakesAnAppForAWS(t *testing.T) {
 	}
 }
 
-// A token that is stored makes the webhook; an account that may not store a key says so
-// before a person was sent to GitHub in vain.
+// A token that is stored makes the webhook, and what this user may not do is said.
 func TestSetupOnAWSWithAToken(t *testing.T) {
 	a, token, secret := newAWS(t)
 	hub, at := newGitHub(t, token)
@@ -111,6 +110,14 @@ func TestSetupOnAWSWithAToken(t *testing.T) {
 	if strings.Contains(p.saw(), token) || strings.Contains(p.saw(), secret) {
 		t.Errorf("a secret is in\n%s", p.saw())
 	}
+	a.denied["PutSecretValue"] = true
+	inVain := newPerson(t)
+	u.asApp = true
+	if _, code := inVain.setsUp(u); code != exitFailure || strings.Contains(inVain.saw(), "token=") {
+		t.Errorf("exit status %d: a person is sent to GitHub in vain", code)
+	}
+	wants(t, inVain.saw(), `^ecsrunner: try to store something in secretsmanager:ci/github-app-key, .*AWS does not allow secretsmanager:PutSecretValue`)
+	u.asApp = false
 	a.denied["GetSecretValue"] = true
 	denied := newPerson(t)
 	if _, code := denied.setsUp(u); code != exitFailure {

@@ -21,7 +21,9 @@ const (
 	mostAppName = 34
 	homePage    = "https://github.com/ecs-runner-fleet/ecs-runner-fleet"
 	madePath    = "/made" // where GitHub leads back to
-	exchanges   = 3       // tries to exchange a code
+	exchanges   = 3       // tries to exchange a code, and to store a key
+
+	pauseBetweenTries = 5 * time.Second
 )
 
 // NewApp is a GitHub App that a person makes in the browser.
@@ -81,6 +83,9 @@ func (n NewApp) form(state string) (form, error) {
 func (n NewApp) Make(ctx context.Context, pages *Pages) (made github.NewApp, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, n.Limit, fmt.Errorf("no App was made within %s: run this again to go on", n.Limit))
 	defer cancel()
+	if err := n.Secret.Store(ctx, nothingYet); err != nil {
+		return made, fmt.Errorf("try to store something in %s, where the App's key is to be: %w", n.Secret.Ref(), err)
+	}
 	state := rand.Text()
 	f, err := n.form(state)
 	if err != nil {
@@ -100,11 +105,23 @@ func (n NewApp) Make(ctx context.Context, pages *Pages) (made github.NewApp, err
 	if made, err = n.exchange(ctx, code); err != nil {
 		return made, err
 	}
-	if err := n.Secret.Store(ctx, toStore(made)); err != nil {
+	if err := n.store(ctx, made); err != nil {
 		return made, fmt.Errorf("store the key of the new App %s in %s: %w: mend that, make a private key in the App's settings at %s, and store it there yourself", made.Slug, n.Secret.Ref(), err, made.HTMLURL)
 	}
 	n.Say("GitHub App: made %s, and stored its key in %s", made.Slug, n.Secret.Ref())
 	return made, nil
+}
+
+// store stores the App. It tries again, as nobody else has the key.
+func (n NewApp) store(ctx context.Context, made github.NewApp) (err error) {
+	for try := 1; ; try++ {
+		if err = n.Secret.Store(ctx, toStore(made)); err == nil || try == exchanges {
+			return err
+		}
+		if err := n.Wait(ctx, pauseBetweenTries); err != nil {
+			return err
+		}
+	}
 }
 
 // exchange asks for the App until GitHub answers: a code is good for an hour.
@@ -119,7 +136,7 @@ func (n NewApp) exchange(ctx context.Context, code string) (made github.NewApp, 
 		case try == exchanges || !fleet.IsNamed(err, github.Unavailable, github.RateLimited):
 			return made, fmt.Errorf("GitHub has made the App and does not show its key: delete it in the settings of %s on GitHub, and run this again: %w", owners(n.Policy.Repositories)[0], err)
 		}
-		pause := 5 * time.Second
+		pause := pauseBetweenTries
 		if limited, ok := errors.AsType[*github.Error](err); ok {
 			pause = max(pause, min(limited.RetryAfter, time.Minute))
 		}

@@ -25,16 +25,21 @@ import (
 // shelf is a secret in memory.
 type shelf struct {
 	text  string
-	fails error
+	fails []error // to store something, in order
 }
 
 func (s *shelf) Stored(context.Context) (string, error) { return s.text, nil }
 func (s *shelf) Ref() string                            { return "secretsmanager:ci/github-app-key" }
 func (s *shelf) Store(_ context.Context, text string) error {
-	if s.fails == nil {
-		s.text = text
+	if len(s.fails) > 0 {
+		err := s.fails[0]
+		s.fails = s.fails[1:]
+		if err != nil {
+			return err
+		}
 	}
-	return s.fails
+	s.text = text
+	return nil
 }
 
 const code = "code-of-this-test"
@@ -111,16 +116,18 @@ func TestAnAppIsMade(t *testing.T) {
 
 // What GitHub fails to answer is asked again: a code is good for an hour.
 func TestACodeIsExchanged(t *testing.T) {
+	denied := errors.New("AWS does not allow it")
 	for name, c := range map[string]struct {
 		answers []error
-		store   error
+		store   []error
 		says    string // "" if the App is there
 	}{
 		"GitHub does not answer, and then it does": {[]error{&github.Error{StatusCode: 502}, &github.Error{StatusCode: 429, RetryAfter: time.Hour}, nil}, nil, ""},
 		"GitHub does not answer":                   {[]error{&github.Error{}, &github.Error{}, &github.Error{}}, nil, "GitHub has made the App and does not show its key: delete it in the settings of octo-org"},
 		"the code was used":                        {[]error{&github.Error{StatusCode: 404}}, nil, "it is good for an hour and once. If the App is in the settings of octo-org on GitHub, delete it there"},
 		"the answer was lost":                      {[]error{&github.Error{}, &github.Error{StatusCode: 404}}, nil, "it is good for an hour and once"},
-		"the key cannot be stored":                 {[]error{nil}, errors.New("AWS does not allow it"), "AWS does not allow it: mend that, make a private key in the App's settings at https://github.com/apps/ci-octo-org"},
+		"the key is stored at the third try":       {[]error{nil}, []error{nil, denied, denied, nil}, ""},
+		"the key cannot be stored":                 {[]error{nil}, []error{nil, denied, denied, denied}, "AWS does not allow it: mend that, make a private key in the App's settings at https://github.com/apps/ci-octo-org"},
 	} {
 		n, stored, _ := newApp(t, c.answers...)
 		stored.fails = c.store
@@ -128,6 +135,20 @@ func TestACodeIsExchanged(t *testing.T) {
 		if (err == nil) != (c.says == "") || err != nil && (!strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "BEGIN KEY")) {
 			t.Errorf("%s: %v, want %q", name, err, c.says)
 		}
+	}
+}
+
+// What keeps the key from being stored is met before a person is sent to GitHub.
+func TestTheKeyCouldNotBeStored(t *testing.T) {
+	n, stored, said := newApp(t)
+	stored.fails = []error{errors.New("AWS does not allow secretsmanager:CreateSecret")}
+	_, err := n.Make(t.Context(), NewPages("ci"))
+	if err == nil || !strings.Contains(err.Error(), "try to store something in secretsmanager:ci/github-app-key, where the App's key is to be: AWS does not allow") || said.Len() > 0 {
+		t.Errorf("%v, said\n%s", err, said)
+	}
+	stored.text = nothingYet
+	if id, key, err := Kept(t.Context(), stored); id != "" || key != "" || err != nil {
+		t.Errorf("%q %q %v", id, key, err)
 	}
 }
 

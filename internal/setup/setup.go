@@ -54,13 +54,17 @@ type Setup struct {
 var errOver = errors.New("the time is over")
 
 // until asks again and again whether something is so. It fails with errOver at the limit,
-// with the context, and with what the question fails with.
+// with the context, and with what the question fails with, unless that may pass.
 func (s Setup) until(ctx context.Context, every, limit time.Duration, isSo func(context.Context) (bool, error)) error {
 	for waited := time.Duration(0); ; waited += every {
-		if ok, err := isSo(ctx); ok || err != nil {
+		ok, err := isSo(ctx)
+		mayPass := fleet.IsNamed(err, github.Unavailable, github.RateLimited)
+		switch {
+		case ok && err == nil:
+			return nil
+		case err != nil && (!mayPass || waited >= limit):
 			return err
-		}
-		if waited >= limit {
+		case waited >= limit:
 			return errOver
 		}
 		if err := s.Wait(ctx, every); err != nil {

@@ -76,10 +76,12 @@ func TestInstalled(t *testing.T) {
 		says    string
 		err     string
 	}{
-		"it is":                 {nil, nil, "installation: the App is installed for o, with 2 repositories\n", ""},
-		"it becomes":            {map[string]error{"o/a": gone, "o/b": gone}, map[string]error{}, "installation: waiting for the App to be given o/a, o/b, at https://github.com/apps/ci/installations/new\ninstallation: the App is installed", ""},
-		"one is left out":       {map[string]error{"o/b": gone}, nil, "waiting for the App to be given o/b,", "installation: the App was not given o/b within 1m0s: install it at https://github.com/apps/ci/installations/new, or give"},
-		"it lacks a permission": {map[string]error{"o/a": &github.Error{StatusCode: 403, Message: "lacks a permission"}}, nil, "", "lacks a permission"},
+		"it is":                      {nil, nil, "installation: the App is installed for o, with 2 repositories\n", ""},
+		"it becomes":                 {map[string]error{"o/a": gone, "o/b": gone}, map[string]error{}, "installation: waiting for the App to be given o/a, o/b, at https://github.com/apps/ci/installations/new\ninstallation: the App is installed", ""},
+		"one is left out":            {map[string]error{"o/b": gone}, nil, "waiting for the App to be given o/b,", "installation: the App was not given o/b within 1m0s: install it at https://github.com/apps/ci/installations/new, or give"},
+		"GitHub is away for a while": {map[string]error{"o/a": &github.Error{StatusCode: 502}}, map[string]error{}, "the App is installed", ""},
+		"GitHub stays away":          {map[string]error{"o/a": &github.Error{StatusCode: 502}}, nil, "", "GitHub answered 502"},
+		"it lacks a permission":      {map[string]error{"o/a": &github.Error{StatusCode: 403, Message: "lacks a permission"}}, nil, "", "lacks a permission"},
 	} {
 		h := &hub{repositories: c.at}
 		s, said := fleetOf(h, func(context.Context, time.Duration) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 )
@@ -16,6 +17,10 @@ type Secret interface {
 	// Ref is how the configuration names it.
 	Ref() string
 }
+
+// nothingYet is stored before a person makes an App, so that what keeps the key from being
+// stored is met before there is one.
+const nothingYet = "no GitHub App yet\n"
 
 // storedApp is the line above a key that says whose it is. A reader of PEM skips what is
 // above the first BEGIN (RFC 7468, section 2), so id and key are stored in one write.
@@ -38,7 +43,7 @@ func StoredApp(text string) (id string, ok bool) {
 // stored and says of no App is not overwritten: it is an error.
 func Kept(ctx context.Context, s Secret) (id, key string, err error) {
 	text, err := s.Stored(ctx)
-	if err != nil || text == "" {
+	if err != nil || text == "" || strings.TrimSpace(text) == strings.TrimSpace(nothingYet) {
 		return "", "", err
 	}
 	id, ok := StoredApp(text)

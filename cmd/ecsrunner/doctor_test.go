@@ -316,10 +316,7 @@ func TestDoctorSaysWhatWasLeftOut(t *testing.T) {
 	if !slices.Equal(report.LeftOut, []string{"token", "clock"}) {
 		t.Errorf("%+v", report)
 	}
-	for _, name := range doctor.Names() {
-		report.LeftOut = append(report.LeftOut, name)
-	}
-	report.Checks = nil
+	report.LeftOut, report.Checks = doctor.Names(), nil
 	var out2 bytes.Buffer
 	if err := (&examined{}).show(&out2, report); err != nil || !strings.HasPrefix(out2.String(), `fleet "ci": nothing was checked; left out: `) {
 		t.Errorf("%s, %v", out2.String(), err)

@@ -9,16 +9,25 @@ type AppPermission struct {
 // AppEvent is the event that the webhook of a fleet's App is for.
 const AppEvent = "workflow_job"
 
-// AppPermissions are all that a fleet's App needs, the most important first. organization
-// says that runners are registered in one; statuses, that refusals are shown at commits.
-func AppPermissions(organization, statuses bool) []AppPermission {
-	at := Place(Repository{})
-	if organization {
+// AppUses are the parts of a fleet that an App may need permissions for.
+type AppUses struct {
+	Organization bool // runners are registered in one
+	Refusals     bool // are shown at commits
+	Reruns       bool // of jobs that Spot interrupted
+}
+
+// AppPermissions are all that a fleet's App needs, the most important first.
+func AppPermissions(uses AppUses) []AppPermission {
+	at, actions := Place(Repository{}), "read"
+	if uses.Organization {
 		at = Organization("")
 	}
-	needs := []AppPermission{{at.runners(), "write"}, {"actions", "read"}, {"metadata", "read"}}
-	if statuses {
-		needs = append(needs, AppPermission{"statuses", "write"})
+	if uses.Reruns {
+		actions = "write"
+	}
+	needs := []AppPermission{{at.runners(), "write"}, {"actions", actions}, {"metadata", "read"}}
+	if uses.Refusals {
+		needs = append(needs, AppPermission{"checks", "write"})
 	}
 	return needs
 }

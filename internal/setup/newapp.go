@@ -50,7 +50,7 @@ func (n NewApp) manifest() github.Manifest {
 		Public:      len(owners) > 1, // only its owner can install a private one
 		Permissions: map[string]string{}, Events: []string{github.AppEvent},
 	}
-	for _, p := range github.AppPermissions(n.Policy.Organization != "", n.Policy.RefusalStatus != fleet.RefusalStatusNever) {
+	for _, p := range github.AppPermissions(uses(n.Policy)) {
 		m.Permissions[p.Name] = p.Level
 	}
 	return m
@@ -148,4 +148,11 @@ func (n NewApp) exchange(ctx context.Context, code string) (made github.NewApp, 
 
 func sameState(given, want string) bool {
 	return want != "" && subtle.ConstantTimeCompare([]byte(given), []byte(want)) == 1
+}
+
+// uses are the parts of a fleet that its App may need permissions for.
+func uses(p fleet.Policy) github.AppUses {
+	return github.AppUses{
+		Organization: p.Organization != "", Refusals: p.RefusalStatus != fleet.RefusalStatusNever, Reruns: p.SpotRetry > 0,
+	}
 }

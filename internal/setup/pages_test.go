@@ -211,17 +211,22 @@ func TestTheManifestIsWhatTheDocsSay(t *testing.T) {
 		named[m[1]] = true
 	}
 	asked := map[string]bool{}
-	for _, organization := range []string{"", "octo-org"} {
+	for _, uses := range []github.AppUses{{Refusals: true}, {Refusals: true, Organization: true}, {Refusals: true, Reruns: true}} {
 		n, _, _ := newApp(t)
-		n.Policy.Organization = organization
+		if uses.Organization {
+			n.Policy.Organization = "octo-org"
+		}
+		if uses.Reruns {
+			n.Policy.SpotRetry = 1
+		}
 		m := n.manifest()
-		for _, p := range github.AppPermissions(organization != "", true) {
+		for _, p := range github.AppPermissions(uses) {
 			asked[p.String()] = true
 			if m.Permissions[p.Name] != p.Level {
 				t.Errorf("the manifest has %s: %q, want %q", p.Name, m.Permissions[p.Name], p.Level)
 			}
 		}
-		if len(m.Permissions) != len(github.AppPermissions(organization != "", true)) || !slices.Equal(m.Events, []string{"workflow_job"}) || m.Public || !m.Hook.Active || m.Hook.URL != n.WebhookURL {
+		if len(m.Permissions) != len(github.AppPermissions(uses)) || !slices.Equal(m.Events, []string{"workflow_job"}) || m.Public || !m.Hook.Active || m.Hook.URL != n.WebhookURL {
 			t.Errorf("%+v", m)
 		}
 	}
@@ -271,7 +276,7 @@ func TestWhereTheFormLeads(t *testing.T) {
 		if err := json.Unmarshal([]byte(f.Manifest), &m); err != nil {
 			t.Fatal(err)
 		}
-		if _, statuses := m.Permissions["statuses"]; !slices.Equal(to, c.want) || m.Name != c.app || m.Public != c.public || statuses == c.never || m.RedirectURL != n.Door.URL("/made") {
+		if _, checks := m.Permissions["checks"]; !slices.Equal(to, c.want) || m.Name != c.app || m.Public != c.public || checks == c.never || m.RedirectURL != n.Door.URL("/made") {
 			t.Errorf("%s: %q, %+v", name, to, m)
 		}
 	}

@@ -61,7 +61,7 @@ func fleetsApp(hook string) github.Manifest {
 		Name: "fleet octo", URL: "https://example.com", Hook: github.ManifestHook{URL: hook, Active: true}, RedirectURL: "http://127.0.0.1:1/made?kept=yes",
 		Permissions: map[string]string{}, Events: []string{github.AppEvent},
 	}
-	for _, p := range github.AppPermissions(false, false) {
+	for _, p := range github.AppPermissions(github.AppUses{}) {
 		m.Permissions[p.Name] = p.Level
 	}
 	return m

@@ -65,6 +65,41 @@ func TestTasksAfterTheirJobs(t *testing.T) {
 	})
 }
 
+// refusedOn is a runner whose hook asks, and that has a job which policy refuses: it gets
+// no answer, or nothing comes of it.
+func refusedOn(w *world) {
+	id := w.Busy(w.Job(7))
+	w.EditRunner(id, func(r *fleet.Runner) { r.Hook = fleet.HookAsks })
+	w.EditRun("job-7", func(r *fleet.Run) { r.Status, r.Rule, r.Reason = fleet.RunRefused, "policy.no-forks", "no forks" })
+}
+
+func TestARefusedJobThatItsHookDoesNotEnd(t *testing.T) {
+	play(t, map[string]scene{
+		"it has just begun": {setup: refusedOn, check: wantStopped("task-1", false)},
+		"it goes on": {
+			setup: func(w *world) { refusedOn(w); w.Pass(6 * time.Minute) }, want: repairs{sweep.RefusedGoesOn: 1},
+			check: func(t *testing.T, w *world) {
+				wantStopped("task-1", true)(t, w)
+				wantRun("job-7", fleet.RunRefused, "fleet-7-1")(t, w)
+			},
+		},
+	})
+}
+
+// A refused job that its hook has ended is settled: no sweep learns of it again.
+func TestARefusedJobThatItsHookEnded(t *testing.T) {
+	play(t, map[string]scene{
+		"nothing is repaired": {
+			setup: func(w *world) {
+				refusedOn(w)
+				w.GitHub.Set(ended(w, completed(w.GitHub.Has(7), "cancelled")))
+				_ = w.Fleet().Completed(context.Background(), w.GitHub.Has(7))
+			},
+			check: wantRun("job-7", fleet.RunRefused, "fleet-7-1"),
+		},
+	})
+}
+
 func count(all []string, one string) (n int) {
 	for _, s := range all {
 		if s == one {

@@ -124,6 +124,9 @@ func (s *sweep) afterJob(ctx context.Context, r fleet.Runner) error {
 	if err != nil || !known || !run.Status.Terminal() {
 		return err
 	}
+	if run.RanOn == r.RunnerID && run.GoesOn(s.Fleet.Now()) {
+		return s.counted(RefusedGoesOn, s.Fleet.Tasks.Stop(ctx, r.TaskARN, "policy refused the job that the runner took"))
+	}
 	ended := run.At(fleet.StageJobCompleted)
 	if ended.IsZero() {
 		ended = run.At(fleet.StageClosed)

@@ -37,6 +37,7 @@ const (
 	ExecutionEnded     Cause = "execution_ended"          // an open runner whose execution has ended
 	SignalLost         Cause = "signal_lost"              // an execution that waits for what has happened
 	EndingUnfinished   Cause = "ending_unfinished"        // a runner whose ending was cut short
+	RefusedGoesOn      Cause = "refused_job_goes_on"      // a refused job that its runner's hook did not end: its task was stopped
 	TaskOutlivedJob    Cause = "task_outlived_job"        // a task that went on after its job: stopped
 	TaskEventLost      Cause = "task_event_lost"          // a task that has stopped, and we did not know
 	TaskOfClosedRunner Cause = "task_of_closed_runner"    // a task that no execution waits for: stopped

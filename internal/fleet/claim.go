@@ -52,6 +52,9 @@ const DefaultLogMiB = 16
 type ClaimRequest struct {
 	Nonce    string    `json:"nonce"`
 	Identity *Identity `json:"identity,omitempty"`
+	// CanAsk reports that the entrypoint can have the runner's job-started hook ask about
+	// its job. Entrypoints of the release before say nothing.
+	CanAsk bool `json:"can_ask,omitempty"`
 }
 
 // MaxNonce is the most characters of a nonce.
@@ -62,7 +65,35 @@ const MaxNonce = 128
 type ClaimResponse struct {
 	RunnerName       string `json:"runner_name,omitempty"`
 	EncodedJITConfig string `json:"encoded_jit_config,omitempty"`
-	GitHubCA         string `json:"github_ca,omitempty"` // certificates in PEM that the runner is to trust
+	GitHubCA         string `json:"github_ca,omitempty"`     // certificates in PEM that the runner is to trust
+	AskAboutJob      bool   `json:"ask_about_job,omitempty"` // the job-started hook is to ask: enforce_policy
 	Error            string `json:"error,omitempty"`
 	Message          string `json:"message,omitempty"`
+}
+
+// JobRequest is the body of POST /runners/{id}/job, by which a runner's job-started hook
+// asks which job the runner has and whether policy admits it. The token, the nonce and the
+// identity are those of the claim. The rest is what the hook's environment says, and only a
+// hint where to look for the job.
+type JobRequest struct {
+	Nonce    string    `json:"nonce"`
+	Identity *Identity `json:"identity,omitempty"`
+	JobHint
+}
+
+// JobHint is what a job-started hook finds in GITHUB_REPOSITORY and GITHUB_RUN_ID.
+type JobHint struct {
+	Repository    string `json:"repository,omitempty"`
+	WorkflowRunID int64  `json:"workflow_run_id,omitempty"`
+}
+
+// JobResponse answers a JobRequest: what policy says of the job, Admitted or Refused, or
+// else the name of the error and a sentence.
+type JobResponse struct {
+	JobID   int64   `json:"job_id,omitempty"`
+	Verdict Verdict `json:"verdict,omitempty"`
+	Rule    string  `json:"rule,omitempty"`
+	Reason  string  `json:"reason,omitempty"`
+	Error   string  `json:"error,omitempty"`
+	Message string  `json:"message,omitempty"`
 }

@@ -114,13 +114,9 @@ func closeRun(run Run, runner Runner, f CloseFacts) (_ Run, _ []Hold, relaunch b
 	switch {
 	case !run.Wanted():
 		return run, nil, false
-	case f.Plan != nil && f.Plan.Decision == Refused:
-		run = run.Move(RunRefused, f.Plan.Reason).Mark(StageClosed, f.Now)
-		run.Rule = f.Plan.Rule
-		if !f.Plan.NotOurs {
-			run.Notice = f.RefusalStatus.notice(run, f.Now)
-		}
-		return run, nil, false
+	case f.Plan != nil && f.Plan.Decision == Refused && runner.RunID == run.RunID:
+		// The plan is about the job that the runner was launched for, and no other.
+		return run.refuse(Judged{Rule: f.Plan.Rule, Reason: f.Plan.Reason, NotOurs: f.Plan.NotOurs}, f.RefusalStatus, f.Now), nil, false
 	case f.Error == "":
 		return run.Move(RunQueued, "its runner was let go before it took a job"), nil, true
 	}

@@ -31,6 +31,7 @@ const (
 	LocalSource   = "ecsrunner.local" // the one-machine platform, in place of aws.ecs and aws.codebuild
 	StatusSource  = "ecsrunner.status"
 	SweepSource   = "ecsrunner.sweep"
+	ClaimSource   = "ecsrunner.claim" // what a runner's hook has made known
 	CLISource     = "ecsrunner.cli"
 )
 

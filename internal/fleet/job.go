@@ -15,6 +15,7 @@ const (
 	JobCompleted  = "completed"
 
 	ConclusionCancelled = "cancelled"
+	ConclusionFailure   = "failure"
 )
 
 // Who sees a repository, in GitHub's words.

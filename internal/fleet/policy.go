@@ -44,6 +44,7 @@ type Policy struct {
 	OnDemandBuilds   int               `json:"on_demand_builds_per_day,omitempty"`   // of images that the jobs of one repository name; 0 is as many as they want
 	MaxPerRepository int               `json:"max_runners_per_repository,omitempty"` // 0 is Share's default
 	Rules            []Rule            `json:"rules,omitempty"`                      // the first that fits decides
+	EnforcePolicy    bool              `json:"enforce_policy,omitempty"`             // every runner's hook asks about its job
 	Limits           Limits            `json:"limits"`
 	RefusalStatus    RefusalStatus     `json:"refusal_status,omitempty"` // "" is RefusalStatusPrivate
 	RefusalURL       string            `json:"refusal_url,omitempty"`    // of the page that refusals lead to; "" is the project's

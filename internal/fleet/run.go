@@ -39,15 +39,16 @@ var ended = []RunStatus{RunCompleted, RunCancelled, RunGone, RunRefused}
 
 // runMoves are the legal next statuses. An open run may move to any other status with
 // one exception: a running one cannot be queued again, unless GitHub takes its job back
-// (TakeBack). A run that the fleet ended is amended if GitHub queues, runs or ends its
-// job after all, except a REFUSED one, which is not queued.
+// (TakeBack). It may still be REFUSED, if its runner's hook asks. A run that the fleet ended
+// is amended if GitHub queues, runs or ends its job after all, except a REFUSED one, which
+// is not queued.
 var runMoves = map[RunStatus][]RunStatus{
 	RunQueued:        slices.Concat(active, ended),
 	RunWaiting:       slices.Concat(active, ended),
 	RunImageCreating: slices.Concat(active, ended),
 	RunStarting:      slices.Concat(active, ended),
 	RunWaitingForJob: slices.Concat(active, ended),
-	RunRunning:       {RunRunning, RunCompleted, RunCancelled, RunGone},
+	RunRunning:       {RunRunning, RunCompleted, RunCancelled, RunGone, RunRefused},
 	RunFailed:        {RunQueued, RunRunning, RunCompleted, RunCancelled},
 	RunGone:          {RunQueued, RunRunning, RunCompleted, RunCancelled},
 	RunRefused:       {RunRunning, RunCompleted, RunCancelled},
@@ -250,6 +251,25 @@ func (r Run) QueuedSince() time.Time {
 	return r.At(StageQueued)
 }
 
+// refuse ends a run that policy refuses. One that was refused before keeps that reason.
+func (r Run) refuse(j Judged, shown RefusalStatus, now time.Time) Run {
+	if r.Status == RunRefused {
+		return r
+	}
+	r = r.Move(RunRefused, j.Reason).Mark(StageClosed, now)
+	r.Rule = j.Rule
+	if r.Notice == nil && !j.NotOurs {
+		r.Notice = shown.notice(r, now)
+	}
+	return r
+}
+
+// endedRefused reports whether the job of a refused run ended as its runner's hook ends it.
+// One that ended otherwise has run.
+func (r Run) endedRefused(job Job) bool {
+	return r.Status == RunRefused && r.RanOn != "" && (job.Conclusion == ConclusionCancelled || job.Conclusion == ConclusionFailure)
+}
+
 // Complete closes the run with GitHub's conclusion of its job. It may amend a run that
 // the fleet had given up.
 func (r Run) Complete(job Job, now time.Time) Run {
@@ -263,6 +283,9 @@ func (r Run) Complete(job Job, now time.Time) Run {
 		}
 	}
 	moved := r.Move(to, reason)
+	if r.endedRefused(job) {
+		to, moved = RunRefused, r
+	}
 	if moved.Status != to || r.Status == to && r.Conclusion != "" {
 		return r
 	}

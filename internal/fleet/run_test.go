@@ -25,7 +25,7 @@ func TestRunMoves(t *testing.T) {
 		fleet.RunImageCreating: "xxxxxx|xx.xx",
 		fleet.RunStarting:      "xxxxxx|xx.xx",
 		fleet.RunWaitingForJob: "xxxxxx|xx.xx",
-		fleet.RunRunning:       ".....x|xx.x.",
+		fleet.RunRunning:       ".....x|xx.xx",
 		fleet.RunCompleted:     "......|.....",
 		fleet.RunCancelled:     "......|.....",
 		fleet.RunFailed:        "x....x|xx...",

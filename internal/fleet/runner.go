@@ -101,6 +101,12 @@ type Runner struct {
 	// AfterJob is the last look at it, if its task is still running after its job.
 	AfterJob AfterJob `json:"after_job,omitzero"`
 
+	// Hook is what its job-started hook does. Judged is what policy said of the job that it
+	// has: a fact, written once. JobAsks bound what that costs.
+	Hook    JobHook `json:"hook,omitempty"`
+	Judged  *Judged `json:"judged,omitempty"`
+	JobAsks JobAsks `json:"job_asks,omitzero"`
+
 	// FailureName and Failure are why the runner cannot do its work. The first process
 	// that finds out records them.
 	FailureName string `json:"failure_name,omitempty"`

@@ -13,6 +13,9 @@ type TookFacts struct {
 	Expected *Runner   // the runner that J's run expected, if that is another one
 	Capacity *Capacity // nil if no runner is to be counted for another rule: see MayRecount
 	At       time.Time
+
+	RefusalStatus RefusalStatus
+	Now           time.Time
 }
 
 // MayRecount reports whether a runner may have to be counted for another rule.
@@ -39,7 +42,7 @@ type TookResult struct {
 func Took(f TookFacts) TookResult {
 	run, runner := f.Run, f.Runner
 	if run.RanOn == runner.RunnerID && runner.Took == run.Job.JobID {
-		return TookResult{Known: true}
+		return f.judgedSince()
 	}
 	if slices.Contains(run.RanBefore, runner.RunnerID) {
 		return TookResult{Known: true} // before GitHub took the job back
@@ -50,11 +53,12 @@ func Took(f TookFacts) TookResult {
 	run.RanOn, runner.Took = runner.RunnerID, run.Job.JobID
 	runner.Unresolved = false
 	runner = runner.Reopen() // it was ended because it had no job, and has one
-	run = run.Move(RunRunning, "").Mark(StageJobStarted, f.At)
+	run = f.runsOrRefused(run).Mark(StageJobStarted, f.At)
 	run.WaitsForRoom, run.Setback = false, nil
 	runner = runner.Progress(RunnerRunning).Mark(StageJobStarted, f.At)
 
-	res := TookResult{Stop: f.Run.Status == RunRefused}
+	judged := runner.JudgedAs(run.Job.JobID)
+	res := TookResult{Stop: f.Run.Status == RunRefused && run.Status == RunRunning && judged == nil}
 	expected := run.RunnerID
 	if expected != runner.RunnerID {
 		run.RunnerID, runner.For = runner.RunnerID, run.RunID
@@ -70,7 +74,8 @@ func Took(f TookFacts) TookResult {
 	if own != nil && (own.RunnerID == runner.RunnerID || own.RunnerID != expected) {
 		own = nil
 	}
-	if meant != nil && own != nil && own.CanTake() && meant.Wanted() && CanRun(own.Labels, meant.Job) {
+	swaps := run.Status != RunRefused // the own runner of a refused job is being refused, too
+	if swaps && meant != nil && own != nil && own.CanTake() && meant.Wanted() && CanRun(own.Labels, meant.Job) {
 		res.swap(*meant, own.countedFor(meantFor))
 	} else {
 		if meant != nil {
@@ -83,6 +88,33 @@ func Took(f TookFacts) TookResult {
 	res.Changes.Runs = append(res.Changes.Runs, run)
 	res.Changes.Runners = append(res.Changes.Runners, runner)
 	res.countFor(f)
+	return res
+}
+
+// runsOrRefused is the run once a runner has its job. Where the runner's hook asks, it ends
+// a refused job: such a run is REFUSED, and stays so.
+func (f TookFacts) runsOrRefused(run Run) Run {
+	judged := f.Runner.JudgedAs(run.Job.JobID)
+	switch {
+	case judged != nil && judged.Verdict == Refused:
+		return run.refuse(*judged, f.RefusalStatus, f.Now)
+	case judged == nil && run.Status == RunRefused && f.Runner.Hook == HookAsks:
+		return run
+	}
+	return run.Move(RunRunning, "")
+}
+
+// judgedSince is the result for a job that the records have on its runner already: what
+// policy has said of it since, if that is new.
+func (f TookFacts) judgedSince() TookResult {
+	res := TookResult{Known: true}
+	judged := f.Runner.JudgedAs(f.Run.Job.JobID)
+	if judged == nil || judged.Verdict == Refused && f.Run.Status != RunRunning || judged.Verdict != Refused && f.Run.Status != RunRefused {
+		return res
+	}
+	run := f.runsOrRefused(f.Run)
+	run.WaitsForRoom, run.Setback = false, nil
+	res.Changes.Runs = []Run{run}
 	return res
 }
 

@@ -64,7 +64,7 @@ func (w *world) expecting(r fleet.Runner) *fleet.Run {
 }
 
 func (w *world) step() {
-	switch runner, ok := w.anyRunner(); w.rand.IntN(14) {
+	switch runner, ok := w.anyRunner(); w.rand.IntN(15) {
 	case 0, 1, 2:
 		w.launch(w.anyRun().RunID)
 	case 3, 4, 5:
@@ -92,10 +92,33 @@ func (w *world) step() {
 		w.write("wait or requeue "+run.RunID, fleet.Changes{Runs: []fleet.Run{pick(w.rand, []fleet.Run{run.Wait(), requeued})}})
 	case 13:
 		w.takeBack(w.anyRun())
+	case 14:
+		if ok {
+			w.judge(runner)
+		}
 	case 12:
 		if run := w.anyRun(); run.Wanted() {
 			w.write(run.RunID+" runs elsewhere", fleet.Changes{Runs: []fleet.Run{run.Move(fleet.RunRunning, "")}})
 		}
+	}
+}
+
+// judge answers a runner's hook, before or after an event reports the runner's job.
+func (w *world) judge(runner fleet.Runner) {
+	run := w.anyRun()
+	if runner.Took != 0 {
+		run = w.runs[fleet.RunID(runner.Took)]
+	}
+	if runner.Judged != nil || runner.Phase == fleet.Closed || !fleet.CanRun(runner.Labels, run.Job) {
+		return
+	}
+	runner.Hook = fleet.HookAsks
+	runner.Judged = &fleet.Judged{JobID: run.Job.JobID, Verdict: pick(w.rand, []fleet.Verdict{fleet.Admitted, fleet.Refused}), Rule: "a.rule"}
+	w.write("judge "+runner.RunnerID+" with "+run.RunID, fleet.Changes{Runners: []fleet.Runner{runner}})
+	w.took(run, runner)
+	run = w.runs[run.RunID]
+	if run.RanOn == runner.RunnerID && !run.Status.Terminal() && runner.Judged.Verdict == fleet.Refused {
+		w.t.Errorf("%s is %s on %s, whose hook refused it", run.RunID, run.Status, run.RanOn)
 	}
 }
 
@@ -133,7 +156,7 @@ func (w *world) took(run fleet.Run, runner fleet.Runner) {
 	}
 	res := fleet.Took(facts)
 	w.write(fmt.Sprintf("%s took %s", runner.RunnerID, run.RunID), res.Changes)
-	if res.Known && !res.Changes.Empty() {
+	if res.Known && !res.Changes.Empty() && runner.Judged == nil {
 		w.t.Errorf("a known fact changes %+v", res.Changes)
 	}
 	for _, id := range res.Relaunch {

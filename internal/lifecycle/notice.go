@@ -51,7 +51,7 @@ func (f Fleet) ShowRefusal(ctx context.Context, n Notices, runID string) error {
 		return err
 	case !known || n.GitHub == nil || !run.Notice.Due(f.Now()):
 		return nil
-	case run.RanOn != "" || run.Status == fleet.RunCompleted:
+	case run.RanOn != "" && run.Status != fleet.RunRefused || run.Status == fleet.RunCompleted:
 		return f.noticed(ctx, runID, fleet.Notice{Why: "its job ran after all"})
 	}
 	budget, err := n.GitHub.Budget(ctx, run.Job.Repository, f.Now())

@@ -91,7 +91,7 @@ func (f Fleet) leftover(ctx context.Context, job fleet.Job, runnerID string) ([]
 }
 
 func (f Fleet) tookFacts(ctx context.Context, job fleet.Job, runnerID string, at time.Time) (_ fleet.TookFacts, ok bool, err error) {
-	facts := fleet.TookFacts{At: at}
+	facts := fleet.TookFacts{At: at, RefusalStatus: f.RefusalStatus, Now: f.Now()}
 	if facts.Runner, ok, err = f.Records.Runner(ctx, runnerID); err != nil || !ok {
 		return facts, false, err // a runner of another fleet with our name, or long gone
 	}

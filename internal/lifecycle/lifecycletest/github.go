@@ -41,6 +41,7 @@ type GitHub struct {
 	Hooked      []fleet.Hook     // the webhooks of the repository
 	Origin      fleet.Origin     // of the jobs of all workflow runs
 	Visibility  string           // of the repository, as workflow runs tell it
+	Private     bool             // the repository, as workflow runs tell it
 	Over        map[int64]string // conclusions of the workflow runs that are over
 	Latest      fleet.RunnerRelease
 	Left        fleet.Budget // what is left of the credential's limit; zero means no limit
@@ -304,7 +305,7 @@ func (g *GitHub) WorkflowRun(_ context.Context, _ string, id int64) (w fleet.Wor
 		if w = (fleet.WorkflowRun{ID: id, Attempt: g.attempt(id), Status: fleet.JobInProgress}); g.Over[id] != "" {
 			w.Status, w.Conclusion = fleet.JobCompleted, g.Over[id]
 		}
-		w.Origin, w.Visibility = g.Origin, g.Visibility
+		w.Origin, w.Visibility, w.Private = g.Origin, g.Visibility, g.Private
 		return nil
 	})
 	return w, err

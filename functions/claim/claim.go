@@ -28,6 +28,7 @@ type Request struct {
 	Token    string // the bearer token
 	Nonce    string // chosen by the container; the same when it asks again
 	Identity *fleet.Identity
+	CanAsk   bool       // the container's job-started hook can ask about the job
 	Address  netip.Addr // that the claim comes from, where the platform knows containers by their addresses
 }
 
@@ -49,6 +50,11 @@ type Handler struct {
 	Log    *slog.Logger
 	// GitHubCA are the authorities of the GitHub server, in PEM; "" are the public ones alone.
 	GitHubCA string
+
+	// Enforce has the job-started hooks of runners ask about their jobs, and Judge answers
+	// them. A hook goes on asking when the fleet enforces its policy no more.
+	Enforce bool
+	Judge   Judge
 
 	// Signers and Tasks find out which task a claim comes from. Without them a claim is
 	// refused if its runner's record demands that.
@@ -126,10 +132,14 @@ func (h Handler) begin(ctx context.Context, req Request) (_ fleet.Runner, refusa
 			refusal = later(r.AskAt.Sub(now), "", "GitHub did not register the runner when it was last asked")
 		default:
 			refusal = Reply{}
+			r.Hook = h.hook(req)
 			return r.BeginAsk(hash, now), true
 		}
 		return r, false
 	})
+	if runner.Hook == fleet.HookMissing && refusal.Status == 0 {
+		h.Log.WarnContext(ctx, "policy is not enforced on a runner: the entrypoint of its image is too old to ask about its job", "runner_id", req.RunnerID)
+	}
 	switch refusal.Status {
 	case http.StatusConflict:
 		h.Log.ErrorContext(ctx, "a second container or a stranger claimed a runner", "runner_id", req.RunnerID, "from_its_task", h.identifies(runner))
@@ -138,6 +148,17 @@ func (h Handler) begin(ctx context.Context, req Request) (_ fleet.Runner, refusa
 		h.progress(ctx, runner)
 	}
 	return runner, refusal, err
+}
+
+// hook is what the job-started hook of a container that claims will do.
+func (h Handler) hook(req Request) fleet.JobHook {
+	switch {
+	case !h.Enforce:
+		return ""
+	case req.CanAsk:
+		return fleet.HookAsks
+	}
+	return fleet.HookMissing
 }
 
 // progress sends the heartbeat that shows that the runner is alive. A lost heartbeat

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -16,38 +17,60 @@ import (
 // session token whose length AWS does not state.
 const maxBody = 16 << 10
 
-const notANonce = "the body of a claim is a JSON object with a nonce"
+const notANonce = "the body is a JSON object with a nonce"
 
 // ServeHTTP serves POST /runners/{id}/claim, with {id} from the pattern.
 func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var body fleet.ClaimRequest
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err == nil {
-		err = json.Unmarshal(raw, &body)
-	}
-	if err != nil {
-		write(w, refuse(http.StatusBadRequest, "", notANonce))
+	if !read(w, r, &body) {
+		reply := refuse(http.StatusBadRequest, "", notANonce)
+		write(w, reply.Status, 0, reply.Body)
 		return
 	}
+	req := requestOf(r)
+	req.Nonce, req.Identity, req.CanAsk = body.Nonce, body.Identity, body.CanAsk
+	reply := h.Handle(r.Context(), req)
+	write(w, reply.Status, reply.RetryAfter, reply.Body)
+}
+
+// ServeJob serves POST /runners/{id}/job, with {id} from the pattern.
+func (h Handler) ServeJob(w http.ResponseWriter, r *http.Request) {
+	var body fleet.JobRequest
+	if !read(w, r, &body) {
+		reply := refuseJob(http.StatusBadRequest, notANonce)
+		write(w, reply.Status, 0, reply.Body)
+		return
+	}
+	req := requestOf(r)
+	req.Nonce, req.Identity = body.Nonce, body.Identity
+	reply := h.HandleJob(r.Context(), JobRequest{Request: req, Hint: body.JobHint})
+	write(w, reply.Status, reply.RetryAfter, reply.Body)
+}
+
+func read(w http.ResponseWriter, r *http.Request, body any) bool {
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	return err == nil && json.Unmarshal(raw, body) == nil
+}
+
+// requestOf is the part of a request that is not in its body.
+func requestOf(r *http.Request) Request {
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	from, _ := netip.ParseAddrPort(r.RemoteAddr)
-	write(w, h.Handle(r.Context(), Request{
-		RunnerID: r.PathValue("id"), Token: token, Nonce: body.Nonce, Identity: body.Identity, Address: from.Addr(),
-	}))
+	return Request{RunnerID: r.PathValue("id"), Token: token, Address: from.Addr()}
 }
 
-func write(w http.ResponseWriter, reply Reply) {
-	for name, value := range reply.header() {
+func write(w http.ResponseWriter, status int, retryAfter time.Duration, body any) {
+	for name, value := range header(retryAfter) {
 		w.Header().Set(name, value)
 	}
-	w.WriteHeader(reply.Status)
-	_ = json.NewEncoder(w).Encode(reply.Body) // an error means that the client is gone
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // an error means that the client is gone
 }
 
-func (r Reply) header() map[string]string {
+func header(retryAfter time.Duration) map[string]string {
 	header := map[string]string{"Content-Type": "application/json", "Cache-Control": "no-store"}
-	if r.RetryAfter > 0 {
-		header["Retry-After"] = strconv.Itoa(int(math.Ceil(r.RetryAfter.Seconds())))
+	if retryAfter > 0 {
+		header["Retry-After"] = strconv.Itoa(int(math.Ceil(retryAfter.Seconds())))
 	}
 	return header
 }

@@ -77,7 +77,7 @@ func (h Handler) registered(ctx context.Context, asked fleet.Runner, name string
 	if err := h.Fleet.MarkPassed(ctx, runner, fleet.PassedRegister); err != nil {
 		h.Log.WarnContext(ctx, "holds go on until the next runner registers or gets a job", "runner_id", runner.RunnerID, "error", err.Error())
 	}
-	return Reply{Status: http.StatusOK, Body: fleet.ClaimResponse{RunnerName: name, EncodedJITConfig: config, GitHubCA: h.GitHubCA}}
+	return Reply{Status: http.StatusOK, Body: fleet.ClaimResponse{RunnerName: name, EncodedJITConfig: config, GitHubCA: h.GitHubCA, AskAboutJob: runner.Hook == fleet.HookAsks}}
 }
 
 func (h Handler) registerFailed(ctx context.Context, asked fleet.Runner, err error) Reply {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -27,11 +28,30 @@ func newEntrypoint() *cobra.Command {
 			if len(args) == 1 && args[0] == basecheck.Command {
 				return exitWith(basecheck.Main(os.Stderr))
 			}
+			if len(args) > 0 && args[0] == entrypoint.HookCommand {
+				return exitWith(entrypoint.JobStarted(args[1:], os.Environ(), os.Stdout))
+			}
+			self, err := entrypointCommand(cmd.Name())
+			if err != nil {
+				return err
+			}
 			signals := make(chan os.Signal, 4)
 			signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 			return exitWith(entrypoint.Run(context.WithoutCancel(cmd.Context()), entrypoint.Config{
-				Environ: os.Environ(), Args: args, Stdout: os.Stdout, Seal: seal.Process, Signals: signals,
+				Environ: os.Environ(), Args: args, Self: self, Stdout: os.Stdout, Seal: seal.Process, Signals: signals,
 			}))
 		},
 	}
+}
+
+// entrypointCommand is this program as the entrypoint, by a path that no variable changes.
+func entrypointCommand(name string) ([]string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	if calledAs(self) != "" {
+		return []string{self}, nil
+	}
+	return []string{self, name}, nil
 }

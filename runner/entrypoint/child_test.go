@@ -9,12 +9,17 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/entrypoint"
 )
 
 // childVariable makes the test binary the runner that the entrypoint starts.
 const childVariable = "ENTRYPOINT_TEST_CHILD"
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == entrypoint.HookCommand {
+		os.Exit(entrypoint.JobStarted(os.Args[2:], os.Environ(), os.Stdout))
+	}
 	if does := os.Getenv(childVariable); does != "" {
 		os.Exit(child(does))
 	}
@@ -68,6 +73,8 @@ func child(does string) int {
 		fmt.Println("child is ready")
 		fmt.Println("child got", <-signals)
 		return 128 + int(syscall.SIGTERM)
+	case "run-job":
+		return runJob(argument, signals)
 	case "defy":
 		signal.Ignore(syscall.SIGTERM, syscall.SIGINT)
 		lives, err := os.OpenFile(argument, os.O_WRONLY, 0)
@@ -88,6 +95,48 @@ func child(does string) int {
 		fmt.Println("child is ready")
 		hang()
 	}
+	return 0
+}
+
+// runJob is a runner with a job: it runs the job-started hook as GitHub's runner does, and
+// on SIGINT ends what it runs. environ are variables of the job, with spaces between them.
+func runJob(environ string, signals chan os.Signal) int {
+	signal.Notify(signals, syscall.SIGINT)
+	script := os.Getenv("ACTIONS_RUNNER_HOOK_JOB_STARTED")
+	fmt.Println("the hook is", script)
+	for range 2 { // a step may call it as well
+		hook := exec.Command("/bin/sh", "-e", script)
+		hook.Env = append(os.Environ(), "GITHUB_RUN_ID=5", "GITHUB_REPOSITORY=octo/repo")
+		hook.Env = append(hook.Env, strings.Fields(environ)...)
+		hook.Stdout, hook.Stderr = os.Stdout, os.Stdout
+		if err := hook.Start(); err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		fmt.Println("hook has pid", hook.Process.Pid)
+		ended := make(chan struct{})
+		go func() {
+			_ = hook.Wait()
+			close(ended)
+		}()
+		var got os.Signal
+		select {
+		case <-ended:
+			fmt.Println("the hook ended with", hook.ProcessState.ExitCode())
+			if hook.ProcessState.ExitCode() >= 0 {
+				continue
+			}
+			got = <-signals // somebody killed it
+		case got = <-signals:
+		}
+		fmt.Println("child got", got)
+		_ = hook.Process.Signal(got) // as all of its group
+		_ = hook.Process.Kill()
+		<-ended
+		fmt.Println("the hook ended with", hook.ProcessState.ExitCode())
+		return 130
+	}
+	fmt.Println("the steps run")
 	return 0
 }
 

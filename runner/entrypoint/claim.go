@@ -32,6 +32,8 @@ type Claiming struct {
 	// Environ has RUNNER_ID, CLAIM_URL and CLAIM_TOKEN, and on AWS what the identity
 	// needs; see Run.
 	Environ []string
+	// CanAsk reports that a job-started hook can be set, which asks about the runner's job.
+	CanAsk bool
 
 	Stdout io.Writer                                        // by default io.Discard
 	HTTP   *http.Client                                     // by default one whose requests end after 30 s
@@ -44,6 +46,10 @@ type Claiming struct {
 type Claimed struct {
 	Credential string // GitHub's just-in-time configuration, "" if there is none
 	GitHubCA   string // authorities to trust beside the public ones, in PEM
+	// AskAboutJob reports that the job-started hook is to ask the fleet about the job, as
+	// the same claimant.
+	AskAboutJob bool
+	nonce       string
 }
 
 // Claim asks for the runner's credential until it gets an answer or fleet.ClaimTime is
@@ -76,6 +82,7 @@ func Claim(ctx context.Context, c Claiming) (got Claimed, exitCode int) {
 			return Claimed{}, fleet.ExitClaimUnavailable
 		case a.claimed.Credential != "":
 			c.say("claimed as %s", a.runnerName)
+			a.claimed.nonce = nonce
 			return a.claimed, 0
 		case a.exitCode != 0:
 			c.say("%s", a.text)
@@ -138,26 +145,14 @@ type answer struct {
 }
 
 func (c Claiming) ask(ctx context.Context, s claimSettings, nonce string) answer {
-	claim := fleet.ClaimRequest{Nonce: nonce}
-	if s.identity.required() {
-		signed, err := c.identify(ctx, s, nonce)
-		if err != nil {
-			return answer{text: err.Error()}
-		}
-		claim.Identity = &signed
-	}
-	body, err := json.Marshal(claim)
+	identity, err := c.identify(ctx, s, nonce)
 	if err != nil {
-		return answer{exitCode: fleet.ExitUsage, text: err.Error()}
+		return answer{text: err.Error()}
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(body))
+	req, err := newRequest(ctx, s.url, s.token, fleet.ClaimRequest{Nonce: nonce, Identity: identity, CanAsk: c.CanAsk})
 	if err != nil {
 		return answer{exitCode: fleet.ExitUsage, text: "CLAIM_URL is not a URL that can be asked"}
 	}
-	req.Header.Set("Authorization", "Bearer "+s.token)
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", "ecs-runner-fleet-entrypoint")
-
 	// The token is for this URL alone: no redirect is followed.
 	res, err := withoutRedirects(*c.HTTP).Do(req)
 	if err != nil {
@@ -166,6 +161,22 @@ func (c Claiming) ask(ctx context.Context, s claimSettings, nonce string) answer
 	defer res.Body.Close()
 	content, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	return readAnswer(res, content, err, c.Now())
+}
+
+// newRequest is a request of the fleet's with the claim token.
+func newRequest(ctx context.Context, url, token string, body any) (*http.Request, error) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "ecs-runner-fleet-entrypoint")
+	return req, nil
 }
 
 func withoutRedirects(client http.Client) *http.Client {
@@ -191,7 +202,7 @@ func readAnswer(res *http.Response, content []byte, readErr error, now time.Time
 	case res.StatusCode == http.StatusOK && claim.EncodedJITConfig == "":
 		return answer{text: "the claim's answer had no credential in it"}
 	case res.StatusCode == http.StatusOK:
-		return answer{claimed: Claimed{Credential: claim.EncodedJITConfig, GitHubCA: claim.GitHubCA}, runnerName: claim.RunnerName}
+		return answer{claimed: Claimed{Credential: claim.EncodedJITConfig, GitHubCA: claim.GitHubCA, AskAboutJob: claim.AskAboutJob}, runnerName: claim.RunnerName}
 	case refused:
 		return answer{exitCode: code, text: text}
 	case res.StatusCode == http.StatusTooManyRequests || res.StatusCode >= 500:

@@ -34,6 +34,10 @@ type Config struct {
 	// Args are the runner's command and its arguments, after an optional "--".
 	Args []string
 
+	// Self is the command that calls JobStarted with the arguments that follow; without one the
+	// runner's job cannot be asked about.
+	Self []string
+
 	// Stdout is the container's log. It must be safe for concurrent use, as an *os.File
 	// is. The runner does not get it: what the runner writes comes here with a prefix.
 	Stdout io.Writer
@@ -69,6 +73,9 @@ type Config struct {
 //	RUNNER_COMMAND   path of the runner if Args names none (default ./run.sh); never split into words
 //	STOP_TIMEOUT     seconds from a forwarded signal to SIGKILL (default 110: Fargate allows 120)
 //	LOG_MIB          how much of the runner's output is written, in MiB (default fleet.DefaultLogMiB)
+//	ACTIONS_RUNNER_HOOK_JOB_STARTED
+//	                 the image's own hook, which runs after the fleet's
+//	TMPDIR           where the fleet's hook is
 //	HOME             where certificates are written that the claim's answer has, in .ecsrunner;
 //	                 of the variables that name certificates, what they name stays trusted
 //
@@ -92,7 +99,7 @@ func Run(ctx context.Context, cfg Config) (exitCode int) {
 			return fleet.ExitUsage
 		}
 	}
-	return e.runRunner(ctx, s, claimed.Credential)
+	return e.runRunner(ctx, s, claimed)
 }
 
 func (c Config) withDefaults() Config {
@@ -126,10 +133,7 @@ func (e entrypoint) claimUnlessStopped(ctx context.Context) (claimed Claimed, co
 	}
 	answered := make(chan result, 1)
 	go func() {
-		claimed, code := Claim(claiming, Claiming{
-			Environ: e.Environ, Stdout: e.Stdout, HTTP: e.HTTP,
-			Now: e.Now, Sleep: sleepWith(e.After), Rand: e.Rand,
-		})
+		claimed, code := Claim(claiming, e.claiming())
 		answered <- result{claimed, code}
 	}()
 
@@ -146,6 +150,13 @@ func (e entrypoint) claimUnlessStopped(ctx context.Context) (claimed Claimed, co
 		return stopped(syscall.SIGTERM)
 	case r := <-answered:
 		return r.claimed, r.code
+	}
+}
+
+func (e entrypoint) claiming() Claiming {
+	return Claiming{
+		Environ: e.Environ, CanAsk: len(e.Self) > 0, Stdout: e.Stdout, HTTP: e.HTTP,
+		Now: e.Now, Sleep: sleepWith(e.After), Rand: e.Rand,
 	}
 }
 

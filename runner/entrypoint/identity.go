@@ -54,17 +54,20 @@ func readIdentity(env map[string]string) (identitySettings, error) {
 }
 
 // identify signs the runner id and the nonce with the credentials that the task's role
-// has now.
-func (c Claiming) identify(ctx context.Context, s claimSettings, nonce string) (fleet.Identity, error) {
+// has now. It is nil if that is not required.
+func (c Claiming) identify(ctx context.Context, s claimSettings, nonce string) (*fleet.Identity, error) {
+	if !s.identity.required() {
+		return nil, nil
+	}
 	role, err := c.credentials(ctx, s.identity.credentials)
 	if err != nil {
-		return fleet.Identity{}, fmt.Errorf("get the credentials of the task's role: %w", withoutURL(err))
+		return nil, fmt.Errorf("get the credentials of the task's role: %w", withoutURL(err))
 	}
 	signed, err := sign(ctx, role, s, nonce, c.Now())
 	if err != nil {
-		return fleet.Identity{}, errors.New("sign the claim: the request cannot be signed") // the cause may have secrets in it
+		return nil, errors.New("sign the claim: the request cannot be signed") // the cause may have secrets in it
 	}
-	return signed, nil
+	return &signed, nil
 }
 
 func sign(ctx context.Context, role aws.Credentials, s claimSettings, nonce string, now time.Time) (fleet.Identity, error) {

@@ -14,7 +14,18 @@ import (
 )
 
 // runRunner starts the runner with its credential and returns its exit code.
-func (e entrypoint) runRunner(ctx context.Context, s settings, credential string) int {
+func (e entrypoint) runRunner(ctx context.Context, s settings, claimed Claimed) int {
+	environ := runnerEnvironment(e.Environ, claimed.Credential)
+	var refused <-chan struct{}
+	if claimed.AskAboutJob {
+		h, err := e.newHook(ctx, claimed, variables(e.Environ)[hookVariable])
+		if err != nil {
+			e.say("%v", err)
+			return fleet.ExitUsage
+		}
+		defer h.close()
+		environ, refused = with(environ, map[string]string{hookVariable: h.script}), h.refused
+	}
 	if err := e.Seal(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		e.say("the job may reach this process: %v", err)
 	}
@@ -24,7 +35,7 @@ func (e entrypoint) runRunner(ctx context.Context, s settings, credential string
 		return fleet.ExitRunnerNotFound
 	}
 	cmd := exec.Command(s.command[0], s.command[1:]...)
-	cmd.Env = runnerEnvironment(e.Environ, credential)
+	cmd.Env = environ
 	cmd.Stdout, cmd.Stderr = output.write, output.write
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 
@@ -43,7 +54,7 @@ func (e entrypoint) runRunner(ctx context.Context, s settings, credential string
 		defer close(exited)
 		status, err = reap(cmd.Process.Pid)
 	}()
-	e.supervise(ctx, s, cmd.Process, exited)
+	e.supervise(ctx, s, cmd.Process, exited, refused)
 	output.end()
 
 	if err != nil {
@@ -58,15 +69,16 @@ func (e entrypoint) runRunner(ctx context.Context, s settings, credential string
 	return code
 }
 
-// supervise returns when the runner has exited. It forwards one signal, and kills the
+// supervise returns when the runner has exited. It forwards one signal, or sends SIGINT if
+// the runner's job is refused, which skips all of the job's steps, and kills the
 // runner's process group if the runner does not obey in time. The processes that run.sh
 // starts are in further groups (it runs with job control); those end with the
 // container, or with the task of the one-machine platform.
-func (e entrypoint) supervise(ctx context.Context, s settings, runner *os.Process, exited <-chan struct{}) {
+func (e entrypoint) supervise(ctx context.Context, s settings, runner *os.Process, exited, refused <-chan struct{}) {
 	signals, cancelled := e.Signals, ctx.Done()
 	var overdue <-chan time.Time
 	forward := func(sig os.Signal) {
-		signals, cancelled = nil, nil
+		signals, cancelled, refused = nil, nil, nil
 		e.say("forwarded %s to the runner, which has %s to end", signalName(sig), s.stopTimeout)
 		_ = runner.Signal(sig) // fails only if it has exited
 		overdue = e.After(s.stopTimeout)
@@ -79,6 +91,9 @@ func (e entrypoint) supervise(ctx context.Context, s settings, runner *os.Proces
 			forward(sig)
 		case <-cancelled:
 			forward(syscall.SIGTERM)
+		case <-refused:
+			e.say("policy refuses the runner's job, which ends before its first step")
+			forward(syscall.SIGINT)
 		case <-overdue:
 			e.say("the runner did not end in %s: killing it", s.stopTimeout)
 			_ = syscall.Kill(-runner.Pid, syscall.SIGKILL) // fails only if it has exited

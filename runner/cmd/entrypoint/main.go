@@ -2,7 +2,8 @@
 // are the runner's command, by default ./run.sh.
 //
 // As "entrypoint check-base" it is a step of the image build: it says whether the
-// runner can live in the base image.
+// runner can live in the base image. As "entrypoint job-started" it is the hook of
+// the runner that it has started.
 package main
 
 import (
@@ -20,9 +21,21 @@ func main() {
 	if len(os.Args) == 2 && os.Args[1] == basecheck.Command {
 		os.Exit(basecheck.Main(os.Stderr))
 	}
+	if len(os.Args) > 1 && os.Args[1] == entrypoint.HookCommand {
+		os.Exit(entrypoint.JobStarted(os.Args[2:], os.Environ(), os.Stdout))
+	}
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	os.Exit(entrypoint.Run(context.Background(), entrypoint.Config{
-		Environ: os.Environ(), Args: os.Args[1:], Stdout: os.Stdout, Seal: seal.Process, Signals: signals,
+		Environ: os.Environ(), Args: os.Args[1:], Self: self(), Stdout: os.Stdout, Seal: seal.Process, Signals: signals,
 	}))
+}
+
+// self is this program, by a path that no variable changes.
+func self() []string {
+	path, err := os.Executable()
+	if err != nil {
+		return nil
+	}
+	return []string{path}
 }

@@ -90,6 +90,10 @@ type Step struct {
 	If               string            `json:"if,omitempty"` // "" or success(), failure(), always()
 	ContinueOnError  bool              `json:"continue_on_error,omitempty"`
 	Timeout          time.Duration     `json:"timeout,omitempty"` // 0 is none
+	// Pre and Post are what an action does before the first step of the job and after the
+	// last, whatever became of the others; "" is nothing.
+	Pre  string `json:"pre,omitempty"`
+	Post string `json:"post,omitempty"`
 }
 
 // Title is the step's name, or GitHub's name for a step without one: "Run " and

@@ -25,6 +25,7 @@ type jobRun struct {
 
 	workspace string
 	temp      string
+	gitHub    map[string]string // GitHub's variables
 	env       map[string]string // GitHub's and the job's, and what steps added to GITHUB_ENV
 	path      []string          // what steps added to GITHUB_PATH, latest first
 	left      []leftover
@@ -96,7 +97,7 @@ func (r *jobRun) prepare() error {
 	}
 	arch := map[string]string{"amd64": "X64", "arm64": "ARM64"}[runtime.GOARCH]
 	owner, _, _ := strings.Cut(r.job.Repository, "/")
-	r.env = map[string]string{
+	r.gitHub = map[string]string{
 		"CI": "true", "GITHUB_ACTIONS": "true",
 		"GITHUB_REPOSITORY": r.job.Repository, "GITHUB_REPOSITORY_OWNER": owner,
 		"GITHUB_WORKFLOW": r.job.Workflow, "GITHUB_JOB": r.job.Key,
@@ -107,14 +108,24 @@ func (r *jobRun) prepare() error {
 		"RUNNER_NAME": r.conn.registration.RunnerName, "RUNNER_OS": "Linux", "RUNNER_ARCH": arch,
 		"RUNNER_ENVIRONMENT": "self-hosted", "RUNNER_TEMP": r.temp,
 	}
+	r.env = maps.Clone(r.gitHub)
 	maps.Copy(r.env, r.job.Env)
 	return nil
 }
 
-// steps runs them in order. After a cancellation by GitHub the steps with
-// always() still run; after the end of the runner none does.
+// steps runs the job-started hook, what comes before the steps, the steps in order, and what
+// comes after them. After a cancellation by GitHub, or a hook that failed, the steps with
+// always() still run, and so does what actions do before and after; after the end of the
+// runner nothing does (actions/runner JobExtension.cs, StepsRunner.cs).
 func (r *jobRun) steps(alive, running, reporting context.Context) string {
-	conclusion := protocol.Success
+	conclusion := r.jobStarted(running)
+	began := map[int]bool{}
+	for i, step := range r.job.Steps {
+		if step.Pre != "" && alive.Err() == nil {
+			began[i] = true
+			conclusion = worse(conclusion, r.action(alive, i, "Pre "+step.Title(), step.Pre, step))
+		}
+	}
 	for i, step := range r.job.Steps {
 		in := running
 		if step.If == "always()" {
@@ -122,18 +133,35 @@ func (r *jobRun) steps(alive, running, reporting context.Context) string {
 		}
 		result := protocol.Skipped
 		if in.Err() == nil && wanted(step.If, conclusion) {
+			began[i] = true
 			r.report(reporting, protocol.StepResult{Index: i})
 			result = r.step(in, i, step)
 		}
 		r.report(reporting, protocol.StepResult{Index: i, Conclusion: result})
-		if result == protocol.Failure {
-			conclusion = protocol.Failure
+		conclusion = worse(conclusion, result)
+	}
+	for i, step := range slices.Backward(r.job.Steps) {
+		if step.Post != "" && began[i] && alive.Err() == nil {
+			conclusion = worse(conclusion, r.action(alive, i, "Post "+step.Title(), step.Post, step))
 		}
 	}
 	if running.Err() != nil {
 		return protocol.Cancelled
 	}
 	return conclusion
+}
+
+// worse is the conclusion of a job after one more of its parts.
+func worse(soFar, result string) string {
+	if result == protocol.Failure {
+		return protocol.Failure
+	}
+	return soFar
+}
+
+// action runs what an action does before or after the steps.
+func (r *jobRun) action(ctx context.Context, i int, title, script string, step protocol.Step) string {
+	return r.step(ctx, i, protocol.Step{Name: title, Run: script, Shell: step.Shell, Env: step.Env})
 }
 
 func wanted(condition, soFar string) bool {
@@ -187,9 +215,7 @@ func (r *jobRun) step(ctx context.Context, i int, step protocol.Step) string {
 // environ is the environment of a step's process: inherited variables, GitHub's and the
 // job's, the step's own; later ones override earlier ones.
 func (r *jobRun) environ(step protocol.Step, files map[string]string) []string {
-	env := slices.DeleteFunc(slices.Clone(r.cfg.Environ), func(variable string) bool {
-		return strings.HasPrefix(variable, inputPrefix)
-	})
+	env := withoutInputs(r.cfg.Environ)
 	for _, layer := range []map[string]string{r.env, step.Env, files} {
 		for _, name := range slices.Sorted(maps.Keys(layer)) {
 			env = append(env, name+"="+layer[name])
@@ -205,4 +231,9 @@ func (r *jobRun) environ(step protocol.Step, files map[string]string) []string {
 		env = append(env, "PATH="+strings.Join(append(slices.Clone(r.path), was), string(os.PathListSeparator)))
 	}
 	return env
+}
+
+// withoutInputs is the runner's own environment without what configures it.
+func withoutInputs(environ []string) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(variable string) bool { return strings.HasPrefix(variable, inputPrefix) })
 }

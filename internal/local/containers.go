@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/claim"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
@@ -24,7 +25,7 @@ type Containers struct {
 	Images Images
 	// Network is the containers' network. If it is "" the fleet makes one, or one for
 	// each container. There, containers do not reach each other, and of the fleet they
-	// reach only its claim.
+	// reach only what their claim and their hook ask.
 	Network string
 	// ClaimURL is where containers reach the fleet. If it is "", the fleet detects it,
 	// which needs a network that it made.
@@ -207,7 +208,7 @@ func (f *Fleet) takeUpBuilds(ctx context.Context) error {
 	return f.builder.takeUp(ctx, records, f.store.BuildLock)
 }
 
-// claimServer serves the claim to containers, and nothing else of the fleet.
+// claimServer serves the claim and the hook's question to containers, and nothing else of the fleet.
 type claimServer struct {
 	url, port  string
 	atGateways bool            // containers reach this machine at the gateways of their networks
@@ -253,9 +254,9 @@ func (c *claimServer) serve(listener net.Listener) {
 	}
 }
 
-func (c *claimServer) start(claim http.Handler, log *slog.Logger) {
+func (c *claimServer) start(h claim.Handler, log *slog.Logger) {
 	mux := http.NewServeMux()
-	mux.Handle("POST /runners/{id}/claim", claim)
+	handleRunners(mux, h)
 	c.begin.Do(func() {
 		c.server = newServer(mux, log)
 		close(c.ready)

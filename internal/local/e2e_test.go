@@ -59,9 +59,38 @@ func TestMain(m *testing.M) {
 }
 
 func playEntrypoint(args []string) int {
+	if len(args) > 0 && args[0] == entrypoint.HookCommand {
+		return entrypoint.JobStarted(args[1:], os.Environ(), os.Stdout)
+	}
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
-	return entrypoint.Run(context.Background(), entrypoint.Config{Environ: os.Environ(), Args: args, Stdout: os.Stdout, Signals: signals})
+	cfg := entrypoint.Config{Environ: os.Environ(), Args: args, Self: []string{os.Args[0], "entrypoint"}, Stdout: os.Stdout, Signals: signals}
+	if os.Getenv(oldImage) != "" {
+		cfg.Self = nil
+	}
+	if os.Getenv(fleetAway) != "" {
+		cfg.HTTP = &http.Client{Transport: awayFromHooks{}}
+		began := time.Now()
+		cfg.Now = func() time.Time { return began.Add(60 * time.Since(began)) }
+		cfg.After = func(d time.Duration) <-chan time.Time { return time.After(d / 60) }
+	}
+	return entrypoint.Run(context.Background(), cfg)
+}
+
+// Variables of an entrypoint that knows of no hook, and of one that does not reach the fleet
+// for its hook, and for which a second is a minute.
+const (
+	oldImage  = "PLAY_OLD_IMAGE"
+	fleetAway = "PLAY_FLEET_AWAY"
+)
+
+type awayFromHooks struct{}
+
+func (awayFromHooks) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(r.URL.Path, "/job") {
+		return nil, syscall.ECONNREFUSED
+	}
+	return http.DefaultTransport.RoundTrip(r)
 }
 
 func playRunner() int {

@@ -253,7 +253,13 @@ func (f *Fleet) wire(ctx context.Context) error {
 		Records: f.records(), Executions: gate{fleet: f}, GitHub: gh, Tasks: f.platform,
 		Now: time.Now, Log: f.cfg.Log,
 	}
-	f.claim = claim.Handler{Fleet: f.lifecycle, GitHub: gh, Keys: [][]byte{key}, Log: f.cfg.Log, GitHubCA: f.cfg.GitHubCA}
+	f.claim = claim.Handler{
+		Fleet: f.lifecycle, GitHub: gh, Keys: [][]byte{key}, Log: f.cfg.Log, GitHubCA: f.cfg.GitHubCA, Enforce: f.cfg.Policy.EnforcePolicy,
+		Judge: claim.Judge{
+			Policy: func(context.Context) (fleet.Policy, error) { return f.cfg.Policy, nil },
+			GitHub: gh, Cursors: f.store, Bus: later{f}, NewID: rand.Text,
+		},
+	}
 	if f.claims != nil {
 		if f.claims.containers != nil {
 			f.claim.Containers = f.claims.containers
@@ -288,6 +294,11 @@ func (f *Fleet) steps(key []byte) map[string]function {
 		arnPrefix + "RecordStatus":           step(recordstatus.Step{Fleet: f.lifecycle, Images: f.images(), Notices: f.notices(), Bus: f.bus, NewID: rand.Text}.Run),
 	}
 }
+
+// later is the bus, which is made after what puts events on it.
+type later struct{ fleet *Fleet }
+
+func (l later) Put(ctx context.Context, event fleet.Event) error { return l.fleet.bus.Put(ctx, event) }
 
 // notices show refusals on GitHub.
 func (f *Fleet) notices() lifecycle.Notices {

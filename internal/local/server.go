@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/claim"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
@@ -12,12 +13,18 @@ import (
 func (f *Fleet) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/webhook", f.refuseWhenStopping(f.webhook()))
-	mux.Handle("POST /runners/{id}/claim", f.claim)
+	handleRunners(mux, f.claim)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
 		health := f.Health(r.Context())
 		answer(w, httpStatus(health), map[string]any{"status": health.Status})
 	})
 	return mux
+}
+
+// handleRunners serves what the runners' containers ask.
+func handleRunners(mux *http.ServeMux, h claim.Handler) {
+	mux.Handle("POST /runners/{id}/claim", h)
+	mux.HandleFunc("POST /runners/{id}/job", h.ServeJob)
 }
 
 func (f *Fleet) refuseWhenStopping(next http.Handler) http.Handler {

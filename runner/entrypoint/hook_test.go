@@ -132,11 +132,11 @@ func TestWithoutAnAnswerTheJobGoesOn(t *testing.T) {
 		body   fleet.JobResponse
 		says   string
 	}{
-		"nobody answers":                    {0, fleet.JobResponse{}, "the fleet did not answer: EOF"},
+		"nobody answers":                    {0, fleet.JobResponse{}, "it could not be reached: EOF"},
 		"GitHub does not say":               {503, fleet.JobResponse{Message: "GitHub has no job on the runner yet"}, "503 Service Unavailable: GitHub has no job on the runner yet"},
 		"an earlier release":                {404, fleet.JobResponse{}, "404 Not Found"},
 		"something between denies":          {403, fleet.JobResponse{}, "403 Forbidden"},
-		"an answer that is none":            {200, fleet.JobResponse{}, "the fleet's answer makes no sense"},
+		"an answer that is none":            {200, fleet.JobResponse{}, "its answer makes no sense"},
 		"the token is of another claim key": {401, fleet.JobResponse{Message: "wrong claim token"}, "401 Unauthorized: wrong claim token"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -144,7 +144,7 @@ func TestWithoutAnAnswerTheJobGoesOn(t *testing.T) {
 			w := jobWorld(s)
 			began := w.clock.Now()
 			code, output := w.run(t)
-			wantOutput(t, output, "| ecsrunner: the fleet did not answer for 2m0s, so the job goes on without an answer: ", c.says, "| the hook ended with 0\n", "| the steps run\n")
+			wantOutput(t, output, "| ecsrunner: the fleet gave no answer for 2m0s, so the job goes on without one: ", c.says, "| the hook ended with 0\n", "| the steps run\n")
 			if code != 0 {
 				t.Errorf("exit code %d:\n%s", code, output)
 			}

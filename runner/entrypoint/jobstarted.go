@@ -49,7 +49,7 @@ func JobStarted(args, environ []string, stdout io.Writer) (exitCode int) {
 	say(stdout, "asking the fleet whether its policy admits this job")
 	switch got, conn, err := askEntrypoint(args[0], environ); {
 	case err != nil:
-		say(stdout, "the fleet's entrypoint gave no answer (%v), so the job goes on without one", err)
+		say(stdout, "the runner's entrypoint gave no answer, so the job goes on without one: %v", err)
 	case got.Verdict == fleet.Refused:
 		refuse(stdout, got)
 		_, _ = conn.Write([]byte{'\n'}) // it has been said
@@ -60,7 +60,7 @@ func JobStarted(args, environ []string, stdout io.Writer) (exitCode int) {
 		// in a group that is folded.
 		say(stdout, "the fleet's policy admits it")
 	default:
-		say(stdout, "the fleet did not answer for %s, so the job goes on without an answer: %s", fleet.HookWait, got.Message)
+		say(stdout, "the fleet gave no answer for %s, so the job goes on without one: %s", fleet.HookWait, got.Message)
 	}
 	if len(args) == 1 {
 		return 0

@@ -63,23 +63,23 @@ func (c Claiming) askOnce(ctx context.Context, s claimSettings, url string, body
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		return got, 0, fmt.Errorf("the fleet did not answer: %w", withoutURL(err))
+		return got, 0, fmt.Errorf("it could not be reached: %w", withoutURL(err))
 	}
 	defer res.Body.Close()
 	content, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
-		return got, 0, fmt.Errorf("the fleet's answer was lost: %w", withoutURL(err))
+		return got, 0, fmt.Errorf("its answer was lost: %w", withoutURL(err))
 	}
 	unread := json.Unmarshal(content, &got) != nil
 	switch {
 	case res.StatusCode != http.StatusOK:
-		text := fmt.Sprintf("the fleet answered with %d %s", res.StatusCode, http.StatusText(res.StatusCode))
+		text := fmt.Sprintf("it answered with %d %s", res.StatusCode, http.StatusText(res.StatusCode))
 		if got.Message != "" {
 			text += ": " + fleet.Clip(got.Message, mostShown)
 		}
 		return fleet.JobResponse{}, retryAfter(res.Header, c.Now()), errors.New(text)
 	case unread, got.Verdict != fleet.Admitted && got.Verdict != fleet.Refused:
-		return fleet.JobResponse{}, 0, errors.New("the fleet's answer makes no sense")
+		return fleet.JobResponse{}, 0, errors.New("its answer makes no sense")
 	}
 	return got, 0, nil
 }

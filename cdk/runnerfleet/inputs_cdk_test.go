@@ -80,6 +80,11 @@ var inputs = map[string]func(t *testing.T, without template){
 			t.Errorf("label %q", label)
 		}
 	},
+	"enforce_policy": func(t *testing.T, without template) {
+		if !policyOf(t, of(t, "enforce_policy: true"), "claim").EnforcePolicy || policyOf(t, without, "claim").EnforcePolicy {
+			t.Error("claim is not told")
+		}
+	},
 	"github_repo": func(t *testing.T, without template) {
 		if diff := cmp.Diff([]string{"octo-org/example"}, policyOf(t, without, "webhook").Repositories); diff != "" {
 			t.Error(diff)

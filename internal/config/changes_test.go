@@ -46,6 +46,7 @@ assign_public_ip: true
 limits: {start: 10m, idle: 90s}
 log_retention_days: 7
 refusal_status: never
+enforce_policy: true
 refusal_url: https://wiki.example.com/runners
 spot_retry: 1
 fleet_labels: [no, "5"]`,

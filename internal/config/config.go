@@ -62,6 +62,7 @@ type Config struct {
 	FleetLabels             []string     `yaml:"fleet_labels"`
 	AllowPublicRepositories bool         `yaml:"allow_public_repositories"`
 	Rules                   []fleet.Rule `yaml:"policy"`
+	EnforcePolicy           bool         `yaml:"enforce_policy"`
 	Limits                  fleet.Limits `yaml:"limits"` // in whole seconds
 
 	RefusalStatus fleet.RefusalStatus `yaml:"refusal_status"` // private, always or never
@@ -144,6 +145,7 @@ func (c Config) Policy() fleet.Policy {
 		MaxRunners:       c.MaxRunners,
 		MaxPerRepository: c.MaxRunnersPerRepository,
 		Rules:            cloned(c.Rules),
+		EnforcePolicy:    c.EnforcePolicy,
 		Limits:           c.Limits,
 		RefusalURL:       c.RefusalURL,
 		SpotRetry:        c.SpotRetry,

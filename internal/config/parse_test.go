@@ -80,6 +80,8 @@ func TestParseAccepts(t *testing.T) {
 		"a default class in another case":            {repo + "default_class: LARGE", func(c Config) any { return c.DefaultClass }, "large"},
 		"every key of a class":                       {repo + "runner_class_sizes: {a: {cpu: 256, memory: 512, arch: arm64, spot: true, ephemeral_storage: 21}}", func(c Config) any { return c.RunnerClassSizes["a"] }, fleet.Class{CPU: 256, Memory: 512, Arch: fleet.ARM64, Spot: true, EphemeralStorage: 21}},
 		"labels in any case":                         {repo + "required_label: Ours\nfleet_labels: [Team-A]", func(c Config) any { return c.RequiredLabel + c.FleetLabels[0] }, "oursteam-a"},
+		"a policy that is enforced":                  {repo + "enforce_policy: true", func(c Config) any { return c.Policy().EnforcePolicy }, true},
+		"a policy that is not":                       {repo, func(c Config) any { return c.Policy().EnforcePolicy }, false},
 		"self-hosted as required label":              {repo + "required_label: self-hosted", func(c Config) any { return c.RequiredLabel }, "self-hosted"},
 		"no public addresses in subnets of ours":     {repo + "subnet_ids: [subnet-12345678]\nvpc_id: vpc-12345678", func(c Config) any { return c.AssignPublicIP }, false},
 		"public addresses in subnets of ours":        {repo + "subnet_ids: [subnet-12345678]\nsecurity_groups: [sg-12345678]\nassign_public_ip: true", func(c Config) any { return c.AssignPublicIP }, true},

@@ -69,7 +69,11 @@ func TestDoctorHasNothingToSay(t *testing.T) {
 		"of a webhook that has delivered nothing": answers("/deliveries", listed()),
 		"of deliveries that were repeated": answers("/deliveries", listed(
 			`{"id": 3, "guid": "b", "status_code": 202}`, `{"id": 2, "guid": "b", "status_code": 504}`)),
-		"of a sweep that is about to run first":      func(d *deployed) { d.usage, d.startedAt = nil, time.Now() },
+		"of a sweep that is about to run first": func(d *deployed) { d.usage, d.startedAt = nil, time.Now() },
+		"of a policy that is enforced": func(d *deployed) {
+			d.policy.EnforcePolicy = true
+			d.unenforced = &fleet.Unenforced{RunnerID: "ci-7-1", At: time.Now().Add(-4 * 24 * time.Hour)}
+		},
 		"of a working tree that was deployed":        func(d *deployed) { d.runs = "" },
 		"of GitHub Enterprise Server without limits": func(d *deployed) { d.usage.Budgets = nil },
 		"of a hold that has ended": func(d *deployed) {
@@ -269,6 +273,11 @@ func TestDoctorNamesTheCause(t *testing.T) {
 		"a paused fleet": {
 			func(d *deployed) { d.capacity = fleet.Capacity{Paused: "moving house", PausedAt: time.Now()} }, doctor.Warning, "paused",
 			`the fleet is paused \(moving house\)`, `ecsrunner resume --stack ecsrunner-ci --region eu-central-1`},
+		"an image that is too old to enforce the policy": {
+			func(d *deployed) {
+				d.policy.EnforcePolicy = true
+				d.unenforced = &fleet.Unenforced{RunnerID: "ci-7-1", Image: "tools", At: time.Now().Add(-time.Hour)}
+			}, doctor.Warning, "enforce_policy", `policy was not enforced on runner ci-7-1 of .*: the entrypoint of its image \(tools\) is too old`, `ecsrunner images list --stack`},
 		"a sweep that has stopped": {
 			func(d *deployed) { d.usage.At = time.Now().Add(-time.Hour) }, doctor.Error, "sweep", `the sweep ran to its end last at `, `aws logs tail /ecsrunner/ci/sweep`},
 		"a sweep that never ran": {

@@ -52,6 +52,7 @@ type deployed struct {
 	policy       fleet.Policy
 	capacity     fleet.Capacity
 	usage        *fleet.GitHubUsage
+	unenforced   *fleet.Unenforced
 	holds        []fleet.Hold
 	images       []fleet.ImageRecord
 	quotas       map[string]float64 // by name
@@ -209,6 +210,10 @@ func (d *deployed) records() noted {
 	failed := []error{store.Write(ctx, fleet.Changes{Capacity: &d.capacity, Holds: d.holds})}
 	for _, image := range d.images {
 		failed = append(failed, store.PutImage(ctx, image))
+	}
+	if d.unenforced != nil {
+		text, err := json.Marshal(d.unenforced)
+		failed = append(failed, err, store.PutCursor(ctx, fleet.UnenforcedCursor, string(text)))
 	}
 	if d.usage != nil {
 		text, _ := json.Marshal(d.usage)

@@ -94,7 +94,7 @@ func printRunner(w io.Writer, r report.Runner) error {
 		{"runner", r.RunnerID}, {"run", r.RunID}, {"expected for", r.For}, {"took job", jobOf(r)},
 		{"status", string(r.Status)}, {"phase", string(r.Phase)}, {"reason", r.Reason}, {"failure", failure},
 		{"repository", r.Repository}, {"labels", strings.Join(r.Labels, ", ")}, {"class", r.ClassName}, {"image", r.Image},
-		{"task", r.TaskARN}, {"task status", r.TaskStatus}, {"stop code", r.StopCode}, {"stopped", r.StoppedReason}, {"exit", exit},
+		{"enforce_policy", enforcedOn(r)}, {"task", r.TaskARN}, {"task status", r.TaskStatus}, {"stop code", r.StopCode}, {"stopped", r.StoppedReason}, {"exit", exit},
 	})
 	for _, stage := range []fleet.Stage{
 		fleet.StageLaunched, fleet.StageAdmitted, fleet.StageImageReady, fleet.StageTaskStarted, fleet.StageContainerUp, fleet.StageClaimed,
@@ -105,6 +105,21 @@ func printRunner(w io.Writer, r report.Runner) error {
 		}
 	}
 	return nil
+}
+
+// enforcedOn says what enforce_policy has done about a runner's job, "" without it.
+func enforcedOn(r report.Runner) string {
+	switch {
+	case r.Judged != nil && r.Judged.Verdict == fleet.Refused:
+		return "ended its job before the first step, by rule " + r.Judged.Rule + ": " + r.Judged.Reason
+	case r.Judged != nil:
+		return "its job is admitted"
+	case r.Hook == fleet.HookMissing:
+		return "not enforced: the entrypoint of its image is too old"
+	case r.Hook == fleet.HookAsks:
+		return "it asks about its job before the first step"
+	}
+	return ""
 }
 
 func newRunnersTerminate() *cobra.Command {

@@ -8,6 +8,7 @@ package claim
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -138,7 +139,7 @@ func (h Handler) begin(ctx context.Context, req Request) (_ fleet.Runner, refusa
 		return r, false
 	})
 	if runner.Hook == fleet.HookMissing && refusal.Status == 0 {
-		h.Log.WarnContext(ctx, "policy is not enforced on a runner: the entrypoint of its image is too old to ask about its job", "runner_id", req.RunnerID)
+		h.noteUnenforced(ctx, runner)
 	}
 	switch refusal.Status {
 	case http.StatusConflict:
@@ -159,6 +160,19 @@ func (h Handler) hook(req Request) fleet.JobHook {
 		return fleet.HookAsks
 	}
 	return fleet.HookMissing
+}
+
+// noteUnenforced tells the operators, by the log and by doctor. The runner goes on: its job
+// may be the only one that wants that image.
+func (h Handler) noteUnenforced(ctx context.Context, runner fleet.Runner) {
+	h.Log.WarnContext(ctx, "policy is not enforced on a runner: the entrypoint of its image is too old to ask about its job", "runner_id", runner.RunnerID, "image", runner.Image)
+	note, err := json.Marshal(fleet.Unenforced{RunnerID: runner.RunnerID, Image: runner.Image, At: h.Fleet.Now().UTC()})
+	if err == nil {
+		err = h.Judge.Cursors.PutCursor(ctx, fleet.UnenforcedCursor, string(note))
+	}
+	if err != nil {
+		h.Log.WarnContext(ctx, "doctor does not hear of a runner on which policy is not enforced", "runner_id", runner.RunnerID, "error", err.Error())
+	}
 }
 
 // progress sends the heartbeat that shows that the runner is alive. A lost heartbeat

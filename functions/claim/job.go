@@ -18,7 +18,7 @@ import (
 type Judge struct {
 	Policy  func(context.Context) (fleet.Policy, error)
 	GitHub  jobs
-	Cursors lifecycle.CursorReader // of repositories
+	Cursors lifecycle.Cursors // of repositories, and of what is not enforced
 	Bus     bus
 	NewID   func() string
 }

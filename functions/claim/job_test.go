@@ -415,13 +415,17 @@ func TestWhoseHookAsks(t *testing.T) {
 		w := lifecycletest.New(t)
 		id := w.Up(w.Job(7))
 		h := handler(w)
-		h.Enforce = c.enforce
+		h.Enforce, h.Judge.Cursors = c.enforce, w.Records
 		reply := h.Handle(t.Context(), claim.Request{RunnerID: id, Token: fleet.ClaimToken(key, id), Nonce: "nonce", CanAsk: c.canAsk})
 		if reply.Body.AskAboutJob != (c.want == fleet.HookAsks) || w.Runner(id).Hook != c.want || reply.Status != http.StatusOK {
 			t.Errorf("%s: told to ask %t, recorded as %q", name, reply.Body.AskAboutJob, w.Runner(id).Hook)
 		}
 		if warned := strings.Contains(w.Log.String(), "policy is not enforced on a runner"); warned != (c.want == fleet.HookMissing) {
 			t.Errorf("%s: warned %t", name, warned)
+		}
+		note, err := w.Records.Cursor(t.Context(), fleet.UnenforcedCursor)
+		if err != nil || strings.Contains(note, `"runner_id":"fleet-7-1"`) != (c.want == fleet.HookMissing) {
+			t.Errorf("%s: doctor hears %q (%v)", name, note, err)
 		}
 	}
 }

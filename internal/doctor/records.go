@@ -23,6 +23,8 @@ const (
 	// runnerIsLate is how long after a release GitHub gives jobs to the runner before it.
 	// https://docs.github.com/actions/reference/runners/self-hosted-runners
 	runnerIsLate = 30 * 24 * time.Hour
+	// unenforcedFor is how long people hear of a runner on which policy was not enforced.
+	unenforcedFor = 3 * 24 * time.Hour
 	// mostHolds is how many holds are read.
 	mostHolds = 1000
 	// buildsFor is how long the first build of an image takes at most.
@@ -45,6 +47,9 @@ func (s *Setup) ofRecords() []Check {
 		{Name: "sweep", Run: n.sweep},
 		{Name: "github_limit", Run: n.limit},
 		{Name: "holds", Run: n.holds},
+	}
+	if s.Policy.EnforcePolicy {
+		checks = append(checks, Check{Name: "enforce_policy", Run: n.enforced})
 	}
 	if s.NoImages {
 		return checks
@@ -169,6 +174,25 @@ func (n *notes) holds(ctx context.Context) Result {
 		return Found(findings...)
 	}
 	return Healthy("nothing keeps runs from being launched")
+}
+
+// enforced looks for runners whose images are too old to ask about their jobs.
+func (n *notes) enforced(ctx context.Context) Result {
+	if _, err := n.look(ctx); err != nil {
+		return Skip("records")
+	}
+	text, err := n.Records.Cursor(ctx, fleet.UnenforcedCursor)
+	if err != nil {
+		return n.unchecked(err, "fleet", "try again")
+	}
+	var last fleet.Unenforced
+	if json.Unmarshal([]byte(text), &last) == nil && n.Now().Sub(last.At) < unenforcedFor {
+		return Found(Finding{
+			Severity: Warning, What: fmt.Sprintf("policy was not enforced on runner %s of %s: the entrypoint of its image (%s) is too old to ask about its job", last.RunnerID, minute(last.At), last.Image),
+			Whose: "image", Do: "have the fleet build the image, or build it anew from a runner image of this release; docs/policy.md says what enforcing needs", Command: n.command("images list"),
+		})
+	}
+	return Healthy("no runner of the last %s was too old to ask about its job", inDays(unenforcedFor))
 }
 
 // image looks at an image that the configuration names: is it there, and how old is it?

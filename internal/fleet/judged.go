@@ -75,3 +75,14 @@ func (r Runner) AskForJob(now time.Time) (_ Runner, ok bool, wait time.Duration)
 func (r Runner) MayAskForJob() bool { return r.JobAsks.Count < mostJobAsks }
 
 const longestJobPause = 15 * time.Second
+
+// UnenforcedCursor keeps the last runner on which policy was not enforced, as Unenforced in
+// JSON.
+const UnenforcedCursor = "unenforced"
+
+// Unenforced is a runner whose hook was to ask, and whose image knows no hook.
+type Unenforced struct {
+	RunnerID string    `json:"runner_id"`
+	Image    string    `json:"image,omitempty"`
+	At       time.Time `json:"at"`
+}

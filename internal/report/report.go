@@ -178,6 +178,8 @@ type Runner struct {
 	RegistrationID  int64              `json:"github_runner_id,omitempty"`
 	FailureName     string             `json:"failure_name,omitempty"`
 	Failure         string             `json:"failure,omitempty"`
+	Hook            fleet.JobHook      `json:"hook,omitempty"`
+	Judged          *fleet.Judged      `json:"judged,omitempty"`
 	Times           fleet.Times        `json:"times"`
 }
 
@@ -188,7 +190,7 @@ func OfRunner(r fleet.Runner) Runner {
 		Reason: r.Reason, Repository: r.Repository, Labels: r.Labels, ClassName: r.ClassName, Image: r.Image,
 		TaskARN: r.TaskARN, TaskStatus: r.TaskStatus, StopCode: r.StopCode, StoppedReason: r.StoppedReason,
 		ExitCode: r.ExitCode, ContainerReason: r.ContainerReason, Claims: r.Claims, RegistrationID: r.RegistrationID,
-		FailureName: r.FailureName, Failure: r.Failure, Times: r.Times,
+		FailureName: r.FailureName, Failure: r.Failure, Hook: r.Hook, Judged: r.Judged, Times: r.Times,
 	}
 	if view.Labels == nil {
 		view.Labels = []string{}

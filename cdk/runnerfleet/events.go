@@ -79,7 +79,7 @@ func addRules(parent constructs.Construct, c Config, e events, dispatch awslambd
 		awsevents.NewRule(scope, jsii.String(id), props)
 	}
 	rule("Own", "what it tells itself", e.bus, awsevents.EventPattern{
-		Source: texts(fleet.WebhookSource, fleet.SweepSource, fleet.CLISource),
+		Source: texts(fleet.WebhookSource, fleet.SweepSource, fleet.ClaimSource, fleet.CLISource),
 	})
 	rule("Tasks", "its tasks", nil, awsevents.EventPattern{
 		Source: texts("aws.ecs"), DetailType: texts(fleet.TaskEvent),

@@ -24,11 +24,13 @@ const webhookPath = "/webhook"
 
 // routes are all of them. Each has a limit of its own, so that a flood of one leaves
 // the other alone. GitHub does not repeat a delivery by itself; the sweep has it
-// redelivered. Fargate starts at most 20 tasks a second, which claim once each.
+// redelivered. Fargate starts at most 20 tasks a second, which claim once each, and whose
+// hooks ask about their job.
 func routes() []route {
 	return []route{
 		{"Webhook", functions.Webhook, webhookPath, 100, 200},
 		{"Claim", functions.Claim, "/runners/{id}/claim", 50, 100},
+		{"Job", functions.Claim, "/runners/{id}/job", 50, 100},
 	}
 }
 
@@ -55,7 +57,7 @@ func accessLog() string {
 	return string(line)
 }
 
-// addRoutes connects the API with its functions. Neither route has an authorizer:
+// addRoutes connects the API with its functions. No route has an authorizer:
 // none gets the body, which a webhook's signature is about. The functions verify.
 func addRoutes(parent constructs.Construct, c Config, api awsapigatewayv2.CfnApi, made lambdas) awsapigatewayv2.CfnStage {
 	scope := constructs.NewConstruct(parent, jsii.String("Ingress"))

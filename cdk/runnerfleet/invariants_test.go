@@ -185,7 +185,7 @@ func TestRoutesHaveLimitsOfTheirOwn(t *testing.T) {
 		}
 	}
 	slices.Sort(keys)
-	if diff := cmp.Diff([]string{"POST /runners/{id}/claim", "POST /webhook"}, keys); diff != "" {
+	if diff := cmp.Diff([]string{"POST /runners/{id}/claim", "POST /runners/{id}/job", "POST /webhook"}, keys); diff != "" {
 		t.Error(diff)
 	}
 	format := at[string](built.only("AWS::ApiGatewayV2::Stage").Properties, "AccessLogSettings", "Format")

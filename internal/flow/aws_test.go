@@ -20,15 +20,21 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
 )
 
-// serveAPI is a stand-in for API Gateway: the template's two routes, as events of
+// serveAPI is a stand-in for API Gateway: the template's routes, as events of
 // its payload format 2.0.
 func (w *world) serveAPI(rw http.ResponseWriter, r *http.Request) {
-	name, params := "", map[string]string{}
+	name, route, params := "", "POST /webhook", map[string]string{}
 	switch path := strings.Trim(r.URL.Path, "/"); {
 	case path == "webhook":
 		name = "webhook"
-	case strings.HasPrefix(path, "runners/") && strings.HasSuffix(path, "/claim"):
-		name, params["id"] = "claim", strings.TrimSuffix(strings.TrimPrefix(path, "runners/"), "/claim")
+	case strings.HasPrefix(path, "runners/"):
+		var what string
+		params["id"], what, _ = strings.Cut(strings.TrimPrefix(path, "runners/"), "/")
+		if what != "claim" && what != "job" {
+			http.NotFound(rw, r)
+			return
+		}
+		name, route = "claim", "POST /runners/{id}/"+what
 	default:
 		http.NotFound(rw, r)
 		return
@@ -38,7 +44,7 @@ func (w *world) serveAPI(rw http.ResponseWriter, r *http.Request) {
 		http.Error(rw, err.Error(), http.StatusBadRequest)
 		return
 	}
-	event := events.APIGatewayV2HTTPRequest{Version: "2.0", RawPath: r.URL.Path, Headers: map[string]string{}, PathParameters: params, Body: string(body)}
+	event := events.APIGatewayV2HTTPRequest{Version: "2.0", RouteKey: route, RawPath: r.URL.Path, Headers: map[string]string{}, PathParameters: params, Body: string(body)}
 	for header, values := range r.Header {
 		event.Headers[strings.ToLower(header)] = strings.Join(values, ",")
 	}

@@ -136,7 +136,7 @@ func (f *fargate) run(ctx context.Context, task faultproxy.Task) {
 	}
 	environ = append(environ, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI="+identitytest.CredentialsPath+task.ARN[strings.LastIndex(task.ARN, "/")+1:])
 	exit := entrypoint.Run(ctx, entrypoint.Config{
-		Environ: environ, Args: []string{"--", self, "simulated-runner"}, Stdout: f, HTTP: &http.Client{Timeout: 30 * time.Second, Transport: inTask{f.w}},
+		Environ: environ, Args: []string{"--", self, "simulated-runner"}, Self: []string{self}, Stdout: f, HTTP: &http.Client{Timeout: 30 * time.Second, Transport: inTask{f.w}},
 	})
 	stopCode := "EssentialContainerExited"
 	if ctx.Err() != nil {

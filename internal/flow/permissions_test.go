@@ -81,7 +81,7 @@ var unreached = map[string]string{
 // call checked against the policy of the function that makes it, action and resource.
 // In the end each function has used every permission that it has, except those above.
 func TestPermissionsAreUsed(t *testing.T) {
-	w := start(t)
+	w := startWith(t, setup{policy: func(p *fleet.Policy) { p.EnforcePolicy = true }})
 	used := w.guarded(t)
 	w.scenes(t)
 	known := map[string]bool{}

@@ -33,12 +33,18 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim/standin"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/entrypoint"
 )
 
 // The test binary is also GitHub's runner program, simulated.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "simulated-runner" {
-		os.Exit(playRunner())
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case "simulated-runner":
+			os.Exit(playRunner())
+		case entrypoint.HookCommand:
+			os.Exit(entrypoint.JobStarted(os.Args[2:], os.Environ(), os.Stdout))
+		}
 	}
 	os.Exit(m.Run())
 }

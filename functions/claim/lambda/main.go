@@ -1,9 +1,10 @@
-// Command lambda is the function claim on AWS: POST /runners/{id}/claim of the
-// HTTP API.
+// Command lambda is the function claim on AWS: POST /runners/{id}/claim and
+// POST /runners/{id}/job of the HTTP API.
 package main
 
 import (
 	"context"
+	"crypto/rand"
 	"net/http"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -13,10 +14,12 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/eventbus"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/githubapi"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/identity"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/metrics"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/operations"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/params"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/secrets"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/stepfn"
 )
@@ -26,12 +29,15 @@ func main() {
 	records := dynamo.Records(f)
 	gh, keys, measured, signers, tasks := githubapi.Of(f, records), secrets.ClaimKeys(f), metrics.Of(f), identity.Signers(f), ecsfleet.Tasks(f)
 	lc, authorities := operations.Fleet(f, records, stepfn.Signals(f), gh, nil), githubapi.Authorities(f)
+	judge := claim.Judge{Policy: params.PolicyWhenAsked(f), GitHub: gh, Cursors: records, Bus: eventbus.Of(f), NewID: rand.Text}
 	border.Start(f, func(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 		current, err := keys(ctx)
 		if err != nil {
 			return events.APIGatewayV2HTTPResponse{}, err
 		}
-		response, err := claim.Handler{Fleet: lc, GitHub: gh, Keys: current, Log: f.Log, GitHubCA: authorities, Signers: signers, Tasks: tasks}.ServeAPIGateway(ctx, r)
+		response, err := claim.Handler{
+			Fleet: lc, GitHub: gh, Keys: current, Log: f.Log, GitHubCA: authorities, Signers: signers, Tasks: tasks, Enforce: f.Policy().EnforcePolicy, Judge: judge,
+		}.ServeAPIGateway(ctx, r)
 		if response.StatusCode == http.StatusConflict {
 			measured.Put(deployment.MetricClaimConflict, 1, nil)
 		}

@@ -15,12 +15,19 @@ import (
 // in a parameter and may change without a deployment. The function reads them before
 // its first invocation.
 func Policy(f *function.Function) func(context.Context) (fleet.Policy, error) {
-	policy := f.Policy()
-	classes := &Classes{SSM: ssm.NewFromConfig(f.AWS), Name: f.Env(deployment.EnvClassSizes), Now: time.Now}
+	policy := PolicyWhenAsked(f)
 	f.Warm(func(ctx context.Context) error {
-		_, err := classes.Get(ctx)
+		_, err := policy(ctx)
 		return err
 	})
+	return policy
+}
+
+// PolicyWhenAsked is Policy for a function that needs the class sizes for some invocations
+// alone: it reads them with the first of those.
+func PolicyWhenAsked(f *function.Function) func(context.Context) (fleet.Policy, error) {
+	policy := f.Policy()
+	classes := &Classes{SSM: ssm.NewFromConfig(f.AWS), Name: f.Env(deployment.EnvClassSizes), Now: time.Now}
 	return func(ctx context.Context) (fleet.Policy, error) {
 		sizes, err := classes.Get(ctx)
 		current := policy

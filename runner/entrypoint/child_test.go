@@ -129,8 +129,9 @@ func runJob(environ string, signals chan os.Signal) int {
 			got = <-signals // somebody killed it
 		case got = <-signals:
 		}
+		// run.sh gives SIGINT to all of its group.
 		fmt.Println("child got", got)
-		_ = hook.Process.Signal(got) // as all of its group
+		fmt.Println("the hook ignores it:", ignores(hook.Process.Pid, syscall.SIGINT))
 		_ = hook.Process.Kill()
 		<-ended
 		fmt.Println("the hook ended with", hook.ProcessState.ExitCode())
@@ -138,6 +139,18 @@ func runJob(environ string, signals chan os.Signal) int {
 	}
 	fmt.Println("the steps run")
 	return 0
+}
+
+// ignores reports whether a process ignores a signal, as Linux says in /proc.
+func ignores(pid int, sig syscall.Signal) bool {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	for line := range strings.Lines(string(status)) {
+		if mask, ok := strings.CutPrefix(line, "SigIgn:"); ok {
+			bits, _ := strconv.ParseUint(strings.TrimSpace(mask), 16, 64)
+			return bits>>(sig-1)&1 == 1
+		}
+	}
+	return false
 }
 
 // hang waits for a signal that never comes: without cgo, Go ends a program that waits

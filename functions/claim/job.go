@@ -93,7 +93,7 @@ func (h Handler) handleJob(ctx context.Context, req JobRequest) JobReply {
 	if later.Status != 0 {
 		return later
 	}
-	runner, decision, later := h.decide(ctx, policy, runner, job)
+	runner, decision, later := h.decide(ctx, policy, runner, &job)
 	if later.Status != 0 {
 		return later
 	}
@@ -323,9 +323,9 @@ func (h Handler) told(ctx context.Context, job fleet.Job) (found, error) {
 	return found{Job: job, told: true}, nil
 }
 
-// decide is policy's decision about a job, as Validate makes it. If GitHub does not say on
-// what a rule depends, later has a status.
-func (h Handler) decide(ctx context.Context, policy fleet.Policy, runner fleet.Runner, job found) (_ fleet.Runner, d fleet.Decision, later JobReply) {
+// decide is policy's decision about a job, as Validate makes it; job learns what GitHub says
+// of its repository. If GitHub does not say on what a rule depends, later has a status.
+func (h Handler) decide(ctx context.Context, policy fleet.Policy, runner fleet.Runner, job *found) (_ fleet.Runner, d fleet.Decision, later JobReply) {
 	if !policy.EnforcePolicy { // not any more
 		return runner, fleet.Decision{Verdict: fleet.Admitted}, later
 	}

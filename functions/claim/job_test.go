@@ -215,6 +215,9 @@ func TestTheAnswerToAHook(t *testing.T) {
 			if run.Status != c.run || run.RanOn != id || e.Runner(id).Took != job.JobID {
 				t.Errorf("the run is %s on %q, the runner took %d", run.Status, run.RanOn, e.Runner(id).Took)
 			}
+			if c.run == fleet.RunRefused && (!run.Job.Private || c.rule != "labels.required" && !run.Notice.Due(e.Now())) {
+				t.Errorf("its developer is not shown why: private %t, %s", run.Job.Private, run.Notice)
+			}
 			if own := e.Run("job-7"); job.JobID != 7 && (own.RunnerID == id || own.Status.Terminal()) {
 				t.Errorf("the runner's own job is %s with %q", own.Status, own.RunnerID)
 			}

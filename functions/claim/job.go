@@ -168,6 +168,11 @@ func (h Handler) judgedJob(ctx context.Context, runner fleet.Runner, hint fleet.
 		return nil, later
 	}
 	job, err := h.Fleet.GitHub.Job(ctx, repository, runner.Judged.JobID)
+	if err == nil {
+		var w fleet.WorkflowRun
+		w, err = h.Fleet.GitHub.WorkflowRun(ctx, repository, job.WorkflowRunID)
+		job.Private, job.Visibility = w.Private, w.Visibility
+	}
 	if err != nil {
 		return nil, laterJob(noSpare, err, "GitHub did not show the job")
 	}

@@ -66,6 +66,7 @@ func (e *enforced) idle(job fleet.Job) string {
 
 // gives has GitHub give a job to a runner, and report it to nobody.
 func (e *enforced) gives(job fleet.Job, id string) {
+	job.Private = false // GitHub's API does not say
 	e.GitHub.Set(lifecycletest.InProgress(job, fleet.RunnerName(id, 1)))
 	e.GitHub.Runner(fleet.RunnerName(id, 1)).Working = true
 }

@@ -30,6 +30,7 @@ var refusal = fleet.JobResponse{JobID: 7, Verdict: fleet.Refused, Rule: "policy.
 type fleetOf struct {
 	*httptest.Server
 	answer func() (status int, body fleet.JobResponse)
+	silent bool // it gives no such order
 
 	mu    sync.Mutex
 	claim fleet.ClaimRequest
@@ -47,7 +48,7 @@ func serveJobs(t *testing.T, answer func() (int, fleet.JobResponse)) *fleetOf {
 			s.mu.Lock()
 			_ = json.NewDecoder(r.Body).Decode(&s.claim)
 			s.mu.Unlock()
-			_ = json.NewEncoder(w).Encode(fleet.ClaimResponse{RunnerName: "demo-7-1.1", EncodedJITConfig: jitConfig, AskAboutJob: s.claim.CanAsk})
+			_ = json.NewEncoder(w).Encode(fleet.ClaimResponse{RunnerName: "demo-7-1.1", EncodedJITConfig: jitConfig, AskAboutJob: s.claim.CanAsk && !s.silent})
 		case "/runners/demo-7-1/job":
 			var body fleet.JobRequest
 			if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
@@ -271,14 +272,20 @@ func TestOthersOnTheSocket(t *testing.T) {
 	}
 }
 
+// An entrypoint that cannot set a hook says so with its claim, and a fleet that does not
+// enforce its policy, or is of the release before, wants none: the image's own stays.
 func TestNoHook(t *testing.T) {
-	s := serveJobs(t, always(200, refusal))
-	w := newWorld(s.URL+"/runners/demo-7-1/claim", "print-environment")
-	w.Environ = append(w.Environ, "ACTIONS_RUNNER_HOOK_JOB_STARTED=/own.sh")
-	_, output := w.run(t) // it cannot set one, and says so with the claim
-	wantOutput(t, output, "| child has ACTIONS_RUNNER_HOOK_JOB_STARTED=/own.sh\n")
-	if s.claim.CanAsk || len(s.questions()) > 0 {
-		t.Errorf("it claimed with %+v", s.claim)
+	for name, self := range map[string][]string{"it cannot set one": nil, "the fleet wants none": {os.Args[0]}} {
+		s := serveJobs(t, always(200, refusal))
+		s.silent = true
+		w := newWorld(s.URL+"/runners/demo-7-1/claim", "print-environment")
+		w.Self = self
+		w.Environ = append(w.Environ, "ACTIONS_RUNNER_HOOK_JOB_STARTED=/own.sh")
+		_, output := w.run(t)
+		wantOutput(t, output, "| child has ACTIONS_RUNNER_HOOK_JOB_STARTED=/own.sh\n")
+		if s.claim.CanAsk != (self != nil) || len(s.questions()) > 0 {
+			t.Errorf("%s: it claimed with %+v", name, s.claim)
+		}
 	}
 }
 

@@ -223,6 +223,15 @@ func TestRefusalsKeepToThePace(t *testing.T) {
 	}
 }
 
+// The hook of the runner that took the job ended it: that it is refused is true all the same.
+func TestARefusalThatAHookHasCarriedOut(t *testing.T) {
+	w, ids := refused(t, 1)
+	w.EditRun(ids[0], func(r *fleet.Run) { r.RanOn, r.Conclusion = "fleet-9-1", "cancelled" })
+	if err := show(w, t, ids...); err != nil || len(w.GitHub.Refusals) != 1 {
+		t.Errorf("shown %d times, %v", len(w.GitHub.Refusals), err)
+	}
+}
+
 func TestARefusalThatIsNotWantedAnyMore(t *testing.T) {
 	t.Run("another runner took the job", func(t *testing.T) {
 		w, ids := refused(t, 1)

@@ -178,6 +178,23 @@ func TestTheFleetComesBack(t *testing.T) {
 	}
 }
 
+// A fleet that takes a question and says nothing holds the job for no longer.
+func TestTheFleetIsSlow(t *testing.T) {
+	hang := make(chan struct{})
+	s := serveJobs(t, func() (int, fleet.JobResponse) {
+		<-hang
+		return 200, refusal
+	})
+	w := jobWorld(s)
+	w.HTTP = &http.Client{Timeout: 20 * time.Millisecond}
+	code, output := w.run(t)
+	close(hang)
+	wantOutput(t, output, "the fleet gave no answer for 2m0s, so the job goes on without one: it could not be reached: ", "| the steps run\n")
+	if code != 0 {
+		t.Errorf("exit code %d:\n%s", code, output)
+	}
+}
+
 // A hook that is killed while it waits, for example without memory, saves no job.
 func TestTheHookIsKilled(t *testing.T) {
 	pid := make(chan int, 4)

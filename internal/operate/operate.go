@@ -149,14 +149,15 @@ type ResumeResult struct {
 // that GitHub has given up meanwhile gets no task. If the last step fails, the sweep
 // repairs that within a minute.
 func (o Operator) Resume(ctx context.Context) (ResumeResult, error) {
+	waiting, err := o.waiting(ctx) // before one of them is launched
+	if err != nil {
+		return ResumeResult{}, err
+	}
 	was, waited, err := o.Fleet.Resume(ctx)
 	if err != nil {
 		return ResumeResult{}, fmt.Errorf("resume fleet %s: %w", o.Fleet.Name, err)
 	}
-	res := ResumeResult{FleetName: o.Fleet.Name, Already: was.Paused == "", Reason: was.Paused, PausedAt: was.PausedAt}
-	if res.Waiting, err = o.waiting(ctx); err != nil {
-		return res, err
-	}
+	res := ResumeResult{FleetName: o.Fleet.Name, Already: was.Paused == "", Reason: was.Paused, PausedAt: was.PausedAt, Waiting: waiting}
 	if res.Already && waited == 0 {
 		return res, nil
 	}

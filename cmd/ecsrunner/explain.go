@@ -103,7 +103,7 @@ func explain(cmd *cobra.Command, flags explainFlags) error {
 	if err != nil {
 		return usageError{err}
 	}
-	jobs, err := flags.jobs(cmd, file.Repositories)
+	jobs, err := flags.jobs(cmd, repositoriesOf(file))
 	if err != nil {
 		return usageError{err}
 	}
@@ -187,6 +187,15 @@ func (f explainFlags) origin(cmd *cobra.Command) (o fleet.Origin) {
 func isRepository(text string) bool {
 	owner, name, ok := strings.Cut(text, "/")
 	return ok && owner != "" && name != "" && !strings.Contains(name, "/")
+}
+
+// repositoriesOf are the repositories that the fleet serves; of a whole organization one
+// that stands for all.
+func repositoriesOf(file config.Config) []string {
+	if policy := file.Policy(); policy.WholeOrganization() {
+		return []string{policy.Organization + "/any"}
+	}
+	return file.Repositories
 }
 
 // job is a job of which no more is known than the flags say.

@@ -45,7 +45,7 @@ func (e explainable) explain(policy fleet.Policy) explanation {
 	}
 	switch {
 	case !policy.AllowsRepository(e.job.Repository):
-		out.Verdict, out.Rule, out.Reason = fleet.Ignored, "repository.not_served", fleet.NotServed(e.job.Repository)
+		out.Verdict, out.Rule, out.Reason = fleet.Ignored, "repository.not_served", policy.NotServed(e.job.Repository)
 		return out
 	case e.later != "":
 		out.Verdict, out.Reason = atRunTime, e.later

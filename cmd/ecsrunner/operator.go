@@ -78,7 +78,7 @@ func (c *cloud) operator(ctx context.Context) (operate.Operator, error) {
 	platform := ecsfleet.Platform{ECS: ecs.NewFromConfig(c.config), Cluster: values[ecsCluster], FleetName: settings.FleetName}
 	return operate.Operator{
 		Fleet: lifecycle.Fleet{
-			Name: settings.FleetName, MaxRunners: settings.MaxRunners, MaxPerRepository: policy.Share(), KeptForOthers: policy.KeptForOthers(), Repositories: len(policy.Repositories), Organization: policy.Organization, MaxOfRules: policy.MaxOfRules(), RuleOf: policy.RuleOf,
+			Name: settings.FleetName, MaxRunners: settings.MaxRunners, MaxPerRepository: policy.Share(), KeptForOthers: policy.KeptForOthers(), Repositories: policy.Serves(), Organization: policy.Organization, MaxOfRules: policy.MaxOfRules(), RuleOf: policy.RuleOf,
 			Limits: policy.Limits, Deployment: policy.Fingerprint(), Records: store,
 			Executions: stepfn.Executions{SFN: steps, StateMachineARN: values[stateMachine]}, GitHub: hub, Tasks: platform,
 			Backoff: dynamo.Backoff, Now: time.Now, Log: slog.New(slog.DiscardHandler),

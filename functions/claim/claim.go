@@ -20,7 +20,7 @@ import (
 
 // registrar registers runners on GitHub. Errors carry the GitHub.* names.
 type registrar interface {
-	Register(ctx context.Context, repository, name string, labels []string) (reg fleet.Registration, encodedJITConfig string, err error)
+	Register(ctx context.Context, place, name string, labels []string) (reg fleet.Registration, encodedJITConfig string, err error)
 }
 
 // Request is one claim.
@@ -102,7 +102,7 @@ func (h Handler) handle(ctx context.Context, req Request) Reply {
 	}
 	h.clearOldest(ctx, runner)
 	name := fleet.RunnerName(runner.RunnerID, runner.Claims)
-	reg, config, err := h.GitHub.Register(ctx, runner.Repository, name, runner.Labels)
+	reg, config, err := h.GitHub.Register(ctx, h.Fleet.PlaceOf(runner), name, runner.Labels)
 	if err != nil {
 		return h.registerFailed(ctx, runner, err)
 	}
@@ -134,6 +134,7 @@ func (h Handler) begin(ctx context.Context, req Request) (_ fleet.Runner, refusa
 		default:
 			refusal = Reply{}
 			r.Hook = h.hook(req)
+			r.RegisteredIn = h.Fleet.PlaceOf(r) // before GitHub may have it
 			return r.BeginAsk(hash, now), true
 		}
 		return r, false

@@ -418,3 +418,27 @@ func TestASwapWhileTheClaimIsLookedAt(t *testing.T) {
 		}
 	}
 }
+
+// A deployment may switch between runners of repositories and of an organization. The
+// runners that are open then are deleted where they were registered.
+func TestARunnerIsDeletedWhereItWasRegistered(t *testing.T) {
+	for _, before := range []string{"", "octo"} {
+		w := lifecycletest.New(t)
+		id := w.Up(w.Job(7))
+		h := handler(w)
+		h.Fleet.Organization = before
+		if reply := h.Handle(t.Context(), claim.Request{RunnerID: id, Token: fleet.ClaimToken(key, id), Nonce: "nonce"}); reply.Status != http.StatusOK {
+			t.Fatalf("%+v", reply)
+		}
+		after := w.Fleet()
+		if before == "" {
+			after.Organization = "octo"
+		}
+		if busy, err := after.Deregister(t.Context(), w.Runner(id)); err != nil || busy {
+			t.Fatal(busy, err)
+		}
+		if left := w.GitHub.Names(); len(left) > 0 {
+			t.Errorf("registered in %q: %q are left in %q", w.Runner(id).RegisteredIn, left, w.GitHub.Runner(left[0]).Place)
+		}
+	}
+}

@@ -12,14 +12,14 @@ import (
 // credential is unused, and takes the next number.
 func (h Handler) replace(ctx context.Context, asked fleet.Runner) (_ fleet.Runner, refusal Reply, _ error) {
 	used := refuse(http.StatusGone, fleet.RunnerClaimLost, "the credential has been used")
-	reg, found, err := h.Fleet.GitHub.Registration(ctx, asked.Repository, fleet.RunnerName(asked.RunnerID, asked.Claims))
+	reg, found, err := h.Fleet.GitHub.Registration(ctx, h.Fleet.PlaceOf(asked), fleet.RunnerName(asked.RunnerID, asked.Claims))
 	switch {
 	case err != nil:
 		return asked, h.later(ctx, asked, err, "GitHub did not say what became of the first credential"), nil
 	case !found || reg.Online || reg.Busy:
 		return asked, used, nil
 	}
-	err = h.Fleet.GitHub.Delete(ctx, asked.Repository, reg.ID)
+	err = h.Fleet.GitHub.Delete(ctx, h.Fleet.PlaceOf(asked), reg.ID)
 	switch {
 	case fleet.IsNamed(err, fleet.GitHubRunnerBusy, fleet.GitHubNotFound):
 		return asked, used, nil
@@ -67,7 +67,7 @@ func (h Handler) registered(ctx context.Context, asked fleet.Runner, name string
 	case err != nil: // it may be written: the next claim, or the runner's end, deletes it
 		return unrecorded()
 	case refusal.Status != 0:
-		err := h.Fleet.GitHub.Delete(context.WithoutCancel(ctx), asked.Repository, reg.ID)
+		err := h.Fleet.GitHub.Delete(context.WithoutCancel(ctx), h.Fleet.PlaceOf(asked), reg.ID)
 		if err != nil && !fleet.IsNamed(err, fleet.GitHubNotFound) {
 			h.Log.WarnContext(ctx, "a registration without a runner is left for the sweep", "runner_name", name, "error", err.Error())
 		}

@@ -173,7 +173,7 @@ func ignore(err error, name string) error {
 
 // followsRelease reports whether images have GitHub's latest runner.
 func (s *sweep) followsRelease() bool {
-	return s.Policy.RunnerVersion == fleet.LatestRunner && len(s.Policy.Repositories) > 0
+	return s.Policy.RunnerVersion == fleet.LatestRunner && s.Policy.FirstPlace() != ""
 }
 
 // release is GitHub's latest runner, without a version if images do not follow it, or
@@ -190,7 +190,7 @@ func (s *sweep) release(ctx context.Context) (fleet.RunnerRelease, error) {
 	if s.now.Sub(known.AskedAt) < askRelease {
 		return known, nil
 	}
-	release, err := s.GitHub.LatestRunner(ctx, s.Policy.Repositories[0])
+	release, err := s.GitHub.LatestRunner(ctx, s.Policy.FirstPlace())
 	if err != nil {
 		return known, fmt.Errorf("ask for GitHub's latest runner: %w", err)
 	}

@@ -86,7 +86,7 @@ func (h Handler) isOurs(ctx context.Context, decision fleet.Decision, d *deliver
 	case !ours && listed:
 		return false, nil
 	case !ours:
-		return false, forbid(fleet.NotServed(d.job.Repository))
+		return false, forbid(h.Policy.NotServed(d.job.Repository))
 	}
 	why, err := lifecycle.ServesRepository(ctx, h.Records, h.Policy, d.job.Repository, d.job.RepositoryID)
 	switch {

@@ -147,3 +147,28 @@ func TestTheEndOfAnothersJobMayReleaseOurs(t *testing.T) {
 		})
 	}
 }
+
+func TestARepositoryOfAWholeOrganization(t *testing.T) {
+	for name, tc := range map[string]struct {
+		body   []byte
+		status int
+	}{
+		"any":               {queued(t, set("repository.full_name", "octo-org/never-heard-of")), 202},
+		"public":            {queued(t, set("repository.full_name", "octo-org/open"), set("repository.private", false)), 202}, // recorded as refused
+		"transferred away":  {queued(t, set("repository.full_name", "else/app")), 403},
+		"its end elsewhere": {queued(t, set("action", "completed"), set("workflow_job.runner_name", "fleet-1-1.1"), set("repository.full_name", "else/app")), 403},
+	} {
+		b := newBench()
+		b.Policy.Repositories, b.Policy.Organization = nil, "octo-org"
+		resp := b.send(sent("workflow_job", tc.body))
+		if resp.Status != tc.status || len(b.bus.events) == 1 != (tc.status == 202) {
+			t.Errorf("%s: %d, %s", name, resp.Status, resp.Body.Reason)
+		}
+		if tc.status == 403 && !strings.Contains(resp.Body.Reason, "octo-org") {
+			t.Errorf("%s: %s", name, resp.Body.Reason)
+		}
+		if name == "public" && resp.Body.Status != Refused {
+			t.Errorf("%s: %s", name, resp.Body.Status)
+		}
+	}
+}

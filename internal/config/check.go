@@ -66,8 +66,8 @@ func (c *Config) checkGitHub(r *review) {
 		r.add("github_url", "%s %s", quote(c.GitHubURL), reason)
 	}
 	c.checkAuthority(r)
-	if len(c.Repositories) == 0 {
-		r.add("github_repo", "is missing; name the repository, or a list of them, whose jobs the fleet runs: github_repo: owner/name")
+	if len(c.Repositories) == 0 && (c.Organization == "" || r.given("github_repo")) {
+		r.add("github_repo", "is missing; name the repository, or a list of them, whose jobs the fleet runs: github_repo: owner/name; or name an organization, all of whose repositories may use it: github_org: <name>")
 	}
 	for i, repo := range c.Repositories {
 		key := indexed("github_repo", i)
@@ -77,7 +77,7 @@ func (c *Config) checkGitHub(r *review) {
 		owner, name, ok := strings.Cut(repo, "/")
 		switch {
 		case !ok && ownerName.MatchString(repo):
-			r.add(key, "%s names an owner only, and runners for a whole organisation are not supported yet; write %s/<repository>", quote(repo), repo)
+			r.add(key, "%s names an owner only; write %s/<repository>, or for all repositories of an organization github_org: %s and no github_repo", quote(repo), repo, repo)
 		case !ownerName.MatchString(owner) || !repoName.MatchString(name) || strings.Trim(name, ".") == "":
 			r.add(key, "%s is not a repository; write owner/name, without the host", quote(repo))
 		case strings.HasSuffix(name, ".git"):

@@ -47,7 +47,7 @@ func TestParseRefuses(t *testing.T) {
 		"a fleet name in upper case":          {repo + "fleet_name: Fleet", "fleet_name", 2, "1 to 20 of a-z"},
 		"a repository as URL":                 {"github_repo: https://github.com/o/r", "github_repo", 1, "without the host"},
 		"a repository as it is cloned":        {"github_repo: o/r.git", "github_repo", 1, "write o/r"},
-		"an owner alone":                      {"github_repo: octo-org", "github_repo", 1, "whole organisation are not supported yet"},
+		"an owner alone":                      {"github_repo: octo-org", "github_repo", 1, "or for all repositories of an organization github_org: octo-org and no github_repo"},
 		"a repository called dot dot":         {"github_repo: o/..", "github_repo", 1, "is not a repository"},
 		"a repository twice in another case":  {"github_repo: [o/r, O/R]", "github_repo[1]", 1, "listed twice"},
 		"plain http":                          {repo + "github_url: http://github.example.com", "github_url", 2, "must begin with https://"},

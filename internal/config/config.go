@@ -27,7 +27,7 @@ type Config struct {
 	GitHubPAT             SecretRef    `yaml:"github_pat"` // "" with a github_app and no token beside it
 	GitHubApps            GitHubApps   `yaml:"github_app"`
 	Repositories          Repositories `yaml:"github_repo"`
-	Organization          string       `yaml:"github_org"`   // that runners are registered in; "" is each job's repository
+	Organization          string       `yaml:"github_org"`   // that runners are registered in, and whose repositories are served if none is listed; "" is each job's repository
 	RunnerGroup           string       `yaml:"runner_group"` // of the organization; "" is its default group
 	WebhookSecret         SecretRef    `yaml:"webhook_secret"`
 	WebhookSecretPrevious SecretRef    `yaml:"webhook_secret_previous"` // "" unless one is being replaced
@@ -128,7 +128,7 @@ const imagesOff = "this fleet builds no images on demand; set image_build_projec
 func (c Config) Policy() fleet.Policy {
 	p := fleet.Policy{
 		FleetName:        c.FleetName,
-		Repositories:     slices.Clone([]string(c.Repositories)),
+		Repositories:     append([]string{}, c.Repositories...),
 		Organization:     c.Organization,
 		RunnerGroup:      c.RunnerGroup,
 		AllowPublic:      c.AllowPublicRepositories,

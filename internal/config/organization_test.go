@@ -9,13 +9,16 @@ func TestOrganization(t *testing.T) {
 	for text, bad := range map[string]string{
 		"github_repo: octo/a\ngithub_org: octo":                            "",
 		"github_repo: [octo/a, OCTO/b]\ngithub_org: octo\nrunner_group: f": "",
-		"github_repo: octo/a\nrunner_group: fleet":                         "runner_group: is for runners of an organization",
-		"github_repo: [octo/a, else/b]\ngithub_org: octo":                  `github_repo[1]: "else/b" is not of octo`,
-		"github_repo: else/b\ngithub_org: octo":                            `github_repo: "else/b" is not of octo`,
-		"github_repo: octo/a\ngithub_org: https://github.com/octo":         "is not the name of an organization",
-		"github_repo: octo/a\ngithub_org: ''":                              "github_org: is empty",
-		"github_repo: octo/a\ngithub_org: octo\nrunner_group: ' f'":        "is not the name of a runner group",
-		"github_repo: octo/a\ngithub_org: octo\nrunner_group: ''":          "is not the name of a runner group",
+		"github_org: octo":                                          "",
+		"github_org: octo\nrunner_group: f":                         "",
+		"github_org: octo\ngithub_repo: []":                         "github_repo: ",
+		"github_repo: octo/a\nrunner_group: fleet":                  "runner_group: is for runners of an organization",
+		"github_repo: [octo/a, else/b]\ngithub_org: octo":           `github_repo[1]: "else/b" is not of octo`,
+		"github_repo: else/b\ngithub_org: octo":                     `github_repo: "else/b" is not of octo`,
+		"github_repo: octo/a\ngithub_org: https://github.com/octo":  "is not the name of an organization",
+		"github_repo: octo/a\ngithub_org: ''":                       "github_org: is empty",
+		"github_repo: octo/a\ngithub_org: octo\nrunner_group: ' f'": "is not the name of a runner group",
+		"github_repo: octo/a\ngithub_org: octo\nrunner_group: ''":   "is not the name of a runner group",
 	} {
 		c, err := Parse([]byte(text), "fleet.yaml")
 		switch {

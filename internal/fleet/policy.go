@@ -394,8 +394,28 @@ func (p Policy) classNames() []string {
 	return names
 }
 
-// AllowsRepository reports whether a repository is on the list by its name.
+// WholeOrganization reports whether the fleet serves every repository of its organization,
+// and has no list of them.
+func (p Policy) WholeOrganization() bool { return p.Organization != "" && len(p.Repositories) == 0 }
+
+// Serves is how many repositories the fleet serves, EveryRepository of an organization.
+func (p Policy) Serves() int {
+	if p.WholeOrganization() {
+		return EveryRepository
+	}
+	return len(p.Repositories)
+}
+
+// EveryRepository is more repositories than a fleet has runners.
+const EveryRepository = 1 << 30
+
+// AllowsRepository reports whether a repository is on the list by its name, or is of the
+// organization if there is no list.
 func (p Policy) AllowsRepository(repository string) bool {
+	if p.WholeOrganization() {
+		owner, name, _ := strings.Cut(repository, "/")
+		return name != "" && strings.EqualFold(owner, p.Organization)
+	}
 	return slices.ContainsFunc(p.Repositories, func(r string) bool { return SameRepository(r, repository) })
 }
 

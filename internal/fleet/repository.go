@@ -13,7 +13,10 @@ func SameRepository(a, b string) bool { return RepositoryKey(a) == RepositoryKey
 func RepositoryKey(name string) string { return strings.ToLower(name) }
 
 // NotServed says that the configuration has no such repository, under no known name.
-func NotServed(name string) string {
+func (p Policy) NotServed(name string) string {
+	if p.WholeOrganization() {
+		return name + " is not a repository of " + p.Organization + ", the organization whose jobs this fleet runs; delete the webhook there, or add the repository to github_repo of a fleet without github_org"
+	}
 	return name + " is not a repository of this fleet; add it to github_repo, or delete the webhook there"
 }
 

@@ -50,10 +50,13 @@ type Runner struct {
 	// Took is the job that it took: a fact, written once.
 	Took int64 `json:"took,omitempty"`
 
-	Repository string   `json:"repository"`
-	Labels     []string `json:"labels"`
-	ClassName  string   `json:"class_name,omitempty"`
-	Image      string   `json:"image,omitempty"`
+	Repository string `json:"repository"`
+	// RegisteredIn is the place where it is registered, from its first claim on: another
+	// deployment may register later ones elsewhere. Records of the release before have none.
+	RegisteredIn string   `json:"registered_in,omitempty"`
+	Labels       []string `json:"labels"`
+	ClassName    string   `json:"class_name,omitempty"`
+	Image        string   `json:"image,omitempty"`
 	// Rule is the name of the policy's rule that it is counted for: the one that admits
 	// the job that it has or is meant for. Records of the release before have none.
 	Rule string `json:"rule,omitempty"`

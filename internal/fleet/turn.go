@@ -122,7 +122,7 @@ func (c Capacity) Recount(open []Runner) (_ Capacity, changed bool) {
 // several repositories, a tenth of max_runners, at least one, is left for others.
 func (p Policy) Share() int {
 	share := p.MaxPerRepository
-	if share == 0 && len(p.Repositories) > 1 {
+	if share == 0 && p.Serves() > 1 {
 		share = max(1, p.MaxRunners-max(1, p.MaxRunners/10))
 	}
 	if share >= p.MaxRunners {
@@ -139,7 +139,7 @@ func (f LaunchFacts) fullRepository(run Run) bool {
 // KeptForOthers is how many of max_runners are kept by default for repositories that
 // have no runner: a tenth, at least one, if there are several repositories.
 func (p Policy) KeptForOthers() int {
-	if p.MaxPerRepository != 0 || len(p.Repositories) < 2 || p.MaxRunners < 2 {
+	if p.MaxPerRepository != 0 || p.Serves() < 2 || p.MaxRunners < 2 {
 		return 0
 	}
 	return max(1, p.MaxRunners/10)

@@ -38,8 +38,8 @@ func (c *Client) RunnerDownloads(ctx context.Context, at Place) ([]RunnerDownloa
 
 // LatestRunner is GitHub's latest release of the runner for Linux. It fails with
 // GitHub.Unavailable if GitHub lists none that it understands.
-func (f ForFleet) LatestRunner(ctx context.Context, repository string) (fleet.RunnerRelease, error) {
-	downloads, err := f.Client.RunnerDownloads(ctx, f.Scope.place(repository))
+func (f ForFleet) LatestRunner(ctx context.Context, place string) (fleet.RunnerRelease, error) {
+	downloads, err := f.Client.RunnerDownloads(ctx, at(place))
 	if err != nil {
 		return fleet.RunnerRelease{}, err
 	}
@@ -57,7 +57,7 @@ func (f ForFleet) LatestRunner(ctx context.Context, repository string) (fleet.Ru
 		release.SHA256[arch] = d.SHA256Checksum
 	}
 	if release.Version == "" {
-		return fleet.RunnerRelease{}, fleet.Errorf(fleet.GitHubUnavailable, "GitHub lists no download of the runner for Linux with a checksum for %s", repository)
+		return fleet.RunnerRelease{}, fleet.Errorf(fleet.GitHubUnavailable, "GitHub lists no download of the runner for Linux with a checksum for %s", place)
 	}
 	return release, nil
 }

@@ -145,26 +145,26 @@ func moment(t time.Time) *time.Time {
 	return &t
 }
 
-// Registration looks a runner up by its name.
-func (f ForFleet) Registration(ctx context.Context, repository, name string) (fleet.Registration, bool, error) {
-	runner, found, err := f.Client.FindRunner(ctx, f.Scope.place(repository), name)
+// Registration looks a runner of a place up by its name.
+func (f ForFleet) Registration(ctx context.Context, place, name string) (fleet.Registration, bool, error) {
+	runner, found, err := f.Client.FindRunner(ctx, at(place), name)
 	return registration(runner), found, err
 }
 
-// Registrations yields all runners of the repository, also those of others. An
-// error is the last thing it yields.
-func (f ForFleet) Registrations(ctx context.Context, repository string) iter.Seq2[fleet.Registration, error] {
+// Registrations yields all runners of a place, also those of others. An error is the last
+// thing it yields.
+func (f ForFleet) Registrations(ctx context.Context, place string) iter.Seq2[fleet.Registration, error] {
 	return fleet.AllPages(func(was fleet.Page[fleet.Registration]) (fleet.Page[fleet.Registration], error) {
-		return f.RegistrationsPage(ctx, repository, was)
+		return f.RegistrationsPage(ctx, place, was)
 	})
 }
 
-// RegistrationsPage asks for a page of the runners of a repository, also those of others.
-func (f ForFleet) RegistrationsPage(ctx context.Context, repository string, was fleet.Page[fleet.Registration]) (fleet.Page[fleet.Registration], error) {
+// RegistrationsPage asks for a page of the runners of a place, also those of others.
+func (f ForFleet) RegistrationsPage(ctx context.Context, place string, was fleet.Page[fleet.Registration]) (fleet.Page[fleet.Registration], error) {
 	type answer struct {
 		Runners []Runner `json:"runners"`
 	}
-	return page(ctx, f.Client, f.Scope.place(repository).resource("/actions/runners?per_page=100"), was, func(a answer) (found []fleet.Registration) {
+	return page(ctx, f.Client, at(place).resource("/actions/runners?per_page=100"), was, func(a answer) (found []fleet.Registration) {
 		for _, r := range a.Runners {
 			found = append(found, registration(r))
 		}
@@ -208,21 +208,31 @@ func (f ForFleet) Redeliver(ctx context.Context, repository string, hookID, deli
 }
 
 // Delete removes a runner. A busy one is refused with GitHub.RunnerBusy.
-func (f ForFleet) Delete(ctx context.Context, repository string, id int64) error {
-	return f.Client.DeleteRunner(ctx, f.Scope.place(repository), id)
+func (f ForFleet) Delete(ctx context.Context, place string, id int64) error {
+	return f.Client.DeleteRunner(ctx, at(place), id)
 }
 
-// Register registers a runner for one job. It asks once: see the package doc.
-func (f ForFleet) Register(ctx context.Context, repository, name string, labels []string) (fleet.Registration, string, error) {
-	group, err := f.group(ctx)
+// Register registers a runner for one job in a place. It asks once: see the package doc.
+// Only if GitHub refuses the runner group, which may have been made anew under another id,
+// does it look for that, and ask once more.
+func (f ForFleet) Register(ctx context.Context, place, name string, labels []string) (fleet.Registration, string, error) {
+	where := at(place)
+	group, err := f.group(ctx, where)
 	if err != nil {
 		return fleet.Registration{}, "", err
 	}
-	config, err := f.Client.GenerateJITConfig(ctx, f.Scope.place(repository), JITRequest{
-		Name: name, RunnerGroupID: group, Labels: labels, WorkFolder: "_work",
-	})
-	if f.Scope.Group != "" && gone(err) {
+	request := JITRequest{Name: name, RunnerGroupID: group, Labels: labels, WorkFolder: "_work"}
+	config, err := f.Client.GenerateJITConfig(ctx, where, request)
+	if group != defaultRunnerGroup && gone(err) {
 		f.Client.ForgetRunnerGroups()
+		now, missing := f.group(ctx, where)
+		switch {
+		case missing != nil:
+			return fleet.Registration{}, "", missing
+		case now != group:
+			request.RunnerGroupID = now
+			config, err = f.Client.GenerateJITConfig(ctx, where, request)
+		}
 	}
 	return registration(config.Runner), config.EncodedJITConfig, err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 
@@ -97,31 +98,36 @@ type Scope struct {
 	Group        string // of the organization's runner groups; "" is the default group
 }
 
-// place is where the runners for a repository's jobs are registered.
-func (s Scope) place(repository string) Place {
-	if s.Organization == "" {
-		return parse(repository)
+// at is a place in the fleet's words: see fleet.OrganizationPlace.
+func at(place string) Place {
+	if organization, ok := fleet.OrganizationOf(place); ok {
+		return Organization(organization)
 	}
-	return Organization(s.Organization)
+	return parse(place)
 }
 
 // CanRegister reports, as an error, what keeps the fleet from registering a runner for jobs
 // of a repository, as far as GitHub says so without registering one.
 func (f ForFleet) CanRegister(ctx context.Context, _ string) error {
-	_, err := f.group(ctx)
+	if f.Scope.Organization == "" {
+		return nil
+	}
+	_, err := f.group(ctx, Organization(f.Scope.Organization))
 	return err
 }
 
 // group is the id of the runner group that runners are registered in.
-func (f ForFleet) group(ctx context.Context) (int64, error) {
-	if f.Scope.Organization == "" || f.Scope.Group == "" {
+func (f ForFleet) group(ctx context.Context, place Place) (int64, error) {
+	organization, ok := place.(Organization)
+	if !ok || f.Scope.Group == "" {
 		return defaultRunnerGroup, nil
 	}
-	return f.Client.RunnerGroupID(ctx, Organization(f.Scope.Organization), f.Scope.Group)
+	return f.Client.RunnerGroupID(ctx, organization, f.Scope.Group)
 }
 
-// gone reports whether GitHub refused a registration for what its group may be the cause of.
+// gone reports whether GitHub refused a registration for what its group may be the cause
+// of: it answers 403, 404 or 422 for one that does not exist.
 func gone(err error) bool {
 	answer, ok := errors.AsType[*Error](err)
-	return ok && (answer.StatusCode == http.StatusNotFound || answer.StatusCode == http.StatusUnprocessableEntity)
+	return ok && slices.Contains([]int{http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity}, answer.StatusCode) && answer.RetryAfter == 0
 }

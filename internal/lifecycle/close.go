@@ -113,7 +113,7 @@ func (f Fleet) dropRegistration(ctx context.Context, runner fleet.Runner) {
 	if runner.RegistrationID == 0 || ranWell { // then GitHub deletes it itself
 		return
 	}
-	err := f.GitHub.Delete(ctx, runner.Repository, runner.RegistrationID)
+	err := f.GitHub.Delete(ctx, f.PlaceOf(runner), runner.RegistrationID)
 	if err != nil && !fleet.IsNamed(err, fleet.GitHubNotFound) {
 		f.Log.WarnContext(ctx, "leaving the registration of a runner that has stopped to the sweep", "runner_id", runner.RunnerID, "error", err.Error())
 	}

@@ -32,7 +32,7 @@ func (f Fleet) Deregister(ctx context.Context, runner fleet.Runner) (busy bool, 
 // DeregisterNumber is Deregister for the claim number k alone, whose id is not recorded:
 // its answer was lost, or it was replaced by the next number.
 func (f Fleet) DeregisterNumber(ctx context.Context, runner fleet.Runner, k int) (busy bool, err error) {
-	reg, found, err := f.GitHub.Registration(ctx, runner.Repository, fleet.RunnerName(runner.RunnerID, k))
+	reg, found, err := f.GitHub.Registration(ctx, f.PlaceOf(runner), fleet.RunnerName(runner.RunnerID, k))
 	if err != nil {
 		return false, err
 	}
@@ -49,7 +49,7 @@ func (f Fleet) DeregisterNumber(ctx context.Context, runner fleet.Runner, k int)
 }
 
 func (f Fleet) deleteRegistration(ctx context.Context, runner fleet.Runner, id int64) (busy bool, err error) {
-	err = f.GitHub.Delete(ctx, runner.Repository, id)
+	err = f.GitHub.Delete(ctx, f.PlaceOf(runner), id)
 	switch {
 	case fleet.IsNamed(err, fleet.GitHubRunnerBusy):
 		return true, nil

@@ -131,8 +131,19 @@ func (f Fleet) AskAfter(ctx context.Context, runner fleet.Runner) (fleet.Runner,
 // RepositoryOf is where GitHub has the job of a run that a runner is meant for, or took: in
 // the repository that the runner was launched for, unless runners are the organization's.
 func (f Fleet) RepositoryOf(runner fleet.Runner, run fleet.Run) string {
-	if f.Organization != "" && run.Job.Repository != "" {
+	if _, shared := fleet.OrganizationOf(f.PlaceOf(runner)); shared && run.Job.Repository != "" {
 		return run.Job.Repository
+	}
+	return runner.Repository
+}
+
+// PlaceOf is where a runner is registered, or will be.
+func (f Fleet) PlaceOf(runner fleet.Runner) string {
+	switch {
+	case runner.RegisteredIn != "":
+		return runner.RegisteredIn
+	case f.Organization != "":
+		return fleet.OrganizationPlace(f.Organization)
 	}
 	return runner.Repository
 }

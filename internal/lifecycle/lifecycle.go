@@ -48,8 +48,9 @@ type Executions interface {
 // names.
 type GitHub interface {
 	Job(ctx context.Context, repository string, jobID int64) (fleet.Job, error)
-	Registration(ctx context.Context, repository, name string) (fleet.Registration, bool, error)
-	Delete(ctx context.Context, repository string, id int64) error
+	// Registration and Delete are about runners of a place: see fleet.OrganizationPlace.
+	Registration(ctx context.Context, place, name string) (fleet.Registration, bool, error)
+	Delete(ctx context.Context, place string, id int64) error
 	WorkflowRun(ctx context.Context, repository string, id int64) (fleet.WorkflowRun, error)
 }
 

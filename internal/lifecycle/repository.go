@@ -32,12 +32,20 @@ func repositoryIDCursor(id int64) string { return "repository_id/" + strconv.For
 // ServesRepository says why jobs of a repository, as an event names it, are not this
 // fleet's; "" if they are. id is GitHub's, 0 if the event has none.
 func ServesRepository(ctx context.Context, cursors CursorReader, p fleet.Policy, name string, id int64) (why string, err error) {
+	if p.WholeOrganization() {
+		// A repository keeps its id when it is renamed, and may then be another's when it is
+		// transferred: what counts is whose it is now.
+		if p.AllowsRepository(name) {
+			return "", nil
+		}
+		return p.NotServed(name), nil
+	}
 	configured, known, err := findRepository(ctx, cursors, p, name, id)
 	switch {
 	case err != nil:
 		return "", err
 	case configured == "":
-		return fleet.NotServed(name), nil
+		return p.NotServed(name), nil
 	case id == 0:
 		return "", nil
 	}
@@ -50,8 +58,8 @@ func ServesRepository(ctx context.Context, cursors CursorReader, p fleet.Policy,
 // LearnRepository records the id and the name of the repository of a job that came by
 // webhook, so that the fleet knows the repository again after it is renamed.
 func LearnRepository(ctx context.Context, cursors Cursors, p fleet.Policy, job fleet.Job) error {
-	if job.RepositoryID == 0 {
-		return nil // an event of the release before, or of the API
+	if job.RepositoryID == 0 || p.WholeOrganization() {
+		return nil // an event of the release before, or of the API; or there is no list to know it by
 	}
 	configured, known, err := findRepository(ctx, cursors, p, job.Repository, job.RepositoryID)
 	if err != nil || configured == "" {

@@ -98,3 +98,38 @@ func (d diesAfter) PutCursor(ctx context.Context, name, value string) error {
 	}
 	return d.Cursors.PutCursor(ctx, name, value)
 }
+
+// With an organization and no list, every repository of it is served: renamed, made anew,
+// and never heard of. One that was transferred to another owner is not, whatever its id.
+func TestEveryRepositoryOfAnOrganization(t *testing.T) {
+	w := lifecycletest.New(t)
+	p := fleet.Policy{Organization: "acme"}
+	job := fleet.Job{Repository: "acme/app", RepositoryID: 1}
+	if err := lifecycle.LearnRepository(t.Context(), w.Records, p, job); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		repository string
+		id         int64
+		served     bool
+	}{
+		"the one heard of":       {"acme/app", 1, true},
+		"renamed":                {"ACME/next", 1, true},
+		"another under its name": {"acme/app", 2, true},
+		"never heard of":         {"acme/other", 3, true},
+		"transferred away":       {"hostile/app", 1, false},
+		"no repository":          {"acme/", 4, false},
+		"an owner with its name": {"acme-fake/app", 5, false},
+	} {
+		why, err := lifecycle.ServesRepository(t.Context(), w.Records, p, test.repository, test.id)
+		if err != nil || (why == "") != test.served || p.AllowsRepository(test.repository) != test.served {
+			t.Errorf("%s: %q, %v", name, why, err)
+		}
+	}
+	if w.Records.Reads != 0 {
+		t.Errorf("the table was read %d times", w.Records.Reads)
+	}
+	if p.Share() != 0 || (fleet.Policy{Organization: "acme", MaxRunners: 20}).Share() != 18 || (fleet.Policy{Organization: "acme", MaxRunners: 20}).KeptForOthers() != 2 {
+		t.Error("one repository may have all runners of an organization")
+	}
+}

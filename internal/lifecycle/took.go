@@ -148,8 +148,8 @@ func (f Fleet) isRegistered(ctx context.Context, runner fleet.Runner, job fleet.
 	if runner.RunID == fleet.RunID(job.JobID) {
 		return true, nil
 	}
-	if f.Organization != "" {
-		return strings.EqualFold(job.Owner(), f.Organization), nil
+	if organization, ok := fleet.OrganizationOf(f.PlaceOf(runner)); ok {
+		return strings.EqualFold(job.Owner(), organization), nil
 	}
 	run, ok, err := f.Records.Run(ctx, runner.RunID)
 	if err != nil {

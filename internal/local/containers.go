@@ -193,7 +193,7 @@ func (f *Fleet) runnerRelease(ctx context.Context) (fleet.RunnerRelease, error) 
 	if known := lifecycle.ReadRelease(text); known.Version != "" {
 		return known, nil
 	}
-	return f.github.LatestRunner(ctx, p.Repositories[0])
+	return f.github.LatestRunner(ctx, p.FirstPlace())
 }
 
 // takeUpBuilds continues the builds of an earlier process.

@@ -248,7 +248,7 @@ func (f *Fleet) wire(ctx context.Context) error {
 		return err
 	}
 	f.lifecycle = lifecycle.Fleet{
-		Name: f.cfg.Policy.FleetName, MaxRunners: f.cfg.Policy.MaxRunners, MaxPerRepository: f.cfg.Policy.Share(), KeptForOthers: f.cfg.Policy.KeptForOthers(), Repositories: len(f.cfg.Policy.Repositories), Organization: f.cfg.Policy.Organization, MaxOfRules: f.cfg.Policy.MaxOfRules(), RuleOf: f.cfg.Policy.RuleOf,
+		Name: f.cfg.Policy.FleetName, MaxRunners: f.cfg.Policy.MaxRunners, MaxPerRepository: f.cfg.Policy.Share(), KeptForOthers: f.cfg.Policy.KeptForOthers(), Repositories: f.cfg.Policy.Serves(), Organization: f.cfg.Policy.Organization, MaxOfRules: f.cfg.Policy.MaxOfRules(), RuleOf: f.cfg.Policy.RuleOf,
 		Limits: f.cfg.Policy.Limits, RefusalStatus: f.cfg.Policy.RefusalStatus, SpotRetry: f.cfg.Policy.SpotRetry, Deployment: f.cfg.Policy.Fingerprint(),
 		Records: f.records(), Executions: gate{fleet: f}, GitHub: gh, Tasks: f.platform,
 		Now: time.Now, Log: f.cfg.Log,

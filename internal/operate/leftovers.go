@@ -13,7 +13,11 @@ import (
 // name. A stopped runner may look busy there for a while.
 func (d *drain) registrations(ctx context.Context) error {
 	var failed []error
-	for _, repository := range d.Repositories {
+	places := d.Repositories
+	if d.Fleet.Organization != "" {
+		places = []string{fleet.OrganizationPlace(d.Fleet.Organization)}
+	}
+	for _, repository := range places {
 		if err := d.registrationsOf(ctx, repository); err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", repository, err))
 		}

@@ -85,7 +85,7 @@ func (w *World) functions() functions {
 	eventBus := eventbus.Bus{EventBridge: bus{w}, Name: "fleet"}
 	newID := func() string { return w.id("fleet") }
 	lc := lifecycle.Fleet{
-		Name: w.policy.FleetName, MaxRunners: w.policy.MaxRunners, MaxPerRepository: w.policy.Share(), KeptForOthers: w.policy.KeptForOthers(), Repositories: len(w.policy.Repositories), Organization: w.policy.Organization, MaxOfRules: w.policy.MaxOfRules(),
+		Name: w.policy.FleetName, MaxRunners: w.policy.MaxRunners, MaxPerRepository: w.policy.Share(), KeptForOthers: w.policy.KeptForOthers(), Repositories: w.policy.Serves(), Organization: w.policy.Organization, MaxOfRules: w.policy.MaxOfRules(),
 		Limits: w.policy.Limits, RefusalStatus: w.policy.RefusalStatus, SpotRetry: w.policy.SpotRetry, Deployment: w.policy.Fingerprint(),
 		Records: w.Table, Executions: executions, GitHub: gh, Tasks: platform, Backoff: w.backoff, Now: w.k.Clock, Log: w.log,
 	}

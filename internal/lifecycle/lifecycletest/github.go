@@ -19,8 +19,12 @@ import (
 type Runner struct {
 	fleet.Registration
 	Labels  []string
+	Place   string // where it is registered; "" is wherever it is looked for
 	Working bool
 }
+
+// in reports whether the runner is found in a place.
+func (r *Runner) in(place string) bool { return r.Place == "" || fleet.SameRepository(r.Place, place) }
 
 // GitHub is GitHub's API. Fails and Loses script errors by method name: a call that
 // Fails has no effect; of a call that Loses only the answer is lost.
@@ -108,9 +112,9 @@ func (g *GitHub) Job(_ context.Context, repository string, id int64) (job fleet.
 }
 
 // Registration finds a runner by its name.
-func (g *GitHub) Registration(_ context.Context, _, name string) (reg fleet.Registration, ok bool, err error) {
+func (g *GitHub) Registration(_ context.Context, place, name string) (reg fleet.Registration, ok bool, err error) {
 	err = g.call("Registration", func() error {
-		if r := g.runners[name]; r != nil {
+		if r := g.runners[name]; r != nil && r.in(place) {
 			reg, ok = r.Registration, true
 		}
 		return nil
@@ -119,10 +123,10 @@ func (g *GitHub) Registration(_ context.Context, _, name string) (reg fleet.Regi
 }
 
 // Delete removes a runner, unless it works.
-func (g *GitHub) Delete(_ context.Context, _ string, id int64) error {
+func (g *GitHub) Delete(_ context.Context, place string, id int64) error {
 	return g.call("Delete", func() error {
 		for name, r := range g.runners {
-			if r.ID != id {
+			if r.ID != id || !r.in(place) {
 				continue
 			}
 			if r.Working {
@@ -136,14 +140,14 @@ func (g *GitHub) Delete(_ context.Context, _ string, id int64) error {
 }
 
 // Register makes a runner. A name that is taken is a conflict.
-func (g *GitHub) Register(_ context.Context, _, name string, labels []string) (reg fleet.Registration, config string, err error) {
+func (g *GitHub) Register(_ context.Context, place, name string, labels []string) (reg fleet.Registration, config string, err error) {
 	err = g.call("Register", func() error {
 		if g.runners[name] != nil {
 			return fleet.Errorf(fleet.GitHubConflict, "a runner with the name %s already exists", name)
 		}
 		g.lastID++
 		reg = fleet.Registration{ID: g.lastID, Name: name}
-		g.runners[name] = &Runner{Registration: reg, Labels: labels}
+		g.runners[name] = &Runner{Registration: reg, Labels: labels, Place: place}
 		return nil
 	})
 	if err != nil {

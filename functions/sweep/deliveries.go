@@ -21,10 +21,10 @@ const mostAttempts = 6
 
 func nextAttempt(attempts int) time.Duration { return time.Minute << attempts }
 
-// hookCursor keeps the id of a repository's webhook, which only a delivery contains. It
-// is below zero if GitHub does not know the webhook in the repository: it is a GitHub
-// App's (fleet.AppHook), or perhaps the organization's.
-func hookCursor(repository string) string { return "hook/" + fleet.RepositoryKey(repository) }
+// hookCursor keeps the id of a place's webhook, which only a delivery contains. It is below
+// zero if GitHub does not know the webhook there: it is a GitHub App's (fleet.AppHook), or
+// the credential may not see it.
+func hookCursor(place string) string { return "hook/" + fleet.RepositoryKey(place) }
 
 // deliveryCursor keeps how far the look at the deliveries of a webhook got.
 func deliveryCursor(repository string) string { return "delivery/" + fleet.RepositoryKey(repository) }
@@ -51,7 +51,7 @@ type missed struct {
 // noteHooks keeps the first id that a delivery contained. The header is not signed, so
 // a later id does not replace it, unless GitHub does not know the first one's webhook.
 func (s *sweep) noteHooks(ctx context.Context, hooks map[string]int64) error {
-	return each(s.Policy.Repositories, func(repository string) error {
+	return each(s.hookPlaces(), func(repository string) error {
 		id := hooks[s.key(repository)]
 		if id == 0 {
 			return nil
@@ -63,16 +63,31 @@ func (s *sweep) noteHooks(ctx context.Context, hooks map[string]int64) error {
 	})
 }
 
+// hookPlaces are where the webhooks may be.
+func (s *sweep) hookPlaces() []string {
+	if s.Policy.Organization == "" {
+		return s.Policy.Repositories
+	}
+	return append([]string{s.Policy.FirstPlace()}, s.Policy.Repositories...)
+}
+
 // deliveries asks GitHub to send the webhooks again that it could not deliver: GitHub
 // does not try again by itself.
 func (s *sweep) deliveries(ctx context.Context) error {
-	if s.Policy.GitHubApp && len(s.Policy.Repositories) > 0 {
-		err := s.redeliver(ctx, appDeliveries, s.Policy.Repositories[0], fleet.AppHook)
+	if s.Policy.GitHubApp && s.Policy.FirstPlace() != "" {
+		err := s.redeliver(ctx, appDeliveries, s.Policy.FirstPlace(), fleet.AppHook)
 		if err != nil && !fleet.IsNamed(err, fleet.GitHubNotFound) {
 			return err
 		}
 	}
-	return each(s.turn, func(repository string) error {
+	turn := s.turn
+	switch {
+	case s.Policy.WholeOrganization():
+		turn = s.hookPlaces()
+	case s.Policy.Organization != "":
+		turn = append([]string{s.Policy.FirstPlace()}, turn...)
+	}
+	return each(turn, func(repository string) error {
 		hookID, err := s.number(ctx, hookCursor(repository))
 		if err != nil || hookID <= 0 {
 			return err // no webhook of the repository's own has come yet, or not with its id
@@ -94,7 +109,7 @@ func (s *sweep) redeliver(ctx context.Context, cursor, repository string, hookID
 	}
 	now, err := s.lookAtDeliveries(ctx, repository, hookID, was)
 	if fleet.IsNamed(err, fleet.GitHubNotFound) && hookID != fleet.AppHook {
-		s.Fleet.Log.WarnContext(ctx, "GitHub has no such webhook in the repository, so what it did not deliver is found by looking at jobs only; is it the organization's?", "repository", repository, "hook_id", hookID)
+		s.Fleet.Log.WarnContext(ctx, "GitHub shows no such webhook there, so what it did not deliver is found by looking at jobs only; may the credential see webhooks? An organization's needs admin:org_hook", "repository", repository, "hook_id", hookID)
 		return s.Records.PutCursor(ctx, hookCursor(repository), strconv.FormatInt(-hookID, 10))
 	}
 	if err != nil {
@@ -146,10 +161,13 @@ func (s *sweep) lookAtDeliveries(ctx context.Context, repository string, hookID 
 		if err != nil {
 			return delivered{}, err
 		}
-		if looked++; d.ID <= was.Until || looked > mostDeliveries {
+		if looked++; d.ID <= was.Until || looked > s.mostDeliveries(repository) {
 			break
 		}
 		now.Until = max(now.Until, d.ID)
+		if d.Foreign {
+			continue
+		}
 		if d.Status/100 == 2 {
 			arrived[d.GUID] = true
 		}
@@ -180,6 +198,15 @@ func (s *sweep) lookAtDeliveries(ctx context.Context, repository string, hookID 
 		delete(now.Failed, guid)
 	}
 	return now, nil
+}
+
+// mostDeliveries is how many deliveries of a webhook one sweep looks at. That of an
+// organization has those of all its repositories.
+func (s *sweep) mostDeliveries(place string) int {
+	if _, ok := fleet.OrganizationOf(place); ok {
+		return mostDeliveriesOfAll
+	}
+	return mostDeliveries
 }
 
 // due lists the deliveries to request now, the oldest first, and marks them as

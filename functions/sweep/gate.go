@@ -70,6 +70,7 @@ func (g *gate) may(ctx context.Context, repository, kind string, points int, loo
 
 // Kinds of requests, as the usage counts them.
 const (
+	kindRepositories  = "repositories"
 	kindRuns          = "workflow_runs"
 	kindJobsOfRun     = "jobs_of_workflow_runs"
 	kindJob           = "jobs"
@@ -107,9 +108,21 @@ func (g *gate) JobsOf(ctx context.Context, repository string, run fleet.Workflow
 	})
 }
 
-func (g *gate) RegistrationsPage(ctx context.Context, repository string, was fleet.Page[fleet.Registration]) (fleet.Page[fleet.Registration], error) {
-	return askPage(ctx, g, repository, kindRegistrations, func() (fleet.Page[fleet.Registration], error) {
-		return g.github.RegistrationsPage(ctx, repository, was)
+func (g *gate) RegistrationsPage(ctx context.Context, place string, was fleet.Page[fleet.Registration]) (fleet.Page[fleet.Registration], error) {
+	return askPage(ctx, g, place, kindRegistrations, func() (fleet.Page[fleet.Registration], error) {
+		return g.github.RegistrationsPage(ctx, place, was)
+	})
+}
+
+func (g *gate) RepositoriesPage(ctx context.Context, organization string, was fleet.Page[fleet.ListedRepository]) (fleet.Page[fleet.ListedRepository], error) {
+	return askPage(ctx, g, fleet.OrganizationPlace(organization), kindRepositories, func() (fleet.Page[fleet.ListedRepository], error) {
+		return g.github.RepositoriesPage(ctx, organization, was)
+	})
+}
+
+func (g *gate) PushedPage(ctx context.Context, organization string, was fleet.Page[fleet.ListedRepository]) (fleet.Page[fleet.ListedRepository], error) {
+	return askPage(ctx, g, fleet.OrganizationPlace(organization), kindRepositories, func() (fleet.Page[fleet.ListedRepository], error) {
+		return g.github.PushedPage(ctx, organization, was)
 	})
 }
 

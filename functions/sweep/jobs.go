@@ -10,6 +10,9 @@ import (
 
 // jobs compares the jobs that wait or run on GitHub with the records.
 func (s *sweep) jobs(ctx context.Context) error {
+	if s.Policy.WholeOrganization() {
+		return s.organizationJobs(ctx)
+	}
 	return each(s.turn, func(repository string) error { return s.jobsOf(ctx, repository) })
 }
 
@@ -114,7 +117,8 @@ const openRunsCursor = "open_runs"
 
 // openRuns asks GitHub for the jobs of open runs that it did not list: their workflow
 // runs have ended, or were started again. It asks nothing in a repository without a
-// list.
+// list, but for a run that misses its runner in a whole organization: there the next list
+// may come late.
 func (s *sweep) openRuns(ctx context.Context) error {
 	cursor, err := s.number(ctx, openRunsCursor)
 	if err != nil {
@@ -132,12 +136,17 @@ func (s *sweep) openRuns(ctx context.Context) error {
 	var unlisted []fleet.Run
 	hooks := map[string]int64{}
 	for i, run := range runs[from:to] {
-		if run.Job.HookID != 0 {
+		switch {
+		case run.Job.HookOfOrganization:
+			hooks[s.key(s.Policy.FirstPlace())] = run.Job.HookID
+		case run.Job.HookID != 0:
 			hooks[s.key(run.Job.Repository)] = run.Job.HookID
 		}
 		workflowRun := run.Job.WorkflowRunID
 		switch {
-		case s.seen[run.Job.JobID], !s.listed[s.key(run.Job.Repository)], !s.old(run.At(fleet.StageReceived)):
+		case s.seen[run.Job.JobID], !s.old(run.At(fleet.StageReceived)):
+			continue
+		case !s.listed[s.key(run.Job.Repository)] && !(s.Policy.WholeOrganization() && s.missesRunner(run)):
 			continue
 		case s.active[workflowRun] && !s.looked[workflowRun] && !s.missesRunner(run):
 			continue // its workflow run goes on, and has its turn
@@ -170,7 +179,7 @@ func (s *sweep) missesRunner(run fleet.Run) bool {
 }
 
 func (s *sweep) openRun(ctx context.Context, run fleet.Run) error {
-	job, err := s.GitHub.Job(ctx, s.nameNow(run.Job.Repository), run.Job.JobID)
+	job, err := s.GitHub.Job(ctx, s.nameOf(run.Job), run.Job.JobID)
 	if fleet.IsNamed(err, fleet.GitHubNotFound) {
 		return s.gone(ctx, run)
 	}
@@ -182,6 +191,7 @@ func (s *sweep) openRun(ctx context.Context, run fleet.Run) error {
 	}
 	// Facts that only webhooks contain are not lost if the run takes the job over.
 	job.Private, job.Visibility, job.HookID, job.InstallationID = run.Job.Private, run.Job.Visibility, run.Job.HookID, run.Job.InstallationID
+	job.HookOfOrganization, job.RepositoryID = run.Job.HookOfOrganization, run.Job.RepositoryID
 	return s.compare(ctx, job, run, true)
 }
 

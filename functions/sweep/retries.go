@@ -43,9 +43,9 @@ func (s *sweep) retries(ctx context.Context) error {
 }
 
 // credential ends the hold on a credential once GitHub has accepted it: it listed the
-// jobs of a repository.
+// jobs of a repository, or an organization's repositories.
 func (s *sweep) credential(ctx context.Context) error {
-	if len(s.listed) == 0 || s.holds != nil && !s.holds[fleet.CredentialHold()] {
+	if len(s.listed) == 0 && !s.accepted || s.holds != nil && !s.holds[fleet.CredentialHold()] {
 		return nil
 	}
 	return s.Fleet.Over(ctx, []string{fleet.CredentialHold()})

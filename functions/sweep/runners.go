@@ -273,51 +273,53 @@ func (s *sweep) announce(ctx context.Context, task fleet.Task) error {
 // registrations deletes what ended runners left on GitHub. It touches only offline ones
 // with the name of this fleet.
 func (s *sweep) registrations(ctx context.Context) error {
-	turn := s.turn
-	if s.Policy.Organization != "" && len(turn) > 0 {
-		turn = turn[:1] // all runners are registered in one place
+	switch now := s.now.Unix(); {
+	case s.Policy.WholeOrganization():
+		if now-s.recent.Registered < seconds(askPushed-tick) {
+			return nil
+		}
+		err := s.registrationsOf(ctx, s.Policy.FirstPlace())
+		if err == nil {
+			s.recent.Registered = now
+		}
+		return err
+	case s.Policy.Organization != "" && len(s.turn) > 0: // all runners are registered in one place
+		return s.registrationsOf(ctx, s.Policy.FirstPlace())
 	}
-	return each(turn, func(repository string) error { return s.registrationsOf(ctx, repository) })
+	return each(s.turn, func(repository string) error { return s.registrationsOf(ctx, repository) })
 }
 
-func (s *sweep) registrationsOf(ctx context.Context, repository string) error {
-	list := "runners/" + s.key(repository)
-	if s.Policy.Organization != "" {
+func (s *sweep) registrationsOf(ctx context.Context, place string) error {
+	list := "runners/" + s.key(place)
+	if _, ok := fleet.OrganizationOf(place); ok {
 		list = "runners_of_organization"
 	}
 	_, err := pages(ctx, s, list, func(was fleet.Page[fleet.Registration]) (fleet.Page[fleet.Registration], error) {
-		return s.GitHub.RegistrationsPage(ctx, repository, was)
+		return s.GitHub.RegistrationsPage(ctx, place, was)
 	}, func(reg fleet.Registration) bool {
 		_, _, ours := fleet.ParseRunnerID(s.Fleet.Name, reg.Name)
 		return ours
 	}, func(reg fleet.Registration) error {
 		runnerID, _, _ := fleet.ParseRunnerID(s.Fleet.Name, reg.Name)
-		deleted, err := s.registration(ctx, repository, runnerID, reg)
+		deleted, err := s.registration(ctx, place, runnerID, reg)
 		if !deleted {
 			s.registered[runnerID] = true
 		}
 		return err
 	})
-	for _, same := range s.registeredWith(repository) {
-		s.registeredIn[s.key(same)] = err == nil
-	}
+	s.registeredIn[s.key(place)] = err == nil
 	return err
 }
 
-// registeredWith are the repositories whose runners are registered in one place with those
-// of one of them.
-func (s *sweep) registeredWith(repository string) []string {
-	if s.Policy.Organization != "" {
-		return s.Policy.Repositories
-	}
-	return []string{repository}
-}
-
 // mayBeRegistered reports whether GitHub has a registration of a runner without a
-// record, or gives no answer. The runner's repository is not known, so all are asked,
-// also those without a turn in this sweep.
+// record, or gives no answer. Where it would be registered is not known, so all places are
+// asked, also those without a turn in this sweep.
 func (s *sweep) mayBeRegistered(ctx context.Context, runnerID string) (bool, error) {
-	for _, repository := range s.Policy.Repositories {
+	places := s.Policy.Repositories
+	if s.Policy.Organization != "" {
+		places = []string{s.Policy.FirstPlace()}
+	}
+	for _, repository := range places {
 		if _, asked := s.registeredIn[s.key(repository)]; !asked {
 			if err := s.registrationsOf(ctx, repository); err != nil {
 				return true, err
@@ -332,7 +334,7 @@ func (s *sweep) mayBeRegistered(ctx context.Context, runnerID string) (bool, err
 
 // registration deletes a registration that no open runner needs. GitHub may call a
 // runner with a job offline, and then refuses.
-func (s *sweep) registration(ctx context.Context, repository, runnerID string, reg fleet.Registration) (deleted bool, err error) {
+func (s *sweep) registration(ctx context.Context, place, runnerID string, reg fleet.Registration) (deleted bool, err error) {
 	if reg.Online || reg.Busy {
 		return false, nil
 	}
@@ -348,7 +350,7 @@ func (s *sweep) registration(ctx context.Context, repository, runnerID string, r
 			return false, err
 		}
 	}
-	err = s.Fleet.GitHub.Delete(ctx, repository, reg.ID)
+	err = s.Fleet.GitHub.Delete(ctx, place, reg.ID)
 	switch {
 	case fleet.IsNamed(err, fleet.GitHubNotFound):
 		return true, nil

@@ -69,19 +69,23 @@ type records interface {
 // github is the part of GitHub's API that the sweep uses: each call but Budget is one
 // request. Lists come page by page; a page that has not changed comes back Unchanged.
 type github interface {
-	// WorkflowRuns lists the workflow runs with a status, the newest first.
+	// WorkflowRuns lists the workflow runs with a status, "" for any, the newest first.
 	WorkflowRuns(ctx context.Context, repository, status string, was fleet.Page[fleet.WorkflowRun]) (fleet.Page[fleet.WorkflowRun], error)
 	// JobsOf lists the jobs of a workflow run's latest attempt.
 	JobsOf(ctx context.Context, repository string, run fleet.WorkflowRun, was fleet.Page[fleet.Job]) (fleet.Page[fleet.Job], error)
 	Job(ctx context.Context, repository string, jobID int64) (fleet.Job, error)
-	RegistrationsPage(ctx context.Context, repository string, was fleet.Page[fleet.Registration]) (fleet.Page[fleet.Registration], error)
+	// RepositoriesPage lists the repositories of an organization, PushedPage in the order of
+	// the last pushes.
+	RepositoriesPage(ctx context.Context, organization string, was fleet.Page[fleet.ListedRepository]) (fleet.Page[fleet.ListedRepository], error)
+	PushedPage(ctx context.Context, organization string, was fleet.Page[fleet.ListedRepository]) (fleet.Page[fleet.ListedRepository], error)
+	RegistrationsPage(ctx context.Context, place string, was fleet.Page[fleet.Registration]) (fleet.Page[fleet.Registration], error)
 	// DeliveriesPage lists the deliveries of a webhook, the newest first.
-	DeliveriesPage(ctx context.Context, repository string, hookID int64, was fleet.Page[fleet.Delivery]) (fleet.Page[fleet.Delivery], error)
-	Redeliver(ctx context.Context, repository string, hookID, deliveryID int64) error
+	DeliveriesPage(ctx context.Context, place string, hookID int64, was fleet.Page[fleet.Delivery]) (fleet.Page[fleet.Delivery], error)
+	Redeliver(ctx context.Context, place string, hookID, deliveryID int64) error
 	// Budget returns what is left for the credential that serves a repository.
 	Budget(ctx context.Context, repository string, now time.Time) (fleet.Budget, error)
 	// LatestRunner returns the latest release of GitHub's runner program.
-	LatestRunner(ctx context.Context, repository string) (fleet.RunnerRelease, error)
+	LatestRunner(ctx context.Context, place string) (fleet.RunnerRelease, error)
 }
 
 // executions reports the state of an execution.
@@ -148,14 +152,16 @@ const (
 
 // The most that one sweep looks at.
 const (
-	mostExecutions  = 200 // of open runners: Step Functions allows 15 a second and 300 at once
-	mostTurns       = 50  // runs that wait for room, to find those without a turn
-	mostRuns        = 200 // open runs; the next sweep goes on
-	mostAsked       = 50  // of them, whose jobs GitHub is asked for one by one
-	mostDeliveries  = 300 // the newest ones
-	mostFailed      = 200 // webhooks that are remembered, to be requested again
-	mostRedelivered = 30  // deliveries requested again; the next sweep goes on
-	mostTold        = 500 // characters of what it could not do, for people
+	mostExecutions = 200 // of open runners: Step Functions allows 15 a second and 300 at once
+	mostTurns      = 50  // runs that wait for room, to find those without a turn
+	mostRuns       = 200 // open runs; the next sweep goes on
+	mostAsked      = 50  // of them, whose jobs GitHub is asked for one by one
+	mostDeliveries = 300 // the newest ones
+	// of an organization's webhook
+	mostDeliveriesOfAll = 2000
+	mostFailed          = 200 // webhooks that are remembered, to be requested again
+	mostRedelivered     = 30  // deliveries requested again; the next sweep goes on
+	mostTold            = 500 // characters of what it could not do, for people
 )
 
 // lease keeps two sweeps apart.
@@ -227,6 +233,7 @@ func (h Handler) sweep(ctx context.Context, now time.Time) (Repairs, error) {
 	s := &sweep{
 		Handler: h, repairs: Repairs{}, now: now, policy: h.Policy.Fingerprint(),
 		seen: map[int64]bool{}, active: map[int64]bool{}, looked: map[int64]bool{}, renamed: map[string]string{}, listed: map[string]bool{},
+		nameByID: map[int64]string{}, namedAt: map[int64]time.Time{}, idOf: map[string]int64{},
 		registered: map[string]bool{}, registeredIn: map[string]bool{}, stopping: map[string]bool{}, told: map[string]bool{},
 	}
 	s.gate = &gate{
@@ -276,13 +283,22 @@ type sweep struct {
 	visits      map[string]visit // by the repository's key
 	openRunners *[]fleet.Runner  // as they were at the beginning; nil if they were not read
 
+	// Of a whole organization.
+	recent     recent
+	recentText string
+	busyKeys   map[string]string   // repositories with open runs or runners, by their keys
+	nameByID   map[int64]string    // present names of repositories
+	namedAt    map[int64]time.Time // by the jobs of these times
+	idOf       map[string]int64
+	accepted   bool // GitHub has accepted the credential
+
 	seen         map[int64]bool    // jobs that GitHub listed
 	active       map[int64]bool    // workflow runs that have not ended
 	looked       map[int64]bool    // active ones whose jobs GitHub listed
 	listed       map[string]bool   // repositories, by key, whose workflow runs it listed
 	renamed      map[string]string // the keys of configured repositories → those of their present names
 	registered   map[string]bool   // runners with registrations that were left
-	registeredIn map[string]bool   // by the key of each repository that was asked: whether it listed them
+	registeredIn map[string]bool   // by the key of each place that was asked: whether it listed them
 	holds        map[string]bool   // keys of the holds that there are; nil if not all are known
 	stopping     map[string]bool   // tasks that were asked to stop
 	told         map[string]bool   // runners whose executions were signalled by this sweep
@@ -298,7 +314,11 @@ func (s *sweep) noteUsage(ctx context.Context) error {
 	if json.Unmarshal([]byte(text), &usage) != nil {
 		usage = fleet.GitHubUsage{} // none yet
 	}
-	for _, repository := range s.Policy.Repositories {
+	places := s.Policy.Repositories
+	if s.Policy.WholeOrganization() {
+		places = []string{s.Policy.FirstPlace()}
+	}
+	for _, repository := range places {
 		if b, err := s.GitHub.Budget(ctx, repository, s.Fleet.Now()); err == nil {
 			s.gate.usage.Know(b)
 		}
@@ -391,6 +411,9 @@ func (s *sweep) room(ctx context.Context) error {
 		repositories[fleet.RepositoryKey(repository)] = true
 	}
 	for key := range capacity.OpenOf {
+		repositories[key] = true
+	}
+	for key := range s.busyKeys {
 		repositories[key] = true
 	}
 	return each(slices.Sorted(maps.Keys(repositories)), func(repository string) error { return s.Fleet.LaunchShare(ctx, repository) })

@@ -32,6 +32,9 @@ type visit struct {
 // first: otherwise a repository that uses up what a sweep may ask for would leave
 // nothing to the others.
 func (s *sweep) takeTurns(ctx context.Context) error {
+	if s.Policy.WholeOrganization() {
+		return s.organizationTurns(ctx)
+	}
 	s.turn = slices.Clone(s.Policy.Repositories)
 	s.visits = map[string]visit{}
 	if len(s.turn) < 2 {
@@ -52,27 +55,28 @@ func (s *sweep) takeTurns(ctx context.Context) error {
 	last := func(repository string) visit { return s.visits[s.key(repository)] }
 	s.turn = slices.DeleteFunc(s.turn, func(repository string) bool {
 		v := last(repository)
-		return quiet > 0 && !busy[s.key(repository)] && !v.Failing && s.now.Sub(time.Unix(v.At, 0)) < quiet-tick
+		return quiet > 0 && busy[s.key(repository)] == "" && !v.Failing && s.now.Sub(time.Unix(v.At, 0)) < quiet-tick
 	})
 	slices.SortStableFunc(s.turn, func(a, b string) int { return cmp.Compare(last(a).At, last(b).At) })
 	return nil
 }
 
-// busy returns the repositories of open runs and runners, in lower case.
-func (s *sweep) busy(ctx context.Context) (map[string]bool, error) {
-	busy := map[string]bool{}
+// busy returns the repositories of open runs and runners, by their keys.
+func (s *sweep) busy(ctx context.Context) (map[string]string, error) {
+	busy := map[string]string{}
 	runs, err := s.Records.OpenRuns(ctx, mostRuns)
 	if err != nil {
 		return nil, err
 	}
 	for _, run := range runs {
-		busy[s.key(run.Job.Repository)] = true
+		s.noteName(run)
+		busy[s.key(run.Job.Repository)] = run.Job.Repository
 	}
 	if _, _, err := s.openNow(ctx); err != nil {
 		return nil, err
 	}
 	for _, r := range *s.openRunners {
-		busy[s.key(r.Repository)] = true
+		busy[s.key(r.Repository)] = r.Repository
 	}
 	return busy, nil
 }
@@ -87,6 +91,9 @@ func (s *sweep) noteFailing(repository string, failing bool) {
 // noteTurns records which repositories had their turn: those whose workflow runs were
 // listed.
 func (s *sweep) noteTurns(ctx context.Context) error {
+	if s.Policy.WholeOrganization() {
+		return s.noteOrganization(ctx)
+	}
 	if len(s.Policy.Repositories) < 2 {
 		return nil
 	}

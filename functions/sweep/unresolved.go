@@ -20,6 +20,9 @@ func (s *sweep) unresolved(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.Policy.Organization != "" {
+		return s.unresolvedInOrganization(ctx, runners)
+	}
 	byRepository := map[string][]fleet.Runner{}
 	for _, r := range runners {
 		if s.old(r.At(fleet.StageClosed)) {

@@ -41,10 +41,6 @@ func jobsList(id int64) string { return "jobs/" + strconv.FormatInt(id, 10) }
 // jobsOf looks at the jobs of a repository's active workflow runs that are due, the
 // longest overdue first.
 func (s *sweep) jobsOf(ctx context.Context, repository string) error {
-	active, err := s.activeRuns(ctx, repository)
-	if err != nil {
-		return err
-	}
 	text, err := s.kept(ctx, watchCursor(repository))
 	if err != nil {
 		return err
@@ -52,6 +48,10 @@ func (s *sweep) jobsOf(ctx context.Context, repository string) error {
 	watch := map[int64]watched{}
 	if json.Unmarshal([]byte(text), &watch) != nil {
 		watch = map[int64]watched{} // none yet
+	}
+	active, err := s.openWorkflowRuns(ctx, repository, watch)
+	if err != nil {
+		return err
 	}
 	for id, w := range watch {
 		if _, still := active[id]; !still {
@@ -78,6 +78,14 @@ func (s *sweep) jobsOf(ctx context.Context, repository string) error {
 		return errors.Join(failed, err)
 	}
 	return errors.Join(failed, s.Records.PutCursor(ctx, watchCursor(repository), string(encoded)))
+}
+
+// openWorkflowRuns is activeRuns, as cheaply as it suits the fleet.
+func (s *sweep) openWorkflowRuns(ctx context.Context, repository string, watch map[int64]watched) (map[int64]fleet.WorkflowRun, error) {
+	if s.Policy.WholeOrganization() {
+		return s.newestRuns(ctx, repository, watch)
+	}
+	return s.activeRuns(ctx, repository)
 }
 
 // activeRuns lists the workflow runs of a repository that have not ended.

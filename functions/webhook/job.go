@@ -53,7 +53,7 @@ func (h Handler) workflowJob(ctx context.Context, doc json.RawMessage, d *delive
 	} else {
 		decision.Reason = "" // the job runs, or is decided about when more is known of it
 	}
-	job.Labels, job.HookID = slimLabels(job.Labels), d.hookID
+	job.Labels, job.HookID, job.HookOfOrganization = slimLabels(job.Labels), d.hookID, d.ofOrganization
 	if err := h.put(ctx, fleet.WorkflowJob{Job: job, Wants: decision.Wants()}, d); err != nil {
 		d.cause = err.Error()
 		return unavailable("the event could not be stored just now")

@@ -109,6 +109,7 @@ const (
 type delivery struct {
 	id, event, action string
 	hookID            int64 // 0 if GitHub did not say; it is not signed
+	ofOrganization    bool  // the webhook is
 	job               fleet.Job
 	cause             string // of a failure; not for the sender
 }
@@ -118,8 +119,11 @@ type delivery struct {
 func (h Handler) Handle(ctx context.Context, r Request) (resp Response) {
 	d := &delivery{id: fleet.ClipBytes(r.header("X-GitHub-Delivery"), maxShort), event: fleet.ClipBytes(r.header("X-GitHub-Event"), maxShort)}
 	d.hookID, _ = strconv.ParseInt(r.header("X-GitHub-Hook-ID"), 10, 64) // absent or nonsense: 0
-	if r.header("X-GitHub-Hook-Installation-Target-Type") == "integration" {
+	switch r.header("X-GitHub-Hook-Installation-Target-Type") {
+	case "integration":
 		d.hookID = fleet.AppHook
+	case "organization":
+		d.ofOrganization = d.hookID != 0
 	}
 	defer func() {
 		if p := recover(); p != nil {

@@ -96,3 +96,18 @@ func (b Budget) Allowance(now time.Time, reserve int) (requests int, limited boo
 	}
 	return (spare + minutes - 1) / minutes, true
 }
+
+// mostShare is the part of the limit, in percent, that a fleet of a whole organization uses
+// if its jobs need less: what they leave of it is spent on looking at quiet repositories.
+const mostShare = 18
+
+// LeavesMost reports whether less than mostShare of the limit has been used so far, in
+// proportion to the part of the hour that is over.
+func (b Budget) LeavesMost(now time.Time) bool {
+	used := b.Limit - b.Left(now)
+	over := time.Hour - min(max(b.Reset.Sub(now), 0), time.Hour)
+	if !now.Before(b.Reset) {
+		over = 0
+	}
+	return used*100*60 < b.Limit*mostShare*(int(over/time.Minute)+1)
+}

@@ -17,13 +17,24 @@ type Delivery struct {
 	GUID   string // the same for every attempt
 	Event  string
 	Status int // of the answer, 0 if there was none in time
+	// Foreign says that it is of an installation of the fleet's GitHub App that the fleet does
+	// not serve.
+	Foreign bool
+}
+
+// ListedRepository is a repository as GitHub lists those of an organization.
+type ListedRepository struct {
+	ID       int64     `json:"id"`
+	Name     string    `json:"name"`              // owner/name
+	Private  bool      `json:"private,omitempty"` // also true of an internal one
+	PushedAt time.Time `json:"pushed_at,omitzero"`
 }
 
 // AppHook stands for the webhook of the GitHub App that the fleet is, in place of an id:
 // there is one, and GitHub shows it to the App alone.
 const AppHook = -1
 
-// Hook is a webhook of a repository, and the address that it delivers to.
+// Hook is a webhook of a repository or an organization, and the address that it delivers to.
 type Hook struct {
 	ID  int64
 	URL string

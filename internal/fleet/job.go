@@ -28,29 +28,31 @@ const (
 // Job is what the fleet knows of a GitHub Actions workflow job: the part of a
 // workflow_job webhook that it uses, small enough for events and state data.
 type Job struct {
-	JobID          int64      `json:"job_id"`
-	WorkflowRunID  int64      `json:"workflow_run_id"`
-	RunAttempt     int        `json:"run_attempt,omitempty"`   // absent on older GitHub Enterprise Server
-	Repository     string     `json:"repository"`              // owner/name
-	RepositoryID   int64      `json:"repository_id,omitempty"` // only in webhooks
-	Private        bool       `json:"private"`
-	Visibility     string     `json:"visibility,omitempty"` // "" if GitHub did not say more than Private
-	Name           string     `json:"job_name"`
-	WorkflowName   string     `json:"workflow_name,omitempty"`
-	HeadBranch     string     `json:"head_branch,omitempty"`
-	HeadSHA        string     `json:"head_sha,omitempty"` // as CommitSHA returns it
-	HTMLURL        string     `json:"html_url,omitempty"`
-	Labels         []string   `json:"labels"`
-	Status         string     `json:"job_status"`
-	Conclusion     string     `json:"conclusion,omitempty"`
-	RunnerID       int64      `json:"github_runner_id,omitempty"`
-	RunnerName     string     `json:"github_runner_name,omitempty"`
-	InstallationID int64      `json:"installation_id,omitempty"`
-	HookID         int64      `json:"hook_id,omitempty"` // of the webhook that reported it; AppHook of a GitHub App's
-	CreatedAt      *time.Time `json:"created_at,omitempty"`
-	StartedAt      *time.Time `json:"started_at,omitempty"` // set even while queued: only valid once in progress
-	CompletedAt    *time.Time `json:"completed_at,omitempty"`
-	Origin         Origin     `json:"-"` // asked for where a rule depends on it, and not kept
+	JobID          int64    `json:"job_id"`
+	WorkflowRunID  int64    `json:"workflow_run_id"`
+	RunAttempt     int      `json:"run_attempt,omitempty"`   // absent on older GitHub Enterprise Server
+	Repository     string   `json:"repository"`              // owner/name
+	RepositoryID   int64    `json:"repository_id,omitempty"` // only in webhooks
+	Private        bool     `json:"private"`
+	Visibility     string   `json:"visibility,omitempty"` // "" if GitHub did not say more than Private
+	Name           string   `json:"job_name"`
+	WorkflowName   string   `json:"workflow_name,omitempty"`
+	HeadBranch     string   `json:"head_branch,omitempty"`
+	HeadSHA        string   `json:"head_sha,omitempty"` // as CommitSHA returns it
+	HTMLURL        string   `json:"html_url,omitempty"`
+	Labels         []string `json:"labels"`
+	Status         string   `json:"job_status"`
+	Conclusion     string   `json:"conclusion,omitempty"`
+	RunnerID       int64    `json:"github_runner_id,omitempty"`
+	RunnerName     string   `json:"github_runner_name,omitempty"`
+	InstallationID int64    `json:"installation_id,omitempty"`
+	HookID         int64    `json:"hook_id,omitempty"` // of the webhook that reported it; AppHook of a GitHub App's
+	// HookOfOrganization says that the webhook is the organization's.
+	HookOfOrganization bool       `json:"hook_of_organization,omitempty"`
+	CreatedAt          *time.Time `json:"created_at,omitempty"`
+	StartedAt          *time.Time `json:"started_at,omitempty"` // set even while queued: only valid once in progress
+	CompletedAt        *time.Time `json:"completed_at,omitempty"`
+	Origin             Origin     `json:"-"` // asked for where a rule depends on it, and not kept
 }
 
 // Origin is where a job comes from, as its workflow run says. What is nil is not known.

@@ -190,7 +190,7 @@ func (a *appTokens) forget(i int, want Want) {
 // fleet cannot do without.
 func (a Apps) reads(want Want) map[string]string {
 	switch {
-	case want.Repository == "":
+	case want.ofOwner():
 		return map[string]string{Organization("").runners(): "read"}
 	case a.Organization:
 		return map[string]string{"actions": "read"}
@@ -289,7 +289,7 @@ func (a *appTokens) keep(name string, token appToken) {
 // tokenName is the cursor of a token, sealed: for what it is good, and no secret.
 func (a *appTokens) tokenName(i int, installation int64, want Want) string {
 	name := "github_token/" + a.List[i].ID + "/" + strconv.FormatInt(installation, 10)
-	if want.Write == "" && want.Repository == "" {
+	if want.Write == "" && want.ofOwner() {
 		return name + "/organization"
 	}
 	if want.Write == "" && a.Organization {

@@ -14,7 +14,12 @@ type Want struct {
 	Owner      string // user or organization, as the fleet's configuration spells it
 	Repository string // without its owner; "" for what is the owner's itself
 	Write      string // the permission that a request needs to change something; "" reads
+	// Repositories says that a request reads in repositories of the owner, whichever they are.
+	Repositories bool
 }
+
+// ofOwner reports whether a request is about the owner itself.
+func (w Want) ofOwner() bool { return w.Repository == "" && !w.Repositories }
 
 // Token is a token, and whose limit its requests count for.
 type Token struct {

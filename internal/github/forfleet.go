@@ -77,7 +77,8 @@ func origin(run WorkflowRun) (o fleet.Origin) {
 	return o
 }
 
-// WorkflowRuns asks for a page of the workflow runs with a status, the newest first.
+// WorkflowRuns asks for a page of the workflow runs with a status, "" for any, the newest
+// first.
 //
 // A job that waits can be in a run of any status but completed, and a run whose status
 // changes meanwhile may be on two lists or on none.
@@ -85,7 +86,11 @@ func (f ForFleet) WorkflowRuns(ctx context.Context, repository, status string, w
 	type answer struct {
 		Runs []WorkflowRun `json:"workflow_runs"`
 	}
-	first := parse(repository).resource("/actions/runs?%s", url.Values{"per_page": {"100"}, "status": {status}}.Encode())
+	query := url.Values{"per_page": {"100"}}
+	if status != "" {
+		query.Set("status", status)
+	}
+	first := parse(repository).resource("/actions/runs?%s", query.Encode())
 	return page(ctx, f.Client, first, was, func(a answer) (runs []fleet.WorkflowRun) {
 		for _, r := range a.Runs {
 			runs = append(runs, workflowRun(r))
@@ -172,11 +177,11 @@ func (f ForFleet) RegistrationsPage(ctx context.Context, place string, was fleet
 	})
 }
 
-// Hooks yields the webhooks of a repository, also those of others. An error is the
-// last thing it yields.
-func (f ForFleet) Hooks(ctx context.Context, repository string) iter.Seq2[fleet.Hook, error] {
+// Hooks yields the webhooks of a place, also those of others. An error is the last thing it
+// yields.
+func (f ForFleet) Hooks(ctx context.Context, place string) iter.Seq2[fleet.Hook, error] {
 	return func(yield func(fleet.Hook, error) bool) {
-		for h, err := range f.Client.Hooks(ctx, parse(repository)) {
+		for h, err := range f.Client.Hooks(ctx, at(place)) {
 			if !yield(fleet.Hook{ID: h.ID, URL: h.Config.URL}, err) {
 				return
 			}
@@ -184,27 +189,32 @@ func (f ForFleet) Hooks(ctx context.Context, repository string) iter.Seq2[fleet.
 	}
 }
 
-// DeliveriesPage asks for a page of the deliveries of a repository's webhook, the newest
-// first.
-func (f ForFleet) DeliveriesPage(ctx context.Context, repository string, hookID int64, was fleet.Page[fleet.Delivery]) (fleet.Page[fleet.Delivery], error) {
-	first := parse(repository).resource("/hooks/%d/deliveries?per_page=100", hookID)
+// DeliveriesPage asks for a page of the deliveries of a place's webhook, the newest first.
+// Those of a GitHub App's webhook that are of another installation than the place's are
+// marked as such.
+func (f ForFleet) DeliveriesPage(ctx context.Context, place string, hookID int64, was fleet.Page[fleet.Delivery]) (fleet.Page[fleet.Delivery], error) {
+	first := at(place).resource("/hooks/%d/deliveries?per_page=100", hookID)
 	if hookID == fleet.AppHook {
 		first = resource{path: "/app/hook/deliveries?per_page=100", app: true}
 	}
+	foreign := func(Delivery) bool { return false }
+	if organization, ok := fleet.OrganizationOf(place); ok && hookID == fleet.AppHook {
+		foreign = f.Client.ofAnother(ctx, organization)
+	}
 	return page(ctx, f.Client, first, was, func(a []Delivery) (deliveries []fleet.Delivery) {
 		for _, d := range a {
-			deliveries = append(deliveries, fleet.Delivery{ID: d.ID, GUID: d.GUID, Event: d.Event, Status: d.StatusCode})
+			deliveries = append(deliveries, fleet.Delivery{ID: d.ID, GUID: d.GUID, Event: d.Event, Status: d.StatusCode, Foreign: foreign(d)})
 		}
 		return deliveries
 	})
 }
 
 // Redeliver asks for one more attempt of a delivery; see Client.Redeliver.
-func (f ForFleet) Redeliver(ctx context.Context, repository string, hookID, deliveryID int64) error {
+func (f ForFleet) Redeliver(ctx context.Context, place string, hookID, deliveryID int64) error {
 	if hookID == fleet.AppHook {
 		return f.Client.RedeliverOfApp(ctx, deliveryID)
 	}
-	return f.Client.Redeliver(ctx, parse(repository), hookID, deliveryID)
+	return f.Client.Redeliver(ctx, at(place), hookID, deliveryID)
 }
 
 // Delete removes a runner. A busy one is refused with GitHub.RunnerBusy.

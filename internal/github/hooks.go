@@ -33,7 +33,7 @@ func (b *yesOrOne) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Hooks yields the webhooks of a repository or an organization, page by page as they are asked for.
+// Hooks yields the webhooks of a place, page by page as they are asked for.
 // GitHub shows them to a credential that may read webhooks: GitHub.NotFound or
 // GitHub.Unauthorized means that it may not. An error is the last thing it yields.
 func (c *Client) Hooks(ctx context.Context, at Place) iter.Seq2[Hook, error] {
@@ -61,7 +61,7 @@ type Delivery struct {
 // been received all the same.
 func (d Delivery) OK() bool { return d.StatusCode/100 == 2 }
 
-// HookDeliveries yields the deliveries of one of the place's webhooks, newest first,
+// HookDeliveries yields the deliveries of a place's webhook, newest first,
 // page by page as they are asked for. GitHub keeps them for three days (seven on
 // an Enterprise Server). An error is the last thing it yields; GitHub.NotFound
 // means that there is no such hook or that the credential may not see it.

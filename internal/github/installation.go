@@ -62,3 +62,15 @@ func (c *Client) Granted(ctx context.Context, repo Repository) (map[string]strin
 	}
 	return nil, missing
 }
+
+// ofAnother reports of deliveries of the App's webhook whether they are of another owner's
+// installation. It looks that of the owner up once; where GitHub does not say which it is,
+// every delivery is the owner's.
+func (c *Client) ofAnother(ctx context.Context, owner string) func(Delivery) bool {
+	apps, ok := c.credential.(*appTokens)
+	if !ok {
+		return func(Delivery) bool { return false }
+	}
+	installation, _, err := apps.installation(ctx, 0, Want{Owner: owner})
+	return func(d Delivery) bool { return err == nil && d.InstallationID != 0 && d.InstallationID != installation }
+}

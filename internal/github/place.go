@@ -13,12 +13,12 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Place is where runners are registered: a Repository or an Organization.
+// Place is where runners are registered and webhooks are set: a Repository or an
+// Organization.
 type Place interface {
 	resource(format string, args ...any) resource
-	// runners names the permission to register runners there.
+	// runners names the permission to register runners there, hooks that for its webhooks.
 	runners() string
-	// hooks names the permission to change webhooks there.
 	hooks() string
 }
 

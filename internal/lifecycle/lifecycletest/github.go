@@ -9,6 +9,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -38,8 +39,9 @@ type GitHub struct {
 	Loses map[string]error
 	Calls []string
 
-	Unlisted    map[int64]bool   // jobs of workflow runs that have ended
-	HookID      int64            // of the webhook
+	Unlisted    map[int64]bool // jobs of workflow runs that have ended
+	HookID      int64          // of the webhook
+	Listed      []fleet.ListedRepository
 	Delivered   []fleet.Delivery // the webhook's deliveries, the oldest first
 	Redelivered []int64          // the deliveries that were requested again
 	Hooked      []fleet.Hook     // the webhooks of the repository
@@ -170,6 +172,9 @@ func (g *GitHub) WorkflowRuns(_ context.Context, repository, status string, was 
 		method = "EndedRuns"
 	}
 	return page(g, method, was, func() (runs []fleet.WorkflowRun) {
+		if status == "" {
+			status = fleet.JobInProgress
+		}
 		if status != fleet.JobInProgress && status != fleet.JobCompleted {
 			return nil
 		}
@@ -214,6 +219,24 @@ func (g *GitHub) RegistrationsPage(_ context.Context, _ string, was fleet.Page[f
 			regs = append(regs, g.runners[name].Registration)
 		}
 		return regs
+	})
+}
+
+// RepositoriesPage lists Listed, two a page.
+func (g *GitHub) RepositoriesPage(_ context.Context, _ string, was fleet.Page[fleet.ListedRepository]) (fleet.Page[fleet.ListedRepository], error) {
+	from, _ := strconv.Atoi(was.Path)
+	until := min(from+2, len(g.Listed))
+	now, err := page(g, "Repositories", was, func() []fleet.ListedRepository { return g.Listed[from:until] })
+	if now.Path = was.Path; until < len(g.Listed) {
+		now.Next = strconv.Itoa(until)
+	}
+	return now, err
+}
+
+// PushedPage lists Listed by the last pushes.
+func (g *GitHub) PushedPage(_ context.Context, _ string, was fleet.Page[fleet.ListedRepository]) (fleet.Page[fleet.ListedRepository], error) {
+	return page(g, "Pushed", was, func() []fleet.ListedRepository {
+		return slices.SortedFunc(slices.Values(g.Listed), func(a, b fleet.ListedRepository) int { return b.PushedAt.Compare(a.PushedAt) })
 	})
 }
 

@@ -70,8 +70,13 @@ func (w *World) functions() functions {
 		panic(err)
 	}
 	token := &secrets.Secret{SecretsManager: w.secretStore, ID: tokenSecret, Now: w.k.Clock}
-	gh := github.NewForFleet(base, github.StoredPAT{Secret: token}, &http.Client{Transport: watched{w}})
+	var credential github.Credential = github.StoredPAT{Secret: token}
+	if w.policy.GitHubApp {
+		credential = github.Apps{List: []github.App{{ID: "Iv1.simulated", Keys: appKey{}}}, Organization: true, Now: w.k.Clock}
+	}
+	gh := github.NewForFleet(base, credential, &http.Client{Transport: watched{w}})
 	gh.Client.Shared = w.Table
+	gh.Scope.Organization = w.policy.Organization
 	executions := stepfn.Executions{SFN: states{w}, StateMachineARN: w.stateMachineARN()}
 	platform := ecsfleet.Platform{
 		ECS: w.ECS, Cluster: w.clusterARN(), FleetName: w.policy.FleetName,

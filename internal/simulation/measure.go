@@ -44,6 +44,7 @@ var measures = map[string]func(*World, Result) float64{
 	"requests left":   func(w *World, _ Result) float64 { return float64(w.GitHub.Usage()[credentialName].LeastLeft) },
 	"unchanged pages": func(w *World, _ Result) float64 { return float64(w.GitHub.Usage()[credentialName].NotModified) },
 	"kept pages":      func(w *World, _ Result) float64 { return float64(w.Table.Cursors()) },
+	"largest record":  func(w *World, _ Result) float64 { return float64(w.Table.LargestCursor()) },
 	"points a minute": func(w *World, _ Result) float64 { return float64(w.GitHub.Usage()[credentialName].MaxPoints) },
 	"refused requests": func(w *World, _ Result) float64 {
 		u := w.GitHub.Usage()[credentialName]
@@ -64,6 +65,7 @@ var counts = map[string]struct {
 	"repairs":        {"CAUSE", func(_ *World, r Result) map[string]int { return r.Repairs }},
 	"red executions": {"ERROR", func(_ *World, r Result) map[string]int { return r.Red }},
 	"requests":       {"OPERATION", func(_ *World, r Result) map[string]int { return r.Calls }},
+	"counted":        {"OPERATION", func(_ *World, r Result) map[string]int { return r.Counted }},
 	"invocations":    {"FUNCTION", func(w *World, _ Result) map[string]int { return w.lambdas.Invocations }},
 	"webhooks":       {"ACTION", func(w *World, _ Result) map[string]int { return w.webhooks }},
 	"events":         {"TYPE", func(w *World, _ Result) map[string]int { return w.events }},

@@ -91,6 +91,9 @@ func (w *World) schedule() {
 		for i := range max(job.Count, 1) {
 			one := job
 			one.Labels = numbered(job.Labels, i+1)
+			if active := w.scenario.active(); job.Spread && len(active) > 0 {
+				one.Repository = active[i%len(active)]
+			}
 			w.at(job.At.Duration+time.Duration(i)*job.Every.Duration, func() { w.queue(one, runs) })
 		}
 	}
@@ -125,7 +128,7 @@ func (w *World) at(since time.Duration, do func()) { w.k.At(kernel.Epoch.Add(sin
 func (w *World) queue(job Job, runs map[string]int64) {
 	spec := simgithub.JobSpec{
 		Repository: cmp.Or(job.Repository, w.scenario.repositories()[0]), Name: "build", Labels: job.Labels, Takes: job.takes(),
-		Environment: job.ApprovedAt.Duration != 0, Concurrency: job.Concurrency, MaxParallel: job.MaxParallel, Fails: job.Fails, Hosted: job.Hosted,
+		Environment: job.ApprovedAt.Duration != 0, Concurrency: job.Concurrency, MaxParallel: job.MaxParallel, Fails: job.Fails, Hosted: job.Hosted, Unpushed: job.Unpushed,
 	}
 	if len(spec.Labels) == 0 {
 		spec.Labels = []string{"self-hosted"}
@@ -266,6 +269,8 @@ type Result struct {
 	Repairs    map[string]int
 	Red        map[string]int
 	Calls      map[string]int // requests to GitHub by operation
+	Counted    map[string]int // of them, those that the limit of the hour counts
+	MostAnHour int            // of these
 	Reaps      Reaps
 	// Waits are the times from when each job that ran was queued last, or the last fault
 	// that ends was over, until a runner took it.
@@ -284,7 +289,7 @@ type Result struct {
 func (w *World) result() Result {
 	r := Result{
 		Violations: w.judge.violations, Turns: w.k.Turns, Lasted: w.k.Since(), Tasks: len(w.ECS.Tasks()), Builds: len(w.CodeBuild.Builds()),
-		Faults: w.k.Counts(), Repairs: w.repaired, Red: w.redEnds, Calls: map[string]int{}, RanOf: map[string]int{}, LastStartOf: map[string]int{}, Reaps: w.reaps,
+		Faults: w.k.Counts(), Repairs: w.repaired, Red: w.redEnds, Calls: map[string]int{}, Counted: map[string]int{}, RanOf: map[string]int{}, LastStartOf: map[string]int{}, Reaps: w.reaps,
 	}
 	for _, task := range w.ECS.Tasks() {
 		r.TaskTime += w.lived(task)
@@ -293,7 +298,11 @@ func (w *World) result() Result {
 		for operation, n := range usage.Requests {
 			r.Calls[operation] += n
 			r.Requests += n
+			if counted := n - usage.Free[operation]; counted > 0 {
+				r.Counted[operation] += counted
+			}
 		}
+		r.MostAnHour = max(r.MostAnHour, usage.MaxUsed)
 	}
 	trouble := kernel.Epoch.Add(w.scenario.faultsEnd())
 	for _, job := range w.GitHub.Jobs() {

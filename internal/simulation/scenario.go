@@ -40,8 +40,13 @@ type Scenario struct {
 
 // FleetConfig is the part of the configuration that a scenario may choose.
 type FleetConfig struct {
-	Repositories []string `yaml:"repositories,omitempty"`       // octo/app if there is none
-	Quiet        int      `yaml:"quiet_repositories,omitempty"` // so many more, in which nothing happens
+	Repositories []string `yaml:"repositories,omitempty"`        // octo/app if there is none
+	Active       int      `yaml:"active_repositories,omitempty"` // so many more, over which jobs may be spread
+	Quiet        int      `yaml:"quiet_repositories,omitempty"`  // so many more, in which nothing happens
+	// Organization is served as a whole: the repositories, of which it is the owner, are not
+	// in the configuration.
+	Organization string `yaml:"organization,omitempty"`
+	GitHubApp    bool   `yaml:"github_app,omitempty"` // the fleet acts as one, not with a token
 	// GitHubRepo is github_repo as the configuration has it; the repositories' names if empty.
 	GitHubRepo      []string        `yaml:"github_repo,omitempty"`
 	MaxRunners      int             `yaml:"max_runners,omitempty"` // 20 if it is zero
@@ -67,8 +72,10 @@ type Job struct {
 	Count      int             `yaml:"count,omitempty"` // 1 if it is zero
 	Every      kernel.Duration `yaml:"every,omitempty"` // between them
 	Repository string          `yaml:"repository,omitempty"`
-	Labels     []string        `yaml:"labels,omitempty"` // [self-hosted] if there are none; {n} is the job's number, from 1
-	Takes      kernel.Duration `yaml:"takes,omitempty"`  // three minutes if it is zero
+	Spread     bool            `yaml:"spread,omitempty"`   // over the active repositories, in turn
+	Unpushed   bool            `yaml:"unpushed,omitempty"` // no push began its workflow run
+	Labels     []string        `yaml:"labels,omitempty"`   // [self-hosted] if there are none; {n} is the job's number, from 1
+	Takes      kernel.Duration `yaml:"takes,omitempty"`    // three minutes if it is zero
 	Fails      bool            `yaml:"fails,omitempty"`
 	// Run puts jobs of one name into one workflow run.
 	Run         string          `yaml:"run,omitempty"`
@@ -133,6 +140,9 @@ func (s Scenario) check() error {
 			problems = append(problems, fmt.Errorf("a job is of %s, which is not among fleet.repositories", repository))
 		}
 	}
+	if s.Fleet.GitHubApp && s.Fleet.Organization == "" {
+		problems = append(problems, errors.New("fleet.github_app needs fleet.organization"))
+	}
 	for _, text := range s.Expect {
 		if _, err := parseExpectation(text); err != nil {
 			problems = append(problems, err)
@@ -154,12 +164,22 @@ func (s Scenario) Write() string {
 }
 
 func (s Scenario) repositories() []string {
+	owner := cmp.Or(s.Fleet.Organization, "octo")
 	names := s.Fleet.Repositories
 	if len(names) == 0 {
-		names = []string{"octo/app"}
+		names = []string{owner + "/app"}
 	}
+	names = append(names[:len(names):len(names)], s.active()...)
 	for i := range s.Fleet.Quiet {
-		names = append(names[:len(names):len(names)], fmt.Sprintf("octo/quiet-%d", i+1))
+		names = append(names, fmt.Sprintf("%s/quiet-%d", owner, i+1))
+	}
+	return names
+}
+
+// active are the active repositories.
+func (s Scenario) active() (names []string) {
+	for i := range s.Fleet.Active {
+		names = append(names, fmt.Sprintf("%s/active-%d", cmp.Or(s.Fleet.Organization, "octo"), i+1))
 	}
 	return names
 }
@@ -179,12 +199,15 @@ func (f FleetConfig) policy(repositories []string) fleet.Policy {
 	if len(f.GitHubRepo) > 0 {
 		repositories = f.GitHubRepo
 	}
+	if f.Organization != "" {
+		repositories = nil
+	}
 	extra := map[string]string{}
 	if f.ExtraImage {
 		extra["gpu"] = "images/gpu/Dockerfile"
 	}
 	return fleet.Policy{
-		FleetName: "fleet", Repositories: repositories, DefaultClass: "small", BaseImage: "latest",
+		FleetName: "fleet", Repositories: repositories, Organization: f.Organization, GitHubApp: f.GitHubApp, DefaultClass: "small", BaseImage: "latest",
 		Classes: map[string]fleet.Class{
 			"small": {CPU: 1024, Memory: 2048, Arch: fleet.X64},
 			"large": {CPU: 4096, Memory: 8192, Arch: fleet.X64},

@@ -119,6 +119,9 @@ func (w *World) newGitHub() {
 		HookSecret: hookSecret, HookURL: apiURL + "/webhook",
 		Credentials: []simgithub.Credential{{Name: credentialName, Token: firstToken, Limit: w.scenario.Fleet.RequestsPerHour, NoStatuses: w.scenario.Fleet.NoStatuses, NoReruns: w.scenario.Fleet.NoReruns}},
 	}
+	if organization := w.scenario.Fleet.Organization; organization != "" {
+		cfg.Organizations, cfg.App = []string{organization}, w.scenario.Fleet.GitHubApp
+	}
 	for _, name := range w.scenario.repositories() {
 		cfg.Repositories = append(cfg.Repositories, simgithub.Repository{Name: name, Private: true})
 	}

@@ -62,7 +62,11 @@ func (q *request) address(query string) string {
 	if strings.HasPrefix(u.Path, "/api/v3/") {
 		base += "/api/v3"
 	}
-	base += "/repositories/" + strconv.FormatInt(q.repo.id, 10) + "/" + q.rest
+	if q.repo.isOrganization {
+		base += q.organizationAddress()
+	} else {
+		base += "/repositories/" + strconv.FormatInt(q.repo.id, 10) + "/" + q.rest
+	}
 	if query != "" {
 		base += "?" + query
 	}
@@ -122,7 +126,7 @@ func (g *GitHub) respond(q *request, a answer) *http.Response {
 		tag = etag(q.http.Header.Get("Authorization"), a.body)
 		if q.http.Header.Get("If-None-Match") == tag {
 			a.status, a.body = http.StatusNotModified, nil
-			q.by.refund()
+			q.by.refund(q.operation)
 		}
 	}
 	resp := bare(q, a.status, a.body)

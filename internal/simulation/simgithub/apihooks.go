@@ -27,7 +27,7 @@ const cursorPrefix = "v1_"
 // made meanwhile moves nothing. Attempts are to be grouped by GUID
 // (ubicloud/ubicloud#741).
 func (g *GitHub) listDeliveries(q *request) answer {
-	if q.first != q.repo.hook.id {
+	if q.first != q.repo.hook.id && !q.ofApp {
 		return notFound()
 	}
 	cursor := int64(0)
@@ -52,7 +52,7 @@ func (g *GitHub) listDeliveries(q *request) answer {
 			link = "<" + q.address(q.with("cursor", cursorPrefix+strconv.FormatInt(d.id, 10))) + `>; rel="next"`
 			break
 		}
-		g.writeDelivery(w, q.repo, d)
+		g.writeDelivery(w, d)
 		n++
 	}
 	w.close(']')
@@ -76,9 +76,9 @@ func (d *delivery) matches(status string) bool {
 func (g *GitHub) postAttempt(q *request) answer {
 	oldest := g.k.Now().Add(-keepDeliveries)
 	for _, d := range q.repo.hook.log {
-		if q.first == q.repo.hook.id && d.id == q.second && d.done && !d.at.Before(oldest) {
+		if (q.first == q.repo.hook.id || q.ofApp) && d.id == q.second && d.done && !d.at.Before(oldest) {
 			g.k.Log("delivery %s is to be made again", d.guid)
-			g.redeliver(q.repo, d)
+			g.redeliver(d.job.repo(), d)
 			return answer{status: http.StatusAccepted, body: []byte("{}")}
 		}
 	}

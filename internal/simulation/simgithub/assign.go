@@ -33,6 +33,9 @@ func (r *runner) idle() bool { return r.online && !r.gone && r.offered == nil &&
 
 // look lets the runners of a repository have its jobs, a moment from now.
 func (g *GitHub) look(repo *repository) {
+	for _, member := range repo.members {
+		g.look(member)
+	}
 	if repo.looking || len(repo.queue) == 0 {
 		return
 	}
@@ -52,7 +55,7 @@ func (g *GitHub) assign(repo *repository) {
 		return
 	}
 	var idle []*runner
-	for _, r := range repo.runners {
+	for _, r := range repo.pool() {
 		if r.idle() {
 			idle = append(idle, r)
 		}

@@ -37,6 +37,7 @@ type Usage struct {
 	RefusedSecondary int            // requests over the other limits
 	NotModified      int            // requests answered with 304, which the hour's limit does not count
 	Requests         map[string]int // by operation
+	Free             map[string]int // of them, those answered with 304
 }
 
 // Usage returns what each credential has asked for, by its name.
@@ -48,7 +49,7 @@ func (g *GitHub) Usage() map[string]Usage {
 			one.Used = c.used
 		}
 		one.Remaining, one.LeastLeft = c.Limit-one.Used, c.Limit-one.MaxUsed
-		one.Requests = maps.Clone(one.Requests)
+		one.Requests, one.Free = maps.Clone(one.Requests), maps.Clone(one.Free)
 		all[c.Name] = one
 	}
 	return all
@@ -87,7 +88,7 @@ func newCredential(c Credential, sees map[int64]bool) *credential {
 	if c.Limit == 0 {
 		c.Limit = hourlyLimit
 	}
-	return &credential{Credential: c, sees: sees, usage: Usage{Requests: map[string]int{}}}
+	return &credential{Credential: c, sees: sees, usage: Usage{Requests: map[string]int{}, Free: map[string]int{}}}
 }
 
 // primary counts a request of the hour. It reports whether there was one left.
@@ -106,8 +107,9 @@ func (c *credential) primary(now time.Time) bool {
 
 // refund gives a request back that was answered with 304.
 // https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api#use-conditional-requests-if-appropriate
-func (c *credential) refund() {
+func (c *credential) refund(operation string) {
 	c.used--
+	c.usage.Free[operation]++
 	c.usage.NotModified++
 }
 

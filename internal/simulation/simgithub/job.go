@@ -23,6 +23,8 @@ type JobSpec struct {
 	// MaxParallel bounds how many jobs of its workflow run may run at a time; 0 is the
 	// repository's bound.
 	MaxParallel int
+	// Unpushed says that no push began its workflow run: a timer did, or a person.
+	Unpushed bool
 	// Hosted says that one of GitHub's own runners takes it.
 	Hosted bool
 }

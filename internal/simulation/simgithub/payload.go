@@ -25,6 +25,9 @@ func (g *GitHub) payload(action string, j *job) []byte {
 	if j.spec.Environment {
 		w.key("deployment").open('{').fields(j.deployment()).close('}')
 	}
+	if g.cfg.App {
+		w.key("installation").open('{').number("id", g.installation).close('}')
+	}
 	return w.close('}').b
 }
 
@@ -120,11 +123,15 @@ func (g *GitHub) writeRunner(w *writer, r *runner, s runnerState) {
 }
 
 // writeDelivery writes an entry of a webhook's log.
-func (g *GitHub) writeDelivery(w *writer, repo *repository, d *delivery) {
+func (g *GitHub) writeDelivery(w *writer, d *delivery) {
 	w.open('{').number("id", d.id).text("guid", d.guid).time("delivered_at", d.at).boolean("redelivery", d.redelivery).key("duration")
 	w.b = strconv.AppendFloat(w.b, d.took.Seconds(), 'f', 2, 64)
-	w.text("status", d.status).number("status_code", int64(d.code)).text("event", "workflow_job").text("action", d.action).
-		null("installation_id").number("repository_id", repo.id)
+	w.text("status", d.status).number("status_code", int64(d.code)).text("event", "workflow_job").text("action", d.action).number("repository_id", d.job.repo().id)
+	if g.cfg.App {
+		w.number("installation_id", g.installation)
+	} else {
+		w.null("installation_id")
+	}
 	if d.throttled {
 		w.time("throttled_at", d.at)
 	} else {

@@ -25,7 +25,7 @@ const (
 func (g *GitHub) Queue(spec JobSpec) int64 {
 	var r *run
 	if spec.RunID == 0 {
-		r = g.newRun(g.repository(spec.Repository))
+		r = g.newRun(g.repository(spec.Repository), spec.Unpushed)
 	} else if r = g.run(spec.RunID); spec.Repository != "" && g.repository(spec.Repository) != r.repo {
 		panic(fmt.Sprintf("simgithub: workflow run %d is not in %s", r.id, spec.Repository))
 	}

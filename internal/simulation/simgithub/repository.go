@@ -25,6 +25,11 @@ type repository struct {
 	gone      []*runner // for lists that lag
 	recent    []time.Time
 	looking   bool // a look at the queue is due
+
+	pushed         time.Time
+	organization   *repository   // whose runners may get its jobs, nil if there is none
+	isOrganization bool          // it is one
+	members        []*repository // of an organization
 }
 
 func (g *GitHub) addRepository(r Repository) {
@@ -33,7 +38,7 @@ func (g *GitHub) addRepository(r Repository) {
 	}
 	repo := &repository{
 		id: g.newID(), ownerID: g.newID(), name: r.Name, private: r.Private, fork: r.Fork, maxParallel: r.MaxParallel,
-		created: g.k.Now(), hook: hook{id: g.newID()},
+		created: g.k.Now(), pushed: g.k.Now().AddDate(0, 0, -1), hook: hook{id: g.newID()},
 	}
 	g.repositories = append(g.repositories, repo)
 	g.byName[strings.ToLower(r.Name)] = repo

@@ -12,10 +12,14 @@ type route struct {
 	owner     string // of the repository, with its name; "" if the id is given
 	name      string
 	id        int64 // of the repository
-	rest      string
-	first     int64 // the first id in the rest
-	second    int64
-	answer    func(*GitHub, *request) answer
+	// organization is set, to its name or id, for what is an organization's own; ofApp for
+	// what the App asks about itself, and installed for what is its installation's.
+	organization     string
+	ofApp, installed bool
+	rest             string
+	first            int64 // the first id in the rest
+	second           int64
+	answer           func(*GitHub, *request) answer
 }
 
 // parse finds out what a request asks for. It takes the paths of api.github.com and,
@@ -28,6 +32,22 @@ func parse(req *http.Request) route {
 	case "repos":
 		r.owner, path, _ = strings.Cut(path, "/")
 		r.name, r.rest, _ = strings.Cut(path, "/")
+	case "orgs":
+		r.organization, r.rest, _ = strings.Cut(path, "/")
+	case "organizations":
+		var id string
+		id, r.rest, _ = strings.Cut(path, "/")
+		r.id, r.organization = number(id), id
+	case "installation", "app":
+		r.rest = path
+		r.operation, r.answer = "github.unknown", (*GitHub).unknown
+		if r.ofApp = kind == "app"; r.ofApp {
+			r.findApp(req, path)
+		} else if r.rest = kind + "/" + path; path == "repositories" && req.Method == http.MethodGet {
+			r.installed = true
+			r.operation, r.answer = "github.installation_repositories", (*GitHub).listInstalled
+		}
+		return r
 	case "repositories":
 		var id string
 		id, r.rest, _ = strings.Cut(path, "/")
@@ -58,6 +78,15 @@ func (r *route) find(req *http.Request) {
 		}
 	}
 	switch method, one, two := req.Method, part[0], part[1]; {
+	case one == "installation" && n == 1 && method == http.MethodGet:
+		set("github.installation", (*GitHub).getInstallation)
+		r.ofApp = true
+	case r.organization != "" && one == "repos" && n == 1 && method == http.MethodGet:
+		set("github.org_repositories", (*GitHub).listRepositories)
+		if strings.Contains(req.URL.RawQuery, "sort=pushed") {
+			r.operation = "github.org_pushed"
+		}
+	case r.organization != "" && one != "hooks" && (one != "actions" || two != "runners"):
 	case one == "actions" && two == "jobs" && n == 3 && method == http.MethodGet:
 		set("github.job", (*GitHub).getJob, part[2])
 	case one == "actions" && two == "runs" && method == http.MethodGet:

@@ -55,12 +55,16 @@ func (r *run) latest() []*job {
 }
 
 // NewRun begins a workflow run without jobs and returns its id.
-func (g *GitHub) NewRun(repository string) int64 { return g.newRun(g.repository(repository)).id }
+func (g *GitHub) NewRun(repository string) int64 { return g.newRun(g.repository(repository), false).id }
 
-func (g *GitHub) newRun(repo *repository) *run {
+// newRun begins a workflow run, for a push unless unpushed is set.
+func (g *GitHub) newRun(repo *repository, unpushed bool) *run {
 	r := &run{
 		id: g.newID(), repo: repo, number: len(repo.runs) + 1, attempt: 1, maxParallel: repo.maxParallel,
 		created: g.k.Now(), past: []runState{{since: g.k.Now(), status: queued}},
+	}
+	if !unpushed {
+		repo.pushed = r.created
 	}
 	g.runs[r.id] = r
 	repo.runs = append(repo.runs, r)

@@ -30,7 +30,7 @@ type Registration struct {
 // repository.
 func (g *GitHub) Registrations() []Registration {
 	var all []Registration
-	for _, repo := range g.repositories {
+	for _, repo := range slices.Concat(g.repositories, g.organizations) {
 		for _, r := range repo.runners {
 			one := Registration{
 				ID: r.id, Repository: repo.name, Name: r.name, Labels: r.labels, Online: r.online, Busy: r.busy(),

@@ -19,6 +19,11 @@ import (
 type Config struct {
 	Repositories []Repository
 	Credentials  []Credential
+	// Organizations are owners whose runners and webhook are those of all their repositories.
+	Organizations []string
+	// App makes the first credential that of a GitHub App's installation: its tokens last
+	// for an hour, and the organization's webhook is the App's.
+	App bool
 	// HookSecret signs webhooks; without one they are not signed.
 	HookSecret string
 	// HookURL is where the webhooks are said to go; Deliver is where they do.
@@ -71,6 +76,11 @@ type GitHub struct {
 	anonymous    *credential
 	releases     map[string]bool
 
+	organizations []*repository
+	installation  int64
+	app           *credential
+	expires       map[string]time.Time // of tokens
+
 	runs    map[int64]*run
 	jobs    []*job // oldest first
 	jobByID map[int64]*job
@@ -101,10 +111,16 @@ func New(k *kernel.Kernel, cfg Config) *GitHub {
 		anonymous: newCredential(Credential{Name: "anonymous", Limit: anonymousLimit}, nil),
 		releases:  map[string]bool{cfg.RunnerVersion: true},
 		runs:      map[int64]*run{}, jobByID: map[int64]*job{}, groups: map[group]*groupState{}, configs: map[string]*runner{},
-		copies: map[*repository]*repository{},
+		expires: map[string]time.Time{}, copies: map[*repository]*repository{},
 	}
 	for _, r := range cfg.Repositories {
 		g.addRepository(r)
+	}
+	for _, name := range cfg.Organizations {
+		g.addOrganization(name)
+	}
+	if cfg.App {
+		g.installation, g.app = g.newID(), newCredential(Credential{Name: "app", Limit: 1 << 30}, nil)
 	}
 	for _, c := range cfg.Credentials {
 		var sees map[int64]bool

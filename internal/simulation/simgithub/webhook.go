@@ -101,7 +101,7 @@ func (g *GitHub) emit(action string, j *job) {
 
 // record puts an attempt into the log of its webhook, which forgets the oldest.
 func (g *GitHub) record(repo *repository, d delivery) *delivery {
-	h := &repo.hook
+	h := repo.hookOf()
 	oldest := g.k.Now().Add(-keepDeliveries)
 	for len(h.log) > 0 && h.log[0].at.Before(oldest) {
 		h.log = h.log[1:]
@@ -163,15 +163,22 @@ func (g *GitHub) redeliver(repo *repository, d *delivery) {
 // hookHeader is the header of a delivery.
 // https://docs.github.com/webhooks/webhook-events-and-payloads#delivery-headers
 func (g *GitHub) hookHeader(repo *repository, d *delivery) http.Header {
+	kind, target, id := "repository", repo.id, repo.hookOf().id
+	switch {
+	case g.cfg.App:
+		kind, target = "integration", g.installation
+	case repo.organization != nil:
+		kind, target = "organization", repo.organization.id
+	}
 	h := http.Header{
 		"Accept":                                 {"*/*"},
 		"Content-Type":                           {"application/json"},
 		"User-Agent":                             {"GitHub-Hookshot/simulated"},
 		"X-Github-Delivery":                      {d.guid},
 		"X-Github-Event":                         {"workflow_job"},
-		"X-Github-Hook-Id":                       {strconv.FormatInt(repo.hook.id, 10)},
-		"X-Github-Hook-Installation-Target-Id":   {strconv.FormatInt(repo.id, 10)},
-		"X-Github-Hook-Installation-Target-Type": {"repository"},
+		"X-Github-Hook-Id":                       {strconv.FormatInt(id, 10)},
+		"X-Github-Hook-Installation-Target-Id":   {strconv.FormatInt(target, 10)},
+		"X-Github-Hook-Installation-Target-Type": {kind},
 	}
 	if secret := g.cfg.HookSecret; secret != "" {
 		h["X-Hub-Signature"] = []string{"sha1=" + sign(sha1.New, secret, d.body)}

@@ -396,6 +396,14 @@ const mostBytes = 400<<10 - 2<<10
 // Cursors is how many cursors are kept.
 func (s *Store) Cursors() int { return len(s.cursors) }
 
+// LargestCursor is the size of the largest one that is kept now, in bytes.
+func (s *Store) LargestCursor() (size int) {
+	for name, value := range s.cursors {
+		size = max(size, len(name)+len(value))
+	}
+	return size
+}
+
 // lease is who has a lease, and until when.
 type lease struct {
 	owner string

@@ -124,6 +124,8 @@ func one(w io.Writer, s simulation.Scenario, o options) int {
 	counts(w, "repairs", r.Repairs)
 	counts(w, "red executions", r.Red)
 	counts(w, "requests to GitHub", r.Calls)
+	counts(w, "of these counted for its limit", r.Counted)
+	fmt.Fprintf(w, "the most of these in one hour: %d\n", r.MostAnHour)
 	fmt.Fprintln(w, story.String())
 	bad := 0
 	for _, v := range r.Violations {

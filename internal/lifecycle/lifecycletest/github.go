@@ -222,10 +222,10 @@ func (g *GitHub) RegistrationsPage(_ context.Context, _ string, was fleet.Page[f
 	})
 }
 
-// RepositoriesPage lists Listed, two a page.
+// RepositoriesPage lists Listed, a hundred a page.
 func (g *GitHub) RepositoriesPage(_ context.Context, _ string, was fleet.Page[fleet.ListedRepository]) (fleet.Page[fleet.ListedRepository], error) {
 	from, _ := strconv.Atoi(was.Path)
-	until := min(from+2, len(g.Listed))
+	until := min(from+100, len(g.Listed))
 	now, err := page(g, "Repositories", was, func() []fleet.ListedRepository { return g.Listed[from:until] })
 	if now.Path = was.Path; until < len(g.Listed) {
 		now.Next = strconv.Itoa(until)

@@ -14,7 +14,8 @@ import (
 // https://docs.github.com/webhooks/testing-and-troubleshooting-webhooks/viewing-webhook-deliveries
 const keepDeliveries = 3 * 24 * time.Hour
 
-// listHooks shows the one webhook, if there is one.
+// listHooks shows the one webhook, if there is one and it is the repository's, or the
+// organization's, as the request asks.
 func (s *Server) listHooks(_ http.ResponseWriter, r *http.Request) (int, any) {
 	hooks := []any{}
 	if s.cfg.WebhookURL != "" && s.app == nil && s.hook.ofOrganization == ofOrganization(r) {

@@ -17,6 +17,24 @@ func (s *Server) getRepository(http.ResponseWriter, *http.Request) (int, any) {
 	return http.StatusOK, shown
 }
 
+// listRepositories shows the one repository of the organization.
+func (s *Server) listRepositories(w http.ResponseWriter, r *http.Request) (int, any) {
+	shown := s.repo.json(s.cfg.URL, s.cfg.Private)
+	shown["archived"] = s.cfg.Archived
+	return http.StatusOK, page(w, r, []any{shown})
+}
+
+// listInstalled shows what the installation was given: that repository.
+func (s *Server) listInstalled(w http.ResponseWriter, r *http.Request) (int, any) {
+	if s.app == nil {
+		return refuse(http.StatusForbidden, "You must authenticate with an installation access token in order to list repositories for an installation.")
+	}
+	shown := s.repo.json(s.cfg.URL, s.cfg.Private)
+	shown["archived"] = s.cfg.Archived
+	delete(shown, "custom_properties")
+	return http.StatusOK, map[string]any{"total_count": 1, "repository_selection": "selected", "repositories": page(w, r, []any{shown})}
+}
+
 // moved leads from the former name of the repository to the one that it has now. GitHub leads
 // to its id.
 func (s *Server) moved(w http.ResponseWriter, r *http.Request) (int, any) {

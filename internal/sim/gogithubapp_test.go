@@ -52,6 +52,10 @@ func TestGoGitHubActsAsAnApp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	given, _, err := client.Apps.ListRepos(t.Context(), nil)
+	if err != nil || given.GetTotalCount() != 1 || given.Repositories[0].GetFullName() != "octo/widgets" {
+		t.Errorf("the installation was given %v, %v", given, err)
+	}
 	config, _, err := client.Actions.CreateRepoJITConfig(t.Context(), "octo", "widgets", gogithub.CreateJITConfigRequest{Name: "a", RunnerGroupID: 1, Labels: []string{"self-hosted"}})
 	if err != nil {
 		t.Fatal(err)

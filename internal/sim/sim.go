@@ -67,10 +67,11 @@ type Config struct {
 	// at which the JIT config was requested.
 	RunnerURL string
 
-	WebhookURL    string // "" sends no webhooks
-	WebhookSecret string // "" sends them unsigned
-	Hook          Hook   // how else the webhook is set
-	OfOwner       bool   // the webhook is the organization's
+	WebhookURL string // "" sends no webhooks
+	// HookOfOrganization says that the webhook is the organization's.
+	HookOfOrganization bool
+	WebhookSecret      string // "" sends them unsigned
+	Hook               Hook   // how else the webhook is set
 	// Deliver may drop, repeat, hold back or change a webhook before it is
 	// sent: the deliveries it returns are sent in that order. It is called
 	// from one goroutine.
@@ -172,7 +173,7 @@ func New(cfg Config) (*Server, error) {
 		changed:  make(chan struct{}),
 	}
 	s.repo = repository{id: s.newID(), ownerID: s.newID(), owner: owner, name: name, created: s.now()}
-	s.hook = hook{id: s.newID(), created: s.now(), ofOrganization: cfg.OfOwner}
+	s.hook = hook{id: s.newID(), created: s.now(), ofOrganization: cfg.HookOfOrganization}
 	if cfg.App != nil {
 		s.app = newInstalledApp(*cfg.App, s.newID())
 	}

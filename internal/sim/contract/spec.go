@@ -17,8 +17,9 @@ import (
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 )
 
-// description is api.github.com.json of npm @octokit/openapi 23.0.2, cut to 55
-// paths; see testdata/LICENSE-octokit.txt.
+// description is api.github.com.json of npm @octokit/openapi 23.0.2, cut to some 60
+// paths; see testdata/LICENSE-octokit.txt. Two are written after GitHub's pages, which they
+// name: an organization's repositories, and an installation's.
 //
 //go:embed testdata/openapi-actions.json
 var description []byte
@@ -117,21 +118,24 @@ func closeObjects(doc *openapi3.T) {
 	}
 }
 
-// byID is how GitHub writes the address of a repository in Link headers and
-// redirects. The description has only the address by name.
-var byID = regexp.MustCompile(`^/repositories/([0-9]+)/`)
+// byID and orgByID are how GitHub writes the address of a repository, or an organization, in
+// Link headers and redirects. The description has only the address by name.
+var (
+	byID    = regexp.MustCompile(`^/repositories/([0-9]+)/`)
+	orgByID = regexp.MustCompile(`^/organizations/([0-9]+)/`)
+)
 
 // apiPath returns the path as on api.github.com.
 func apiPath(path string) string {
 	path = strings.TrimPrefix(path, "/api/v3") // of a GitHub Enterprise Server
-	return byID.ReplaceAllString(path, "/repos/by-id/$1/")
+	return orgByID.ReplaceAllString(byID.ReplaceAllString(path, "/repos/by-id/$1/"), "/orgs/by-id-$1/")
 }
 
 // isAPI reports whether a path is of the REST API. A simulated GitHub serves
 // pages for people and more at the same host.
 func isAPI(path string) bool {
 	first, _, _ := strings.Cut(strings.TrimPrefix(apiPath(path), "/"), "/")
-	return strings.HasPrefix(path, "/api/v3/") || slices.Contains([]string{"app", "app-manifests", "meta", "orgs", "rate_limit", "repos"}, first)
+	return strings.HasPrefix(path, "/api/v3/") || slices.Contains([]string{"app", "app-manifests", "installation", "meta", "orgs", "rate_limit", "repos"}, first)
 }
 
 // operation is one method at one path, like "GET /meta".

@@ -88,7 +88,7 @@ func printCluster(w io.Writer, c report.Cluster) error {
 	left, asked, putOff := gitHubOf(c.GitHub)
 	readable.Fields(w, [][2]string{
 		{"fleet", c.FleetName}, {"state", stateOf(c)}, {"records", apiOf(c)}, {"last write", lastWrite(c)}, {"last sweep", lastSweep(c)}, {"paused", pausedOf(c)}, {"webhook", c.WebhookURL}, {"ecs cluster", c.ECSCluster}, {"engine", c.Engine},
-		{"repositories", strings.Join(c.Repositories, ", ")}, {"open runners", room}, {"left out", leftOut(c.SubnetsLeftOut)},
+		{"repositories", c.Serves()}, {"open runners", room}, {"left out", leftOut(c.SubnetsLeftOut)},
 		{"waiting", fmt.Sprintf("%d runs wait for room", c.WaitingForRoom)}, {"rules", ruleShares(c.Rules)},
 		{"runners", newest(c.RunnersBy)}, {"runs", newest(c.RunsBy)}, {"repairs", counts(c.Repairs)},
 		{"github", left}, {"token", expiryOf(c.GitHub)}, {"requests", asked}, {"put off", putOff},

@@ -50,7 +50,7 @@ func (c *cloud) setup(ctx context.Context) diagnosis {
 	d.FleetName = cmp.Or(settings.FleetName, d.FleetName)
 	d.SweepLogs = fmt.Sprintf("aws logs tail %s --since 15m --region %s", deployment.FunctionLogGroup(d.FleetName, "sweep"), c.config.Region)
 	d.Records = c.store()
-	if len(settings.Repositories) == 0 {
+	if !settings.Told() {
 		d.NoImages = true // the fleet has not recorded which there are to be
 		d.More = append(d.More, d.untold())
 		return d

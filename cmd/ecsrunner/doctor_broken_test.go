@@ -61,8 +61,14 @@ func TestDoctorHasNothingToSay(t *testing.T) {
 		"of a GitHub App that shows no refusals":  asApp(map[string]string{"administration": "write", "actions": "read"}, func(d *deployed) { d.policy.RefusalStatus = fleet.RefusalStatusNever }),
 		"of an organization's runners":            ofOrganization("fleet", nil),
 		"of an organization's webhook": ofOrganization("fleet", func(d *deployed) {
-			d.sim.OfOwner, d.sim.Permissions["organization_hooks"] = true, "read"
+			d.sim.HookOfOrganization, d.sim.Permissions["organization_hooks"] = true, "read"
 			delete(d.sim.Permissions, "repository_hooks")
+		}),
+		"of a whole organization": wholeOrganization(nil),
+		"of a whole organization and an App": wholeOrganization(func(d *deployed) {
+			asApp(map[string]string{"organization_self_hosted_runners": "write", "actions": "read"}, func(d *deployed) {
+				d.app.Organization, d.policy.RefusalStatus = true, fleet.RefusalStatusNever
+			})(d)
 		}),
 		"of a classic token":                      func(d *deployed) { d.sim.Permissions, d.sim.Scopes = nil, []string{"repo"} },
 		"of a public repository that is allowed":  func(d *deployed) { d.sim.Private, d.policy.AllowPublic = false, true },
@@ -179,12 +185,21 @@ func TestDoctorNamesTheCause(t *testing.T) {
 			`no webhook of the repository or its organization delivers to the fleet`, `-X POST`},
 		"an organization's webhook without its event": {
 			ofOrganization("fleet", func(d *deployed) {
-				d.sim.OfOwner, d.sim.Permissions["organization_hooks"], d.sim.Hook.Events = true, "read", []string{"push"}
+				d.sim.HookOfOrganization, d.sim.Permissions["organization_hooks"], d.sim.Hook.Events = true, "read", []string{"push"}
 			}), doctor.Error, "webhook", `webhook [0-9]+ does not have the event`, `add_events.* orgs/octo-org/hooks/[0-9]+`},
 		"an organization's webhook with another secret": {
 			ofOrganization("fleet", func(d *deployed) {
-				d.sim.OfOwner, d.sim.Permissions["organization_hooks"], d.receives = true, "read", http.StatusUnauthorized
+				d.sim.HookOfOrganization, d.sim.Permissions["organization_hooks"], d.receives = true, "read", http.StatusUnauthorized
 			}), doctor.Error, "deliveries", `answers the webhook with 401`, `orgs/octo-org/hooks/[0-9]+/config`},
+		"a whole organization whose webhooks the token may not see": {
+			wholeOrganization(func(d *deployed) { delete(d.sim.Permissions, "organization_hooks") }), doctor.Unchecked, "webhook", `the token may not read webhooks`, ``},
+		"a whole organization without a webhook": {
+			wholeOrganization(func(d *deployed) { d.hookURL = "none" }), doctor.Error, "webhook", `no webhook of the organization delivers to the fleet`, `-X POST .*orgs/octo-org/hooks|orgs/octo-org/hooks .*|gh api .*orgs/octo-org/hooks`},
+		"a whole organization whose runners the token may not list": {
+			wholeOrganization(func(d *deployed) { delete(d.sim.Permissions, "organization_self_hosted_runners") }), doctor.Error, "administration",
+			`lacks the organization's Self-hosted runners: read and write`, ``},
+		"a whole organization whose jobs the token may not read": {
+			wholeOrganization(func(d *deployed) { delete(d.sim.Permissions, "actions") }), doctor.Error, "actions", `lacks Actions: read`, ``},
 		"an App whose key GitHub does not know": {
 			asApp(granted, func(d *deployed) { d.sim.App.Keys = nil }), doctor.Error, "token", `Iv1\.fleet`, ``},
 		"an App that lacks a permission": {
@@ -373,4 +388,16 @@ func ofOrganization(group string, breaks func(*deployed)) func(*deployed) {
 			breaks(d)
 		}
 	}
+}
+
+// wholeOrganization has the fleet serve all repositories of the organization.
+func wholeOrganization(breaks func(*deployed)) func(*deployed) {
+	return ofOrganization("fleet", func(d *deployed) {
+		d.repositories = nil
+		d.sim.HookOfOrganization = true
+		d.sim.Permissions["organization_hooks"] = "write"
+		if breaks != nil {
+			breaks(d)
+		}
+	})
 }

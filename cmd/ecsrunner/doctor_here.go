@@ -154,6 +154,9 @@ func dockerfiles(file config.Config, dir string) doctor.Result {
 	if findings != nil {
 		return doctor.Found(findings...)
 	}
+	if policy := file.Policy(); policy.WholeOrganization() {
+		return doctor.Healthy("it can be used: all repositories of %s, classes %d", policy.Organization, len(file.RunnerClassSizes))
+	}
 	return doctor.Healthy("it can be used: repositories %d, classes %d", len(file.Repositories), len(file.RunnerClassSizes))
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/control"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/seal"
 )
 
@@ -119,7 +120,8 @@ func serveLocal(cmd *cobra.Command, flags localFlags) error {
 	if cfg.Containers != nil {
 		how = "containers by " + cfg.Containers.Engine.Name()
 	}
-	cmd.PrintErrf("fleet %q serves %s on %s; runners are %s; data in %s\n", cfg.Policy.FleetName, strings.Join(cfg.Policy.Repositories, ", "), f.URL(), how, cfg.DataDir)
+	serves := report.Settings{Repositories: cfg.Policy.Repositories, Organization: cfg.Policy.Organization}.Serves()
+	cmd.PrintErrf("fleet %q serves %s on %s; runners are %s; data in %s\n", cfg.Policy.FleetName, serves, f.URL(), how, cfg.DataDir)
 	cmd.PrintErrf("webhook URL: %s/webhook (content type application/json, event \"Workflow jobs\")\n", f.URL())
 	cmd.PrintErrf("records for this machine: %s/api/runs\n", f.APIURL())
 	looking, done := context.WithCancel(context.WithoutCancel(cmd.Context()))

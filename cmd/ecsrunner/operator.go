@@ -49,7 +49,7 @@ func (c *cloud) operator(ctx context.Context) (operate.Operator, error) {
 	if err != nil {
 		return operate.Operator{}, err
 	}
-	if len(settings.Repositories) == 0 {
+	if !settings.Told() {
 		return operate.Operator{}, errUntold
 	}
 	values := map[part]string{}

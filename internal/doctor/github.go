@@ -49,6 +49,9 @@ func (h *hub) place() github.Place {
 // ofGitHub are the checks of the token, and of each repository.
 func (s *Setup) ofGitHub() (checks []Check) {
 	owners, a := map[string]*hub{}, &app{Setup: s}
+	if s.Policy.WholeOrganization() {
+		checks = s.ofOrganization(a)
+	}
 	for _, name := range s.Policy.Repositories {
 		owner, repo, _ := strings.Cut(name, "/")
 		h := &hub{Setup: s, app: a, repo: github.Repository{Owner: owner, Name: repo}}
@@ -83,6 +86,9 @@ func (s *Setup) ofGitHub() (checks []Check) {
 // look asks GitHub for the repository, once.
 func (h *hub) look(ctx context.Context) (shown, error) {
 	return h.shown.get(ctx, func(ctx context.Context) (shown, error) {
+		if h.isOrganization() {
+			return h.lookAtOrganization(ctx)
+		}
 		ctx, seen := github.Watching(ctx)
 		info, err := h.GitHub.GetRepository(ctx, h.repo)
 		return shown{info, seen()}, err
@@ -101,6 +107,9 @@ func (h *hub) tokenWorks(ctx context.Context) bool {
 func (h *hub) visible(ctx context.Context) (by string, ok bool) {
 	if !h.tokenWorks(ctx) {
 		return "token", false
+	}
+	if h.isOrganization() {
+		return "", true
 	}
 	_, err := h.look(ctx)
 	return "repository", err == nil
@@ -404,7 +413,7 @@ func (h *hub) gh(path string, words ...string) string {
 		parts = append(parts, "--hostname", u.Host)
 	}
 	at := "repos/" + h.repo.String()
-	if h.isOrg {
+	if h.isOrganization() {
 		at = "orgs/" + h.Policy.Organization
 	}
 	return strings.Join(append(parts, append(words, at+path)...), " ")

@@ -15,6 +15,9 @@ type gitHub interface {
 	GetRepository(ctx context.Context, repo github.Repository) (github.RepositoryInfo, error)
 	MayListRunners(ctx context.Context, at github.Place) error
 	RunnerGroupID(ctx context.Context, org github.Organization, name string) (int64, error)
+	// NewestRepository is the one of an organization that was pushed to last; found is false if
+	// GitHub shows none.
+	NewestRepository(ctx context.Context, org github.Organization) (repo github.Repository, found bool, err error)
 	MayListRuns(ctx context.Context, repo github.Repository) error
 	Hooks(ctx context.Context, at github.Place) iter.Seq2[github.Hook, error]
 	HookDeliveries(ctx context.Context, at github.Place, hookID int64) iter.Seq2[github.Delivery, error]

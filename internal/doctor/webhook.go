@@ -85,8 +85,8 @@ func (h *hub) webhook(ctx context.Context) Result {
 	case mayNot(err):
 		return Found(Finding{
 			Severity: Unchecked, What: "the token may not read webhooks, so that lost deliveries are not asked for again either", Whose: "token",
-			Do: "give it Webhooks: read and write (a classic one: admin:repo_hook) at " + h.page("/settings/personal-access-tokens") +
-				", or look at " + h.repositoryPage("/settings/hooks") + " yourself and leave this check out by --skip webhook",
+			Do: "give it Webhooks: read and write (a classic one: " + h.hooksScope() + ") at " + h.page("/settings/personal-access-tokens") +
+				", or look at " + h.hooksPage() + " yourself and leave this check out by --skip webhook",
 		})
 	case err != nil:
 		return Found(h.unanswered(err, "Webhooks: read"))
@@ -148,7 +148,7 @@ func (h *hub) missing(ctx context.Context, hooks []github.Hook) Finding {
 }
 
 func (h *hub) noWebhook(hooks []github.Hook) Finding {
-	f := Finding{Severity: Error, What: "no webhook of the repository delivers to the fleet", Whose: "webhook", Do: "make one"}
+	f := Finding{Severity: Error, What: "no webhook of the " + h.owned() + " delivers to the fleet", Whose: "webhook", Do: "make one"}
 	target := h.WebhookURL
 	if target == "" {
 		target = "https://<where GitHub reaches this fleet>" + webhookPath
@@ -167,7 +167,7 @@ func (h *hub) noWebhook(hooks []github.Hook) Finding {
 	return f
 }
 
-// settings is what is wrong with the settings of a repository's webhook.
+// settings is what is wrong with the settings of a webhook.
 func (h *hub) settings(hook github.Hook) (wrong []Finding) {
 	add := func(severity Severity, what, do, path string, words ...string) {
 		wrong = append(wrong, Finding{

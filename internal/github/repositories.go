@@ -46,3 +46,15 @@ func (c *Client) MayListRuns(ctx context.Context, repo Repository) error {
 	_, err := c.do(ctx, http.MethodGet, repo.resource("/actions/runs?per_page=1"), nil, nil)
 	return err
 }
+
+// NewestRepository returns the repository of an organization that was pushed to last; found
+// is false if GitHub shows none.
+func (c *Client) NewestRepository(ctx context.Context, org Organization) (repo Repository, found bool, err error) {
+	at := org.resource("/repos?sort=pushed&direction=desc&per_page=1")
+	at.want.Repositories = true
+	var listed []listedRepository
+	if _, err := c.do(ctx, http.MethodGet, at, nil, &listed); err != nil || len(listed) == 0 {
+		return Repository{}, false, err
+	}
+	return parse(listed[0].FullName), true, nil
+}

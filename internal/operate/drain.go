@@ -32,7 +32,7 @@ const (
 // Hook is a webhook on GitHub that delivers to the fleet, and the command that
 // removes it.
 type Hook struct {
-	Repository string `json:"repository"`
+	Repository string `json:"repository"`        // or organization
 	HookID     int64  `json:"hook_id,omitempty"` // 0 if the credential may not list webhooks: Command finds it then
 	Command    string `json:"command"`
 }

@@ -133,23 +133,36 @@ func (d *drain) hooks(ctx context.Context) error {
 	if d.WebhookURL == "" {
 		return nil
 	}
-	for _, repository := range d.Repositories {
-		for hook, err := range d.GitHub.Hooks(ctx, repository) {
+	for _, repository := range d.hookPlaces() {
+		place, at := repository, "repos/"+repository
+		if organization, ok := fleet.OrganizationOf(place); ok {
+			repository, at = organization, "orgs/"+organization
+		}
+		for hook, err := range d.GitHub.Hooks(ctx, place) {
 			switch {
 			case ctx.Err() != nil:
 				return ctx.Err()
 			case err != nil:
 				d.res.Hooks = append(d.res.Hooks, Hook{
 					Repository: repository,
-					Command:    fmt.Sprintf(`gh api repos/%s/hooks --jq '.[] | select(.config.url == "%s") | .id'`, repository, d.WebhookURL),
+					Command:    fmt.Sprintf(`gh api %s/hooks --jq '.[] | select(.config.url == "%s") | .id'`, at, d.WebhookURL),
 				})
 			case hook.URL == d.WebhookURL:
 				d.res.Hooks = append(d.res.Hooks, Hook{
 					Repository: repository, HookID: hook.ID,
-					Command: fmt.Sprintf("gh api -X DELETE repos/%s/hooks/%d", repository, hook.ID),
+					Command: fmt.Sprintf("gh api -X DELETE %s/hooks/%d", at, hook.ID),
 				})
 			}
 		}
 	}
 	return nil
+}
+
+// hookPlaces are where webhooks may be that deliver to this fleet. Those of an App are for
+// its settings: they may deliver for other fleets.
+func (d *drain) hookPlaces() []string {
+	if d.Fleet.Organization == "" {
+		return d.Repositories
+	}
+	return append([]string{fleet.OrganizationPlace(d.Fleet.Organization)}, d.Repositories...)
 }

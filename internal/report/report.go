@@ -7,6 +7,7 @@ package report
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/execution"
@@ -38,7 +39,9 @@ type Source interface {
 type Settings struct {
 	FleetName    string   `json:"fleet_name"`
 	Repositories []string `json:"repositories"`
-	GitHubURL    string   `json:"github_url,omitempty"` // "" is GitHub itself
+	// Organization is served as a whole if there are no repositories.
+	Organization string `json:"github_org,omitempty"`
+	GitHubURL    string `json:"github_url,omitempty"` // "" is GitHub itself
 	// GitHubCA are the authorities of that GitHub, in PEM, which commands trust that call
 	// it. They are not shown.
 	GitHubCA     string                 `json:"github_ca,omitempty"`
@@ -53,6 +56,17 @@ type Settings struct {
 	// Policy is what the fleet decides by, for commands that name an image. It is
 	// not shown.
 	Policy *fleet.Policy `json:"policy,omitempty"`
+}
+
+// Told reports whether the fleet has noted what it serves.
+func (s Settings) Told() bool { return len(s.Repositories) > 0 || s.Organization != "" }
+
+// Serves names what the fleet serves.
+func (s Settings) Serves() string {
+	if len(s.Repositories) == 0 && s.Organization != "" {
+		return "all of " + s.Organization
+	}
+	return strings.Join(s.Repositories, ", ")
 }
 
 // Run is a run as it is shown. RunnerID is the runner that has its job, else the

@@ -31,7 +31,7 @@ func (s *settings) tell(ctx context.Context, p fleet.Policy) error {
 		return nil
 	}
 	err := s.records.PutSettings(ctx, report.Settings{
-		FleetName: p.FleetName, Repositories: p.Repositories, GitHubURL: s.gitHubURL, GitHubCA: s.gitHubCA, MaxRunners: p.MaxRunners, DefaultClass: p.DefaultClass,
+		FleetName: p.FleetName, Repositories: p.Repositories, Organization: p.Organization, GitHubURL: s.gitHubURL, GitHubCA: s.gitHubCA, MaxRunners: p.MaxRunners, DefaultClass: p.DefaultClass,
 		ClassSizes: p.Classes, Engine: "fargate", StartedAt: s.now().UTC(), Policy: &p,
 	})
 	s.told = err == nil

@@ -87,7 +87,7 @@ func (s *sweep) beginSearch(runners []fleet.Runner) search {
 // search looks through the repositories that are left, one after the other.
 func (s *sweep) search(ctx context.Context, at *search) error {
 	var failed []error
-	for len(at.Left) > 0 {
+	for range at.Left {
 		repository := at.Left[0]
 		from, err := s.number(ctx, resolvedCursor(repository))
 		if err != nil {

@@ -132,3 +132,23 @@ func (q *request) organizationAddress() string {
 	}
 	return "/organizations/" + strconv.FormatInt(q.repo.id, 10) + "/" + q.rest
 }
+
+// findOrganization sets the organization of a request that is not about a repository.
+func (g *GitHub) findOrganization(q *request) answer {
+	switch {
+	case q.ofApp && q.by != g.app:
+		return refuse(http.StatusUnauthorized, "A JSON web token could not be decoded")
+	case q.ofApp && q.operation == "github.installation":
+		return answer{}
+	case q.ofApp || q.installed:
+		q.repo = g.organizations[0]
+		return answer{}
+	}
+	for _, org := range g.organizations {
+		if org.id == q.id || strings.EqualFold(org.name, q.organization+"/") {
+			q.repo = org
+			return answer{}
+		}
+	}
+	return notFound()
+}

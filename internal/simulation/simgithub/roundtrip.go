@@ -161,24 +161,8 @@ func (g *GitHub) revoked(c *credential) bool {
 // now. What a credential may not see does not exist for it.
 // https://docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api#404-not-found-for-an-existing-resource
 func (g *GitHub) findRepository(q *request) answer {
-	switch {
-	case q.ofApp && q.by != g.app:
-		return refuse(http.StatusUnauthorized, "A JSON web token could not be decoded")
-	case q.ofApp && q.operation == "github.installation":
-	case q.ofApp || q.installed:
-		q.repo = g.organizations[0]
-		return answer{}
-	case q.organization != "":
-		for _, org := range g.organizations {
-			if org.id == q.id || strings.EqualFold(org.name, q.organization+"/") {
-				q.repo = org
-				return answer{}
-			}
-		}
-		return notFound()
-	}
-	if q.organization != "" {
-		return answer{}
+	if q.ofApp || q.installed || q.organization != "" {
+		return g.findOrganization(q)
 	}
 	asked := strings.ToLower(q.owner + "/" + q.name)
 	if q.owner == "" {

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,6 +45,7 @@ var measures = map[string]func(*World, Result) float64{
 	"requests left":   func(w *World, _ Result) float64 { return float64(w.GitHub.Usage()[credentialName].LeastLeft) },
 	"unchanged pages": func(w *World, _ Result) float64 { return float64(w.GitHub.Usage()[credentialName].NotModified) },
 	"kept pages":      func(w *World, _ Result) float64 { return float64(w.Table.Cursors()) },
+	"last round":      func(w *World, _ Result) float64 { return w.lastRound() },
 	"largest record":  func(w *World, _ Result) float64 { return float64(w.Table.LargestCursor()) },
 	"points a minute": func(w *World, _ Result) float64 { return float64(w.GitHub.Usage()[credentialName].MaxPoints) },
 	"refused requests": func(w *World, _ Result) float64 {
@@ -244,4 +246,18 @@ func (w *World) buildsAtOnce() (most int) {
 		most = max(most, n)
 	}
 	return most
+}
+
+// lastRound is how long the sweep's last whole round through an organization took, in
+// seconds; 0 if there was none.
+func (w *World) lastRound() float64 {
+	text, err := w.Table.Cursor(w.ctx(), "organization/round")
+	if err != nil {
+		panic(err)
+	}
+	var round struct {
+		Took float64 `json:"took"`
+	}
+	_ = json.Unmarshal([]byte(text), &round) // none yet
+	return round.Took
 }

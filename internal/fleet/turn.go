@@ -48,8 +48,16 @@ func (r Run) roomOrder() string {
 // ComesBefore reports whether a run that waits for room comes before a place.
 func (r Run) ComesBefore(place string) bool { return r.place() < place }
 
-// gave records the turn that a run was given.
+// mostTurns bounds the record of turns: of so many repositories, with the longest names that
+// GitHub allows, it has 320 KB, and DynamoDB allows 400 for an item.
+const mostTurns = 2000
+
+// gave records the turn that a run was given. Of more than mostTurns repositories the others
+// have the next turn for each of their runs.
 func (c Capacity) gave(run Run) Capacity {
+	if _, known := c.Turns[RepositoryKey(run.Job.Repository)]; !known && len(c.Turns) >= mostTurns {
+		return c
+	}
 	c.Turns = maps.Clone(c.Turns)
 	if c.Turns == nil {
 		c.Turns = map[string]int64{}

@@ -2,9 +2,12 @@ package fleet_test
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -158,4 +161,20 @@ func TestRecount(t *testing.T) {
 	equal(t, right, fleet.Capacity{Open: 3, OpenOf: map[string]int{"octo/a": 2, "octo/b": 1}, Turn: 5})
 	_, changed = right.Recount(open)
 	equal(t, changed, false)
+}
+
+// The record of turns has a bound, also if jobs of 20,000 repositories wait at once.
+func TestTurnsOfTwentyThousandRepositories(t *testing.T) {
+	c := fleet.Capacity{}
+	for i := range 20_000 {
+		run := fleet.Run{RunID: fmt.Sprint(i), Status: fleet.RunQueued, Job: fleet.Job{Repository: fmt.Sprintf("acme/%s%d", strings.Repeat("x", 90), i)}}
+		facts := fleet.LaunchFacts{FleetName: "f", MaxRunners: 0, MaxPerRepository: 1, Run: run, Capacity: c, Now: time.Unix(1, 0)}
+		if now := fleet.Launch(facts).Changes.Capacity; now != nil {
+			c = *now
+		}
+	}
+	text, err := json.Marshal(c)
+	if err != nil || len(text) > 330<<10 || len(c.Turns) == 0 {
+		t.Errorf("%d turns have %d bytes, %v", len(c.Turns), len(text), err)
+	}
 }

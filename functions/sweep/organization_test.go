@@ -262,7 +262,8 @@ func TestTheSearchInAnOrganizationEnds(t *testing.T) {
 // job of that has: the former name may be another's.
 func TestARenamedRepositoryOfAnOrganization(t *testing.T) {
 	w := organization(t, 0)
-	for id, name := range map[int64]string{7: "octo/was", 8: "octo/is"} {
+	for i, name := range []string{"octo/was", "octo/is"} {
+		id := int64(7 + i)
 		job := w.Job(id)
 		job.Repository, job.RepositoryID = "octo/is", 1
 		w.GitHub.Set(job)

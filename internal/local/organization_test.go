@@ -27,11 +27,19 @@ func ofOrganization(c *local.Config, s *sim.Config) {
 	c.Credential = apps
 }
 
+// unlisted has the fleet serve all repositories of the organization.
+func unlisted(c *local.Config, s *sim.Config) {
+	c.Policy.Repositories = nil
+	s.HookOfOrganization = s.App == nil
+}
+
 func TestRunnersOfAnOrganization(t *testing.T) {
 	for name, options := range map[string][]option{
 		"a token":                {inGroup("fleet")},
 		"a token, default group": {inGroup("")},
 		"an App":                 {asApp, inGroup("fleet"), ofOrganization},
+		"a token, without a list of repositories": {inGroup("fleet"), unlisted},
+		"an App, without a list of repositories":  {asApp, inGroup("fleet"), ofOrganization, unlisted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, options...)

@@ -62,7 +62,7 @@ func (u *settingUp) deployed(ctx context.Context, c *cloud) (at site, err error)
 		if err != nil {
 			return at, err
 		}
-		if len(settings.Repositories) > 0 {
+		if settings.Serves() != "" {
 			break
 		}
 		if waited == 0 {
@@ -106,5 +106,8 @@ func (u *settingUp) deployed(ctx context.Context, c *cloud) (at site, err error)
 const lookForSettings = 10 * time.Second
 
 func fleetRepositories(p fleet.Policy) string {
+	if p.WholeOrganization() {
+		return "all of " + p.Organization
+	}
 	return doctor.Finding{About: p.Repositories}.Subject()
 }

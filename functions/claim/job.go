@@ -341,7 +341,7 @@ func (h Handler) decide(ctx context.Context, policy fleet.Policy, runner fleet.R
 	} else if served, err := h.serves(ctx, policy, job.Repository); err != nil {
 		return runner, d, unrecordedJob()
 	} else if !served {
-		return runner, fleet.Decision{Verdict: fleet.Ignored, Rule: "repository.foreign", Reason: fleet.NotServed(job.Repository)}, later
+		return runner, fleet.Decision{Verdict: fleet.Ignored, Rule: "repository.foreign", Reason: policy.NotServed(job.Repository)}, later
 	}
 	if !job.counted {
 		if runner, _, later = h.mayAsk(ctx, runner); later.Status != 0 {

@@ -41,12 +41,24 @@ func (s Setup) Installed(ctx context.Context, show func(link string)) error {
 	case err != nil:
 		return fmt.Errorf("installation: %w", err)
 	}
-	s.Say("installation: the App is installed for %s, with %s", strings.Join(owners(s.Policy.Repositories), ", "), counted(len(s.Policy.Repositories), "repository", "repositories"))
+	with := counted(len(s.Policy.Repositories), "repository", "repositories")
+	if s.Policy.WholeOrganization() {
+		with = "the repositories that it was given there"
+	}
+	s.Say("installation: the App is installed for %s, with %s", strings.Join(owners(s.Policy), ", "), with)
 	return nil
 }
 
 // missing are the repositories that the App was not given yet.
 func (s Setup) missing(ctx context.Context) (names []string, err error) {
+	if s.Policy.WholeOrganization() {
+		_, found, err := s.GitHub.NewestRepository(ctx, github.Organization(s.Policy.Organization))
+		switch {
+		case fleet.IsNamed(err, github.NotFound), err == nil && !found:
+			return []string{"repositories of " + s.Policy.Organization}, nil
+		}
+		return nil, err
+	}
 	for _, name := range s.Policy.Repositories {
 		_, err := s.GitHub.GetRepository(ctx, repository(name))
 		switch {

@@ -43,7 +43,7 @@ type NewApp struct {
 
 // manifest is the App that GitHub is asked for.
 func (n NewApp) manifest() github.Manifest {
-	owners := owners(n.Policy.Repositories)
+	owners := owners(n.Policy)
 	m := github.Manifest{
 		Name: clip(n.FleetName+" "+owners[0], mostAppName), URL: homePage, Description: "Runners of the fleet " + n.FleetName,
 		Hook: github.ManifestHook{URL: n.WebhookURL, Active: true}, RedirectURL: n.Door.URL(madePath),
@@ -68,7 +68,7 @@ func (n NewApp) form(state string) (form, error) {
 		return form{}, err
 	}
 	query := "?" + url.Values{"state": {state}}.Encode()
-	owner := owners(n.Policy.Repositories)[0]
+	owner := owners(n.Policy)[0]
 	f := form{Manifest: string(manifest), Host: page(n.GitHubURL, "/"), Buttons: []button{
 		{page(n.GitHubURL, "/organizations/"+url.PathEscape(owner)+"/settings/apps/new"+query), "Continue on GitHub, in the organization " + owner},
 	}}
@@ -132,9 +132,9 @@ func (n NewApp) exchange(ctx context.Context, code string) (made github.NewApp, 
 		case err == nil:
 			return made, nil
 		case fleet.IsNamed(err, github.NotFound):
-			return made, fmt.Errorf("GitHub does not know the code that it has sent: it is good for an hour and once. If the App is in the settings of %s on GitHub, delete it there; then run this again: %w", owners(n.Policy.Repositories)[0], err)
+			return made, fmt.Errorf("GitHub does not know the code that it has sent: it is good for an hour and once. If the App is in the settings of %s on GitHub, delete it there; then run this again: %w", owners(n.Policy)[0], err)
 		case try == exchanges || !fleet.IsNamed(err, github.Unavailable, github.RateLimited):
-			return made, fmt.Errorf("GitHub has made the App and does not show its key: delete it in the settings of %s on GitHub, and run this again: %w", owners(n.Policy.Repositories)[0], err)
+			return made, fmt.Errorf("GitHub has made the App and does not show its key: delete it in the settings of %s on GitHub, and run this again: %w", owners(n.Policy)[0], err)
 		}
 		pause := pauseBetweenTries
 		if limited, ok := errors.AsType[*github.Error](err); ok {

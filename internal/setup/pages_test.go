@@ -256,6 +256,7 @@ func TestWhereTheFormLeads(t *testing.T) {
 	}{
 		"a repository":           {"https://github.com", "", false, []string{"octo-org/app"}, []string{"https://github.com/organizations/octo-org/settings/apps/new?state=s", "https://github.com/settings/apps/new?state=s"}, "ci octo-org", false},
 		"an organization":        {"https://github.com", "octo-org", false, []string{"octo-org/app"}, []string{"https://github.com/organizations/octo-org/settings/apps/new?state=s"}, "ci octo-org", false},
+		"a whole organization":   {"https://github.com", "octo-org", false, nil, []string{"https://github.com/organizations/octo-org/settings/apps/new?state=s"}, "ci octo-org", false},
 		"an Enterprise Server":   {"https://git.example.com", "octo-org", true, []string{"octo-org/app"}, []string{"https://git.example.com/organizations/octo-org/settings/apps/new?state=s"}, "ci octo-org", false},
 		"two owners, and a name": {"https://github.com", "", false, []string{strings.Repeat("o", 39) + "/a", "other/b"}, []string{"https://github.com/organizations/" + strings.Repeat("o", 39) + "/settings/apps/new?state=s", "https://github.com/settings/apps/new?state=s"}, "ci " + strings.Repeat("o", 31), true},
 	} {

@@ -21,6 +21,7 @@ import (
 // gitHub is what the steps ask of GitHub, with the fleet's own credential.
 type gitHub interface {
 	GetRepository(ctx context.Context, repo github.Repository) (github.RepositoryInfo, error)
+	NewestRepository(ctx context.Context, org github.Organization) (repo github.Repository, found bool, err error)
 
 	App(ctx context.Context) (github.AppInfo, error)
 	AppHook(ctx context.Context) (github.HookConfig, error)
@@ -90,10 +91,13 @@ func repository(name string) github.Repository {
 	return github.Repository{Owner: owner, Name: repo}
 }
 
-// owners are the owners of repositories, each once, as they are spelled first.
-func owners(repositories []string) (all []string) {
+// owners are the owners of the fleet's repositories, each once, as they are spelled first.
+func owners(p fleet.Policy) (all []string) {
+	if p.WholeOrganization() {
+		return []string{p.Organization}
+	}
 	seen := map[string]bool{}
-	for _, name := range repositories {
+	for _, name := range p.Repositories {
 		owner, _, _ := strings.Cut(name, "/")
 		if key := strings.ToLower(owner); !seen[key] {
 			seen[key] = true

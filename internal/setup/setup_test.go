@@ -27,6 +27,11 @@ func (h *hub) GetRepository(_ context.Context, repo github.Repository) (github.R
 	return github.RepositoryInfo{}, h.repositories[repo.String()]
 }
 
+func (h *hub) NewestRepository(_ context.Context, org github.Organization) (repo github.Repository, found bool, err error) {
+	err, gone := h.repositories[string(org)]
+	return github.Repository{Owner: string(org), Name: "a"}, !gone, err
+}
+
 func (h *hub) App(context.Context) (github.AppInfo, error) {
 	return github.AppInfo{Slug: "ci", HTMLURL: "https://github.com/apps/ci"}, nil
 }
@@ -75,13 +80,17 @@ func TestInstalled(t *testing.T) {
 		befalls map[string]error // while it waits
 		says    string
 		err     string
+		whole   bool // the fleet serves the whole organization
 	}{
-		"it is":                      {nil, nil, "installation: the App is installed for o, with 2 repositories\n", ""},
-		"it becomes":                 {map[string]error{"o/a": gone, "o/b": gone}, map[string]error{}, "installation: waiting for the App to be given o/a, o/b, at https://github.com/apps/ci/installations/new\ninstallation: the App is installed", ""},
-		"one is left out":            {map[string]error{"o/b": gone}, nil, "waiting for the App to be given o/b,", "installation: the App was not given o/b within 1m0s: install it at https://github.com/apps/ci/installations/new, or give"},
-		"GitHub is away for a while": {map[string]error{"o/a": &github.Error{StatusCode: 502}}, map[string]error{}, "the App is installed", ""},
-		"GitHub stays away":          {map[string]error{"o/a": &github.Error{StatusCode: 502}}, nil, "", "GitHub answered 502"},
-		"it lacks a permission":      {map[string]error{"o/a": &github.Error{StatusCode: 403, Message: "lacks a permission"}}, nil, "", "lacks a permission"},
+		"it is":                      {nil, nil, "installation: the App is installed for o, with 2 repositories\n", "", false},
+		"it becomes":                 {map[string]error{"o/a": gone, "o/b": gone}, map[string]error{}, "installation: waiting for the App to be given o/a, o/b, at https://github.com/apps/ci/installations/new\ninstallation: the App is installed", "", false},
+		"one is left out":            {map[string]error{"o/b": gone}, nil, "waiting for the App to be given o/b,", "installation: the App was not given o/b within 1m0s: install it at https://github.com/apps/ci/installations/new, or give", false},
+		"GitHub is away for a while": {map[string]error{"o/a": &github.Error{StatusCode: 502}}, map[string]error{}, "the App is installed", "", false},
+		"GitHub stays away":          {map[string]error{"o/a": &github.Error{StatusCode: 502}}, nil, "", "GitHub answered 502", false},
+		"it lacks a permission":      {map[string]error{"o/a": &github.Error{StatusCode: 403, Message: "lacks a permission"}}, nil, "", "lacks a permission", false},
+		"all of o":                   {nil, nil, "installation: the App is installed for o, with the repositories that it was given there\n", "", true},
+		"all of o, in a while":       {map[string]error{"o": gone}, map[string]error{}, "installation: waiting for the App to be given repositories of o, at https://github.com/apps/ci/installations/new\ninstallation: the App is installed", "", true},
+		"all of o, which has none":   {map[string]error{"o": nil}, nil, "", "installation: the App was not given repositories of o within 1m0s", true},
 	} {
 		h := &hub{repositories: c.at}
 		s, said := fleetOf(h, func(context.Context, time.Duration) error {
@@ -90,6 +99,9 @@ func TestInstalled(t *testing.T) {
 			}
 			return nil
 		})
+		if c.whole {
+			s.Policy.Repositories, s.Policy.Organization = nil, "o"
+		}
 		shown := 0
 		err := s.Installed(t.Context(), func(string) { shown++ })
 		if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) || !strings.Contains(said.String(), c.says) || shown > 1 {

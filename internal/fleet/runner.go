@@ -132,6 +132,9 @@ func (r Runner) Stopped() bool { return r.TaskStatus == TaskStopped }
 // NeededNoLonger is the reason why a runner without another reason is ended.
 const NeededNoLonger = "the job needs this runner no longer"
 
+// TerminatedByOperator is the reason of a runner that an operator ends.
+const TerminatedByOperator = "terminated by an operator"
+
 // NotWanted says why the runner is no longer needed: the reason for which it is ended,
 // if there is one.
 func (r Runner) NotWanted() string { return cmp.Or(r.Reason, NeededNoLonger) }

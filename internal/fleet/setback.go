@@ -1,6 +1,10 @@
 package fleet
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // SetbackKind is what a setback is about, and so which other runs would meet the same.
 type SetbackKind string
@@ -150,6 +154,9 @@ func KindOf(name string) SetbackKind {
 	return SetbackFleet
 }
 
+// FailureNames are the names of all failures that a setback may have, sorted.
+func FailureNames() []string { return slices.Sorted(maps.Keys(setbackKinds)) }
+
 // Whose says whose business setbacks of the kind are: the image's, the registry's, the
 // repository's, the capacity's, GitHub's, the configuration's or the fleet's.
 func (k SetbackKind) Whose() string { return kinds[k].whose }
@@ -227,3 +234,6 @@ func (r Run) waitFor(h Hold, now time.Time) (_ Run, changed bool) {
 	r.WaitsForRoom = false
 	return r.Move(RunQueued, next.reason()), true
 }
+
+// SetbackKinds are all kinds of setbacks, sorted.
+func SetbackKinds() []SetbackKind { return slices.Sorted(maps.Keys(kinds)) }

@@ -183,7 +183,7 @@ func (r TerminateResult) Done() bool {
 // Terminate ends one runner; see lifecycle.Fleet.Terminate. A runner that is not known,
 // or that is busy and not forced, is no error: the result is not Done.
 func (o Operator) Terminate(ctx context.Context, runnerID string, force bool) (TerminateResult, error) {
-	t, err := o.Fleet.Terminate(ctx, runnerID, "terminated by an operator", force)
+	t, err := o.Fleet.Terminate(ctx, runnerID, fleet.TerminatedByOperator, force)
 	if err != nil {
 		return TerminateResult{RunnerID: runnerID}, fmt.Errorf("terminate runner %s: %w", runnerID, err)
 	}

@@ -137,6 +137,7 @@ var mayImport = map[string][]string{
 	"internal/decisiontest": {"internal/fleet", "internal/config"},
 	"internal/report":       {"internal/fleet", "internal/execution"},
 	"internal/readable":     {"internal/execution", "internal/report"},
+	"internal/why":          {"internal/fleet", "internal/report", "internal/readable"},
 	"internal/operate":      {"internal/fleet", "internal/lifecycle"},
 	"internal/doctor":       {"internal/fleet", "internal/lifecycle", "internal/github"},
 	"internal/loopback":     {},

@@ -105,6 +105,7 @@ Standard output is data, and --json makes it JSON with stable field names;
 standard error is talk.`,
 		Example: `  ecsrunner demo
   ecsrunner local --config fleet.yaml --data-dir /var/lib/ecsrunner --runner-dir /opt/actions-runner
+  ecsrunner why https://github.com/octo-org/app/actions/runs/7001/job/20000000005 --stack ecsrunner-fleet
   ecsrunner runs list --data-dir /var/lib/ecsrunner
   ecsrunner runs list --stack ecsrunner-fleet`,
 		Annotations:   environment(configVar, dataDirVar, deployment.EnvTable, deployment.EnvClassSizes, deployment.EnvStateMachine, deployment.EnvRunnerLogs, profileVar, regionVar, patVar, secretVar, noColorVar),
@@ -124,7 +125,7 @@ standard error is talk.`,
 	root.SetHelpCommand(newHelp())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	addGroup(root, "Run a fleet on this machine:", onlyOnUnix(newDemo()), onlyOnUnix(newLocal()))
-	addGroup(root, "Look at a fleet, on AWS or on this machine:", newSetup(), newDoctor(), newRuns(), newRunners(), newImages(), newCluster(), newListClassSizes())
+	addGroup(root, "Look at a fleet, on AWS or on this machine:", newSetup(), newWhy(), newDoctor(), newRuns(), newRunners(), newImages(), newCluster(), newListClassSizes())
 	addGroup(root, "Operate a fleet, on AWS or on this machine:", newPause(), newResume(), newDrain())
 	addGroup(root, "Try its configuration and its webhook:", newExplain(), newWebhook())
 	root.AddCommand(newVersion(), newEntrypoint(), newSimulatedRunner())

@@ -12,7 +12,18 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/why"
 )
+
+const runArg = "run id, as `ecsrunner runs list` prints it, or a job's id or URL"
+
+// runIDOf is the run of the job that is named by its URL or id, or else the text as it is.
+func runIDOf(text string) string {
+	if subject, err := why.ParseSubject(text); err == nil && subject.RunID() != "" {
+		return subject.RunID()
+	}
+	return text
+}
 
 func newRuns() *cobra.Command {
 	return group("runs", "The fleet's records of jobs", newRunsList(), newRunsShow(), newRunsRetry())
@@ -125,7 +136,7 @@ func nextTry(r report.Run) string {
 func newRunsRetry() *cobra.Command {
 	var src source
 	cmd := &cobra.Command{
-		Use:   "retry <run_id>",
+		Use:   "retry <run_id | job URL | job id>",
 		Short: "Try now to give a RETRYING run its runner",
 		Long: `Try now to give a RETRYING run its runner, without waiting for the next try. It comes
 first among the runs that wait for the same. The fleet tries all of them again by
@@ -134,13 +145,13 @@ itself: retry is for when you have mended the cause.
 The exit status is 1 if the run does not wait for a next try; the output says why.`,
 		Example: `  ecsrunner runs retry job-20000000005
   ecsrunner runs retry job-20000000005 --stack ecsrunner-fleet`,
-		Args: oneArg("run id, as `ecsrunner runs list` prints it"),
+		Args: oneArg(runArg),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			operator, err := src.operator(cmd.Context())
 			if err != nil {
 				return err
 			}
-			result, err := operator.Retry(cmd.Context(), args[0])
+			result, err := operator.Retry(cmd.Context(), runIDOf(args[0]))
 			if err == nil && src.json {
 				err = printJSON(cmd.OutOrStdout(), result)
 			}
@@ -166,7 +177,7 @@ The exit status is 1 if the run does not wait for a next try; the output says wh
 func newRunsShow() *cobra.Command {
 	var src source
 	cmd := &cobra.Command{
-		Use:   "show <run_id>",
+		Use:   "show <run_id | job URL | job id>",
 		Short: "Show one run with all its executions as a readable trace",
 		Long: `Show one run with all its executions as a readable trace: the states that each
 runner went through, how long it stayed, and what was decided there.
@@ -175,10 +186,10 @@ On AWS the trace is the history in Step Functions, which keeps it for 90 days, w
 a link to the AWS console for each execution.`,
 		Example: `  ecsrunner runs show job-20000000005
   ecsrunner runs show job-20000000005 --stack ecsrunner-fleet`,
-		Args: oneArg("run id, as `ecsrunner runs list` prints it"),
+		Args: oneArg(runArg),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return show(cmd, &src, func(ctx context.Context, f *opened) (report.RunDetails, error) {
-				details, err := report.ShowRun(ctx, f.records, args[0])
+				details, err := report.ShowRun(ctx, f.records, runIDOf(args[0]))
 				if err == nil && f.cloud != nil {
 					tellOfMissing(cmd, f.cloud, details)
 				}

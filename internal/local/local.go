@@ -440,7 +440,7 @@ func (f *Fleet) settings() report.Settings {
 		engine = "container"
 	}
 	return report.Settings{
-		FleetName: p.FleetName, Repositories: p.Repositories, Organization: p.Organization, MaxRunners: p.MaxRunners, DefaultClass: p.DefaultClass,
+		FleetName: p.FleetName, Repositories: p.Repositories, Organization: p.Organization, GitHubURL: f.cfg.GitHubURL, MaxRunners: p.MaxRunners, DefaultClass: p.DefaultClass,
 		ClassSizes: p.Classes, Listen: f.Addr(), APIListen: f.apiAt.Addr().String(), Engine: engine, StartedAt: f.startedAt, Version: f.cfg.Version, Policy: &p,
 	}
 }

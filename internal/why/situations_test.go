@@ -213,6 +213,10 @@ var situations = map[string]func() *world{
 		w := newWorld().receive(queuedJob(otherJob)).launch().launchFor(otherJob).comesToOf(otherJob, fleet.StageRegistered)
 		return w.took(theJob, "ci-20000000010-1").after(3 * time.Minute)
 	},
+	"swapped_with_a_later_runner": func() *world { // as a faster image has it
+		w := newWorld().launch().comesTo(fleet.StageImageReady).after(20 * time.Second).receive(queuedJob(otherJob)).launchFor(otherJob).comesToOf(otherJob, fleet.StageRegistered)
+		return w.took(theJob, "ci-20000000010-1").after(20 * time.Second).completes("success").after(time.Minute)
+	},
 	"swapped_the_other_run": func() *world {
 		w := newWorld().receive(queuedJob(otherJob)).launch().launchFor(otherJob).comesToOf(otherJob, fleet.StageRegistered)
 		w.asked = "job-20000000010"

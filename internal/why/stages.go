@@ -21,6 +21,7 @@ const (
 	stageLaunch   = "launch a runner"
 	stageRoom     = "wait for room"
 	stageTries    = "earlier tries"
+	stageOther    = "launch another job's runner" // which took it, or is to take it
 	stageNextTry  = "wait for the next try"
 	stageApproval = "wait for approval"
 	stageAdmit    = "admit"
@@ -51,6 +52,7 @@ func (f Facts) stages() ([]Stage, *int64) {
 	}
 	begin, stages := from, []Stage{}
 	add := func(m milestone, open bool) {
+		m.at = inMilliseconds(begin, m.at) // else the parts would not add up
 		if m.at.IsZero() || !m.at.After(from) {
 			return
 		}
@@ -76,6 +78,14 @@ func (f Facts) stages() ([]Stage, *int64) {
 		total = 0
 	}
 	return stages, &total
+}
+
+// inMilliseconds is a time that is whole milliseconds after another.
+func inMilliseconds(begin, at time.Time) time.Time {
+	if at.IsZero() {
+		return at
+	}
+	return begin.Add(at.Sub(begin).Truncate(time.Millisecond))
 }
 
 // end is when the time of the job ended, or now while it goes on.
@@ -108,7 +118,11 @@ func (f Facts) milestones() (marks []milestone, last string) {
 	if runner == nil {
 		return f.withoutRunner(marks)
 	}
-	marks = append(marks, milestone{stageTries, runner.At(fleet.StageLaunched)})
+	launched := milestone{stageTries, runner.At(fleet.StageLaunched)}
+	if runner.RunID != run.RunID {
+		launched.stage = stageOther
+	}
+	marks = append(marks, launched)
 	last = stageAdmit
 	for _, s := range []struct {
 		name string

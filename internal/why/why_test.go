@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -102,6 +103,12 @@ func TestStagesAddUp(t *testing.T) {
 		f := build().facts()
 		if f.Run == nil {
 			continue
+		}
+		for i := range f.Runners { // clocks are finer than milliseconds
+			f.Runners[i].Times = maps.Clone(f.Runners[i].Times)
+			for stage, at := range f.Runners[i].Times {
+				f.Runners[i].Times[stage] = at.Add(time.Duration(700*len(stage)) * time.Microsecond / 10)
+			}
 		}
 		a := Of(f)
 		from, sum := f.Run.At(fleet.StageQueued), int64(0)

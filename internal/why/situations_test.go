@@ -214,7 +214,7 @@ var situations = map[string]func() *world{
 		return w.took(theJob, "ci-20000000010-1").after(3 * time.Minute)
 	},
 	"swapped_with_a_later_runner": func() *world { // as a faster image has it
-		w := newWorld().launch().comesTo(fleet.StageImageReady).after(20 * time.Second).receive(queuedJob(otherJob)).launchFor(otherJob).comesToOf(otherJob, fleet.StageRegistered)
+		w := newWorld().launch().comesTo(fleet.StageImageReady).after(20*time.Second).receive(queuedJob(otherJob)).launchFor(otherJob).comesToOf(otherJob, fleet.StageRegistered)
 		return w.took(theJob, "ci-20000000010-1").after(20 * time.Second).completes("success").after(time.Minute)
 	},
 	"swapped_the_other_run": func() *world {
@@ -372,6 +372,17 @@ var situations = map[string]func() *world{
 		job := queuedJob(4242)
 		job.Status, job.Conclusion = fleet.JobCompleted, "success"
 		w.github.Job = &job
+		return w
+	},
+	"unknown_fleet_is_new": func() *world {
+		w := unknown("https://github.com/octo-org/app/actions/runs/1/job/4242")
+		w.policy = fleet.Policy{FleetName: "ci", Limits: fleet.DefaultLimits()}
+		return w
+	},
+	"unknown_repository_of_the_organization": func() *world {
+		w := unknown("https://github.com/octo-org/other/actions/runs/1/job/4242")
+		w.policy.Repositories, w.policy.Organization = nil, "octo-org"
+		w.github.NotAsked = "there is no credential"
 		return w
 	},
 	"unknown_repository": func() *world { return unknown("https://github.com/octo-org/other/actions/runs/1/job/4242") },

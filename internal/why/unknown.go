@@ -26,6 +26,11 @@ func (f Facts) unknown(a *Answer) finding {
 		found.next = []Step{{Do: "ask the fleet that serves " + name(s.Host)}}
 		return found
 	}
+	if !f.told() {
+		found.says, found.whose = found.says+": the fleet has not noted yet what it serves, which its sweep does within a minute of the deployment", ofFleet
+		found.next = []Step{{"see why, if it takes longer", f.command("doctor")}}
+		return found
+	}
 	if repository := a.Job.Repository; repository != "" && !f.Policy.AllowsRepository(repository) {
 		found.says, found.whose = fmt.Sprintf("%s: it does not serve the repository %s", found.says, repository), ofConfiguration
 		found.next = []Step{{Do: "add the repository to github_repo, or ask the fleet that serves it"}}
@@ -126,6 +131,9 @@ func (f Facts) host() string {
 	return strings.ToLower(u.Hostname())
 }
 
+// told reports whether the fleet has noted what it serves.
+func (f Facts) told() bool { return len(f.Policy.Repositories) > 0 || f.Policy.WholeOrganization() }
+
 // MayAsk is the repository in which GitHub may be asked for the job, or else why not. Only
 // for a job without a record is it asked.
 func (f Facts) MayAsk() (repository, whyNot string) {
@@ -135,6 +143,8 @@ func (f Facts) MayAsk() (repository, whyNot string) {
 		return "", "a runner was asked about"
 	case s.Host != "" && s.Host != host && s.Host != "api."+host:
 		return "", "the URL is of another GitHub"
+	case !f.told():
+		return "", "the fleet has not noted yet what it serves"
 	case s.Repository != "" && !f.Policy.AllowsRepository(s.Repository):
 		return "", "the fleet does not serve the repository"
 	case s.Repository != "":

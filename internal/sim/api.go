@@ -25,6 +25,7 @@ func (s *Server) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	const repo = "/repos/{owner}/{repo}"
 	const org = "/orgs/{owner}"
+	const enterprise = "/enterprises/{enterprise}"
 	for pattern, h := range map[string]apiHandler{
 		"GET " + repo: s.getRepository,
 		"POST " + repo + "/actions/runners/generate-jitconfig":                s.postJITConfig,
@@ -59,6 +60,12 @@ func (s *Server) routes() *http.ServeMux {
 		"GET " + org + "/actions/runners/{runner_id}":                         s.getRunner,
 		"DELETE " + org + "/actions/runners/{runner_id}":                      s.deleteRunnerByID,
 		"GET " + org + "/actions/runner-groups":                               s.listRunnerGroups,
+		"POST " + enterprise + "/actions/runners/generate-jitconfig":          s.postJITConfig,
+		"GET " + enterprise + "/actions/runners":                              s.listRunners,
+		"GET " + enterprise + "/actions/runners/downloads":                    s.listDownloads,
+		"GET " + enterprise + "/actions/runners/{runner_id}":                  s.getRunner,
+		"DELETE " + enterprise + "/actions/runners/{runner_id}":               s.deleteRunnerByID,
+		"GET " + enterprise + "/actions/runner-groups":                        s.listRunnerGroups,
 		"GET " + org + "/repos":                                               s.listRepositories,
 		"GET /installation/repositories":                                      s.listInstalled,
 		"GET " + repo + "/installation":                                       s.getInstallation,
@@ -163,6 +170,9 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) (int, any) {
 		return notFound()
 	}
 	if repo := r.PathValue("repo"); repo != "" && !strings.EqualFold(repo, s.repo.name) {
+		return notFound()
+	}
+	if enterprise := r.PathValue("enterprise"); enterprise != "" && !strings.EqualFold(enterprise, s.cfg.Enterprise) {
 		return notFound()
 	}
 	return s.permit(w, r)

@@ -60,6 +60,9 @@ func (s *Server) describeToken(h http.Header) {
 // permit refuses what the personal access token may not do, with the words that GitHub has
 // for a fine-grained one; a classic one without a scope does not find the thing.
 func (s *Server) permit(w http.ResponseWriter, r *http.Request) (int, any) {
+	if r.PathValue("enterprise") != "" {
+		return s.permitEnterprise()
+	}
 	if r.PathValue("owner") == "" {
 		return 0, nil
 	}
@@ -77,6 +80,19 @@ func (s *Server) permit(w http.ResponseWriter, r *http.Request) (int, any) {
 	case s.cfg.Scopes != nil && !slices.Contains(s.cfg.Scopes, scope):
 		return notFound()
 	case s.cfg.Permissions != nil && !covers(s.cfg.Permissions[name], level):
+		return refuse(http.StatusForbidden, "Resource not accessible by personal access token")
+	}
+	return 0, nil
+}
+
+// permitEnterprise refuses every token of the enterprise's runners but a classic one with the
+// scope: GitHub has no permission of a fine-grained one for them.
+// https://docs.github.com/enterprise-cloud@latest/rest/actions/self-hosted-runners
+func (s *Server) permitEnterprise() (int, any) {
+	switch {
+	case s.cfg.Scopes != nil && !slices.Contains(s.cfg.Scopes, "manage_runners:enterprise"):
+		return notFound()
+	case s.cfg.Permissions != nil:
 		return refuse(http.StatusForbidden, "Resource not accessible by personal access token")
 	}
 	return 0, nil

@@ -92,7 +92,7 @@ func (s *Server) postJITConfig(_ http.ResponseWriter, r *http.Request) (int, any
 		return unprocessable("Invalid property /name: it must have 1 to %d characters.", maxName)
 	case *body.GroupID == hostedGroup:
 		return refuse(http.StatusForbidden, "Runners cannot be added to the group of GitHub-hosted runners.")
-	case !s.hasGroup(*body.GroupID, ofOrganization(r)):
+	case !s.hasGroup(*body.GroupID, levelOf(r)):
 		return notFound()
 	}
 	for _, l := range labels {
@@ -110,7 +110,7 @@ func (s *Server) postJITConfig(_ http.ResponseWriter, r *http.Request) (int, any
 		server = scheme(r) + "://" + r.Host
 	}
 	reg := s.register(name, labels, body.WorkFolder)
-	reg.groupID, reg.ofOrganization = *body.GroupID, ofOrganization(r)
+	reg.groupID, reg.level = *body.GroupID, levelOf(r)
 	return http.StatusCreated, map[string]any{
 		"runner": reg.json(),
 		"encoded_jit_config": protocol.Registration{
@@ -119,32 +119,60 @@ func (s *Server) postJITConfig(_ http.ResponseWriter, r *http.Request) (int, any
 	}
 }
 
-// ofOrganization reports whether a request is about runners of the organization.
-func ofOrganization(r *http.Request) bool { return r.PathValue("repo") == "" }
+// level is what runners and webhooks belong to.
+type level string
+
+const (
+	repositoryLevel   level = "repository"
+	organizationLevel level = "organization"
+	enterpriseLevel   level = "enterprise"
+)
+
+// levelOf is what a request is about.
+func levelOf(r *http.Request) level {
+	switch {
+	case r.PathValue("enterprise") != "":
+		return enterpriseLevel
+	case r.PathValue("repo") == "":
+		return organizationLevel
+	}
+	return repositoryLevel
+}
+
+// ofOrganization reports whether a request is about the organization.
+func ofOrganization(r *http.Request) bool { return levelOf(r) == organizationLevel }
 
 // firstGroup is the id of the first of Config.RunnerGroups.
 const firstGroup = 101
 
 // hasGroup reports whether runners can be registered in a group.
-func (s *Server) hasGroup(id int64, organization bool) bool {
-	return id == defaultGroup || organization && id >= firstGroup && id < firstGroup+int64(len(s.cfg.RunnerGroups))
+func (s *Server) hasGroup(id int64, at level) bool {
+	return id == defaultGroup || at != repositoryLevel && id >= firstGroup && id < firstGroup+int64(len(s.cfg.RunnerGroups))
 }
 
 func (s *Server) listRunnerGroups(w http.ResponseWriter, r *http.Request) (int, any) {
-	all := []any{s.groupJSON(defaultGroup, "Default", true)}
+	all := []any{s.groupJSON(levelOf(r), defaultGroup, "Default")}
 	for i, name := range s.cfg.RunnerGroups {
-		all = append(all, s.groupJSON(firstGroup+int64(i), name, false))
+		all = append(all, s.groupJSON(levelOf(r), firstGroup+int64(i), name))
 	}
 	return http.StatusOK, map[string]any{"total_count": len(all), "runner_groups": page(w, r, all)}
 }
 
-func (s *Server) groupJSON(id int64, name string, byDefault bool) map[string]any {
-	self := fmt.Sprintf("%s/orgs/%s/actions/runner-groups/%d", s.cfg.URL, s.repo.owner, id)
-	return map[string]any{
-		"id": id, "name": name, "visibility": "all", "default": byDefault, "inherited": false, "allows_public_repositories": false,
+func (s *Server) groupJSON(at level, id int64, name string) map[string]any {
+	of := "/orgs/" + s.repo.owner
+	if at == enterpriseLevel {
+		of = "/enterprises/" + s.cfg.Enterprise
+	}
+	self := fmt.Sprintf("%s%s/actions/runner-groups/%d", s.cfg.URL, of, id)
+	group := map[string]any{
+		"id": id, "name": name, "visibility": "all", "default": id == defaultGroup, "allows_public_repositories": false,
 		"runners_url": self + "/runners", "hosted_runners_url": self + "/hosted-runners", "restricted_to_workflows": false, "selected_workflows": []string{},
 		"workflow_restrictions_read_only": false,
 	}
+	if at == organizationLevel {
+		group["inherited"] = false // from the enterprise
+	}
+	return group
 }
 
 func unprocessable(format string, args ...any) (int, any) {
@@ -154,7 +182,7 @@ func unprocessable(format string, args ...any) (int, any) {
 func (s *Server) listRunners(w http.ResponseWriter, r *http.Request) (int, any) {
 	all := []runnerJSON{}
 	for _, reg := range s.runners {
-		if name := r.FormValue("name"); reg.ofOrganization == ofOrganization(r) && (name == "" || name == reg.Name) {
+		if name := r.FormValue("name"); reg.level == levelOf(r) && (name == "" || name == reg.Name) {
 			all = append(all, reg.json())
 		}
 	}
@@ -163,7 +191,7 @@ func (s *Server) listRunners(w http.ResponseWriter, r *http.Request) (int, any) 
 
 func (s *Server) getRunner(_ http.ResponseWriter, r *http.Request) (int, any) {
 	reg := s.runner(pathID(r, "runner_id"))
-	if reg == nil || reg.ofOrganization != ofOrganization(r) {
+	if reg == nil || reg.level != levelOf(r) {
 		return notFound()
 	}
 	return http.StatusOK, reg.json()
@@ -171,7 +199,7 @@ func (s *Server) getRunner(_ http.ResponseWriter, r *http.Request) (int, any) {
 
 func (s *Server) deleteRunnerByID(_ http.ResponseWriter, r *http.Request) (int, any) {
 	reg := s.runner(pathID(r, "runner_id"))
-	if reg == nil || reg.ofOrganization != ofOrganization(r) {
+	if reg == nil || reg.level != levelOf(r) {
 		return notFound()
 	}
 	if err := s.deleteRunner(reg); err != nil {

@@ -161,6 +161,9 @@ func (a *installedApp) admitToken(given string, r *http.Request, now time.Time) 
 	case a.suspended:
 		return refuse(http.StatusForbidden, "This installation has been suspended")
 	}
+	if r.PathValue("enterprise") != "" {
+		return refuse(http.StatusForbidden, "Resource not accessible by integration")
+	}
 	permission, level := permissionFor(r)
 	if permission != "" && !covers(token.permissions[permission], level) {
 		return refuse(http.StatusForbidden, "Resource not accessible by integration")

@@ -25,7 +25,7 @@ type runner struct {
 	groupID    int64
 	registered time.Time
 
-	ofOrganization bool // and not the repository's
+	level level // of its registration
 
 	workFolder string
 	secret     string

@@ -56,9 +56,10 @@ type Config struct {
 	Scopes       []string
 	TokenExpires time.Time // zero if it does not
 
-	// RunnerGroups are the organization's groups of runners beside its default one; all
-	// are open to the repository.
+	// RunnerGroups are the organization's groups of runners beside its default one, and the
+	// enterprise's; all are open to the repository.
 	RunnerGroups []string
+	Enterprise   string // that the organization is of; "" is none
 
 	// URL is the address of this server, for the links in its answers. Without it they
 	// lead nowhere.

@@ -18,8 +18,9 @@ import (
 )
 
 // description is api.github.com.json of npm @octokit/openapi 23.0.2, cut to some 60
-// paths; see testdata/LICENSE-octokit.txt. Two are written after GitHub's pages, which they
-// name: an organization's repositories, and an installation's.
+// paths, and with those of an enterprise's runners from its ghec.json; see
+// testdata/LICENSE-octokit.txt. Two are written after GitHub's pages, which they name: an
+// organization's repositories, and an installation's.
 //
 //go:embed testdata/openapi-actions.json
 var description []byte
@@ -135,7 +136,7 @@ func apiPath(path string) string {
 // pages for people and more at the same host.
 func isAPI(path string) bool {
 	first, _, _ := strings.Cut(strings.TrimPrefix(apiPath(path), "/"), "/")
-	return strings.HasPrefix(path, "/api/v3/") || slices.Contains([]string{"app", "app-manifests", "installation", "meta", "orgs", "rate_limit", "repos"}, first)
+	return strings.HasPrefix(path, "/api/v3/") || slices.Contains([]string{"app", "app-manifests", "enterprises", "installation", "meta", "orgs", "rate_limit", "repos"}, first)
 }
 
 // operation is one method at one path, like "GET /meta".

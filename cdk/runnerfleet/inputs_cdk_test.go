@@ -141,6 +141,11 @@ var inputs = map[string]func(t *testing.T, without template){
 			t.Errorf("organization %q", org)
 		}
 	},
+	"github_enterprise": func(t *testing.T, _ template) {
+		if enterprise := policyOf(t, of(t, "github_enterprise: octo-corp"), "claim").Enterprise; enterprise != "octo-corp" {
+			t.Errorf("enterprise %q", enterprise)
+		}
+	},
 	"runner_group": func(t *testing.T, _ template) {
 		if group := policyOf(t, of(t, "github_org: octo-org", "runner_group: Fleet"), "claim").RunnerGroup; group != "Fleet" {
 			t.Errorf("group %q", group)

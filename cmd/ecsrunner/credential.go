@@ -17,7 +17,7 @@ func credential(c config.Config) github.Credential {
 	if len(c.GitHubApps) == 0 {
 		return pat
 	}
-	apps := github.Apps{Organization: c.Organization != "", Now: time.Now}
+	apps := github.Apps{Organization: c.Policy().SharedPlace() != "", Now: time.Now}
 	if c.GitHubPAT != "" {
 		apps.PAT = pat
 	}

@@ -106,7 +106,7 @@ func (d *diagnosis) untold() doctor.Check {
 // secretsOf connects to GitHub with the fleet's credential, and finds the webhook's secret.
 func (c *cloud) secretsOf(d *diagnosis) {
 	base, err := github.APIBase(d.GitHubURL)
-	credential, missing := c.credential(d.Policy.Organization != "")
+	credential, missing := c.credential(d.Policy.SharedPlace() != "")
 	if err = errors.Join(err, missing); err != nil {
 		d.More = append(d.More, always("token", doctor.Finding{
 			Severity: doctor.Unchecked, What: "GitHub was not asked: " + err.Error(), Whose: "operator", Do: "name the secret with the fleet's token",

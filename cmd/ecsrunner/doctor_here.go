@@ -247,7 +247,7 @@ func (c *cloud) configured(file config.Config) (credential github.Credential, on
 	if file.GitHubPAT != "" {
 		token = c.secret(pat)
 	}
-	return githubapi.Credential(apps, token, file.Organization != "", c.secret), true
+	return githubapi.Credential(apps, token, file.Policy().SharedPlace() != "", c.secret), true
 }
 
 // toStore is the command that stores a secret where a reference says.

@@ -63,7 +63,7 @@ func (c *cloud) operator(ctx context.Context) (operate.Operator, error) {
 		return operate.Operator{}, err
 	}
 	policy := policyOf(settings)
-	credential, err := c.credential(policy.Organization != "")
+	credential, err := c.credential(policy.SharedPlace() != "")
 	if err != nil {
 		return operate.Operator{}, err
 	}
@@ -74,11 +74,11 @@ func (c *cloud) operator(ctx context.Context) (operate.Operator, error) {
 	steps, store := sfn.NewFromConfig(c.config), c.store()
 	hub := github.NewForFleet(base, credential, client)
 	hub.Client.Shared = store
-	hub.Scope = github.Scope{Organization: policy.Organization, Group: policy.RunnerGroup}
+	hub.Scope = github.Scope{Place: policy.SharedPlace(), Group: policy.RunnerGroup}
 	platform := ecsfleet.Platform{ECS: ecs.NewFromConfig(c.config), Cluster: values[ecsCluster], FleetName: settings.FleetName}
 	return operate.Operator{
 		Fleet: lifecycle.Fleet{
-			Name: settings.FleetName, MaxRunners: settings.MaxRunners, MaxPerRepository: policy.Share(), KeptForOthers: policy.KeptForOthers(), Repositories: policy.Serves(), Organization: policy.Organization, MaxOfRules: policy.MaxOfRules(), RuleOf: policy.RuleOf,
+			Name: settings.FleetName, MaxRunners: settings.MaxRunners, MaxPerRepository: policy.Share(), KeptForOthers: policy.KeptForOthers(), Repositories: policy.Serves(), SharedPlace: policy.SharedPlace(), MaxOfRules: policy.MaxOfRules(), RuleOf: policy.RuleOf,
 			Limits: policy.Limits, Deployment: policy.Fingerprint(), Records: store,
 			Executions: stepfn.Executions{SFN: steps, StateMachineARN: values[stateMachine]}, GitHub: hub, Tasks: platform,
 			Backoff: dynamo.Backoff, Now: time.Now, Log: slog.New(slog.DiscardHandler),

@@ -419,22 +419,21 @@ func TestASwapWhileTheClaimIsLookedAt(t *testing.T) {
 	}
 }
 
-// A deployment may switch between runners of repositories and of an organization. The
-// runners that are open then are deleted where they were registered.
+// A deployment may switch between runners of repositories, of an organization and of an
+// enterprise. The runners that are open then are deleted where they were registered.
 func TestARunnerIsDeletedWhereItWasRegistered(t *testing.T) {
-	for _, before := range []string{"", "octo"} {
+	organization, enterprise := fleet.OrganizationPlace("octo"), fleet.EnterprisePlace("octo")
+	for before, after := range map[string]string{"": organization, organization: enterprise, enterprise: ""} {
 		w := lifecycletest.New(t)
 		id := w.Up(w.Job(7))
 		h := handler(w)
-		h.Fleet.Organization = before
+		h.Fleet.SharedPlace = before
 		if reply := h.Handle(t.Context(), claim.Request{RunnerID: id, Token: fleet.ClaimToken(key, id), Nonce: "nonce"}); reply.Status != http.StatusOK {
 			t.Fatalf("%+v", reply)
 		}
-		after := w.Fleet()
-		if before == "" {
-			after.Organization = "octo"
-		}
-		if busy, err := after.Deregister(t.Context(), w.Runner(id)); err != nil || busy {
+		lc := w.Fleet()
+		lc.SharedPlace = after
+		if busy, err := lc.Deregister(t.Context(), w.Runner(id)); err != nil || busy {
 			t.Fatal(busy, err)
 		}
 		if left := w.GitHub.Names(); len(left) > 0 {

@@ -51,7 +51,7 @@ type missed struct {
 // noteHooks keeps the first id that a delivery contained. The header is not signed, so
 // a later id does not replace it, unless GitHub does not know the first one's webhook.
 func (s *sweep) noteHooks(ctx context.Context, hooks map[string]int64) error {
-	return each(s.hookPlaces(), func(repository string) error {
+	return each(fleet.HookPlaces(s.Policy.SharedPlace(), s.Policy.Repositories), func(repository string) error {
 		id := hooks[s.key(repository)]
 		if id == 0 {
 			return nil
@@ -61,14 +61,6 @@ func (s *sweep) noteHooks(ctx context.Context, hooks map[string]int64) error {
 		}
 		return s.Records.PutCursor(ctx, hookCursor(repository), strconv.FormatInt(id, 10))
 	})
-}
-
-// hookPlaces are where the webhooks may be.
-func (s *sweep) hookPlaces() []string {
-	if s.Policy.Organization == "" {
-		return s.Policy.Repositories
-	}
-	return append([]string{s.Policy.FirstPlace()}, s.Policy.Repositories...)
 }
 
 // deliveries asks GitHub to send the webhooks again that it could not deliver: GitHub
@@ -81,13 +73,10 @@ func (s *sweep) deliveries(ctx context.Context) error {
 		}
 	}
 	turn := s.turn
-	switch {
-	case s.Policy.WholeOrganization():
-		turn = s.hookPlaces()
-	case s.Policy.Organization != "":
-		turn = append([]string{s.Policy.FirstPlace()}, turn...)
+	if s.Policy.WholeOrganization() {
+		turn = nil
 	}
-	return each(turn, func(repository string) error {
+	return each(fleet.HookPlaces(s.Policy.SharedPlace(), turn), func(repository string) error {
 		hookID, err := s.number(ctx, hookCursor(repository))
 		if err != nil || hookID <= 0 {
 			return err // no webhook of the repository's own has come yet, or not with its id
@@ -200,10 +189,10 @@ func (s *sweep) lookAtDeliveries(ctx context.Context, repository string, hookID 
 	return now, nil
 }
 
-// mostDeliveries is how many deliveries of a webhook one sweep looks at. That of an
-// organization has those of all its repositories.
+// mostDeliveries is how many deliveries of a webhook one sweep looks at. That of a shared
+// place has those of all its repositories.
 func (s *sweep) mostDeliveries(place string) int {
-	if _, ok := fleet.OrganizationOf(place); ok {
+	if fleet.IsShared(place) {
 		return mostDeliveriesOfAll
 	}
 	return mostDeliveries

@@ -138,7 +138,7 @@ func (s *sweep) openRuns(ctx context.Context) error {
 	for i, run := range runs[from:to] {
 		switch {
 		case run.Job.HookOfOrganization:
-			hooks[s.key(s.Policy.FirstPlace())] = run.Job.HookID
+			hooks[s.key(fleet.OrganizationPlace(run.Job.Owner()))] = run.Job.HookID
 		case run.Job.HookID != 0:
 			hooks[s.key(run.Job.Repository)] = run.Job.HookID
 		}

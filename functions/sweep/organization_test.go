@@ -27,7 +27,7 @@ func organization(t *testing.T, quiet int) *world {
 func ofAll(w *world) sweep.Handler {
 	h := handler(w)
 	h.Policy.Repositories, h.Policy.Organization = nil, "octo"
-	h.Fleet.Organization = "octo"
+	h.Fleet.SharedPlace = fleet.OrganizationPlace("octo")
 	return h
 }
 
@@ -183,7 +183,7 @@ func TestWhatIsKeptOfTwentyThousandRepositories(t *testing.T) {
 }
 
 func TestDeliveriesOfAnOrganizationsWebhook(t *testing.T) {
-	for name, whole := range map[string]bool{"of all repositories": true, "of a list": false} {
+	for name, place := range map[string]string{"of all repositories": "", "of a list": "octo/", "of an enterprise": "/corp"} {
 		w := lifecycletest.New(t)
 		w.GitHub.HookID = 5
 		tell(w, 1, 5)
@@ -191,8 +191,9 @@ func TestDeliveriesOfAnOrganizationsWebhook(t *testing.T) {
 		delivers(w, "a500 b200 c502")
 		w.GitHub.Delivered[2].Foreign = true
 		h := ofAll(w)
-		if !whole {
+		if place != "" {
 			h.Policy.Repositories = []string{lifecycletest.Repository}
+			registersIn(&h, place)
 		}
 		sweepAll(t, w, h, 2)
 		if !slices.Equal(w.GitHub.Redelivered, []int64{1}) {
@@ -226,17 +227,26 @@ func TestRegistrationsOfAnOrganization(t *testing.T) {
 	}
 }
 
-// A runner of an organization may have had a job of another repository than its own.
+// A runner of an organization or enterprise may have had a job of another repository than
+// its own.
 func TestAJobOfAnotherRepositoryOfWhichNoWebhookCame(t *testing.T) {
-	for name, list := range map[string][]string{"of all repositories": nil, "of a list": {lifecycletest.Repository, "octo/site"}} {
+	for name, in := range map[string]struct {
+		place, repository string
+		list              []string
+	}{
+		"of all repositories": {"octo/", "octo/site", nil},
+		"of a list":           {"octo/", "octo/site", []string{lifecycletest.Repository, "octo/site"}},
+		"of an enterprise":    {"/corp", "other/site", []string{lifecycletest.Repository, "other/site"}},
+	} {
 		w := unresolved(t)
 		job := w.GitHub.Has(8)
-		job.Repository = "octo/site"
+		job.Repository = in.repository
 		w.GitHub.Set(job)
 		w.GitHub.Unlisted[8] = true
 		w.GitHub.Listed = []fleet.ListedRepository{{ID: 2, Name: "octo/site", Private: true, PushedAt: w.Now()}}
 		h := ofAll(w)
-		h.Policy.Repositories = list
+		h.Policy.Repositories = in.list
+		registersIn(&h, in.place)
 		sweepAll(t, w, h, 3)
 		if r := w.Runner("fleet-7-1"); r.Took != 8 || r.Unresolved {
 			t.Errorf("%s: it took %d\n%s", name, r.Took, w.State())

@@ -283,7 +283,7 @@ func (s *sweep) registrations(ctx context.Context) error {
 			s.recent.Registered = now
 		}
 		return err
-	case s.Policy.Organization != "" && len(s.turn) > 0: // all runners are registered in one place
+	case s.Policy.SharedPlace() != "" && len(s.turn) > 0: // all runners are registered in one place
 		return s.registrationsOf(ctx, s.Policy.FirstPlace())
 	}
 	return each(s.turn, func(repository string) error { return s.registrationsOf(ctx, repository) })
@@ -291,7 +291,7 @@ func (s *sweep) registrations(ctx context.Context) error {
 
 func (s *sweep) registrationsOf(ctx context.Context, place string) error {
 	list := "runners/" + s.key(place)
-	if _, ok := fleet.OrganizationOf(place); ok {
+	if fleet.IsShared(place) {
 		list = "runners_of_organization"
 	}
 	_, err := pages(ctx, s, list, func(was fleet.Page[fleet.Registration]) (fleet.Page[fleet.Registration], error) {
@@ -316,8 +316,8 @@ func (s *sweep) registrationsOf(ctx context.Context, place string) error {
 // asked, also those without a turn in this sweep.
 func (s *sweep) mayBeRegistered(ctx context.Context, runnerID string) (bool, error) {
 	places := s.Policy.Repositories
-	if s.Policy.Organization != "" {
-		places = []string{s.Policy.FirstPlace()}
+	if shared := s.Policy.SharedPlace(); shared != "" {
+		places = []string{shared}
 	}
 	for _, repository := range places {
 		if _, asked := s.registeredIn[s.key(repository)]; !asked {
@@ -339,8 +339,8 @@ func (s *sweep) registration(ctx context.Context, place, runnerID string, reg fl
 		return false, nil
 	}
 	r, known, err := s.Fleet.Records.Runner(ctx, runnerID)
-	if !known && s.Policy.Organization != "" {
-		return false, err // another fleet of the organization may have this one's name
+	if !known && fleet.IsShared(place) {
+		return false, err // another fleet that is registered there may have this one's name
 	}
 	if err != nil || known && (r.Phase != fleet.Closed || !s.old(r.At(fleet.StageClosed))) {
 		return false, err

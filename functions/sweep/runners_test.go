@@ -1,6 +1,7 @@
 package sweep_test
 
 import (
+	"cmp"
 	"slices"
 	"testing"
 
@@ -55,13 +56,13 @@ func TestNoRepairIsCountedForARunnerThatGetsOn(t *testing.T) {
 	}
 }
 
-// Runners of an organization are registered in one place, however many repositories there
-// are.
-func TestRegistrationsOfAnOrganizationAreListedOnce(t *testing.T) {
-	for organization, want := range map[string]int{"": 2, "octo": 1} {
+// Runners of an organization or enterprise are registered in one place, however many
+// repositories there are.
+func TestRegistrationsOfASharedPlaceAreListedOnce(t *testing.T) {
+	for place, want := range map[string]int{"": 2, "octo/": 1, "/corp": 1} {
 		w := lifecycletest.New(t)
 		h := handler(w)
-		h.Policy.Organization = organization
+		registersIn(&h, place)
 		h.Policy.Repositories = []string{"octo/a", "octo/b"}
 		if _, err := h.Run(t.Context()); err != nil {
 			t.Fatal(err)
@@ -73,27 +74,34 @@ func TestRegistrationsOfAnOrganizationAreListedOnce(t *testing.T) {
 			}
 		}
 		if listed != want {
-			t.Errorf("organization %q: listed %d times, want %d (%q)", organization, listed, want, w.GitHub.Calls)
+			t.Errorf("place %q: listed %d times, want %d (%q)", place, listed, want, w.GitHub.Calls)
 		}
 	}
 }
 
-// Another fleet of the organization may have this one's name: only registrations of known
-// runners are deleted there.
-func TestRegistrationsOfAnotherFleetOfTheOrganization(t *testing.T) {
-	for organization, deleted := range map[string]bool{"": true, "octo": false} {
+// registersIn has the fleet register its runners in a place.
+func registersIn(h *sweep.Handler, place string) {
+	h.Policy.Organization, _ = fleet.OrganizationOf(place)
+	h.Policy.Enterprise, _ = fleet.EnterpriseOf(place)
+	h.Fleet.SharedPlace = place
+}
+
+// Another fleet of the organization or enterprise may have this one's name: only
+// registrations of known runners are deleted there.
+func TestRegistrationsOfAnotherFleetOfTheSharedPlace(t *testing.T) {
+	for place, deleted := range map[string]bool{"": true, "octo/": false, "/corp": false} {
 		w := lifecycletest.New(t)
 		name := fleet.RunnerName("fleet-900-1", 1)
-		if _, _, err := w.GitHub.Register(t.Context(), lifecycletest.Repository, name, []string{"x"}); err != nil {
+		if _, _, err := w.GitHub.Register(t.Context(), cmp.Or(place, lifecycletest.Repository), name, []string{"x"}); err != nil {
 			t.Fatal(err)
 		}
 		h := handler(w)
-		h.Policy.Organization = organization
+		registersIn(&h, place)
 		if _, err := h.Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if gone := !slices.Contains(w.GitHub.Names(), name); gone != deleted {
-			t.Errorf("organization %q: deleted %t, want %t", organization, gone, deleted)
+			t.Errorf("place %q: deleted %t, want %t", place, gone, deleted)
 		}
 	}
 }

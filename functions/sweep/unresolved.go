@@ -20,7 +20,7 @@ func (s *sweep) unresolved(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.Policy.Organization != "" {
+	if s.Policy.SharedPlace() != "" {
 		return s.unresolvedInOrganization(ctx, runners)
 	}
 	byRepository := map[string][]fleet.Runner{}

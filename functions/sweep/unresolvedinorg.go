@@ -13,21 +13,21 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// searchCursor keeps the search under way for the jobs of an organization's runners.
+// searchCursor keeps the search under way for the jobs of a shared place's runners.
 const searchCursor = "organization/search"
 
 // mostSearched is how many repositories a search looks through.
 const mostSearched = 100
 
 // search goes through the repositories in which the jobs of unresolved runners may be: a
-// runner of an organization may have had a job of any of them.
+// runner of an organization or enterprise may have had a job of any of them.
 type search struct {
 	Began int64    `json:"began"`           // in Unix seconds: it is for runners that had closed by then
 	Since int64    `json:"since,omitempty"` // the oldest of them was launched then
 	Left  []string `json:"left,omitempty"`  // repositories
 }
 
-// unresolvedInOrganization is unresolved for runners of an organization. After one search
+// unresolvedInOrganization is unresolved for runners of a shared place. After one search
 // their jobs are not searched for again.
 func (s *sweep) unresolvedInOrganization(ctx context.Context, runners []fleet.Runner) error {
 	runners = slices.DeleteFunc(runners, func(r fleet.Runner) bool { return !s.old(r.At(fleet.StageClosed)) })

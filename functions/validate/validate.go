@@ -172,7 +172,10 @@ func (s Step) hinted(repository string, err error) error {
 		return fmt.Errorf("%w; is the certificate of github_url of an authority of your own? Then name the file with that authority's certificate as github_ca in fleet.yaml, and deploy or start again", err)
 	case fleet.GitHubNoAccess:
 		needs := "Administration (read and write) and Actions (read)"
-		if s.Policy.Organization != "" {
+		switch {
+		case s.Policy.Enterprise != "":
+			return s.hint(err, "give the token of github_pat the scope repo, and its user access to "+repository, "give the GitHub App Actions (read)")
+		case s.Policy.Organization != "":
 			needs = "Self-hosted runners of " + s.Policy.Organization + " (read and write) and Actions (read)"
 		}
 		return s.hint(err, "give the token of github_pat "+needs+" on "+repository, "give the GitHub App "+needs)

@@ -328,7 +328,7 @@ func TestAfterASwapAcrossRepositories(t *testing.T) {
 	w.GitHub.Set(job)
 	id := w.Launch(job)
 	lc := w.Fleet()
-	lc.Organization = "octo"
+	lc.SharedPlace = fleet.OrganizationPlace("octo")
 	taken := lifecycletest.InProgress(job, fleet.RunnerName(thief, 1))
 	w.GitHub.Set(taken)
 	if _, err := lc.LearnJob(t.Context(), taken); err != nil {

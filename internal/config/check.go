@@ -19,7 +19,7 @@ func (c *Config) check(r *review) {
 	c.checkGitHub(r)
 	c.checkSecrets(r)
 	c.checkGitHubApps(r)
-	c.checkOrganization(r)
+	c.checkRegistration(r)
 	c.checkNetwork(r)
 	c.checkRunnerImages(r)
 	c.checkClasses(r)
@@ -66,7 +66,7 @@ func (c *Config) checkGitHub(r *review) {
 		r.add("github_url", "%s %s", quote(c.GitHubURL), reason)
 	}
 	c.checkAuthority(r)
-	if len(c.Repositories) == 0 && (c.Organization == "" || r.given("github_repo")) {
+	if len(c.Repositories) == 0 && (c.Organization+c.Enterprise == "" || r.given("github_repo")) {
 		r.add("github_repo", "is missing; name the repository, or a list of them, whose jobs the fleet runs: github_repo: owner/name; or name an organization, all of whose repositories may use it: github_org: <name>")
 	}
 	for i, repo := range c.Repositories {

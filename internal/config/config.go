@@ -27,8 +27,9 @@ type Config struct {
 	GitHubPAT             SecretRef    `yaml:"github_pat"` // "" with a github_app and no token beside it
 	GitHubApps            GitHubApps   `yaml:"github_app"`
 	Repositories          Repositories `yaml:"github_repo"`
-	Organization          string       `yaml:"github_org"`   // that runners are registered in, and whose repositories are served if none is listed; "" is each job's repository
-	RunnerGroup           string       `yaml:"runner_group"` // of the organization; "" is its default group
+	Organization          string       `yaml:"github_org"`        // that runners are registered in, and whose repositories are served if none is listed; "" is each job's repository
+	Enterprise            string       `yaml:"github_enterprise"` // that runners are registered in; "" is none
+	RunnerGroup           string       `yaml:"runner_group"`      // of either; "" is its default group
 	WebhookSecret         SecretRef    `yaml:"webhook_secret"`
 	WebhookSecretPrevious SecretRef    `yaml:"webhook_secret_previous"` // "" unless one is being replaced
 
@@ -130,6 +131,7 @@ func (c Config) Policy() fleet.Policy {
 		FleetName:        c.FleetName,
 		Repositories:     append([]string{}, c.Repositories...),
 		Organization:     c.Organization,
+		Enterprise:       c.Enterprise,
 		RunnerGroup:      c.RunnerGroup,
 		AllowPublic:      c.AllowPublicRepositories,
 		GitHubApp:        len(c.GitHubApps) > 0,

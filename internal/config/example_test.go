@@ -18,10 +18,19 @@ const examplePath = "../../examples/fleet.yaml"
 var settingThatIsOff = regexp.MustCompile(`(?m)^#((?:  )?[a-z_]+: ?)`)
 
 // uncomment turns on every setting of the example that is off. github_url is another one
-// than shown, with which github_ca goes.
+// than shown, with which github_ca goes, and github_enterprise stays off: it excludes
+// github_org.
 func uncomment(example []byte) []byte {
+	example = bytes.Replace(example, []byte("\n#github_enterprise: "), []byte("\n# github_enterprise: "), 1)
 	example = bytes.Replace(example, []byte("\n#github_url: https://github.com\n"), []byte("\ngithub_url: https://github.example.com\n"), 1)
 	return settingThatIsOff.ReplaceAll(example, []byte("$1"))
+}
+
+// enterpriseInPlace is uncomment with github_enterprise on in github_org's place.
+func enterpriseInPlace(example []byte) []byte {
+	example = bytes.Replace(example, []byte("\n#github_org: "), []byte("\n# github_org: "), 1)
+	example = bytes.Replace(example, []byte("\n#github_enterprise: "), []byte("\ngithub_enterprise: "), 1)
+	return uncomment(example)
 }
 
 func TestExampleLoadsAsItIs(t *testing.T) {
@@ -47,6 +56,11 @@ func TestExampleShowsEveryKeyAndDefault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	inEnterprise, err := Parse(enterpriseInPlace(example), "examples/fleet.yaml with github_enterprise")
+	if err != nil {
+		t.Fatal(err)
+	}
+	full.Enterprise = inEnterprise.Enterprise
 	byDefault, err := Load(examplePath)
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +72,7 @@ func TestExampleShowsEveryKeyAndDefault(t *testing.T) {
 	hasNoDefault := map[string]bool{
 		"aws_region": true, "webhook_secret_previous": true, "vpc_id": true, "subnet_ids": true, "security_groups": true,
 		"extra_runner_images": true, "image_build_project": true, "required_label": true, "fleet_labels": true, "policy": true, "event_bus_name": true,
-		"github_app": true, "github_ca": true, "github_org": true, "runner_group": true, "refusal_url": true, "docker_hub_mirror": true, "docker_hub_credentials": true, "base_image_repositories": true,
+		"github_app": true, "github_ca": true, "github_org": true, "github_enterprise": true, "runner_group": true, "refusal_url": true, "docker_hub_mirror": true, "docker_hub_credentials": true, "base_image_repositories": true,
 		"max_runners_per_repository": true, // depends on max_runners
 		"assign_public_ip":           true, // depends on subnet_ids
 	}

@@ -23,12 +23,13 @@ const (
 // decisions need. In JSON a time is a number of nanoseconds.
 type Policy struct {
 	FleetName        string            `json:"fleet_name"`
-	Repositories     []string          `json:"repositories"`           // owner/name, compared ignoring case
-	Organization     string            `json:"github_org,omitempty"`   // that runners are registered in; "" is each job's repository
-	RunnerGroup      string            `json:"runner_group,omitempty"` // of the organization; "" is its default group
-	AllowPublic      bool              `json:"allow_public,omitempty"` // jobs of public repositories too
-	GitHubApp        bool              `json:"github_app,omitempty"`   // the fleet acts as one, not with a token
-	Classes          map[string]Class  `json:"classes,omitempty"`      // by lower-case name
+	Repositories     []string          `json:"repositories"`                // owner/name, compared ignoring case
+	Organization     string            `json:"github_org,omitempty"`        // that runners are registered in; "" is each job's repository
+	Enterprise       string            `json:"github_enterprise,omitempty"` // the same; one of the two at most
+	RunnerGroup      string            `json:"runner_group,omitempty"`      // of either; "" is its default group
+	AllowPublic      bool              `json:"allow_public,omitempty"`      // jobs of public repositories too
+	GitHubApp        bool              `json:"github_app,omitempty"`        // the fleet acts as one, not with a token
+	Classes          map[string]Class  `json:"classes,omitempty"`           // by lower-case name
 	DefaultClass     string            `json:"default_class,omitempty"`
 	BaseImage        string            `json:"base_image"`                    // runner_image_tag
 	ExtraImages      map[string]string `json:"extra_images,omitempty"`        // label → Dockerfile path

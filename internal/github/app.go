@@ -40,9 +40,9 @@ type appKeys interface {
 // functions read with the same.
 type Apps struct {
 	List []App
-	PAT  Credential // for owners that no App is installed for; nil if there is none
-	// Organization says that runners are registered in one, so that an App without
-	// Administration in repositories will do.
+	PAT  Credential // for owners that no App is installed for, and for an enterprise; nil if there is none
+	// Organization says that runners are registered in one, or in an enterprise, so that an
+	// App without Administration in repositories will do.
 	Organization bool
 	Now          func() time.Time
 }
@@ -86,6 +86,9 @@ func (t appToken) good(now time.Time) bool { return now.Add(renewBefore).Before(
 
 // Token returns the token of the installation for what a request is about.
 func (a *appTokens) Token(ctx context.Context, want Want) (Token, error) {
+	if want.Enterprise != "" {
+		return a.ofEnterprise(ctx, want)
+	}
 	var missing error
 	for _, i := range a.order(want) {
 		token, err := a.tokenOf(ctx, i, want)
@@ -98,6 +101,14 @@ func (a *appTokens) Token(ctx context.Context, want Want) (Token, error) {
 		return a.PAT.Token(ctx, want)
 	}
 	return Token{}, missing
+}
+
+// ofEnterprise returns the personal access token: GitHub lets no App do anything there.
+func (a *appTokens) ofEnterprise(ctx context.Context, want Want) (Token, error) {
+	if a.PAT == nil {
+		return Token{}, fleet.Errorf(fleet.GitHubNoAccess, "no GitHub App may register runners in enterprise %s: name a classic token with %s as github_pat", want.Enterprise, RunnersScope)
+	}
+	return a.PAT.Token(ctx, want)
 }
 
 // order is which Apps may serve a request, its own first. It depends on the repository

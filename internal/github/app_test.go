@@ -448,7 +448,7 @@ func TestARunnerGroupThatIsMadeAnew(t *testing.T) {
 		}
 		return rec.Result(), nil
 	})})
-	hub.Scope = github.Scope{Organization: "octo-org", Group: "fleet"}
+	hub.Scope = github.Scope{Place: fleet.OrganizationPlace("octo-org"), Group: "fleet"}
 	register := func() error {
 		_, _, err := hub.Register(t.Context(), fleet.OrganizationPlace("octo-org"), "a", []string{"x"})
 		return err

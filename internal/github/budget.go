@@ -71,10 +71,10 @@ func (c *Client) learn(ctx context.Context, token Token, h http.Header, retryAft
 	}
 }
 
-// Budget is what the credential for a repository has left, as far as this client or, a
+// Budget is what the credential for a place has left, as far as this client or, a
 // minute ago, others knew. Without a limit it is not Known, but has the credential.
-func (c *Client) Budget(ctx context.Context, repo Repository, now time.Time) (fleet.Budget, error) {
-	token, err := c.token(ctx, Want{Owner: repo.Owner, Repository: repo.Name})
+func (c *Client) Budget(ctx context.Context, at Place, now time.Time) (fleet.Budget, error) {
+	token, err := c.token(ctx, at.resource("").want)
 	if err != nil {
 		return fleet.Budget{}, err
 	}
@@ -107,7 +107,7 @@ func (c *Client) Budget(ctx context.Context, repo Repository, now time.Time) (fl
 	return known, nil
 }
 
-// Budget is what the credential for a repository has left; see Client.Budget.
-func (f ForFleet) Budget(ctx context.Context, repository string, now time.Time) (fleet.Budget, error) {
-	return f.Client.Budget(ctx, parse(repository), now)
+// Budget is what the credential for a place has left; see Client.Budget.
+func (f ForFleet) Budget(ctx context.Context, place string, now time.Time) (fleet.Budget, error) {
+	return f.Client.Budget(ctx, at(place), now)
 }

@@ -16,6 +16,7 @@ type Want struct {
 	Write      string // the permission that a request needs to change something; "" reads
 	// Repositories says that a request reads in repositories of the owner, whichever they are.
 	Repositories bool
+	Enterprise   string // that a request is about, and no owner in it
 }
 
 // ofOwner reports whether a request is about the owner itself.

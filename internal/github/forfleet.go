@@ -13,7 +13,7 @@ import (
 )
 
 // defaultRunnerGroup is the id of the group that repository-level runners belong
-// to. A group of an organisation has to be looked up.
+// to. A group of a shared place has to be looked up.
 const defaultRunnerGroup = 1
 
 // ForFleet is a Client in the fleet's own words: repositories as owner/name and
@@ -244,7 +244,7 @@ func (f ForFleet) Register(ctx context.Context, place, name string, labels []str
 			config, err = f.Client.GenerateJITConfig(ctx, where, request)
 		}
 	}
-	return registration(config.Runner), config.EncodedJITConfig, err
+	return registration(config.Runner), config.EncodedJITConfig, hinted(where, err)
 }
 
 func registration(r Runner) fleet.Registration {

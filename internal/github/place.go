@@ -13,8 +13,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Place is where runners are registered and webhooks are set: a Repository or an
-// Organization.
+// Place is where runners are registered and webhooks are set: a Repository, an Organization
+// or an Enterprise.
 type Place interface {
 	resource(format string, args ...any) resource
 	// runners names the permission to register runners there, hooks that for its webhooks.
@@ -34,11 +34,43 @@ func (Organization) runners() string { return "organization_self_hosted_runners"
 
 func (Organization) hooks() string { return "organization_hooks" }
 
+func (o Organization) inWords() (what, groups string) {
+	return "organization " + string(o), "the organization's settings, under Actions, Runner groups"
+}
+
+// Enterprise is a place whose runners may get the jobs of several organizations. GitHub
+// takes no App and no fine-grained token for it, and has no API for its webhooks.
+// https://docs.github.com/enterprise-cloud@latest/rest/actions/self-hosted-runners
+type Enterprise string
+
+func (e Enterprise) resource(format string, args ...any) resource {
+	return resource{want: Want{Enterprise: string(e)}, path: "/enterprises/" + url.PathEscape(string(e)) + fmt.Sprintf(format, args...)}
+}
+
+func (Enterprise) runners() string { return RunnersScope }
+
+func (Enterprise) hooks() string { return "" }
+
+func (e Enterprise) inWords() (what, groups string) {
+	return "enterprise " + string(e), "the enterprise's settings, under Policies, Actions, Runner groups"
+}
+
+// RunnersScope is what a classic token needs to register runners in an enterprise.
+const RunnersScope = "manage_runners:enterprise"
+
+// Shared is a place whose runners may get the jobs of several repositories: an Organization
+// or an Enterprise. Its runners are in groups.
+type Shared interface {
+	Place
+	// inWords names the place for people, and where they see its runner groups.
+	inWords() (what, groups string)
+}
+
 func (Repository) runners() string { return "administration" }
 
 func (Repository) hooks() string { return "repository_hooks" }
 
-// RunnerGroup is a group of an organization's runners, which says which repositories may use
+// RunnerGroup is a group of a shared place's runners, which says which repositories may use
 // them.
 type RunnerGroup struct {
 	ID   int64  `json:"id"`
@@ -51,11 +83,12 @@ type groups struct {
 	ids map[string]int64
 }
 
-// RunnerGroupID is the id of an organization's runner group. It asks once; after a
-// registration in the group has failed, ForgetRunnerGroups makes it ask again. A group that
-// does not exist is GitHub.NotFound.
-func (c *Client) RunnerGroupID(ctx context.Context, org Organization, name string) (int64, error) {
-	key := strings.ToLower(string(org) + "/" + name)
+// RunnerGroupID is the id of a runner group. It asks once; after a registration in the
+// group has failed, ForgetRunnerGroups makes it ask again. A group that does not exist is
+// GitHub.NotFound.
+func (c *Client) RunnerGroupID(ctx context.Context, of Shared, name string) (int64, error) {
+	what, settings := of.inWords()
+	key := strings.ToLower(what + "/" + name)
 	c.groups.mu.Lock()
 	id := c.groups.ids[key]
 	c.groups.mu.Unlock()
@@ -66,9 +99,9 @@ func (c *Client) RunnerGroupID(ctx context.Context, org Organization, name strin
 		Groups []RunnerGroup `json:"runner_groups"`
 	}
 	var names []string
-	for group, err := range list(ctx, c, org.resource("/actions/runner-groups?per_page=100"), func(p page) []RunnerGroup { return p.Groups }) {
+	for group, err := range list(ctx, c, of.resource("/actions/runner-groups?per_page=100"), func(p page) []RunnerGroup { return p.Groups }) {
 		if err != nil {
-			return 0, fmt.Errorf("look for runner group %q: %w", name, err)
+			return 0, fmt.Errorf("look for runner group %q of %s: %w", name, what, hinted(of, err))
 		}
 		if strings.EqualFold(group.Name, name) {
 			c.groups.mu.Lock()
@@ -81,7 +114,15 @@ func (c *Client) RunnerGroupID(ctx context.Context, org Organization, name strin
 		}
 		names = append(names, group.Name)
 	}
-	return 0, fleet.Errorf(fleet.GitHubNotFound, "organization %s has no runner group %q (it has %s): make it in the organization's settings, under Actions, Runner groups, or correct runner_group", org, name, strings.Join(names, ", "))
+	return 0, fleet.Errorf(fleet.GitHubNotFound, "%s has no runner group %q (it has %s): make it in %s, or correct runner_group", what, name, strings.Join(names, ", "), settings)
+}
+
+// hinted adds to GitHub's refusal of what is asked about an enterprise what may be the cause.
+func hinted(at Place, err error) error {
+	if _, ok := at.(Enterprise); ok && fleet.IsNamed(err, fleet.GitHubNotFound, fleet.GitHubNoAccess) {
+		return fmt.Errorf("%w; is github_enterprise spelled right, and github_pat a classic token with %s, of an owner of the enterprise?", err, RunnersScope)
+	}
+	return err
 }
 
 // ForgetRunnerGroups makes RunnerGroupID ask again.
@@ -91,11 +132,10 @@ func (c *Client) ForgetRunnerGroups() {
 	c.groups.ids = nil
 }
 
-// Scope is where a fleet registers its runners: in the repository of each job, or in one
-// organization.
+// Scope is where a fleet registers its runners.
 type Scope struct {
-	Organization string // "" is the job's repository
-	Group        string // of the organization's runner groups; "" is the default group
+	Place string // an organization or enterprise, in the fleet's words; "" is the job's repository
+	Group string // of the place's runner groups; "" is the default group
 }
 
 // at is a place in the fleet's words: see fleet.OrganizationPlace.
@@ -103,26 +143,29 @@ func at(place string) Place {
 	if organization, ok := fleet.OrganizationOf(place); ok {
 		return Organization(organization)
 	}
+	if enterprise, ok := fleet.EnterpriseOf(place); ok {
+		return Enterprise(enterprise)
+	}
 	return parse(place)
 }
 
 // CanRegister reports, as an error, what keeps the fleet from registering a runner for jobs
 // of a repository, as far as GitHub says so without registering one.
 func (f ForFleet) CanRegister(ctx context.Context, _ string) error {
-	if f.Scope.Organization == "" {
+	if f.Scope.Place == "" {
 		return nil
 	}
-	_, err := f.group(ctx, Organization(f.Scope.Organization))
+	_, err := f.group(ctx, at(f.Scope.Place))
 	return err
 }
 
 // group is the id of the runner group that runners are registered in.
 func (f ForFleet) group(ctx context.Context, place Place) (int64, error) {
-	organization, ok := place.(Organization)
+	shared, ok := place.(Shared)
 	if !ok || f.Scope.Group == "" {
 		return defaultRunnerGroup, nil
 	}
-	return f.Client.RunnerGroupID(ctx, organization, f.Scope.Group)
+	return f.Client.RunnerGroupID(ctx, shared, f.Scope.Group)
 }
 
 // gone reports whether GitHub refused a registration for what its group may be the cause

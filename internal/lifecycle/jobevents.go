@@ -129,9 +129,9 @@ func (f Fleet) AskAfter(ctx context.Context, runner fleet.Runner) (fleet.Runner,
 }
 
 // RepositoryOf is where GitHub has the job of a run that a runner is meant for, or took: in
-// the repository that the runner was launched for, unless runners are the organization's.
+// the repository that the runner was launched for, unless its place is shared.
 func (f Fleet) RepositoryOf(runner fleet.Runner, run fleet.Run) string {
-	if _, shared := fleet.OrganizationOf(f.PlaceOf(runner)); shared && run.Job.Repository != "" {
+	if fleet.IsShared(f.PlaceOf(runner)) && run.Job.Repository != "" {
 		return run.Job.Repository
 	}
 	return runner.Repository
@@ -139,13 +139,7 @@ func (f Fleet) RepositoryOf(runner fleet.Runner, run fleet.Run) string {
 
 // PlaceOf is where a runner is registered, or will be.
 func (f Fleet) PlaceOf(runner fleet.Runner) string {
-	switch {
-	case runner.RegisteredIn != "":
-		return runner.RegisteredIn
-	case f.Organization != "":
-		return fleet.OrganizationPlace(f.Organization)
-	}
-	return runner.Repository
+	return cmp.Or(runner.RegisteredIn, f.SharedPlace, runner.Repository)
 }
 
 // Untold is the error of AskAfter if it learns nothing of a job: GitHub did not answer,

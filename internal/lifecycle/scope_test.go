@@ -46,15 +46,20 @@ func TestARunnerOfThatNameInAnotherRepository(t *testing.T) {
 	}
 }
 
-// A runner of an organization may get a job of any of its repositories.
-func TestARunnerOfAnOrganization(t *testing.T) {
-	for repository, taken := range map[string]bool{"octo/other": true, "OCTO/other": true, "hostile/repo": false} {
+// A runner of an organization may get a job of any of its repositories, and one of an
+// enterprise a job of any of its organizations.
+func TestARunnerOfASharedPlace(t *testing.T) {
+	for at, taken := range map[[2]string]bool{
+		{"octo/", "octo/other"}: true, {"octo/", "OCTO/other"}: true, {"octo/", "hostile/repo"}: false,
+		{"/corp", "octo/other"}: true, {"/corp", "other/repo"}: true,
+	} {
+		place, repository := at[0], at[1]
 		w := lifecycletest.New(t)
 		own := w.Job(7)
 		own.RepositoryID = 1
 		id := w.Up(own)
 		lc := w.Fleet()
-		lc.Organization = "octo"
+		lc.SharedPlace = place
 		other := fleet.Job{
 			JobID: 99, Repository: repository, RepositoryID: 2, Private: true, Labels: []string{"self-hosted"},
 			Status: fleet.JobInProgress, RunnerName: fleet.RunnerName(id, 1),
@@ -63,7 +68,7 @@ func TestARunnerOfAnOrganization(t *testing.T) {
 			t.Fatal(err)
 		}
 		if (w.Runner(id).Took == 99) != taken {
-			t.Errorf("a job of %s: the runner took %d\n%s", repository, w.Runner(id).Took, w.State())
+			t.Errorf("in %s, a job of %s: the runner took %d\n%s", place, repository, w.Runner(id).Took, w.State())
 		}
 	}
 }
@@ -127,26 +132,33 @@ func TestAJobOfThatIDInAnotherRepository(t *testing.T) {
 	}
 }
 
-// After a swap in an organization GitHub is asked for a job in its own repository.
-func TestAJobOfAnotherRepositoryOfTheOrganizationIsAskedForThere(t *testing.T) {
+// After a swap in an organization or enterprise GitHub is asked for a job in its own
+// repository.
+func TestAJobOfAnotherRepositoryOfTheSharedPlaceIsAskedForThere(t *testing.T) {
+	for place, repository := range map[string]string{"octo/": "octo/site", "/corp": "other/site"} {
+		t.Run(place, func(t *testing.T) { asksWhereTheJobIs(t, place, repository) })
+	}
+}
+
+func asksWhereTheJobIs(t *testing.T, place, repository string) {
 	w := lifecycletest.New(t)
 	other := w.Job(8)
-	other.Repository = "octo/site"
+	other.Repository = repository
 	w.GitHub.Set(other)
 	thief := w.Idle(w.Job(7))
 	own := w.Idle(other)
 	lc := w.Fleet()
-	lc.Organization = "octo"
+	lc.SharedPlace = place
 	taken := lifecycletest.InProgress(other, fleet.RunnerName(thief, 1))
 	w.GitHub.Set(taken)
 	if _, err := lc.LearnJob(t.Context(), taken); err != nil {
 		t.Fatal(err)
 	}
-	// The runner that was launched in octo/site waits for a job of octo/repo now.
+	// The runner that was launched in that one waits for a job of octo/repo now.
 	if _, err := lc.AskAfter(t.Context(), w.Runner(own)); err != nil {
 		t.Errorf("ask after %s: %v", w.Runner(own).For, err)
 	}
-	// The other one has a job of octo/site, which ends without a webhook.
+	// The other one has a job of that one, which ends without a webhook.
 	w.GitHub.Set(lifecycletest.Completed(taken, "success"))
 	if _, err := lc.Close(t.Context(), thief, nil, "", ""); err != nil {
 		t.Fatal(err)

@@ -137,9 +137,10 @@ func (f Fleet) tookFacts(ctx context.Context, job fleet.Job, runnerID string, at
 }
 
 // isRegistered reports whether GitHub may have given the job to the runner: it is
-// registered in one repository, or in one organization, under one id. Names are not enough:
-// a runner of the same name may have been registered in another repository, or in this one
-// before ours.
+// registered in one repository, organization or enterprise, under one id. Names are not
+// enough: a runner of the same name may have been registered in another repository, or in
+// this one before ours. Which organizations an enterprise has is not known: it is the
+// fleet's repositories whose jobs come here.
 func (f Fleet) isRegistered(ctx context.Context, runner fleet.Runner, job fleet.Job) (bool, error) {
 	latest := job.RunnerName == fleet.RunnerName(runner.RunnerID, runner.Claims)
 	if latest && job.RunnerID != 0 && job.RunnerID != runner.RegistrationID {
@@ -150,6 +151,9 @@ func (f Fleet) isRegistered(ctx context.Context, runner fleet.Runner, job fleet.
 	}
 	if organization, ok := fleet.OrganizationOf(f.PlaceOf(runner)); ok {
 		return strings.EqualFold(job.Owner(), organization), nil
+	}
+	if _, ok := fleet.EnterpriseOf(f.PlaceOf(runner)); ok {
+		return true, nil
 	}
 	run, ok, err := f.Records.Run(ctx, runner.RunID)
 	if err != nil {

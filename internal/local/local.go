@@ -238,7 +238,7 @@ func (f *Fleet) wire(ctx context.Context) error {
 	}
 	gh := github.NewForFleet(base, f.cfg.Credential, client)
 	gh.Client.Shared = f.store
-	gh.Scope = github.Scope{Organization: f.cfg.Policy.Organization, Group: f.cfg.Policy.RunnerGroup}
+	gh.Scope = github.Scope{Place: f.cfg.Policy.SharedPlace(), Group: f.cfg.Policy.RunnerGroup}
 	f.github = gh
 	if err := f.startPlatform(ctx); err != nil {
 		return err
@@ -248,7 +248,7 @@ func (f *Fleet) wire(ctx context.Context) error {
 		return err
 	}
 	f.lifecycle = lifecycle.Fleet{
-		Name: f.cfg.Policy.FleetName, MaxRunners: f.cfg.Policy.MaxRunners, MaxPerRepository: f.cfg.Policy.Share(), KeptForOthers: f.cfg.Policy.KeptForOthers(), Repositories: f.cfg.Policy.Serves(), Organization: f.cfg.Policy.Organization, MaxOfRules: f.cfg.Policy.MaxOfRules(), RuleOf: f.cfg.Policy.RuleOf,
+		Name: f.cfg.Policy.FleetName, MaxRunners: f.cfg.Policy.MaxRunners, MaxPerRepository: f.cfg.Policy.Share(), KeptForOthers: f.cfg.Policy.KeptForOthers(), Repositories: f.cfg.Policy.Serves(), SharedPlace: f.cfg.Policy.SharedPlace(), MaxOfRules: f.cfg.Policy.MaxOfRules(), RuleOf: f.cfg.Policy.RuleOf,
 		Limits: f.cfg.Policy.Limits, RefusalStatus: f.cfg.Policy.RefusalStatus, SpotRetry: f.cfg.Policy.SpotRetry, Deployment: f.cfg.Policy.Fingerprint(),
 		Records: f.records(), Executions: gate{fleet: f}, GitHub: gh, Tasks: f.platform,
 		Now: time.Now, Log: f.cfg.Log,

@@ -19,6 +19,15 @@ func inGroup(name string) option {
 	}
 }
 
+// inEnterprise has the fleet register its runners in a group of the enterprise, with a classic
+// token.
+func inEnterprise(group string) option {
+	return func(c *local.Config, s *sim.Config) {
+		c.Policy.Enterprise, c.Policy.RunnerGroup = "octo-corp", group
+		s.Enterprise, s.RunnerGroups, s.Scopes = "octo-corp", []string{"others", "Fleet"}, []string{"repo", github.RunnersScope}
+	}
+}
+
 // ofOrganization gives the App what it needs for that, and no more.
 func ofOrganization(c *local.Config, s *sim.Config) {
 	s.App.Permissions = map[string]string{"actions": "read", "organization_self_hosted_runners": "write", "metadata": "read"}
@@ -33,16 +42,21 @@ func unlisted(c *local.Config, s *sim.Config) {
 	s.HookOfOrganization = s.App == nil
 }
 
-func TestRunnersOfAnOrganization(t *testing.T) {
-	for name, options := range map[string][]option{
-		"a token":                {inGroup("fleet")},
-		"a token, default group": {inGroup("")},
-		"an App":                 {asApp, inGroup("fleet"), ofOrganization},
-		"a token, without a list of repositories": {inGroup("fleet"), unlisted},
-		"an App, without a list of repositories":  {asApp, inGroup("fleet"), ofOrganization, unlisted},
+func TestRunnersOfASharedPlace(t *testing.T) {
+	for name, c := range map[string]struct {
+		place   string
+		options []option
+	}{
+		"a token":                {"orgs/octo-org", []option{inGroup("fleet")}},
+		"a token, default group": {"orgs/octo-org", []option{inGroup("")}},
+		"an App":                 {"orgs/octo-org", []option{asApp, inGroup("fleet"), ofOrganization}},
+		"a token, without a list of repositories": {"orgs/octo-org", []option{inGroup("fleet"), unlisted}},
+		"an App, without a list of repositories":  {"orgs/octo-org", []option{asApp, inGroup("fleet"), ofOrganization, unlisted}},
+		"an enterprise":                           {"enterprises/octo-corp", []option{inEnterprise("fleet")}},
+		"an enterprise, default group":            {"enterprises/octo-corp", []option{inEnterprise("")}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, options...)
+			w := newWorld(t, c.options...)
 			id := w.github.Queue(job())
 			w.awaitEnd(id)
 			if run := w.run(id); run.Status != fleet.RunCompleted || run.Conclusion != "success" {
@@ -52,10 +66,10 @@ func TestRunnersOfAnOrganization(t *testing.T) {
 				t.Errorf("registrations left on GitHub: %+v", left)
 			}
 			w.await("a sweep that lists the runners", func() bool {
-				return slices.Contains(w.requests(), "GET /api/v3/orgs/octo-org/actions/runners")
+				return slices.Contains(w.requests(), "GET /api/v3/"+c.place+"/actions/runners")
 			})
 			for _, asked := range w.requests() {
-				if strings.Contains(asked, "/actions/runners") && !strings.Contains(asked, "/orgs/octo-org/") {
+				if strings.Contains(asked, "/actions/runners") && !strings.Contains(asked, "/"+c.place+"/") {
 					t.Errorf("asked %s", asked)
 				}
 			}
@@ -79,16 +93,25 @@ func (w *world) requests() (all []string) {
 }
 
 func TestAMissingRunnerGroupHoldsJobsBack(t *testing.T) {
-	w := newWorld(t, inGroup("nosuch"))
-	id := w.github.Queue(job())
-	w.awaitRetry(id)
-	run := w.run(id)
-	for _, says := range []string{`has no runner group "nosuch"`, "Default, others, Fleet"} {
-		if !strings.Contains(run.Reason, says) {
-			t.Errorf("the reason lacks %q: %s", says, run.Reason)
-		}
-	}
-	if !run.Times[fleet.StageTaskStarted].IsZero() {
-		t.Error("a task was started")
+	for name, c := range map[string]struct {
+		option
+		says string
+	}{
+		"of an organization": {inGroup("nosuch"), `organization octo-org has no runner group "nosuch" (it has Default, others, Fleet)`},
+		"of an enterprise":   {inEnterprise("nosuch"), `enterprise octo-corp has no runner group "nosuch" (it has Default, others, Fleet)`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // a minute goes by until the execution has given up
+			w := newWorld(t, c.option)
+			id := w.github.Queue(job())
+			w.awaitRetry(id)
+			run := w.run(id)
+			if !strings.Contains(run.Reason, c.says) {
+				t.Errorf("the reason lacks %q: %s", c.says, run.Reason)
+			}
+			if !run.Times[fleet.StageTaskStarted].IsZero() {
+				t.Error("a task was started")
+			}
+		})
 	}
 }

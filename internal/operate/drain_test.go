@@ -188,6 +188,31 @@ func TestDrainGoesOnWhereItCan(t *testing.T) {
 	}
 }
 
+// Runners of an enterprise are deleted there, those of another fleet of its name are not, and
+// its organizations may have webhooks.
+func TestDrainInAnEnterprise(t *testing.T) {
+	w := newWorld(t)
+	w.GitHub.Fails["Hooks"] = fleet.Errorf(fleet.GitHubUnauthorized, "bad credentials")
+	const place = "/corp"
+	for _, name := range []string{"fleet-1-1", "fleet-900-1"} {
+		if _, _, err := w.GitHub.Register(t.Context(), place, fleet.RunnerName(name, 1), []string{"x"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.EditRunner(w.Launch(w.Job(1)), func(r *fleet.Runner) { r.RegisteredIn, r.Phase = place, fleet.Closed })
+	operator := w.operator()
+	operator.Fleet.SharedPlace = place
+	got, err := operator.Drain(t.Context(), true, w.progress)
+	w.must(err)
+	w.is("hooks", got.Hooks, []operate.Hook{
+		{Repository: "octo", Command: `gh api orgs/octo/hooks --jq '.[] | select(.config.url == "https://fleet.example/webhook") | .id'`},
+		{Repository: "octo/repo", Command: `gh api repos/octo/repo/hooks --jq '.[] | select(.config.url == "https://fleet.example/webhook") | .id'`},
+	})
+	if left := w.GitHub.Names(); slices.Contains(left, fleet.RunnerName("fleet-1-1", 1)) || !slices.Contains(left, fleet.RunnerName("fleet-900-1", 1)) {
+		t.Errorf("registrations left: %q", left)
+	}
+}
+
 // A drain that lets jobs finish does nothing further while it does not know that
 // they have finished: the rest is theirs.
 func TestDrainLeavesWhatMayHaveAJob(t *testing.T) {

@@ -14,8 +14,8 @@ import (
 func (d *drain) registrations(ctx context.Context) error {
 	var failed []error
 	places := d.Repositories
-	if d.Fleet.Organization != "" {
-		places = []string{fleet.OrganizationPlace(d.Fleet.Organization)}
+	if d.Fleet.SharedPlace != "" {
+		places = []string{d.Fleet.SharedPlace}
 	}
 	for _, repository := range places {
 		if err := d.registrationsOf(ctx, repository); err != nil {
@@ -68,8 +68,8 @@ func (d *drain) ours(ctx context.Context, repository string) (ours []fleet.Regis
 			return nil, err
 		}
 		runnerID, _, ok := fleet.ParseRunnerID(d.Fleet.Name, reg.Name)
-		if ok && d.Fleet.Organization != "" {
-			// Another fleet of the organization may have this one's name.
+		if ok && fleet.IsShared(repository) {
+			// Another fleet that is registered there may have this one's name.
 			if _, ok, err = d.Fleet.Records.Runner(ctx, runnerID); err != nil {
 				return nil, err
 			}
@@ -133,7 +133,8 @@ func (d *drain) hooks(ctx context.Context) error {
 	if d.WebhookURL == "" {
 		return nil
 	}
-	for _, repository := range d.hookPlaces() {
+	// Those of an App are for its settings: they may deliver for other fleets.
+	for _, repository := range fleet.HookPlaces(d.Fleet.SharedPlace, d.Repositories) {
 		place, at := repository, "repos/"+repository
 		if organization, ok := fleet.OrganizationOf(place); ok {
 			repository, at = organization, "orgs/"+organization
@@ -156,13 +157,4 @@ func (d *drain) hooks(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// hookPlaces are where webhooks may be that deliver to this fleet. Those of an App are for
-// its settings: they may deliver for other fleets.
-func (d *drain) hookPlaces() []string {
-	if d.Fleet.Organization == "" {
-		return d.Repositories
-	}
-	return append([]string{fleet.OrganizationPlace(d.Fleet.Organization)}, d.Repositories...)
 }

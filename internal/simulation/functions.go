@@ -76,7 +76,7 @@ func (w *World) functions() functions {
 	}
 	gh := github.NewForFleet(base, credential, &http.Client{Transport: watched{w}})
 	gh.Client.Shared = w.Table
-	gh.Scope.Organization = w.policy.Organization
+	gh.Scope.Place = w.policy.SharedPlace()
 	executions := stepfn.Executions{SFN: states{w}, StateMachineARN: w.stateMachineARN()}
 	platform := ecsfleet.Platform{
 		ECS: w.ECS, Cluster: w.clusterARN(), FleetName: w.policy.FleetName,
@@ -90,7 +90,7 @@ func (w *World) functions() functions {
 	eventBus := eventbus.Bus{EventBridge: bus{w}, Name: "fleet"}
 	newID := func() string { return w.id("fleet") }
 	lc := lifecycle.Fleet{
-		Name: w.policy.FleetName, MaxRunners: w.policy.MaxRunners, MaxPerRepository: w.policy.Share(), KeptForOthers: w.policy.KeptForOthers(), Repositories: w.policy.Serves(), Organization: w.policy.Organization, MaxOfRules: w.policy.MaxOfRules(),
+		Name: w.policy.FleetName, MaxRunners: w.policy.MaxRunners, MaxPerRepository: w.policy.Share(), KeptForOthers: w.policy.KeptForOthers(), Repositories: w.policy.Serves(), SharedPlace: w.policy.SharedPlace(), MaxOfRules: w.policy.MaxOfRules(),
 		Limits: w.policy.Limits, RefusalStatus: w.policy.RefusalStatus, SpotRetry: w.policy.SpotRetry, Deployment: w.policy.Fingerprint(),
 		Records: w.Table, Executions: executions, GitHub: gh, Tasks: platform, Backoff: w.backoff, Now: w.k.Clock, Log: w.log,
 	}

@@ -40,7 +40,7 @@ func Of(f *function.Function, shared cursors) github.ForFleet {
 	hub := github.NewForFleet(base, credentialOf(f), client)
 	hub.Client.Shared = shared
 	policy := f.Policy()
-	hub.Scope = github.Scope{Organization: policy.Organization, Group: policy.RunnerGroup}
+	hub.Scope = github.Scope{Place: policy.SharedPlace(), Group: policy.RunnerGroup}
 	return hub
 }
 
@@ -70,5 +70,5 @@ func credentialOf(f *function.Function) github.Credential {
 	if err != nil {
 		f.Problem("%s: %v", deployment.EnvGitHubApps, err)
 	}
-	return Credential(apps, pat, f.Policy().Organization != "", func(id string) *secrets.Secret { return secrets.Named(f, id) })
+	return Credential(apps, pat, f.Policy().SharedPlace() != "", func(id string) *secrets.Secret { return secrets.Named(f, id) })
 }

@@ -22,7 +22,7 @@ func Notices(f *function.Function, hub lifecycle.NoticeBoard, cursors lifecycle.
 func Fleet(f *function.Function, records lifecycle.Records, executions lifecycle.Executions, hub lifecycle.GitHub, tasks lifecycle.Tasks) lifecycle.Fleet {
 	policy := f.Policy()
 	return lifecycle.Fleet{
-		Name: policy.FleetName, MaxRunners: policy.MaxRunners, MaxPerRepository: policy.Share(), KeptForOthers: policy.KeptForOthers(), Repositories: policy.Serves(), Organization: policy.Organization, MaxOfRules: policy.MaxOfRules(), RuleOf: policy.RuleOf,
+		Name: policy.FleetName, MaxRunners: policy.MaxRunners, MaxPerRepository: policy.Share(), KeptForOthers: policy.KeptForOthers(), Repositories: policy.Serves(), SharedPlace: policy.SharedPlace(), MaxOfRules: policy.MaxOfRules(), RuleOf: policy.RuleOf,
 		Limits: policy.Limits, RefusalStatus: policy.RefusalStatus, SpotRetry: policy.SpotRetry, Deployment: policy.Fingerprint(),
 		Records: records, Executions: executions, GitHub: hub, Tasks: tasks, Backoff: dynamo.Backoff, Now: time.Now, Log: f.Log,
 	}

@@ -60,6 +60,11 @@ func TestDoctorHasNothingToSay(t *testing.T) {
 		"of a classic token that may":             func(d *deployed) { d.sim.Permissions, d.sim.Scopes, d.policy.SpotRetry = nil, []string{"repo"}, 1 },
 		"of a GitHub App that shows no refusals":  asApp(map[string]string{"administration": "write", "actions": "read"}, func(d *deployed) { d.policy.RefusalStatus = fleet.RefusalStatusNever }),
 		"of an organization's runners":            ofOrganization("fleet", nil),
+		"of an enterprise's runners":              ofEnterprise("fleet", nil),
+		"of an enterprise whose organization has the webhook": ofEnterprise("", func(d *deployed) {
+			d.sim.HookOfOrganization = true
+			d.sim.Scopes = append(d.sim.Scopes, "admin:org")
+		}),
 		"of an organization's webhook": ofOrganization("fleet", func(d *deployed) {
 			d.sim.HookOfOrganization, d.sim.Permissions["organization_hooks"] = true, "read"
 			delete(d.sim.Permissions, "repository_hooks")
@@ -200,6 +205,18 @@ func TestDoctorNamesTheCause(t *testing.T) {
 			`lacks the organization's Self-hosted runners: read and write`, ``},
 		"a whole organization whose jobs the token may not read": {
 			wholeOrganization(func(d *deployed) { delete(d.sim.Permissions, "actions") }), doctor.Error, "actions", `lacks Actions: read`, ``},
+		"an enterprise that does not exist, or whose owner the token's user is not": {
+			ofEnterprise("fleet", func(d *deployed) { d.policy.Enterprise = "corpp" }), doctor.Error, "administration",
+			`GitHub does not show the token the runners of the enterprise corpp: it does not exist, or the token's user is no owner of it`, ``},
+		"an enterprise with a token without the scope": {
+			ofEnterprise("fleet", func(d *deployed) { d.sim.Scopes = []string{"repo", "admin:org"} }), doctor.Error, "administration",
+			`the token lacks the scope manage_runners:enterprise, so no runner can be registered`, ``},
+		"an enterprise with a fine-grained token": {
+			ofEnterprise("fleet", func(d *deployed) {
+				d.sim.Scopes, d.sim.Permissions = nil, map[string]string{"administration": "write", "actions": "read", "repository_hooks": "write"}
+			}), doctor.Error, "administration", `the token is no classic one, and GitHub takes no other`, ``},
+		"an enterprise without the runner group": {
+			ofEnterprise("nosuch", nil), doctor.Error, "administration", `enterprise corp has no runner group "nosuch" \(it has Default, Fleet\)`, ``},
 		"an App whose key GitHub does not know": {
 			asApp(granted, func(d *deployed) { d.sim.App.Keys = nil }), doctor.Error, "token", `Iv1\.fleet`, ``},
 		"an App that lacks a permission": {
@@ -384,6 +401,18 @@ func ofOrganization(group string, breaks func(*deployed)) func(*deployed) {
 		d.policy.Organization, d.policy.RunnerGroup = "octo-org", group
 		d.sim.RunnerGroups = []string{"Fleet"}
 		d.sim.Permissions = map[string]string{"organization_self_hosted_runners": "write", "actions": "read", "repository_hooks": "write"}
+		if breaks != nil {
+			breaks(d)
+		}
+	}
+}
+
+// ofEnterprise has the fleet register its runners in a group of the enterprise.
+func ofEnterprise(group string, breaks func(*deployed)) func(*deployed) {
+	return func(d *deployed) {
+		d.policy.Enterprise, d.policy.RunnerGroup = "corp", group
+		d.sim.Enterprise, d.sim.RunnerGroups = "corp", []string{"Fleet"}
+		d.sim.Permissions, d.sim.Scopes = nil, []string{"repo", "admin:repo_hook", "manage_runners:enterprise"}
 		if breaks != nil {
 			breaks(d)
 		}

@@ -41,7 +41,7 @@ type hub struct {
 // place is where the webhooks are.
 func (h *hub) place() github.Place {
 	if h.isOrg {
-		return github.Organization(h.Policy.Organization)
+		return github.Organization(h.repo.Owner)
 	}
 	return h.repo
 }
@@ -57,7 +57,7 @@ func (s *Setup) ofGitHub() (checks []Check) {
 		h := &hub{Setup: s, app: a, repo: github.Repository{Owner: owner, Name: repo}}
 		if h.first = owners[strings.ToLower(owner)]; h.first == nil {
 			h.first, owners[strings.ToLower(owner)] = h, h
-			if s.Policy.Organization != "" && !s.Policy.GitHubApp {
+			if s.Policy.SharedPlace() != "" && !s.Policy.GitHubApp {
 				h.org = &hub{Setup: s, app: a, repo: h.repo, first: h, isOrg: true}
 			}
 			checks = append(checks, Check{Name: "token", About: owner, Run: h.token})
@@ -285,8 +285,8 @@ func (h *hub) administration(ctx context.Context) Result {
 	if by, ok := h.visible(ctx); !ok {
 		return Skip(by)
 	}
-	if h.Policy.Organization != "" {
-		return h.organization(ctx)
+	if h.Policy.SharedPlace() != "" {
+		return h.sharedRunners(ctx)
 	}
 	switch err := h.GitHub.MayListRunners(ctx, h.repo); {
 	case mayNot(err):
@@ -299,35 +299,6 @@ func (h *hub) administration(ctx context.Context) Result {
 		return h.classic(got)
 	}
 	return Healthy("the token may list runners; that it may register them, only a runner shows")
-}
-
-// organization is administration where runners are registered in an organization. It is
-// asked about once.
-func (h *hub) organization(ctx context.Context) Result {
-	org := github.Organization(h.Policy.Organization)
-	if h.first != h {
-		return Healthy("runners are registered in the organization %s, which %s was asked about", org, h.first.repo)
-	}
-	const needs = "the organization's Self-hosted runners: read and write (a classic token: admin:org)"
-	switch err := h.GitHub.MayListRunners(ctx, org); {
-	case mayNot(err):
-		return Found(h.lacks(needs, "no runner can be registered"))
-	case err != nil:
-		return Found(h.unanswered(err, needs))
-	}
-	if h.Policy.RunnerGroup == "" {
-		return Healthy("the %s may list the runners of %s; that it may register them, only a runner shows", h.whose(), org)
-	}
-	switch _, err := h.GitHub.RunnerGroupID(ctx, org, h.Policy.RunnerGroup); {
-	case fleet.IsNamed(err, fleet.GitHubNotFound):
-		return Found(Finding{
-			Severity: Error, What: h.explained(err), Whose: "configuration",
-			Do: "make the group at " + h.page("/organizations/"+url.PathEscape(string(org))+"/settings/actions/runner-groups") + ", or correct runner_group",
-		})
-	case err != nil:
-		return Found(h.unanswered(err, needs))
-	}
-	return Healthy("the %s may list the runners of %s, and there is the group %s", h.whose(), org, h.Policy.RunnerGroup)
 }
 
 // classic looks at what a classic token's scopes and user allow.

@@ -181,6 +181,9 @@ func (u *settingUp) connect(ctx context.Context, at site) (on setup.Setup, made,
 	}
 	fresh := false
 	if !at.hasApp {
+		if at.Policy.Enterprise != "" {
+			return on, false, true, usagef("no GitHub App is made for a fleet in an enterprise, since none may register runners there: store a classic token with the scopes repo, admin:repo_hook and %s as github_pat, and run this again with --token", github.RunnersScope)
+		}
 		if at.credential, fresh, err = u.newApp(ctx, at); err != nil {
 			return on, false, true, err
 		}
@@ -226,7 +229,7 @@ func (u *settingUp) newApp(ctx context.Context, at site) (c github.Credential, f
 	if err := u.configure(id, at.key.Ref()); err != nil {
 		return nil, fresh, err
 	}
-	apps := github.Apps{Organization: at.Policy.Organization != "", Now: time.Now, List: []github.App{{ID: id, Keys: knownKey(key)}}}
+	apps := github.Apps{Organization: at.Policy.SharedPlace() != "", Now: time.Now, List: []github.App{{ID: id, Keys: knownKey(key)}}}
 	return apps, fresh, nil
 }
 

@@ -84,7 +84,7 @@ func (u *settingUp) deployed(ctx context.Context, c *cloud) (at site, err error)
 		at.published = images.Registry{ECR: ecr.NewFromConfig(c.config), Repository: repositoryName(uri)}
 	}
 	at.hasApp, at.restart = c.has(gitHubApps) != "", "`npx cdk deploy`"
-	if at.credential, err = c.credential(at.Policy.Organization != ""); err != nil {
+	if at.credential, err = c.credential(at.Policy.SharedPlace() != ""); err != nil {
 		return at, err
 	}
 	if pat := c.has(gitHubPAT); pat != "" {

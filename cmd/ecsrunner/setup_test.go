@@ -405,6 +405,7 @@ func TestSetupIsAskedInAWrongWay(t *testing.T) {
 	nowhere(t)
 	t.Chdir(t.TempDir())
 	write(t, "fleet.yaml", "github_repo: octo-org/app\n")
+	write(t, "enterprise.yaml", "github_repo: octo-org/app\ngithub_enterprise: octo-corp\n")
 	for name, c := range map[string]struct {
 		args []string
 		says string
@@ -415,6 +416,7 @@ func TestSetupIsAskedInAWrongWay(t *testing.T) {
 		"an address that is none":   {[]string{"--data-dir", "d", "--webhook-url", "ci"}, `is no address such as`},
 		"the address of a page":     {[]string{"--data-dir", "d", "--webhook-url", "https://ci.example.com/"}, `has to end in /webhook`},
 		"a listener for all":        {[]string{"--data-dir", "d", "--webhook-url", "https://ci.example.com/webhook", "--listen", "0.0.0.0:80"}, `--listen: .*reached from other machines`},
+		"an App in an enterprise":   {[]string{"--data-dir", "d", "--webhook-url", "https://ci.example.com/webhook", "--config", "enterprise.yaml"}, `no GitHub App is made for a fleet in an enterprise.*--token`},
 		"no token":                  {[]string{"--data-dir", "d", "--webhook-url", "https://ci.example.com/webhook", "--token"}, `env:GITHUB_PAT is empty or not set: store the token there, or let --app`},
 	} {
 		var out, talk bytes.Buffer

@@ -137,7 +137,7 @@ func (a *asked) gitHub(f *opened, facts why.Facts) (github.ForFleet, error) {
 	}
 	shown, authorities := github.Credential(nil), facts.GitHubCA
 	if f.cloud != nil {
-		shown, err = f.cloud.credential(facts.Policy.Organization != "")
+		shown, err = f.cloud.credential(facts.Policy.SharedPlace() != "")
 	} else {
 		shown, authorities, err = a.ofConfig(address)
 	}

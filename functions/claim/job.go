@@ -305,13 +305,16 @@ func isOn(job fleet.Job, runner fleet.Runner) bool {
 var repositoryName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}$`)
 
 // hinted is the repository in which a hint may lead to the runner's job, "" if it leads out
-// of where the runner is registered.
+// of where the runner is registered. Which owners an enterprise has the fleet does not know;
+// there a hint leads to lists of jobs that its credential may read, and no further.
 func (h Handler) hinted(runner fleet.Runner, hint fleet.JobHint) string {
-	if h.Fleet.Organization == "" {
+	place := h.Fleet.PlaceOf(runner)
+	if !fleet.IsShared(place) {
 		return runner.Repository
 	}
 	owner, _, _ := strings.Cut(hint.Repository, "/")
-	if !repositoryName.MatchString(hint.Repository) || !strings.EqualFold(owner, h.Fleet.Organization) {
+	organization, ok := fleet.OrganizationOf(place)
+	if !repositoryName.MatchString(hint.Repository) || ok && !strings.EqualFold(owner, organization) {
 		return ""
 	}
 	return hint.Repository
@@ -338,7 +341,7 @@ func (h Handler) decide(ctx context.Context, policy fleet.Policy, runner fleet.R
 		if d = policy.Admit(job.Job); d.Verdict != fleet.Undecided {
 			return runner, d, later
 		}
-	} else if served, err := h.serves(ctx, policy, job.Repository); err != nil {
+	} else if served, err := h.serves(ctx, policy, runner, job.Repository); err != nil {
 		return runner, d, unrecordedJob()
 	} else if !served {
 		return runner, fleet.Decision{Verdict: fleet.Ignored, Rule: "repository.foreign", Reason: policy.NotServed(job.Repository)}, later
@@ -362,11 +365,12 @@ func (h Handler) decide(ctx context.Context, policy fleet.Policy, runner fleet.R
 	return runner, d, later
 }
 
-// serves reports whether the fleet serves a repository, by its name in the configuration or
-// by the one that it has now.
-func (h Handler) serves(ctx context.Context, policy fleet.Policy, name string) (bool, error) {
-	if h.Fleet.Organization == "" || policy.AllowsRepository(name) {
-		return true, nil // the runner is registered there
+// serves reports whether the fleet serves a repository of which its runner has a job: the
+// runner is registered there, or it is served by its name in the configuration or by the one
+// that it has now.
+func (h Handler) serves(ctx context.Context, policy fleet.Policy, runner fleet.Runner, name string) (bool, error) {
+	if !fleet.IsShared(h.Fleet.PlaceOf(runner)) || policy.AllowsRepository(name) {
+		return true, nil
 	}
 	for _, configured := range policy.Repositories {
 		now, err := lifecycle.CurrentName(ctx, h.Judge.Cursors, policy, configured)

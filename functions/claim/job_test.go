@@ -48,7 +48,10 @@ func (e *enforced) Job(id int64) fleet.Job {
 
 func (e *enforced) handler() claim.Handler {
 	h := handler(e.world)
-	h.Enforce, h.Fleet.Organization = true, e.org
+	h.Enforce = true
+	if e.org != "" {
+		h.Fleet.SharedPlace = fleet.OrganizationPlace(e.org)
+	}
 	h.Judge = claim.Judge{
 		Policy: func(context.Context) (fleet.Policy, error) { return e.policy, nil },
 		GitHub: e.GitHub, Cursors: e.Records, Bus: e.Bus, NewID: e.NewID,

@@ -76,13 +76,12 @@ func (c *cloud) operator(ctx context.Context) (operate.Operator, error) {
 	hub.Client.Shared = store
 	hub.Scope = github.Scope{Place: policy.SharedPlace(), Group: policy.RunnerGroup}
 	platform := ecsfleet.Platform{ECS: ecs.NewFromConfig(c.config), Cluster: values[ecsCluster], FleetName: settings.FleetName}
+	operated := lifecycle.Of(policy)
+	operated.Name, operated.MaxRunners = settings.FleetName, settings.MaxRunners
+	operated.Records, operated.Executions, operated.GitHub, operated.Tasks = store, stepfn.Executions{SFN: steps, StateMachineARN: values[stateMachine]}, hub, platform
+	operated.Backoff, operated.Now, operated.Log = dynamo.Backoff, time.Now, slog.New(slog.DiscardHandler)
 	return operate.Operator{
-		Fleet: lifecycle.Fleet{
-			Name: settings.FleetName, MaxRunners: settings.MaxRunners, MaxPerRepository: policy.Share(), KeptForOthers: policy.KeptForOthers(), Repositories: policy.Serves(), SharedPlace: policy.SharedPlace(), MaxOfRules: policy.MaxOfRules(), RuleOf: policy.RuleOf,
-			Limits: policy.Limits, Deployment: policy.Fingerprint(), Records: store,
-			Executions: stepfn.Executions{SFN: steps, StateMachineARN: values[stateMachine]}, GitHub: hub, Tasks: platform,
-			Backoff: dynamo.Backoff, Now: time.Now, Log: slog.New(slog.DiscardHandler),
-		},
+		Fleet:        operated,
 		Repositories: settings.Repositories, WebhookURL: c.webhookURL(),
 		Records: store, GitHub: hub, Bus: eventbus.Bus{EventBridge: eventbridge.NewFromConfig(c.config), Name: values[eventBus]},
 		Executions: stepfn.Control{SFN: steps, StateMachineARN: values[stateMachine], FleetName: settings.FleetName},

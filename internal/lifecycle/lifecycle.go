@@ -86,6 +86,15 @@ type Fleet struct {
 	Log     *slog.Logger
 }
 
+// Of is a fleet as its policy has it. What it uses is still to be set.
+func Of(p fleet.Policy) Fleet {
+	return Fleet{
+		Name: p.FleetName, MaxRunners: p.MaxRunners, MaxPerRepository: p.Share(), KeptForOthers: p.KeptForOthers(), Repositories: p.Serves(),
+		MaxOfRules: p.MaxOfRules(), RuleOf: p.RuleOf, SharedPlace: p.SharedPlace(), Limits: p.Limits, RefusalStatus: p.RefusalStatus,
+		SpotRetry: p.SpotRetry, Deployment: p.Fingerprint(),
+	}
+}
+
 // A change is decided again if a record has changed meanwhile. Many launches at once all
 // write the capacity, and DynamoDB cancels transactions that only overlap: so the pauses
 // grow, and in the end Step Functions or Lambda tries again.

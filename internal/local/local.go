@@ -247,12 +247,9 @@ func (f *Fleet) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f.lifecycle = lifecycle.Fleet{
-		Name: f.cfg.Policy.FleetName, MaxRunners: f.cfg.Policy.MaxRunners, MaxPerRepository: f.cfg.Policy.Share(), KeptForOthers: f.cfg.Policy.KeptForOthers(), Repositories: f.cfg.Policy.Serves(), SharedPlace: f.cfg.Policy.SharedPlace(), MaxOfRules: f.cfg.Policy.MaxOfRules(), RuleOf: f.cfg.Policy.RuleOf,
-		Limits: f.cfg.Policy.Limits, RefusalStatus: f.cfg.Policy.RefusalStatus, SpotRetry: f.cfg.Policy.SpotRetry, Deployment: f.cfg.Policy.Fingerprint(),
-		Records: f.records(), Executions: gate{fleet: f}, GitHub: gh, Tasks: f.platform,
-		Now: time.Now, Log: f.cfg.Log,
-	}
+	f.lifecycle = lifecycle.Of(f.cfg.Policy)
+	f.lifecycle.Records, f.lifecycle.Executions, f.lifecycle.GitHub, f.lifecycle.Tasks = f.records(), gate{fleet: f}, gh, f.platform
+	f.lifecycle.Now, f.lifecycle.Log = time.Now, f.cfg.Log
 	f.claim = claim.Handler{
 		Fleet: f.lifecycle, GitHub: gh, Keys: [][]byte{key}, Log: f.cfg.Log, GitHubCA: f.cfg.GitHubCA, Enforce: f.cfg.Policy.EnforcePolicy,
 		Judge: claim.Judge{

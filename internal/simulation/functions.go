@@ -89,16 +89,13 @@ func (w *World) functions() functions {
 	listener := awsevents.Listener{ClusterARN: w.clusterARN(), BuildProject: buildProject, StateMachineARN: w.stateMachineARN()}
 	eventBus := eventbus.Bus{EventBridge: bus{w}, Name: "fleet"}
 	newID := func() string { return w.id("fleet") }
-	lc := lifecycle.Fleet{
-		Name: w.policy.FleetName, MaxRunners: w.policy.MaxRunners, MaxPerRepository: w.policy.Share(), KeptForOthers: w.policy.KeptForOthers(), Repositories: w.policy.Serves(), SharedPlace: w.policy.SharedPlace(), MaxOfRules: w.policy.MaxOfRules(),
-		Limits: w.policy.Limits, RefusalStatus: w.policy.RefusalStatus, SpotRetry: w.policy.SpotRetry, Deployment: w.policy.Fingerprint(),
-		Records: w.Table, Executions: executions, GitHub: gh, Tasks: platform, Backoff: w.backoff, Now: w.k.Clock, Log: w.log,
-	}
+	informed := lifecycle.Of(w.policy)
+	informed.Records, informed.Executions, informed.GitHub, informed.Tasks = w.Table, executions, gh, platform
+	informed.Backoff, informed.Now, informed.Log = w.backoff, w.k.Clock, w.log
 	classless := w.policy // as functions have it that do not read the class sizes
 	classless.Classes = nil
+	lc := informed
 	lc.RuleOf = classless.RuleOf
-	informed := lc
-	informed.RuleOf = w.policy.RuleOf
 	notices := lifecycle.Notices{GitHub: gh, Cursors: w.Table, URL: w.policy.RefusalURL}
 	dispatcher := dispatch.Handler{Fleet: lc, Images: w.Table, Cursors: w.Table, Policy: w.policy}
 	return functions{

@@ -20,10 +20,8 @@ func Notices(f *function.Function, hub lifecycle.NoticeBoard, cursors lifecycle.
 // Fleet is what the operations need. executions, hub and tasks may be nil if none of the
 // operations that the function calls uses them.
 func Fleet(f *function.Function, records lifecycle.Records, executions lifecycle.Executions, hub lifecycle.GitHub, tasks lifecycle.Tasks) lifecycle.Fleet {
-	policy := f.Policy()
-	return lifecycle.Fleet{
-		Name: policy.FleetName, MaxRunners: policy.MaxRunners, MaxPerRepository: policy.Share(), KeptForOthers: policy.KeptForOthers(), Repositories: policy.Serves(), SharedPlace: policy.SharedPlace(), MaxOfRules: policy.MaxOfRules(), RuleOf: policy.RuleOf,
-		Limits: policy.Limits, RefusalStatus: policy.RefusalStatus, SpotRetry: policy.SpotRetry, Deployment: policy.Fingerprint(),
-		Records: records, Executions: executions, GitHub: hub, Tasks: tasks, Backoff: dynamo.Backoff, Now: time.Now, Log: f.Log,
-	}
+	made := lifecycle.Of(f.Policy())
+	made.Records, made.Executions, made.GitHub, made.Tasks = records, executions, hub, tasks
+	made.Backoff, made.Now, made.Log = dynamo.Backoff, time.Now, f.Log
+	return made
 }

@@ -154,6 +154,60 @@ func TestARoundGoesOn(t *testing.T) {
 	}
 }
 
+// A round that GitHub lets not begin, such as before a token is stored, begins with the next
+// sweep.
+func TestARoundThatCannotBegin(t *testing.T) {
+	w := organization(t, 3)
+	h := ofAll(w)
+	for _, name := range []string{fleet.SecretMissing, fleet.GitHubUnauthorized, fleet.GitHubUnavailable} {
+		w.GitHub.Fails["Repositories"] = fleet.Errorf(name, "not now")
+		w.Pass(time.Minute)
+		_, _ = h.Run(t.Context())
+	}
+	delete(w.GitHub.Fails, "Repositories")
+	sweepAll(t, w, h, 2)
+	if n := askedFor(w, "WorkflowRuns"); n != 3 {
+		t.Errorf("%d of 3 repositories were looked at", n)
+	}
+}
+
+// The next page of a round is an address of one credential, and of one organization.
+func TestARoundWhoseNextPageIsGone(t *testing.T) {
+	for name, lost := range map[string]func(w *world, h *sweep.Handler){
+		"GitHub App in place of a token": func(w *world, _ *sweep.Handler) {
+			w.GitHub.Fails["Repositories"] = fleet.Errorf(fleet.GitHubNoAccess, "403")
+			w.Pass(time.Minute)
+		},
+		"page that is gone": func(w *world, _ *sweep.Handler) {
+			w.GitHub.Fails["Repositories"] = fleet.Errorf(fleet.GitHubNotFound, "404")
+			w.Pass(time.Minute)
+		},
+		"another organization": func(_ *world, h *sweep.Handler) {
+			h.Policy.Organization, h.Fleet.SharedPlace = "other", fleet.OrganizationPlace("other")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := organization(t, 250)
+			h := ofAll(w)
+			sweepAll(t, w, h, 1)
+			if n := askedFor(w, "WorkflowRuns"); n == 0 || n >= 250 {
+				t.Fatalf("%d repositories were looked at by the first sweep: the round is not under way", n)
+			}
+			lost(w, &h)
+			_, _ = h.Run(t.Context())
+			delete(w.GitHub.Fails, "Repositories")
+			w.GitHub.Calls = nil
+			for range 4 {
+				w.Pass(time.Minute)
+				_, _ = h.Run(t.Context())
+			}
+			if n := askedFor(w, "WorkflowRuns"); n < 50 {
+				t.Errorf("%d repositories were looked at after it", n)
+			}
+		})
+	}
+}
+
 type failing struct {
 	*lifecycletest.GitHub
 	in map[string]error

@@ -22,6 +22,7 @@ const (
 
 // round is the content of that cursor.
 type round struct {
+	Of    string   `json:"of"`             // the organization
 	Began int64    `json:"began"`          // in Unix seconds
 	Page  string   `json:"page,omitempty"` // the path of the next page
 	Left  []string `json:"left,omitempty"` // repositories of the page before it
@@ -39,8 +40,8 @@ func (s *sweep) round(ctx context.Context) error {
 		return err
 	}
 	var at round
-	if json.Unmarshal([]byte(text), &at) != nil {
-		at = round{} // none yet
+	if json.Unmarshal([]byte(text), &at) != nil || at.Of != s.Policy.Organization {
+		at = round{Of: s.Policy.Organization} // none yet
 	}
 	failed := s.walk(ctx, &at)
 	encoded, err := json.Marshal(at)
@@ -55,10 +56,11 @@ func (s *sweep) walk(ctx context.Context, at *round) error {
 		if s.now.Unix()-at.Began < seconds(roundEvery-tick) {
 			return nil
 		}
-		at.Began = s.now.Unix()
-		if err := s.nextOfRound(ctx, at); err != nil {
-			return err
+		begun := round{Of: at.Of, Began: s.now.Unix(), Took: at.Took}
+		if err := s.nextOfRound(ctx, &begun); err != nil {
+			return err // the next sweep begins it
 		}
+		*at = begun
 	}
 	var failed []error
 	for counted, n := 0, 0; n < mostOfRound && !at.over(); n++ {
@@ -66,7 +68,11 @@ func (s *sweep) walk(ctx context.Context, at *round) error {
 			return errors.Join(append(failed, err)...)
 		}
 		if len(at.Left) == 0 {
-			if err := s.nextOfRound(ctx, at); err != nil {
+			err := s.nextOfRound(ctx, at)
+			if fleet.IsNamed(err, fleet.GitHubNoAccess, fleet.GitHubNotFound, fleet.GitHubInvalid) {
+				*at = round{Of: at.Of, Took: at.Took} // the page was another credential's, or is gone: from the start
+			}
+			if err != nil {
 				return errors.Join(append(failed, err)...)
 			}
 			counted++

@@ -95,6 +95,13 @@ func Of(p fleet.Policy) Fleet {
 	}
 }
 
+// Informed is the fleet in a function that has the whole policy, with its classes: it knows
+// which rule admits a job today. Without it the fleet goes by the runs' records.
+func (f Fleet) Informed(p fleet.Policy) Fleet {
+	f.RuleOf = p.RuleOf
+	return f
+}
+
 // A change is decided again if a record has changed meanwhile. Many launches at once all
 // write the capacity, and DynamoDB cancels transactions that only overlap: so the pauses
 // grow, and in the end Step Functions or Lambda tries again.

@@ -89,13 +89,11 @@ func (w *World) functions() functions {
 	listener := awsevents.Listener{ClusterARN: w.clusterARN(), BuildProject: buildProject, StateMachineARN: w.stateMachineARN()}
 	eventBus := eventbus.Bus{EventBridge: bus{w}, Name: "fleet"}
 	newID := func() string { return w.id("fleet") }
-	informed := lifecycle.Of(w.policy)
-	informed.Records, informed.Executions, informed.GitHub, informed.Tasks = w.Table, executions, gh, platform
-	informed.Backoff, informed.Now, informed.Log = w.backoff, w.k.Clock, w.log
 	classless := w.policy // as functions have it that do not read the class sizes
 	classless.Classes = nil
-	lc := informed
-	lc.RuleOf = classless.RuleOf
+	lc := lifecycle.Of(classless)
+	lc.Records, lc.Executions, lc.GitHub, lc.Tasks = w.Table, executions, gh, platform
+	lc.Backoff, lc.Now, lc.Log = w.backoff, w.k.Clock, w.log
 	notices := lifecycle.Notices{GitHub: gh, Cursors: w.Table, URL: w.policy.RefusalURL}
 	dispatcher := dispatch.Handler{Fleet: lc, Images: w.Table, Cursors: w.Table, Policy: w.policy}
 	return functions{
@@ -113,13 +111,13 @@ func (w *World) functions() functions {
 		dispatch: dispatcher,
 		listener: listener,
 		sweep: sweep.Handler{
-			Fleet: informed, Policy: w.policy, Records: w.Table, GitHub: gh, Executions: executions, Platform: platform, Bus: eventBus, NewID: newID, Notices: notices, Reruns: lifecycle.Reruns{GitHub: gh, Cursors: w.Table}, Grace: time.Minute,
+			Fleet: lc.Informed(w.policy), Policy: w.policy, Records: w.Table, GitHub: gh, Executions: executions, Platform: platform, Bus: eventBus, NewID: newID, Notices: notices, Reruns: lifecycle.Reruns{GitHub: gh, Cursors: w.Table}, Grace: time.Minute,
 			FailedEvents: queue.FailedEvents{SQS: w.deadLetters, URL: "failed-events", Hear: listener.Hear, Log: w.log},
 			Dispatch:     dispatcher.Handle, Definitions: platform, Images: w.Table, Builds: running, Builder: builder, Registry: registry,
 			Lease: w.Table, Time: timeOut("sweep") - sweep.Overhead,
 		},
 		steps: map[string]step{
-			"Validate":               border(validate.Step{Fleet: informed, Policy: w.policy, Budgets: gh, Access: gh}.Run),
+			"Validate":               border(validate.Step{Fleet: lc.Informed(w.policy), Policy: w.policy, Budgets: gh, Access: gh}.Run),
 			"ResolveImage":           border(resolveimage.Step{Images: w.Table, Registry: registry, Now: w.k.Clock}.Run),
 			"BuildImage":             border(buildimage.Step{Fleet: lc, Images: w.Table, Builder: builder, Release: lifecycle.KeptRelease(w.Table), Counts: w.Table, OnDemandBuilds: 50, BuildsOfRules: w.policy.BuildsOfRules()}.Run),
 			"RegisterTaskDefinition": border(registertaskdefinition.Step{Fleet: lc, Definitions: platform}.Run),

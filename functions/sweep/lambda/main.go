@@ -44,7 +44,7 @@ func main() {
 		}
 		deadline, _ := ctx.Deadline()
 		repairs, err := sweep.Handler{
-			Fleet: lc, Policy: current, Records: records, GitHub: gh, Executions: executions, Platform: tasks, Bus: bus, NewID: rand.Text, Notices: notices, Reruns: reruns, Grace: time.Minute,
+			Fleet: lc.Informed(current), Policy: current, Records: records, GitHub: gh, Executions: executions, Platform: tasks, Bus: bus, NewID: rand.Text, Notices: notices, Reruns: reruns, Grace: time.Minute,
 			FailedEvents: failed, Dispatch: dispatcher.Handle, Definitions: tasks,
 			Images: records, Builds: running, Builder: builder, Registry: registry, Revisions: revisions,
 			Lease: records, Time: time.Until(deadline) - sweep.Overhead,

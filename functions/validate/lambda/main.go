@@ -25,6 +25,6 @@ func main() {
 		if err != nil {
 			return fleet.Plan{}, err
 		}
-		return validate.Step{Fleet: lc, Policy: current, Budgets: gh, Access: gh}.Run(ctx, call)
+		return validate.Step{Fleet: lc.Informed(current), Policy: current, Budgets: gh, Access: gh}.Run(ctx, call)
 	})
 }

@@ -331,10 +331,16 @@ func (h Handler) told(ctx context.Context, job fleet.Job) (found, error) {
 	return found{Job: job, told: true}, nil
 }
 
+// isAdmitted reports whether Validate has admitted a runner's job when the runner was
+// launched for it. What is known here of the policy may be some minutes older.
+func isAdmitted(runner fleet.Runner, jobID int64) bool {
+	return runner.RunID == fleet.RunID(jobID) && !runner.At(fleet.StageAdmitted).IsZero()
+}
+
 // decide is policy's decision about a job, as Validate makes it; job learns what GitHub says
 // of its repository. If GitHub does not say on what a rule depends, later has a status.
 func (h Handler) decide(ctx context.Context, policy fleet.Policy, runner fleet.Runner, job *found) (_ fleet.Runner, d fleet.Decision, later JobReply) {
-	if !policy.EnforcePolicy { // not any more
+	if !policy.EnforcePolicy || isAdmitted(runner, job.JobID) { // not any more, or no need
 		return runner, fleet.Decision{Verdict: fleet.Admitted}, later
 	}
 	if job.told {

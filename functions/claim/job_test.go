@@ -133,6 +133,20 @@ func TestTheAnswerToAHook(t *testing.T) {
 			},
 			verdict: fleet.Admitted, run: fleet.RunRunning,
 		},
+		"its own job, which Validate has admitted by a newer policy": {
+			given: func(e *enforced) fleet.Job { e.policy.RequiredLabel = "small-fleet"; return e.GitHub.Has(7) },
+			before: func(e *enforced, id string) {
+				e.EditRunner(id, func(r *fleet.Runner) { *r = r.Mark(fleet.StageAdmitted, e.Now()) })
+			},
+			verdict: fleet.Admitted, asked: []string{"Job"}, events: 1, run: fleet.RunRunning,
+		},
+		"another's, although Validate has admitted the runner's own": {
+			given: func(e *enforced) fleet.Job { return onBranch(e.Job(8), "release") },
+			before: func(e *enforced, id string) {
+				e.EditRunner(id, func(r *fleet.Runner) { *r = r.Mark(fleet.StageAdmitted, e.Now()) })
+			},
+			verdict: fleet.Refused, rule: "policy.no-release", asked: []string{"Job", "JobsOf", "WorkflowRun"}, events: 1, run: fleet.RunRefused,
+		},
 		"another's that is admitted": {
 			given:   func(e *enforced) fleet.Job { return e.Job(8) },
 			verdict: fleet.Admitted, asked: []string{"Job", "JobsOf", "WorkflowRun"}, events: 1, run: fleet.RunRunning,

@@ -72,7 +72,7 @@ the workflow file.`,
 	cmd.Flags().StringVar(&flags.labels, "labels", "", "labels of a job, between commas, as its runs-on has them; white space counts, as it does to GitHub")
 	cmd.Flags().StringArrayVar(&flags.workflows, "workflow", nil, "workflow file, or folder of them; may be repeated")
 	cmd.Flags().StringVar(&flags.event, "event", "", "file with a workflow_job payload; - is standard input")
-	cmd.Flags().StringVar(&flags.repository, "repo", "", "repository of the jobs, as owner/name (default: the first of github_repo)")
+	cmd.Flags().StringVar(&flags.repository, "repo", "", "repository of the jobs, as owner/name (default: the first of github_repo, or one of github_org that no rule names)")
 	cmd.Flags().StringVar(&flags.visibility, "visibility", fleet.VisibilityPrivate, "who sees the repository: "+strings.Join(visibilities, ", "))
 	cmd.Flags().BoolVar(&flags.fork, "fork", false, "the jobs' commit is of a fork; --fork=false: it is not (default: not known)")
 	cmd.Flags().StringVar(&flags.eventName, "event-name", "", "event that starts the workflow, such as push (default: not known)")
@@ -189,11 +189,14 @@ func isRepository(text string) bool {
 	return ok && owner != "" && name != "" && !strings.Contains(name, "/")
 }
 
+// anyRepository ends the name that stands for every repository of an organization.
+const anyRepository = "/any"
+
 // repositoriesOf are the repositories that the fleet serves; of a whole organization one
 // that stands for all.
 func repositoriesOf(file config.Config) []string {
 	if policy := file.Policy(); policy.WholeOrganization() {
-		return []string{policy.Organization + "/any"}
+		return []string{policy.Organization + anyRepository}
 	}
 	return file.Repositories
 }
@@ -205,6 +208,9 @@ func (f explainFlags) job(cmd *cobra.Command, repositories []string) fleet.Job {
 		job.Repository = repositories[0]
 		if len(repositories) > 1 {
 			fmt.Fprintf(cmd.ErrOrStderr(), "deciding for %s: --repo names another of the fleet's repositories\n", job.Repository)
+		}
+		if strings.HasSuffix(job.Repository, anyRepository) {
+			fmt.Fprintf(cmd.ErrOrStderr(), "deciding for a repository of no rule's name: --repo names one of %s\n", strings.TrimSuffix(job.Repository, anyRepository))
 		}
 	}
 	return job

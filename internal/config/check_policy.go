@@ -185,6 +185,8 @@ func (c *Config) badImagePattern(text string) string {
 		return "has a tag or digest; write the repository without it, as in ghcr.io/acme/tools"
 	case !imagePattern.MatchString(text):
 		return "is not an image; write a registry or a repository of one, as in ghcr.io or ghcr.io/acme/*, or the label of an extra image"
+	case strings.Contains(text, ":") && !slices.ContainsFunc(c.images(), func(image string) bool { return strings.Contains(image, ":") && fleet.PatternsMeet(text, image) }):
+		return "has a tag, or a port that no registry of allowed_registries has; write the repository without tag, as in docker.io/library/node"
 	case !strings.ContainsAny(host, ".:*"):
 		if !named {
 			return "is no label of extra_runner_images and names no registry; an image of Docker Hub is docker.io/library/" + text
@@ -233,9 +235,20 @@ func (c *Config) checkApplies(r *review, at string, i int) {
 			return
 		}
 	}
+	if org := c.Organization; org != "" && len(c.Repositories) == 0 && !mayServe(rule, org) {
+		r.add(at, "never applies: the fleet serves the repositories of %s, and this owner and repository are others%s", org, didYouMean(strings.Join(rule.Owner, ""), []string{org}))
+	}
 	if len(c.Repositories) > 0 && !slices.ContainsFunc(c.Repositories, rule.Serves) {
 		r.add(at, "never applies: no repository of github_repo has this owner and repository%s", didYouMean(strings.Join(rule.Repository, ""), c.Repositories))
 	}
+}
+
+// mayServe reports whether some repository of an organization may meet the rule's conditions.
+func mayServe(rule fleet.Rule, organization string) bool {
+	ofIt := func(pattern string) bool {
+		return !strings.Contains(pattern, "/") || fleet.PatternsMeet(pattern, organization+"/*")
+	}
+	return (len(rule.Owner) == 0 || rule.Owner.Fit(organization)) && (len(rule.Repository) == 0 || slices.ContainsFunc(rule.Repository, ofIt))
 }
 
 // withoutFilled is a rule without the conditions that every job of this fleet meets.

@@ -118,6 +118,10 @@ func TestPolicyProblems(t *testing.T) {
 		"an owner's pattern without it":        {"image_build_project: image-builds\n" + head + "- {name: a, image: ac*e/node" + refuse, "policy[0].image", 4, "docker.io/ac*e/node"},
 		"a registry that is not allowed":       {"image_build_project: image-builds\n" + head + "- {name: a, image: gcr.io/octo/*" + refuse, "policy[0].image", 4, "allowed_registries has no image that is called so"},
 		"a repository that is not allowed":     {"image_build_project: image-builds\nallowed_registries: [ghcr.io/octo/*]\n" + head + "- {name: a, image: ghcr.io/acme/*" + refuse, "policy[0].image", 5, "allowed_registries has no image"},
+		"a repository like one of it":          {"github_org: octo\npolicy:\n- {name: a, repository: octoo/secrets" + refuse, "policy[0]", 3, "the fleet serves the repositories of octo"},
+		"an owner that is not the whole":       {"github_org: octo\npolicy:\n- {name: a, owner: oct" + refuse, "policy[0]", 3, "did you mean octo?"},
+		"a pattern with a tag":                 {"image_build_project: image-builds\n" + head + "- {name: a, image: '*node:22'" + refuse, "policy[0].image", 4, "has a tag, or a port"},
+		"any image with a tag":                 {"image_build_project: image-builds\n" + head + "- {name: a, image: '*:22'" + refuse, "policy[0].image", 4, "has a tag, or a port"},
 		"a number for a branch":                {head + "- {name: a, branch: 2024" + refuse, "policy[0].branch", 3, "must be text, not a number; write it in quotes"},
 		"a version for a branch":               {head + "- {name: a, branch: [1.10]" + refuse, "policy[0].branch[0]", 3, "must be text, not a number with a fraction; write it in quotes"},
 		"a truth for a branch":                 {head + "- {name: a, branch: true" + refuse, "policy[0].branch", 3, "must be text, not true or false; write it in quotes"},
@@ -163,6 +167,17 @@ func TestPolicyThatIsRight(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+func TestPolicyThatIsRightElsewhere(t *testing.T) {
+	for name, text := range map[string]string{
+		"rules of a whole organization": "github_org: octo\npolicy:\n- {name: a, owner: OC*, repository: [site, 'oct*/app', '*/x', Octo/y], refuse: no}",
+		"a registry's port":             "github_repo: octo/app\nimage_build_project: image-builds\nallowed_registries: ['reg.corp.example:5000']\npolicy:\n- {name: a, image: ['*:5000', 'reg.corp.example:5000/*'], allow: true}",
+	} {
+		if _, err := Parse([]byte(text), "fleet.yaml"); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

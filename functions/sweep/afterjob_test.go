@@ -76,6 +76,14 @@ func refusedOn(w *world) {
 func TestARefusedJobThatItsHookDoesNotEnd(t *testing.T) {
 	play(t, map[string]scene{
 		"it has just begun": {setup: refusedOn, check: wantStopped("task-1", false)},
+		"its hook has admitted it since, and nobody heard": {
+			setup: func(w *world) {
+				refusedOn(w)
+				w.EditRunner("fleet-7-1", func(r *fleet.Runner) { r.Judged = &fleet.Judged{JobID: 7, Verdict: fleet.Admitted} })
+				w.Pass(6 * time.Minute)
+			},
+			check: wantStopped("task-1", false),
+		},
 		"it goes on": {
 			setup: func(w *world) { refusedOn(w); w.Pass(6 * time.Minute) }, want: repairs{sweep.RefusedGoesOn: 1},
 			check: func(t *testing.T, w *world) {

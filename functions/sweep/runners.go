@@ -124,7 +124,9 @@ func (s *sweep) afterJob(ctx context.Context, r fleet.Runner) error {
 	if err != nil || !known || !run.Status.Terminal() {
 		return err
 	}
-	if run.RanOn == r.RunnerID && run.GoesOn(s.Fleet.Now()) {
+	// A hook may have been answered by a newer policy than the one that refused the job.
+	judged := r.JudgedAs(r.Took)
+	if run.RanOn == r.RunnerID && run.GoesOn(s.Fleet.Now()) && (judged == nil || judged.Verdict == fleet.Refused) {
 		return s.counted(RefusedGoesOn, s.Fleet.Tasks.Stop(ctx, r.TaskARN, "policy refused the job that the runner took"))
 	}
 	ended := run.At(fleet.StageJobCompleted)

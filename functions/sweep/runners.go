@@ -127,7 +127,7 @@ func (s *sweep) afterJob(ctx context.Context, r fleet.Runner) error {
 	// A hook may have been answered by a newer policy than the one that refused the job.
 	judged := r.JudgedAs(r.Took)
 	if run.RanOn == r.RunnerID && run.GoesOn(s.Fleet.Now()) && (judged == nil || judged.Verdict == fleet.Refused) {
-		return s.counted(RefusedGoesOn, s.Fleet.Tasks.Stop(ctx, r.TaskARN, "policy refused the job that the runner took"))
+		return s.counted(RefusedGoesOn, s.Fleet.Tasks.Stop(ctx, r.TaskARN, fleet.StoppedByPolicy))
 	}
 	ended := run.At(fleet.StageJobCompleted)
 	if ended.IsZero() {

@@ -199,6 +199,9 @@ func (r Run) Move(to RunStatus, reason string) Run {
 	return r
 }
 
+// WorkflowRunOver begins the reason of a run whose workflow run is over on GitHub.
+const WorkflowRunOver = "its workflow run is over on GitHub"
+
 // Wait lets the run wait until GitHub has the approval that the job's environment
 // demands. A run whose job already runs stays as it is: the event is late.
 func (r Run) Wait() Run {

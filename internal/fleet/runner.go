@@ -135,6 +135,10 @@ const NeededNoLonger = "the job needs this runner no longer"
 // TerminatedByOperator is the reason of a runner that an operator ends.
 const TerminatedByOperator = "terminated by an operator"
 
+// StoppedByPolicy is the reason of a task that is stopped because GitHub gave its runner a
+// job that policy had refused, and no hook ended that job.
+const StoppedByPolicy = "policy refused the job that the runner took"
+
 // NotWanted says why the runner is no longer needed: the reason for which it is ended,
 // if there is one.
 func (r Runner) NotWanted() string { return cmp.Or(r.Reason, NeededNoLonger) }

@@ -179,7 +179,7 @@ func (f Fleet) elsewhere(runnerName string) string {
 // WorkflowRunOver ends a run whose workflow run is over on GitHub: some jobs of such
 // workflow runs stay queued for ever.
 func (f Fleet) WorkflowRunOver(ctx context.Context, runID string, w fleet.WorkflowRun) (reason string, err error) {
-	reason = "its workflow run is over on GitHub (" + w.Conclusion + "), which still has the job queued"
+	reason = fleet.WorkflowRunOver + " (" + w.Conclusion + "), which still has the job queued"
 	_, _, err = f.changeRun(ctx, runID, func(run fleet.Run, known bool) (fleet.Run, bool) {
 		if !known || !run.Wanted() {
 			return run, false

@@ -37,7 +37,7 @@ func (f Fleet) Took(ctx context.Context, job fleet.Job, runnerID string, at time
 		}
 	}
 	if res.Stop {
-		if err := f.Tasks.Stop(ctx, runner.TaskARN, "policy refused the job that the runner took"); err != nil {
+		if err := f.Tasks.Stop(ctx, runner.TaskARN, fleet.StoppedByPolicy); err != nil {
 			return err
 		}
 	}

@@ -21,6 +21,8 @@ func (f Facts) decided() Decision {
 		judged := f.judged()
 		d.Verdict, d.Rule, d.Reason = string(judged.Verdict), judged.Rule, sentence(judged.Reason)
 		return d
+	case f.stoppedByPolicy(): // the record of the run has lost the rule
+		return Decision{Verdict: string(fleet.Refused)}
 	case f.admitted():
 		if run.AdmittedBy != "" {
 			d.Rule = fleet.Rule{Name: run.AdmittedBy}.Key()
@@ -39,17 +41,29 @@ func (f Facts) judged() *fleet.Judged {
 	return nil
 }
 
-// admitted reports whether the job was admitted: it ran, or a runner for it was.
+// admitted reports whether the job was admitted: by a rule, or for a runner of its own. That
+// it ran does not say so, since GitHub may give a runner a job that policy has refused.
 func (f Facts) admitted() bool {
-	if f.Run.RanOn != "" || f.Run.RuleKnown && f.Run.AdmittedBy != "" {
-		return true
-	}
-	for _, r := range f.Runners {
-		if r.RunID == f.Run.RunID && !r.At(fleet.StageAdmitted).IsZero() {
+	run := f.Run
+	var own *fleet.Runner // the newest one that was launched for the run
+	for i, r := range f.Runners {
+		if r.RunID == run.RunID {
+			own = &f.Runners[i]
+		}
+		if run.RanOn == "" && r.RunID == run.RunID && !r.At(fleet.StageAdmitted).IsZero() {
 			return true
 		}
 	}
-	return false
+	if run.RanOn != "" {
+		return own != nil && !endedUnadmitted(*own) // runners are launched for admitted jobs
+	}
+	return run.RuleKnown && run.AdmittedBy != ""
+}
+
+// endedUnadmitted reports whether a runner ended at its first step, which refused its job or
+// could not decide.
+func endedUnadmitted(r fleet.Runner) bool {
+	return r.Phase == fleet.Closed && r.At(fleet.StageAdmitted).IsZero() && r.At(fleet.StageClosing).IsZero()
 }
 
 // wouldBe is what the policy says to a job now.

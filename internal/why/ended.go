@@ -13,25 +13,7 @@ import (
 func (f Facts) ended() finding {
 	switch run := f.Run; run.Status {
 	case fleet.RunRefused:
-		found := finding{says: "was refused: " + sentence(run.Reason), whose: ofJob, next: []Step{
-			{Do: "change the workflow's runs-on" + cancelFirst + ", and run it again"},
-			{"try labels before that: this says what the fleet would do", "ecsrunner explain --labels " + exampleLabels},
-		}}
-		if !aboutLabels(run.Rule) {
-			found.whose = ofConfiguration
-			found.next = []Step{{Do: "use what the rule allows or have the configuration changed" + cancelFirst + ", and run it again"}}
-		}
-		if run.RanOn != "" {
-			found.says = fmt.Sprintf("was refused on %s, before its first step: %s", run.RanOn, sentence(run.Reason))
-			found.next[0].Do = strings.Replace(found.next[0].Do, cancelFirst, "", 1)
-			if run.GoesOn(f.Now) {
-				found.notes = append(found.notes, "the job should have ended and goes on: GitHub has not reported its end")
-			}
-		}
-		if notice := run.Notice.String(); notice != "" {
-			found.notes = append(found.notes, "the refusal: "+sentence(notice))
-		}
-		return found
+		return f.refused()
 	case fleet.RunCancelled:
 		return f.cancelled()
 	case fleet.RunGone:
@@ -42,21 +24,12 @@ func (f Facts) ended() finding {
 	return f.completed()
 }
 
-// aboutLabels reports whether a rule of the policy is about what the job asks for, and not
-// about who may ask.
-func aboutLabels(rule string) bool {
-	about, _, _ := strings.Cut(rule, ".")
-	return about == "labels" || about == "class" || about == "image"
-}
-
-// cancelFirst is for a job that no runner took.
-const cancelFirst = ", cancel this run of the workflow on GitHub, which would keep the job queued for up to 24 hours"
-
-const exampleLabels = "self-hosted,class:small"
-
 func (f Facts) completed() finding {
 	run, r := f.Run, f.runner()
 	found := finding{whose: ofJob}
+	if f.stoppedByPolicy() && !fleet.EndedWell(run.Conclusion) {
+		return f.endedByPolicy()
+	}
 	if run.RanOn == "" {
 		found.says = fmt.Sprintf("ended on GitHub (%s) and ran on no runner of this fleet", cmp.Or(run.Conclusion, "no conclusion"))
 		found.whose = ofGitHub
@@ -86,18 +59,22 @@ func (f Facts) cancelled() finding {
 	run, r := f.Run, f.runner()
 	found := finding{whose: ofGitHub, next: []Step{{Do: "run the job again on GitHub if it is still wanted"}}}
 	switch {
-	case r != nil && byOperator(*r):
+	case f.stoppedByPolicy():
+		return f.endedByPolicy()
+	case r != nil && run.RanOn != "" && byOperator(*r):
 		found.whose = ofOperator
 		found.says = fmt.Sprintf("was stopped by an operator, who ended its runner %s while it ran the job; GitHub calls that cancelled", run.RanOn)
-	case r != nil && f.cutShort(*r) && r.StopCode != fleet.StopUserInitiated:
+	case r != nil && run.RanOn != "" && byMaxRuntime(*r):
+		found.whose = ofConfiguration
+		found.says = "was ended: " + sentence(r.Reason)
+	case r != nil && run.RanOn != "" && f.cutShort(*r):
 		found.whose, found.next = whoseEnd(*r), f.again(*r)
 		found.says = fmt.Sprintf("ended as cancelled because its runner %s was lost: %s", run.RanOn, f.stopped(*r))
 	case run.RanOn != "":
 		found.says = "was cancelled on GitHub while " + run.RanOn + " ran it"
-		if r != nil && strings.Contains(r.Reason, "max_runtime") {
-			found.whose = ofConfiguration
-			found.says = "was ended: " + sentence(r.Reason)
-		}
+	case f.workflowRunOver():
+		found.says = "was closed by the fleet: " + sentence(run.Reason)
+		found.next = []Step{{Do: "run the workflow again on GitHub if it is still wanted"}}
 	default:
 		found.says = "was cancelled on GitHub before a runner took it"
 		if run.Setback != nil {
@@ -111,12 +88,21 @@ func (f Facts) cancelled() finding {
 	return found
 }
 
+// workflowRunOver reports whether the fleet closed the run itself, since its workflow run is
+// over. GitHub's conclusion is that of the workflow run then.
+func (f Facts) workflowRunOver() bool {
+	run := f.Run
+	return strings.HasPrefix(run.Reason, fleet.WorkflowRunOver) || run.Reason != "" && run.Conclusion != fleet.ConclusionCancelled
+}
+
 func (f Facts) endedAt() time.Time {
 	at, _ := f.end()
 	return at
 }
 
 func byOperator(r fleet.Runner) bool { return r.Reason == fleet.TerminatedByOperator }
+
+func byMaxRuntime(r fleet.Runner) bool { return strings.Contains(r.Reason, "max_runtime") }
 
 // cutShort reports whether the runner of the job ended before the job did.
 func (f Facts) cutShort(r fleet.Runner) bool {
@@ -129,8 +115,20 @@ func (f Facts) cutShort(r fleet.Runner) bool {
 			job.CompletedAt = &at
 		}
 		return r.Interrupted(job)
+	case r.StopCode == fleet.StopUserInitiated:
+		return f.stoppedBeforeJob(r)
 	}
 	return r.ExitCode != nil && *r.ExitCode != 0 && *r.ExitCode != fleet.ExitVersionDeprecated
+}
+
+// stoppedBeforeJob reports whether the end of a task that was told to stop began before the
+// end of its job. GitHub gives whole seconds.
+func (f Facts) stoppedBeforeJob(r fleet.Runner) bool {
+	stop, job := r.StoppingAt, f.Run.At(fleet.StageJobCompleted)
+	if stop.IsZero() {
+		stop = r.At(fleet.StageTaskStopped)
+	}
+	return job.IsZero() || !job.Before(stop.Truncate(time.Second))
 }
 
 // whoseEnd is whose business the end of a runner's task is.
@@ -138,6 +136,12 @@ func whoseEnd(r fleet.Runner) string {
 	switch {
 	case byOperator(r):
 		return ofOperator
+	case byMaxRuntime(r):
+		return ofConfiguration
+	case r.StopCode == fleet.StopUserInitiated && r.Reason == "": // else the fleet ended it
+		return ofOperator
+	case r.StopCode == fleet.StopUserInitiated:
+		return ofFleet
 	case r.StopCode == fleet.StopSpotInterruption:
 		return ofCapacity
 	}
@@ -154,7 +158,7 @@ func (f Facts) again(r fleet.Runner) []Step {
 
 func afterCut(r fleet.Runner) string {
 	switch {
-	case byOperator(r):
+	case byOperator(r), r.StopCode == fleet.StopUserInitiated:
 		return ""
 	case r.StopCode == fleet.StopSpotInterruption:
 		return "; a class without Spot is not interrupted"
@@ -173,6 +177,8 @@ func (f Facts) stopped(r fleet.Runner) string {
 		return "Fargate Spot took its capacity back"
 	case r.FailureName != "":
 		return r.FailureName + ": " + sentence(r.Failure)
+	case r.StopCode == fleet.StopUserInitiated:
+		return "its task was told to stop: " + cmp.Or(sentence(r.StoppedReason), sentence(r.Reason), "no reason was given")
 	case r.ExitCode != nil:
 		return fleet.ExplainExit(*r.ExitCode, fleet.Clip(r.ContainerReason, mostOfName))
 	case r.StoppedReason != "":

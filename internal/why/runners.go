@@ -3,6 +3,7 @@ package why
 import (
 	"cmp"
 	"fmt"
+	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -30,6 +31,8 @@ func (f Facts) became(r fleet.Runner, job string) string {
 		if !saidAbove {
 			says += ": " + sentence(r.Failure)
 		}
+	case r.Phase == fleet.Closed && r.TaskARN == "":
+		says += "; it was ended, and no task was started for it: " + cmp.Or(sentence(r.Reason), fleet.NeededNoLonger)
 	case r.Phase == fleet.Closed:
 		says += "; it was ended: " + cmp.Or(sentence(r.Reason), fleet.NeededNoLonger)
 	case r.Phase == fleet.Closing:
@@ -57,6 +60,10 @@ func (f Facts) had(r fleet.Runner, job string) string {
 	switch judged := r.JudgedAs(r.Took); {
 	case judged != nil && judged.Verdict == fleet.Refused:
 		verb, end = "got ", ", which its hook ended before the first step"
+	case byPolicy(r):
+		verb, end = "got ", "; the fleet stopped its task, since policy had refused the job"
+	case f.Run.Status == fleet.RunRefused:
+		verb = "got "
 	case f.Run.Status == fleet.RunRunning && r.Phase == fleet.Open && !r.Stopped():
 		verb = "runs "
 	case f.cutShort(r):
@@ -113,6 +120,9 @@ func (f Facts) notes() (notes []string) {
 			says = "its webhook was lost, and the fleet's sweep found it on GitHub"
 		}
 		notes = append(notes, fmt.Sprintf("the fleet heard of the job %s after GitHub had queued it: %s", lasted(late), says))
+	}
+	if apart := f.clocksApart(); apart >= time.Second { // GitHub's times have whole seconds
+		notes = append(notes, fmt.Sprintf("GitHub's clock is %s ahead of the fleet's, so the stages count from when the fleet heard of the job", lasted(apart)))
 	}
 	if d := f.deadline(); !d.IsZero() {
 		switch left := d.Sub(f.Now); {

@@ -34,6 +34,17 @@ var situations = map[string]func() *world{
 		w.capacity = fleet.Capacity{Open: 2, OpenOf: map[string]int{"octo-org/app": 2}, OpenOfRule: map[string]int{"large-ones": 2}}
 		return w.change(func(r fleet.Run) fleet.Run { return r.Want(w.policy.Wants(r.Job)) }).launch().after(90 * time.Second)
 	},
+	"room_of_one": func() *world {
+		w := newWorld()
+		w.policy.MaxRunners = 1
+		return w.full(1).launch().after(5 * time.Minute)
+	},
+	"room_rule_of_one": func() *world {
+		w := newWorld()
+		w.policy.Rules = []fleet.Rule{{Name: "large-ones", Class: fleet.Patterns{"large"}, Allow: true, MaxRunners: 1}}
+		w.capacity = fleet.Capacity{Open: 1, OpenOf: map[string]int{"octo-org/app": 1}, OpenOfRule: map[string]int{"large-ones": 1}}
+		return w.change(func(r fleet.Run) fleet.Run { return r.Want(w.policy.Wants(r.Job)) }).launch().after(90 * time.Second)
+	},
 	"room_pace": func() *world {
 		w := newWorld()
 		w.policy.MaxRunners = 500
@@ -190,6 +201,9 @@ var situations = map[string]func() *world{
 	"running_on_a_lost_runner": func() *world {
 		return running().after(7*time.Minute).stops(fleet.StopSpotInterruption, -1, "").closes("", "").after(2 * time.Minute)
 	},
+	"running_on_a_lost_runner_of_an_organization": func() *world {
+		return running().ofOrganization().after(7*time.Minute).stops(fleet.StopSpotInterruption, -1, "").closes("", "").after(2 * time.Minute)
+	},
 	"running_queued_again": func() *world {
 		w := running().after(7 * time.Minute)
 		return w.change(func(r fleet.Run) fleet.Run { r, _ = r.NoteQueuedAgain(w.now); return r }).after(time.Minute)
@@ -261,6 +275,36 @@ var situations = map[string]func() *world{
 		})
 		return w.took(theJob, "ci-20000000010-1").after(3 * time.Second).completes("failure").after(time.Minute)
 	},
+	"refused_before_its_task": func() *world { // by Validate, which knows a policy that the webhook did not
+		w := newWorld().launch().after(300 * time.Millisecond)
+		w.policy.Classes = map[string]fleet.Class{"small": w.policy.Classes["small"]}
+		return w.refusedByValidate().after(time.Minute)
+	},
+	"refused_and_taken":   func() *world { return refusedAndTaken(fleet.HookAsks).after(30 * time.Second) },
+	"refused_and_goes_on": func() *world { return refusedAndTaken(fleet.HookAsks).after(6 * time.Minute) },
+	"refused_and_ended_unanswered": func() *world {
+		return refusedAndTaken(fleet.HookAsks).after(time.Minute).completes("failure").after(time.Minute)
+	},
+	"refused_and_stopped_by_the_sweep": func() *world {
+		return refusedAndTaken(fleet.HookAsks).after(5*time.Minute+20*time.Second).stoppedFor(otherJob, fleet.StoppedByPolicy).completes("cancelled").after(time.Minute)
+	},
+	"stopped_by_policy": func() *world {
+		return refusedAndTaken("").after(3*time.Second).stoppedFor(otherJob, fleet.StoppedByPolicy).completes("cancelled").after(time.Minute)
+	},
+	"refused_on_its_way": func() *world { // its own runner was refused, and the stop of the other one goes on
+		w := newWorld().launch().after(300 * time.Millisecond)
+		w.policy.Rules = []fleet.Rule{{Name: "no-large", Class: fleet.Patterns{"large"}, Refuse: "class large is for the release workflows only"}}
+		w.refusedByValidate().receive(queuedJob(otherJob)).launchFor(otherJob).comesToOf(otherJob, fleet.StageRegistered)
+		return w.after(time.Second).took(theJob, "ci-20000000010-1").after(2 * time.Second)
+	},
+	"stopped_by_policy_and_failed": func() *world {
+		w := refusedAndTaken("").after(3*time.Second).stoppedFor(otherJob, fleet.StoppedByPolicy).completes("failure").after(time.Minute)
+		w.policy.Rules = nil // it was deployed without since
+		return w
+	},
+	"stopped_by_policy_and_not_reported": func() *world {
+		return refusedAndTaken("").after(3*time.Second).stoppedFor(otherJob, fleet.StoppedByPolicy).after(20 * time.Second)
+	},
 	"hook_missing": func() *world {
 		return running().newest(func(r fleet.Runner) fleet.Runner { r.Hook = fleet.HookMissing; return r }).after(time.Minute)
 	},
@@ -292,6 +336,9 @@ var situations = map[string]func() *world{
 	"cancelled_before": func() *world {
 		return newWorld().launch().comesTo(fleet.StageTaskStarted).after(8 * time.Second).completes("cancelled").after(time.Minute)
 	},
+	"cancelled_after_its_runner_was_stopped": func() *world {
+		return newWorld().launch().comesTo(fleet.StageContainerUp).after(8*time.Second).stoppedFor(theJob, "Task stopped by user").completes("cancelled").after(time.Minute)
+	},
 	"cancelled_while_it_waited": func() *world {
 		return newWorld().fails(fleet.RunnerNoCapacity, "no capacity").after(10 * time.Minute).completes("cancelled").after(time.Minute)
 	},
@@ -299,7 +346,20 @@ var situations = map[string]func() *world{
 		return newWorld().fails(fleet.RunnerNoCapacity, "no capacity").after(24 * time.Hour).completes("cancelled").after(time.Minute)
 	},
 	"cancelled_while_running": func() *world {
-		return running().after(8*time.Minute).stops(fleet.StopUserInitiated, -1, "").completes("cancelled").after(time.Minute)
+		return running().after(8*time.Minute).completes("cancelled").after(2*time.Second).stops(fleet.StopEssentialContainerExited, 0, "").after(time.Minute)
+	},
+	"cancelled_while_running_and_stopped": func() *world { // by the fleet, since the container stayed
+		return running().after(8*time.Minute).completes("cancelled").after(90*time.Second).stoppedFor(theJob, "its job has ended").after(time.Minute)
+	},
+	"task_stopped_by_hand": func() *world {
+		return running().after(8*time.Minute).stoppedFor(theJob, "Task stopped by user").completes("cancelled").after(time.Minute)
+	},
+	"workflow_run_over": func() *world {
+		return newWorld().fails(fleet.RunnerNoCapacity, "no capacity").after(time.Hour).change(func(r fleet.Run) fleet.Run {
+			r = r.Move(fleet.RunCancelled, fleet.WorkflowRunOver+" (failure), which still has the job queued").Mark(fleet.StageClosed, noon.Add(time.Hour))
+			r.Conclusion = "failure"
+			return r
+		}).after(time.Minute)
 	},
 	"ended_by_operator": func() *world {
 		return running().after(8*time.Minute).newest(func(r fleet.Runner) fleet.Runner { r.Reason = fleet.TerminatedByOperator; return r }).
@@ -308,6 +368,10 @@ var situations = map[string]func() *world{
 	"ended_by_max_runtime": func() *world {
 		return running().after(6*time.Hour).newest(func(r fleet.Runner) fleet.Runner { r.Reason = "the job ran longer than max_runtime (6h0m0s)"; return r }).
 			stops(fleet.StopUserInitiated, -1, "").completes("cancelled").after(time.Minute)
+	},
+	"ended_by_max_runtime_and_not_reported": func() *world {
+		return running().after(6*time.Hour).newest(func(r fleet.Runner) fleet.Runner { r.Reason = "the job ran longer than max_runtime (6h0m0s)"; return r }).
+			stoppedFor(theJob, "the job ran longer than max_runtime (6h0m0s)").after(20 * time.Second)
 	},
 	"gone": func() *world {
 		return newWorld().after(36 * time.Hour).change(func(r fleet.Run) fleet.Run {
@@ -319,6 +383,29 @@ var situations = map[string]func() *world{
 		job.RepositoryID, job.HookID = 0, 0
 		w := newWorld().after(4 * time.Minute).receive(job)
 		return w.launch().comesTo(fleet.StageRegistered).after(time.Second).took(theJob, "ci-20000000005-1").after(time.Minute)
+	},
+
+	"clocks_apart": func() *world { // GitHub's is ahead
+		w := newWorld()
+		w.now = noon.Add(-7 * time.Second)
+		return w.receive(queuedJob(theJob)).launch().comesTo(fleet.StageTaskStarted).after(time.Second)
+	},
+
+	// URLs of other jobs with the id of this one.
+	"url_of_another_github": func() *world {
+		w := running().after(time.Minute)
+		w.asked = "https://github.example.com/octo-org/app/actions/runs/7001/job/20000000005"
+		return w
+	},
+	"url_of_another_repository": func() *world {
+		w := running().after(time.Minute)
+		w.asked = "https://github.com/octo-org/web/actions/runs/7001/job/20000000005"
+		return w
+	},
+	"url_of_another_workflow_run": func() *world {
+		w := running().after(time.Minute)
+		w.asked = "https://github.com/octo-org/app/actions/runs/7002/job/20000000005"
+		return w
 	},
 
 	// Runners that are asked about.
@@ -381,8 +468,13 @@ var situations = map[string]func() *world{
 	},
 	"unknown_repository_of_the_organization": func() *world {
 		w := unknown("https://github.com/octo-org/other/actions/runs/1/job/4242")
-		w.policy.Repositories, w.policy.Organization = nil, "octo-org"
 		w.github.NotAsked = "there is no credential"
+		return w.ofOrganization()
+	},
+	"unknown_to_an_app": func() *world {
+		w := unknown("https://github.com/octo-org/app/actions/runs/1/job/4242")
+		w.github.NotAsked = "there is no credential"
+		w.policy.GitHubApp = true
 		return w
 	},
 	"unknown_repository": func() *world { return unknown("https://github.com/octo-org/other/actions/runs/1/job/4242") },
@@ -408,6 +500,27 @@ var situations = map[string]func() *world{
 // running has the job on its own runner.
 func running() *world {
 	return newWorld().launch().comesTo(fleet.StageRegistered).after(time.Second).took(theJob, "ci-20000000005-1")
+}
+
+// refusedByValidate ends the job's first runner by a policy that is newer than the run.
+func (w *world) refusedByValidate() *world {
+	run := w.runs[theJob]
+	d := w.policy.Admit(run.Job)
+	w.write(fleet.Close(fleet.CloseFacts{
+		Runner: w.runners[0], Run: &run, Capacity: w.capacity, Plan: &fleet.Plan{Decision: d.Verdict, Rule: d.Rule, Reason: d.Reason}, Holds: w.holds, Deployment: "d1", Now: w.now,
+	}).Changes)
+	return w
+}
+
+// refusedAndTaken has the job, which policy refused, on a runner of another job: GitHub knows
+// labels only.
+func refusedAndTaken(hook fleet.JobHook) *world {
+	w := newWorld()
+	w.policy.Rules = []fleet.Rule{{Name: "no-large", Repository: fleet.Patterns{"octo-org/app"}, Refuse: "class large is for the release workflows only"}}
+	d := w.policy.Admit(queuedJob(theJob))
+	w.refused(d.Rule, d.Reason).receive(queuedJob(otherJob)).launchFor(otherJob).comesToOf(otherJob, fleet.StageRegistered)
+	w.newestOf(otherJob, func(r fleet.Runner) fleet.Runner { r.Hook = hook; return r })
+	return w.after(time.Second).took(theJob, "ci-20000000010-1")
 }
 
 func unknown(asked string) *world {

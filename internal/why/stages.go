@@ -44,7 +44,7 @@ type milestone struct {
 // before the job was queued, it did for another job, and takes none of this job's time.
 func (f Facts) stages() ([]Stage, *int64) {
 	from := f.Run.At(fleet.StageQueued)
-	if from.IsZero() {
+	if from.IsZero() || f.clocksApart() > 0 {
 		from = f.Run.At(fleet.StageReceived)
 	}
 	if from.IsZero() {
@@ -78,6 +78,17 @@ func (f Facts) stages() ([]Stage, *int64) {
 		total = 0
 	}
 	return stages, &total
+}
+
+// clocksApart is how far GitHub's clock is known to be ahead of the fleet's: by its clock,
+// the job was made after the fleet heard of it. A job that GitHub queued again has another
+// time in its record.
+func (f Facts) clocksApart() time.Duration {
+	made, received := f.Run.Job.CreatedAt, f.Run.At(fleet.StageReceived)
+	if made == nil || received.IsZero() || !made.Equal(f.Run.At(fleet.StageQueued)) {
+		return 0
+	}
+	return max(0, made.Sub(received))
 }
 
 // inMilliseconds is a time that is whole milliseconds after another.

@@ -125,6 +125,11 @@ func (f Facts) running() finding {
 		found.whose = ofGitHub
 		found.next = []Step{{Do: "if that is not wanted: another fleet or machine has runners with these labels in the repository"}}
 		return found
+	case f.stoppedByPolicy():
+		found = f.byPolicyOfNow()
+		found.says = fmt.Sprintf("is being ended: policy had refused it, GitHub gave it to %s all the same, and the fleet stopped that runner's task", run.RanOn)
+		found.waits = f.endReported()
+		return found
 	case !run.QueuedAgainAt.IsZero():
 		found.says = fmt.Sprintf("runs on %s as far as the fleet knows, and GitHub has called it queued again %s", run.RanOn, f.since(run.QueuedAgainAt))
 		found.whose = ofGitHub
@@ -132,7 +137,7 @@ func (f Facts) running() finding {
 	case r != nil && (r.Stopped() || r.Phase == fleet.Closed):
 		found.says = fmt.Sprintf("has lost its runner %s: %s; GitHub has not reported the end of the job yet", run.RanOn, f.stopped(*r))
 		found.whose = whoseEnd(*r)
-		found.waits = &Waits{For: "GitHub to report the end of the job", Event: "GitHub notices that the runner is gone, which may take ten minutes; the sweep asks each minute"}
+		found.waits = f.endReported()
 		found.next = []Step{{"read the runner's log", f.command("runners logs " + run.RanOn)}}
 		return found
 	default:
@@ -143,4 +148,13 @@ func (f Facts) running() finding {
 	}
 	found.next = []Step{{"follow its log", f.command("runners logs " + run.RanOn + " --follow")}}
 	return found
+}
+
+// endReported is what a job waits for whose runner is gone.
+func (f Facts) endReported() *Waits {
+	asks := "the sweep asks each minute"
+	if f.Policy.WholeOrganization() {
+		asks = "if its webhook is lost, the sweep finds it within some 20 minutes"
+	}
+	return &Waits{For: "GitHub to report the end of the job", Event: "GitHub notices that the runner is gone, which may take ten minutes; " + asks}
 }

@@ -21,7 +21,7 @@ func (f Facts) unknown(a *Answer) finding {
 	}
 	found := finding{says: s.RunID() + " is not known to this fleet", whose: ofGitHub}
 	listed := Step{"see whether the webhook delivers, and how the fleet answered", f.command("doctor")}
-	if host := f.host(); s.Host != "" && s.Host != host && "api."+host != s.Host {
+	if host := f.host(); !s.isOf(host) {
 		found.says, found.whose = fmt.Sprintf("%s: its URL is of %s, and this fleet serves %s", found.says, name(s.Host), host), ofConfiguration
 		found.next = []Step{{Do: "ask the fleet that serves " + name(s.Host)}}
 		return found
@@ -82,10 +82,30 @@ func (f Facts) unknown(a *Answer) finding {
 		if a.Decision.Verdict == "" {
 			found.notes = append(found.notes, "whether its labels would be admitted is not known: give them with --labels")
 		}
-		found.notes = append(found.notes, "a job that is admitted and whose webhook is lost is found by the sweep, within minutes", "records of ended jobs are deleted after a while")
-		found.next = append(found.next, listed, Step{Do: "on GitHub, see the repository's settings → Webhooks → Recent Deliveries: an answer 200 has the reason why a job was ignored"})
+		found.notes = append(found.notes, f.foundBySweep(), "records of ended jobs are deleted after a while")
+		found.next = append(found.next, listed, Step{Do: "on GitHub, see " + f.deliveries() + ": an answer 200 has the reason why a job was ignored"})
 	}
 	return found
+}
+
+// foundBySweep says when a job is found whose webhook is lost.
+func (f Facts) foundBySweep() string {
+	found := "a job that is admitted and whose webhook is lost is found by the sweep, "
+	if f.Policy.WholeOrganization() {
+		return found + "within some 20 minutes in a repository that the fleet has heard of lately, and after an hour or more in a quiet one"
+	}
+	return found + "within minutes"
+}
+
+// deliveries is where GitHub shows how the fleet answered its webhooks.
+func (f Facts) deliveries() string {
+	switch {
+	case f.Policy.GitHubApp:
+		return "the GitHub App's settings → Advanced → Recent Deliveries"
+	case f.Policy.WholeOrganization():
+		return "the organization's settings → Webhooks → Recent Deliveries"
+	}
+	return "the repository's settings → Webhooks → Recent Deliveries"
 }
 
 // unknownRunner answers for a runner without a record.
@@ -141,7 +161,7 @@ func (f Facts) MayAsk() (repository, whyNot string) {
 	switch host := f.host(); {
 	case s.RunnerID != "":
 		return "", "a runner was asked about"
-	case s.Host != "" && s.Host != host && s.Host != "api."+host:
+	case !s.isOf(host):
 		return "", "the URL is of another GitHub"
 	case !f.told():
 		return "", "the fleet has not noted yet what it serves"

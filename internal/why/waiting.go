@@ -51,12 +51,12 @@ func (f Facts) waitsForRoom() finding {
 		found.next = []Step{{Do: "once what the pause is for is over, resume the fleet", Command: f.command("resume")}}
 	case run.WaitsForRule:
 		found.whose = ofConfiguration
-		found.says = fmt.Sprintf("waits for room: %d of the %s that rule %s may have at once are in use", f.Capacity.OpenOfRule[rule], plural(f.Policy.MaxOfRules()[rule], "runner", "runners"), rule)
+		found.says = "waits for room: " + inUse(f.Capacity.OpenOfRule[rule], f.Policy.MaxOfRules()[rule], "that rule "+rule+" may have at once")
 		found.waits = &Waits{For: "a runner of a job that rule " + rule + " admits", Event: "one of them ends; the run that has waited longest comes first"}
 		found.next = []Step{{Do: "wait, or raise max_runners of rule " + rule + " in the policy", Command: f.command("cluster status")}}
 	case run.WaitsForShare && f.Policy.Share() > 0 && f.Capacity.OpenOf[key] >= f.Policy.Share():
 		found.whose = ofConfiguration
-		found.says = fmt.Sprintf("waits for room: %d of the %s that %s may have at once (max_runners_per_repository) are in use", f.Capacity.OpenOf[key], plural(f.Policy.Share(), "runner", "runners"), name(run.Job.Repository))
+		found.says = "waits for room: " + inUse(f.Capacity.OpenOf[key], f.Policy.Share(), "that "+name(run.Job.Repository)+" may have at once (max_runners_per_repository)")
 		found.waits = &Waits{For: "a runner of a job of " + name(run.Job.Repository), Event: "one of them ends; the run that has waited longest comes first"}
 		found.next = []Step{{Do: "wait, or raise max_runners_per_repository", Command: f.command("runners list")}}
 	case run.WaitsForShare:
@@ -69,7 +69,10 @@ func (f Facts) waitsForRoom() finding {
 		found.waits = &Waits{For: "its turn", Event: "the runners before it have started, a minute or two from now"}
 		found.next = []Step{{Do: "nothing: it starts by itself"}}
 	case f.Capacity.Open >= most && most > 0:
-		found.says = fmt.Sprintf("waits for room: all %s of the fleet (max_runners) are in use", plural(most, "runner", "runners"))
+		found.says = fmt.Sprintf("waits for room: all %d runners of the fleet (max_runners) are in use", most)
+		if most == 1 {
+			found.says = "waits for room: the one runner of the fleet (max_runners) is in use"
+		}
 		found.waits = &Waits{For: "a runner to end", Event: "one ends and it is this run's turn: repositories take turns, and in each the run that has waited longest comes first"}
 		found.next = []Step{{Do: "wait, or raise max_runners"}, status}
 	default:
@@ -196,4 +199,15 @@ func (f Facts) limits() fleet.Limits {
 		return fleet.DefaultLimits()
 	}
 	return f.Policy.Limits
+}
+
+// inUse says how many of some runners are in use.
+func inUse(open, most int, which string) string {
+	switch {
+	case most == 1:
+		return "the one runner " + which + " is in use"
+	case open == 1:
+		return fmt.Sprintf("1 of the %d runners %s is in use", most, which)
+	}
+	return fmt.Sprintf("%d of the %d runners %s are in use", open, most, which)
 }

@@ -50,7 +50,7 @@ type Answer struct {
 	Whose    string          `json:"whose,omitempty"` // business it is
 	Job      Job             `json:"job"`
 	Decision Decision        `json:"decision"`
-	Reason   string          `json:"reason,omitempty"` // that the record has
+	Reason   string          `json:"reason,omitempty"` // that the records have
 	Stages   []Stage         `json:"stages"`           // one after the other, without gaps
 	Total    *int64          `json:"total_ms,omitempty"`
 	Ended    bool            `json:"ended"` // else Total and the last stage go on
@@ -124,12 +124,15 @@ const (
 
 // Of answers.
 func Of(f Facts) Answer {
-	a := Answer{Asked: name(f.Subject.Text), At: f.Now.UTC(), Stages: []Stage{}, Runners: []Runner{}, Notes: []string{}, Next: []Step{}}
+	a := Answer{Asked: name(f.Subject.Text), At: f.Now.UTC(), Job: Job{Labels: []string{}}, Stages: []Stage{}, Runners: []Runner{}, Notes: []string{}, Next: []Step{}}
 	var found finding
 	if f.Run == nil {
 		found = f.unknown(&a)
 	} else {
 		a.Known, a.Status, a.Reason = true, f.Run.Shown(), sentence(f.Run.Reason)
+		if f.stoppedByPolicy() { // the run's own reason is GitHub's word
+			a.Reason = fleet.StoppedByPolicy
+		}
 		a.Job, a.Decision = jobOf(f.Run.Job), f.decided()
 		a.Ended = f.Run.Status.Terminal()
 		a.Stages, a.Total = f.stages()
@@ -139,6 +142,9 @@ func Of(f Facts) Answer {
 		found = f.stands()
 		found.says = f.Run.RunID + " " + found.says
 		found.notes = append(found.notes, f.notes()...)
+		if differs := f.Subject.Differs(f.Run.Job); differs != "" {
+			found.says = differs + ": " + found.says
+		}
 		if f.Runner != nil && (f.runner() == nil || f.runner().RunnerID != f.Runner.RunnerID) {
 			found.says = f.Runner.RunnerID + " " + f.became(*f.Runner, f.Run.RunID) + ". Now, " + found.says
 		}

@@ -112,6 +112,12 @@ func TestStagesAddUp(t *testing.T) {
 		}
 		a := Of(f)
 		from, sum := f.Run.At(fleet.StageQueued), int64(0)
+		if received := f.Run.At(fleet.StageReceived); situation == "clocks_apart" {
+			from = received
+		}
+		if len(a.Stages) == 0 {
+			t.Errorf("%s: there are no stages", situation)
+		}
 		for i, s := range a.Stages {
 			if !s.From.Equal(from) {
 				t.Errorf("%s: stage %s begins at %s, and the one before it ends at %s", situation, s.Name, s.From, from)
@@ -194,6 +200,19 @@ func TestAnAnswerHasNoSecrets(t *testing.T) {
 	}
 	if strings.Contains(string(text)+page(t, Of(f)), "the-task-token") || strings.Contains(string(text), "the-nonce-hash") {
 		t.Errorf("a secret is shown: %s", text)
+	}
+}
+
+// TestListsAreNeverNull in JSON, also of what the fleet knows nothing about.
+func TestListsAreNeverNull(t *testing.T) {
+	for situation, build := range situations {
+		text, err := json.Marshal(Of(build().facts()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), ":null") {
+			t.Errorf("%s: a list is null: %s", situation, text)
+		}
 	}
 }
 

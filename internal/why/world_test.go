@@ -194,6 +194,21 @@ func (w *world) stops(code string, exit int, reason string) *world {
 	})
 }
 
+// stoppedFor ends the task of a job's newest runner as StopTask does.
+func (w *world) stoppedFor(job int64, reason string) *world {
+	return w.newestOf(job, func(r fleet.Runner) fleet.Runner {
+		exit := 143
+		r.TaskStatus, r.StopCode, r.StoppedReason, r.ExitCode, r.StoppingAt = fleet.TaskStopped, fleet.StopUserInitiated, reason, &exit, w.now
+		return r.Mark(fleet.StageTaskStopped, w.now)
+	})
+}
+
+// ofOrganization makes the fleet serve all of its organization.
+func (w *world) ofOrganization() *world {
+	w.policy.Repositories, w.policy.Organization = nil, "octo-org"
+	return w
+}
+
 // closes ends the job's newest runner, with a failure of the fleet if it has a name.
 func (w *world) closes(failure, cause string) *world {
 	run := w.runs[theJob]

@@ -56,6 +56,11 @@ printed all the same.`,
 			if err != nil {
 				return usageError{err}
 			}
+			if a.config != "" {
+				if _, err := config.Load(a.config); err != nil {
+					return usageError{err}
+				}
+			}
 			return a.read(cmd.Context(), func(f *opened) error {
 				facts, err := a.facts(cmd.Context(), f, subject)
 				if err != nil {

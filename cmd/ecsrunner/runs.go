@@ -17,12 +17,26 @@ import (
 
 const runArg = "run id, as `ecsrunner runs list` prints it, or a job's id or URL"
 
-// runIDOf is the run of the job that is named by its URL or id, or else the text as it is.
-func runIDOf(text string) string {
-	if subject, err := why.ParseSubject(text); err == nil && subject.RunID() != "" {
-		return subject.RunID()
+// runIDOf is the run of the job that is named by its URL or id, or else the text as it is. A
+// URL that is of another job than the record with its id is refused.
+func (s *source) runIDOf(ctx context.Context, text string) (string, error) {
+	subject, err := why.ParseSubject(text)
+	switch {
+	case err != nil || subject.RunID() == "":
+		return text, nil
+	case subject.Host == "":
+		return subject.RunID(), nil
 	}
-	return text
+	return subject.RunID(), s.read(ctx, func(f *opened) error {
+		run, known, err := f.records.Run(ctx, subject.RunID())
+		if err != nil || !known {
+			return err
+		}
+		if differs := subject.Differs(run.Job); differs != "" {
+			return fmt.Errorf("%s: ask the fleet that serves the URL, or name %s if that is the job that you mean", differs, run.RunID)
+		}
+		return nil
+	})
 }
 
 func newRuns() *cobra.Command {
@@ -147,11 +161,15 @@ The exit status is 1 if the run does not wait for a next try; the output says wh
   ecsrunner runs retry job-20000000005 --stack ecsrunner-fleet`,
 		Args: oneArg(runArg),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			runID, err := src.runIDOf(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
 			operator, err := src.operator(cmd.Context())
 			if err != nil {
 				return err
 			}
-			result, err := operator.Retry(cmd.Context(), runIDOf(args[0]))
+			result, err := operator.Retry(cmd.Context(), runID)
 			if err == nil && src.json {
 				err = printJSON(cmd.OutOrStdout(), result)
 			}
@@ -188,8 +206,12 @@ a link to the AWS console for each execution.`,
   ecsrunner runs show job-20000000005 --stack ecsrunner-fleet`,
 		Args: oneArg(runArg),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			runID, err := src.runIDOf(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
 			return show(cmd, &src, func(ctx context.Context, f *opened) (report.RunDetails, error) {
-				details, err := report.ShowRun(ctx, f.records, runIDOf(args[0]))
+				details, err := report.ShowRun(ctx, f.records, runID)
 				if err == nil && f.cloud != nil {
 					tellOfMissing(cmd, f.cloud, details)
 				}

@@ -17,7 +17,11 @@ func (f Facts) refused() finding {
 	found.whose, found.next = afterRefusal(run.Rule, run.RanOn == "")
 	if run.RanOn != "" {
 		found.says = f.refusedOn()
-		if run.GoesOn(f.Now) {
+		judged := f.judged()
+		switch admitted := judged != nil && judged.Verdict == fleet.Admitted; {
+		case admitted:
+			found.whose, found.next = ofJob, []Step{{Do: "read the job's log on GitHub"}}
+		case run.GoesOn(f.Now):
 			found.notes = append(found.notes, "the job should have ended and goes on: GitHub has not reported its end")
 		}
 	}
@@ -29,11 +33,14 @@ func (f Facts) refused() finding {
 // its first step is known only if the runner's hook was told so.
 func (f Facts) refusedOn() string {
 	on, reason := f.Run.RanOn, sentence(f.Run.Reason)
-	if judged := f.judged(); judged != nil && judged.Verdict == fleet.Refused {
+	judged := f.judged()
+	if judged != nil && judged.Verdict == fleet.Refused {
 		return fmt.Sprintf("was refused on %s, before its first step: %s", on, reason)
 	}
 	says := fmt.Sprintf("was refused: %s; GitHub gave it to %s all the same, ", reason, on)
 	switch {
+	case judged != nil: // by a newer policy
+		return says + "whose hook was told that it is admitted by now, and did not end it"
 	case f.stoppedByPolicy():
 		return says + "whose hook got no answer: it ran until the fleet stopped the runner's task"
 	case f.Run.Conclusion == "" && !f.Run.GoesOn(f.Now):

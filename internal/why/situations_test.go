@@ -282,6 +282,12 @@ var situations = map[string]func() *world{
 	},
 	"refused_and_taken":   func() *world { return refusedAndTaken(fleet.HookAsks).after(30 * time.Second) },
 	"refused_and_goes_on": func() *world { return refusedAndTaken(fleet.HookAsks).after(6 * time.Minute) },
+	"refused_and_admitted_since": func() *world { // by a newer policy
+		return refusedAndTaken(fleet.HookAsks).newestOf(otherJob, func(r fleet.Runner) fleet.Runner {
+			r.Judged = &fleet.Judged{JobID: theJob, Verdict: fleet.Admitted}
+			return r
+		}).after(6 * time.Minute)
+	},
 	"refused_and_ended_unanswered": func() *world {
 		return refusedAndTaken(fleet.HookAsks).after(time.Minute).completes("failure").after(time.Minute)
 	},

@@ -128,6 +128,7 @@ type scene struct {
 	script *script
 	runner string
 	input  json.RawMessage
+	begun  time.Time // just before the execution was started
 	notes  []string
 	// patience is how long the scene waits for anything; 15 seconds if it is 0.
 	patience time.Duration
@@ -173,7 +174,7 @@ func (s *scene) seen(f func(execution) bool) bool {
 
 func (s *scene) begin(input json.RawMessage) {
 	s.t.Helper()
-	s.input = input
+	s.input, s.begun = input, time.Now()
 	if err := s.start(s.runner, input); err != nil {
 		s.t.Fatal(err)
 	}

@@ -110,9 +110,10 @@ func start(t *testing.T) *world {
 
 // setup is how a world differs from the usual one.
 type setup struct {
-	enforced   bool                // moto enforces IAM's policies
-	policy     func(*fleet.Policy) // changes the deployed one before the functions start
-	enterprise *enterprise         // testdata/enterprise.yaml is deployed
+	enforced   bool                              // moto enforces IAM's policies
+	policy     func(*fleet.Policy)               // changes the deployed one before the functions start
+	enterprise *enterprise                       // testdata/enterprise.yaml is deployed
+	webhooks   func(sim.Delivery) []sim.Delivery // changes what GitHub delivers
 }
 
 // startWith is start in a world that differs.
@@ -174,7 +175,7 @@ func (w *world) startGitHub(webhook, secret string) {
 		}
 		w.github.ServeHTTP(rw, r)
 	}))
-	config := sim.Config{Repository: repository, Private: true, Token: w.token, WebhookURL: webhook, WebhookSecret: secret, LostAfter: 2 * time.Second}
+	config := sim.Config{Repository: repository, Private: true, Token: w.token, WebhookURL: webhook, WebhookSecret: secret, LostAfter: 2 * time.Second, Deliver: w.webhooks}
 	if w.enterprise != nil {
 		w.enterprise.serve(w.t, front, &config)
 	} else {

@@ -93,6 +93,7 @@ func (w *world) requests() (all []string) {
 }
 
 func TestAMissingRunnerGroupHoldsJobsBack(t *testing.T) {
+	t.Parallel() // it waits for a minute
 	for name, c := range map[string]struct {
 		option
 		says string

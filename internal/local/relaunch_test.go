@@ -32,6 +32,7 @@ func hangOnce() {
 // TestReapedRunnerIsReplaced: a container that never claims is reaped, its
 // execution ends red, and its job gets the next runner a minute later.
 func TestReapedRunnerIsReplaced(t *testing.T) {
+	t.Parallel() // it waits for a minute
 	w := newWorld(t, func(c *local.Config, _ *sim.Config) {
 		c.Entrypoint[1] = "hanging-entrypoint"
 		c.RunnerEnv = append(c.RunnerEnv, "HANG_ONCE="+filepath.Join(t.TempDir(), "hung"))

@@ -84,15 +84,6 @@ type Report struct {
 	LeftOut   []string  `json:"left_out"` // names of checks that were not to be made
 }
 
-// Names are those that a check can have.
-func Names() []string {
-	return []string{
-		"actions", "administration", "aws", "build_quota", "clock", "configuration", "deliveries", "disk", "engine", "fargate_quota", "fargate_spot_quota",
-		"github_ca", "github_limit", "holds", "image", "paused", "process", "queue", "records", "repository", "runner", "settings", "stack", "sweep",
-		"token", "version", "webhook", "webhook_secret",
-	}
-}
-
 // Limits of a run, unless Options has others.
 const (
 	atOnce    = 8

@@ -67,7 +67,7 @@ func (s *Setup) ofGitHub() (checks []Check) {
 		}
 		for _, c := range []Check{
 			{Name: "repository", Needs: "Metadata: read", Run: h.repository},
-			{Name: "administration", Needs: "Administration: read", Run: h.administration},
+			{Name: "administration", Needs: h.registrationNeeds(), Run: h.administration},
 			{Name: "actions", Needs: "Actions: read", Run: h.actions},
 			{Name: "webhook", Needs: "Webhooks: read", Run: h.webhook},
 			{Name: "deliveries", Needs: "Webhooks: read", Run: h.deliveries},

@@ -16,7 +16,7 @@ func (s *Setup) ofOrganization(a *app) []Check {
 	return []Check{
 		{Name: "token", About: s.Policy.Organization, Run: h.token},
 		{Name: "clock", Run: h.clock},
-		{Name: "administration", About: s.Policy.Organization, Needs: "Self-hosted runners: read", Run: h.administration},
+		{Name: "administration", About: s.Policy.Organization, Needs: h.registrationNeeds(), Run: h.administration},
 		{Name: "actions", About: s.Policy.Organization, Needs: "Actions: read", Run: h.newestActions},
 		{Name: "webhook", About: s.Policy.Organization, Needs: "Webhooks: read", Run: h.webhook},
 		{Name: "deliveries", About: s.Policy.Organization, Needs: "Webhooks: read", Run: h.deliveries},

@@ -33,6 +33,18 @@ func (h *hub) sharedPlace() sharedPlace {
 	}
 }
 
+// registrationNeeds is what administration needs of GitHub, which depends on where runners
+// are registered.
+func (h *hub) registrationNeeds() string {
+	switch {
+	case h.Policy.Enterprise != "":
+		return github.RunnersScope
+	case h.Policy.SharedPlace() != "":
+		return "Self-hosted runners: read"
+	}
+	return "Administration: read"
+}
+
 // sharedRunners is administration where runners are registered in an organization or
 // enterprise. It is asked about once.
 func (h *hub) sharedRunners(ctx context.Context) Result {

@@ -226,8 +226,7 @@ func TestDoctorOnAFleetOnThisMachine(t *testing.T) {
 		"one of another version": {func(c *local.Config) { c.Version = "v0.0.1" }, nil, []string{`, 1 warning\n`, `(?m)^warning: version: what runs is v0\.0\.1, and this command is `}, exitFailure},
 		"one whose disk is full": {func(c *local.Config) { c.KeepFree = 1 << 60 }, nil, []string{`, 1 error\n`, `(?m)^error: disk: .* free on its disk`}, exitFailure},
 		"one whose runner was removed": {func(c *local.Config) {
-			c.RunnerDir, c.RunnerCommand = filepath.Join(c.DataDir, "runner"), []string{"./run.sh"}
-			_ = os.Mkdir(c.RunnerDir, 0o700)
+			c.RunnerDir, c.RunnerCommand = t.TempDir(), []string{"./run.sh"}
 		}, nil, []string{`, 1 error\n`, `(?m)^error: runner: GitHub's runner is not in --runner-dir any more`}, exitFailure},
 		"one that does not run": {nil, func(t *testing.T, _ string, f *local.Fleet) { stop(t, f) },
 			[]string{`: [0-9]+ checks, 1 error, 1 could not be made\n`, `(?m)^unchecked: configuration: .*no such file`, `(?m)^error: process: no fleet serves the data directory$`, `(?m)^  run: ecsrunner local --config .*fleet\.yaml --data-dir /`}, exitFailure},

@@ -24,6 +24,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/control"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/datadir"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/seal"
 )
@@ -193,6 +194,9 @@ func startError(err error) error {
 // localConfig reads flags, configuration and secrets, and reports all problems at once.
 func localConfig(cmd *cobra.Command, flags localFlags) (local.Config, error) {
 	dir, dirErr := namedDir(flags.dataDir)
+	if dirErr == nil {
+		dirErr = datadir.Check(dir)
+	}
 	path, file, fileErr := loadConfig(flags)
 	authorities, caErr := file.Authorities(filepath.Dir(path), time.Now())
 	policy := file.Policy()

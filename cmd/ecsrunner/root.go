@@ -68,7 +68,7 @@ func status(err error, stderr io.Writer) int {
 		return exitOK
 	case errors.As(err, &code):
 		return int(code)
-	case errors.As(err, &usage), errors.As(err, new(datadir.InUse)), errors.As(err, new(local.WrongFleet)):
+	case errors.As(err, &usage), errors.As(err, new(datadir.InUse)), errors.As(err, new(datadir.Foreign)), errors.As(err, new(local.WrongFleet)):
 		complain(stderr, err)
 		return exitUsage
 	case errors.Is(err, syscall.EPIPE):

@@ -143,8 +143,8 @@ func (w WrongFleet) Error() string {
 
 // Start starts a fleet and takes up what an earlier process left open in the data
 // directory. It fails with datadir.InUse if another process serves the directory, with
-// WrongFleet if it is another fleet's, and with ListenError if an address cannot be
-// served.
+// datadir.Foreign if it is no fleet's, with WrongFleet if it is another fleet's, and with
+// ListenError if an address cannot be served.
 func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
 	f := &Fleet{cfg: cfg, startedAt: time.Now().UTC(), stopped: make(chan struct{}, 1), ended: make(chan struct{}, 1)}
 	defer func() {

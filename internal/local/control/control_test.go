@@ -177,6 +177,20 @@ func TestADirectoryWithALongPath(t *testing.T) {
 	}
 }
 
+// The data directory may let others in, and then the socket's own mode keeps them out.
+func TestOnlyTheOwnerReachesTheSocket(t *testing.T) {
+	dir := t.TempDir()
+	server := serve(t, dir, echo{})
+	defer server.Close()
+	socket, err := os.ReadFile(filepath.Join(dir, "control.addr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(strings.TrimSpace(string(socket))); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+}
+
 // What needs a running fleet fails without one. What does not need one is tested with a
 // stopped fleet, in package local.
 func TestWithoutAFleetThatRuns(t *testing.T) {

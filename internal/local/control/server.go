@@ -53,6 +53,10 @@ func Serve(dir string, f operate.Fleet, health func(context.Context) report.Heal
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
+	if err := os.Chmod(s.socket, 0o600); err != nil { // whatever the umask: the directory may let others in
+		listener.Close()
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
 	if err := os.WriteFile(filepath.Join(dir, addrName), []byte(s.socket+"\n"), 0o600); err != nil {
 		listener.Close()
 		return nil, fmt.Errorf("control socket: %w", err)

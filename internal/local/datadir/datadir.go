@@ -55,22 +55,6 @@ func Lock(dir string) (*os.File, error) {
 	return file, nil
 }
 
-// Make makes the data directory, and closes it to all but its owner: runners' logs are
-// in it, and what lets a task of the fleet go on.
-func Make(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make data directory: %w", err)
-	}
-	info, err := os.Stat(dir)
-	if err == nil && info.Mode().Perm()&0o077 != 0 {
-		err = os.Chmod(dir, info.Mode().Perm()&^0o077)
-	}
-	if err != nil {
-		return fmt.Errorf("close data directory %s to others: %w", dir, err)
-	}
-	return nil
-}
-
 // IsServed reports whether a fleet process serves the data directory just now.
 func IsServed(dir string) bool {
 	file, err := os.Open(filepath.Join(dir, lockName))

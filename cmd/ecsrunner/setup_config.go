@@ -21,14 +21,17 @@ func (u *settingUp) configure(id, ref string) error {
 		if string(file.GitHubApps[0].ID) == id {
 			return nil
 		}
-		err = errors.New("names another App")
+		err = errors.New("it names another App")
 	}
 	if err == nil {
 		err = addLines(path, lines, func(c config.Config) bool { return len(c.GitHubApps) == 1 && string(c.GitHubApps[0].ID) == id })
 	}
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			err = errors.New("is not there")
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			err = errors.New("it is not there")
+		case errors.Is(err, errFlow):
+			lines = fmt.Sprintf("github_app: {id: %q, private_key: %q}\n", id, ref)
 		}
 		u.say("configuration: %s was not changed (%s): add these lines to the fleet's configuration\n%s", path, strings.ReplaceAll(err.Error(), "\n", "; "), lines)
 		return nil
@@ -37,11 +40,34 @@ func (u *settingUp) configure(id, ref string) error {
 	return nil
 }
 
+// errFlow says that a configuration takes no line at its end.
+var errFlow = errors.New("its keys are in braces, a flow mapping, to which no line can be added")
+
 // addLines adds lines to the end of the configuration, if it then is what it should be.
 func addLines(path, lines string, right func(config.Config) bool) error {
-	text, err := os.ReadFile(path)
+	text, err := withLines(path, lines, right)
 	if err != nil {
 		return err
+	}
+	return replace(path, text)
+}
+
+// withLines is the text of the configuration with lines at its end. It fails where they
+// cannot be added, and then changes nothing either.
+func withLines(path, lines string, right func(config.Config) bool) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if mode := info.Mode().Perm(); mode&0o200 == 0 {
+		return nil, fmt.Errorf("it is read-only, mode %#o; chmod u+w lets this command write it", mode)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if config.IsFlow(text) {
+		return nil, errFlow
 	}
 	if len(text) > 0 && text[len(text)-1] != '\n' {
 		text = append(text, '\n')
@@ -49,22 +75,23 @@ func addLines(path, lines string, right func(config.Config) bool) error {
 	text = append(text, lines...)
 	c, err := config.Parse(text, path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !right(c) {
-		return errors.New("would not say that afterwards")
+		return nil, errors.New("it would not say that afterwards")
 	}
-	return replace(path, text)
+	return text, nil
 }
 
-// replace writes a file as a whole, with the mode that it has.
+// replace writes a file as a whole, with the owner and the mode that it has.
 func replace(path string, text []byte) error {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
 	}
 	mode := fs.FileMode(0o600)
-	if info, err := os.Stat(path); err == nil {
-		mode = info.Mode().Perm()
+	was, missing := os.Stat(path)
+	if missing == nil {
+		mode = was.Mode().Perm()
 	}
 	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
 	if err != nil {
@@ -72,6 +99,9 @@ func replace(path string, text []byte) error {
 	}
 	defer os.Remove(temporary.Name()) // it is gone if all went well
 	_, err = temporary.Write(text)
+	if missing == nil {
+		err = errors.Join(err, keepOwner(temporary, was))
+	}
 	if err = errors.Join(err, temporary.Chmod(mode), temporary.Sync(), temporary.Close()); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"sync"
@@ -424,4 +426,46 @@ func TestSetupIsAskedInAWrongWay(t *testing.T) {
 			t.Errorf("%s: exit status %d: %s%s", name, code, out.String(), talk.String())
 		}
 	}
+}
+
+// A configuration keeps its owner and its mode, also where root writes it.
+func TestAConfigurationKeepsItsOwner(t *testing.T) {
+	path := write(t, filepath.Join(t.TempDir(), "fleet.yaml"), "github_repo: octo-org/app\n")
+	owner := os.Getuid()
+	if owner == 0 {
+		owner = 1000
+	}
+	if err := errors.Join(os.Chown(path, owner, -1), os.Chmod(path, 0o640)); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := addLines(path, "fleet_name: ci\n", func(c config.Config) bool { return c.FleetName == "ci" }); err != nil {
+		t.Fatal(err)
+	}
+	after, err := os.Stat(path)
+	if err != nil || after.Mode() != 0o640 || !sameOwner(before, after) || os.SameFile(before, after) {
+		t.Errorf("%v, %v", after, err)
+	}
+}
+
+// sameOwner reads the numbers by their names: Windows has no such type.
+func sameOwner(a, b os.FileInfo) bool {
+	of := func(info os.FileInfo, name string) any {
+		return reflect.Indirect(reflect.ValueOf(info.Sys())).FieldByName(name).Interface()
+	}
+	return of(a, "Uid") == of(b, "Uid") && of(a, "Gid") == of(b, "Gid")
+}
+
+// Where no line can be added, what to write by hand is printed in the form of the file.
+func TestSetupPrintsTheAppForAConfigurationInBraces(t *testing.T) {
+	var talk bytes.Buffer
+	u := settingUp{talk: &talk}
+	u.config = write(t, filepath.Join(t.TempDir(), "fleet.yaml"), "{github_repo: octo-org/app}\n")
+	if err := u.configure("Iv1", "file:/d/github-app.pem"); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, talk.String(), `^configuration: .*fleet\.yaml was not changed \(its keys are in braces.*\): add these lines`, `github_app: \{id: "Iv1", private_key: "file:/d/github-app\.pem"\}`)
 }

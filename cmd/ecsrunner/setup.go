@@ -25,6 +25,7 @@ type settingUp struct {
 	listen         string
 	limit          time.Duration
 	asApp, asToken bool
+	given          string // the flags, with a space before each
 	wait           func(context.Context, time.Duration) error
 	talk           io.Writer
 	pages          *setup.Pages // nil until a person has to open one
@@ -59,7 +60,7 @@ and open the link through a tunnel: ssh -L 8765:127.0.0.1:8765 machine`,
   ecsrunner setup --stack ecsrunner-fleet --listen 127.0.0.1:8765`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			u.talk = cmd.ErrOrStderr()
+			u.talk, u.given = cmd.ErrOrStderr(), given(cmd.Flags())
 			return u.run(cmd.Context(), cmd.OutOrStdout())
 		},
 	}
@@ -211,6 +212,9 @@ func (u *settingUp) connect(ctx context.Context, at site) (on setup.Setup, made,
 	}
 	return on, !at.hasApp, true, err
 }
+
+// again is the command that goes on.
+func (u *settingUp) again() string { return "`ecsrunner setup" + u.given + "`" }
 
 // newApp is the App that an earlier run has stored, or one that a person makes now.
 func (u *settingUp) newApp(ctx context.Context, at site) (c github.Credential, fresh bool, err error) {

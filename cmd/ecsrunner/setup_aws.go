@@ -34,7 +34,7 @@ func (u *settingUp) onAWS(ctx context.Context) (doctor.Report, error) {
 		if err := pinged(ctx, on, asApp); err != nil {
 			return doctor.Report{}, c.forPeople(err)
 		}
-		return doctor.Report{}, comesNext("deploy the fleet with " + at.restart + ", so that it acts as the App, and run `ecsrunner setup` again")
+		return doctor.Report{}, comesNext("deploy the fleet with " + at.restart + ", so that it acts as the App, and run " + u.again() + " again")
 	}
 	if at.Records != nil && !at.NoImages {
 		if err := on.BaseImage(ctx, c.store(), at.published); err != nil {

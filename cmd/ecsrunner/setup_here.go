@@ -43,9 +43,9 @@ func (u *settingUp) here(ctx context.Context) (doctor.Report, error) {
 	}
 	switch served := datadir.IsServed(dir); {
 	case served && (made || at.secretMade):
-		return doctor.Report{}, comesNext("stop the fleet, which does not know of that yet, start it with " + at.restart + ", and run `ecsrunner setup` again")
+		return doctor.Report{}, comesNext("stop the fleet, which does not know of that yet, start it with " + at.restart + ", and run " + u.again() + " again")
 	case made && !served:
-		return doctor.Report{}, comesNext("start the fleet with " + at.restart + ", and run `ecsrunner setup` again")
+		return doctor.Report{}, comesNext("start the fleet with " + at.restart + ", and run " + u.again() + " again")
 	case !served:
 		return u.notServed(ctx, dir, at)
 	}

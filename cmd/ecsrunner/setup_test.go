@@ -260,7 +260,7 @@ func TestSetupMakesAnAppForThisMachine(t *testing.T) {
 	path := write(t, filepath.Join(home, "fleet.yaml"), "# ours\ngithub_repo: "+examinedRepository+"\ngithub_url: "+at+"\n")
 	addr := freeAddress(t)
 	u := settingUp{wait: paced(hub)}
-	u.named, u.config, u.webhookURL = dir, path, "http://"+addr+"/webhook"
+	u.named, u.config, u.webhookURL, u.given = dir, path, "http://"+addr+"/webhook", " --data-dir d --webhook-url w"
 
 	p := newPerson(t)
 	out, code := p.setsUp(u)
@@ -268,7 +268,7 @@ func TestSetupMakesAnAppForThisMachine(t *testing.T) {
 		`^GitHub App: made fleet-octo-org, and stored its key in file:`, `^configuration: added github_app to .*fleet\.yaml$`, `^GitHub App: fleet-octo-org is there, and GitHub accepts its key$`,
 		`^webhook: corrected the App's, which has the fleet's secret now$`, `^installation: waiting for the App to be given octo-org/app, at http.*/apps/fleet-octo-org/installations/new$`,
 		`^installation: the App is installed for octo-org, with 1 repository$`,
-		"^ecsrunner: GitHub is set up. Next: start the fleet with `ecsrunner local --config "+regexp.QuoteMeta(path+" --data-dir "+dir)+"`, and run `ecsrunner setup` again$")
+		"^ecsrunner: GitHub is set up. Next: start the fleet with `ecsrunner local --config "+regexp.QuoteMeta(path+" --data-dir "+dir)+"`, and run `ecsrunner setup --data-dir d --webhook-url w` again$")
 	if code != exitFailure || out != "" {
 		t.Errorf("exit status %d:\n%s", code, out)
 	}
@@ -468,4 +468,14 @@ func TestSetupPrintsTheAppForAConfigurationInBraces(t *testing.T) {
 		t.Fatal(err)
 	}
 	wants(t, talk.String(), `^configuration: .*fleet\.yaml was not changed \(its keys are in braces.*\): add these lines`, `github_app: \{id: "Iv1", private_key: "file:/d/github-app\.pem"\}`)
+}
+
+func TestGivenFlags(t *testing.T) {
+	cmd := newSetup()
+	if err := cmd.ParseFlags([]string{"--webhook-url", "https://ci.example.com/webhook", "--data-dir", "my fleet's", "--skip", "a,b", "--app", "--token=false", "--wait", "5m"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := given(cmd.Flags()), ` --app --data-dir 'my fleet'\''s' --skip a,b --wait 5m0s --webhook-url https://ci.example.com/webhook`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
 }

@@ -74,6 +74,11 @@ func (e *examined) examine(ctx context.Context) (doctor.Report, error) {
 	if err := e.checkSkip(); err != nil {
 		return doctor.Report{}, err
 	}
+	if e.webhookURL != "" {
+		if _, err := parseWebhookURL(e.webhookURL); err != nil {
+			return doctor.Report{}, err
+		}
+	}
 	where, err := e.place()
 	switch {
 	case err != nil && e.nothingNamed():

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"strings"
 	"time"
 
@@ -102,12 +101,20 @@ func (u *settingUp) run(ctx context.Context, out io.Writer) error {
 	if u.asApp && u.asToken {
 		return usagef("--app and --token contradict each other: use one of them")
 	}
+	if u.limit < 0 {
+		return usagef("--wait %s is less than no time: name how long to wait, as 30m", u.limit)
+	}
 	if err := u.checkSkip(); err != nil {
 		return err
 	}
 	where, err := u.place()
 	if err != nil {
 		return err
+	}
+	if where == inDirectory || u.webhookURL != "" {
+		if err := checkWebhookURL(u.webhookURL); err != nil {
+			return err
+		}
 	}
 	u.hidden = &doctor.Secrets{}
 	defer func() {
@@ -171,7 +178,9 @@ func (u *settingUp) say(format string, args ...any) {
 // connect sets up GitHub's side. made is an App that the fleet does not act as yet.
 func (u *settingUp) connect(ctx context.Context, at site) (on setup.Setup, made, asApp bool, err error) {
 	on = setup.Setup{Policy: at.Policy, WebhookURL: at.WebhookURL, WebhookSecret: at.secret, Say: u.say, Wait: u.wait, Limit: u.limit}
-	asApp = u.asApp || !u.asToken && (at.hasApp || !at.hasToken)
+	if asApp, err = u.acts(at); err != nil {
+		return on, false, asApp, err
+	}
 	if !asApp {
 		client, err := at.client(at.base, at.credential)
 		if err != nil {
@@ -182,9 +191,6 @@ func (u *settingUp) connect(ctx context.Context, at site) (on setup.Setup, made,
 	}
 	fresh := false
 	if !at.hasApp {
-		if at.Policy.Enterprise != "" {
-			return on, false, true, usagef("no GitHub App is made for a fleet in an enterprise, since none may register runners there: store a classic token with the scopes repo, admin:repo_hook and %s as github_pat, and run this again with --token", github.RunnersScope)
-		}
 		if at.credential, fresh, err = u.newApp(ctx, at); err != nil {
 			return on, false, true, err
 		}
@@ -211,6 +217,31 @@ func (u *settingUp) connect(ctx context.Context, at site) (on setup.Setup, made,
 		u.pages.Work()
 	}
 	return on, !at.hasApp, true, err
+}
+
+// acts reports whether the fleet is to act as an App, and not with a token.
+func (u *settingUp) acts(at site) (asApp bool, err error) {
+	asApp = u.asApp || !u.asToken && (at.hasApp || !at.hasToken)
+	if asApp && !at.hasApp && at.Policy.Enterprise != "" {
+		return asApp, usagef("no GitHub App is made for a fleet in an enterprise, since none may register runners there: store a classic token with the scopes repo, admin:repo_hook and %s as github_pat, and run this again with --token", github.RunnersScope)
+	}
+	return asApp, nil
+}
+
+// checkMaking refuses an App that could not be made, before anything is changed.
+func (u *settingUp) checkMaking(ctx context.Context, at site) error {
+	asApp, err := u.acts(at)
+	if err != nil || !asApp || at.hasApp {
+		return err
+	}
+	if id, _, err := setup.Kept(ctx, at.key); err != nil || id != "" {
+		return err
+	}
+	door, err := loopback.Listen(ctx, u.listen)
+	if err != nil {
+		return usagef("--listen: %w", err)
+	}
+	return door.Close()
 }
 
 // again is the command that goes on.
@@ -292,20 +323,6 @@ func pinged(ctx context.Context, on setup.Setup, asApp bool) error {
 		return on.AppPing(ctx)
 	}
 	return on.Pings(ctx)
-}
-
-// checkWebhookURL refuses what GitHub cannot deliver to.
-func checkWebhookURL(address string) error {
-	u, err := url.Parse(address)
-	switch {
-	case address == "":
-		return usagef("--webhook-url is missing: name where GitHub reaches this fleet, through a tunnel or proxy, as https://ci.example.com/webhook")
-	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		return usagef("--webhook-url %q is no address such as https://ci.example.com/webhook", address)
-	case !strings.HasSuffix(strings.TrimSuffix(u.Path, "/"), "/webhook"):
-		return usagef("--webhook-url %s has to end in /webhook, where the fleet takes webhooks", address)
-	}
-	return nil
 }
 
 // isMissing reports whether a secret is not there yet.

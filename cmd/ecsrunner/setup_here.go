@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,9 +17,6 @@ import (
 
 // here sets up a fleet of a data directory, which need not be there yet.
 func (u *settingUp) here(ctx context.Context) (doctor.Report, error) {
-	if err := checkWebhookURL(u.webhookURL); err != nil {
-		return doctor.Report{}, err
-	}
 	dir, err := namedDir(u.named)
 	if err != nil {
 		return doctor.Report{}, usageError{err}
@@ -30,12 +25,19 @@ func (u *settingUp) here(ctx context.Context) (doctor.Report, error) {
 	if err != nil {
 		return doctor.Report{}, usageError{err}
 	}
+	at, secret, err := u.checked(ctx, dir, file)
+	if err != nil {
+		return doctor.Report{}, err
+	}
 	if err := datadir.Make(dir); err != nil {
 		return doctor.Report{}, err
 	}
-	at, err := u.configured(dir, file)
-	if err != nil {
-		return doctor.Report{}, err
+	u.say("fleet: %s serves %s, and GitHub is to deliver to %s", at.FleetName, fleetRepositories(at.Policy), at.WebhookURL)
+	if secret != nil {
+		if err := u.store(ctx, *secret); err != nil {
+			return doctor.Report{}, err
+		}
+		at.secretMade = true
 	}
 	on, made, asApp, err := u.connect(ctx, at)
 	if err != nil {
@@ -67,6 +69,25 @@ func (u *settingUp) here(ctx context.Context) (doctor.Report, error) {
 		return doctor.Report{}, err
 	}
 	return u.examined.here(ctx)
+}
+
+// checked is the site of a configuration, and the webhook's secret that it lacks, nil if it
+// has one. It refuses what would not be refused before something is changed.
+func (u *settingUp) checked(ctx context.Context, dir string, file config.Config) (at site, secret *newSecret, err error) {
+	if err := checkReachable(u.webhookURL, file.GitHubURL); err != nil {
+		return at, nil, err
+	}
+	if err := datadir.Check(dir); err != nil {
+		return at, nil, err
+	}
+	if at, err = u.configured(dir, file); err != nil {
+		return at, nil, err
+	}
+	if err := u.checkMaking(ctx, at); err != nil {
+		return at, nil, err
+	}
+	secret, err = u.missingSecret(dir, file)
+	return at, secret, err
 }
 
 // notServed is what is left of a fleet that does not run: to start it.
@@ -107,9 +128,6 @@ func (u *settingUp) configured(dir string, file config.Config) (at site, err err
 			return at, usageError{err}
 		}
 	}
-	if at.secretMade, err = u.haveSecret(dir, file); err != nil {
-		return at, err
-	}
 	at.secret = firstOf(func(context.Context) ([]string, error) {
 		now, err := config.Load(u.configPath())
 		if err != nil {
@@ -119,39 +137,5 @@ func (u *settingUp) configured(dir string, file config.Config) (at site, err err
 		u.hidden.Add(values...)
 		return values, err
 	})
-	u.say("fleet: %s serves %s, and GitHub is to deliver to %s", at.FleetName, fleetRepositories(at.Policy), at.WebhookURL)
 	return at, nil
-}
-
-// haveSecret makes the webhook's secret if there is none, in the file that the configuration
-// names, or in the data directory.
-func (u *settingUp) haveSecret(dir string, file config.Config) (made bool, err error) {
-	_, missing := file.WebhookSecrets(os.Getenv, os.ReadFile)
-	if missing == nil {
-		return false, nil
-	}
-	path, isFile := strings.CutPrefix(string(file.WebhookSecret), "file:")
-	switch _, err := os.Stat(path); {
-	case isFile && errors.Is(err, os.ErrNotExist):
-	case isFile || file.WebhookSecret != config.DefaultWebhookSecret:
-		return false, usageError{missing}
-	default:
-		path = filepath.Join(dir, "webhook-secret")
-	}
-	secret := fileSecret(path)
-	if text, err := secret.Stored(context.Background()); err != nil || text == "" {
-		if err = errors.Join(err, secret.Store(context.Background(), rand.Text()+rand.Text()+"\n")); err != nil {
-			return false, fmt.Errorf("store the webhook's secret: %w", err)
-		}
-	}
-	u.say("webhook's secret: made, and stored in %s", path)
-	if isFile {
-		return true, nil
-	}
-	lines := "webhook_secret: " + secret.Ref() + "\n"
-	if err := addLines(u.configPath(), lines, func(c config.Config) bool { return string(c.WebhookSecret) == secret.Ref() }); err != nil {
-		return false, fmt.Errorf("add `%s` to %s: %w", strings.TrimSpace(lines), u.configPath(), err)
-	}
-	u.say("configuration: added webhook_secret to %s", u.configPath())
-	return true, nil
 }

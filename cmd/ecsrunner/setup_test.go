@@ -264,7 +264,7 @@ func TestSetupMakesAnAppForThisMachine(t *testing.T) {
 
 	p := newPerson(t)
 	out, code := p.setsUp(u)
-	wants(t, p.saw(), `^fleet: fleet serves octo-org/app, and GitHub is to deliver to http://`, `^GitHub App: open this link .*http://127\.0\.0\.1:[0-9]+/\?token=`,
+	wants(t, p.saw(), `^fleet: fleet serves octo-org/app, and GitHub is to deliver to http://`, `^webhook's secret: made, and stored in `, `^GitHub App: open this link .*http://127\.0\.0\.1:[0-9]+/\?token=`,
 		`^GitHub App: made fleet-octo-org, and stored its key in file:`, `^configuration: added github_app to .*fleet\.yaml$`, `^GitHub App: fleet-octo-org is there, and GitHub accepts its key$`,
 		`^webhook: corrected the App's, which has the fleet's secret now$`, `^installation: waiting for the App to be given octo-org/app, at http.*/apps/fleet-octo-org/installations/new$`,
 		`^installation: the App is installed for octo-org, with 1 repository$`,
@@ -328,7 +328,10 @@ func TestSetupGoesOnWithTheAppThatIsStored(t *testing.T) {
 	if strings.Contains(p.saw(), "token=") {
 		t.Errorf("it asks for another App:\n%s", p.saw())
 	}
-	wants(t, p.saw(), `^configuration: added github_app`, `^GitHub App: fleet-octo-org is there`)
+	wants(t, p.saw(), `^webhook's secret: .*webhook-secret has one already, which is used$`, `^configuration: added webhook_secret`, `^configuration: added github_app`, `^GitHub App: fleet-octo-org is there`)
+	if strings.Contains(p.saw(), "secret: made") {
+		t.Errorf("a secret was made that was there:\n%s", p.saw())
+	}
 
 	write(t, filepath.Join(dir, "github-app.pem"), "-----BEGIN RSA PRIVATE KEY-----\n")
 	write(t, path, usual)
@@ -403,27 +406,80 @@ func TestSetupMakesTheWebhookOfAnOrganization(t *testing.T) {
 	}
 }
 
+// What is refused is refused before anything is changed.
 func TestSetupIsAskedInAWrongWay(t *testing.T) {
 	nowhere(t)
 	t.Chdir(t.TempDir())
-	write(t, "fleet.yaml", "github_repo: octo-org/app\n")
-	write(t, "enterprise.yaml", "github_repo: octo-org/app\ngithub_enterprise: octo-corp\n")
+	const usual = "github_repo: octo-org/app\n"
+	at := func(address string, more ...string) []string {
+		return append([]string{"--data-dir", "d", "--webhook-url", address}, more...)
+	}
+	right := func(more ...string) []string { return at("https://ci.example.com/webhook", more...) }
 	for name, c := range map[string]struct {
-		args []string
-		says string
+		args   []string
+		config string // "" is the usual one
+		says   string
 	}{
-		"nothing is named":          {nil, `no fleet is named`},
-		"App and token":             {[]string{"--data-dir", "d", "--app", "--token"}, `--app and --token contradict`},
-		"no address of the webhook": {[]string{"--data-dir", "d"}, `--webhook-url is missing`},
-		"an address that is none":   {[]string{"--data-dir", "d", "--webhook-url", "ci"}, `is no address such as`},
-		"the address of a page":     {[]string{"--data-dir", "d", "--webhook-url", "https://ci.example.com/"}, `has to end in /webhook`},
-		"a listener for all":        {[]string{"--data-dir", "d", "--webhook-url", "https://ci.example.com/webhook", "--listen", "0.0.0.0:80"}, `--listen: .*reached from other machines`},
-		"an App in an enterprise":   {[]string{"--data-dir", "d", "--webhook-url", "https://ci.example.com/webhook", "--config", "enterprise.yaml"}, `no GitHub App is made for a fleet in an enterprise.*--token`},
-		"no token":                  {[]string{"--data-dir", "d", "--webhook-url", "https://ci.example.com/webhook", "--token"}, `env:GITHUB_PAT is empty or not set: store the token there, or let --app`},
+		"nothing is named":                  {nil, "", `no fleet is named`},
+		"App and token":                     {right("--app", "--token"), "", `--app and --token contradict`},
+		"no address of the webhook":         {[]string{"--data-dir", "d"}, "", `--webhook-url is missing`},
+		"an address that is none":           {at("ci"), "", `is no address such as`},
+		"the address of a page":             {at("https://ci.example.com/"), "", `has to end in /webhook`},
+		"an address with a password":        {at("https://user:pa55@ci.example.com/webhook"), "", `has a user name or a password.*leave out`},
+		"a password in a broken address":    {at("https://user:pa55%zz@ci.example.com/webhook"), "", `has a user name or a password`},
+		"an address with a query":           {at("https://ci.example.com/webhook?x=pa55"), "", `has a query or a fragment`},
+		"an address with a fragment":        {at("https://ci.example.com/webhook#pa55"), "", `has a query or a fragment`},
+		"this machine for github.com":       {at("https://localhost/webhook"), "", `https://localhost/webhook is an address that github\.com does not reach`},
+		"this machine by its number":        {at("http://127.0.0.1:8080/webhook"), "", `that github\.com does not reach`},
+		"this machine by its IPv6 number":   {at("http://[::ffff:127.0.0.1]:8080/webhook"), "", `that github\.com does not reach`},
+		"a private network for ghe.com":     {at("http://10.1.2.3/webhook"), usual + "github_url: https://octo-corp.ghe.com\n", `that octo-corp\.ghe\.com does not reach`},
+		"a wait of less than nothing":       {right("--wait", "-1s"), "", `--wait -1s is less than no time`},
+		"a listener for all":                {right("--listen", "0.0.0.0:0"), "", `--listen: .*reached from other machines`},
+		"an App in an enterprise":           {right(), usual + "github_enterprise: octo-corp\n", `no GitHub App is made for a fleet in an enterprise.*--token`},
+		"no token":                          {right("--token"), "", `env:GITHUB_PAT is empty or not set: store the token there, or let --app`},
+		"a configuration in braces":         {right(), "{github_repo: octo-org/app}\n", "fleet\\.yaml: its keys are in braces, .*: add `webhook_secret: file:/.*/d/webhook-secret` there yourself"},
+		"a configuration that is read-only": {right(), "read-only", "fleet\\.yaml: it is read-only, mode 0444; chmod u\\+w .*: add `webhook_secret: file:"},
 	} {
+		text, mode := c.config, os.FileMode(0o640)
+		switch text {
+		case "":
+			text = usual
+		case "read-only":
+			text, mode = usual, 0o444
+		}
+		write(t, "fleet.yaml", text)
+		if err := os.Chmod("fleet.yaml", mode); err != nil {
+			t.Fatal(err)
+		}
 		var out, talk bytes.Buffer
-		if code := run(append([]string{"setup"}, c.args...), &out, &talk); code != exitUsage || out.Len() != 0 || !regexp.MustCompile(c.says).MatchString(talk.String()) {
+		if code := run(append([]string{"setup"}, c.args...), &out, &talk); code != exitUsage || out.Len() != 0 || !regexp.MustCompile(c.says).MatchString(talk.String()) || strings.Contains(talk.String(), "pa55") {
 			t.Errorf("%s: exit status %d: %s%s", name, code, out.String(), talk.String())
+		}
+		now, _ := os.ReadFile("fleet.yaml")
+		info, err := os.Stat("fleet.yaml")
+		if err != nil || string(now) != text || info.Mode() != mode {
+			t.Errorf("%s: the configuration has become %v, %s", name, info, now)
+		}
+		if _, err := os.Stat("d"); err == nil {
+			t.Errorf("%s: the data directory was made", name)
+			os.RemoveAll("d")
+		}
+		if err := os.Remove("fleet.yaml"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// GitHub's own server may be on the same machine or network.
+func TestAServersWebhookMayBePrivate(t *testing.T) {
+	for _, address := range []string{"http://127.0.0.1:8080/webhook", "https://10.0.0.1/webhook"} {
+		if err := checkReachable(address, "https://git.corp.example"); err != nil {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	for _, address := range []string{"https://ci.example.com/webhook", "http://203.0.113.9/webhook", "https://localhost.example.com/webhook/"} {
+		if err := errors.Join(checkWebhookURL(address), checkReachable(address, "https://github.com")); err != nil {
+			t.Errorf("%s: %v", address, err)
 		}
 	}
 }

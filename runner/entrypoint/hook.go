@@ -29,9 +29,14 @@ const (
 
 	maxQuestion = 4 << 10
 
-	// longestSocket is how long the path of a socket may be on every system (unix(7)), less
-	// what MkdirTemp adds to the name of a directory.
-	longestSocket = 80
+	// longestSocket is how long the path of a socket may be on every system: 103 on macOS,
+	// 107 on Linux (unix(7)). longestTemp leaves room for what is added to a directory: a name
+	// that MkdirTemp ends with ten digits, and the socket's.
+	longestSocket = 103
+	longestTemp   = longestSocket - len("/"+hookDir) - 10 - len("/"+hookSocket)
+
+	hookDir    = "ecsrunner-"
+	hookSocket = "socket"
 )
 
 // hook answers the runner's job-started hook, on a socket that only processes of its user
@@ -56,7 +61,7 @@ type hook struct {
 // newHook makes the script and the socket. own is the job-started hook of the base image, ""
 // if it has none; it runs once the job is not refused.
 func (e entrypoint) newHook(ctx context.Context, claimed Claimed, own string) (_ *hook, err error) {
-	dir, err := os.MkdirTemp(tempDir(e.Environ), "ecsrunner-")
+	dir, err := os.MkdirTemp(tempDir(e.Environ), hookDir)
 	if err != nil {
 		return nil, fmt.Errorf("make a directory for the job-started hook: %w", err)
 	}
@@ -69,7 +74,7 @@ func (e entrypoint) newHook(ctx context.Context, claimed Claimed, own string) (_
 			_ = os.RemoveAll(dir)
 		}
 	}()
-	socket := filepath.Join(dir, "socket")
+	socket := filepath.Join(dir, hookSocket)
 	command := append(append([]string{}, e.Self...), HookCommand, socket)
 	if own != "" {
 		command = append(command, own)
@@ -94,7 +99,7 @@ func (e entrypoint) newHook(ctx context.Context, claimed Claimed, own string) (_
 // is short.
 func tempDir(environ []string) string {
 	dir := cmp.Or(variables(environ)["TMPDIR"], "/tmp")
-	if len(dir) > longestSocket || strings.ContainsAny(dir, " \t\"'\\") {
+	if len(dir) > longestTemp || strings.ContainsAny(dir, " \t\"'\\") {
 		return "/tmp"
 	}
 	return dir

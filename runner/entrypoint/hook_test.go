@@ -265,6 +265,27 @@ func TestAJobsEnvironmentChangesNoAnswer(t *testing.T) {
 	}
 }
 
+// However long the path of TMPDIR is, the hook's socket can be made.
+func TestADirectoryOfAnyLength(t *testing.T) {
+	top, err := os.MkdirTemp("", "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(top) })
+	for length := 70; length < 110; length++ {
+		dir := filepath.Join(top, strings.Repeat("d", length-len(top)-1))
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		w := jobWorld(serveJobs(t, always(200, fleet.JobResponse{JobID: 7, Verdict: fleet.Admitted})))
+		w.Environ = append(w.Environ, "TMPDIR="+dir)
+		code, output := w.run(t)
+		if code != 0 || !strings.Contains(output, "the steps run") {
+			t.Errorf("with %d letters: exit code %d:\n%s", length, code, output)
+		}
+	}
+}
+
 // What does not talk as a hook does is given up, and does not ask the fleet.
 func TestOthersOnTheSocket(t *testing.T) {
 	s := serveJobs(t, always(200, fleet.JobResponse{JobID: 7, Verdict: fleet.Admitted}))

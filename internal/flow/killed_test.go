@@ -4,8 +4,6 @@ package flow
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -15,10 +13,10 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim"
 )
 
-// TestKilledAtEveryCall runs one job for every call that a function makes for a job,
-// twice: it kills the function's process before the call is carried out, and after
-// that but before the answer. Each time the job must run, once, and leave one task,
-// one build and one registration at most.
+// TestKilledAtEveryCall runs one job for every call that a function makes for a job: it
+// kills the function's process before the call is carried out, and once more after the last.
+// Each time the job must run, once, and leave one task, one build and one registration at
+// most.
 func TestKilledAtEveryCall(t *testing.T) {
 	w := start(t)
 	played := 0
@@ -56,26 +54,19 @@ func (w *world) countCalls(spec func() sim.JobSpec) map[string][]string {
 	return points
 }
 
-// killAll kills a function before each call, and after each that may have changed something
-// or is the last. After any other the world is as before the next call.
+// killAll kills a function before each call, and after its last. After any other the world is
+// as before the next.
 func (w *world) killAll(t *testing.T, name string, points []string, spec func() sim.JobSpec) (played int) {
 	t.Helper()
-	for k, operation := range points {
+	for k := range points {
 		w.killAt(t, name, k, "before", faultproxy.LostRequests, spec())
 		played++
-		if k == len(points)-1 || !onlyReads(operation) {
-			w.killAt(t, name, k, "after", faultproxy.LostAnswers, spec())
-			played++
-		}
+	}
+	if len(points) > 0 {
+		w.killAt(t, name, len(points)-1, "after", faultproxy.LostAnswers, spec())
+		played++
 	}
 	return played
-}
-
-// onlyReads reports whether an operation of AWS changes nothing, by its name.
-func onlyReads(operation string) bool {
-	return slices.ContainsFunc([]string{"Get", "BatchGet", "Query", "Describe", "List"}, func(begins string) bool {
-		return strings.HasPrefix(operation, begins)
-	})
 }
 
 type fault func(calls faultproxy.Match, n int, hook func(faultproxy.Call)) faultproxy.Rule

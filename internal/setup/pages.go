@@ -58,10 +58,10 @@ func NewPages(fleetName string) *Pages {
 
 // ask shows a form, and lets GitHub lead back with a state.
 func (p *Pages) ask(f form, state string) {
-	p.set(func(v *view) { v.Stage, v.Form = "ask", f })
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.state = state
+	p.set(func(v *view) {
+		v.Stage, v.Form = "ask", f
+		p.state = state
+	})
 }
 
 func (p *Pages) set(change func(*view)) {

@@ -89,7 +89,7 @@ func made(t *testing.T, n NewApp) (pages *Pages, err error) {
 	to, _ := url.Parse(html.UnescapeString(sends.FindStringSubmatch(get(pages, "/").Body.String())[1]))
 	back := "/made?code=" + code + "&state=" + url.QueryEscape(to.Query().Get("state"))
 	if w := get(pages, back); w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/" {
-		t.Errorf("back from GitHub: %d %s", w.Code, w.Body)
+		t.Fatalf("back from GitHub: %d %s", w.Code, w.Body)
 	}
 	if w := get(pages, back); w.Code != http.StatusForbidden {
 		t.Errorf("the same once more: %d %s", w.Code, w.Body)

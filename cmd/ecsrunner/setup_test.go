@@ -45,7 +45,7 @@ func newGitHub(t *testing.T, token string) (hub *sim.Server, at string) {
 	return hub, at
 }
 
-// paced waits for the next change on GitHub, whatever time that takes: nothing else that a
+// paced waits for the next change on GitHub, however long that takes: nothing else that a
 // set-up waits for changes in these tests.
 func paced(hub *sim.Server) func(context.Context, time.Duration) error {
 	var mu sync.Mutex

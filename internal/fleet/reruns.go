@@ -59,7 +59,7 @@ func (r Reruns) Begin(run Run, latest int, now time.Time) (_ Reruns, asked *Aske
 	case at >= 0 && r.Asked[at].Attempt != run.Attempt():
 		return r, nil, Rerun{Why: "the fleet has had its workflow run run again once already"}
 	case at >= 0 && latest > run.Attempt() && !r.Asked[at].Until.IsZero():
-		// Nobody heard GitHub's answer, and it has done what it was asked for.
+		// GitHub's answer was lost, and it has done what it was asked for.
 		r.Asked[at].Until, r.Asked[at].Why = time.Time{}, ""
 		return r, nil, r.Asked[at].rerun()
 	case at >= 0 && (r.Asked[at].Until.IsZero() || r.Asked[at].Until.After(now)):

@@ -40,8 +40,8 @@ const (
 )
 
 // hook answers the runner's job-started hook, on a socket that only processes of its user
-// reach. The first question makes it ask the fleet, once for all: whoever asks later, such as
-// a step of the job, gets the same answer. The hook's script has the socket's path in it, so
+// reach. The first question makes it ask the fleet, once for all: later ones, such as those of
+// a step of the job, get the same answer. The hook's script has the socket's path in it, so
 // that no variable of a job can lead the hook elsewhere.
 type hook struct {
 	dir, script string

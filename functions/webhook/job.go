@@ -10,7 +10,7 @@ import (
 )
 
 // workflowJob decides about a workflow_job delivery that GitHub did send.
-func (h Handler) workflowJob(ctx context.Context, doc json.RawMessage, d *delivery) Response {
+func (h Handler) workflowJob(ctx context.Context, doc []byte, d *delivery) Response {
 	var p payload
 	if err := decode(doc, &p); err != nil {
 		return invalid("%s", err)
@@ -146,7 +146,7 @@ func (h Handler) put(ctx context.Context, event fleet.WorkflowJob, d *delivery) 
 }
 
 // ping answers GitHub's first delivery, and says what the webhook lacks.
-func (h Handler) ping(doc json.RawMessage) Response {
+func (h Handler) ping(doc []byte) Response {
 	var p hook
 	if err := decode(doc, &p); err != nil {
 		return invalid("%s", err)

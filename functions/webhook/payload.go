@@ -191,10 +191,3 @@ func (h hook) sends(event string) bool {
 	}
 	return false
 }
-
-func decode(doc json.RawMessage, into any) error {
-	if err := json.Unmarshal(doc, into); err != nil {
-		return explain(err)
-	}
-	return nil
-}

@@ -156,6 +156,9 @@ func (h Handler) handle(ctx context.Context, r Request, d *delivery) Response {
 	case "ping":
 		return h.ping(payload)
 	}
+	if err := decode(payload, new(struct{})); err != nil {
+		return invalid("%s", err)
+	}
 	return ignore("events of type %q are not used; this fleet needs workflow_job only", d.event)
 }
 

@@ -97,7 +97,7 @@ func TestReplies(t *testing.T) {
 		"a ping of an idle hook":      {"ping", []byte(`{"hook":{"events":["push"]}}`), 200, Pong, `choose "Workflow jobs"`},
 		"a ping from elsewhere":       {"ping", []byte(`{"hook":{"events":["*"]},"repository":{"full_name":"octo-org/site"}}`), 200, Pong, "octo-org/site is not a repository"},
 		"no event":                    {"", []byte("{}"), 400, Invalid, "X-GitHub-Event is missing"},
-		"broken JSON":                 {"workflow_job", []byte(`{"action":`), 400, Invalid, "is no JSON: unexpected end of JSON input at byte 10"},
+		"broken JSON":                 {"workflow_job", []byte(`{"action":`), 400, Invalid, "is no JSON: unexpected EOF at byte 10"},
 		"two JSON documents":          {"workflow_job", []byte(`{} {}`), 400, Invalid, "is no JSON: invalid character"},
 		"an empty body":               {"workflow_job", nil, 400, Invalid, "is no JSON"},
 		"JSON that is no object":      {"ping", []byte(`[]`), 400, Invalid, "is not a JSON object"},

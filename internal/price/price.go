@@ -1,39 +1,97 @@
-// Package price has the list prices of us-east-1 in dollars, from
-// https://aws.amazon.com/fargate/pricing/. A bill is another thing: other regions have
-// other prices, and Spot's price varies. docs/cost.md has what follows from them.
+// Package price has what AWS and GitHub charge, from one file with the date and the source
+// of each price, and what a task of a class costs.
+//
+// The file has prices of us-east-1 alone. Those of another region are estimates at the
+// prices of us-east-1 until the file has them, and say so. A bill is another thing: Spot's
+// price varies, and the account may have agreed on others. docs/cost.md is made from it.
 package price
 
-import "github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+import (
+	"time"
 
-// rates are prices of an hour.
-type rates struct{ vCPU, gigabyte float64 }
-
-var (
-	x64   = rates{0.04048, 0.004445}
-	arm64 = rates{0.03238, 0.00356}
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 const (
-	storage     = 0.000111 // an hour of a gigabyte over the twenty that every task has
-	freeStorage = 20
-	spotPart    = 0.3 // of the price on demand: it varies by day and region
+	freeStorage = 20 // GB of every task
+	leastBilled = time.Minute
 )
 
-// Hour is the price of an hour of a task of the class. Fargate bills by the second, a
-// minute at least.
-func Hour(class fleet.Class, provider fleet.CapacityProvider) float64 {
-	rate := x64
-	if class.Arch == fleet.ARM64 {
-		rate = arm64
-	}
-	dollars := float64(class.CPU)/1024*rate.vCPU + float64(class.Memory)/1024*rate.gigabyte
-	if provider == fleet.FargateSpot {
-		dollars *= spotPart
-	}
-	return dollars + float64(max(0, class.EphemeralStorage-freeStorage))*storage
+// Book has the prices of one region.
+type Book struct {
+	Region string
+	// Estimated reports that the file has no prices of the region, and those of us-east-1
+	// are used.
+	Estimated bool
+	prices    map[string]float64
 }
 
-// Minute is the price of a minute of a task of the class.
+// In returns the prices of a region; "" is us-east-1.
+func In(region string) Book {
+	book := Book{Region: region, prices: map[string]float64{}}
+	if region == "" {
+		book.Region = Home
+	}
+	for _, p := range List().Prices {
+		if p.Region == Home {
+			book.prices[p.Name] = p.USD
+		}
+	}
+	book.Estimated = book.Region != Home
+	for _, p := range List().Prices {
+		if p.Region == book.Region {
+			book.prices[p.Name], book.Estimated = p.USD, false
+		}
+	}
+	return book
+}
+
+// Hour is the price of an hour of a task of the class, in dollars.
+func (b Book) Hour(class fleet.Class, provider fleet.CapacityProvider) float64 {
+	arch := fleet.X64
+	if class.Arch == fleet.ARM64 {
+		arch = fleet.ARM64
+	}
+	rate := "fargate/" + string(arch)
+	dollars := float64(class.CPU)/1024*b.prices[rate+"/vcpu"] + float64(class.Memory)/1024*b.prices[rate+"/memory"]
+	if provider == fleet.FargateSpot {
+		dollars *= b.prices["fargate/spot"]
+	}
+	return dollars + float64(max(0, class.EphemeralStorage-freeStorage))*b.prices["fargate/storage"]
+}
+
+// Task is the price of a task of the class that took a time. Fargate bills by the second,
+// a minute at least (https://aws.amazon.com/fargate/pricing/).
+func (b Book) Task(class fleet.Class, provider fleet.CapacityProvider, took time.Duration) Amount {
+	return dollars(b.Hour(class, provider) * Billed(took).Hours())
+}
+
+// Billed is the time that Fargate bills of a task.
+func Billed(took time.Duration) time.Duration {
+	seconds := (took + time.Second - 1).Truncate(time.Second)
+	return max(seconds, leastBilled)
+}
+
+// Runner is what the control plane costs for one runner.
+func (b Book) Runner() Amount {
+	total := 0.0
+	for _, part := range List().Runner {
+		total += part.Quantity * b.prices[part.Price]
+	}
+	return dollars(total)
+}
+
+// Build is the price of an image build that took a time, on the smallest machine.
+func (b Book) Build(took time.Duration) Amount {
+	return dollars(b.prices["codebuild/small"] * took.Minutes())
+}
+
+// Hour is the price of an hour of a task of the class in us-east-1, in dollars.
+func Hour(class fleet.Class, provider fleet.CapacityProvider) float64 {
+	return In(Home).Hour(class, provider)
+}
+
+// Minute is the price of a minute of a task of the class in us-east-1, in dollars.
 func Minute(class fleet.Class, provider fleet.CapacityProvider) float64 {
 	return Hour(class, provider) / 60
 }

@@ -130,7 +130,7 @@ var mayImport = map[string][]string{
 	"internal/execution":    {},
 	"internal/engine":       {"internal/execution"},
 	"internal/lifecycle":    {"internal/fleet", "internal/lifecycle"},
-	"functions":             {"internal/fleet", "internal/lifecycle", "functions"},
+	"functions":             {"internal/fleet", "internal/lifecycle", "internal/metric", "functions"},
 	"functions/*/lambda":    {"internal/fleet", "internal/lifecycle", "internal/report", "internal/aws", "functions"},
 	"internal/github":       {"internal/fleet"},
 	"internal/config":       {"internal/fleet"},
@@ -148,6 +148,7 @@ var mayImport = map[string][]string{
 	"examples":              {},
 	"internal/sim":          {"internal/sim"},
 	"internal/price":        {"internal/fleet"},
+	"internal/metric":       {},
 	"internal/workflowfile": {},
 	"internal/mutation":     {"internal/mutation"},
 
@@ -165,6 +166,7 @@ var mayImport = map[string][]string{
 	"internal/aws/dynamo":     {"internal/fleet", "internal/report", "internal/aws/deployment", "internal/aws/function"},
 	"internal/aws/history":    {"internal/execution", "internal/aws/awserr"},
 	"internal/aws/quotas":     {"internal/doctor", "internal/aws/awserr"},
+	"internal/aws/metrics":    {"internal/metric", "internal/aws/deployment", "internal/aws/function"},
 	"internal/aws/operations": {"internal/lifecycle", "internal/aws/dynamo", "internal/aws/function"},
 	"internal/aws/githubapi":  {"internal/github", "internal/aws/deployment", "internal/aws/function", "internal/aws/secrets"},
 
@@ -197,7 +199,7 @@ var mayImport = map[string][]string{
 	"cdk/runnerfleet/grants":    {},
 	"cdk/runnerfleet/functions": {"cdk/runnerfleet/grants", "internal/aws/deployment"},
 
-	"cdk": {"cdk", "internal/fleet", "internal/config", "internal/aws/deployment", "runner", "statemachine"},
+	"cdk": {"cdk", "internal/fleet", "internal/config", "internal/metric", "internal/aws/deployment", "runner", "statemachine"},
 }
 
 const module = "github.com/ecs-runner-fleet/ecs-runner-fleet/"

@@ -16,6 +16,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/metric"
 )
 
 // silentHours is how many hours without a good webhook raise an alarm. There is no key
@@ -39,11 +40,11 @@ type alarm struct {
 // alarms lists them all. An alarm's text goes to the engineer on call: what it
 // means first, then where to look.
 func alarms(c Config, made Fleet, e events) []alarm {
-	executions := func(metric string) awscloudwatch.IMetric {
-		return made.StateMachine.Metric(jsii.String(metric), sumOf(five))
+	executions := func(name string) awscloudwatch.IMetric {
+		return made.StateMachine.Metric(jsii.String(name), sumOf(five))
 	}
-	own := func(metric string, minutes float64, statistic string) awscloudwatch.IMetric {
-		return ownMetric(c, metric, statistic, minutes)
+	own := func(name metric.Name, minutes float64, statistic string) awscloudwatch.IMetric {
+		return ownMetric(c, name, statistic, minutes)
 	}
 	return slices.Concat([]alarm{
 		{id: "ExecutionsFailed", metric: total(five, executions("ExecutionsFailed"), executions("ExecutionsTimedOut"), executions("ExecutionsAborted")), atLeast: 3,
@@ -55,13 +56,13 @@ func alarms(c Config, made Fleet, e events) []alarm {
 		{id: "EventsLost", metric: e.lost.MetricApproximateNumberOfMessagesVisible(&awscloudwatch.MetricOptions{Period: minutes(five), Statistic: jsii.String("Maximum")}), atLeast: 1,
 			says: "An event could not be handled for hours and was put aside. Look at it in the queue Lost; the sweep finds out by itself how its job stands, so it can be deleted when the cause is mended."},
 	}, functionAlarms(made), []alarm{
-		{id: "ClaimedTwice", metric: own(deployment.MetricClaimConflict, five, "Sum"), atLeast: 1,
+		{id: "ClaimedTwice", metric: own(metric.ClaimConflict, five, "Sum"), atLeast: 1,
 			says: "Two containers claimed one runner. The fleet deleted its registration, unless it had a job, and starts another runner. Look for from_its_task in the log of the function claim: true means that the runner's own job or a restart asked; false means that its image shows no identity, and that someone may have read the claim token. docs/security.md says who can, and what to do."},
-		{id: "RunsWait", metric: own(deployment.MetricWaitingRuns, 60, "Minimum"), atLeast: 1,
+		{id: "RunsWait", metric: own(metric.WaitingRuns, 60, "Minimum"), atLeast: 1,
 			says: "Jobs have waited for room for an hour. Raise max_runners, and with it the account's quota of Fargate vCPUs if need be."},
-		{id: "GitHubLimit", metric: own(deployment.MetricGitHubLeft, five, "Minimum"), atLeast: 10, below: true,
+		{id: "GitHubLimit", metric: own(metric.GitHubLeft, five, "Minimum"), atLeast: 10, below: true,
 			says: "Less than a tenth is left of the requests that GitHub answers to the fleet's credential in an hour. Without any, jobs wait for the next hour. The sweep leaves half by itself: ecsrunner cluster status says who asks, and docs/operations.md what to do."},
-		{id: "NoWebhooks", metric: own(deployment.MetricWebhookAccepted, 60, "Sum"), atLeast: 1, of: silentHours, below: true, // the sweep measures a zero each minute
+		{id: "NoWebhooks", metric: own(metric.WebhookAccepted, 60, "Sum"), atLeast: 1, of: silentHours, below: true, // the sweep measures a zero each minute
 			says: fmt.Sprintf("No good webhook has come for %d hours. If there should have been jobs: look at Recent Deliveries in the repository's webhook settings; 401 means that the secrets differ, no delivery that the webhook is gone or inactive.", silentHours)},
 	})
 }
@@ -139,11 +140,11 @@ func sumOf(n float64) *awscloudwatch.MetricOptions {
 }
 
 // ownMetric is a metric that the functions write.
-func ownMetric(c Config, name, statistic string, n float64) awscloudwatch.Metric {
+func ownMetric(c Config, name metric.Name, statistic string, n float64) awscloudwatch.Metric {
 	return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
-		Namespace: jsii.String(deployment.MetricNamespace), MetricName: jsii.String(name),
-		DimensionsMap: &map[string]*string{deployment.DimensionFleet: jsii.String(c.FleetName)},
-		Statistic:     jsii.String(statistic), Period: minutes(n), Label: jsii.String(name),
+		Namespace: jsii.String(deployment.MetricNamespace), MetricName: jsii.String(string(name)),
+		DimensionsMap: &map[string]*string{string(metric.ByFleet): jsii.String(c.FleetName)},
+		Statistic:     jsii.String(statistic), Period: minutes(n), Label: jsii.String(string(name)),
 	})
 }
 

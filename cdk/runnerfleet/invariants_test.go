@@ -15,6 +15,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/metric"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/statemachine"
 )
 
@@ -286,7 +287,7 @@ func TestAlarmsAreThere(t *testing.T) {
 		metrics += flat(alarm.Properties)
 	}
 	checkAlarms(t, golden(t))
-	for _, metric := range []string{"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted", "ExecutionThrottled", "ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible", "Throttles", deployment.MetricClaimConflict, deployment.MetricWaitingRuns, deployment.MetricGitHubLeft} {
+	for _, metric := range []string{"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted", "ExecutionThrottled", "ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible", "Throttles", string(metric.ClaimConflict), string(metric.WaitingRuns), string(metric.GitHubLeft)} {
 		if !strings.Contains(metrics, `"MetricName":"`+metric+`"`) {
 			t.Errorf("no alarm looks at %s", metric)
 		}
@@ -320,7 +321,7 @@ func checkAlarms(t *testing.T, built template) {
 func TestADayWithoutWebhooksAlarms(t *testing.T) {
 	properties := map[string]any{}
 	for _, alarm := range golden(t).list("AWS::CloudWatch::Alarm") {
-		if at[string](alarm.Properties, "Metrics", 0, "MetricStat", "Metric", "MetricName") == deployment.MetricWebhookAccepted {
+		if at[string](alarm.Properties, "Metrics", 0, "MetricStat", "Metric", "MetricName") == string(metric.WebhookAccepted) {
 			properties = alarm.Properties
 		}
 	}
@@ -358,12 +359,15 @@ func TestADayWithoutWebhooksAlarms(t *testing.T) {
 
 func TestTheDashboardShowsTheFleetsMetrics(t *testing.T) {
 	body := flat(golden(t).only("AWS::CloudWatch::Dashboard").Properties)
-	for _, shown := range []string{
-		deployment.MetricQueueTime, "p50", "p99", "ExecutionsStarted", deployment.MetricRunnerFailed, deployment.MetricOpenRunners,
-		deployment.MetricWaitingRuns, deployment.MetricGitHubLeft, deployment.MetricPutOff, deployment.MetricRepairs, deployment.MetricWebhookAccepted, deployment.MetricWebhookRejected, deployment.MetricClaimConflict,
-	} {
-		if !strings.Contains(body, shown) {
-			t.Errorf("the dashboard does not show %s", shown)
+	shown := []string{"p50", "p99", "ExecutionsStarted"}
+	for _, m := range metric.All() {
+		if m.Place == metric.Everywhere {
+			shown = append(shown, string(m.Name))
+		}
+	}
+	for _, text := range shown {
+		if !strings.Contains(body, text) {
+			t.Errorf("the dashboard does not show %s", text)
 		}
 	}
 }

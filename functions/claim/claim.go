@@ -16,6 +16,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/metric"
 )
 
 // registrar registers runners on GitHub. Errors carry the GitHub.* names.
@@ -64,6 +65,8 @@ type Handler struct {
 	// Containers knows the runners' containers by their addresses; nil on AWS, and
 	// where runners are processes or the engine does not show the addresses.
 	Containers containers
+
+	Metrics metric.Recorder // nil measures nothing
 }
 
 // Handle answers one claim. It checks the token before it reads anything.
@@ -75,6 +78,9 @@ func (h Handler) Handle(ctx context.Context, req Request) Reply {
 		return refuse(http.StatusBadRequest, "", "the claim needs a nonce of 1 to 128 characters")
 	}
 	reply := h.handle(ctx, req)
+	if h.Metrics != nil && reply.Status == http.StatusConflict {
+		h.Metrics.Put(metric.ClaimConflict, 1, nil)
+	}
 	h.Log.InfoContext(ctx, "claim answered", "runner_id", req.RunnerID, "status", reply.Status, "error", reply.Body.Error, "reason", reply.Body.Message)
 	return reply
 }

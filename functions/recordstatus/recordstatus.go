@@ -17,6 +17,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/metric"
 )
 
 // The states that this function serves.
@@ -38,6 +39,7 @@ type Step struct {
 	Notices lifecycle.Notices
 	Bus     bus
 	NewID   func() string
+	Metrics metric.Recorder // nil measures nothing
 }
 
 // Run does what the call's state asks for. It may be repeated, and called late.
@@ -75,6 +77,7 @@ func (s Step) close(ctx context.Context, call fleet.Call, name, cause string) (f
 	if err := s.tell(ctx, closed); err != nil {
 		return result, err
 	}
+	s.measure(closed, name)
 	s.showRefusal(ctx, closed)
 	return result, nil
 }

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"encoding/base64"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -39,9 +40,9 @@ func TestServeAPIGateway(t *testing.T) {
 	for sentence, test := range tests {
 		t.Run(sentence, func(t *testing.T) {
 			b := newBench()
-			resp, outcome, err := b.ServeAPIGateway(t.Context(), request(test.change))
-			if err != nil || resp.StatusCode != test.status || outcome != test.outcome || resp.Headers["Content-Type"] != "application/json" {
-				t.Errorf("got %d %s %s %v, want %d %s", resp.StatusCode, outcome, resp.Body, err, test.status, test.outcome)
+			resp, err := b.ServeAPIGateway(t.Context(), request(test.change))
+			if err != nil || resp.StatusCode != test.status || !strings.Contains(resp.Body, `"status":"`+string(test.outcome)+`"`) || resp.Headers["Content-Type"] != "application/json" {
+				t.Errorf("got %d %s %v, want %d %s", resp.StatusCode, resp.Body, err, test.status, test.outcome)
 			}
 		})
 	}

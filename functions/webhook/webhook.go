@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/metric"
 )
 
 // MaxBody is the largest body that is read, in bytes. A workflow_job has some 30 KB.
@@ -55,7 +56,7 @@ type records interface {
 	HoldsBelow(ctx context.Context, prefix string, limit int) ([]fleet.Hold, error)
 }
 
-// Handler answers deliveries. It needs all its fields, keeps no state and may be
+// Handler answers deliveries. It needs all its fields but Metrics, keeps no state and may be
 // used concurrently.
 type Handler struct {
 	Secrets secrets
@@ -65,6 +66,7 @@ type Handler struct {
 	Now     func() time.Time
 	NewID   func() string // ids of events
 	Log     *slog.Logger
+	Metrics metric.Recorder // nil measures nothing
 }
 
 // Request is one HTTP request, as an adapter saw it.
@@ -131,6 +133,7 @@ func (h Handler) Handle(ctx context.Context, r Request) (resp Response) {
 			resp = reply(http.StatusInternalServerError, Failed, "this is a mistake in the fleet; its log says more")
 		}
 		h.log(ctx, d, resp)
+		h.measure(resp.Body.Status)
 	}()
 	return h.handle(ctx, r, d)
 }

@@ -237,6 +237,17 @@ func (r Run) Requeue(job Job, at time.Time) (_ Run, changed bool) {
 	return r, false
 }
 
+// QueueTime is how long GitHub had the job in its queue until a runner took it. It is never
+// negative, though GitHub's times have whole seconds. known is false if no runner took it,
+// or GitHub did not say when it queued it.
+func (r Run) QueueTime() (_ time.Duration, known bool) {
+	queued, started := r.At(StageQueued), r.At(StageJobStarted)
+	if queued.IsZero() || started.IsZero() {
+		return 0, false
+	}
+	return max(0, started.Sub(queued)), true
+}
+
 // Shown is the status that people see.
 func (r Run) Shown() RunStatus {
 	if r.Retrying() {

@@ -274,7 +274,7 @@ func (w *World) delivered(header http.Header, body []byte, answered func(status 
 	request.RequestContext.HTTP.Method = http.MethodPost
 	status := http.StatusServiceUnavailable
 	w.lambdas.invoke("webhook", header.Get("X-GitHub-Delivery"), func(env *environment) {
-		reply, _, err := env.webhook.ServeAPIGateway(context.Background(), request)
+		reply, err := env.webhook.ServeAPIGateway(context.Background(), request)
 		if err == nil {
 			status = reply.StatusCode
 		}

@@ -7,13 +7,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/price"
 )
 
-// Prices of us-east-1 in dollars: https://aws.amazon.com/codebuild/pricing/. docs/cost.md
-// has what follows from them.
-const (
-	buildMinute = 0.005
-	// execution is what the control plane costs for a runner: docs/cost.md counts it.
-	execution = 0.0003
-)
+// execution is what the control plane costs for a runner, in dollars: docs/cost.md counts it.
+const execution = 0.0003
 
 // cost is what the history cost on AWS, in dollars: Fargate from the start of the pull,
 // a minute at least; CodeBuild; and the control plane.
@@ -39,7 +34,7 @@ func (w *World) cost(executions int) float64 {
 		if end.IsZero() {
 			end = w.k.Now()
 		}
-		dollars += end.Sub(build.BegunAt).Minutes() * buildMinute
+		dollars += price.In(price.Home).Build(end.Sub(build.BegunAt)).Dollars()
 	}
 	return dollars
 }

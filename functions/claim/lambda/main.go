@@ -5,13 +5,11 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"net/http"
 
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/claim"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/border"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/ecsfleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/eventbus"
@@ -35,12 +33,8 @@ func main() {
 		if err != nil {
 			return events.APIGatewayV2HTTPResponse{}, err
 		}
-		response, err := claim.Handler{
-			Fleet: lc, GitHub: gh, Keys: current, Log: f.Log, GitHubCA: authorities, Signers: signers, Tasks: tasks, Enforce: f.Policy().EnforcePolicy, Judge: judge,
+		return claim.Handler{
+			Fleet: lc, GitHub: gh, Keys: current, Log: f.Log, GitHubCA: authorities, Signers: signers, Tasks: tasks, Enforce: f.Policy().EnforcePolicy, Judge: judge, Metrics: measured,
 		}.ServeAPIGateway(ctx, r)
-		if response.StatusCode == http.StatusConflict {
-			measured.Put(deployment.MetricClaimConflict, 1, nil)
-		}
-		return response, err
 	})
 }

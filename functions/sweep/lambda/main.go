@@ -49,6 +49,6 @@ func main() {
 			Images: records, Builds: running, Builder: builder, Registry: registry, Revisions: revisions,
 			Lease: records, Time: time.Until(deadline) - sweep.Overhead,
 		}.Run(ctx)
-		return repairs, measure(ctx, measured, records, repairs, set.tell(ctx, current), err)
+		return repairs, sweep.Measure(ctx, measured, records, repairs, set.tell(ctx, current), err)
 	})
 }

@@ -25,9 +25,7 @@ func main() {
 		if err != nil {
 			return events.APIGatewayV2HTTPResponse{}, err
 		}
-		h := webhook.Handler{Secrets: signed, Records: records, Bus: bus, Policy: current, Now: time.Now, NewID: rand.Text, Log: f.Log}
-		response, outcome, err := h.ServeAPIGateway(ctx, r)
-		measure(measured, outcome)
-		return response, err
+		h := webhook.Handler{Secrets: signed, Records: records, Bus: bus, Policy: current, Now: time.Now, NewID: rand.Text, Log: f.Log, Metrics: measured}
+		return h.ServeAPIGateway(ctx, r)
 	})
 }

@@ -1,8 +1,5 @@
 // Package metrics writes the functions' own metrics in CloudWatch's embedded
-// metric format: a line of JSON on standard output, no call and no permission.
-//
-// Each combination of dimensions is billed as a metric of its own, so no run,
-// runner or repository is a dimension. The line may carry them beside the metric.
+// metric format: a line of JSON on standard output, no call and no permission. Package metric lists them.
 //
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 package metrics
@@ -12,13 +9,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/metric"
 )
 
 // Writer writes metrics of one fleet. It is safe for concurrent use.
@@ -29,9 +24,6 @@ type Writer struct {
 
 	mu sync.Mutex
 }
-
-// Dimensions split a metric further than by its fleet.
-type Dimensions map[string]string
 
 type directive struct {
 	Namespace  string
@@ -44,31 +36,30 @@ type definition struct {
 	Unit string
 }
 
-// Put writes one value. A name that ends in _ms is in milliseconds, one in _percent in
-// percent, any other is a count. A line that cannot be written is logged and lost: no
-// work fails because of it.
-func (w *Writer) Put(name string, value float64, more Dimensions) {
-	unit := "Count"
-	switch {
-	case strings.HasSuffix(name, "_ms"):
-		unit = "Milliseconds"
-	case strings.HasSuffix(name, "_percent"):
-		unit = "Percent"
+// Put writes one value. A metric that is not listed, or that has other labels, is logged
+// and lost, and so is a line that cannot be written: no work fails because of it.
+func (w *Writer) Put(name metric.Name, value float64, labels metric.Labels) {
+	m, listed := metric.Of(name)
+	if !listed || !m.Takes(labels) {
+		slog.Warn("metric lost", "metric", string(name), "error", fmt.Sprintf("labels %v: it is not listed with them", labels))
+		return
 	}
-	line := map[string]any{deployment.DimensionFleet: w.FleetName, name: value}
-	for key, text := range more {
-		line[key] = text
+	dimensions := []string{string(metric.ByFleet)}
+	line := map[string]any{string(metric.ByFleet): w.FleetName, string(name): value}
+	for dimension, text := range labels {
+		line[string(dimension)] = text
+		dimensions = append(dimensions, string(dimension))
 	}
 	line["_aws"] = map[string]any{
 		"Timestamp": w.Now().UnixMilli(),
 		"CloudWatchMetrics": []directive{{
 			Namespace:  deployment.MetricNamespace,
-			Dimensions: [][]string{append([]string{deployment.DimensionFleet}, slices.Sorted(maps.Keys(more))...)},
-			Metrics:    []definition{{name, unit}},
+			Dimensions: [][]string{dimensions},
+			Metrics:    []definition{{string(name), string(m.Unit)}},
 		}},
 	}
 	if err := w.write(line); err != nil {
-		slog.Warn("metric lost", "metric", name, "error", err.Error())
+		slog.Warn("metric lost", "metric", string(name), "error", err.Error())
 	}
 }
 

@@ -10,14 +10,16 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/metric"
 )
 
 func TestPut(t *testing.T) {
 	at := time.UnixMilli(1700000000123)
 	tests := map[string]struct {
-		name  string
+		name  metric.Name
 		value float64
-		more  Dimensions
+		more  metric.Labels
 		want  string
 	}{
 		"a count": {
@@ -33,7 +35,7 @@ func TestPut(t *testing.T) {
 			`{"_aws":{"Timestamp":1700000000123,"CloudWatchMetrics":[{"Namespace":"EcsRunnerFleet","Dimensions":[["fleet_name"]],"Metrics":[{"Name":"github_requests_left_percent","Unit":"Percent"}]}]},"fleet_name":"ci","github_requests_left_percent":71.5}`,
 		},
 		"a count by name": {
-			"runner_failed", 1, Dimensions{"error": "Runner.NoCapacity"},
+			"runner_failed", 1, metric.Labels{metric.ByError: "Runner.NoCapacity"},
 			`{"_aws":{"Timestamp":1700000000123,"CloudWatchMetrics":[{"Namespace":"EcsRunnerFleet","Dimensions":[["fleet_name","error"]],"Metrics":[{"Name":"runner_failed","Unit":"Count"}]}]},"fleet_name":"ci","error":"Runner.NoCapacity","runner_failed":1}`,
 		},
 	}
@@ -69,5 +71,27 @@ func TestALostMetricIsLogged(t *testing.T) {
 	w.Put("open_runners", 1, nil)
 	if !strings.Contains(log.String(), "open_runners") || !strings.Contains(log.String(), "closed pipe") {
 		t.Errorf("log: %s", log.String())
+	}
+}
+
+func TestOnlyListedMetricsAreWritten(t *testing.T) {
+	before := slog.Default()
+	defer slog.SetDefault(before)
+	for sentence, test := range map[string]struct {
+		name   metric.Name
+		labels metric.Labels
+	}{
+		"a name that is not listed":         {"repositories", nil},
+		"a dimension that it does not have": {metric.OpenRunners, metric.Labels{"repository": "octo-org/app"}},
+		"one too many":                      {metric.Repairs, metric.Labels{metric.ByCause: "runner_missing", "run_id": "job-7"}},
+		"one too few":                       {metric.Repairs, nil},
+	} {
+		var log, out bytes.Buffer
+		slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+		w := Writer{Out: &out, FleetName: "ci", Now: time.Now}
+		w.Put(test.name, 1, test.labels)
+		if out.Len() != 0 || !strings.Contains(log.String(), "metric lost") {
+			t.Errorf("%s: wrote %q, logged %q", sentence, out.String(), log.String())
+		}
 	}
 }

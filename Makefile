@@ -20,9 +20,9 @@ test: ## Run all Go tests, with the race detector if there is a C compiler (Go i
 .PHONY: check
 check: ## Check format, vet, staticcheck, workflows and go.mod
 	@unformatted=$$(find . -name node_modules -prune -o -name "*.go" -print | xargs gofmt -l); if [ -n "$$unformatted" ]; then echo "not gofmt'ed: $$unformatted"; exit 1; fi
-	$(GO) vet -tags aws,moto,octokit,cdk,containers,browser ./...
+	$(GO) vet -tags aws,moto,octokit,cdk,containers,browser,peers ./...
 	GOOS=windows GOARCH=amd64 $(GO) vet ./cmd/ecsrunner
-	$(TOOL) staticcheck -tags aws,moto,octokit,cdk,containers,browser ./...
+	$(TOOL) staticcheck -tags aws,moto,octokit,cdk,containers,browser,peers ./...
 	$(TOOL) actionlint .github/workflows/*.yml examples/workflows/*.yml
 	$(GO) mod tidy -diff
 
@@ -33,6 +33,10 @@ crash-test: ## Kill a fleet 20 times at random moments while 20 jobs run (some m
 .PHONY: bench
 bench: ## Run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: bench-peers
+bench-peers: ## Measure the functions beside peers' published packages, in one run (needs Node 20 or later)
+	@GO="$(GO)" UPDATE="$(UPDATE)" scripts/bench-peers
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (default 100000x; 60s works too)

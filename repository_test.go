@@ -191,6 +191,7 @@ var mayImport = map[string][]string{
 
 	"internal/docstest":      {},
 	"internal/firstfailures": {},
+	"internal/peers":         {},
 	"internal/flow":          {},
 	"internal/upgrade":       {},
 

@@ -1,0 +1,206 @@
+//go:build peers
+
+package peers
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awstest/lambdahost"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+)
+
+// starts is how often each function is started.
+const starts = 15
+
+const policy = `{"fleet_name":"fleet","repositories":["Codertocat/Hello-World"],"allow_public":true,"base_image":"base","max_runners":1}`
+
+// subject is a function that is started.
+type subject struct {
+	name    string
+	command []string
+	env     map[string]string
+	event   any
+	code    string                     // the file that Lambda loads
+	answers func(json.RawMessage) bool // nil for a function that refuses the event
+	took    []time.Duration
+}
+
+// TestColdStart measures from the start of a process until the first answer: webhooks read
+// their secret, and ours its class sizes and policy, from one stub of AWS on this machine,
+// which answers at once. Both refuse a job whose labels are not theirs. The other functions
+// get an event that says nothing, and answer it with a result or an error.
+func TestColdStart(t *testing.T) {
+	aws := stub(t)
+	body := payload(t, 0)
+	var recorded struct{ Action string }
+	if err := json.Unmarshal(body, &recorded); err != nil || recorded.Action != "queued" {
+		t.Fatalf("the payload is of %q (%v), not of a queued job", recorded.Action, err)
+	}
+	event := map[string]any{
+		"version": "2.0", "rawPath": "/webhook", "body": string(body), "isBase64Encoded": false,
+		"requestContext": map[string]any{"http": map[string]any{"method": "POST", "path": "/webhook"}},
+		"headers":        map[string]string{"content-type": "application/json", "x-github-event": "workflow_job", "x-github-delivery": "1", "x-hub-signature-256": sign(body)},
+	}
+	credentials := map[string]string{"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example", "AWS_ENDPOINT_URL": aws}
+	built := "../../build/functions/" + runtime.GOARCH
+	node := func(file string) []string {
+		return []string{"node", absolute(t, "testdata/node/bootstrap.cjs"), absolute(t, file)}
+	}
+	peer := "testdata/node/node_modules/@cloudsnorkel/cdk-github-runners/assets/webhook-handler.lambda/index.js"
+	subjects := []*subject{
+		{name: "webhook", command: []string{absolute(t, built+"/webhook/bootstrap")}, event: event, answers: status(200), env: map[string]string{
+			deployment.EnvPolicy:     policy,
+			deployment.EnvClassSizes: "classes", deployment.EnvTable: "table", deployment.EnvWebhookSecret: "webhook", deployment.EnvBus: "bus",
+		}},
+		{name: "webhook-handler of @cloudsnorkel/cdk-github-runners", command: node(peer), event: event, answers: status(200), env: map[string]string{
+			"WEBHOOK_SECRET_ARN": "peer", "STEP_FUNCTION_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:runners", "GITHUB_SECRET_ARN": "peer",
+			"SUPPORTED_LABELS": `[{"provider":"fargate","labels":["self-hosted","none-of-this"]}]`, "REQUIRE_SELF_HOSTED_LABEL": "1",
+		}},
+		{name: "a Go function that does nothing", command: []string{absolute(t, "../../build/peers/floor")}, event: map[string]any{}, answers: status(200)},
+		{name: "a Node.js function that does nothing", command: node("testdata/node/floor.cjs"), event: map[string]any{}, answers: status(200)},
+	}
+	for _, f := range functions.All {
+		if name := strings.ToLower(f.Name); name != "webhook" {
+			subjects = append(subjects, &subject{name: name, command: []string{absolute(t, built+"/"+name+"/bootstrap")}, event: map[string]any{}, env: variables(f)})
+		}
+	}
+	for range starts {
+		for _, s := range subjects {
+			s.start(t, credentials)
+		}
+	}
+	peers, least := median(subjects[1].took), median(subjects[2].took)
+	table := newTable("function", "first answer", "of the peer's", "of a Go function that does nothing", "code", "code, compressed")
+	for _, s := range subjects {
+		took := median(s.took)
+		code, packed := sizes(t, s.command[len(s.command)-1])
+		table.row(s.name, milliseconds(took), ratio(took, peers), ratio(took, least), code, packed)
+	}
+	table.show(t, "cold start")
+}
+
+func absolute(t *testing.T, file string) string {
+	t.Helper()
+	path, err := filepath.Abs(file)
+	if err == nil {
+		_, err = os.Stat(path)
+	}
+	if err != nil {
+		t.Fatalf("%v: make bench-peers builds what is measured", err)
+	}
+	return path
+}
+
+func status(want int) func(json.RawMessage) bool {
+	return func(answer json.RawMessage) bool {
+		var got struct {
+			StatusCode int `json:"statusCode"`
+		}
+		return json.Unmarshal(answer, &got) == nil && got.StatusCode == want
+	}
+}
+
+func (s *subject) start(t *testing.T, credentials map[string]string) {
+	t.Helper()
+	env := map[string]string{}
+	for _, from := range []map[string]string{credentials, s.env} {
+		for name, value := range from {
+			env[name] = value
+		}
+	}
+	f, err := lambdahost.New(lambdahost.Config{Name: "peer", Command: s.command, Env: env, Timeout: 30 * time.Second, MemoryMB: 512})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	event, err := json.Marshal(s.event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := time.Now()
+	answer, err := f.Invoke(t.Context(), event)
+	took := time.Since(from)
+	var refused *lambdahost.Error
+	if s.answers == nil && errors.As(err, &refused) && !refused.Init && answered(refused) {
+		err = nil
+	}
+	if err != nil || s.answers != nil && !s.answers(answer) {
+		f.Kill()
+		t.Fatalf("%s: %s %v\n%s", s.name, answer, err, strings.Join(f.Logs(), "\n"))
+	}
+	s.took = append(s.took, took)
+}
+
+// answered reports whether the function itself answered with the error: a panic in a step is
+// an answer too.
+func answered(refused *lambdahost.Error) bool {
+	return refused.ErrorType != lambdahost.Timedout && (refused.ErrorType != lambdahost.ExitError || strings.HasPrefix(refused.ErrorMessage, "this is a mistake in the fleet"))
+}
+
+// variables are those of a function's deployment, with the policy of the webhook above and
+// otherwise the name as the value.
+func variables(f functions.Function) map[string]string {
+	env := map[string]string{}
+	for _, name := range f.Reads {
+		env[name] = strings.ToLower(name)
+	}
+	env[deployment.EnvPolicy], env[deployment.EnvGitHubURL], env[deployment.EnvAPIURL] = policy, "https://github.com", "https://api.example.com"
+	env[deployment.EnvCluster] = "arn:aws:ecs:us-east-1:123456789012:cluster/fleet"
+	for _, optional := range []string{deployment.EnvGitHubApps, deployment.EnvGitHubCA, deployment.EnvWebhookSecretPrevious} {
+		delete(env, optional)
+	}
+	return env
+}
+
+// sizes are those of a function's code, and of the code as a zip has it.
+func sizes(t *testing.T, file string) (code, packed string) {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var zipped bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
+	_, _ = w.Write(content)
+	_ = w.Close()
+	return fmt.Sprintf("%.1f MB", float64(len(content))/1e6), fmt.Sprintf("%.1f MB", float64(zipped.Len())/1e6)
+}
+
+// stub answers what the functions read when they start, and nothing else.
+func stub(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		var asked struct{ SecretId, Name string }
+		_ = json.Unmarshal(body, &asked) // an unknown request is answered below
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		now := float64(time.Now().Unix())
+		switch target := r.Header.Get("X-Amz-Target"); {
+		case target == "secretsmanager.GetSecretValue" && asked.SecretId == "peer":
+			_ = json.NewEncoder(w).Encode(map[string]any{"Name": "peer", "SecretString": fmt.Sprintf(`{"webhookSecret":%q}`, secret), "VersionStages": []string{"AWSCURRENT"}, "CreatedDate": now})
+		case target == "secretsmanager.GetSecretValue":
+			_ = json.NewEncoder(w).Encode(map[string]any{"Name": asked.SecretId, "SecretString": secret, "VersionStages": []string{"AWSCURRENT"}, "CreatedDate": now})
+		case target == "AmazonSSM.GetParameter":
+			_ = json.NewEncoder(w).Encode(map[string]any{"Parameter": map[string]any{"Name": asked.Name, "Type": "String", "Value": `{"small":{"cpu":1024,"memory":2048}}`}})
+		default:
+			w.WriteHeader(http.StatusBadRequest)
+			_ = json.NewEncoder(w).Encode(map[string]string{"__type": "UnknownOperationException", "message": "the stub knows no " + target})
+		}
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}

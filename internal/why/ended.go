@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/stages"
 )
 
 // ended is a run that is over.
@@ -96,7 +97,7 @@ func (f Facts) workflowRunOver() bool {
 }
 
 func (f Facts) endedAt() time.Time {
-	at, _ := f.end()
+	at, _ := stages.Ended(*f.Run, f.Now)
 	return at
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/stages"
 )
 
 // became says what became of a runner, seen from the run. Runners may have been launched
@@ -121,7 +122,7 @@ func (f Facts) notes() (notes []string) {
 		}
 		notes = append(notes, fmt.Sprintf("the fleet heard of the job %s after GitHub had queued it: %s", lasted(late), says))
 	}
-	if apart := f.clocksApart(); apart >= time.Second { // GitHub's times have whole seconds
+	if apart := stages.ClocksApart(*f.Run); apart >= time.Second { // GitHub's times have whole seconds
 		notes = append(notes, fmt.Sprintf("GitHub's clock is %s ahead of the fleet's, so the stages count from when the fleet heard of the job", lasted(apart)))
 	}
 	if d := f.deadline(); !d.IsZero() {

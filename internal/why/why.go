@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/stages"
 )
 
 // Facts are what an answer is made from.
@@ -39,6 +40,9 @@ type GitHub struct {
 	NotAsked string
 	Failed   string
 }
+
+// Stage is one part of the time of the job; stages.Of says which there are.
+type Stage = stages.Stage
 
 // Answer is the whole page. Its JSON has stable field names.
 type Answer struct {
@@ -135,7 +139,8 @@ func Of(f Facts) Answer {
 		}
 		a.Job, a.Decision = jobOf(f.Run.Job), f.decided()
 		a.Ended = f.Run.Status.Terminal()
-		a.Stages, a.Total = f.stages()
+		split := stages.Of(*f.Run, f.Runners, f.Now)
+		a.Stages, a.Total = split.Stages, split.Total
 		for _, r := range f.Runners {
 			a.Runners = append(a.Runners, Runner{r.RunnerID, r.Status, f.became(r, "this job")})
 		}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/stages"
 )
 
 var update = flag.Bool("update", false, "write the golden files in testdata")
@@ -137,6 +139,25 @@ func TestStagesAddUp(t *testing.T) {
 	}
 }
 
+// TestAListHasTheSameStages, though it reads only the runners that RunnersOf names.
+func TestAListHasTheSameStages(t *testing.T) {
+	for situation, build := range situations {
+		f := build().facts()
+		if f.Run == nil {
+			continue
+		}
+		var few []fleet.Runner
+		for _, r := range f.Runners {
+			if slices.Contains(stages.RunnersOf(*f.Run), r.RunnerID) {
+				few = append(few, r)
+			}
+		}
+		if diff := cmp.Diff(stages.Of(*f.Run, f.Runners, f.Now), stages.Of(*f.Run, few, f.Now)); diff != "" {
+			t.Errorf("%s: -with all runners +with those of a list:\n%s", situation, diff)
+		}
+	}
+}
+
 // TestAShortJobKeepsItsStages: GitHub's times have whole seconds, so a job that is over at
 // once has ended before it came, by its clock.
 func TestAShortJobKeepsItsStages(t *testing.T) {
@@ -145,7 +166,7 @@ func TestAShortJobKeepsItsStages(t *testing.T) {
 		f.Run.Times[stage] = f.Runners[0].At(fleet.StageRegistered).Truncate(time.Second)
 	}
 	a := Of(f)
-	if len(a.Stages) == 0 || a.Stages[len(a.Stages)-1].Name != stageRegister || *a.Total != f.Runners[0].At(fleet.StageRegistered).Sub(noon).Milliseconds() {
+	if len(a.Stages) == 0 || a.Stages[len(a.Stages)-1].Name != stages.Register || *a.Total != f.Runners[0].At(fleet.StageRegistered).Sub(noon).Milliseconds() {
 		t.Errorf("%+v, %d ms in all", a.Stages, *a.Total)
 	}
 }

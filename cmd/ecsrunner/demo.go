@@ -128,7 +128,7 @@ func demo(cmd *cobra.Command, flags demoFlags) (err error) {
 	if ctx.Err() != nil {
 		talk.say("stopping: jobs that run may finish for %s; once more to stop them now", demoPatience)
 	}
-	runs, err := report.Runs(context.WithoutCancel(ctx), world.fleet.Source())
+	runs, err := report.Runs(context.WithoutCancel(ctx), world.fleet.Source(), time.Now())
 	if err != nil {
 		return err
 	}

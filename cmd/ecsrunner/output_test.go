@@ -65,7 +65,7 @@ func TestTableOfRunsFits(t *testing.T) {
 	err := printRuns(&out, []report.Run{{
 		RunID: "job-20000000005", JobName: "test (ubuntu, " + strings.Repeat("x", 200) + "\n)", Status: fleet.RunCompleted, Conclusion: "success",
 		ClassName: "medium", Image: "image:ghcr.io/octo-org/" + strings.Repeat("y", 100), RunnerID: "demo-20000000005-1",
-		Stages: report.Stages{Queue: &second, Admit: &second, Image: &second, Start: &second, Claim: &second, Job: &second, Total: &second},
+		Stages: report.Stages{Room: &second, Admit: &second, Image: &second, Task: &second, Container: &second, Register: &second, Job: &second, Total: &second},
 	}})
 	if err != nil {
 		t.Fatal(err)

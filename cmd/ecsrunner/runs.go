@@ -51,15 +51,14 @@ func newRunsList() *cobra.Command {
 		Short: "List runs, the newest first",
 		Long: `List runs, the newest first. The last columns are how long each stage took:
 
-  ADMIT  from the webhook until the job was admitted
-  IMAGE  until its image was ready
-  START  until the runner's container was up
-  CLAIM  until the runner was registered on GitHub
-  QUEUE  from GitHub queueing the job until a runner took it
-  JOB    the job itself
-  TOTAL  from the webhook until the run was closed
-
-GitHub's clock, which QUEUE and JOB go by, has whole seconds.
+  ROOM       it waited for room
+  ADMIT      from the launch of its runner until the job was admitted
+  IMAGE      until its image was ready
+  TASK       until the platform had accepted the task
+  CONTAINER  until the container was pulled and ran
+  REGISTER   until the runner was registered on GitHub
+  JOB        the job itself
+  TOTAL      from GitHub queueing the job until its end, or until now
 
 RETRYING is a run whose last runner could not be started, or got no job. The fleet
 tries again by itself, at the time that REASON ends with; ` + "`ecsrunner runs show`" + ` says
@@ -70,19 +69,9 @@ what makes it sooner, and ` + "`ecsrunner runs retry`" + ` tries now.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return src.read(cmd.Context(), func(f *opened) error {
-				runs, err := report.Runs(cmd.Context(), f.records)
+				runs, none, err := askedRuns(cmd, f.records, runnerID)
 				if err != nil {
 					return err
-				}
-				tellIfCut(cmd, len(runs))
-				none := "no runs yet: a run is made when a workflow_job webhook arrives"
-				if runnerID != "" {
-					runner, err := report.ShowRunner(cmd.Context(), f.records, runnerID)
-					if err != nil {
-						return err
-					}
-					runs = ofRunner(runs, runnerID)
-					none = fmt.Sprintf("runner %s has no run now; it was launched for %s", runnerID, runner.RunID)
 				}
 				if len(runs) == 0 {
 					cmd.PrintErrln(none)
@@ -99,14 +88,15 @@ what makes it sooner, and ` + "`ecsrunner runs retry`" + ` tries now.`,
 	return cmd
 }
 
-func ofRunner(runs []report.Run, runnerID string) []report.Run {
-	found := []report.Run{}
-	for _, run := range runs {
-		if run.RunnerID == runnerID {
-			found = append(found, run)
-		}
+// askedRuns are the newest runs, or those of a runner, and what to say if there are none.
+func askedRuns(cmd *cobra.Command, records report.Source, runnerID string) (runs []report.Run, none string, err error) {
+	if runnerID == "" {
+		runs, err = report.Runs(cmd.Context(), records, time.Now())
+		tellIfCut(cmd, len(runs))
+		return runs, "no runs yet: a run is made when a workflow_job webhook arrives", err
 	}
-	return found
+	runs, runner, err := report.RunsOfRunner(cmd.Context(), records, runnerID, time.Now())
+	return runs, fmt.Sprintf("runner %s has no run now; it was launched for %s", runnerID, runner.RunID), err
 }
 
 // printRuns shows runs with the times of their stages, and nothing if there are none.
@@ -114,7 +104,7 @@ func printRuns(w io.Writer, runs []report.Run) error {
 	if len(runs) == 0 {
 		return nil
 	}
-	columns := []string{"RUN", "JOB NAME", "STATUS", "CONCLUSION", "CLASS", "RUNS IN", "RUNNER", "ADMIT", "IMAGE", "START", "CLAIM", "QUEUE", "JOB", "TOTAL"}
+	columns := []string{"RUN", "JOB NAME", "STATUS", "CONCLUSION", "CLASS", "RUNS IN", "RUNNER", "ROOM", "ADMIT", "IMAGE", "TASK", "CONTAINER", "REGISTER", "JOB", "TOTAL"}
 	reasons := slices.ContainsFunc(runs, func(r report.Run) bool { return r.Reason != "" })
 	if reasons {
 		columns = append(columns, "REASON")
@@ -124,7 +114,7 @@ func printRuns(w io.Writer, runs []report.Run) error {
 		s := r.Stages
 		cells := []any{
 			r.RunID, clip(r.JobName), r.Status, r.Conclusion, r.ClassName, clip(shortImage(r.Image)), r.RunnerID,
-			readable.Took(s.Admit), readable.Took(s.Image), readable.Took(s.Start), readable.Took(s.Claim), readable.ByGitHub(s.Queue), readable.ByGitHub(s.Job), readable.Took(s.Total),
+			readable.Took(s.Room), readable.Took(s.Admit), readable.Took(s.Image), readable.Took(s.Task), readable.Took(s.Container), readable.Took(s.Register), readable.ByGitHub(s.Job), readable.Took(s.Total),
 		}
 		if reasons {
 			cells = append(cells, r.Reason+nextTry(r))
@@ -211,7 +201,7 @@ a link to the AWS console for each execution.`,
 				return err
 			}
 			return show(cmd, &src, func(ctx context.Context, f *opened) (report.RunDetails, error) {
-				details, err := report.ShowRun(ctx, f.records, runID)
+				details, err := report.ShowRun(ctx, f.records, runID, time.Now())
 				if err == nil && f.cloud != nil {
 					tellOfMissing(cmd, f.cloud, details)
 				}

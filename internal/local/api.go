@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
@@ -20,10 +21,10 @@ func (f *Fleet) api() http.Handler {
 		answer(w, httpStatus(health), health)
 	})
 	mux.HandleFunc("GET /api/runs", func(w http.ResponseWriter, r *http.Request) {
-		reply(w)(report.Runs(r.Context(), f.store))
+		reply(w)(report.Runs(r.Context(), f.store, time.Now()))
 	})
 	mux.HandleFunc("GET /api/runs/{id}", func(w http.ResponseWriter, r *http.Request) {
-		reply(w)(report.ShowRun(r.Context(), f.store, r.PathValue("id")))
+		reply(w)(report.ShowRun(r.Context(), f.store, r.PathValue("id"), time.Now()))
 	})
 	mux.HandleFunc("GET /api/runners", func(w http.ResponseWriter, r *http.Request) {
 		reply(w)(report.Runners(r.Context(), f.store))

@@ -354,7 +354,7 @@ func (w *world) awaitRetry(jobID int64) {
 
 func (w *world) details(jobID int64) report.RunDetails {
 	w.t.Helper()
-	d, err := report.ShowRun(context.Background(), w.fleet.Source(), fleet.RunID(jobID))
+	d, err := report.ShowRun(context.Background(), w.fleet.Source(), fleet.RunID(jobID), time.Now())
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -474,7 +474,7 @@ func TestRepeatedDeliveriesMakeOneRunner(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.awaitEnd(id)
-	runs, err := report.Runs(t.Context(), w.fleet.Source())
+	runs, err := report.Runs(t.Context(), w.fleet.Source(), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/execution"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/stages"
 )
 
 // RunDetails shows a run and the trace of each of its executions, with times in a zone.
@@ -21,9 +22,7 @@ func RunDetails(w io.Writer, d report.RunDetails, zone *time.Location) error {
 	}
 	Fields(w, fields)
 	Fields(w, retry(r.Retry, zone))
-	s := r.Stages
-	Fields(w, [][2]string{{"stages", fmt.Sprintf("admit %s, image %s, start %s, claim %s, queue %s, job %s, total %s",
-		orDash(Took(s.Admit)), orDash(Took(s.Image)), orDash(Took(s.Start)), orDash(Took(s.Claim)), orDash(ByGitHub(s.Queue)), orDash(ByGitHub(s.Job)), orDash(Took(s.Total)))}})
+	Fields(w, [][2]string{{"stages", stagesOf(r.Stages)}})
 	for _, e := range d.Executions {
 		fmt.Fprintln(w)
 		if err := trace(w, e, zone); err != nil {
@@ -31,6 +30,26 @@ func RunDetails(w io.Writer, d report.RunDetails, zone *time.Location) error {
 		}
 	}
 	return nil
+}
+
+// stagesOf shows the stages that a run was in, which are its whole time together.
+func stagesOf(s report.Stages) string {
+	var parts []string
+	for _, name := range stages.Names() {
+		took := s.Took(name)
+		if took == nil {
+			continue
+		}
+		part := string(name) + " " + Took(took)
+		if s.Open == string(name) {
+			part += " so far"
+		}
+		parts = append(parts, part)
+	}
+	if s.Total == nil {
+		return ""
+	}
+	return strings.TrimPrefix(strings.Join(parts, ", ")+"; ", "; ") + "in all " + Took(s.Total)
 }
 
 // retry says when a run is tried again, and what makes it sooner.

@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/execution"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/stages"
 )
 
 // MostListed bounds every list.
@@ -19,36 +21,76 @@ type NotFound struct{ What, ID string }
 
 func (e NotFound) Error() string { return fmt.Sprintf("there is no %s %s", e.What, e.ID) }
 
-// Runs lists runs, the newest first.
-func Runs(ctx context.Context, src Source) ([]Run, error) {
-	runs, err := src.Runs(ctx, MostListed)
-	if err != nil {
-		return nil, err
-	}
-	runners, err := runnersByID(ctx, src)
-	if err != nil {
-		return nil, err
-	}
-	holds, err := src.HoldsBelow(ctx, "", MostListed)
-	if err != nil {
-		return nil, err
-	}
-	keyed := byKey(holds)
-	views := make([]Run, 0, len(runs))
-	for _, run := range runs {
-		var runner *fleet.Runner
-		if r, ok := runners[RunnerOf(run)]; ok {
-			runner = &r
-		}
-		view := OfRun(run, runner)
-		view.Retry = retryOf(run, keyed)
-		views = append(views, view)
-	}
-	return views, nil
+// Runs lists the newest runs, MostListed at most.
+func Runs(ctx context.Context, src Source, now time.Time) ([]Run, error) {
+	page, err := FindRuns(ctx, src, RunQuery{}, now)
+	return page.Runs, err
 }
 
-func runnersByID(ctx context.Context, src Source) (map[string]fleet.Runner, error) {
-	runners, err := src.Runners(ctx, 2*MostListed)
+// RunPage is a page of runs, the newest first, as they are shown.
+type RunPage struct {
+	Runs   []Run
+	Next   string    // the cursor to go on with, "" after the last page
+	Looked int       // runs that were looked at
+	Oldest time.Time // the fleet heard of the oldest of them then; zero if there is none
+}
+
+// FindRuns shows what SearchRuns finds.
+func FindRuns(ctx context.Context, src Source, q RunQuery, now time.Time) (RunPage, error) {
+	found, err := SearchRuns(ctx, src, q)
+	if err != nil {
+		return RunPage{}, err
+	}
+	views, err := views(ctx, src, found.Runs, now)
+	return RunPage{views, found.Next, found.Looked, found.Oldest}, err
+}
+
+// RunsOfRunner are the runs that a runner is shown beside: of the job that it took, or else
+// of the one that expects it or that it was launched for. It fails with NotFound if there is
+// no such runner.
+func RunsOfRunner(ctx context.Context, src Source, runnerID string, now time.Time) ([]Run, Runner, error) {
+	runner, ok, err := src.Runner(ctx, runnerID)
+	if err == nil && !ok {
+		err = NotFound{"runner", runnerID}
+	}
+	if err != nil {
+		return nil, Runner{}, err
+	}
+	runs, seen := []fleet.Run{}, map[string]bool{"": true}
+	ids := []string{runner.For, runner.RunID}
+	if runner.Took != 0 {
+		ids = append(ids, fleet.RunID(runner.Took))
+	}
+	for _, id := range ids {
+		if seen[id] {
+			continue
+		}
+		seen[id] = true
+		run, ok, err := src.Run(ctx, id)
+		if err != nil {
+			return nil, Runner{}, err
+		}
+		if ok && RunnerOf(run) == runnerID {
+			runs = append(runs, run)
+		}
+	}
+	slices.SortFunc(runs, func(a, b fleet.Run) int { return PlaceOf(a).Compare(PlaceOf(b)) })
+	shown, err := views(ctx, src, runs, now)
+	return shown, OfRunner(runner), err
+}
+
+// views shows runs, with the runners that their times and stages need and the holds that
+// they wait for.
+func views(ctx context.Context, src Source, runs []fleet.Run, now time.Time) ([]Run, error) {
+	var ids []string
+	holds := map[string]fleet.Hold{}
+	waits := false
+	for _, run := range runs {
+		ids = append(ids, stages.RunnersOf(run)...)
+		waits = waits || run.Retrying() && run.Setback.Hold != ""
+	}
+	slices.Sort(ids)
+	runners, err := src.RunnersByID(ctx, slices.Compact(ids))
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +98,26 @@ func runnersByID(ctx context.Context, src Source) (map[string]fleet.Runner, erro
 	for _, r := range runners {
 		byID[r.RunnerID] = r
 	}
-	return byID, nil
+	if waits {
+		all, err := src.HoldsBelow(ctx, "", MostListed)
+		if err != nil {
+			return nil, err
+		}
+		holds = byKey(all)
+	}
+	views := make([]Run, 0, len(runs))
+	for _, run := range runs {
+		var of []fleet.Runner
+		for _, id := range stages.RunnersOf(run) {
+			if r, ok := byID[id]; ok {
+				of = append(of, r)
+			}
+		}
+		view := OfRun(run, of, now)
+		view.Retry = retryOf(run, holds)
+		views = append(views, view)
+	}
+	return views, nil
 }
 
 // RunDetails is one run with the runners launched for it, the runner that took its
@@ -68,7 +129,7 @@ type RunDetails struct {
 }
 
 // ShowRun reads one run with all its executions. It fails with NotFound.
-func ShowRun(ctx context.Context, src Source, runID string) (RunDetails, error) {
+func ShowRun(ctx context.Context, src Source, runID string, now time.Time) (RunDetails, error) {
 	run, ok, err := src.Run(ctx, runID)
 	if err != nil {
 		return RunDetails{}, err
@@ -80,16 +141,12 @@ func ShowRun(ctx context.Context, src Source, runID string) (RunDetails, error) 
 	if err != nil {
 		return RunDetails{}, err
 	}
-	runners, err = withThief(ctx, src, run, runners)
+	runners, err = withOthers(ctx, src, run, runners)
 	if err != nil {
 		return RunDetails{}, err
 	}
 	details := RunDetails{Runners: []Runner{}, Executions: []Execution{}}
-	var shown *fleet.Runner
-	for i, runner := range runners {
-		if runner.RunnerID == RunnerOf(run) {
-			shown = &runners[i]
-		}
+	for _, runner := range runners {
 		details.Runners = append(details.Runners, OfRunner(runner))
 		execution, err := ShowExecution(ctx, src, runner.RunnerID)
 		if _, missing := err.(NotFound); missing {
@@ -100,7 +157,7 @@ func ShowRun(ctx context.Context, src Source, runID string) (RunDetails, error) 
 		}
 		details.Executions = append(details.Executions, execution)
 	}
-	details.Run = OfRun(run, shown)
+	details.Run = OfRun(run, runners, now)
 	if !run.Retrying() {
 		return details, nil
 	}
@@ -112,21 +169,22 @@ func ShowRun(ctx context.Context, src Source, runID string) (RunDetails, error) 
 	return details, err
 }
 
-// withThief adds the runner that took the job, if it was launched for another run.
-func withThief(ctx context.Context, src Source, run fleet.Run, runners []fleet.Runner) ([]fleet.Runner, error) {
-	if run.RanOn == "" {
-		return runners, nil
-	}
-	for _, r := range runners {
-		if r.RunnerID == run.RanOn {
-			return runners, nil
+// withOthers adds the runners that took the job, or are to take it, if they were launched
+// for another run.
+func withOthers(ctx context.Context, src Source, run fleet.Run, runners []fleet.Runner) ([]fleet.Runner, error) {
+	for _, id := range []string{run.RanOn, run.RunnerID} {
+		if id == "" || slices.ContainsFunc(runners, func(r fleet.Runner) bool { return r.RunnerID == id }) {
+			continue
+		}
+		runner, ok, err := src.Runner(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			runners = append(runners, runner)
 		}
 	}
-	runner, ok, err := src.Runner(ctx, run.RanOn)
-	if ok {
-		runners = append(runners, runner)
-	}
-	return runners, err
+	return runners, nil
 }
 
 // Runners lists runners, the newest first.

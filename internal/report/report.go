@@ -12,6 +12,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/execution"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/stages"
 )
 
 // Source is where the fleet's records are read: a data directory, or a DynamoDB
@@ -19,8 +20,14 @@ import (
 type Source interface {
 	Run(ctx context.Context, runID string) (fleet.Run, bool, error)
 	Runs(ctx context.Context, limit int) ([]fleet.Run, error)
+	// RunsBelow reads up to limit runs of a list that are older than a place in it and no
+	// older than a time, the newest first. The zero Place is before the newest, and the zero
+	// time after the oldest.
+	RunsBelow(ctx context.Context, list RunList, below Place, since time.Time, limit int) (RunsRead, error)
 	Runner(ctx context.Context, runnerID string) (fleet.Runner, bool, error)
 	Runners(ctx context.Context, limit int) ([]fleet.Runner, error)
+	// RunnersByID reads the runners that there are of the ids, in no order.
+	RunnersByID(ctx context.Context, ids []string) ([]fleet.Runner, error)
 	RunnersOf(ctx context.Context, runID string) ([]fleet.Runner, error)
 	Capacity(ctx context.Context) (fleet.Capacity, error)
 	Execution(ctx context.Context, name string) (execution.Execution, bool, error)
@@ -96,20 +103,15 @@ type Run struct {
 	Stages        Stages          `json:"stages"`
 }
 
-// Stages are how long the parts of a run took, in milliseconds; a part that has
-// not ended is absent.
-type Stages struct {
-	Queue *int64 `json:"queue_ms,omitempty"` // GitHub queued it until a runner took it
-	Admit *int64 `json:"admit_ms,omitempty"` // webhook accepted until admitted
-	Image *int64 `json:"image_ms,omitempty"` // admitted until the image was ready
-	Start *int64 `json:"start_ms,omitempty"` // image ready until the container ran
-	Claim *int64 `json:"claim_ms,omitempty"` // container up until registered on GitHub
-	Job   *int64 `json:"job_ms,omitempty"`   // the job itself
-	Total *int64 `json:"total_ms,omitempty"` // webhook accepted until closed
-}
-
-// OfRun shows a run with the times of the runner that has, or is to have, its job.
-func OfRun(run fleet.Run, runner *fleet.Runner) Run {
+// OfRun shows a run with the times of the runner that has, or is to have, its job, and with
+// its stages until now. Of the runners it needs those that stages.RunnersOf names.
+func OfRun(run fleet.Run, runners []fleet.Runner, now time.Time) Run {
+	var runner *fleet.Runner
+	for i, r := range runners {
+		if r.RunnerID == RunnerOf(run) {
+			runner = &runners[i]
+		}
+	}
 	times := fleet.Times{}
 	if runner != nil {
 		for stage, at := range runner.Times {
@@ -124,7 +126,7 @@ func OfRun(run fleet.Run, runner *fleet.Runner) Run {
 		WorkflowName: run.Job.WorkflowName, WorkflowRunID: run.Job.WorkflowRunID, RunAttempt: run.Job.RunAttempt,
 		HTMLURL: run.Job.HTMLURL, Labels: run.Job.Labels, Status: run.Shown(), Reason: run.Reason, Rule: run.Rule, Notice: run.Notice.String(), Rerun: run.Rerun.String(),
 		Conclusion: run.Conclusion, RunnerID: RunnerOf(run), Launched: run.Launched,
-		ClassName: run.ClassName, Image: run.Image, Times: times, Stages: stagesOf(times),
+		ClassName: run.ClassName, Image: run.Image, Times: times, Stages: stagesOf(run, stages.Of(run, runners, now)),
 	}
 	if view.Labels == nil {
 		view.Labels = []string{}
@@ -145,28 +147,6 @@ func RunnerOf(run fleet.Run) string {
 		}
 	}
 	return run.LastRunner
-}
-
-func stagesOf(t fleet.Times) Stages {
-	return Stages{
-		Queue: between(t, fleet.StageQueued, fleet.StageJobStarted),
-		Admit: between(t, fleet.StageReceived, fleet.StageAdmitted),
-		Image: between(t, fleet.StageAdmitted, fleet.StageImageReady),
-		Start: between(t, fleet.StageImageReady, fleet.StageContainerUp),
-		Claim: between(t, fleet.StageContainerUp, fleet.StageRegistered),
-		Job:   between(t, fleet.StageJobStarted, fleet.StageJobCompleted),
-		Total: between(t, fleet.StageReceived, fleet.StageClosed),
-	}
-}
-
-// between is never negative: GitHub's times have whole seconds, ours more.
-func between(t fleet.Times, from, to fleet.Stage) *int64 {
-	a, b := t[from], t[to]
-	if a.IsZero() || b.IsZero() {
-		return nil
-	}
-	ms := max(0, b.Sub(a).Milliseconds())
-	return &ms
 }
 
 // Runner is a runner as it is shown.

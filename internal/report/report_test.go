@@ -11,6 +11,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/execution"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/stages"
 )
 
 var noon = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
@@ -35,32 +36,65 @@ func TestRunnerBesideARun(t *testing.T) {
 
 func TestStages(t *testing.T) {
 	ms := func(n int64) *int64 { return &n }
-	run := fleet.Run{Times: fleet.Times{
-		fleet.StageQueued: after(900), fleet.StageReceived: after(1000), fleet.StageClosed: after(9000),
-		// GitHub's whole seconds can be before our own time of the same moment.
-		fleet.StageJobStarted: after(800), fleet.StageJobCompleted: after(7800),
+	run := fleet.Run{RunID: "job-1", Status: fleet.RunCompleted, RanOn: "f-1-1", Launched: 1, WaitsSince: after(1100), Times: fleet.Times{
+		fleet.StageQueued: noon, fleet.StageReceived: after(1000), fleet.StageLaunched: after(3000), fleet.StageClosed: after(19_500),
+		fleet.StageJobStarted: after(11_000), fleet.StageJobCompleted: after(19_000),
 	}}
-	runner := fleet.Runner{Times: fleet.Times{
-		fleet.StageAdmitted: after(1200), fleet.StageImageReady: after(1500), fleet.StageContainerUp: after(3500),
-		fleet.StageClosed: after(9999), // the run's own time is stronger
+	runner := fleet.Runner{RunnerID: "f-1-1", RunID: "job-1", Times: fleet.Times{
+		fleet.StageLaunched: after(3000), fleet.StageAdmitted: after(3200), fleet.StageImageReady: after(3500), fleet.StageTaskStarted: after(5500),
+		fleet.StageContainerUp: after(9000), fleet.StageRegistered: after(10_500), fleet.StageClosed: after(29_999), // the run's own time is stronger
 	}}
-	want := Stages{Queue: ms(0), Admit: ms(200), Image: ms(300), Start: ms(2000), Job: ms(7000), Total: ms(8000)}
-	if diff := cmp.Diff(want, OfRun(run, &runner).Stages); diff != "" {
+	want := Stages{
+		Webhook: ms(1000), Launch: ms(100), Room: ms(1900), Admit: ms(200), Image: ms(300), Task: ms(2000), Container: ms(3500), Register: ms(1500),
+		Assign: ms(500), Job: ms(8000), Queue: ms(11_000), Total: ms(19_000),
+	}
+	shown := OfRun(run, []fleet.Runner{{RunnerID: "f-2-1"}, runner}, after(60_000))
+	if diff := cmp.Diff(want, shown.Stages); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if diff := cmp.Diff(Stages{Queue: ms(0), Job: ms(7000), Total: ms(8000)}, OfRun(run, nil).Stages); diff != "" {
-		t.Errorf("without a runner: -want +got:\n%s", diff)
+	if closed := shown.Times[fleet.StageClosed]; !closed.Equal(after(19_500)) {
+		t.Errorf("closed at %v", closed)
+	}
+	run.Status = fleet.RunRunning
+	delete(run.Times, fleet.StageJobCompleted)
+	if got := OfRun(run, []fleet.Runner{runner}, after(12_000)).Stages; *got.Job != 1000 || *got.Total != 12_000 || got.Open != "run the job" {
+		t.Errorf("while it runs: %+v", got)
+	}
+	run.Times[fleet.StageJobStarted] = after(12_000) // GitHub's times have whole seconds
+	if got := OfRun(run, []fleet.Runner{runner}, after(12_000)).Stages; got.Job == nil || *got.Job != 0 || *got.Queue != 12_000 {
+		t.Errorf("just started: %+v", got)
+	}
+}
+
+// TestEveryStageHasItsField, and the fields are the whole time.
+func TestEveryStageHasItsField(t *testing.T) {
+	var split stages.Split
+	for i, name := range stages.Names() {
+		split.Stages = append(split.Stages, stages.Stage{Name: name, Took: int64(i + 1)})
+	}
+	shown := stagesOf(fleet.Run{}, split)
+	for i, name := range stages.Names() {
+		if got := shown.Took(name); got == nil || *got != int64(i+1) {
+			t.Errorf("%s took %v, want %d", name, got, i+1)
+		}
+	}
+	text, err := json.Marshal(shown)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Count(string(text), "_ms"); got != len(stages.Names()) {
+		t.Errorf("%d fields of %d stages: %s", got, len(stages.Names()), text)
 	}
 }
 
 // A runner of another run can take a job before that job was admitted.
 func TestRunThatWasNeverAdmittedShowsWhereItRan(t *testing.T) {
 	runner := fleet.Runner{RunnerID: "f-2-1", ClassName: "medium", Image: "base"}
-	if got := OfRun(fleet.Run{RunID: "job-1", RanOn: "f-2-1"}, &runner); got.ClassName != "medium" || got.Image != "base" {
+	if got := OfRun(fleet.Run{RunID: "job-1", RanOn: "f-2-1"}, []fleet.Runner{runner}, noon); got.ClassName != "medium" || got.Image != "base" {
 		t.Errorf("class %q, image %q; want those of the runner", got.ClassName, got.Image)
 	}
 	admitted := fleet.Run{RunID: "job-1", RanOn: "f-2-1", ClassName: "small", Image: "tools"}
-	if got := OfRun(admitted, &runner); got.ClassName != "small" || got.Image != "tools" {
+	if got := OfRun(admitted, []fleet.Runner{runner}, noon); got.ClassName != "small" || got.Image != "tools" {
 		t.Errorf("class %q, image %q; want those of the run", got.ClassName, got.Image)
 	}
 }
@@ -77,7 +111,7 @@ func TestTheSharesOfRules(t *testing.T) {
 }
 
 func TestRunFieldsAreStable(t *testing.T) {
-	text, err := json.Marshal(OfRun(fleet.Run{}, nil))
+	text, err := json.Marshal(OfRun(fleet.Run{}, nil, noon))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +164,7 @@ func TestARefusalAndItsNotice(t *testing.T) {
 		{As: "a failed commit status", Of: "job-1"}: "shown to its developer as a failed commit status",
 		{Why: "GitHub.NoAccess: 403"}:               "could not be shown: GitHub.NoAccess: 403",
 	} {
-		if got := OfRun(fleet.Run{RunID: "job-1", Status: fleet.RunRefused, Notice: notice}, nil).Notice; got != want {
+		if got := OfRun(fleet.Run{RunID: "job-1", Status: fleet.RunRefused, Notice: notice}, nil, noon).Notice; got != want {
 			t.Errorf("%+v is %q, want %q", notice, got, want)
 		}
 	}

@@ -18,7 +18,7 @@ func (w *World) tell(to io.Writer) error {
 	w.Table.Call = func(_ string, effect func() error) error { return effect() }
 	src := source{w.Table, w.engine}
 	for _, run := range w.Table.AllRuns() {
-		details, err := report.ShowRun(w.ctx(), src, run.RunID)
+		details, err := report.ShowRun(w.ctx(), src, run.RunID, w.k.Now())
 		if err != nil {
 			return err
 		}

@@ -26,7 +26,9 @@ import (
 type Store interface {
 	lifecycle.Records
 	Runs(ctx context.Context, limit int) ([]fleet.Run, error)
+	RunsBelow(ctx context.Context, list report.RunList, below report.Place, since time.Time, limit int) (report.RunsRead, error)
 	Runners(ctx context.Context, limit int) ([]fleet.Runner, error)
+	RunnersByID(ctx context.Context, ids []string) ([]fleet.Runner, error)
 	RunnersOf(ctx context.Context, runID string) ([]fleet.Runner, error)
 	OpenRunners(ctx context.Context) ([]fleet.Runner, error)
 	OpenRuns(ctx context.Context, limit int) ([]fleet.Run, error)
@@ -72,6 +74,10 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"of many that join a build at once one owns it":                  oneOwner,
 		"a write of nothing is no error":                                 nothing,
 		"runs and runners are listed the newest first":                   newestFirst,
+		"every list of runs is read from any place, back to any time":    runLists,
+		"runs move between the lists as they change":                     runsMove,
+		"runs are found by all that can be asked for, page by page":      findRuns,
+		"runners are read by their ids":                                  runnersByID,
 		"runners of a run are listed as they were launched":              runnersOf,
 		"open runners are those that are not closed":                     openRunners,
 		"open runners are all there, however many":                       manyOpenRunners,

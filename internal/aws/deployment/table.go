@@ -17,6 +17,9 @@ const (
 	IndexWaiting    = "waiting"
 	IndexRetry      = "retry"
 	IndexOfRun      = "of_run"
+	IndexRepository = "repository"
+	IndexClass      = "class"
+	IndexEnded      = "ended"
 )
 
 // Table describes the table. All keys are strings.
@@ -39,7 +42,7 @@ type Index struct {
 // tests make it.
 func TableDefinition() Table {
 	table := Table{PartitionKey: AttrPK, SortKey: AttrSK, TTL: AttrExpires}
-	for _, name := range []string{IndexNewest, IndexUnfinished, IndexWaiting, IndexOfRun} {
+	for _, name := range []string{IndexNewest, IndexUnfinished, IndexWaiting, IndexOfRun, IndexRepository, IndexClass, IndexEnded} {
 		table.Indexes = append(table.Indexes, Index{Name: name, PartitionKey: name, SortKey: AttrSince})
 	}
 	table.Indexes = append(table.Indexes, Index{Name: IndexRetry, PartitionKey: IndexRetry, SortKey: AttrRetryAt})

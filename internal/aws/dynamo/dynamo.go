@@ -20,7 +20,9 @@
 //	WaitingForRoom      index waiting, "room"                 see below   1+n
 //	Waiting             index retry, NAME of the list         see below   1+n
 //	Runs, Runners       index newest, "run" or "runner"       eventual    1+n/2
+//	RunsBelow           index newest, unfinished, repository, class or ended   eventual   1+n/2
 //	RunnersOf           index of_run, ID of the run           eventual    1+n/2
+//	RunnersByID         pk runner#ID of each                  eventual    n/2
 //	Image               pk image#TAG, sk image                consistent  1
 //	Images              index newest, "image"                 eventual    1+n/2
 //	BuildLock           pk image#TAG, sk build                consistent  1
@@ -41,7 +43,8 @@
 //
 // A change of status or phase moves a record between indexes: one unit more for
 // each that it enters or leaves. Indexes hold keys alone, so that other changes of
-// a record cost nothing there.
+// a record cost nothing there. A run enters repository when it is made, class when it
+// is admitted and ended when it ends: three units.
 //
 // An index is some milliseconds behind the table. Lists that decide something therefore
 // read each record again, consistently, and leave out records that no longer belong to

@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
 // item is one item of the table. A record is one attribute, in JSON: its shape is
@@ -76,8 +78,15 @@ func (s *Store) runItem(run fleet.Run) (item, error) {
 	if list, order := run.WaitList(); list != "" {
 		i[indexRetry], i[attrRetryAt] = text(list), text(order+"#"+run.RunID)
 	}
+	if run.Job.Repository != "" {
+		i[indexRepository] = text(report.RepositoryList(run.Job.Repository).Of)
+	}
+	if run.ClassName != "" {
+		i[indexClass] = text(run.ClassName)
+	}
 	if run.Status.Terminal() {
 		s.expire(i)
+		i[indexEnded] = text(string(run.Status))
 	} else {
 		i[indexUnfinished] = text(listRun)
 	}
@@ -106,8 +115,18 @@ func (s *Store) runnerItem(runner fleet.Runner) (item, error) {
 }
 
 // since sorts as times do, and by the id where they are equal.
-func since(at time.Time, id string) types.AttributeValue {
-	return text(at.UTC().Format("2006-01-02T15:04:05.000000000Z") + "#" + id)
+func since(at time.Time, id string) types.AttributeValue { return text(sortable(at) + "#" + id) }
+
+const sortableTime = "2006-01-02T15:04:05.000000000Z"
+
+// sortable writes a time so that texts sort as times do.
+func sortable(at time.Time) string { return at.UTC().Format(sortableTime) }
+
+// placeOf reads what since wrote of a run.
+func placeOf(since string) report.Place {
+	at, id, _ := strings.Cut(since, "#")
+	received, _ := time.Parse(sortableTime, at) // the store writes no other times
+	return report.Place{At: received, RunID: id}
 }
 
 func (s *Store) expire(i item) {

@@ -22,6 +22,9 @@ const (
 	indexWaiting    = deployment.IndexWaiting    // runs that wait for room
 	indexRetry      = deployment.IndexRetry      // runs that wait, by their fleet.Run.WaitList
 	indexOfRun      = deployment.IndexOfRun      // runners, by the run they were launched for
+	indexRepository = deployment.IndexRepository // runs, by their repository in lower case
+	indexClass      = deployment.IndexClass      // runs that were admitted, by their class
+	indexEnded      = deployment.IndexEnded      // runs that have ended, by their status
 )
 
 // Values of the indexes' partition keys. An index of_run has ids of runs, and retry

@@ -10,13 +10,23 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// additions are tables that the previous release does not have and does not need, so it
+// additions are tables and indexes that the previous release does not have and does not need, so it
 // can still open the file.
 const additions = `
 CREATE TABLE IF NOT EXISTS holds (key TEXT PRIMARY KEY, version INTEGER NOT NULL, record TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS retries (run_id TEXT PRIMARY KEY, list TEXT NOT NULL, at TEXT NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS retries_by_list ON retries (list, at, run_id);
+CREATE INDEX IF NOT EXISTS runs_by_status ON runs (status, received_at, run_id);
+CREATE INDEX IF NOT EXISTS runs_by_repository ON runs (` + repositoryOf + `, received_at, run_id);
+CREATE INDEX IF NOT EXISTS runs_by_class ON runs (` + classOf + `, received_at, run_id);
 `
+
+// What a record has, as the indexes and the queries write it alike: SQLite uses an index
+// only for the very expression that it is made by.
+const (
+	repositoryOf = "lower(json_extract(record, '$.job.repository'))"
+	classOf      = "json_extract(record, '$.class_name')"
+)
 
 // Holds reads those of the keys that are there.
 func (s *Store) Holds(ctx context.Context, keys []string) (map[string]fleet.Hold, error) {

@@ -159,11 +159,11 @@ func (s *Store) prepare(ctx context.Context, create bool) error {
 }
 
 func (s *Store) hasAdditions(ctx context.Context) error {
-	var tables int
-	if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE name IN ('holds', 'retries')").Scan(&tables); err != nil {
+	var found int
+	if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE name IN ('holds', 'retries', 'runs_by_status', 'runs_by_repository', 'runs_by_class')").Scan(&found); err != nil {
 		return err
 	}
-	if tables != 2 {
+	if found != 5 {
 		return errors.New("the file is of an earlier release: start the fleet once with this program")
 	}
 	return nil

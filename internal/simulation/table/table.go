@@ -308,6 +308,38 @@ func (s *Store) Runs(_ context.Context, limit int) (runs []fleet.Run, err error)
 	return runs, err
 }
 
+// RunsBelow reads up to limit runs of a list, the newest first.
+func (s *Store) RunsBelow(_ context.Context, list report.RunList, below report.Place, since time.Time, limit int) (read report.RunsRead, err error) {
+	err = s.Call(List, func() error {
+		var found []fleet.Run
+		for _, run := range s.runs {
+			at := report.PlaceOf(run)
+			if list.Has(run) && !at.At.Before(since) && (below == report.Place{} || at.Compare(below) > 0) {
+				found = append(found, run)
+			}
+		}
+		found = sorted(found, func(a, b fleet.Run) int { return report.PlaceOf(a).Compare(report.PlaceOf(b)) })
+		if read.Runs = first(limit, found); len(found) > limit {
+			read.Next = report.PlaceOf(read.Runs[limit-1])
+		}
+		return nil
+	})
+	return read, err
+}
+
+// RunnersByID reads the runners that there are of the ids.
+func (s *Store) RunnersByID(_ context.Context, ids []string) (runners []fleet.Runner, err error) {
+	err = s.Call(List, func() error {
+		for _, id := range ids {
+			if r, ok := s.runners[id]; ok {
+				runners = append(runners, r)
+			}
+		}
+		return nil
+	})
+	return runners, err
+}
+
 // Runners lists up to limit runners, the newest first.
 func (s *Store) Runners(_ context.Context, limit int) (runners []fleet.Runner, err error) {
 	err = s.Call(List, func() error {

@@ -172,14 +172,15 @@ var mayImport = map[string][]string{
 	"internal/aws/githubapi":  {"internal/github", "internal/aws/deployment", "internal/aws/function", "internal/aws/secrets"},
 
 	"internal/local": {
-		"internal/fleet", "internal/engine", "internal/lifecycle", "internal/github", "internal/operate", "internal/doctor", "internal/report", "internal/local", "functions", "runner", "statemachine",
+		"internal/fleet", "internal/engine", "internal/lifecycle", "internal/github", "internal/operate", "internal/doctor", "internal/metric", "internal/report", "internal/local", "functions", "runner", "statemachine",
 	},
-	"internal/local/control":   {"internal/fleet", "internal/lifecycle", "internal/operate", "internal/doctor", "internal/report", "internal/local/datadir", "internal/local/sqlite"},
-	"internal/local/datadir":   {},
-	"internal/local/sqlite":    {"internal/fleet", "internal/engine", "internal/report"},
-	"internal/local/task":      {"internal/fleet", "internal/local/task"},
-	"internal/local/process":   {"internal/fleet", "internal/local/task"},
-	"internal/local/container": {"internal/fleet", "internal/local/task", "internal/local/container/registrytest"},
+	"internal/local/control":     {"internal/fleet", "internal/lifecycle", "internal/operate", "internal/doctor", "internal/report", "internal/local/datadir", "internal/local/sqlite"},
+	"internal/local/datadir":     {},
+	"internal/local/instruments": {"internal/metric"},
+	"internal/local/sqlite":      {"internal/fleet", "internal/engine", "internal/report"},
+	"internal/local/task":        {"internal/fleet", "internal/local/task"},
+	"internal/local/process":     {"internal/fleet", "internal/local/task"},
+	"internal/local/container":   {"internal/fleet", "internal/local/task", "internal/local/container/registrytest"},
 
 	"internal/simulation": {
 		"internal/fleet", "internal/engine", "internal/lifecycle", "internal/github", "internal/price", "internal/readable", "internal/report", "internal/aws", "internal/simulation",

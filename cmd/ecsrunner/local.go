@@ -46,8 +46,9 @@ func newLocal() *cobra.Command {
 		Long: `Serve a fleet on this machine: POST /webhook for GitHub, POST /runners/{id}/claim
 for its runners, and GET /healthz. A tunnel or proxy needs to publish /webhook alone.
 On an address of their own, --api-listen, are the records as JSON at GET /api/runs,
-/api/runners and /api/executions, each with /{id}, and GET /healthz with the last
-errors. They ask for no password, and only this machine reaches them by default.
+/api/runners and /api/executions, each with /{id}, GET /metrics for Prometheus, and
+GET /healthz with the last errors. They ask for no password, and only this machine
+reaches them by default.
 
 With Docker or Podman (DOCKER_HOST, or its usual socket) runners are containers: of
 the base image, of extra_runner_images, or of any image: that a job asks for, which
@@ -71,7 +72,7 @@ may finish for --stop-timeout. A second one stops the jobs at once.`,
 		Example: `  ecsrunner local --config fleet.yaml --data-dir ./data
   ecsrunner local --config fleet.yaml --data-dir ./data --runner-dir /opt/actions-runner
   ecsrunner local --data-dir ./data --runner-command /opt/actions-runner/run.sh --listen 127.0.0.1:9000`,
-		Annotations: environment(configVar, dataDirVar, patVar, secretVar, dockerHostVar),
+		Annotations: environment(configVar, dataDirVar, patVar, secretVar, dockerHostVar, otlpVar, otlpMetricsVar),
 		Args:        noArgs,
 		RunE:        func(cmd *cobra.Command, _ []string) error { return serveLocal(cmd, flags) },
 	}
@@ -230,6 +231,7 @@ func localConfig(cmd *cobra.Command, flags localFlags) (local.Config, error) {
 		KeepFree:       uint64(flags.keepFreeGiB) << 30,
 		StopGrace:      2 * time.Minute,
 		Version:        thisVersion().Version,
+		ExportMetrics:  os.Getenv(otlpVar) != "" || os.Getenv(otlpMetricsVar) != "",
 		StoreToken:     toStore(file.GitHubPAT),
 		ReadSecret:     toRead(file.WebhookSecret),
 		Log:            slog.New(logHandler(cmd, flags.logJSON)),

@@ -20,6 +20,9 @@ const (
 	tempDirVar = "TMPDIR"
 
 	dockerHostVar = "DOCKER_HOST"
+
+	otlpVar        = "OTEL_EXPORTER_OTLP_ENDPOINT"
+	otlpMetricsVar = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
 )
 
 var meaning = map[string]string{
@@ -30,6 +33,9 @@ var meaning = map[string]string{
 	noColorVar:    "if set, nothing is coloured",
 	tempDirVar:    "where the demo's data directory is made",
 	dockerHostVar: "socket of the container engine, as unix:///run/podman/podman.sock",
+
+	otlpVar:        "OpenTelemetry receiver, as http://127.0.0.1:4318, to which metrics are exported",
+	otlpMetricsVar: "the same, for metrics alone, with the whole path",
 
 	profileVar: "profile of the AWS configuration",
 	regionVar:  "AWS region, where neither --region nor the profile says it",
@@ -61,7 +67,7 @@ func addFooter(root *cobra.Command) {
 func environment(names ...string) map[string]string {
 	var b strings.Builder
 	for _, name := range names {
-		b.WriteString("  " + name + strings.Repeat(" ", max(1, 20-len(name))) + meaning[name] + "\n")
+		b.WriteString("  " + name + strings.Repeat(" ", max(2, 20-len(name))) + meaning[name] + "\n")
 	}
 	return map[string]string{"environment": b.String()}
 }

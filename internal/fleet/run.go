@@ -248,6 +248,16 @@ func (r Run) QueueTime() (_ time.Duration, known bool) {
 	return max(0, started.Sub(queued)), true
 }
 
+// JobTime is how long the job ran, by GitHub's whole seconds. known is false unless it ran
+// and has ended.
+func (r Run) JobTime() (_ time.Duration, known bool) {
+	started, completed := r.At(StageJobStarted), r.At(StageJobCompleted)
+	if started.IsZero() || completed.IsZero() {
+		return 0, false
+	}
+	return max(0, completed.Sub(started)), true
+}
+
 // Shown is the status that people see.
 func (r Run) Shown() RunStatus {
 	if r.Retrying() {

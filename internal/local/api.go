@@ -20,6 +20,7 @@ func (f *Fleet) api() http.Handler {
 		health := f.Health(r.Context())
 		answer(w, httpStatus(health), health)
 	})
+	mux.Handle("GET /metrics", f.measured.Handler())
 	mux.HandleFunc("GET /api/runs", func(w http.ResponseWriter, r *http.Request) {
 		reply(w)(report.Runs(r.Context(), f.store, time.Now()))
 	})

@@ -668,7 +668,7 @@ func TestSecretsStayWhereTheyBelong(t *testing.T) {
 		"JIT config":            between(w.answered(), `"encoded_jit_config":"`, `"`),
 	}
 	seen := map[string]string{"the fleet's log": w.logged(), "the job's log on GitHub": strings.Join(w.github.JobLog(id), "\n")}
-	for _, path := range []string{"/api/runs", "/api/runners", "/api/executions", "/api/runs/" + fleet.RunID(id), "/api/runners/" + w.run(id).RanOn, "/api/executions/" + w.run(id).RanOn} {
+	for _, path := range []string{"/metrics", "/api/runs", "/api/runners", "/api/executions", "/api/runs/" + fleet.RunID(id), "/api/runners/" + w.run(id).RanOn, "/api/executions/" + w.run(id).RanOn} {
 		seen[path] = w.get(path)
 	}
 	w.stop(time.Second)

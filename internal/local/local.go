@@ -38,6 +38,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/control"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/datadir"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/instruments"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/sqlite"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
@@ -86,6 +87,9 @@ type Config struct {
 	SweepGrace time.Duration // what the ordinary way may take; by default a minute
 
 	Version string // of this program
+
+	// ExportMetrics sends the metrics to the OpenTelemetry receiver that the environment names.
+	ExportMetrics bool
 	// StoreToken and ReadSecret are for people; see doctor.Setup.
 	StoreToken, ReadSecret string
 
@@ -119,6 +123,8 @@ type Fleet struct {
 	apiServer *http.Server
 	troubles  troubles
 	control   *control.Server
+	measured  *instruments.Instruments
+	exported  func(context.Context) error // stops the export; nil without one
 	stopping  atomic.Bool
 	startedAt time.Time
 	stopped   chan struct{} // signals that a task has stopped
@@ -180,6 +186,7 @@ func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
 	if err := f.checkFleet(ctx); err != nil {
 		return nil, err
 	}
+	f.measured = instruments.New(cfg.Policy.FleetName, cfg.Log, f.measureLevels)
 	f.store.OnWrite(func(err error) { f.troubles.note(&f.troubles.write, err) })
 	if err := f.wire(ctx); err != nil {
 		return nil, err
@@ -192,6 +199,11 @@ func Start(ctx context.Context, cfg Config) (_ *Fleet, err error) {
 	}
 	if err := f.takeUp(ctx); err != nil {
 		return nil, err
+	}
+	if cfg.ExportMetrics {
+		if f.exported, err = f.measured.Export(ctx, cfg.Version); err != nil {
+			return nil, err
+		}
 	}
 	f.server = newServer(f.routes(), cfg.Log)
 	go f.serve(f.server, bound(f.listener, mostConnections, 0))
@@ -251,7 +263,7 @@ func (f *Fleet) wire(ctx context.Context) error {
 	f.lifecycle.Records, f.lifecycle.Executions, f.lifecycle.GitHub, f.lifecycle.Tasks = f.records(), gate{fleet: f}, gh, f.platform
 	f.lifecycle.Now, f.lifecycle.Log = time.Now, f.cfg.Log
 	f.claim = claim.Handler{
-		Fleet: f.lifecycle, GitHub: gh, Keys: [][]byte{key}, Log: f.cfg.Log, GitHubCA: f.cfg.GitHubCA, Enforce: f.cfg.Policy.EnforcePolicy,
+		Fleet: f.lifecycle, GitHub: gh, Keys: [][]byte{key}, Log: f.cfg.Log, GitHubCA: f.cfg.GitHubCA, Enforce: f.cfg.Policy.EnforcePolicy, Metrics: f.measured,
 		Judge: claim.Judge{
 			Policy: func(context.Context) (fleet.Policy, error) { return f.cfg.Policy, nil },
 			GitHub: gh, Cursors: f.store, Bus: later{f}, NewID: rand.Text,
@@ -288,7 +300,7 @@ func (f *Fleet) steps(key []byte) map[string]function {
 		arnPrefix + "RegisterTaskDefinition": step(registertaskdefinition.Step{Fleet: f.lifecycle, Definitions: f.store}.Run),
 		arnPrefix + "RunTask":                step(runtask.Step{Fleet: f.lifecycle, Launcher: f.platform, ClaimURL: f.claimURL(), ClaimKey: key}.Run),
 		arnPrefix + "InspectRunner":          step(inspectrunner.Step{Fleet: f.lifecycle, Platform: f.platform}.Run),
-		arnPrefix + "RecordStatus":           step(recordstatus.Step{Fleet: f.lifecycle, Images: f.images(), Notices: f.notices(), Bus: f.bus, NewID: rand.Text}.Run),
+		arnPrefix + "RecordStatus":           step(recordstatus.Step{Fleet: f.lifecycle, Images: f.images(), Notices: f.notices(), Bus: f.bus, NewID: rand.Text, Metrics: f.measured}.Run),
 	}
 }
 
@@ -323,12 +335,12 @@ func (f *Fleet) buildImage() buildimage.Step {
 
 // observed reports what was written of runs and runners.
 type observed struct {
-	*sqlite.Store
+	counted
 	tell func(fleet.Changes)
 }
 
 func (o observed) Write(ctx context.Context, changes fleet.Changes) error {
-	err := o.Store.Write(ctx, changes)
+	err := o.counted.Write(ctx, changes)
 	if err == nil {
 		o.tell(changes)
 	}
@@ -359,10 +371,11 @@ func (o observedImages) EndBuild(ctx context.Context, tag, owner string) error {
 func (f *Fleet) images() observedImages { return observedImages{f.store, f.observe} }
 
 func (f *Fleet) records() lifecycle.Records {
+	kept := counted{f.store, f.measured}
 	if f.cfg.Observe == nil {
-		return f.store
+		return kept
 	}
-	return observed{f.store, f.cfg.Observe}
+	return observed{kept, f.cfg.Observe}
 }
 
 // gate starts no executions while the fleet stops: the next process starts them, since
@@ -464,7 +477,7 @@ func (f *Fleet) Source() report.Source { return f.store }
 
 // webhook is the webhook function behind this fleet's server.
 func (f *Fleet) webhook() webhook.Handler {
-	return webhook.Handler{Secrets: secrets(f.cfg.WebhookSecrets), Records: f.store, Bus: f.bus, Policy: f.cfg.Policy, Now: time.Now, NewID: rand.Text, Log: f.cfg.Log}
+	return webhook.Handler{Secrets: secrets(f.cfg.WebhookSecrets), Records: f.store, Bus: f.bus, Policy: f.cfg.Policy, Now: time.Now, NewID: rand.Text, Log: f.cfg.Log, Metrics: f.measured}
 }
 
 type secrets func(context.Context) ([]string, error)

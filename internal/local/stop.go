@@ -92,6 +92,9 @@ func (f *Fleet) release() {
 	if f.sweeper != nil {
 		f.sweeper.Close()
 	}
+	if f.exported != nil {
+		_ = f.exported(ctx) // what cannot be sent is logged
+	}
 	if f.control != nil {
 		f.control.Close()
 	}

@@ -53,7 +53,8 @@ func (f *Fleet) startSweeper() *sweeper {
 			case <-tick.C:
 			case <-s.hurry:
 			}
-			_, err := handler.Run(ctx)
+			repairs, err := handler.Run(ctx)
+			err = f.measureSweep(ctx, repairs, err)
 			if now := time.Now(); now.Sub(forgot) >= forgetEvery {
 				forgot = now
 				err = errors.Join(err, f.forget(ctx, now))

@@ -108,7 +108,7 @@ func TestProseQuotesTheFile(t *testing.T) {
 		`invocations \(\$([0-9.]+) per million\)`:                 1e6 * of["lambda/invocation"],
 		`\(\$([0-9.]+) per GB-second, arm64\)`:                    of["lambda/time"],
 		`that read \(a unit each, \$([0-9.]+) per million\)`:      1e6 * of["dynamodb/read"],
-		`units, \$([0-9.]+) per million\) \|`:                     1e6 * of["dynamodb/write"],
+		`about 150 units.*, \$([0-9.]+) per million\) \|`:         1e6 * of["dynamodb/write"],
 		`events of ours \(\$([0-9.]+) per million\)`:              1e6 * of["eventbridge/event"],
 		`requests \(\$([0-9.]+) per million\)`:                    1e6 * of["api_gateway/request"],
 		`A public address is \$([0-9.]+) an hour`:                 of["vpc/public_address"],

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/config"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/why"
 )
@@ -42,7 +43,9 @@ its end, or until now, on the runner that ran it.
 
 Of a job that the fleet has no record of it says what the fleet knows, and what GitHub
 says if there is a credential: on AWS the fleet's own, read with your rights; on one
-machine the one that --config names. --labels says what such a job asks for.
+machine the one that --config names. If GitHub has the job queued, it says how its
+webhook was delivered and what the fleet answered. --labels says what such a job asks
+for.
 
 The exit status is 1 if the fleet has no record of the job or runner; the page is
 printed all the same.`,
@@ -129,7 +132,28 @@ func (a *asked) askGitHub(ctx context.Context, f *opened, facts why.Facts) why.G
 	if err != nil {
 		return why.GitHub{Failed: err.Error()}
 	}
-	return why.GitHub{Job: &job}
+	said := why.GitHub{Job: &job}
+	if job.Status == fleet.JobQueued {
+		said.Webhook = deliveryOf(ctx, hub, f, facts.Policy, job)
+	}
+	return said
+}
+
+// deliveryOf asks how GitHub delivered that a job is queued. Where the fleet's own address is
+// not known, every webhook counts that may be a fleet's.
+func deliveryOf(ctx context.Context, hub github.ForFleet, f *opened, policy fleet.Policy, job fleet.Job) why.Webhook {
+	delivers := github.IsWebhook
+	if f.cloud != nil && f.cloud.place().WebhookURL != "" {
+		delivers = func(url string) bool { return url == f.cloud.place().WebhookURL }
+	}
+	answered, known, err := hub.DeliveryOf(ctx, job, fleet.HookPlaces(policy.SharedPlace(), []string{job.Repository}), policy.GitHubApp, delivers)
+	switch {
+	case err != nil:
+		return why.Webhook{NotSeen: err.Error()}
+	case !known:
+		return why.Webhook{}
+	}
+	return why.Webhook{Delivered: &why.Delivered{At: answered.At, Status: answered.Status, Says: answered.Says, Body: answered.Body}}
 }
 
 // gitHub is the fleet's GitHub with the fleet's credential. The error says why there is

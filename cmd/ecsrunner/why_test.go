@@ -19,7 +19,15 @@ import (
 // GitHub and the repository of the fleet are asked with its credential.
 func TestWhyAsksGitHub(t *testing.T) {
 	const token = "the-token-of-this-test"
-	const job = `{"id": 4242, "run_id": 1, "name": "build", "status": "queued", "labels": ["self-hosted", "class:small"], "html_url": "x"}`
+	const repository = "/api/v3/repos/octo-org/app/"
+	answers := map[string]string{
+		repository + "actions/jobs/4242": `{"id": 4242, "run_id": 1, "name": "build", "status": "queued", "labels": ["self-hosted", "class:small"], "html_url": "x", "created_at": "2026-03-01T10:00:00Z"}`,
+		repository + "hooks":             `[{"id": 7, "config": {"url": "https://other.example/hook"}}, {"id": 8, "config": {"url": "https://fleet.example/webhook"}}]`,
+		repository + "hooks/8/deliveries": `[{"id": 3, "event": "push", "delivered_at": "2026-03-01T10:00:02Z"}, {"id": 2, "event": "workflow_job", "action": "queued", "delivered_at": "2026-03-01T10:00:01Z"},
+			{"id": 1, "event": "workflow_job", "action": "queued", "delivered_at": "2026-03-01T10:00:01Z"}]`,
+		repository + "hooks/8/deliveries/2": `{"id": 2, "request": {"payload": {"workflow_job": {"id": 9}}}}`,
+		repository + "hooks/8/deliveries/1": `{"id": 1, "status_code": 403, "status": "Forbidden", "request": {"payload": {"workflow_job": {"id": 4242}}}, "response": {"payload": "{\"status\": \"forbidden\", \"reason\": \"not ours\"}"}}`,
+	}
 	for name, c := range map[string]struct {
 		asked  string
 		github string // in the configuration; "" is the fleet's
@@ -27,7 +35,7 @@ func TestWhyAsksGitHub(t *testing.T) {
 		says   []string
 	}{
 		"a queued job": {
-			"4242", "", http.StatusOK, []string{"job-4242 is not known to this fleet: GitHub has it queued, and no webhook about it has arrived.", "would be admitted; class small"},
+			"4242", "", http.StatusOK, []string{"job-4242 is not known to this fleet: GitHub delivered its webhook ", "ago, and the fleet answered 403 forbidden: not ours.", "would be admitted; class small"},
 		},
 		"a job that GitHub does not show": {
 			"4242", "", http.StatusNotFound, []string{"GitHub was asked, and did not show the job: ", "404"},
@@ -41,11 +49,12 @@ func TestWhyAsksGitHub(t *testing.T) {
 			asked := 0
 			hub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				asked++
-				if r.URL.Path != "/api/v3/repos/octo-org/app/actions/jobs/4242" || !strings.Contains(r.Header.Get("Authorization"), token) {
+				answer, ok := answers[r.URL.Path]
+				if !ok || !strings.Contains(r.Header.Get("Authorization"), token) {
 					t.Errorf("GitHub was asked for %s", r.URL.Path)
 				}
 				w.WriteHeader(c.status)
-				fmt.Fprint(w, job)
+				fmt.Fprint(w, answer)
 			}))
 			defer hub.Close()
 			dir := t.TempDir()

@@ -348,6 +348,49 @@ func TestClientRepeatsAFailedDelivery(t *testing.T) {
 	}
 }
 
+// TestClientFindsHowAWebhookWasAnswered among the deliveries of other jobs and events.
+func TestClientFindsHowAWebhookWasAnswered(t *testing.T) {
+	w, in := hookedWorld(t, sim.Config{})
+	hub := github.ForFleet{Client: w.client(token)}
+	in.fail = 1
+	lost := w.Queue(spec("lost", "x"))
+	w.settleWebhooks(1)
+	came := w.Queue(spec("came", "x"))
+	for range 119 { // more than a page
+		w.Ping()
+	}
+	w.settleWebhooks(121)
+	find := func(id int64, delivers func(string) bool) (github.Answered, bool) {
+		t.Helper()
+		job, err := hub.Job(t.Context(), "octo/widgets", id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answered, known, err := hub.DeliveryOf(t.Context(), job, fleet.HookPlaces("", []string{"octo/widgets"}), false, delivers)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answered, known
+	}
+	every := func(string) bool { return true }
+	if a, known := find(lost, every); !known || a.Status != http.StatusInternalServerError || a.Action != "queued" || a.At.IsZero() {
+		t.Errorf("of the webhook that failed: %+v %v", a, known)
+	}
+	if a, known := find(came, every); !known || a.Status != http.StatusOK {
+		t.Errorf("of the webhook that came: %+v %v", a, known)
+	}
+	if a, known := find(came, func(url string) bool { return !github.IsWebhook(url) }); known {
+		t.Errorf("a webhook that is not the fleet's: %+v", a)
+	}
+	if err := w.Redeliver(w.Deliveries()[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	w.settleWebhooks(122)
+	if a, known := find(lost, every); !known || a.Status != http.StatusOK {
+		t.Errorf("of the webhook that was delivered again: %+v %v", a, known)
+	}
+}
+
 func TestClientReadsTheNewestRunnersVersion(t *testing.T) {
 	w := newWorld(t, sim.Config{RunnerVersion: "2.400.1"})
 	downloads, err := w.client(token).RunnerDownloads(t.Context(), widgets)

@@ -447,12 +447,23 @@ var situations = map[string]func() *world{
 		w.github.Job = &job
 		return w
 	},
-	"unknown_no_webhook": func() *world {
-		w := unknown("https://github.com/octo-org/app/actions/runs/1/job/4242")
-		job := queuedJob(4242)
-		w.github.Job = &job
-		return w
+	"unknown_no_webhook": func() *world { return undelivered(Webhook{}) },
+	"unknown_webhooks_may_not_be_seen": func() *world {
+		return undelivered(Webhook{NotSeen: "GitHub.Unauthorized: the token may not see the webhooks of octo-org/app"})
 	},
+	"unknown_webhook_forbidden": func() *world {
+		return answered(403, "Forbidden", `{"status":"forbidden","reason":"octo-org/app is not a repository of this fleet: add it to github_repo"}`)
+	},
+	"unknown_webhook_of_another_secret": func() *world { return answered(401, "Unauthorized", `{"status":"unauthorized"}`) },
+	"unknown_webhook_ignored": func() *world {
+		return answered(200, "OK", `{"status":"ignored","reason":"the job's status is \"waiting\", so it cannot start yet"}`)
+	},
+	"unknown_webhook_accepted": func() *world { return answered(202, "Accepted", `{"status":"accepted","run_id":"job-4242"}`) },
+	"unknown_webhook_failed": func() *world {
+		return answered(503, "Service Unavailable", `{"status":"unavailable","reason":"the event could not be stored just now"}`)
+	},
+	"unknown_webhook_unanswered": func() *world { return answered(502, "failed to connect", "") },
+	"unknown_webhook_elsewhere":  func() *world { return answered(404, "Not Found", "<html>\x1b[2Jnot here</html>") },
 	"unknown_pending": func() *world {
 		w := unknown("https://github.com/octo-org/app/actions/runs/1/job/4242")
 		job := queuedJob(4242)
@@ -527,6 +538,21 @@ func refusedAndTaken(hook fleet.JobHook) *world {
 	w.refused(d.Rule, d.Reason).receive(queuedJob(otherJob)).launchFor(otherJob).comesToOf(otherJob, fleet.StageRegistered)
 	w.newestOf(otherJob, func(r fleet.Runner) fleet.Runner { r.Hook = hook; return r })
 	return w.after(time.Second).took(theJob, "ci-20000000010-1")
+}
+
+// undelivered is a job that GitHub has queued and the fleet does not know.
+func undelivered(webhook Webhook) *world {
+	w := unknown("https://github.com/octo-org/app/actions/runs/1/job/4242")
+	job := queuedJob(4242)
+	w.github.Job, w.github.Webhook = &job, webhook
+	return w
+}
+
+// answered is such a job whose webhook was answered four minutes ago.
+func answered(status int, says, body string) *world {
+	w := undelivered(Webhook{})
+	w.github.Webhook.Delivered = &Delivered{At: w.now.Add(-4 * time.Minute), Status: status, Says: says, Body: body}
+	return w
 }
 
 func unknown(asked string) *world {

@@ -20,7 +20,6 @@ func (f Facts) unknown(a *Answer) finding {
 		a.Job = jobOf(*f.GitHub.Job)
 	}
 	found := finding{says: s.RunID() + " is not known to this fleet", whose: ofGitHub}
-	listed := Step{"see whether the webhook delivers, and how the fleet answered", f.command("doctor")}
 	if host := f.host(); !s.isOf(host) {
 		found.says, found.whose = fmt.Sprintf("%s: its URL is of %s, and this fleet serves %s", found.says, name(s.Host), host), ofConfiguration
 		found.next = []Step{{Do: "ask the fleet that serves " + name(s.Host)}}
@@ -60,6 +59,7 @@ func (f Facts) unknown(a *Answer) finding {
 		} else {
 			found.notes = append(found.notes, "GitHub was not asked: "+cmp.Or(sentence(f.GitHub.NotAsked), "there is no credential"))
 		}
+		found.next = append(found.next, f.lookAtDeliveries()...)
 	case gh.Status == fleet.JobCompleted:
 		found.says += fmt.Sprintf(": GitHub has it as completed (%s), so it needs no runner", name(gh.Conclusion))
 		found.whose = ""
@@ -73,7 +73,7 @@ func (f Facts) unknown(a *Answer) finding {
 		}[gh.Status]})
 		return found
 	default:
-		found.says += ": GitHub has it queued, and no webhook about it has arrived"
+		f.delivery(&found)
 	}
 	if a.Decision.Verdict == string(fleet.Refused) {
 		found.next = append(found.next, Step{"change the workflow's runs-on; this says what the fleet would do with labels", "ecsrunner explain --labels " + exampleLabels})
@@ -83,9 +83,16 @@ func (f Facts) unknown(a *Answer) finding {
 			found.notes = append(found.notes, "whether its labels would be admitted is not known: give them with --labels")
 		}
 		found.notes = append(found.notes, f.foundBySweep(), "records of ended jobs are deleted after a while")
-		found.next = append(found.next, listed, Step{Do: "on GitHub, see " + f.deliveries() + ": an answer 200 has the reason why a job was ignored"})
 	}
 	return found
+}
+
+// lookAtDeliveries is how people see whether a webhook was delivered and how it was answered.
+func (f Facts) lookAtDeliveries() []Step {
+	return []Step{
+		{"see whether the webhook delivers, and how the fleet answered", f.command("doctor")},
+		{Do: "on GitHub, see " + f.deliveries() + ": an answer 200 has the reason why a job was ignored"},
+	}
 }
 
 // foundBySweep says when a job is found whose webhook is lost.

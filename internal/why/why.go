@@ -39,6 +39,23 @@ type GitHub struct {
 	Job      *fleet.Job
 	NotAsked string
 	Failed   string
+	Webhook  Webhook
+}
+
+// Webhook is how GitHub delivered that a job is queued, and how the fleet answered.
+type Webhook struct {
+	// Delivered is nil if GitHub shows no delivery about the job.
+	Delivered *Delivered
+	// NotSeen says why GitHub was not asked, or how asking failed; "" if it was.
+	NotSeen string
+}
+
+// Delivered is one attempt of GitHub to deliver.
+type Delivered struct {
+	At     time.Time
+	Status int    // of HTTP
+	Says   string // GitHub: OK, or how it failed
+	Body   string // of the answer: the fleet's is JSON
 }
 
 // Stage is one part of the time of the job; stages.Of says which there are.

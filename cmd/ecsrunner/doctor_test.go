@@ -219,7 +219,7 @@ func TestDoctorOnAFleetOnThisMachine(t *testing.T) {
 	}{
 		"a healthy one": {nil, nil, []string{`^fleet "here": [0-9]+ checks, nothing to mend\n$`}, exitOK},
 		"a paused one": {nil, func(t *testing.T, dir string, _ *local.Fleet) {
-			if _, err := (control.Client{Dir: dir}).Pause(t.Context(), "moving house"); err != nil {
+			if _, err := (control.Client{Dir: dir}).Pause(t.Context(), fleet.Operator{Reason: "moving house"}); err != nil {
 				t.Fatal(err)
 			}
 		}, []string{`, 1 warning\n`, `(?m)^warning: paused: the fleet is paused \(moving house\)`, `(?m)^  run: ecsrunner resume --data-dir /`}, exitFailure},
@@ -360,7 +360,7 @@ func TestDoctorLooksAtTheStart(t *testing.T) {
 		c.Credential = github.PAT(func(context.Context) (string, error) { return "ghp_wrong_wrong_wrong", nil })
 	})
 	defer stop(t, f)
-	if _, err := (control.Client{Dir: dir}).Pause(t.Context(), "moving house"); err != nil {
+	if _, err := (control.Client{Dir: dir}).Pause(t.Context(), fleet.Operator{Reason: "moving house"}); err != nil {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer

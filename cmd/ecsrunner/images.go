@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
@@ -82,19 +84,38 @@ func printImages(w io.Writer, images []report.Image) error {
 
 func newImagesRemove() *cobra.Command {
 	var src source
+	var why reason
+	var consent consent
 	cmd := &cobra.Command{
 		Use:   "rm <tag>",
 		Short: "Delete an image with all its revisions",
 		Long: `Delete an image with all its revisions. Jobs that run in it go on. The next job that
-wants it has it built anew; the base image and extra images are built anew at once.`,
+wants it has it built anew; the base image and extra images are built anew at once.
+
+On a terminal it asks first; in a script --yes is needed. --dry-run says what would be
+deleted, and changes nothing.`,
 		Example: `  ecsrunner images rm 0a4b6cb0b5a6f0e2f7f2b8f6f6a5c1d3 --stack ecsrunner-fleet`,
 		Args:    oneArg("tag, as `ecsrunner images list` prints it"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			by, err := why.operator(cmd)
+			if err := errors.Join(err, consent.possible(cmd)); err != nil {
+				return err
+			}
+			plan, err := planRemoval(cmd.Context(), &src, args[0])
+			if err != nil {
+				return err
+			}
+			if consent.dryRun {
+				return plan.print(cmd, src.json)
+			}
+			if err := consent.given(cmd, "Delete from "+src.at(plan.FleetName)+": "+plan.Would+"."); err != nil {
+				return err
+			}
 			operator, err := src.operator(cmd.Context())
 			if err != nil {
 				return err
 			}
-			removed, err := operator.RemoveImage(cmd.Context(), args[0])
+			removed, err := operator.RemoveImage(cmd.Context(), args[0], by)
 			if err != nil {
 				return err
 			}
@@ -107,12 +128,61 @@ wants it has it built anew; the base image and extra images are built anew at on
 		},
 	}
 	src.flags(cmd)
+	why.flag(cmd)
+	consent.flags(cmd)
 	return cmd
+}
+
+// removal is what rm would delete now.
+type removal struct {
+	FleetName string `json:"fleet_name"`
+	Tag       string `json:"tag"`
+	Image     string `json:"image"`
+	Revisions int    `json:"revisions"` // that were built; old ones may be gone already
+	Would     string `json:"would"`
+}
+
+// planRemoval reads what rm would delete. As rm, it fails for an image that is not known,
+// and for a fleet that builds none.
+func planRemoval(ctx context.Context, src *source, tag string) (plan removal, err error) {
+	err = src.read(ctx, func(f *opened) error {
+		settings, err := f.records.Settings(ctx)
+		if err == nil {
+			err = buildsImages(settings)
+		}
+		if err == nil {
+			err = isServed(ctx, f)
+		}
+		if err != nil {
+			return err
+		}
+		record, known, err := f.records.Image(ctx, tag)
+		if err != nil {
+			return err
+		}
+		if !known {
+			return operate.ErrNoImage{Tag: tag}
+		}
+		plan = removal{FleetName: settings.FleetName, Tag: tag, Image: record.Spec.String(), Revisions: record.Revision}
+		plan.Would = fmt.Sprintf("image %s (%s) with its %s; the next job that wants it has it built anew", shortImage(plan.Image), record.Spec.Arch, number(plan.Revisions, "revision"))
+		return nil
+	})
+	return plan, err
+}
+
+func (p removal) print(cmd *cobra.Command, asJSON bool) error {
+	if asJSON {
+		return printJSON(cmd.OutOrStdout(), p)
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "would delete %s\n", readable.Plain(p.Would))
+	cmd.PrintErrln("dry run: nothing was changed")
+	return nil
 }
 
 func newImagesRefresh() *cobra.Command {
 	var src source
 	var all bool
+	var why reason
 	cmd := &cobra.Command{
 		Use:   "refresh",
 		Short: "Bring images up to date: GitHub's latest runner, and with --all their base images",
@@ -127,11 +197,25 @@ serve meanwhile. With a pinned runner_version only --all builds something.`,
   ecsrunner images refresh --all --data-dir ./data`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			by, err := why.operator(cmd)
+			if err != nil {
+				return err
+			}
+			err = src.read(cmd.Context(), func(f *opened) error {
+				settings, err := f.records.Settings(cmd.Context())
+				if err == nil {
+					err = buildsImages(settings)
+				}
+				return err
+			})
+			if err != nil {
+				return err
+			}
 			operator, err := src.operator(cmd.Context())
 			if err != nil {
 				return err
 			}
-			result, err := operator.RefreshImages(cmd.Context(), all)
+			result, err := operator.RefreshImages(cmd.Context(), all, by)
 			if err != nil {
 				return err
 			}
@@ -147,6 +231,7 @@ serve meanwhile. With a pinned runner_version only --all builds something.`,
 		},
 	}
 	src.flags(cmd)
+	why.flag(cmd)
 	cmd.Flags().BoolVar(&all, "all", false, "build the next revision of every image, whatever its runner")
 	return cmd
 }

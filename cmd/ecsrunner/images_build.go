@@ -23,6 +23,7 @@ func newImagesBuild() *cobra.Command {
 	var src source
 	var arch string
 	var detach bool
+	var why reason
 	cmd := &cobra.Command{
 		Use:   "build <image>",
 		Short: "Build the next revision of an image, and watch it",
@@ -37,6 +38,10 @@ the build.`,
   ecsrunner images build node:22-bookworm --arch arm64 --data-dir ./data`,
 		Args: oneArg("image: base, the label of an extra image, or one of a registry as name:tag"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			by, err := why.operator(cmd)
+			if err != nil {
+				return err
+			}
 			return src.read(cmd.Context(), func(f *opened) error {
 				settings, err := f.records.Settings(cmd.Context())
 				if err != nil {
@@ -50,7 +55,7 @@ the build.`,
 				if err != nil {
 					return err
 				}
-				before, err := operator.BuildImage(cmd.Context(), spec)
+				before, err := operator.BuildImage(cmd.Context(), spec, by)
 				if err != nil {
 					return err
 				}
@@ -67,14 +72,15 @@ the build.`,
 		},
 	}
 	src.flags(cmd)
+	why.flag(cmd)
 	cmd.Flags().StringVar(&arch, "arch", "", "x64 or arm64 (default: that of the default class)")
 	cmd.Flags().BoolVar(&detach, "detach", false, "ask for the build and do not wait for it")
 	return cmd
 }
 
 func imageNamed(settings report.Settings, name, arch string) (fleet.ImageSpec, error) {
-	if settings.Policy == nil {
-		return fleet.ImageSpec{}, errUntold
+	if err := buildsImages(settings); err != nil {
+		return fleet.ImageSpec{}, err
 	}
 	if arch == "" {
 		arch = string(settings.Policy.DefaultArch())
@@ -87,6 +93,17 @@ func imageNamed(settings report.Settings, name, arch string) (fleet.ImageSpec, e
 		return spec, usageError{err}
 	}
 	return spec, nil
+}
+
+// buildsImages fails for a fleet that nobody builds images for.
+func buildsImages(settings report.Settings) error {
+	switch {
+	case settings.Policy == nil:
+		return errUntold
+	case settings.Policy.NoImages != "":
+		return errors.New(settings.Policy.NoImages)
+	}
+	return nil
 }
 
 // watchBuild prints a build's output until it has ended, and then its result.

@@ -7,31 +7,33 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 )
 
 func newPause() *cobra.Command {
 	var src source
-	var reason string
+	var why reason
 	cmd := &cobra.Command{
 		Use:   "pause",
 		Short: "Launch no runners until the fleet is resumed",
 		Long: `Launch no runners until the fleet is resumed. Jobs that have a runner go on. New
 ones are recorded as usual and wait, in their order and with your reason; GitHub
 gives a queued job up after 24 hours. Pausing a fleet that is paused changes the
-reason.`,
+reason, if one is given.`,
 		Example: `  ecsrunner pause --stack ecsrunner-fleet --reason "moving to other subnets"`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if reason == "" {
-				return usagef("--reason is empty: say why, for people who wonder where the jobs are")
+			by, err := why.operator(cmd)
+			if err != nil {
+				return err
 			}
 			operator, err := src.operator(cmd.Context())
 			if err != nil {
 				return err
 			}
-			result, err := operator.Pause(cmd.Context(), reason)
+			result, err := operator.Pause(cmd.Context(), by)
 			if err != nil || src.json {
 				return errors.Join(err, jsonIf(cmd, src.json && err == nil, result))
 			}
@@ -44,12 +46,13 @@ reason.`,
 		},
 	}
 	src.flags(cmd)
-	cmd.Flags().StringVar(&reason, "reason", "paused by an operator", "why, as the runs that wait show it")
+	cmd.Flags().StringVar(&why.text, "reason", "", "why, as the runs that wait show it (default \""+fleet.PausedByOperator+"\")")
 	return cmd
 }
 
 func newResume() *cobra.Command {
 	var src source
+	var why reason
 	cmd := &cobra.Command{
 		Use:   "resume",
 		Short: "Launch runners again",
@@ -59,11 +62,15 @@ what the drain took away.`,
 		Example: `  ecsrunner resume --stack ecsrunner-fleet`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			by, err := why.operator(cmd)
+			if err != nil {
+				return err
+			}
 			operator, err := src.operator(cmd.Context())
 			if err != nil {
 				return err
 			}
-			result, err := operator.Resume(cmd.Context())
+			result, err := operator.Resume(cmd.Context(), by)
 			if err != nil || src.json {
 				return errors.Join(err, jsonIf(cmd, src.json && err == nil, result))
 			}
@@ -76,12 +83,15 @@ what the drain took away.`,
 		},
 	}
 	src.flags(cmd)
+	why.flag(cmd)
 	return cmd
 }
 
 func newDrain() *cobra.Command {
 	var src source
 	var now bool
+	var why reason
+	var consent consent
 	cmd := &cobra.Command{
 		Use:   "drain",
 		Short: "Take away all that a fleet has made, so that it can be destroyed",
@@ -93,17 +103,37 @@ their jobs as cancelled or failed.
 Jobs that wait stay queued, on GitHub too. What GitHub does not let the fleet
 remove by itself, its webhook, is named with the command that does.
 
+On a terminal it asks before it begins; in a script --yes is needed. --dry-run says
+what would be taken away, and changes nothing.
+
 Ctrl-C ends the drain and leaves the fleet paused; drain goes on where it was, and
 resume takes the pause back. The exit status is 1 if something is left.`,
-		Example: `  ecsrunner drain --stack ecsrunner-fleet
-  ecsrunner drain --stack ecsrunner-fleet --now && npx cdk destroy`,
+		Example: `  ecsrunner drain --stack ecsrunner-fleet --dry-run
+  ecsrunner drain --stack ecsrunner-fleet --reason "moving to another account"
+  ecsrunner drain --stack ecsrunner-fleet --now --yes && npx cdk destroy`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			by, err := why.operator(cmd)
+			if err := errors.Join(err, consent.possible(cmd)); err != nil {
+				return err
+			}
 			operator, err := src.operator(cmd.Context())
 			if err != nil {
 				return err
 			}
-			result, err := operator.Drain(cmd.Context(), now, func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), readable.Plain(line)) })
+			if !consent.yes {
+				plan, err := operator.PlanDrain(cmd.Context(), now)
+				if err != nil {
+					return err
+				}
+				if consent.dryRun {
+					return printPlan(cmd, src.json, plan)
+				}
+				if err := consent.given(cmd, drainQuestion(plan, src.at(plan.FleetName))...); err != nil {
+					return err
+				}
+			}
+			result, err := operator.Drain(cmd.Context(), now, by, func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), readable.Plain(line)) })
 			if err != nil {
 				return err
 			}
@@ -119,6 +149,8 @@ resume takes the pause back. The exit status is 1 if something is left.`,
 		},
 	}
 	src.flags(cmd)
+	why.flag(cmd)
+	consent.flags(cmd)
 	cmd.Flags().BoolVar(&now, "now", false, "stop runners that have a job, too")
 	return cmd
 }
@@ -144,7 +176,7 @@ func printDrain(w io.Writer, r operate.DrainResult) error {
 	if r.Already {
 		fmt.Fprintf(w, "fleet %s was drained already\n", r.FleetName)
 	}
-	t := readable.NewTable(w, "TAKEN AWAY", "")
+	t := readable.NewTable(w, "TAKEN AWAY", "COUNT")
 	for _, row := range []struct {
 		what string
 		n    int

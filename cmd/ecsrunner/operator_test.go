@@ -14,12 +14,18 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
+const adasARN = "arn:aws:sts::111122223333:assumed-role/Operators/ada"
+
 // oneItem stands in for a DynamoDB table: it keeps the last item, until it denies
 // everything.
 func oneItem(t *testing.T) (url string, denied *atomic.Bool) {
 	var item json.RawMessage
 	denied = new(atomic.Bool)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Amz-Target") == "" {
+			_, _ = io.WriteString(w, "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>"+adasARN+"</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>")
+			return
+		}
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 		if denied.Load() {
 			w.WriteHeader(http.StatusBadRequest)
@@ -115,17 +121,36 @@ func TestWhatAWSSaysToAnOperatorIsExplained(t *testing.T) {
 	denied.Store(true)
 	ctx := t.Context()
 	for name, operation := range map[string]func() error{
-		"pause":           func() error { _, err := operator.Pause(ctx, "a move"); return err },
-		"resume":          func() error { _, err := operator.Resume(ctx); return err },
-		"drain":           func() error { _, err := operator.Drain(ctx, true, func(string) {}); return err },
-		"terminate":       func() error { _, err := operator.Terminate(ctx, "ci-7-1", true); return err },
-		"retry":           func() error { _, err := operator.Retry(ctx, "job-7"); return err },
-		"build an image":  func() error { _, err := operator.BuildImage(ctx, fleet.ImageSpec{}); return err },
-		"remove an image": func() error { _, err := operator.RemoveImage(ctx, "0123"); return err },
-		"refresh":         func() error { _, err := operator.RefreshImages(ctx, true); return err },
+		"pause":           func() error { _, err := operator.Pause(ctx, fleet.Operator{Reason: "a move"}); return err },
+		"resume":          func() error { _, err := operator.Resume(ctx, fleet.Operator{}); return err },
+		"drain":           func() error { _, err := operator.Drain(ctx, true, fleet.Operator{}, func(string) {}); return err },
+		"terminate":       func() error { _, err := operator.Terminate(ctx, "ci-7-1", true, fleet.Operator{}); return err },
+		"retry":           func() error { _, err := operator.Retry(ctx, "job-7", fleet.Operator{}); return err },
+		"build an image":  func() error { _, err := operator.BuildImage(ctx, fleet.ImageSpec{}, fleet.Operator{}); return err },
+		"remove an image": func() error { _, err := operator.RemoveImage(ctx, "0123", fleet.Operator{}); return err },
+		"refresh":         func() error { _, err := operator.RefreshImages(ctx, true, fleet.Operator{}); return err },
 	} {
 		if err := operation(); err == nil || !strings.HasPrefix(err.Error(), "AWS does not allow dynamodb:") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// Who changes a fleet on AWS is whom STS names, whatever the command says.
+func TestTheOperatorOnAWSIsWhomSTSNames(t *testing.T) {
+	c, _ := onAWS(t)
+	e := explained{cloud: c, caller: c.caller(t.Context())}
+	if by := e.as(fleet.Operator{By: "root", Reason: "why"}); by != (fleet.Operator{By: adasARN, Reason: "why"}) {
+		t.Errorf("%+v", by)
+	}
+	refuses := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
+	defer refuses.Close()
+	t.Setenv("AWS_ENDPOINT_URL", refuses.URL)
+	c, err := connect(t.Context(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if who := c.caller(t.Context()); who != unknownCaller {
+		t.Errorf("without STS: %q", who)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -104,6 +105,7 @@ func printRunner(w io.Writer, r report.Runner) error {
 			fmt.Fprintf(w, readable.FieldFormat, stage, at.Local().Format("2006-01-02 15:04:05.000"))
 		}
 	}
+	readable.Fields(w, readable.Actions(r.Actions, time.Local))
 	return nil
 }
 
@@ -125,6 +127,8 @@ func enforcedOn(r report.Runner) string {
 func newRunnersTerminate() *cobra.Command {
 	var src source
 	var force bool
+	var why reason
+	var consent consent
 	cmd := &cobra.Command{
 		Use:   "terminate <runner_id>",
 		Short: "End one runner",
@@ -132,16 +136,39 @@ func newRunnersTerminate() *cobra.Command {
 stopped. If its job still waits, the next runner is launched for it. One that has
 a job is left alone and the exit status is 1; with --force it is stopped too, and
 GitHub shows the job as cancelled or failed. A fleet on this machine must be
-running.`,
+running.
+
+--force asks on a terminal; in a script --yes is needed. --dry-run says what would be
+done, and changes nothing. Who ended the runner, and why, stands on its record and on
+that of its run.`,
 		Example: `  ecsrunner runners terminate fleet-20000000005-1
-  ecsrunner runners terminate fleet-20000000005-1 --force --stack ecsrunner-fleet`,
+  ecsrunner runners terminate fleet-20000000005-1 --force --reason "it hangs" --stack ecsrunner-fleet`,
 		Args: oneArg(runnerArg),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			by, err := why.operator(cmd)
+			if err == nil && force {
+				err = consent.possible(cmd)
+			}
+			if err != nil {
+				return err
+			}
+			if consent.dryRun || force && !consent.yes {
+				plan, err := planTermination(cmd.Context(), &src, args[0], force)
+				if err != nil {
+					return err
+				}
+				if consent.dryRun {
+					return plan.print(cmd, src.json)
+				}
+				if err := consent.given(cmd, "Terminate runner "+args[0]+" of "+src.at(plan.FleetName)+": "+plan.Would+"."); err != nil {
+					return err
+				}
+			}
 			operator, err := src.operator(cmd.Context())
 			if err != nil {
 				return err
 			}
-			t, err := operator.Terminate(cmd.Context(), args[0], force)
+			t, err := operator.Terminate(cmd.Context(), args[0], force, by)
 			if err != nil {
 				return err
 			}
@@ -156,6 +183,8 @@ running.`,
 		},
 	}
 	src.flags(cmd)
+	why.flag(cmd)
+	consent.flags(cmd)
 	cmd.Flags().BoolVar(&force, "force", false, "stop it even if it has a job")
 	return cmd
 }

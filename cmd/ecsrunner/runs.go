@@ -139,6 +139,7 @@ func nextTry(r report.Run) string {
 
 func newRunsRetry() *cobra.Command {
 	var src source
+	var why reason
 	cmd := &cobra.Command{
 		Use:   "retry <run_id | job URL | job id>",
 		Short: "Try now to give a RETRYING run its runner",
@@ -151,6 +152,10 @@ The exit status is 1 if the run does not wait for a next try; the output says wh
   ecsrunner runs retry job-20000000005 --stack ecsrunner-fleet`,
 		Args: oneArg(runArg),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			by, err := why.operator(cmd)
+			if err != nil {
+				return err
+			}
 			runID, err := src.runIDOf(cmd.Context(), args[0])
 			if err != nil {
 				return err
@@ -159,7 +164,7 @@ The exit status is 1 if the run does not wait for a next try; the output says wh
 			if err != nil {
 				return err
 			}
-			result, err := operator.Retry(cmd.Context(), runID)
+			result, err := operator.Retry(cmd.Context(), runID, by)
 			if err == nil && src.json {
 				err = printJSON(cmd.OutOrStdout(), result)
 			}
@@ -179,6 +184,7 @@ The exit status is 1 if the run does not wait for a next try; the output says wh
 		},
 	}
 	src.flags(cmd)
+	why.flag(cmd)
 	return cmd
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -72,6 +73,23 @@ type opened struct {
 	close   func()
 }
 
+// at names a fleet and where it is, so that nobody takes it for another.
+func (s *source) at(fleetName string) string {
+	name := fmt.Sprintf("fleet %q", fleetName)
+	region := ""
+	if s.region != "" {
+		region = " in " + s.region
+	}
+	switch where, _ := s.place(); where {
+	case inStack:
+		return name + " (stack " + s.stack + region + ")"
+	case inTable:
+		return name + " (table " + os.Getenv(deployment.EnvTable) + region + ")"
+	}
+	dir, _ := s.directory()
+	return name + " (data directory " + dir + ")"
+}
+
 // open connects to the named fleet. The caller closes it.
 func (s *source) open(ctx context.Context) (*opened, error) {
 	where, err := s.place()
@@ -116,7 +134,10 @@ func (s *source) operator(ctx context.Context) (operate.Fleet, error) {
 		return nil, err
 	}
 	o, err := c.operator(ctx)
-	return explained{o, c}, c.explain(err)
+	if err != nil {
+		return nil, c.explain(err)
+	}
+	return explained{o, c, c.caller(ctx)}, nil
 }
 
 // read opens the fleet and passes it to look, which needs its records. It explains

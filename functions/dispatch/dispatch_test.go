@@ -732,7 +732,7 @@ func TestAnExecutionThatAnOperatorStopped(t *testing.T) {
 
 func TestResumed(t *testing.T) {
 	w := lifecycletest.New(t)
-	if _, err := w.Fleet().Pause(t.Context(), "an upgrade"); err != nil {
+	if _, err := w.Fleet().Pause(t.Context(), fleet.Operator{Reason: "an upgrade"}.Act(fleet.CommandPause, "p", w.Now())); err != nil {
 		t.Fatal(err)
 	}
 	resumed := w.Event(fleet.FleetResumedEvent, struct{}{})
@@ -746,7 +746,7 @@ func TestResumed(t *testing.T) {
 		if run := w.Run("job-7"); (run.RunnerID == "") != paused {
 			t.Errorf("paused %t: %+v", paused, run)
 		}
-		if _, _, err := w.Fleet().Resume(t.Context()); err != nil {
+		if _, _, err := w.Fleet().Resume(t.Context(), fleet.Operator{}.Act(fleet.CommandResume, "r", w.Now())); err != nil {
 			t.Fatal(err)
 		}
 	}

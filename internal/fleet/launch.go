@@ -19,8 +19,10 @@ type Capacity struct {
 	Turn  int64            `json:"turn,omitempty"`
 	Turns map[string]int64 `json:"turns,omitempty"`
 	Pace  Pace             `json:"pace,omitzero"`
-	// Paused is why an operator paused launches, "" if they are not paused.
+	// Paused is why an operator paused launches, "" if they are not paused. PausedBy is who
+	// gave that reason: pauses of the release before do not say it.
 	Paused   string    `json:"paused,omitempty"`
+	PausedBy string    `json:"paused_by,omitempty"`
 	PausedAt time.Time `json:"paused_at,omitzero"`
 	Version  int64     `json:"version"`
 }
@@ -32,11 +34,12 @@ type Changes struct {
 	Runners  []Runner
 	Capacity *Capacity
 	Holds    []Hold
+	Actions  []Action // to list: one of the same id is replaced
 }
 
 // Empty reports whether there is nothing to write.
 func (c Changes) Empty() bool {
-	return len(c.Runs) == 0 && len(c.Runners) == 0 && c.Capacity == nil && len(c.Holds) == 0
+	return len(c.Runs) == 0 && len(c.Runners) == 0 && c.Capacity == nil && len(c.Holds) == 0 && len(c.Actions) == 0
 }
 
 // LaunchFacts are the facts for a decision about a launch.

@@ -45,7 +45,7 @@ func TestRoom(t *testing.T) {
 	equal(t, busy.Room(1000, now), 22)
 	equal(t, busy.Room(59, now), 1)
 	equal(t, busy.Room(1000, now.Add(time.Minute)), 80)
-	equal(t, busy.Pause("x", now).Room(1000, now), 0)
+	equal(t, busy.Pause(pause("x", now)).Room(1000, now), 0)
 }
 
 // launching is the capacity after n launches at once.

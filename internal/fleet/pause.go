@@ -5,20 +5,35 @@ import (
 	"time"
 )
 
+// PausedByOperator is the reason of a pause for which none was given.
+const PausedByOperator = "paused by an operator"
+
 // Pause makes the fleet launch nothing until it is resumed. Launched runners go on. If
-// the fleet is already paused, it takes the new reason and keeps the time. The reason
-// must not be empty.
-func (c Capacity) Pause(reason string, now time.Time) Capacity {
-	if c.Paused == "" {
-		c.PausedAt = now.UTC()
+// the fleet is already paused, it keeps the time, and its reason unless a new one is given.
+func (c Capacity) Pause(a Action) Capacity {
+	reason := a.Reason
+	switch {
+	case a.Command.drains() && reason != "":
+		reason = DrainedByOperator + ": " + reason
+	case a.Command.drains():
+		reason = DrainedByOperator
+	case reason == "" && c.Paused != "":
+		return c
+	case reason == "":
+		reason = PausedByOperator
 	}
-	c.Paused = reason
+	if c.Paused == "" {
+		c.PausedAt = a.At.UTC()
+	}
+	if c.Paused != reason {
+		c.Paused, c.PausedBy = reason, a.By
+	}
 	return c
 }
 
 // Resume allows the fleet to launch again.
 func (c Capacity) Resume() Capacity {
-	c.Paused, c.PausedAt = "", time.Time{}
+	c.Paused, c.PausedBy, c.PausedAt = "", "", time.Time{}
 	return c
 }
 

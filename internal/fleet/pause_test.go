@@ -9,17 +9,17 @@ import (
 
 func TestPauseKeepsTheFirstTimeAndTheNewReason(t *testing.T) {
 	later := now.Add(time.Hour)
-	once := fleet.Capacity{Open: 3, Version: 9}.Pause("a reason", now)
-	equal(t, once, fleet.Capacity{Open: 3, Version: 9, Paused: "a reason", PausedAt: now})
-	twice := once.Pause("another", later)
-	equal(t, twice, fleet.Capacity{Open: 3, Version: 9, Paused: "another", PausedAt: now})
+	once := fleet.Capacity{Open: 3, Version: 9}.Pause(pause("a reason", now))
+	equal(t, once, fleet.Capacity{Open: 3, Version: 9, Paused: "a reason", PausedBy: "ada", PausedAt: now})
+	twice := once.Pause(pause("another", later))
+	equal(t, twice, fleet.Capacity{Open: 3, Version: 9, Paused: "another", PausedBy: "ada", PausedAt: now})
 	equal(t, twice.Resume(), fleet.Capacity{Open: 3, Version: 9})
-	equal(t, twice.Resume().Pause("again", later).PausedAt, later)
+	equal(t, twice.Resume().Pause(pause("again", later)).PausedAt, later)
 }
 
 func TestLaunchWhilePaused(t *testing.T) {
 	const reason = "the fleet is paused: an upgrade"
-	paused := fleet.Capacity{}.Pause("an upgrade", now)
+	paused := fleet.Capacity{}.Pause(pause("an upgrade", now))
 	run := fleet.NewRun(jobOf(7), now)
 	waits := run
 	waits.WaitsForRoom, waits.Reason, waits.WaitsSince = true, reason, now
@@ -37,7 +37,7 @@ func TestLaunchWhilePaused(t *testing.T) {
 }
 
 func TestARunShowsThePause(t *testing.T) {
-	paused := fleet.Capacity{}.Pause("an upgrade", now)
+	paused := fleet.Capacity{}.Pause(pause("an upgrade", now))
 	waits := func(reason string) fleet.Run {
 		r := fleet.NewRun(jobOf(7), now)
 		r.WaitsForRoom, r.Reason = true, reason
@@ -72,4 +72,19 @@ func TestARunShowsThePause(t *testing.T) {
 			equal(t, changed, tc.reason != "")
 		})
 	}
+}
+
+func pause(reason string, at time.Time) fleet.Action {
+	return fleet.Operator{By: "ada", Reason: reason}.Act(fleet.CommandPause, "p", at)
+}
+
+func TestAPauseKeepsItsReason(t *testing.T) {
+	first := fleet.Capacity{}.Pause(pause("moving house", now))
+	later := fleet.Operator{By: "bob"}
+	equal(t, first.Pause(later.Act(fleet.CommandPause, "q", now.Add(time.Hour))), first)
+	equal(t, fleet.Capacity{}.Pause(later.Act(fleet.CommandPause, "q", now)), fleet.Capacity{Paused: "paused by an operator", PausedBy: "bob", PausedAt: now})
+	drains := fleet.Operator{By: "bob", Reason: "another account"}.Act(fleet.CommandDrain, "q", now.Add(time.Hour))
+	equal(t, first.Pause(drains), fleet.Capacity{Paused: "drained: another account", PausedBy: "bob", PausedAt: now})
+	drains.Reason = ""
+	equal(t, first.Pause(drains).Paused, "drained")
 }

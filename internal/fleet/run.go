@@ -159,8 +159,11 @@ type Run struct {
 	LaunchedAt time.Time `json:"launched_at,omitzero"` // the last runner
 	// UnknownSince is since when GitHub does not know the job.
 	UnknownSince time.Time `json:"unknown_since,omitzero"`
-	Times        Times     `json:"times"`
-	Version      int64     `json:"version"`
+	// Actions are the last that operators took on it or its runners, the newest first.
+	// Records of the release before have none.
+	Actions []Action `json:"actions,omitempty"`
+	Times   Times    `json:"times"`
+	Version int64    `json:"version"`
 }
 
 // NewRun makes the record of a new job.
@@ -305,6 +308,9 @@ func (r Run) Complete(job Job, now time.Time) Run {
 		} else if r.Setback != nil {
 			reason += "; until then: " + r.Setback.reason()
 		}
+	}
+	if by, ok := r.stoppedBefore(orElse(job.CompletedAt, time.Time{})); ok && !EndedWell(job.Conclusion) {
+		reason = fmt.Sprintf("stopped by %s while %s ran it, with %s; GitHub calls that %s", by.By, r.RanOn, by.Did(), Clip(job.Conclusion, 20))
 	}
 	moved := r.Move(to, reason)
 	if r.endedRefused(job) {

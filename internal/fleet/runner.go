@@ -119,6 +119,10 @@ type Runner struct {
 	// reported which job it took. The sweep searches for that job.
 	Unresolved bool `json:"unresolved,omitempty"`
 
+	// Actions are the last that operators took on it, the newest first. Records of the
+	// release before have none.
+	Actions []Action `json:"actions,omitempty"`
+
 	Times   Times `json:"times"`
 	Version int64 `json:"version"`
 }
@@ -131,9 +135,6 @@ func (r Runner) Stopped() bool { return r.TaskStatus == TaskStopped }
 
 // NeededNoLonger is the reason why a runner without another reason is ended.
 const NeededNoLonger = "the job needs this runner no longer"
-
-// TerminatedByOperator is the reason of a runner that an operator ends.
-const TerminatedByOperator = "terminated by an operator"
 
 // StoppedByPolicy is the reason of a task that is stopped because GitHub gave its runner a
 // job that policy had refused, and no hook ended that job.

@@ -56,6 +56,10 @@ func Took(f TookFacts) TookResult {
 	run = f.runsOrRefused(run).Mark(StageJobStarted, f.At)
 	run.WaitsForRoom, run.Setback = false, nil
 	runner = runner.Progress(RunnerRunning).Mark(StageJobStarted, f.At)
+	if by, ok := runner.StoppedBy(); ok {
+		by.RunID = run.RunID
+		run = run.Trace(by)
+	}
 
 	judged := runner.JudgedAs(run.Job.JobID)
 	res := TookResult{Stop: f.Run.Status == RunRefused && run.Status == RunRunning && judged == nil}

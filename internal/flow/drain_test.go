@@ -220,7 +220,7 @@ func TestDrainNow(t *testing.T) {
 	}
 
 	o := w.operator()
-	res, err := o.Drain(t.Context(), true, func(line string) { t.Log(line) })
+	res, err := o.Drain(t.Context(), true, fleet.Operator{By: "ada"}, func(line string) { t.Log(line) })
 	if err != nil || !res.Complete() || res.JobsStopped != 10 || res.RunnersEnded != 1 || res.Builds != 1 || res.Waiting != 6 || res.Deregistered == 0 || res.Deleted < res.Deregistered {
 		t.Fatalf("%+v, %v\n%s", res, err, w.state())
 	}
@@ -234,12 +234,12 @@ func TestDrainNow(t *testing.T) {
 			t.Errorf("%+v", run)
 		}
 	}
-	if again, err := o.Drain(t.Context(), true, func(line string) { t.Log(line) }); err != nil || !again.Already {
+	if again, err := o.Drain(t.Context(), true, fleet.Operator{By: "ada"}, func(line string) { t.Log(line) }); err != nil || !again.Already {
 		t.Errorf("again: %+v, %v", again, err)
 	}
 
 	building.end()
-	if resumed, err := o.Resume(t.Context()); err != nil || resumed.Already || resumed.Waiting != 6 {
+	if resumed, err := o.Resume(t.Context(), fleet.Operator{By: "ada"}); err != nil || resumed.Already || resumed.Waiting != 6 {
 		t.Errorf("%+v, %v", resumed, err)
 	}
 	w.awaitEnd(append(waiting, image)...)

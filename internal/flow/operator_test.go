@@ -66,8 +66,8 @@ func TestTheCommandLineOperates(t *testing.T) {
 	if token := w.token; strings.Contains(shown, token) {
 		t.Error("the token is shown")
 	}
-	expect(w.cli(t, program, "drain", "--now"), "task definitions")
-	expect(w.cli(t, program, "drain", "--now"), "fleet flow was drained already")
+	expect(w.cli(t, program, "drain", "--now", "--yes"), "task definitions")
+	expect(w.cli(t, program, "drain", "--now", "--yes"), "fleet flow was drained already")
 	if definitions := w.stack.moto.json("ecs", "AmazonEC2ContainerServiceV20141113.ListTaskDefinitions", map[string]any{"status": "ACTIVE"}); len(definitions["taskDefinitionArns"].([]any)) > 0 {
 		t.Errorf("left: %v", definitions)
 	}

@@ -22,7 +22,13 @@ const (
 // runner again: the webhook about its job was lost. End may be repeated after it was cut
 // short anywhere.
 func (f Fleet) End(ctx context.Context, runnerID, reason string) (Ended, error) {
-	runner, ok, err := f.beginEnd(ctx, runnerID, reason)
+	return f.end(ctx, runnerID, reason, nil)
+}
+
+// end is End for an operator, nil for the fleet itself. What the operator does is written
+// together with what it changes.
+func (f Fleet) end(ctx context.Context, runnerID, reason string, by *fleet.Action) (Ended, error) {
+	runner, ok, err := f.beginEnd(ctx, runnerID, reason, by)
 	if err != nil {
 		return "", err
 	}
@@ -37,7 +43,7 @@ func (f Fleet) End(ctx context.Context, runnerID, reason string) (Ended, error) 
 		return "", err
 	}
 	if busy {
-		return EndBusy, f.reopen(ctx, runnerID)
+		return EndBusy, f.reopen(ctx, runnerID, by)
 	}
 	if runner.TaskARN != "" && !runner.Stopped() {
 		if err := f.Tasks.Stop(ctx, runner.TaskARN, reason); err != nil {
@@ -51,9 +57,9 @@ func (f Fleet) End(ctx context.Context, runnerID, reason string) (Ended, error) 
 // transaction clears the expectation, so that the run can have its next runner at once
 // when it is wanted again. A wanted run goes on expecting the runner until Close has
 // counted how it ended.
-func (f Fleet) beginEnd(ctx context.Context, runnerID, reason string) (fleet.Runner, bool, error) {
+func (f Fleet) beginEnd(ctx context.Context, runnerID, reason string, by *fleet.Action) (fleet.Runner, bool, error) {
 	var ending bool
-	runner, _, err := f.changeBoth(ctx, runnerID, func(r fleet.Runner, run *fleet.Run) (fleet.Runner, *fleet.Run, bool) {
+	runner, _, err := f.changeBothBy(ctx, runnerID, by, func(r fleet.Runner, run *fleet.Run) (fleet.Runner, *fleet.Run, bool) {
 		next, ok := r.BeginEnd(reason, f.Now())
 		if ending = ok; !ok || r.Phase == fleet.Closing {
 			return r, nil, false
@@ -61,15 +67,28 @@ func (f Fleet) beginEnd(ctx context.Context, runnerID, reason string) (fleet.Run
 		if run != nil && !run.Wanted() {
 			run, next.For = unexpecting(*run), ""
 		}
+		if by != nil {
+			next = next.Trace(by.OfIdle())
+		}
+		if by != nil && run != nil {
+			traced := run.Trace(by.OfIdle())
+			run = &traced
+		}
 		return next, run, true
 	})
 	return runner, ending, err
 }
 
 // reopen takes beginEnd back for a busy runner. A run that expected the runner no longer
-// does: no webhook has reported whose job the runner has.
-func (f Fleet) reopen(ctx context.Context, runnerID string) error {
-	_, _, err := f.changeBoth(ctx, runnerID, func(r fleet.Runner, run *fleet.Run) (fleet.Runner, *fleet.Run, bool) {
+// does: no webhook has reported whose job the runner has. An operator did not end the
+// runner then, and the list of actions says so.
+func (f Fleet) reopen(ctx context.Context, runnerID string, by *fleet.Action) error {
+	if by != nil {
+		left := *by
+		left.Outcome = leftAlone
+		by = &left
+	}
+	_, _, err := f.changeBothBy(ctx, runnerID, by, func(r fleet.Runner, run *fleet.Run) (fleet.Runner, *fleet.Run, bool) {
 		if r.Phase != fleet.Closing {
 			return r, nil, false
 		}
@@ -77,10 +96,20 @@ func (f Fleet) reopen(ctx context.Context, runnerID string) error {
 		if run != nil && r.Took == 0 {
 			run, next.For = unexpecting(*run), ""
 		}
+		if by != nil {
+			next = next.Untrace(by.ID)
+		}
+		if by != nil && run != nil {
+			untraced := run.Untrace(by.ID)
+			run = &untraced
+		}
 		return next, run, true
 	})
 	return err
 }
+
+// leftAlone is the outcome of an operator's action on a runner that has a job.
+const leftAlone = "left alone: the runner has a job"
 
 func unexpecting(run fleet.Run) *fleet.Run {
 	run.RunnerID = ""

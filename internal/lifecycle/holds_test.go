@@ -211,18 +211,18 @@ func TestHoldsKilledEverywhere(t *testing.T) {
 
 func TestTryAgain(t *testing.T) {
 	w := failing(t, 3, fleet.RunnerStartTimeout)
-	if _, changed, err := w.Fleet().TryAgain(t.Context(), "job-3"); err != nil || !changed {
+	if _, changed, err := w.Fleet().TryAgain(t.Context(), "job-3", act(fleet.CommandRetry)); err != nil || !changed {
 		t.Fatalf("changed %t, %v", changed, err)
 	}
 	if id, err := w.Fleet().Launch(t.Context(), "job-3"); err != nil || id != "fleet-3-1" {
 		t.Errorf("launched %q, %v", id, err)
 	}
-	if _, changed, err := w.Fleet().TryAgain(t.Context(), "job-3"); err != nil || changed {
+	if _, changed, err := w.Fleet().TryAgain(t.Context(), "job-3", act(fleet.CommandRetry)); err != nil || changed {
 		t.Errorf("a run that has a runner: changed %t, %v", changed, err)
 	}
 	own := lifecycletest.New(t)
 	finish(t, own, own.Launch(own.Job(1)), fleet.GitHubNotFound)
-	if _, changed, err := own.Fleet().TryAgain(t.Context(), "job-1"); err != nil || !changed {
+	if _, changed, err := own.Fleet().TryAgain(t.Context(), "job-1", act(fleet.CommandRetry)); err != nil || !changed {
 		t.Fatalf("changed %t, %v", changed, err)
 	}
 	if id, err := own.Fleet().Launch(t.Context(), "job-1"); err != nil || id != "fleet-1-2" {

@@ -206,6 +206,12 @@ func (f Fleet) ChangeBoth(ctx context.Context, runnerID string, decide func(flee
 }
 
 func (f Fleet) changeBoth(ctx context.Context, runnerID string, decide func(fleet.Runner, *fleet.Run) (fleet.Runner, *fleet.Run, bool)) (fleet.Runner, bool, error) {
+	return f.changeBothBy(ctx, runnerID, nil, decide)
+}
+
+// changeBothBy is changeBoth for an operator, nil for the fleet itself. What it writes is
+// listed as the operator's action.
+func (f Fleet) changeBothBy(ctx context.Context, runnerID string, by *fleet.Action, decide func(fleet.Runner, *fleet.Run) (fleet.Runner, *fleet.Run, bool)) (fleet.Runner, bool, error) {
 	var now fleet.Runner
 	var written bool
 	err := f.change(ctx, func() (fleet.Changes, error) {
@@ -222,6 +228,13 @@ func (f Fleet) changeBoth(ctx context.Context, runnerID string, decide func(flee
 		changes := fleet.Changes{Runners: []fleet.Runner{next}}
 		if nextRun != nil {
 			changes.Runs = []fleet.Run{*nextRun}
+		}
+		if by != nil && by.Listed() {
+			listed := *by
+			if run != nil {
+				listed.RunID = run.RunID
+			}
+			changes.Actions = []fleet.Action{listed}
 		}
 		return changes, nil
 	})

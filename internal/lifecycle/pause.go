@@ -13,9 +13,10 @@ const mostTold = 1000
 
 // Pause makes the fleet launch nothing until Resume. Open runners go on, and runs wait
 // with the reason, in their order. It returns the capacity as it was before, which shows
-// whether the fleet was already paused: then only the reason is new. It may be repeated.
-func (f Fleet) Pause(ctx context.Context, reason string) (was fleet.Capacity, err error) {
-	was, now, err := f.changeCapacity(ctx, func(c fleet.Capacity) fleet.Capacity { return c.Pause(reason, f.Now()) })
+// whether the fleet was already paused: then only the reason is new, if one is given. It
+// may be repeated. A pause that changes nothing is not listed; a drain always is.
+func (f Fleet) Pause(ctx context.Context, by fleet.Action) (was fleet.Capacity, err error) {
+	was, now, err := f.changeCapacity(ctx, by, func(c fleet.Capacity) fleet.Capacity { return c.Pause(by) })
 	if err != nil {
 		return was, err
 	}
@@ -26,8 +27,8 @@ func (f Fleet) Pause(ctx context.Context, reason string) (was fleet.Capacity, er
 // Resume takes Pause back. It launches nothing itself: a caller that can launch should
 // call LaunchWaiting, as the sweep does within a minute. It returns the capacity as it
 // was before, and how many runs waited for the end of the pause. It may be repeated.
-func (f Fleet) Resume(ctx context.Context) (was fleet.Capacity, waited int, err error) {
-	was, now, err := f.changeCapacity(ctx, fleet.Capacity.Resume)
+func (f Fleet) Resume(ctx context.Context, by fleet.Action) (was fleet.Capacity, waited int, err error) {
+	was, now, err := f.changeCapacity(ctx, by, fleet.Capacity.Resume)
 	if err != nil {
 		return was, 0, err
 	}
@@ -35,16 +36,20 @@ func (f Fleet) Resume(ctx context.Context) (was fleet.Capacity, waited int, err 
 	return was, waited, err
 }
 
-func (f Fleet) changeCapacity(ctx context.Context, decide func(fleet.Capacity) fleet.Capacity) (was, now fleet.Capacity, err error) {
+func (f Fleet) changeCapacity(ctx context.Context, by fleet.Action, decide func(fleet.Capacity) fleet.Capacity) (was, now fleet.Capacity, err error) {
 	err = f.change(ctx, func() (fleet.Changes, error) {
 		var err error
 		if was, err = f.Records.Capacity(ctx); err != nil {
 			return fleet.Changes{}, err
 		}
-		if now = decide(was); reflect.DeepEqual(now, was) {
-			return fleet.Changes{}, nil
+		now = decide(was)
+		switch changed := !reflect.DeepEqual(now, was); {
+		case changed:
+			return fleet.Changes{Capacity: &now, Actions: []fleet.Action{by}}, nil
+		case by.Command.Ends():
+			return fleet.Changes{Actions: []fleet.Action{by}}, nil
 		}
-		return fleet.Changes{Capacity: &now}, nil
+		return fleet.Changes{}, nil
 	})
 	return was, now, err
 }

@@ -13,7 +13,7 @@ import (
 
 func pause(t *testing.T, w *world, reason string) fleet.Capacity {
 	t.Helper()
-	was, err := w.Fleet().Pause(t.Context(), reason)
+	was, err := w.Fleet().Pause(t.Context(), fleet.Operator{By: "ada", Reason: reason}.Act(fleet.CommandPause, "p", w.Now()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,14 +56,14 @@ func TestPauseAndResume(t *testing.T) {
 			t.Errorf("%s: %s, waits %t, %q", id, run.Status, run.WaitsForRoom, run.Reason)
 		}
 	}
-	was, waited, err := w.Fleet().Resume(t.Context())
+	was, waited, err := w.Fleet().Resume(t.Context(), act(fleet.CommandResume))
 	if err != nil || was.Paused != "a long upgrade" || !was.PausedAt.Equal(at) || waited != 3 {
 		t.Errorf("resumed: %+v, %d waited, %v", was, waited, err)
 	}
 	if run := w.Run("job-3"); run.Reason != "waits for its turn: the fleet was paused" {
 		t.Errorf("resumed: %q", run.Reason)
 	}
-	if was, waited, err := w.Fleet().Resume(t.Context()); err != nil || was.Paused != "" || waited != 0 {
+	if was, waited, err := w.Fleet().Resume(t.Context(), act(fleet.CommandResume)); err != nil || was.Paused != "" || waited != 0 {
 		t.Errorf("resumed twice: %+v, %d waited, %v", was, waited, err)
 	}
 	w.MaxRunners = 2
@@ -128,12 +128,18 @@ func TestPauseAndResumeKilledEverywhere(t *testing.T) {
 		w.Launch(w.Job(2))
 		return w
 	}
-	lifecycletest.KillEverywhere(t, setup, func(w *world) error { _, err := w.Fleet().Pause(context.Background(), "x"); return err }, nil)
+	lifecycletest.KillEverywhere(t, setup, func(w *world) error {
+		_, err := w.Fleet().Pause(context.Background(), fleet.Operator{Reason: "x"}.Act(fleet.CommandPause, "p", w.Now()))
+		return err
+	}, nil)
 	lifecycletest.KillEverywhere(t, func(t *testing.T) *world {
 		w := setup(t)
 		pause(t, w, "x")
 		return w
-	}, func(w *world) error { _, _, err := w.Fleet().Resume(context.Background()); return err }, nil)
+	}, func(w *world) error {
+		_, _, err := w.Fleet().Resume(context.Background(), act(fleet.CommandResume))
+		return err
+	}, nil)
 }
 
 func TestTerminate(t *testing.T) {
@@ -168,11 +174,11 @@ func TestTerminate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := lifecycletest.New(t)
 			id := c.runner(w)
-			got, err := w.Fleet().Terminate(t.Context(), id, "an operator", c.force)
+			got, err := w.Fleet().Terminate(t.Context(), id, terminate(c.force))
 			if err != nil || got != c.want {
 				t.Errorf("got %+v, %v; want %+v", got, err, c.want)
 			}
-			if again, err := w.Fleet().Terminate(t.Context(), id, "an operator", c.force); err != nil || again != c.want {
+			if again, err := w.Fleet().Terminate(t.Context(), id, terminate(c.force)); err != nil || again != c.want {
 				t.Errorf("again: got %+v, %v; want %+v", again, err, c.want)
 			}
 			if w.Tasks.Count() == 0 {
@@ -182,7 +188,7 @@ func TestTerminate(t *testing.T) {
 			if w.Tasks.Asked(arn) != c.asked {
 				t.Errorf("the task was asked to stop: %t", !c.asked)
 			}
-			if r := w.Runner(id); c.asked != (r.Reason == "an operator") {
+			if r := w.Runner(id); c.asked != (r.Reason == fleet.TerminatedByOperator) {
 				t.Errorf("the reason is %q", r.Reason)
 			}
 		})
@@ -192,7 +198,7 @@ func TestTerminate(t *testing.T) {
 		w.Busy(w.Job(7))
 		return w
 	}, func(w *world) error {
-		_, err := w.Fleet().Terminate(context.Background(), "fleet-7-1", "an operator", true)
+		_, err := w.Fleet().Terminate(context.Background(), "fleet-7-1", terminate(true))
 		return err
 	}, nil)
 }
@@ -201,7 +207,7 @@ func TestTerminateReportsWhatFailed(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Busy(w.Job(7))
 	w.Tasks.Fails["Stop"] = errors.New("no")
-	if _, err := w.Fleet().Terminate(t.Context(), id, "an operator", true); err == nil {
+	if _, err := w.Fleet().Terminate(t.Context(), id, terminate(true)); err == nil {
 		t.Error("a task that cannot be stopped is no error")
 	}
 }

@@ -28,11 +28,13 @@ type Termination struct {
 // Terminate ends a runner because an operator says so. Without force it is End: a runner
 // that has a job is left alone.
 //
-// With force the task is stopped although it may have a job. That is the one exception
-// from the rule that a runner with a job is never killed: the operator asked for this
-// very runner, knowing that. Its job then ends on GitHub, as cancelled or failed, and
-// its run with what GitHub says. Terminate may be repeated.
-func (f Fleet) Terminate(ctx context.Context, runnerID, reason string, force bool) (Termination, error) {
+// An action that StopsJobs has the task stopped although it may have a job. That is the one
+// exception from the rule that a runner with a job is never killed: the operator asked for
+// this very runner, knowing that. Its job then ends on GitHub, as cancelled or failed, and
+// its run with what the operator did: that is written before the task is stopped.
+// Terminate may be repeated.
+func (f Fleet) Terminate(ctx context.Context, runnerID string, by fleet.Action) (Termination, error) {
+	by.RunnerID = runnerID
 	runner, known, err := f.Records.Runner(ctx, runnerID)
 	switch {
 	case err != nil:
@@ -42,29 +44,72 @@ func (f Fleet) Terminate(ctx context.Context, runnerID, reason string, force boo
 	case runner.Phase == fleet.Closed:
 		return Termination{Outcome: TerminatedClosed}, nil
 	}
-	ended, err := f.End(ctx, runnerID, reason)
+	ended, err := f.end(ctx, runnerID, by.EndReason(), &by)
 	switch {
 	case err != nil:
 		return Termination{}, err
 	case ended == EndDone:
 		return Termination{Outcome: TerminatedEnding}, nil
 	}
-	runner, _, err = f.ChangeRunner(ctx, runnerID, func(r fleet.Runner) (fleet.Runner, bool) {
-		if !force || r.Phase == fleet.Closed || r.Reason == reason {
-			return r, false
-		}
-		r.Reason = reason
-		return r, true
-	})
+	if by.Command.StopsJobs() {
+		runner, err = f.stopping(ctx, runnerID, by)
+	} else {
+		runner, err = f.ReadRunner(ctx, runnerID)
+	}
 	if err != nil {
 		return Termination{}, err
 	}
 	t := Termination{Outcome: TerminatedBusy, JobID: runner.Took}
-	if t.JobName, err = f.jobName(ctx, runner); err != nil || !force {
+	if t.JobName, err = f.jobName(ctx, runner); err != nil || !by.Command.StopsJobs() {
 		return t, err
 	}
 	t.Outcome = TerminatedStopping
-	return t, f.Tasks.Stop(ctx, runner.TaskARN, reason)
+	return t, f.Tasks.Stop(ctx, runner.TaskARN, by.EndReason())
+}
+
+// StoppingAll writes on all open runners that may have a job, and on their runs, that an
+// operator stops them. The caller stops their tasks afterwards.
+func (f Fleet) StoppingAll(ctx context.Context, open []fleet.Runner, by fleet.Action) error {
+	if err := f.Records.Write(ctx, fleet.Changes{Actions: []fleet.Action{by}}); err != nil {
+		return err
+	}
+	for _, r := range open {
+		if _, err := f.stopping(ctx, r.RunnerID, by); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stopping writes that an operator stops a runner although it has, or may have, a job.
+func (f Fleet) stopping(ctx context.Context, runnerID string, by fleet.Action) (runner fleet.Runner, err error) {
+	by.RunnerID = runnerID
+	err = f.change(ctx, func() (fleet.Changes, error) {
+		if runner, err = f.ReadRunner(ctx, runnerID); err != nil {
+			return fleet.Changes{}, err
+		}
+		if runner.Phase == fleet.Closed || runner.Reason == by.EndReason() {
+			return fleet.Changes{}, nil
+		}
+		run, err := f.concerned(ctx, runner)
+		if err != nil {
+			return fleet.Changes{}, err
+		}
+		listed := by
+		var changes fleet.Changes
+		if run != nil && !run.Status.Terminal() {
+			listed.RunID = run.RunID
+			changes.Runs = []fleet.Run{run.Trace(listed)}
+		}
+		runner.Reason = by.EndReason()
+		runner = runner.Trace(listed)
+		changes.Runners = []fleet.Runner{runner}
+		if by.Listed() {
+			changes.Actions = []fleet.Action{listed}
+		}
+		return changes, nil
+	})
+	return runner, err
 }
 
 func (f Fleet) jobName(ctx context.Context, runner fleet.Runner) (string, error) {

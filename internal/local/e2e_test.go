@@ -623,18 +623,18 @@ func TestTerminate(t *testing.T) {
 	w.await("job under way", func() bool { return w.run(id).Status == fleet.RunRunning })
 	runner := w.run(id).RanOn
 
-	if got, err := w.operator().Terminate(t.Context(), runner, false); err != nil || got.Done() || !strings.Contains(got.Message, "--force") {
+	if got, err := w.operator().Terminate(t.Context(), runner, false, fleet.Operator{Reason: "it hangs"}); err != nil || got.Done() || !strings.Contains(got.Message, "--force") {
 		t.Errorf("a runner with a job was terminated without force: %+v, %v", got, err)
 	}
-	got, err := w.operator().Terminate(t.Context(), runner, true)
+	got, err := w.operator().Terminate(t.Context(), runner, true, fleet.Operator{Reason: "it hangs"})
 	if err != nil || got.Outcome != "stopping_job" {
 		t.Errorf("terminate with force: %+v, %v", got, err)
 	}
 	w.awaitEnd(id)
-	if got, err := w.operator().Terminate(t.Context(), runner, false); err != nil || got.Outcome != "closed" {
+	if got, err := w.operator().Terminate(t.Context(), runner, false, fleet.Operator{Reason: "it hangs"}); err != nil || got.Outcome != "closed" {
 		t.Errorf("terminate again: %+v, %v", got, err)
 	}
-	if got, err := w.operator().Terminate(t.Context(), "test-1-1", false); err != nil || got.Done() {
+	if got, err := w.operator().Terminate(t.Context(), "test-1-1", false, fleet.Operator{Reason: "it hangs"}); err != nil || got.Done() {
 		t.Error("a runner that there is not was terminated")
 	}
 }

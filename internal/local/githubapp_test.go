@@ -115,7 +115,7 @@ func TestASuspendedAppHoldsJobsBack(t *testing.T) {
 		t.Error("a task was started for an App that may not register it")
 	}
 	w.github.Suspend(false)
-	if _, err := w.operator().Retry(t.Context(), fleet.RunID(id)); err != nil {
+	if _, err := w.operator().Retry(t.Context(), fleet.RunID(id), fleet.Operator{}); err != nil {
 		t.Fatal(err)
 	}
 	w.awaitEnd(id)

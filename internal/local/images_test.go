@@ -196,7 +196,7 @@ func TestManyJobsWithABaseThatFails(t *testing.T) {
 	}
 
 	y.mend()
-	if _, err := w.operator().BuildImage(t.Context(), w.node()); err != nil {
+	if _, err := w.operator().BuildImage(t.Context(), w.node(), fleet.Operator{}); err != nil {
 		t.Fatal(err)
 	}
 	w.awaitEnd(jobs...)
@@ -282,7 +282,7 @@ func TestANewRunnerVersion(t *testing.T) {
 	w.stop(time.Minute)
 	w.start()
 	w.github.Release("2.337.0")
-	if _, err := w.operator().RefreshImages(t.Context(), false); err != nil {
+	if _, err := w.operator().RefreshImages(t.Context(), false, fleet.Operator{}); err != nil {
 		t.Fatal(err)
 	}
 	w.await("the next revision is being built", func() bool { return w.imageCalled("base").Building })
@@ -304,30 +304,30 @@ func TestOperatorsOfImages(t *testing.T) {
 	w := withImages(t, y)
 	w.awaitRevision("base", 1)
 
-	before, err := w.operator().BuildImage(t.Context(), w.node())
+	before, err := w.operator().BuildImage(t.Context(), w.node(), fleet.Operator{})
 	if err != nil || before.Revision != 0 {
 		t.Fatalf("build: %+v, %v", before, err)
 	}
 	name := "image:" + nodeImage
 	w.awaitRevision(name, 1)
-	if _, err := w.operator().RefreshImages(t.Context(), true); err != nil {
+	if _, err := w.operator().RefreshImages(t.Context(), true, fleet.Operator{}); err != nil {
 		t.Fatal(err)
 	}
 	w.awaitRevision(name, 2)
 	w.awaitRevision("base", 2)
-	if removed, err := w.operator().RemoveImage(t.Context(), w.node().Tag()); err != nil || removed.Revision != 2 {
+	if removed, err := w.operator().RemoveImage(t.Context(), w.node().Tag(), fleet.Operator{}); err != nil || removed.Revision != 2 {
 		t.Errorf("remove: %+v, %v", removed, err)
 	}
 	if i := w.imageCalled(name); i.Tag != "" {
 		t.Errorf("it is still there: %+v", i)
 	}
-	if _, err := w.operator().RemoveImage(t.Context(), "0123"); err == nil || !strings.Contains(err.Error(), "no image has the tag 0123") {
+	if _, err := w.operator().RemoveImage(t.Context(), "0123", fleet.Operator{}); err == nil || !strings.Contains(err.Error(), "no image has the tag 0123") {
 		t.Errorf("remove what is not there: %v", err)
 	}
-	if _, err := w.operator().Pause(t.Context(), "maintenance"); err != nil {
+	if _, err := w.operator().Pause(t.Context(), fleet.Operator{Reason: "maintenance"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.operator().BuildImage(t.Context(), w.node()); err == nil || !strings.Contains(err.Error(), "is paused (maintenance)") {
+	if _, err := w.operator().BuildImage(t.Context(), w.node(), fleet.Operator{}); err == nil || !strings.Contains(err.Error(), "is paused (maintenance)") {
 		t.Errorf("build while paused: %v", err)
 	}
 }
@@ -341,14 +341,14 @@ func TestAFleetOfProcessesHasNoImages(t *testing.T) {
 		t.Errorf("the reason is %s", run.Reason)
 	}
 	spec := fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: nodeImage, Arch: fleet.X64}
-	if _, err := w.operator().BuildImage(t.Context(), spec); err == nil || !strings.Contains(err.Error(), says) {
+	if _, err := w.operator().BuildImage(t.Context(), spec, fleet.Operator{}); err == nil || !strings.Contains(err.Error(), says) {
 		t.Errorf("build: %v", err)
 	}
-	if _, err := w.operator().RemoveImage(t.Context(), "0123"); err == nil || !strings.Contains(err.Error(), says) {
+	if _, err := w.operator().RemoveImage(t.Context(), "0123", fleet.Operator{}); err == nil || !strings.Contains(err.Error(), says) {
 		t.Errorf("remove: %v", err)
 	}
 	w.stop(time.Minute)
-	if _, err := w.operator().BuildImage(t.Context(), spec); !errors.Is(err, control.ErrNotRunning) {
+	if _, err := w.operator().BuildImage(t.Context(), spec, fleet.Operator{}); !errors.Is(err, control.ErrNotRunning) {
 		t.Errorf("build without a fleet: %v", err)
 	}
 }

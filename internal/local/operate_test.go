@@ -19,7 +19,7 @@ func (w *world) operator() control.Client { return control.Client{Dir: w.dir} }
 
 func (w *world) pause(reason string) operate.PauseResult {
 	w.t.Helper()
-	res, err := w.operator().Pause(w.t.Context(), reason)
+	res, err := w.operator().Pause(w.t.Context(), fleet.Operator{Reason: reason})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func (w *world) pause(reason string) operate.PauseResult {
 
 func (w *world) resume() operate.ResumeResult {
 	w.t.Helper()
-	res, err := w.operator().Resume(w.t.Context())
+	res, err := w.operator().Resume(w.t.Context(), fleet.Operator{})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestDrainNow(t *testing.T) {
 	w.await("run that waits", func() bool { return w.run(queued).WaitsForRoom })
 
 	var lines []string
-	res, err := w.operator().Drain(t.Context(), true, func(line string) { lines = append(lines, line) })
+	res, err := w.operator().Drain(t.Context(), true, fleet.Operator{}, func(line string) { lines = append(lines, line) })
 	if err != nil || !res.Complete() || res.JobsStopped != 2 || res.Waiting != 1 || res.Already {
 		t.Fatalf("%+v, %v\n%s", res, err, strings.Join(lines, "\n"))
 	}
@@ -132,7 +132,7 @@ func TestDrainNow(t *testing.T) {
 		t.Errorf("registrations left on GitHub: %+v", left)
 	}
 	w.awaitEnd(busy...)
-	if again, err := w.operator().Drain(t.Context(), true, func(string) {}); err != nil || !again.Already {
+	if again, err := w.operator().Drain(t.Context(), true, fleet.Operator{}, func(string) {}); err != nil || !again.Already {
 		t.Errorf("again: %+v, %v", again, err)
 	}
 	w.resume()
@@ -149,7 +149,7 @@ func TestDrainIsGivenUp(t *testing.T) {
 	id := w.github.Queue(jobThat(atGate(path)))
 	w.await("job that runs", func() bool { return w.run(id).Status == fleet.RunRunning })
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := w.operator().Drain(ctx, false, func(line string) {
+	_, err := w.operator().Drain(ctx, false, fleet.Operator{}, func(line string) {
 		if strings.HasPrefix(line, "waiting: 1 runner, 1 with a job") {
 			cancel()
 		}
@@ -162,7 +162,7 @@ func TestDrainIsGivenUp(t *testing.T) {
 	if run := w.run(id); run.Conclusion != "success" {
 		t.Errorf("%+v", run)
 	}
-	if res, err := w.operator().Drain(t.Context(), false, func(string) {}); err != nil || !res.Complete() {
+	if res, err := w.operator().Drain(t.Context(), false, fleet.Operator{}, func(string) {}); err != nil || !res.Complete() {
 		t.Errorf("%+v, %v", res, err)
 	}
 }
@@ -170,7 +170,7 @@ func TestDrainIsGivenUp(t *testing.T) {
 func TestDrainNeedsAFleetThatRuns(t *testing.T) {
 	w := newWorld(t)
 	w.stop(time.Second)
-	if _, err := w.operator().Drain(t.Context(), true, func(string) {}); !errors.Is(err, control.ErrNotRunning) {
+	if _, err := w.operator().Drain(t.Context(), true, fleet.Operator{}, func(string) {}); !errors.Is(err, control.ErrNotRunning) {
 		t.Errorf("%v", err)
 	}
 }

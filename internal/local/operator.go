@@ -32,24 +32,27 @@ type operator struct {
 	fleet *Fleet
 }
 
-func (o operator) BuildImage(ctx context.Context, spec fleet.ImageSpec) (fleet.ImageRecord, error) {
+func (o operator) BuildImage(ctx context.Context, spec fleet.ImageSpec, by fleet.Operator) (fleet.ImageRecord, error) {
 	if o.fleet.builder == nil {
 		return fleet.ImageRecord{}, errors.New(noImages)
 	}
-	record, err := o.Operator.BuildImage(ctx, spec)
+	record, err := o.Operator.BuildImage(ctx, spec, by)
 	o.fleet.sweeper.Hurry()
 	return record, err
 }
 
-func (o operator) RemoveImage(ctx context.Context, tag string) (fleet.ImageRecord, error) {
+func (o operator) RemoveImage(ctx context.Context, tag string, by fleet.Operator) (fleet.ImageRecord, error) {
 	if o.fleet.builder == nil {
 		return fleet.ImageRecord{}, errors.New(noImages)
 	}
-	return o.Operator.RemoveImage(ctx, tag)
+	return o.Operator.RemoveImage(ctx, tag, by)
 }
 
-func (o operator) RefreshImages(ctx context.Context, all bool) (operate.RefreshResult, error) {
-	result, err := o.Operator.RefreshImages(ctx, all)
+func (o operator) RefreshImages(ctx context.Context, all bool, by fleet.Operator) (operate.RefreshResult, error) {
+	if o.fleet.builder == nil {
+		return operate.RefreshResult{}, errors.New(noImages)
+	}
+	result, err := o.Operator.RefreshImages(ctx, all, by)
 	o.fleet.sweeper.Hurry()
 	return result, err
 }

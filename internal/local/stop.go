@@ -2,9 +2,14 @@ package local
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
+	"slices"
 	"time"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/control"
 )
 
 // settle is how long open work may take to end once no more comes.
@@ -19,6 +24,7 @@ func (f *Fleet) Stop(ctx context.Context) error {
 	f.sweeper.Close()
 	f.letIdleGo(ctx)
 	f.awaitJobs(ctx)
+	f.traceStop(ctx)
 
 	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.cfg.StopGrace+settle)
 	defer cancel()
@@ -43,6 +49,28 @@ func (f *Fleet) letIdleGo(ctx context.Context) {
 		} else if ended == lifecycle.EndBusy {
 			f.cfg.Log.Info("a runner has a job: it may finish", "runner_id", r.RunnerID)
 		}
+	}
+}
+
+// traceStop writes who stops the jobs that still run, before they are stopped: GitHub will
+// call them cancelled or failed.
+func (f *Fleet) traceStop(ctx context.Context) {
+	if f.live() == 0 {
+		return
+	}
+	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), settle)
+	defer cancel()
+	by := fleet.Operator{By: control.ThisUser(), Reason: "asked twice to stop"}
+	if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+		by.Reason = "the jobs did not end in the time that a stop waits for them (--stop-timeout)"
+	}
+	runners, err := f.store.OpenRunners(rest)
+	if err == nil {
+		runners = slices.DeleteFunc(runners, func(r fleet.Runner) bool { return r.Phase != fleet.Open || r.TaskARN == "" || r.Stopped() })
+		err = f.lifecycle.StoppingAll(rest, runners, by.Act(fleet.CommandStopNow, rand.Text(), f.lifecycle.Now()))
+	}
+	if err != nil {
+		f.cfg.Log.Warn("the records do not say who stops the jobs", "error", err.Error())
 	}
 }
 

@@ -5,14 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 )
 
-// drained is the reason of the pause, and of every end that a drain causes.
-const drained = "drained"
+// drained is the reason of every end that a drain causes.
+const drained = fleet.DrainedByOperator
 
 // How long a drain waits, and between two looks.
 const (
@@ -73,8 +74,12 @@ func (r DrainResult) Complete() bool { return len(r.Problems) == 0 }
 // the same. An error means that the drain was cut short: the context ended, or nothing
 // could be done at all. The fleet then stays paused; another Drain continues, and
 // Resume undoes the pause.
-func (o Operator) Drain(ctx context.Context, now bool, progress func(line string)) (DrainResult, error) {
-	d := &drain{Operator: o, now: now, progress: progress, told: map[string]bool{}, res: DrainResult{FleetName: o.Fleet.Name, Hooks: []Hook{}, Problems: []Problem{}}}
+func (o Operator) Drain(ctx context.Context, now bool, by fleet.Operator, progress func(line string)) (DrainResult, error) {
+	command := fleet.CommandDrain
+	if now {
+		command = fleet.CommandDrainNow
+	}
+	d := &drain{Operator: o, now: now, by: o.act(by, command), progress: progress, told: map[string]bool{}, res: DrainResult{FleetName: o.Fleet.Name, Hooks: []Hook{}, Problems: []Problem{}}}
 	err := d.run(ctx)
 	return d.res, err
 }
@@ -83,6 +88,7 @@ func (o Operator) Drain(ctx context.Context, now bool, progress func(line string
 type drain struct {
 	Operator
 	now      bool
+	by       fleet.Action
 	progress func(line string)
 	res      DrainResult
 	acted    bool
@@ -93,11 +99,11 @@ type drain struct {
 var errResumed = errors.New("the fleet was resumed meanwhile")
 
 func (d *drain) run(ctx context.Context) error {
-	was, err := d.Fleet.Pause(ctx, drained)
+	was, err := d.Fleet.Pause(ctx, d.by)
 	if err != nil {
 		return fmt.Errorf("pause fleet %s: %w", d.Fleet.Name, err)
 	}
-	if was.Paused != drained {
+	if !strings.HasPrefix(was.Paused, drained) {
 		d.did("paused fleet %s", d.Fleet.Name)
 	}
 	for _, part := range d.parts() {
@@ -234,7 +240,7 @@ func (d *drain) runner(ctx context.Context, r fleet.Runner) error {
 	if d.told[r.RunnerID] {
 		return nil
 	}
-	t, err := d.Fleet.Terminate(ctx, r.RunnerID, drained, d.now)
+	t, err := d.Fleet.Terminate(ctx, r.RunnerID, d.by)
 	if err != nil {
 		return fmt.Errorf("end runner %s: %w", r.RunnerID, err)
 	}

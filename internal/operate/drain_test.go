@@ -20,7 +20,7 @@ var hooks = []operate.Hook{{Repository: lifecycletest.Repository, HookID: 5, Com
 
 func (w *world) drain(now bool) operate.DrainResult {
 	w.t.Helper()
-	res, err := w.operator().Drain(w.t.Context(), now, w.progress)
+	res, err := w.operator().Drain(w.t.Context(), now, ada, w.progress)
 	w.must(err)
 	return res
 }
@@ -94,7 +94,7 @@ func TestDrainIsCutShort(t *testing.T) {
 		w := full(t, 1, 1, 1)
 		ctx, cancel := context.WithCancel(t.Context())
 		w.onWait = cancel
-		_, err := w.operator().Drain(ctx, false, w.progress)
+		_, err := w.operator().Drain(ctx, false, ada, w.progress)
 		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "it stays paused") {
 			t.Errorf("%v", err)
 		}
@@ -107,8 +107,13 @@ func TestDrainIsCutShort(t *testing.T) {
 	})
 	t.Run("by somebody who resumes the fleet", func(t *testing.T) {
 		w := full(t, 1, 1, 1)
-		w.onWait = func() { w.Undisturbed(func() { _, _, err := w.Fleet().Resume(t.Context()); w.must(err) }) }
-		if _, err := w.operator().Drain(t.Context(), true, w.progress); err == nil || !strings.Contains(err.Error(), "resumed meanwhile") {
+		w.onWait = func() {
+			w.Undisturbed(func() {
+				_, _, err := w.Fleet().Resume(t.Context(), ada.Act(fleet.CommandResume, "r", w.Now()))
+				w.must(err)
+			})
+		}
+		if _, err := w.operator().Drain(t.Context(), true, ada, w.progress); err == nil || !strings.Contains(err.Error(), "resumed meanwhile") {
 			t.Errorf("%v", err)
 		}
 		if n := w.Definitions.Count(); n != 13 {
@@ -202,7 +207,7 @@ func TestDrainInAnEnterprise(t *testing.T) {
 	w.EditRunner(w.Launch(w.Job(1)), func(r *fleet.Runner) { r.RegisteredIn, r.Phase = place, fleet.Closed })
 	operator := w.operator()
 	operator.Fleet.SharedPlace = place
-	got, err := operator.Drain(t.Context(), true, w.progress)
+	got, err := operator.Drain(t.Context(), true, ada, w.progress)
 	w.must(err)
 	w.is("hooks", got.Hooks, []operate.Hook{
 		{Repository: "octo", Command: `gh api orgs/octo/hooks --jq '.[] | select(.config.url == "https://fleet.example/webhook") | .id'`},
@@ -235,7 +240,7 @@ func TestDrainKilledEverywhere(t *testing.T) {
 		return w.World
 	}
 	lifecycletest.KillEverywhere(t, setup, func(inner *lifecycletest.World) error {
-		res, err := worlds[inner].operator().Drain(context.Background(), true, worlds[inner].progress)
+		res, err := worlds[inner].operator().Drain(context.Background(), true, ada, worlds[inner].progress)
 		if err == nil && !res.Complete() {
 			err = fmt.Errorf("left: %+v", res.Problems)
 		}

@@ -27,13 +27,17 @@ type cursors interface {
 	PutCursor(ctx context.Context, name, value string) error
 }
 
-// byOperator is the reason of a build that an operator asked for.
-const byOperator = "an operator asked for it"
-
 // BuildImage asks for the next revision of an image, which the sweep starts within a
 // minute, and deletes the record of an earlier failure. The present revision serves
 // meanwhile. A paused fleet builds nothing, and says so.
-func (o Operator) BuildImage(ctx context.Context, spec fleet.ImageSpec) (fleet.ImageRecord, error) {
+func (o Operator) BuildImage(ctx context.Context, spec fleet.ImageSpec, by fleet.Operator) (fleet.ImageRecord, error) {
+	a := o.act(by, fleet.CommandBuildImage)
+	a.Image = spec.String()
+	return o.buildImage(ctx, spec, a, o.note)
+}
+
+// buildImage is BuildImage for an action that note lists.
+func (o Operator) buildImage(ctx context.Context, spec fleet.ImageSpec, a fleet.Action, note func(context.Context, fleet.Action) error) (fleet.ImageRecord, error) {
 	capacity, err := o.Fleet.Records.Capacity(ctx)
 	if err != nil {
 		return fleet.ImageRecord{}, fmt.Errorf("read whether fleet %s is paused: %w", o.Fleet.Name, err)
@@ -41,8 +45,11 @@ func (o Operator) BuildImage(ctx context.Context, spec fleet.ImageSpec) (fleet.I
 	if capacity.Paused != "" {
 		return fleet.ImageRecord{}, fmt.Errorf("fleet %s is paused (%s) and builds nothing: resume it with `ecsrunner resume`", o.Fleet.Name, capacity.Paused)
 	}
+	if err := note(ctx, a); err != nil {
+		return fleet.ImageRecord{}, err
+	}
 	record, err := lifecycle.ChangeImage(ctx, o.Images, spec.Tag(), func(r fleet.ImageRecord) (fleet.ImageRecord, bool) {
-		r.Spec, r.Rebuild, r.Failure = spec, byOperator, nil
+		r.Spec, r.Rebuild, r.Failure = spec, a.By+" asked for it with "+a.Did(), nil
 		if r.UsedAt.IsZero() {
 			r.UsedAt = o.Fleet.Now()
 		}
@@ -64,7 +71,7 @@ func (e ErrNoImage) Error() string {
 // RemoveImage deletes an image with all its revisions, and its record. Runners that run
 // in it go on. The next job that needs it has it built again; the sweep does that for
 // an image of the configuration.
-func (o Operator) RemoveImage(ctx context.Context, tag string) (fleet.ImageRecord, error) {
+func (o Operator) RemoveImage(ctx context.Context, tag string, by fleet.Operator) (fleet.ImageRecord, error) {
 	record, ok, err := o.Images.Image(ctx, tag)
 	if err != nil {
 		return record, fmt.Errorf("read image %s: %w", tag, err)
@@ -78,6 +85,11 @@ func (o Operator) RemoveImage(ctx context.Context, tag string) (fleet.ImageRecor
 	}
 	if lock.Held(o.Fleet.Now()) {
 		return record, fmt.Errorf("image %s is being built: remove it when that has ended, by %s at the latest", record.Spec, lock.Until.UTC().Format(time.TimeOnly+" MST"))
+	}
+	a := o.act(by, fleet.CommandRemoveImage)
+	a.Image = record.Spec.String()
+	if err := o.note(ctx, a); err != nil {
+		return record, err
 	}
 	// The record is deleted first: jobs would look for the image of a record without
 	// one.
@@ -100,8 +112,16 @@ type RefreshResult struct {
 // each image that has an older one. With all it builds the next revision of every image
 // that jobs have used lately, so that each begins with the present state of its base
 // image.
-func (o Operator) RefreshImages(ctx context.Context, all bool) (RefreshResult, error) {
+func (o Operator) RefreshImages(ctx context.Context, all bool, by fleet.Operator) (RefreshResult, error) {
 	result := RefreshResult{FleetName: o.Fleet.Name, Images: []string{}}
+	command := fleet.CommandRefreshImages
+	if all {
+		command = fleet.CommandRefreshAllImages
+	}
+	a := o.act(by, command)
+	if err := o.note(ctx, a); err != nil {
+		return result, err
+	}
 	if all {
 		records, err := o.Images.Images(ctx)
 		if err != nil {
@@ -111,7 +131,7 @@ func (o Operator) RefreshImages(ctx context.Context, all bool) (RefreshResult, e
 			if r.Digest == "" || r.Unused(o.Fleet.Now()) {
 				continue
 			}
-			if _, err := o.BuildImage(ctx, r.Spec); err != nil {
+			if _, err := o.buildImage(ctx, r.Spec, a, func(context.Context, fleet.Action) error { return nil }); err != nil {
 				return result, err
 			}
 			result.Images = append(result.Images, r.Tag)

@@ -13,11 +13,7 @@ import (
 // name. A stopped runner may look busy there for a while.
 func (d *drain) registrations(ctx context.Context) error {
 	var failed []error
-	places := d.Repositories
-	if d.Fleet.SharedPlace != "" {
-		places = []string{d.Fleet.SharedPlace}
-	}
-	for _, repository := range places {
+	for _, repository := range d.places() {
 		if err := d.registrationsOf(ctx, repository); err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", repository, err))
 		}

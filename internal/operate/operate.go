@@ -63,17 +63,21 @@ type definitions interface {
 	DeleteDefinitions(ctx context.Context, arns []string) error
 }
 
-// Fleet is one fleet as an operator changes it, wherever it runs.
+// Fleet is one fleet as an operator changes it, wherever it runs. Every change leaves a
+// trace: who made it, when and why. Who asks a fleet process from outside cannot say who
+// they are: the process finds out, and only the reason is theirs.
 type Fleet interface {
-	Pause(ctx context.Context, reason string) (PauseResult, error)
-	Resume(ctx context.Context) (ResumeResult, error)
+	Pause(ctx context.Context, by fleet.Operator) (PauseResult, error)
+	Resume(ctx context.Context, by fleet.Operator) (ResumeResult, error)
+	// PlanDrain says what a drain would take away now, and changes nothing.
+	PlanDrain(ctx context.Context, now bool) (DrainPlan, error)
 	// Drain reports each action to progress, as one line of text.
-	Drain(ctx context.Context, now bool, progress func(line string)) (DrainResult, error)
-	Terminate(ctx context.Context, runnerID string, force bool) (TerminateResult, error)
-	Retry(ctx context.Context, runID string) (RetryResult, error)
-	BuildImage(ctx context.Context, spec fleet.ImageSpec) (fleet.ImageRecord, error)
-	RemoveImage(ctx context.Context, tag string) (fleet.ImageRecord, error)
-	RefreshImages(ctx context.Context, all bool) (RefreshResult, error)
+	Drain(ctx context.Context, now bool, by fleet.Operator, progress func(line string)) (DrainResult, error)
+	Terminate(ctx context.Context, runnerID string, force bool, by fleet.Operator) (TerminateResult, error)
+	Retry(ctx context.Context, runID string, by fleet.Operator) (RetryResult, error)
+	BuildImage(ctx context.Context, spec fleet.ImageSpec, by fleet.Operator) (fleet.ImageRecord, error)
+	RemoveImage(ctx context.Context, tag string, by fleet.Operator) (fleet.ImageRecord, error)
+	RefreshImages(ctx context.Context, all bool, by fleet.Operator) (RefreshResult, error)
 }
 
 // Operator is a Fleet whose records and platform this process can reach.
@@ -108,15 +112,16 @@ type PauseResult struct {
 	FleetName string    `json:"fleet_name"`
 	Already   bool      `json:"already"` // it was paused before
 	Reason    string    `json:"reason"`
+	PausedBy  string    `json:"paused_by,omitempty"` // "" if an earlier release paused it
 	PausedAt  time.Time `json:"paused_at"`
 	Waiting   int       `json:"waiting"` // runs that wait for the end of the pause, 1000 at most
 }
 
 // Pause makes the fleet launch nothing until it is resumed. Jobs that have a runner go
 // on; new ones are recorded and wait, with the reason. A paused fleet gets the new
-// reason.
-func (o Operator) Pause(ctx context.Context, reason string) (PauseResult, error) {
-	was, err := o.Fleet.Pause(ctx, reason)
+// reason, and keeps its own if none is given.
+func (o Operator) Pause(ctx context.Context, by fleet.Operator) (PauseResult, error) {
+	was, err := o.Fleet.Pause(ctx, o.act(by, fleet.CommandPause))
 	if err != nil {
 		return PauseResult{}, fmt.Errorf("pause fleet %s: %w", o.Fleet.Name, err)
 	}
@@ -125,7 +130,21 @@ func (o Operator) Pause(ctx context.Context, reason string) (PauseResult, error)
 		return PauseResult{}, fmt.Errorf("read whether fleet %s is paused: %w", o.Fleet.Name, err)
 	}
 	waiting, err := o.waiting(ctx)
-	return PauseResult{FleetName: o.Fleet.Name, Already: was.Paused != "", Reason: now.Paused, PausedAt: now.PausedAt, Waiting: waiting}, err
+	return PauseResult{FleetName: o.Fleet.Name, Already: was.Paused != "", Reason: now.Paused, PausedBy: now.PausedBy, PausedAt: now.PausedAt, Waiting: waiting}, err
+}
+
+// act is what an operator does now.
+func (o Operator) act(by fleet.Operator, command fleet.Command) fleet.Action {
+	return by.Act(command, o.NewID(), o.Fleet.Now())
+}
+
+// note lists an action on something whose record cannot be written together with it. It is
+// written before the change.
+func (o Operator) note(ctx context.Context, a fleet.Action) error {
+	if err := o.Fleet.Records.Write(ctx, fleet.Changes{Actions: []fleet.Action{a}}); err != nil {
+		return fmt.Errorf("note who does it: %w", err)
+	}
+	return nil
 }
 
 func (o Operator) waiting(ctx context.Context) (int, error) {
@@ -148,12 +167,12 @@ type ResumeResult struct {
 // Resume lets the fleet launch again, the runs that waited first, in their order. A job
 // that GitHub has given up meanwhile gets no task. If the last step fails, the sweep
 // repairs that within a minute.
-func (o Operator) Resume(ctx context.Context) (ResumeResult, error) {
+func (o Operator) Resume(ctx context.Context, by fleet.Operator) (ResumeResult, error) {
 	waiting, err := o.waiting(ctx) // before one of them is launched
 	if err != nil {
 		return ResumeResult{}, err
 	}
-	was, waited, err := o.Fleet.Resume(ctx)
+	was, waited, err := o.Fleet.Resume(ctx, o.act(by, fleet.CommandResume))
 	if err != nil {
 		return ResumeResult{}, fmt.Errorf("resume fleet %s: %w", o.Fleet.Name, err)
 	}
@@ -182,8 +201,12 @@ func (r TerminateResult) Done() bool {
 
 // Terminate ends one runner; see lifecycle.Fleet.Terminate. A runner that is not known,
 // or that is busy and not forced, is no error: the result is not Done.
-func (o Operator) Terminate(ctx context.Context, runnerID string, force bool) (TerminateResult, error) {
-	t, err := o.Fleet.Terminate(ctx, runnerID, fleet.TerminatedByOperator, force)
+func (o Operator) Terminate(ctx context.Context, runnerID string, force bool, by fleet.Operator) (TerminateResult, error) {
+	command := fleet.CommandTerminate
+	if force {
+		command = fleet.CommandForceTerminate
+	}
+	t, err := o.Fleet.Terminate(ctx, runnerID, o.act(by, command))
 	if err != nil {
 		return TerminateResult{RunnerID: runnerID}, fmt.Errorf("terminate runner %s: %w", runnerID, err)
 	}

@@ -14,16 +14,16 @@ import (
 func TestPauseAndResume(t *testing.T) {
 	w := newWorld(t)
 	o, at := w.operator(), w.Now()
-	paused, err := o.Pause(t.Context(), "an upgrade")
+	paused, err := o.Pause(t.Context(), fleet.Operator{By: "ada", Reason: "an upgrade"})
 	w.must(err)
-	w.is("paused", paused, operate.PauseResult{FleetName: "fleet", Reason: "an upgrade", PausedAt: at})
+	w.is("paused", paused, operate.PauseResult{FleetName: "fleet", Reason: "an upgrade", PausedBy: "ada", PausedAt: at})
 	w.Pass(time.Hour)
 	w.Launch(w.Job(7))
-	paused, err = o.Pause(t.Context(), "a long upgrade")
+	paused, err = o.Pause(t.Context(), fleet.Operator{By: "ada", Reason: "a long upgrade"})
 	w.must(err)
-	w.is("paused twice", paused, operate.PauseResult{FleetName: "fleet", Already: true, Reason: "a long upgrade", PausedAt: at, Waiting: 1})
+	w.is("paused twice", paused, operate.PauseResult{FleetName: "fleet", Already: true, Reason: "a long upgrade", PausedBy: "ada", PausedAt: at, Waiting: 1})
 
-	resumed, err := o.Resume(t.Context())
+	resumed, err := o.Resume(t.Context(), ada)
 	w.must(err)
 	w.is("resumed", resumed, operate.ResumeResult{FleetName: "fleet", Reason: "a long upgrade", PausedAt: at, Waiting: 1})
 	if len(w.Bus.Events) != 1 || w.Bus.Events[0].Source != fleet.CLISource || w.Bus.Events[0].DetailType != fleet.FleetResumedEvent {
@@ -33,7 +33,7 @@ func TestPauseAndResume(t *testing.T) {
 	if w.Run("job-7").RunnerID == "" {
 		t.Errorf("%+v", w.Run("job-7"))
 	}
-	resumed, err = o.Resume(t.Context())
+	resumed, err = o.Resume(t.Context(), ada)
 	w.must(err)
 	w.is("resumed twice", resumed, operate.ResumeResult{FleetName: "fleet", Already: true})
 	if len(w.Bus.Events) != 1 {
@@ -45,7 +45,7 @@ func TestResumeKilledEverywhere(t *testing.T) {
 	worlds := map[*lifecycletest.World]*world{}
 	setup := func(t *testing.T) *lifecycletest.World {
 		w := newWorld(t)
-		w.must(second(w.operator().Pause(t.Context(), "x")))
+		w.must(second(w.operator().Pause(t.Context(), ada)))
 		w.Launch(w.Job(7))
 		worlds[w.World] = w
 		return w.World
@@ -55,7 +55,7 @@ func TestResumeKilledEverywhere(t *testing.T) {
 		inner.Bus.Events = nil
 	}
 	lifecycletest.KillEverywhere(t, setup, func(inner *lifecycletest.World) error {
-		return second(worlds[inner].operator().Resume(context.Background()))
+		return second(worlds[inner].operator().Resume(context.Background(), ada))
 	}, settle)
 }
 
@@ -83,7 +83,7 @@ func TestTerminate(t *testing.T) {
 		}, true},
 	} {
 		step.want.RunnerID = step.id
-		got, err := w.operator().Terminate(t.Context(), step.id, step.force)
+		got, err := w.operator().Terminate(t.Context(), step.id, step.force, ada)
 		w.must(err)
 		w.is(step.id, got, step.want)
 		if got.Done() != step.done {
@@ -91,7 +91,7 @@ func TestTerminate(t *testing.T) {
 		}
 	}
 	w.must(w.wait(t.Context(), time.Minute))
-	got, err := w.operator().Terminate(t.Context(), busy, true)
+	got, err := w.operator().Terminate(t.Context(), busy, true, ada)
 	w.must(err)
 	w.is("ended", got, operate.TerminateResult{RunnerID: busy, Outcome: lifecycle.TerminatedClosed, Message: "the runner had ended already"})
 	if run := w.Run("job-7"); run.Status != fleet.RunCancelled {

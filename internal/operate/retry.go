@@ -20,7 +20,7 @@ type RetryResult struct {
 
 // Retry makes the fleet try a run now that waits after a setback. If the last step
 // fails, the sweep repairs that within a minute.
-func (o Operator) Retry(ctx context.Context, runID string) (RetryResult, error) {
+func (o Operator) Retry(ctx context.Context, runID string, by fleet.Operator) (RetryResult, error) {
 	run, known, err := o.Fleet.Records.Run(ctx, runID)
 	if err != nil {
 		return RetryResult{}, fmt.Errorf("read run %s: %w", runID, err)
@@ -29,7 +29,7 @@ func (o Operator) Retry(ctx context.Context, runID string) (RetryResult, error) 
 		return RetryResult{}, fmt.Errorf("there is no run %s; `ecsrunner runs list` prints those that there are", runID)
 	}
 	result := RetryResult{RunID: runID, Status: run.Shown(), Reason: run.Reason}
-	if _, result.Retry, err = o.Fleet.TryAgain(ctx, runID); err != nil {
+	if _, result.Retry, err = o.Fleet.TryAgain(ctx, runID, o.act(by, fleet.CommandRetry)); err != nil {
 		return result, fmt.Errorf("try run %s again: %w", runID, err)
 	}
 	if !result.Retry {

@@ -14,7 +14,7 @@ func TestRetry(t *testing.T) {
 	if _, _, err := w.Fleet().Finish(t.Context(), w.Launch(w.Job(7)), nil, fleet.ImageBuildFailed, "no such tag"); err != nil {
 		t.Fatal(err)
 	}
-	got, err := w.operator().Retry(t.Context(), "job-7")
+	got, err := w.operator().Retry(t.Context(), "job-7", ada)
 	w.must(err)
 	w.is("retried", got, operate.RetryResult{RunID: "job-7", Retry: true, Status: fleet.RunRetrying, Reason: "Image.BuildFailed: no such tag"})
 	w.dispatch(fleet.FleetResumedEvent, fleet.Resumed{RunID: "job-7"})
@@ -39,13 +39,13 @@ func TestNothingToRetry(t *testing.T) {
 		t.Run(want, func(t *testing.T) {
 			w := newWorld(t)
 			setup(w)
-			got, err := w.operator().Retry(t.Context(), "job-7")
+			got, err := w.operator().Retry(t.Context(), "job-7", ada)
 			if w.must(err); got.Retry || !strings.HasPrefix(got.Message, want) || len(w.Bus.Events) != 0 {
 				t.Errorf("%+v", got)
 			}
 		})
 	}
-	if _, err := newWorld(t).operator().Retry(t.Context(), "job-9"); err == nil || !strings.Contains(err.Error(), "there is no run job-9; `ecsrunner runs list`") {
+	if _, err := newWorld(t).operator().Retry(t.Context(), "job-9", ada); err == nil || !strings.Contains(err.Error(), "there is no run job-9; `ecsrunner runs list`") {
 		t.Errorf("%v", err)
 	}
 }
@@ -68,6 +68,6 @@ func TestRetryKilledEverywhere(t *testing.T) {
 		inner.Bus.Events = nil
 	}
 	lifecycletest.KillEverywhere(t, setup, func(inner *lifecycletest.World) error {
-		return second(worlds[inner].operator().Retry(t.Context(), "job-7"))
+		return second(worlds[inner].operator().Retry(t.Context(), "job-7", ada))
 	}, settle)
 }

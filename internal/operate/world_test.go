@@ -17,6 +17,9 @@ const (
 	webhookURL = "https://fleet.example/webhook"
 )
 
+// ada is the operator.
+var ada = fleet.Operator{By: "ada"}
+
 // world is a fleet in virtual time: what was asked to end does so while the operator
 // waits.
 type world struct {

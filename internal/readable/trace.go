@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/execution"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/stages"
 )
@@ -22,6 +23,7 @@ func RunDetails(w io.Writer, d report.RunDetails, zone *time.Location) error {
 	}
 	Fields(w, fields)
 	Fields(w, retry(r.Retry, zone))
+	Fields(w, Actions(r.Actions, zone))
 	Fields(w, [][2]string{{"stages", stagesOf(r.Stages)}})
 	for _, e := range d.Executions {
 		fmt.Fprintln(w)
@@ -68,6 +70,18 @@ func retry(r *report.Retry, zone *time.Location) [][2]string {
 		next += ", of one of the runs that wait for " + r.Hold
 	}
 	return [][2]string{{"next try", next}, {"sooner after", r.Sooner}, {"whose business", r.Whose}}
+}
+
+// Actions says what operators did, one field for each action.
+func Actions(actions []fleet.Action, zone *time.Location) (fields [][2]string) {
+	for _, a := range actions {
+		says := a.At.In(zone).Format(time.DateTime) + " " + a.By + ": " + a.Did()
+		if a.RunnerID != "" {
+			says += " (" + a.RunnerID + ")"
+		}
+		fields = append(fields, [2]string{"operator", says})
+	}
+	return fields
 }
 
 // FieldFormat is a name and its value; the longest name is that of a stage.

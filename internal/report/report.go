@@ -40,6 +40,8 @@ type Source interface {
 	Image(ctx context.Context, tag string) (fleet.ImageRecord, bool, error)
 	Images(ctx context.Context) ([]fleet.ImageRecord, error)
 	BuildLock(ctx context.Context, tag string) (fleet.BuildLock, error)
+	// Actions lists up to limit actions of operators since a time, the newest first.
+	Actions(ctx context.Context, since time.Time, limit int) ([]fleet.Action, error)
 }
 
 // Settings are what a fleet reports about itself.
@@ -99,6 +101,7 @@ type Run struct {
 	Launched      int             `json:"runners_launched"`
 	ClassName     string          `json:"class_name"`
 	Image         string          `json:"image"`
+	Actions       []fleet.Action  `json:"actions,omitempty"` // of operators, the newest first
 	Times         fleet.Times     `json:"times"`
 	Stages        Stages          `json:"stages"`
 }
@@ -126,7 +129,7 @@ func OfRun(run fleet.Run, runners []fleet.Runner, now time.Time) Run {
 		WorkflowName: run.Job.WorkflowName, WorkflowRunID: run.Job.WorkflowRunID, RunAttempt: run.Job.RunAttempt,
 		HTMLURL: run.Job.HTMLURL, Labels: run.Job.Labels, Status: run.Shown(), Reason: run.Reason, Rule: run.Rule, Notice: run.Notice.String(), Rerun: run.Rerun.String(),
 		Conclusion: run.Conclusion, RunnerID: RunnerOf(run), Launched: run.Launched,
-		ClassName: run.ClassName, Image: run.Image, Times: times, Stages: stagesOf(run, stages.Of(run, runners, now)),
+		ClassName: run.ClassName, Image: run.Image, Actions: run.Actions, Times: times, Stages: stagesOf(run, stages.Of(run, runners, now)),
 	}
 	if view.Labels == nil {
 		view.Labels = []string{}
@@ -174,6 +177,7 @@ type Runner struct {
 	Failure         string             `json:"failure,omitempty"`
 	Hook            fleet.JobHook      `json:"hook,omitempty"`
 	Judged          *fleet.Judged      `json:"judged,omitempty"`
+	Actions         []fleet.Action     `json:"actions,omitempty"` // of operators, the newest first
 	Times           fleet.Times        `json:"times"`
 }
 
@@ -184,7 +188,7 @@ func OfRunner(r fleet.Runner) Runner {
 		Reason: r.Reason, Repository: r.Repository, Labels: r.Labels, ClassName: r.ClassName, Image: r.Image,
 		TaskARN: r.TaskARN, TaskStatus: r.TaskStatus, StopCode: r.StopCode, StoppedReason: r.StoppedReason,
 		ExitCode: r.ExitCode, ContainerReason: r.ContainerReason, Claims: r.Claims, RegistrationID: r.RegistrationID,
-		FailureName: r.FailureName, Failure: r.Failure, Hook: r.Hook, Judged: r.Judged, Times: r.Times,
+		FailureName: r.FailureName, Failure: r.Failure, Hook: r.Hook, Judged: r.Judged, Actions: r.Actions, Times: r.Times,
 	}
 	if view.Labels == nil {
 		view.Labels = []string{}

@@ -33,6 +33,7 @@ type Store interface {
 	OpenRunners(ctx context.Context) ([]fleet.Runner, error)
 	OpenRuns(ctx context.Context, limit int) ([]fleet.Run, error)
 	UnresolvedRunners(ctx context.Context, limit int) ([]fleet.Runner, error)
+	Actions(ctx context.Context, since time.Time, limit int) ([]fleet.Action, error)
 	Cursor(ctx context.Context, name string) (string, error)
 	PutCursor(ctx context.Context, name, value string) error
 	SwapCursor(ctx context.Context, name, was, value string) error
@@ -89,6 +90,9 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"a lease has one owner until it ends":                            leases,
 		"a fleet stays paused until it is resumed":                       paused,
 		"holds are found by their keys and by how those begin":           holds,
+		"operators' actions are listed the newest first":                 actions,
+		"an action is written with the change, or not at all":            actionWithChange,
+		"an action of the same id is replaced":                           actionReplaced,
 		"a hold that is over is forgotten, at the version that was read": holdOver,
 		"runs that are tried again are listed by their time":             retrying,
 		"refusals that are to be shown are listed by their time":         notices,

@@ -42,7 +42,7 @@ func recount(t *testing.T, s Store) {
 func paused(t *testing.T, s Store) {
 	was, err := s.Capacity(t.Context())
 	must(t, err)
-	pause := was.Pause("an upgrade", now.Add(time.Nanosecond))
+	pause := was.Pause(fleet.Action{At: now.Add(time.Nanosecond), Command: fleet.CommandPause, By: "arn:aws:iam::1:user/ada", Reason: "an upgrade"})
 	write(t, s, fleet.Changes{Capacity: &pause})
 	launched := was
 	launched.Open++
@@ -54,7 +54,7 @@ func paused(t *testing.T, s Store) {
 	write(t, s, fleet.Changes{Capacity: &counted})
 	got, err := s.Capacity(t.Context())
 	must(t, err)
-	if want := (fleet.Capacity{Open: 3, Paused: "an upgrade", PausedAt: now.Add(time.Nanosecond), Version: 2}); !reflect.DeepEqual(got, want) {
+	if want := (fleet.Capacity{Open: 3, Paused: "an upgrade", PausedBy: "arn:aws:iam::1:user/ada", PausedAt: now.Add(time.Nanosecond), Version: 2}); !reflect.DeepEqual(got, want) {
 		t.Errorf("capacity %+v, want %+v", got, want)
 	}
 	resumed := got.Resume()

@@ -47,7 +47,7 @@ func (f Facts) completed() finding {
 	}
 	if r != nil && f.cutShort(*r) {
 		found.says += ": " + f.stopped(*r)
-		found.whose = whoseEnd(*r)
+		found.whose = f.whoseEnd(*r)
 		found.next = f.again(*r)
 		return found
 	}
@@ -62,14 +62,14 @@ func (f Facts) cancelled() finding {
 	switch {
 	case f.stoppedByPolicy():
 		return f.endedByPolicy()
-	case r != nil && run.RanOn != "" && byOperator(*r):
+	case r != nil && run.RanOn != "" && f.byOperator(*r):
 		found.whose = ofOperator
-		found.says = fmt.Sprintf("was stopped by an operator, who ended its runner %s while it ran the job; GitHub calls that cancelled", run.RanOn)
+		found.says = fmt.Sprintf("was stopped by %s, who ended its runner %s%s while it ran the job; GitHub calls that cancelled", operator(*r), run.RanOn, with(*r))
 	case r != nil && run.RanOn != "" && byMaxRuntime(*r):
 		found.whose = ofConfiguration
 		found.says = "was ended: " + sentence(r.Reason)
 	case r != nil && run.RanOn != "" && f.cutShort(*r):
-		found.whose, found.next = whoseEnd(*r), f.again(*r)
+		found.whose, found.next = f.whoseEnd(*r), f.again(*r)
 		found.says = fmt.Sprintf("ended as cancelled because its runner %s was lost: %s", run.RanOn, f.stopped(*r))
 	case run.RanOn != "":
 		found.says = "was cancelled on GitHub while " + run.RanOn + " ran it"
@@ -101,14 +101,12 @@ func (f Facts) endedAt() time.Time {
 	return at
 }
 
-func byOperator(r fleet.Runner) bool { return r.Reason == fleet.TerminatedByOperator }
-
 func byMaxRuntime(r fleet.Runner) bool { return strings.Contains(r.Reason, "max_runtime") }
 
 // cutShort reports whether the runner of the job ended before the job did.
 func (f Facts) cutShort(r fleet.Runner) bool {
 	switch {
-	case byOperator(r):
+	case f.byOperator(r):
 		return true
 	case r.StopCode == fleet.StopSpotInterruption:
 		job := f.Run.Job
@@ -133,9 +131,9 @@ func (f Facts) stoppedBeforeJob(r fleet.Runner) bool {
 }
 
 // whoseEnd is whose business the end of a runner's task is.
-func whoseEnd(r fleet.Runner) string {
+func (f Facts) whoseEnd(r fleet.Runner) string {
 	switch {
-	case byOperator(r):
+	case f.byOperator(r):
 		return ofOperator
 	case byMaxRuntime(r):
 		return ofConfiguration
@@ -154,12 +152,12 @@ func (f Facts) again(r fleet.Runner) []Step {
 	if rerun := f.Run.Rerun; rerun != nil && (!rerun.At.IsZero() || !rerun.NextTry.IsZero()) {
 		return []Step{{Do: "nothing: the fleet sees to it that the job runs again (spot_retry)"}}
 	}
-	return []Step{{Do: "run the job again on GitHub" + afterCut(r)}}
+	return []Step{{Do: "run the job again on GitHub" + f.afterCut(r)}}
 }
 
-func afterCut(r fleet.Runner) string {
+func (f Facts) afterCut(r fleet.Runner) string {
 	switch {
-	case byOperator(r), r.StopCode == fleet.StopUserInitiated:
+	case f.byOperator(r), r.StopCode == fleet.StopUserInitiated:
 		return ""
 	case r.StopCode == fleet.StopSpotInterruption:
 		return "; a class without Spot is not interrupted"
@@ -172,8 +170,8 @@ func afterCut(r fleet.Runner) string {
 // stopped says how a runner's task ended.
 func (f Facts) stopped(r fleet.Runner) string {
 	switch {
-	case byOperator(r):
-		return "an operator ended it"
+	case f.byOperator(r):
+		return operator(r) + " ended it" + with(r)
 	case r.StopCode == fleet.StopSpotInterruption:
 		return "Fargate Spot took its capacity back"
 	case r.FailureName != "":

@@ -3,6 +3,7 @@ package why
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -24,8 +25,8 @@ func (f Facts) became(r fleet.Runner, job string) string {
 		if r.RunID == fleet.RunID(r.Took) {
 			says = "ran " + r.RunID + ", which it was launched for"
 		}
-	case byOperator(r):
-		says += "; an operator ended it before it had a job"
+	case f.byOperator(r):
+		says += "; " + operator(r) + " ended it before it had a job" + with(r)
 	case r.FailureName != "":
 		says += "; it failed: " + r.FailureName
 		saidAbove := f.Run != nil && f.Run.Retrying() && f.Run.Setback.Cause == r.Failure
@@ -104,6 +105,11 @@ func (f Facts) notes() (notes []string) {
 	}
 	if n := run.Displaced; n > 0 {
 		notes = append(notes, times(n)+" GitHub gave the runner of this job another job with the same labels; the fleet launches a new one then")
+	}
+	for _, a := range slices.Backward(run.Actions) {
+		if a.Command == fleet.CommandRetry {
+			notes = append(notes, fmt.Sprintf("%s had it tried again %s ago, with %s", name(a.By), lasted(f.Now.Sub(a.At)), sentence(a.Did())))
+		}
 	}
 	if says := run.Rerun.String(); says != "" {
 		notes = append(notes, sentence(says))

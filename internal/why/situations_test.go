@@ -58,7 +58,7 @@ var situations = map[string]func() *world{
 	},
 	"paused": func() *world {
 		w := newWorld()
-		w.capacity = w.capacity.Pause("moving to other subnets, back at 14:00", noon.Add(-20*time.Minute))
+		w.capacity = w.capacity.Pause(fleet.Operator{By: ada.By, Reason: "moving to other subnets, back at 14:00"}.Act(fleet.CommandPause, "1", noon.Add(-20*time.Minute)))
 		return w.launch().after(5 * time.Minute)
 	},
 	"room_then_runner": func() *world {
@@ -370,6 +370,36 @@ var situations = map[string]func() *world{
 	"ended_by_operator": func() *world {
 		return running().after(8*time.Minute).newest(func(r fleet.Runner) fleet.Runner { r.Reason = fleet.TerminatedByOperator; return r }).
 			stops(fleet.StopUserInitiated, 143, "").completes("cancelled").after(time.Minute)
+	},
+	"stopped_by_operator": func() *world {
+		return running().after(8*time.Minute).stoppedByOperator(fleet.CommandForceTerminate, "it hangs since the \x1b[31mmigration\x1b[0m").after(5*time.Second).stops(fleet.StopUserInitiated, 143, "").completes("cancelled").after(time.Minute)
+	},
+	"stopped_by_operator_and_not_reported": func() *world {
+		return running().after(8*time.Minute).stoppedByOperator(fleet.CommandForceTerminate, "it hangs").after(5*time.Second).stoppedFor(theJob, fleet.TerminatedByOperator).after(30 * time.Second)
+	},
+	"stopped_by_operator_and_failed": func() *world {
+		return running().after(8*time.Minute).stoppedByOperator(fleet.CommandForceTerminate, "").after(5*time.Second).stops(fleet.StopUserInitiated, 143, "").completes("failure").after(time.Minute)
+	},
+	"stopped_by_drain": func() *world {
+		return running().after(8*time.Minute).stoppedByOperator(fleet.CommandDrainNow, "moving to another account").after(5*time.Second).stops(fleet.StopUserInitiated, 143, "").completes("cancelled").after(time.Minute)
+	},
+	"stopped_with_its_fleet": func() *world {
+		return running().after(8*time.Minute).stoppedByOperator(fleet.CommandStopNow, "asked twice to stop").after(5*time.Second).stops(fleet.StopUserInitiated, 143, "").completes("cancelled").after(time.Minute)
+	},
+	"stopped_by_operator_after_its_end": func() *world { // what the operator did had no part in it
+		return running().after(8*time.Minute).completes("failure").after(10*time.Second).stoppedByOperator(fleet.CommandForceTerminate, "").stops(fleet.StopUserInitiated, 143, "").after(time.Minute)
+	},
+	"ended_by_operator_before_its_job": func() *world {
+		w := newWorld().launch().comesTo(fleet.StageRegistered)
+		w.newest(func(r fleet.Runner) fleet.Runner {
+			r, _ = r.BeginEnd(fleet.TerminatedByOperator, w.now)
+			return r.Trace(w.acts(fleet.CommandTerminate, "an old image"))
+		})
+		return w.after(2 * time.Second)
+	},
+	"tried_again_by_operator": func() *world {
+		w := newWorld().fails(fleet.RunnerNoCapacity, "no capacity").after(time.Minute)
+		return w.change(func(r fleet.Run) fleet.Run { return r.Trace(w.acts(fleet.CommandRetry, "")) }).after(20 * time.Second)
 	},
 	"ended_by_max_runtime": func() *world {
 		return running().after(6*time.Hour).newest(func(r fleet.Runner) fleet.Runner { r.Reason = "the job ran longer than max_runtime (6h0m0s)"; return r }).

@@ -20,6 +20,11 @@ func (f Facts) underway() finding {
 	wait := Step{Do: "nothing yet: ask again in a minute"}
 	at := func(s fleet.Stage) time.Time { return r.At(s) }
 	switch {
+	case r.Phase == fleet.Closing && f.byOperator(*r):
+		return finding{
+			says: fmt.Sprintf("has runner %s, which %s is ending%s", r.RunnerID, operator(*r), with(*r)), whose: ofOperator,
+			waits: &Waits{For: "the end of that runner", Event: "it has ended, and the next one is launched"}, next: []Step{wait},
+		}
 	case r.Phase == fleet.Closing:
 		return finding{
 			says: fmt.Sprintf("has runner %s, which is being ended: %s", r.RunnerID, cmp.Or(sentence(r.Reason), fleet.NeededNoLonger)), whose: ofFleet,
@@ -136,7 +141,7 @@ func (f Facts) running() finding {
 		found.waits = &Waits{For: "GitHub to say so for long enough", Until: run.QueuedAgainAt.Add(5 * time.Minute), Event: "GitHub is asked again, and then the job gets another runner"}
 	case r != nil && (r.Stopped() || r.Phase == fleet.Closed):
 		found.says = fmt.Sprintf("has lost its runner %s: %s; GitHub has not reported the end of the job yet", run.RanOn, f.stopped(*r))
-		found.whose = whoseEnd(*r)
+		found.whose = f.whoseEnd(*r)
 		found.waits = f.endReported()
 		found.next = []Step{{"read the runner's log", f.command("runners logs " + run.RanOn)}}
 		return found

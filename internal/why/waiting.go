@@ -46,7 +46,7 @@ func (f Facts) waitsForRoom() finding {
 	switch rule := run.AdmittedBy; {
 	case f.Capacity.Paused != "":
 		found.whose = ofOperator
-		found.says = fmt.Sprintf("waits because an operator paused the fleet %s ago: %s", lasted(f.Now.Sub(f.Capacity.PausedAt)), sentence(f.Capacity.Paused))
+		found.says = fmt.Sprintf("waits because %s paused the fleet %s ago: %s", cmp.Or(name(f.Capacity.PausedBy), anOperator), lasted(f.Now.Sub(f.Capacity.PausedAt)), sentence(f.Capacity.Paused))
 		found.waits = &Waits{For: "the end of the pause", Event: "an operator resumes the fleet"}
 		found.next = []Step{{Do: "once what the pause is for is over, resume the fleet", Command: f.command("resume")}}
 	case run.WaitsForRule:

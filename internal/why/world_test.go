@@ -224,6 +224,28 @@ func (w *world) fails(failure, cause string) *world {
 	return w.launch().comesTo(fleet.StageAdmitted).after(2*time.Second).closes(failure, cause)
 }
 
+// ada is an operator on AWS.
+var ada = fleet.Operator{By: "arn:aws:sts::111122223333:assumed-role/Operators/ada@example.com"}
+
+// acts is what ada does now.
+func (w *world) acts(command fleet.Command, reason string) fleet.Action {
+	a := fleet.Operator{By: ada.By, Reason: reason}.Act(command, "1", w.now)
+	a.RunnerID = w.runs[theJob].LastRunner
+	return a
+}
+
+// stoppedByOperator writes that an operator stops the runner of the job.
+func (w *world) stoppedByOperator(command fleet.Command, reason string) *world {
+	a := w.acts(command, reason)
+	w.newest(func(r fleet.Runner) fleet.Runner { r.Reason = a.EndReason(); return r.Trace(a) })
+	return w.change(func(r fleet.Run) fleet.Run {
+		if r.Status.Terminal() {
+			return r
+		}
+		return r.Trace(a)
+	})
+}
+
 // completes lets GitHub end the job.
 func (w *world) completes(conclusion string) *world {
 	return w.change(func(r fleet.Run) fleet.Run {

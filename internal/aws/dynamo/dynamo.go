@@ -25,6 +25,7 @@
 //	RunnersByID         pk runner#ID of each                  eventual    n/2
 //	Image               pk image#TAG, sk image                consistent  1
 //	Images              index newest, "image"                 eventual    1+n/2
+//	Actions             index newest, "action"                eventual    1+n/2
 //	BuildLock           pk image#TAG, sk build                consistent  1
 //	Cursor              pk cursors, sk NAME                   consistent  1
 //	Settings, Repairs   pk fleet, sk settings or repairs      eventual    1/2
@@ -39,6 +40,7 @@
 //	DeleteImage         DeleteItem                                        1
 //	JoinBuild           one to three UpdateItem                           1 to 3
 //	RenewBuild, EndBuild   UpdateItem, DeleteItem                         1
+//	Write of an action  PutItem, or a part of the transaction             1 or 2
 //	AddRepairs          TransactWriteItems, so that nothing counts twice  2
 //
 // A change of status or phase moves a record between indexes: one unit more for

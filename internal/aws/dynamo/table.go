@@ -17,7 +17,7 @@ const (
 
 // Indexes, by the name of the attribute that is their partition key.
 const (
-	indexNewest     = deployment.IndexNewest     // every run, runner and image
+	indexNewest     = deployment.IndexNewest     // every run, runner, image and action of an operator
 	indexUnfinished = deployment.IndexUnfinished // open runs, unresolved runners
 	indexWaiting    = deployment.IndexWaiting    // runs that wait for room
 	indexRetry      = deployment.IndexRetry      // runs that wait, by their fleet.Run.WaitList
@@ -34,6 +34,7 @@ const (
 	listRunner = "runner"
 	listRoom   = "room"
 	listImage  = "image"
+	listAction = "action"
 )
 
 // TableDefinition is the table that a store needs.
@@ -49,6 +50,7 @@ func holdKey(hold string) key     { return key{"holds", hold} }
 func imageKey(tag string) key     { return key{"image#" + tag, "image"} }
 func buildKey(tag string) key     { return key{"image#" + tag, "build"} }
 func cursorKey(name string) key   { return key{"cursors", name} }
+func actionKey(id string) key     { return key{"action#" + id, "action"} }
 func fleetKey(what string) key    { return key{"fleet", what} }
 func (k key) String() string      { return k.pk + "/" + k.sk }
 func keyOf(i item) key            { return key{textOf(i, attrPK), textOf(i, attrSK)} }

@@ -84,6 +84,13 @@ func (s *Store) writes(changes fleet.Changes, id string) (items []types.Transact
 		i[attrVersion] = number(hold.Version)
 		put(i, was)
 	}
+	for _, action := range changes.Actions {
+		i, err := s.actionItem(action)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, types.TransactWriteItem{Put: &types.Put{TableName: &s.table, Item: i}})
+	}
 	return items, nil
 }
 

@@ -19,6 +19,7 @@ type Records struct {
 	capacity fleet.Capacity
 	holds    map[string]fleet.Hold
 	cursors  map[string]string
+	actions  map[string]fleet.Action
 	Reads    int
 	Repairs  map[string]int
 }
@@ -213,8 +214,19 @@ func (r *Records) Write(_ context.Context, c fleet.Changes) error {
 				delete(r.holds, hold.Key)
 			}
 		}
+		for _, action := range c.Actions {
+			if r.actions == nil {
+				r.actions = map[string]fleet.Action{}
+			}
+			r.actions[action.ID] = action
+		}
 		return nil
 	})
+}
+
+// Actions are those of operators, the oldest first.
+func (r *Records) Actions() []fleet.Action {
+	return slices.SortedFunc(maps.Values(r.actions), func(a, b fleet.Action) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID)) })
 }
 
 // Holds reads the holds that exist among the keys.

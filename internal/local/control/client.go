@@ -28,62 +28,62 @@ type Client struct {
 }
 
 // Pause pauses the fleet, whether or not it runs just now.
-func (c Client) Pause(ctx context.Context, reason string) (operate.PauseResult, error) {
-	return change(ctx, c, "/pause", pauseRequest{reason}, func(o operate.Operator) (operate.PauseResult, error) {
-		return o.Pause(ctx, reason)
-	})
+func (c Client) Pause(ctx context.Context, by fleet.Operator) (operate.PauseResult, error) {
+	return change(ctx, c, target("/pause", by), pauseRequest{by.Reason}, by, operate.Operator.Pause)
 }
 
 // Resume resumes the fleet. A fleet that does not run launches the waiting runs when it
 // starts.
-func (c Client) Resume(ctx context.Context) (operate.ResumeResult, error) {
-	return change(ctx, c, "/resume", nil, func(o operate.Operator) (operate.ResumeResult, error) { return o.Resume(ctx) })
+func (c Client) Resume(ctx context.Context, by fleet.Operator) (operate.ResumeResult, error) {
+	return change(ctx, c, target("/resume", by), nil, by, operate.Operator.Resume)
 }
 
 // Retry makes the fleet try a run now. A fleet that does not run tries it when it
 // starts.
-func (c Client) Retry(ctx context.Context, runID string) (operate.RetryResult, error) {
-	return change(ctx, c, "/runs/"+url.PathEscape(runID)+"/retry", nil, func(o operate.Operator) (operate.RetryResult, error) {
-		return o.Retry(ctx, runID)
+func (c Client) Retry(ctx context.Context, runID string, by fleet.Operator) (operate.RetryResult, error) {
+	return change(ctx, c, target("/runs/"+url.PathEscape(runID)+"/retry", by), nil, by, func(o operate.Operator, ctx context.Context, by fleet.Operator) (operate.RetryResult, error) {
+		return o.Retry(ctx, runID, by)
 	})
 }
 
-// RefreshImages brings the images up to date. A fleet that does not run does so when it
-// starts.
-func (c Client) RefreshImages(ctx context.Context, all bool) (operate.RefreshResult, error) {
-	return change(ctx, c, fmt.Sprintf("/images/refresh?all=%t", all), nil, func(o operate.Operator) (operate.RefreshResult, error) {
-		return o.RefreshImages(ctx, all)
-	})
+// RefreshImages brings the images up to date. A fleet that does not run asks and builds
+// nothing.
+func (c Client) RefreshImages(ctx context.Context, all bool, by fleet.Operator) (operate.RefreshResult, error) {
+	return askFor[operate.RefreshResult](ctx, c, target("/images/refresh", by, "all", fmt.Sprint(all)), nil)
 }
 
 // BuildImage asks for the next revision of an image, and returns the image's record
 // from before that. A fleet that does not run builds nothing.
-func (c Client) BuildImage(ctx context.Context, spec fleet.ImageSpec) (fleet.ImageRecord, error) {
-	return askFor[fleet.ImageRecord](ctx, c, "/images/build", spec)
+func (c Client) BuildImage(ctx context.Context, spec fleet.ImageSpec, by fleet.Operator) (fleet.ImageRecord, error) {
+	return askFor[fleet.ImageRecord](ctx, c, target("/images/build", by), spec)
 }
 
 // RemoveImage makes the fleet delete an image. A fleet that does not run deletes
 // nothing.
-func (c Client) RemoveImage(ctx context.Context, tag string) (fleet.ImageRecord, error) {
-	return askFor[fleet.ImageRecord](ctx, c, "/images/"+url.PathEscape(tag)+"/remove", nil)
+func (c Client) RemoveImage(ctx context.Context, tag string, by fleet.Operator) (fleet.ImageRecord, error) {
+	return askFor[fleet.ImageRecord](ctx, c, target("/images/"+url.PathEscape(tag)+"/remove", by), nil)
 }
 
 // Terminate makes the fleet end a runner; see operate.Operator.Terminate. A fleet that
 // does not run has no runners.
-func (c Client) Terminate(ctx context.Context, runnerID string, force bool) (operate.TerminateResult, error) {
+func (c Client) Terminate(ctx context.Context, runnerID string, force bool, by fleet.Operator) (operate.TerminateResult, error) {
 	var answer terminated
-	target := fmt.Sprintf("/runners/%s/terminate?force=%t", url.PathEscape(runnerID), force)
-	err := c.ask(ctx, target, nil, func(body io.Reader) error { return decode(body, &answer) })
+	err := c.ask(ctx, target("/runners/"+url.PathEscape(runnerID)+"/terminate", by, "force", fmt.Sprint(force)), nil, func(body io.Reader) error { return decode(body, &answer) })
 	if err == nil && answer.Error != "" {
 		err = errors.New(answer.Error)
 	}
 	return answer.TerminateResult, err
 }
 
+// PlanDrain says what a drain would take away. It needs a running fleet.
+func (c Client) PlanDrain(ctx context.Context, now bool) (operate.DrainPlan, error) {
+	return askFor[operate.DrainPlan](ctx, c, target("/drain/plan", fleet.Operator{}, "now", fmt.Sprint(now)), nil)
+}
+
 // Drain drains the fleet; see operate.Operator.Drain. It needs a running fleet: only
 // that knows which of its runners have a job.
-func (c Client) Drain(ctx context.Context, now bool, progress func(line string)) (result operate.DrainResult, err error) {
-	err = c.ask(ctx, fmt.Sprintf("/drain?now=%t", now), nil, func(body io.Reader) error {
+func (c Client) Drain(ctx context.Context, now bool, by fleet.Operator, progress func(line string)) (result operate.DrainResult, err error) {
+	err = c.ask(ctx, target("/drain", by, "now", fmt.Sprint(now)), nil, func(body io.Reader) error {
 		lines := json.NewDecoder(body)
 		for {
 			var line drainLine
@@ -103,6 +103,22 @@ func (c Client) Drain(ctx context.Context, now bool, progress func(line string))
 	return result, err
 }
 
+// target is a path with the operator's reason, and with pairs of further parameters. Who the
+// operator is, the fleet asks the system.
+func target(path string, by fleet.Operator, pairs ...string) string {
+	query := url.Values{}
+	if by.Reason != "" {
+		query.Set(reasonParam, fleet.Clip(by.Reason, fleet.MostReason))
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		query.Set(pairs[i], pairs[i+1])
+	}
+	if len(query) == 0 {
+		return path
+	}
+	return path + "?" + query.Encode()
+}
+
 // Doctor has the fleet look at its set-up, which only its process knows the secrets of. It
 // fails with ErrNotRunning if it does not run.
 func (c Client) Doctor(ctx context.Context, asked Examination) (doctor.Report, error) {
@@ -116,8 +132,9 @@ func (c Client) Health(ctx context.Context) (h report.Health, err error) {
 	return h, err
 }
 
-// change asks the running fleet, or changes the records if none runs.
-func change[T any](ctx context.Context, c Client, target string, request any, otherwise func(operate.Operator) (T, error)) (T, error) {
+// change asks the running fleet, or changes the records if none runs, as this process's own
+// user.
+func change[T any](ctx context.Context, c Client, target string, request any, by fleet.Operator, otherwise func(operate.Operator, context.Context, fleet.Operator) (T, error)) (T, error) {
 	result, err := askFor[T](ctx, c, target, request)
 	if !errors.Is(err, ErrNotRunning) {
 		return result, err
@@ -127,7 +144,8 @@ func change[T any](ctx context.Context, c Client, target string, request any, ot
 		return result, err
 	}
 	defer done()
-	return otherwise(o)
+	by.By = ThisUser()
+	return otherwise(o, ctx, by)
 }
 
 // askFor asks the fleet for a result.

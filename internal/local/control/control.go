@@ -28,6 +28,10 @@ type failure struct {
 	Error string `json:"error,omitempty"`
 }
 
+// reasonParam is the parameter of every change with the operator's reason.
+const reasonParam = "reason"
+
+// pauseRequest has the reason of a pause, as the release before sends it.
 type pauseRequest struct {
 	Reason string `json:"reason"`
 }

@@ -23,42 +23,46 @@ import (
 // echo is a fleet that returns what it was asked, or err.
 type echo struct{ err error }
 
-func (e echo) Pause(_ context.Context, reason string) (operate.PauseResult, error) {
-	return operate.PauseResult{Reason: reason, Waiting: 3}, e.err
+func (e echo) Pause(_ context.Context, by fleet.Operator) (operate.PauseResult, error) {
+	return operate.PauseResult{Reason: by.Reason, PausedBy: by.By, Waiting: 3}, e.err
 }
 
-func (e echo) Resume(context.Context) (operate.ResumeResult, error) {
-	return operate.ResumeResult{FleetName: "test", Waiting: 2}, e.err
+func (e echo) Resume(_ context.Context, by fleet.Operator) (operate.ResumeResult, error) {
+	return operate.ResumeResult{FleetName: "test", Reason: by.Reason + by.By, Waiting: 2}, e.err
 }
 
-func (e echo) Drain(_ context.Context, now bool, progress func(string)) (operate.DrainResult, error) {
-	progress("paused fleet test")
+func (e echo) Drain(_ context.Context, now bool, by fleet.Operator, progress func(string)) (operate.DrainResult, error) {
+	progress("paused fleet test by " + by.By + by.Reason)
 	progress(fmt.Sprintf("now is %t", now))
 	return operate.DrainResult{Already: now, Hooks: []operate.Hook{}, Problems: []operate.Problem{{What: "a", Reason: "b"}}}, e.err
 }
 
-func (e echo) Terminate(_ context.Context, runnerID string, force bool) (operate.TerminateResult, error) {
-	result := operate.TerminateResult{RunnerID: runnerID, Outcome: lifecycle.TerminatedBusy, JobID: 7, JobName: "build"}
+func (e echo) Terminate(_ context.Context, runnerID string, force bool, by fleet.Operator) (operate.TerminateResult, error) {
+	result := operate.TerminateResult{RunnerID: runnerID, Outcome: lifecycle.TerminatedBusy, JobID: 7, JobName: "build" + by.By + by.Reason}
 	if force {
 		result.Outcome = lifecycle.TerminatedStopping
 	}
 	return result, e.err
 }
 
-func (e echo) Retry(_ context.Context, runID string) (operate.RetryResult, error) {
-	return operate.RetryResult{RunID: runID, Retry: true}, e.err
+func (e echo) Retry(_ context.Context, runID string, by fleet.Operator) (operate.RetryResult, error) {
+	return operate.RetryResult{RunID: runID, Retry: true, Reason: by.By + by.Reason}, e.err
 }
 
-func (e echo) BuildImage(_ context.Context, spec fleet.ImageSpec) (fleet.ImageRecord, error) {
-	return fleet.ImageRecord{Spec: spec, Revision: 4}, e.err
+func (e echo) BuildImage(_ context.Context, spec fleet.ImageSpec, by fleet.Operator) (fleet.ImageRecord, error) {
+	return fleet.ImageRecord{Spec: spec, Revision: 4, Rebuild: by.By + by.Reason}, e.err
 }
 
-func (e echo) RemoveImage(_ context.Context, tag string) (fleet.ImageRecord, error) {
-	return fleet.ImageRecord{Tag: tag}, e.err
+func (e echo) RemoveImage(_ context.Context, tag string, by fleet.Operator) (fleet.ImageRecord, error) {
+	return fleet.ImageRecord{Tag: tag, Rebuild: by.By + by.Reason}, e.err
 }
 
-func (e echo) RefreshImages(_ context.Context, all bool) (operate.RefreshResult, error) {
-	return operate.RefreshResult{Images: []string{fmt.Sprint(all)}}, e.err
+func (e echo) RefreshImages(_ context.Context, all bool, by fleet.Operator) (operate.RefreshResult, error) {
+	return operate.RefreshResult{Images: []string{fmt.Sprint(all), by.By, by.Reason}}, e.err
+}
+
+func (e echo) PlanDrain(_ context.Context, now bool) (operate.DrainPlan, error) {
+	return operate.DrainPlan{StopsJobs: now, Waiting: 4}, e.err
 }
 
 // examine is a set-up that says how it was looked at.
@@ -85,22 +89,32 @@ func TestAFleetLooksAtItsSetUp(t *testing.T) {
 	}
 }
 
+// by is who operates a fleet. A client that says to be somebody else is not believed.
+func by(f operate.Fleet) fleet.Operator {
+	said := fleet.Operator{By: control.ThisUser(), Reason: "a & b?c=%d\nsecond line"}
+	if _, ok := f.(control.Client); ok {
+		said.By = "mallory"
+	}
+	return said
+}
+
 // asked is a call of each kind, with arguments that a path or a query could spoil.
 func asked(ctx context.Context) map[string]func(operate.Fleet) (any, error) {
 	const odd = "a/b c?d=e&f%20../#"
 	return map[string]func(operate.Fleet) (any, error){
-		"pause":           func(f operate.Fleet) (any, error) { return f.Pause(ctx, odd) },
-		"resume":          func(f operate.Fleet) (any, error) { return f.Resume(ctx) },
-		"terminate":       func(f operate.Fleet) (any, error) { return f.Terminate(ctx, odd, false) },
-		"terminate now":   func(f operate.Fleet) (any, error) { return f.Terminate(ctx, odd, true) },
-		"retry":           func(f operate.Fleet) (any, error) { return f.Retry(ctx, odd) },
-		"remove an image": func(f operate.Fleet) (any, error) { return f.RemoveImage(ctx, odd) },
-		"refresh":         func(f operate.Fleet) (any, error) { return f.RefreshImages(ctx, false) },
-		"refresh all":     func(f operate.Fleet) (any, error) { return f.RefreshImages(ctx, true) },
+		"pause":           func(f operate.Fleet) (any, error) { return f.Pause(ctx, by(f)) },
+		"resume":          func(f operate.Fleet) (any, error) { return f.Resume(ctx, by(f)) },
+		"terminate":       func(f operate.Fleet) (any, error) { return f.Terminate(ctx, odd, false, by(f)) },
+		"terminate now":   func(f operate.Fleet) (any, error) { return f.Terminate(ctx, odd, true, by(f)) },
+		"retry":           func(f operate.Fleet) (any, error) { return f.Retry(ctx, odd, by(f)) },
+		"remove an image": func(f operate.Fleet) (any, error) { return f.RemoveImage(ctx, odd, by(f)) },
+		"refresh":         func(f operate.Fleet) (any, error) { return f.RefreshImages(ctx, false, by(f)) },
+		"refresh all":     func(f operate.Fleet) (any, error) { return f.RefreshImages(ctx, true, by(f)) },
 		"build an image": func(f operate.Fleet) (any, error) {
-			return f.BuildImage(ctx, fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: odd, Arch: fleet.ARM64})
+			return f.BuildImage(ctx, fleet.ImageSpec{Kind: fleet.OnDemandImage, Name: odd, Arch: fleet.ARM64}, by(f))
 		},
 		"drain":     func(f operate.Fleet) (any, error) { return drained(ctx, f, false) },
+		"plan":      func(f operate.Fleet) (any, error) { return f.PlanDrain(ctx, true) },
 		"drain now": func(f operate.Fleet) (any, error) { return drained(ctx, f, true) },
 	}
 }
@@ -108,7 +122,7 @@ func asked(ctx context.Context) map[string]func(operate.Fleet) (any, error) {
 // drained is the result of a drain, with its progress.
 func drained(ctx context.Context, f operate.Fleet, now bool) (any, error) {
 	var lines []string
-	result, err := f.Drain(ctx, now, func(line string) { lines = append(lines, line) })
+	result, err := f.Drain(ctx, now, by(f), func(line string) { lines = append(lines, line) })
 	return fmt.Sprintf("%+v %q", result, lines), err
 }
 
@@ -163,7 +177,7 @@ func TestADirectoryWithALongPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := serve(t, dir, echo{})
-	if _, err := (control.Client{Dir: dir}).Resume(t.Context()); err != nil {
+	if _, err := (control.Client{Dir: dir}).Resume(t.Context(), fleet.Operator{}); err != nil {
 		t.Error(err)
 	}
 	server.Close()

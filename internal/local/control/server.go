@@ -61,7 +61,7 @@ func Serve(dir string, f operate.Fleet, health func(context.Context) report.Heal
 		listener.Close()
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
-	s.server = &http.Server{Handler: routes(f, health, examine), ReadHeaderTimeout: 10 * time.Second}
+	s.server = &http.Server{Handler: routes(f, health, examine), ReadHeaderTimeout: 10 * time.Second, ConnContext: withPeer}
 	go s.server.Serve(listener) // ends with Close
 	return s, nil
 }
@@ -91,23 +91,28 @@ func routes(f operate.Fleet, health func(context.Context) report.Health, examine
 	})
 	mux.HandleFunc("POST /pause", func(w http.ResponseWriter, r *http.Request) {
 		var request pauseRequest
-		if err := read(r, &request); err != nil || request.Reason == "" {
-			answer(w, http.StatusBadRequest, failure{"pause the fleet: a reason is needed"})
+		if err := read(r, &request); err != nil {
+			answer(w, http.StatusBadRequest, failure{"pause the fleet: its reason cannot be read"})
 			return
 		}
-		reply(w)(f.Pause(r.Context(), request.Reason))
+		by := operatorOf(r)
+		by.Reason = request.Reason
+		reply(w)(f.Pause(r.Context(), by))
 	})
 	mux.HandleFunc("POST /resume", func(w http.ResponseWriter, r *http.Request) {
-		reply(w)(f.Resume(r.Context()))
+		reply(w)(f.Resume(r.Context(), operatorOf(r)))
 	})
 	mux.HandleFunc("POST /drain", func(w http.ResponseWriter, r *http.Request) {
 		drain(w, r, f)
 	})
+	mux.HandleFunc("POST /drain/plan", func(w http.ResponseWriter, r *http.Request) {
+		reply(w)(f.PlanDrain(r.Context(), r.URL.Query().Get("now") == "true"))
+	})
 	mux.HandleFunc("POST /runs/{id}/retry", func(w http.ResponseWriter, r *http.Request) {
-		reply(w)(f.Retry(r.Context(), r.PathValue("id")))
+		reply(w)(f.Retry(r.Context(), r.PathValue("id"), operatorOf(r)))
 	})
 	mux.HandleFunc("POST /runners/{id}/terminate", func(w http.ResponseWriter, r *http.Request) {
-		result, err := f.Terminate(r.Context(), r.PathValue("id"), r.URL.Query().Get("force") == "true")
+		result, err := f.Terminate(r.Context(), r.PathValue("id"), r.URL.Query().Get("force") == "true", operatorOf(r))
 		if err != nil {
 			answer(w, http.StatusInternalServerError, failure{err.Error()})
 			return
@@ -120,13 +125,13 @@ func routes(f operate.Fleet, health func(context.Context) report.Health, examine
 			answer(w, http.StatusBadRequest, failure{"build an image: its spec cannot be read"})
 			return
 		}
-		reply(w)(f.BuildImage(r.Context(), spec))
+		reply(w)(f.BuildImage(r.Context(), spec, operatorOf(r)))
 	})
 	mux.HandleFunc("POST /images/{tag}/remove", func(w http.ResponseWriter, r *http.Request) {
-		reply(w)(f.RemoveImage(r.Context(), r.PathValue("tag")))
+		reply(w)(f.RemoveImage(r.Context(), r.PathValue("tag"), operatorOf(r)))
 	})
 	mux.HandleFunc("POST /images/refresh", func(w http.ResponseWriter, r *http.Request) {
-		reply(w)(f.RefreshImages(r.Context(), r.URL.Query().Get("all") == "true"))
+		reply(w)(f.RefreshImages(r.Context(), r.URL.Query().Get("all") == "true", operatorOf(r)))
 	})
 	return mux
 }
@@ -139,7 +144,7 @@ func drain(w http.ResponseWriter, r *http.Request, f operate.Fleet) {
 		_ = lines.Encode(line) // the client is gone: the context says so
 		_ = flush.Flush()
 	}
-	result, err := f.Drain(r.Context(), r.URL.Query().Get("now") == "true", func(line string) { tell(drainLine{Progress: line}) })
+	result, err := f.Drain(r.Context(), r.URL.Query().Get("now") == "true", operatorOf(r), func(line string) { tell(drainLine{Progress: line}) })
 	if err != nil {
 		tell(drainLine{failure: failure{err.Error()}})
 		return

@@ -10,8 +10,8 @@ import (
 // forgotten is how many records one transaction deletes: other writers wait for it.
 const forgotten = 500
 
-// Forget deletes runs, runners and executions that began before a time and are over, a
-// bounded number of each. It reports whether there are more. The file does not shrink:
+// Forget deletes runs, runners, executions and actions that began before a time and are
+// over, a bounded number of each. It reports whether there are more. The file does not shrink:
 // new records use the free room.
 func (s *Store) Forget(ctx context.Context, before time.Time) (more bool, err error) {
 	err = s.transact(ctx, func(tx *sql.Tx) error {
@@ -21,6 +21,7 @@ func (s *Store) Forget(ctx context.Context, before time.Time) (more bool, err er
 			"DELETE FROM runners WHERE runner_id IN (SELECT runner_id FROM runners WHERE launched_at < ? AND phase = 'CLOSED' AND unresolved = 0 ORDER BY launched_at, runner_id LIMIT ?)",
 			"DELETE FROM retries WHERE run_id IN (SELECT run_id FROM runs WHERE received_at < ? AND status IN ('COMPLETED', 'CANCELLED', 'GONE', 'REFUSED') ORDER BY received_at, run_id LIMIT ?)",
 			"DELETE FROM runs WHERE run_id IN (SELECT run_id FROM runs WHERE received_at < ? AND status IN ('COMPLETED', 'CANCELLED', 'GONE', 'REFUSED') ORDER BY received_at, run_id LIMIT ?)",
+			"DELETE FROM actions WHERE id IN (SELECT id FROM actions WHERE at < ? ORDER BY at, id LIMIT ?)",
 		} {
 			result, err := tx.ExecContext(ctx, delete, sortable(before), forgotten)
 			if err != nil {

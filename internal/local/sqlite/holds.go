@@ -19,6 +19,8 @@ CREATE INDEX IF NOT EXISTS retries_by_list ON retries (list, at, run_id);
 CREATE INDEX IF NOT EXISTS runs_by_status ON runs (status, received_at, run_id);
 CREATE INDEX IF NOT EXISTS runs_by_repository ON runs (` + repositoryOf + `, received_at, run_id);
 CREATE INDEX IF NOT EXISTS runs_by_class ON runs (` + classOf + `, received_at, run_id);
+CREATE TABLE IF NOT EXISTS actions (id TEXT PRIMARY KEY, at TEXT NOT NULL, record TEXT NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS actions_by_time ON actions (at, id);
 `
 
 // What a record has, as the indexes and the queries write it alike: SQLite uses an index

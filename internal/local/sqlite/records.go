@@ -88,6 +88,11 @@ func (s *Store) Write(ctx context.Context, changes fleet.Changes) error {
 				return err
 			}
 		}
+		for _, action := range changes.Actions {
+			if err := writeAction(ctx, tx, action); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
 }

@@ -35,6 +35,7 @@ type Store struct {
 	runners  map[string]fleet.Runner
 	capacity fleet.Capacity
 	holds    map[string]fleet.Hold
+	actions  map[string]fleet.Action
 	images   map[string]fleet.ImageRecord
 	locks    map[string]lock
 	cursors  map[string]string
@@ -53,7 +54,7 @@ type Store struct {
 func New() *Store {
 	return &Store{
 		Call: func(_ string, effect func() error) error { return effect() },
-		runs: map[string]fleet.Run{}, runners: map[string]fleet.Runner{}, holds: map[string]fleet.Hold{},
+		runs: map[string]fleet.Run{}, runners: map[string]fleet.Runner{}, holds: map[string]fleet.Hold{}, actions: map[string]fleet.Action{},
 		images: map[string]fleet.ImageRecord{}, locks: map[string]lock{}, cursors: map[string]string{}, leases: map[string]lease{}, repairs: map[string]int{},
 		open: map[string]bool{}, waiting: map[string]bool{}, listed: map[string]bool{}, active: map[string]bool{}, unresolved: map[string]bool{},
 	}
@@ -97,6 +98,17 @@ func (s *Store) Holds(_ context.Context, keys []string) (found map[string]fleet.
 				found[key] = hold
 			}
 		}
+		return nil
+	})
+	return found, err
+}
+
+// Actions lists up to limit actions of operators since a time, the newest first.
+func (s *Store) Actions(_ context.Context, since time.Time, limit int) (found []fleet.Action, err error) {
+	err = s.Call(List, func() error {
+		found = slices.SortedFunc(maps.Values(s.actions), func(a, b fleet.Action) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(b.ID, a.ID)) })
+		found = slices.DeleteFunc(found, func(a fleet.Action) bool { return a.At.Before(since) })
+		found = found[:min(limit, len(found))]
 		return nil
 	})
 	return found, err
@@ -231,6 +243,9 @@ func (s *Store) apply(c fleet.Changes) {
 		if s.holds[hold.Key] = hold; hold.Over {
 			delete(s.holds, hold.Key)
 		}
+	}
+	for _, action := range c.Actions {
+		s.actions[action.ID] = action
 	}
 	index := func() {
 		for _, run := range c.Runs {

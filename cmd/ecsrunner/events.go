@@ -1,0 +1,81 @@
+package main
+
+import (
+	"cmp"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
+)
+
+func newEvents() *cobra.Command {
+	return group("events", "What operators did to a fleet", newEventsList())
+}
+
+func newEventsList() *cobra.Command {
+	var src source
+	var since time.Duration
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List what operators did, the newest first",
+		Long: `List what operators did to the fleet, the newest first: who paused, resumed or drained
+it, ended a runner, tried a run again, or had an image built or deleted, and why.
+
+BY is whom the system names, not what somebody says of themselves: the user at the other
+end of the fleet's control socket on this machine, and the caller's ARN on AWS. What is
+stopped with a job is noted before it is stopped. The events are kept as long as the
+records of runs.`,
+		Example: `  ecsrunner events list --since 24h --stack ecsrunner-fleet
+  ecsrunner events list --json --limit 1000 | jq -r '.[] | select(.runner_id) | .by'`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if limit < 1 || limit > report.MostListed {
+				return usagef("--limit %d: use 1 to %d", limit, report.MostListed)
+			}
+			if since < 0 {
+				return usagef("--since %s: use a time that is over, such as 24h", since)
+			}
+			return src.read(cmd.Context(), func(f *opened) error {
+				var from time.Time
+				if since > 0 {
+					from = time.Now().Add(-since)
+				}
+				events, err := f.records.Actions(cmd.Context(), from, limit)
+				if err != nil {
+					return err
+				}
+				if len(events) == limit {
+					cmd.PrintErrf("only the newest %d are listed\n", limit)
+				}
+				if src.json {
+					if events == nil {
+						events = []fleet.Action{}
+					}
+					return printJSON(cmd.OutOrStdout(), events)
+				}
+				if len(events) == 0 {
+					cmd.PrintErrln("no events: no operator has changed the fleet in that time")
+					return nil
+				}
+				return printEvents(cmd.OutOrStdout(), events)
+			})
+		},
+	}
+	src.flags(cmd)
+	cmd.Flags().DurationVar(&since, "since", 0, "only those of this last time, such as 24h")
+	cmd.Flags().IntVar(&limit, "limit", 100, "how many at most")
+	return cmd
+}
+
+func printEvents(w io.Writer, events []fleet.Action) error {
+	t := readable.NewTable(w, "WHEN", "BY", "COMMAND", "ABOUT", "REASON", "OUTCOME")
+	for _, e := range events {
+		t.Row(day(e.At), e.By, e.Command, cmp.Or(e.RunnerID, e.RunID, shortImage(e.Image)), e.Reason, e.Outcome)
+	}
+	return t.Flush()
+}

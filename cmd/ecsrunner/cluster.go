@@ -238,7 +238,11 @@ func pausedOf(c report.Cluster) string {
 	if c.Paused == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s, since %s", c.Paused, day(c.PausedAt))
+	by := ""
+	if c.PausedBy != "" {
+		by = ", by " + c.PausedBy
+	}
+	return fmt.Sprintf("%s, since %s%s", c.Paused, day(c.PausedAt), by)
 }
 
 // newest counts what a bounded list had, and says so if the list was full.

@@ -23,6 +23,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/control"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/datadir"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim"
@@ -608,8 +609,12 @@ func TestStopLeavesTheRestToTheNextProcess(t *testing.T) {
 	w.stop(100 * time.Millisecond)
 	w.start()
 	w.awaitEnd(running, waiting)
-	if run := w.run(running); run.Status != fleet.RunCancelled && run.Conclusion != "failure" {
+	run := w.run(running)
+	if run.Status != fleet.RunCancelled && run.Conclusion != "failure" {
 		t.Errorf("the job that was cut off: %s %s (%s)", run.Status, run.Conclusion, run.Reason)
+	}
+	if !strings.Contains(run.Reason, "stopped by "+control.ThisUser()+" while "+run.RanOn+" ran it, with the stop of `ecsrunner local`") {
+		t.Errorf("it does not say who cut it off: %q", run.Reason)
 	}
 	if run := w.run(waiting); run.Conclusion != "success" {
 		t.Errorf("the job that waited: %s %s (%s)", run.Status, run.Conclusion, run.Reason)
@@ -631,6 +636,9 @@ func TestTerminate(t *testing.T) {
 		t.Errorf("terminate with force: %+v, %v", got, err)
 	}
 	w.awaitEnd(id)
+	if run := w.run(id); !strings.Contains(run.Reason, "stopped by "+control.ThisUser()+" while "+runner+" ran it, with `ecsrunner runners terminate --force` (it hangs)") {
+		t.Errorf("the run does not say who stopped it: %q", run.Reason)
+	}
 	if got, err := w.operator().Terminate(t.Context(), runner, false, fleet.Operator{Reason: "it hangs"}); err != nil || got.Outcome != "closed" {
 		t.Errorf("terminate again: %+v, %v", got, err)
 	}

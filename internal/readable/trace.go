@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/execution"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/stages"
 )
@@ -73,7 +72,7 @@ func retry(r *report.Retry, zone *time.Location) [][2]string {
 }
 
 // Actions says what operators did, one field for each action.
-func Actions(actions []fleet.Action, zone *time.Location) (fields [][2]string) {
+func Actions(actions []report.Action, zone *time.Location) (fields [][2]string) {
 	for _, a := range actions {
 		says := a.At.In(zone).Format(time.DateTime) + " " + a.By + ": " + a.Did()
 		if a.RunnerID != "" {

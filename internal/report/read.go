@@ -263,8 +263,9 @@ type OnAWS struct {
 type Cluster struct {
 	Settings
 	OnAWS
-	Running        bool                       `json:"running"`          // a fleet process serves it, or AWS does
-	Paused         string                     `json:"paused,omitempty"` // why it launches nothing
+	Running        bool                       `json:"running"`             // a fleet process serves it, or AWS does
+	Paused         string                     `json:"paused,omitempty"`    // why it launches nothing
+	PausedBy       string                     `json:"paused_by,omitempty"` // who gave that reason
 	PausedAt       time.Time                  `json:"paused_at,omitzero"`
 	OpenRunners    int                        `json:"open_runners"`
 	RunnersBy      map[fleet.RunnerStatus]int `json:"runners_by_status"` // of the newest MostListed
@@ -336,7 +337,7 @@ func ClusterStatus(ctx context.Context, src Source, now time.Time) (Cluster, err
 		return Cluster{}, err
 	}
 	cluster.OpenRunners = capacity.Open
-	cluster.Paused, cluster.PausedAt = capacity.Paused, capacity.PausedAt
+	cluster.Paused, cluster.PausedBy, cluster.PausedAt = capacity.Paused, capacity.PausedBy, capacity.PausedAt
 	if cluster.Repairs, err = src.Repairs(ctx); err != nil {
 		return Cluster{}, err
 	}

@@ -44,6 +44,9 @@ type Source interface {
 	Actions(ctx context.Context, since time.Time, limit int) ([]fleet.Action, error)
 }
 
+// Action is what an operator did.
+type Action = fleet.Action
+
 // Settings are what a fleet reports about itself.
 type Settings struct {
 	FleetName    string   `json:"fleet_name"`

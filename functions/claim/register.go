@@ -86,7 +86,7 @@ func (h Handler) registerFailed(ctx context.Context, asked fleet.Runner, err err
 		errorName = fleet.GitHubNoAccess // a registration names only the repository
 	}
 	switch errorName {
-	case fleet.GitHubUnauthorized, fleet.GitHubUntrusted, fleet.GitHubNoAccess, fleet.GitHubInvalid:
+	case fleet.GitHubUnauthorized, fleet.GitHubUntrusted, fleet.GitHubNoAccess, fleet.GitHubNoRunnerGroup, fleet.GitHubInvalid:
 		_, _, werr := h.Fleet.ChangeRunner(ctx, asked.RunnerID, func(r fleet.Runner) (fleet.Runner, bool) {
 			if r.FailureName != "" {
 				return r, false

@@ -25,6 +25,7 @@ func TestGitHubDoesNotRegister(t *testing.T) {
 		"401":                               {fails: fleet.Errorf(fleet.GitHubUnauthorized, "bad credentials"), status: 424, name: fleet.GitHubUnauthorized, noted: true},
 		"a certificate that is not trusted": {fails: fleet.Errorf(fleet.GitHubUntrusted, "x509"), status: 424, name: fleet.GitHubUntrusted, noted: true},
 		"404":                               {fails: fleet.Errorf(fleet.GitHubNotFound, "no such repository"), status: 424, name: fleet.GitHubNoAccess, noted: true},
+		"no runner group":                   {fails: fleet.Errorf(fleet.GitHubNoRunnerGroup, "octo-org has no runner group"), status: 424, name: fleet.GitHubNoRunnerGroup, noted: true},
 		"422":                               {fails: fleet.Errorf(fleet.GitHubInvalid, "no such group"), status: 424, name: fleet.GitHubInvalid, noted: true},
 		"a rate limit with a wait": {
 			fails: fmt.Errorf("register: %w", lifecycletest.Limited(90*time.Second)), status: 503, name: fleet.GitHubRateLimited, wait: 90 * time.Second, beats: 1,

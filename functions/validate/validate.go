@@ -126,7 +126,7 @@ func (s Step) canRegister(ctx context.Context, job fleet.Job) error {
 		return nil
 	}
 	err := s.Access.CanRegister(ctx, job.Repository)
-	if fleet.IsNamed(err, fleet.GitHubNotFound, fleet.GitHubNoAccess, fleet.GitHubUnauthorized, fleet.GitHubUntrusted, fleet.SecretMissing) {
+	if fleet.IsNamed(err, fleet.GitHubNoRunnerGroup, fleet.GitHubNotFound, fleet.GitHubNoAccess, fleet.GitHubUnauthorized, fleet.GitHubUntrusted, fleet.SecretMissing) {
 		return err
 	}
 	if err != nil {

@@ -65,7 +65,7 @@ func (h *hub) sharedRunners(ctx context.Context) Result {
 		return Healthy("the %s may list the runners of %s; that it may register them, only a runner shows", h.registrar(), place.name)
 	}
 	switch _, err := h.GitHub.RunnerGroupID(ctx, place.Shared, h.Policy.RunnerGroup); {
-	case fleet.IsNamed(err, fleet.GitHubNotFound):
+	case fleet.IsNamed(err, fleet.GitHubNoRunnerGroup):
 		return Found(Finding{
 			Severity: Error, What: h.explained(err), Whose: "configuration", Do: "make the group at " + place.groups + ", or correct runner_group",
 		})

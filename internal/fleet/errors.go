@@ -15,12 +15,15 @@ const (
 	GitHubUntrusted    = "GitHub.Untrusted"    // the fleet does not trust GitHub's certificate: nothing was sent
 	GitHubNoAccess     = "GitHub.NoAccess"     // the credential lacks a permission for the repository, or does not see it (403, 404)
 	GitHubNotFound     = "GitHub.NotFound"     // GitHub does not show the thing to this credential (404)
-	GitHubJobPending   = "GitHub.JobPending"   // GitHub holds the job back: max-parallel, or a concurrency group
-	GitHubConflict     = "GitHub.Conflict"     // a runner of that name exists (409)
-	GitHubRunnerBusy   = "GitHub.RunnerBusy"   // a busy runner cannot be deleted (422)
-	GitHubInvalid      = "GitHub.Invalid"      // GitHub refuses the request as it is (other 4xx)
-	GitHubRateLimited  = "GitHub.RateLimited"  // primary or secondary rate limit
-	GitHubUnavailable  = "GitHub.Unavailable"  // 5xx, no answer, or one that cannot be read
+	// GitHubNoRunnerGroup is that the organization or enterprise has no group of the name of
+	// runner_group.
+	GitHubNoRunnerGroup = "GitHub.NoRunnerGroup"
+	GitHubJobPending    = "GitHub.JobPending"  // GitHub holds the job back: max-parallel, or a concurrency group
+	GitHubConflict      = "GitHub.Conflict"    // a runner of that name exists (409)
+	GitHubRunnerBusy    = "GitHub.RunnerBusy"  // a busy runner cannot be deleted (422)
+	GitHubInvalid       = "GitHub.Invalid"     // GitHub refuses the request as it is (other 4xx)
+	GitHubRateLimited   = "GitHub.RateLimited" // primary or secondary rate limit
+	GitHubUnavailable   = "GitHub.Unavailable" // 5xx, no answer, or one that cannot be read
 
 	ImageBuildFailed       = "Image.BuildFailed"
 	ImageBuildLost         = "Image.BuildLost"         // the build ended without saying anything about the image: look again

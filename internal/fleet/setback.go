@@ -116,7 +116,8 @@ var setbackKinds = map[string]SetbackKind{
 	GitHubUntrusted:    SetbackCredential,
 	SecretMissing:      SetbackCredential,
 
-	GitHubNoAccess: SetbackAccess,
+	GitHubNoAccess:      SetbackAccess,
+	GitHubNoRunnerGroup: SetbackAccess,
 
 	GitHubNotFound:         SetbackJob,
 	RunnerDeadlineExceeded: SetbackJob,

@@ -44,7 +44,7 @@ func TestRunnersOfAnEnterprise(t *testing.T) {
 				t.Error(err)
 			}
 			hub.Scope.Group = "nosuch"
-			if err := hub.CanRegister(t.Context(), appRepository); !fleet.IsNamed(err, fleet.GitHubNotFound) || !strings.Contains(err.Error(), `enterprise corp has no runner group "nosuch" (it has Default, Fleet)`) {
+			if err := hub.CanRegister(t.Context(), appRepository); !fleet.IsNamed(err, fleet.GitHubNoRunnerGroup) || !strings.Contains(err.Error(), `enterprise corp has no runner group "nosuch" (it has Default, Fleet)`) {
 				t.Error(err)
 			}
 		})

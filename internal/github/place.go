@@ -85,7 +85,7 @@ type groups struct {
 
 // RunnerGroupID is the id of a runner group. It asks once; after a registration in the
 // group has failed, ForgetRunnerGroups makes it ask again. A group that does not exist is
-// GitHub.NotFound.
+// GitHub.NoRunnerGroup.
 func (c *Client) RunnerGroupID(ctx context.Context, of Shared, name string) (int64, error) {
 	what, settings := of.inWords()
 	key := strings.ToLower(what + "/" + name)
@@ -114,7 +114,7 @@ func (c *Client) RunnerGroupID(ctx context.Context, of Shared, name string) (int
 		}
 		names = append(names, group.Name)
 	}
-	return 0, fleet.Errorf(fleet.GitHubNotFound, "%s has no runner group %q (it has %s): make it in %s, or correct runner_group", what, name, strings.Join(names, ", "), settings)
+	return 0, fleet.Errorf(fleet.GitHubNoRunnerGroup, "%s has no runner group %q (it has %s): make it in %s, or correct runner_group", what, name, strings.Join(names, ", "), settings)
 }
 
 // hinted adds to GitHub's refusal of what is asked about an enterprise what may be the cause.

@@ -93,7 +93,7 @@ func (w *world) requests() (all []string) {
 }
 
 func TestAMissingRunnerGroupHoldsJobsBack(t *testing.T) {
-	t.Parallel() // it waits for a minute
+	t.Parallel()
 	for name, c := range map[string]struct {
 		option
 		says string
@@ -102,7 +102,7 @@ func TestAMissingRunnerGroupHoldsJobsBack(t *testing.T) {
 		"of an enterprise":   {inEnterprise("nosuch"), `enterprise octo-corp has no runner group "nosuch" (it has Default, others, Fleet)`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // a minute goes by until the execution has given up
+			t.Parallel()
 			w := newWorld(t, c.option)
 			id := w.github.Queue(job())
 			w.awaitRetry(id)

@@ -109,6 +109,9 @@ var situations = map[string]func() *world{
 	"setback_credential": func() *world {
 		return newWorld().launch().after(time.Second).closes(fleet.GitHubUnauthorized, "GET /repos/octo-org/app/actions/jobs/20000000005: 401 Bad credentials").after(30 * time.Second)
 	},
+	"runner_group_missing": func() *world {
+		return newWorld().launch().after(time.Second).closes(fleet.GitHubNoRunnerGroup, `organization octo-org has no runner group "fleet" (it has Default, Fleets): make it in the organization's settings, under Actions, Runner groups, or correct runner_group`).after(30 * time.Second)
+	},
 	"setback_access": func() *world {
 		return newWorld().launch().after(time.Second).closes(fleet.GitHubNoAccess, "POST /repos/octo-org/app/actions/runners/generate-jitconfig: 403 Resource not accessible by personal access token").after(30 * time.Second)
 	},

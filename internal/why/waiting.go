@@ -116,6 +116,7 @@ var failures = map[string]string{
 	fleet.RunnerStartTimeout:           "the container of its runner did not ask for its credential in time",
 	fleet.RunnerStoppedEarly:           "its runner stopped before it took the job",
 	fleet.RunnerVersionDeprecated:      "GitHub gives no jobs to this version of the runner",
+	fleet.GitHubNoRunnerGroup:          "there is no runner group of the name that the configuration has",
 	fleet.GitHubUntrusted:              "the fleet does not trust GitHub's certificate",
 	fleet.SecretMissing:                "a secret of the fleet is not there, is empty, or may not be read",
 	fleet.GitHubRateLimited:            "GitHub limits the fleet's requests",
@@ -158,6 +159,8 @@ func (f Facts) retrying() finding {
 	}
 	do := about.do
 	switch {
+	case s.Name == fleet.GitHubNoRunnerGroup:
+		do = Step{"make the runner group on GitHub, or correct runner_group and deploy", f.command("doctor")}
 	case s.Name == fleet.RunnerSpotInterrupted:
 		do = Step{Do: "nothing: it is tried again, and a class without Spot is not interrupted"}
 	case do.Command != "":

@@ -56,8 +56,10 @@ func TestImagesBuiltInTheBackground(t *testing.T) {
 			h.Policy.ExtraImages = map[string]string{"android": "Dockerfile"}
 			h.Policy.Classes["arm"] = fleet.Class{CPU: 256, Memory: 512, Arch: fleet.ARM64}
 		}, []string{"v1 1", "android 1", "v1 1"}}, // three in one sweep
-		"all is there":             {func(w *world, h *sweep.Handler) { w.Images.Have(standing(*h), "sha256:1") }, nil},
-		"the fleet is paused":      {func(w *world, _ *sweep.Handler) { _, _ = w.Fleet().Pause(t.Context(), fleet.Operator{Reason: "maintenance"}.Act(fleet.CommandPause, "p", w.Now())) }, nil},
+		"all is there": {func(w *world, h *sweep.Handler) { w.Images.Have(standing(*h), "sha256:1") }, nil},
+		"the fleet is paused": {func(w *world, _ *sweep.Handler) {
+			_, _ = w.Fleet().Pause(t.Context(), fleet.Operator{Reason: "maintenance"}.Act(fleet.CommandPause, "p", w.Now()))
+		}, nil},
 		"nothing builds here":      {func(_ *world, h *sweep.Handler) { h.Builder = nil }, nil},
 		"it was published by hand": {func(_ *world, h *sweep.Handler) { h.Registry = published{"v1": "sha256:9"} }, nil},
 		"another is published":     {func(_ *world, h *sweep.Handler) { h.Registry = published{"v0": "sha256:9"} }, []string{"v1 1"}},

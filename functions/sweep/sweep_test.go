@@ -100,7 +100,9 @@ func closed(w *world) func(*fleet.Runner) {
 	return func(r *fleet.Runner) { r.Phase = fleet.Closed; *r = r.Mark(fleet.StageClosed, w.Now()) }
 }
 
-func pause(w *world) { _, _ = w.Fleet().Pause(context.Background(), fleet.Operator{Reason: "an upgrade"}.Act(fleet.CommandPause, "p", w.Now())) }
+func pause(w *world) {
+	_, _ = w.Fleet().Pause(context.Background(), fleet.Operator{Reason: "an upgrade"}.Act(fleet.CommandPause, "p", w.Now()))
+}
 
 // closeRunner closes a runner's record while its task and registration stay.
 func closeRunner(w *world, id string) {

@@ -25,6 +25,14 @@ const (
 	RunRefused       RunStatus = "REFUSED" // refused by policy
 )
 
+// RunStatuses are all statuses that people see, in the order in which runs come to them.
+func RunStatuses() []RunStatus {
+	return []RunStatus{
+		RunQueued, RunRetrying, RunWaiting, RunImageCreating, RunStarting, RunWaitingForJob, RunRunning,
+		RunCompleted, RunCancelled, RunFailed, RunGone, RunRefused,
+	}
+}
+
 // Terminal reports whether a run with this status has ended.
 func (s RunStatus) Terminal() bool {
 	switch s {

@@ -269,16 +269,20 @@ func counts[K ~string](by map[K]int) string {
 	return strings.Join(parts, ", ")
 }
 
-func newListClassSizes() *cobra.Command {
+func newClasses() *cobra.Command {
+	return group("classes", "The classes that jobs may ask for", newClassesList())
+}
+
+func newClassesList() *cobra.Command {
 	var src source
 	cmd := &cobra.Command{
-		Use:   "list-class-sizes",
+		Use:   "list",
 		Short: "List the classes that jobs may ask for by class:<name>",
 		Long: `List the classes that jobs may ask for by class:<name>, the smallest first: on AWS
 as they are in the fleet's parameter, and on one machine as the fleet last served
 them.`,
-		Example: `  ecsrunner list-class-sizes
-  ecsrunner list-class-sizes --stack ecsrunner-fleet --json`,
+		Example: `  ecsrunner classes list
+  ecsrunner classes list --stack ecsrunner-fleet --json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return src.readWithout(cmd.Context(), func(f *opened) error {
@@ -289,7 +293,7 @@ them.`,
 				if src.json {
 					return printJSON(cmd.OutOrStdout(), settings.ClassSizes)
 				}
-				return printClasses(cmd.OutOrStdout(), settings)
+				return printClasses(cmd.OutOrStdout(), screenOf(cmd.OutOrStdout()), settings)
 			})
 		},
 	}
@@ -310,18 +314,19 @@ func classesOf(ctx context.Context, f *opened) (report.Settings, error) {
 	return report.Settings{ClassSizes: classes}, err
 }
 
-func printClasses(w io.Writer, s report.Settings) error {
+func printClasses(w io.Writer, screen readable.Screen, s report.Settings) error {
 	names := make([]string, 0, len(s.ClassSizes))
 	for name := range s.ClassSizes {
 		names = append(names, name)
 	}
 	slices.SortFunc(names, func(a, b string) int { return bySize(s.ClassSizes[a], s.ClassSizes[b], a, b) })
-	t := readable.NewTable(w, "CLASS", "CPU (UNITS)", "MEMORY (MIB)", "ARCH", "SPOT", "DEFAULT")
+	list := readable.NewList(w, screen, readable.Column{Name: "CLASS"}, readable.Column{Name: "CPU (UNITS)"}, readable.Column{Name: "MEMORY (MIB)"},
+		readable.Column{Name: "ARCH"}, readable.Column{Name: "SPOT"}, readable.Column{Name: "DEFAULT"})
 	for _, name := range names {
 		c := s.ClassSizes[name]
-		t.Row(name, c.CPU, c.Memory, c.Arch, yes(c.Spot), yes(name == s.DefaultClass))
+		list.Row(name, c.CPU, c.Memory, c.Arch, yes(c.Spot), yes(name == s.DefaultClass))
 	}
-	return t.Flush()
+	return list.Flush()
 }
 
 func bySize(a, b fleet.Class, nameA, nameB string) int {

@@ -136,7 +136,7 @@ func demo(cmd *cobra.Command, flags demoFlags) (err error) {
 	if flags.asJSON {
 		err = printJSON(cmd.OutOrStdout(), runs)
 	} else {
-		err = printRuns(cmd.OutOrStdout(), runs)
+		err = printRuns(cmd.OutOrStdout(), screenOf(cmd.OutOrStdout()), runs, false, time.Now())
 	}
 	if err != nil {
 		return err

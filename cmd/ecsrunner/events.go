@@ -62,7 +62,7 @@ records of runs.`,
 					cmd.PrintErrln("no events: no operator has changed the fleet in that time")
 					return nil
 				}
-				return printEvents(cmd.OutOrStdout(), events)
+				return printEvents(cmd.OutOrStdout(), screenOf(cmd.OutOrStdout()), events, time.Now())
 			})
 		},
 	}
@@ -72,10 +72,11 @@ records of runs.`,
 	return cmd
 }
 
-func printEvents(w io.Writer, events []fleet.Action) error {
-	t := readable.NewTable(w, "WHEN", "BY", "COMMAND", "ABOUT", "REASON", "OUTCOME")
+func printEvents(w io.Writer, screen readable.Screen, events []fleet.Action, now time.Time) error {
+	list := readable.NewList(w, screen, readable.Column{Name: "WHEN"}, readable.Column{Name: "BY", Least: 12, Drop: 3}, readable.Column{Name: "COMMAND"},
+		readable.Column{Name: "ABOUT", Drop: 4}, readable.Column{Name: "REASON", Least: 12, Drop: 2}, readable.Column{Name: "OUTCOME", Least: 12, Drop: 1})
 	for _, e := range events {
-		t.Row(day(e.At), e.By, e.Command, cmp.Or(e.RunnerID, e.RunID, shortImage(e.Image)), e.Reason, e.Outcome)
+		list.Row(when(e.At, screen, now), e.By, e.Command, cmp.Or(e.RunnerID, e.RunID, shortImage(e.Image)), e.Reason, e.Outcome)
 	}
-	return t.Flush()
+	return list.Flush()
 }

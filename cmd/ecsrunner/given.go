@@ -2,15 +2,19 @@ package main
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
 )
 
 // given are the flags that a command was given, with a space before each, to be typed again.
-func given(flags *pflag.FlagSet) string {
+func given(flags *pflag.FlagSet, except ...string) string {
 	var words strings.Builder
 	flags.Visit(func(f *pflag.Flag) {
+		if slices.Contains(except, f.Name) {
+			return
+		}
 		value := f.Value.String()
 		if list, ok := f.Value.(pflag.SliceValue); ok {
 			value = strings.Join(list.GetSlice(), ",")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,7 +16,7 @@ import (
 )
 
 func newImages() *cobra.Command {
-	return group("images", "List and build the images that runners run in", newImagesList(), newImagesBuild(), newImagesRemove(), newImagesRefresh())
+	return group("images", "List and build the images that runners run in", newImagesList(), newImagesBuild(), newImagesDelete(), formerly("rm", newImagesDelete()), newImagesRefresh())
 }
 
 func newImagesList() *cobra.Command {
@@ -47,7 +46,7 @@ missing. BUILDING tells of a build that is under way, also while a revision serv
 				if len(images) == 0 {
 					cmd.PrintErrln("no images yet: the fleet's sweep begins to build those of the configuration within a minute")
 				}
-				return printImages(cmd.OutOrStdout(), images)
+				return printImages(cmd.OutOrStdout(), screenOf(cmd.OutOrStdout()), images, time.Now())
 			})
 		},
 	}
@@ -55,16 +54,11 @@ missing. BUILDING tells of a build that is under way, also while a revision serv
 	return cmd
 }
 
-func printImages(w io.Writer, images []report.Image) error {
-	if len(images) == 0 {
-		return nil
-	}
-	columns := []string{"IMAGE", "ARCH", "STATUS", "BUILDING", "REVISION", "RUNNER", "BUILT", "USED", "TAG"}
-	reasons := slices.ContainsFunc(images, func(i report.Image) bool { return i.Reason() != "" })
-	if reasons {
-		columns = append(columns, "REASON")
-	}
-	t := readable.NewTable(w, columns...)
+func printImages(w io.Writer, screen readable.Screen, images []report.Image, now time.Time) error {
+	list := readable.NewList(w, screen,
+		readable.Column{Name: "IMAGE", Least: 16}, readable.Column{Name: "ARCH", Drop: 5}, readable.Column{Name: "STATUS"}, readable.Column{Name: "BUILDING", Drop: 1},
+		readable.Column{Name: "REVISION", Drop: 6}, readable.Column{Name: "RUNNER", Drop: 4}, readable.Column{Name: "BUILT", Drop: 3}, readable.Column{Name: "USED", Drop: 7},
+		readable.Column{Name: "TAG", Drop: 8}, readable.Column{Name: "REASON", Least: 16, Drop: 2})
 	for _, i := range images {
 		building, revision := "", ""
 		if i.Building {
@@ -73,28 +67,24 @@ func printImages(w io.Writer, images []report.Image) error {
 		if i.Revision > 0 {
 			revision = fmt.Sprint(i.Revision)
 		}
-		cells := []any{shortImage(i.Image), i.Arch, i.Status, building, revision, i.RunnerVersion, day(i.BuiltAt), day(i.UsedAt), i.Tag}
-		if reasons {
-			cells = append(cells, readable.Plain(i.Reason()))
-		}
-		t.Row(cells...)
+		list.Row(shortImage(i.Image), i.Arch, i.Status, building, revision, i.RunnerVersion, when(i.BuiltAt, screen, now), when(i.UsedAt, screen, now), i.Tag, i.Reason())
 	}
-	return t.Flush()
+	return list.Flush()
 }
 
-func newImagesRemove() *cobra.Command {
+func newImagesDelete() *cobra.Command {
 	var src source
 	var why reason
 	var consent consent
 	cmd := &cobra.Command{
-		Use:   "rm <tag>",
+		Use:   "delete <tag>",
 		Short: "Delete an image with all its revisions",
 		Long: `Delete an image with all its revisions. Jobs that run in it go on. The next job that
 wants it has it built anew; the base image and extra images are built anew at once.
 
 On a terminal it asks first; in a script --yes is needed. --dry-run says what would be
 deleted, and changes nothing.`,
-		Example: `  ecsrunner images rm 0a4b6cb0b5a6f0e2f7f2b8f6f6a5c1d3 --stack ecsrunner-fleet`,
+		Example: `  ecsrunner images delete 0a4b6cb0b5a6f0e2f7f2b8f6f6a5c1d3 --stack ecsrunner-fleet`,
 		Args:    oneArg("tag, as `ecsrunner images list` prints it"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			by, err := why.operator(cmd)

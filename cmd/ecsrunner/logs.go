@@ -23,7 +23,7 @@ func newRunnersLogs() *cobra.Command {
 	var src source
 	var following bool
 	cmd := &cobra.Command{
-		Use:   "logs <runner_id>",
+		Use:   "logs <runner_id | job URL | run_id>",
 		Short: "Print what one runner wrote",
 		Long: `Print what one runner wrote, from its beginning: the claim, the runner program,
 and on a simulated GitHub the job's steps. On AWS it comes from CloudWatch Logs, some
@@ -41,13 +41,17 @@ file gets every byte.`,
 				return usagef("--json prints a log when it has ended: leave out --follow")
 			}
 			return src.readWithout(cmd.Context(), func(f *opened) error {
-				log, err := logOf(cmd.Context(), f, args[0])
+				runnerID, err := runnerIDIn(cmd.Context(), f, args[0])
+				if err != nil {
+					return err
+				}
+				log, err := logOf(cmd.Context(), f, runnerID)
 				if err != nil {
 					return err
 				}
 				switch out := cmd.OutOrStdout(); {
 				case src.json:
-					return printLogJSON(cmd.Context(), out, args[0], log)
+					return printLogJSON(cmd.Context(), out, runnerID, log)
 				case following:
 					return follow(cmd.Context(), log, linesTo(out, isTerminal(out)), sleep)
 				default:

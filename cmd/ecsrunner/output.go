@@ -3,17 +3,17 @@ package main
 import (
 	"encoding/json"
 	"io"
-	"os"
 	"strings"
 	"time"
-
-	"github.com/mattn/go-isatty"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// printJSON writes v for programs.
+// printJSON writes v for programs, or what --jq makes of it.
 func printJSON(w io.Writer, v any) error {
+	if q, ok := w.(queried); ok {
+		return q.print(v)
+	}
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
@@ -40,32 +40,28 @@ func shortImage(image string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(name, "docker.io/"), "library/")
 }
 
-// isTerminal reports whether w is a terminal that may be written over.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && isatty.IsTerminal(f.Fd()) && os.Getenv("TERM") != "dumb"
-}
-
-// paint colours text for a terminal, unless NO_COLOR says not to
-// (https://no-color.org).
+// paint reports whether text is coloured.
 type paint bool
 
-func colours(w io.Writer) paint { return paint(isTerminal(w) && os.Getenv(noColorVar) == "") }
-
 func (p paint) status(s fleet.RunStatus, conclusion string) string {
-	code := ""
-	switch {
-	case s == fleet.RunFailed, s == fleet.RunCompleted && conclusion == "failure":
-		code = "31" // red
-	case s == fleet.RunCompleted:
-		code = "32" // green
-	case s == fleet.RunRefused, s == fleet.RunCancelled:
-		code = "33" // yellow
-	}
+	code := colourOf(s, conclusion)
 	if !p || code == "" {
 		return string(s)
 	}
 	return "\x1b[" + code + "m" + string(s) + "\x1b[0m"
+}
+
+// colourOf is how a status is coloured, as in ECMA-48.
+func colourOf(s fleet.RunStatus, conclusion string) string {
+	switch {
+	case s == fleet.RunFailed, s == fleet.RunCompleted && conclusion == "failure":
+		return "31" // red
+	case s == fleet.RunCompleted:
+		return "32" // green
+	case s == fleet.RunRefused, s == fleet.RunCancelled, s == fleet.RunRetrying:
+		return "33" // yellow
+	}
+	return ""
 }
 
 func day(at time.Time) string {

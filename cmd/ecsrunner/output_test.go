@@ -8,7 +8,6 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
 func TestPlain(t *testing.T) {
@@ -55,29 +54,6 @@ func TestNamesInColumns(t *testing.T) {
 	}
 	if got := clip(strings.Repeat("ä", 20)); got != strings.Repeat("ä", 20) {
 		t.Errorf("clip of 20 letters = %q", got)
-	}
-}
-
-// A run with long names from strangers is one line of at most 160 columns.
-func TestTableOfRunsFits(t *testing.T) {
-	second := int64(1100)
-	var out bytes.Buffer
-	err := printRuns(&out, []report.Run{{
-		RunID: "job-20000000005", JobName: "test (ubuntu, " + strings.Repeat("x", 200) + "\n)", Status: fleet.RunCompleted, Conclusion: "success",
-		ClassName: "medium", Image: "image:ghcr.io/octo-org/" + strings.Repeat("y", 100), RunnerID: "demo-20000000005-1",
-		Stages: report.Stages{Room: &second, Admit: &second, Image: &second, Task: &second, Container: &second, Register: &second, Job: &second, Total: &second},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
-	if len(lines) != 2 {
-		t.Fatalf("%d lines, want the header and one run:\n%s", len(lines), out.String())
-	}
-	for _, line := range lines {
-		if n := len([]rune(line)); n > 160 {
-			t.Errorf("%d columns: %s", n, line)
-		}
 	}
 }
 

@@ -108,7 +108,7 @@ standard error is talk.`,
   ecsrunner why https://github.com/octo-org/app/actions/runs/7001/job/20000000005 --stack ecsrunner-fleet
   ecsrunner runs list --data-dir /var/lib/ecsrunner
   ecsrunner runs list --stack ecsrunner-fleet`,
-		Annotations:   environment(configVar, dataDirVar, deployment.EnvTable, deployment.EnvClassSizes, deployment.EnvStateMachine, deployment.EnvRunnerLogs, profileVar, regionVar, patVar, secretVar, noColorVar),
+		Annotations:   environment(configVar, dataDirVar, deployment.EnvTable, deployment.EnvClassSizes, deployment.EnvStateMachine, deployment.EnvRunnerLogs, profileVar, regionVar, patVar, secretVar, noColorVar, forceColorVar),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noArgs,
@@ -125,10 +125,11 @@ standard error is talk.`,
 	root.SetHelpCommand(newHelp())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	addGroup(root, "Run a fleet on this machine:", onlyOnUnix(newDemo()), onlyOnUnix(newLocal()))
-	addGroup(root, "Look at a fleet, on AWS or on this machine:", newSetup(), newWhy(), newDoctor(), newRuns(), newRunners(), newImages(), newEvents(), newCluster(), newListClassSizes())
+	addGroup(root, "Look at a fleet, on AWS or on this machine:", newSetup(), newWhy(), newDoctor(), newRuns(), newRunners(), newImages(), newEvents(), newCluster(), newClasses(), formerly("list-class-sizes", newClassesList()))
 	addGroup(root, "Operate a fleet, on AWS or on this machine:", newPause(), newResume(), newDrain())
 	addGroup(root, "Try its configuration and its webhook:", newExplain(), newWebhook())
 	root.AddCommand(newVersion(), newEntrypoint(), newSimulatedRunner())
+	addJQ(root)
 	return root
 }
 
@@ -145,5 +146,12 @@ func addGroup(root *cobra.Command, title string, commands ...*cobra.Command) {
 func group(use, short string, commands ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{Use: use, Short: short, Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(commands...)
+	return cmd
+}
+
+// formerly is a command under the name that it had before, which is not shown.
+func formerly(name string, cmd *cobra.Command) *cobra.Command {
+	_, args, _ := strings.Cut(cmd.Use, " ")
+	cmd.Use, cmd.Hidden = strings.TrimSpace(name+" "+args), true
 	return cmd
 }

@@ -14,10 +14,10 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
-const runnerArg = "runner id, as `ecsrunner runners list` prints it"
+const runnerArg = "runner id, as `ecsrunner runners list` prints it, or its job's URL or run id"
 
 func newRunners() *cobra.Command {
-	return group("runners", "The fleet's runners", newRunnersList(), newRunnersDetails(), newRunnersTerminate(), newRunnersLogs())
+	return group("runners", "The fleet's runners", newRunnersList(), newRunnersShow(), formerly("details", newRunnersShow()), newRunnersTerminate(), newRunnersLogs())
 }
 
 func newRunnersList() *cobra.Command {
@@ -45,16 +45,24 @@ any idle runner with its labels.`,
 					cmd.PrintErrln("no runners yet: one is launched for each job that is admitted")
 					return nil
 				}
-				t := readable.NewTable(cmd.OutOrStdout(), "RUNNER", "STATUS", "PHASE", "CLASS", "IMAGE", "JOB", "TASK", "LAUNCHED", "REASON")
-				for _, r := range runners {
-					t.Row(r.RunnerID, r.Status, r.Phase, r.ClassName, clip(shortImage(r.Image)), jobOf(r), r.TaskStatus, day(r.Times[fleet.StageLaunched]), r.Reason)
-				}
-				return t.Flush()
+				return printRunners(cmd.OutOrStdout(), screenOf(cmd.OutOrStdout()), runners, time.Now())
 			})
 		},
 	}
 	src.flags(cmd)
 	return cmd
+}
+
+// printRunners lists runners, and writes nothing if there are none.
+func printRunners(w io.Writer, screen readable.Screen, runners []report.Runner, now time.Time) error {
+	list := readable.NewList(w, screen,
+		readable.Column{Name: "RUNNER"}, readable.Column{Name: "LAUNCHED"}, readable.Column{Name: "STATUS"}, readable.Column{Name: "PHASE", Drop: 4},
+		readable.Column{Name: "CLASS", Least: 6, Drop: 3}, readable.Column{Name: "IMAGE", Least: 8, Drop: 6}, readable.Column{Name: "JOB", Drop: 1},
+		readable.Column{Name: "TASK", Drop: 5}, readable.Column{Name: "REASON", Least: 16, Drop: 2})
+	for _, r := range runners {
+		list.Row(r.RunnerID, when(r.Times[fleet.StageLaunched], screen, now), r.Status, r.Phase, r.ClassName, shortImage(r.Image), jobOf(r), r.TaskStatus, r.Reason)
+	}
+	return list.Flush()
 }
 
 func jobOf(r report.Runner) string {
@@ -64,17 +72,21 @@ func jobOf(r report.Runner) string {
 	return fmt.Sprint(r.Took)
 }
 
-func newRunnersDetails() *cobra.Command {
+func newRunnersShow() *cobra.Command {
 	var src source
 	cmd := &cobra.Command{
-		Use:     "details <runner_id>",
+		Use:     "show <runner_id | job URL | run_id>",
 		Short:   "Show one runner",
 		Long:    `Show one runner: its record, how its task ended, and the time of every stage.`,
-		Example: `  ecsrunner runners details fleet-20000000005-1`,
+		Example: `  ecsrunner runners show fleet-20000000005-1`,
 		Args:    oneArg(runnerArg),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return show(cmd, &src, func(ctx context.Context, f *opened) (report.Runner, error) {
-				return report.ShowRunner(ctx, f.records, args[0])
+				runnerID, err := runnerIDIn(ctx, f, args[0])
+				if err != nil {
+					return report.Runner{}, err
+				}
+				return report.ShowRunner(ctx, f.records, runnerID)
 			}, printRunner)
 		},
 	}
@@ -130,7 +142,7 @@ func newRunnersTerminate() *cobra.Command {
 	var why reason
 	var consent consent
 	cmd := &cobra.Command{
-		Use:   "terminate <runner_id>",
+		Use:   "terminate <runner_id | job URL | run_id>",
 		Short: "End one runner",
 		Long: `End one runner: it is deregistered on GitHub, and then its task or process is
 stopped. If its job still waits, the next runner is launched for it. One that has
@@ -152,15 +164,19 @@ that of its run.`,
 			if err != nil {
 				return err
 			}
+			runnerID, err := src.runnerIDOf(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
 			if consent.dryRun || force && !consent.yes {
-				plan, err := planTermination(cmd.Context(), &src, args[0], force)
+				plan, err := planTermination(cmd.Context(), &src, runnerID, force)
 				if err != nil {
 					return err
 				}
 				if consent.dryRun {
 					return plan.print(cmd, src.json)
 				}
-				if err := consent.given(cmd, "Terminate runner "+args[0]+" of "+src.at(plan.FleetName)+": "+plan.Would+"."); err != nil {
+				if err := consent.given(cmd, "Terminate runner "+runnerID+" of "+src.at(plan.FleetName)+": "+plan.Would+"."); err != nil {
 					return err
 				}
 			}
@@ -168,12 +184,12 @@ that of its run.`,
 			if err != nil {
 				return err
 			}
-			t, err := operator.Terminate(cmd.Context(), args[0], force, by)
+			t, err := operator.Terminate(cmd.Context(), runnerID, force, by)
 			if err != nil {
 				return err
 			}
 			if !t.Done() {
-				return fmt.Errorf("terminate runner %s: %s", args[0], t.Message)
+				return fmt.Errorf("terminate runner %s: %s", runnerID, t.Message)
 			}
 			if src.json {
 				return printJSON(cmd.OutOrStdout(), t)

@@ -19,6 +19,8 @@ const (
 	noColorVar = "NO_COLOR"
 	tempDirVar = "TMPDIR"
 
+	forceColorVar = "CLICOLOR_FORCE"
+
 	dockerHostVar = "DOCKER_HOST"
 
 	otlpVar        = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -31,6 +33,7 @@ var meaning = map[string]string{
 	patVar:        "GitHub personal access token, unless github_pat says otherwise",
 	secretVar:     "the webhook's secret, unless the configuration or --secret says otherwise",
 	noColorVar:    "if set, nothing is coloured",
+	forceColorVar: "if set and not 0, output is coloured though it is no terminal",
 	tempDirVar:    "where the demo's data directory is made",
 	dockerHostVar: "socket of the container engine, as unix:///run/podman/podman.sock",
 

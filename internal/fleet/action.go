@@ -26,7 +26,7 @@ const (
 	CommandForceTerminate   Command = "runners terminate --force"
 	CommandRetry            Command = "runs retry"
 	CommandBuildImage       Command = "images build"
-	CommandRemoveImage      Command = "images rm"
+	CommandRemoveImage      Command = "images delete"
 	CommandRefreshImages    Command = "images refresh"
 	CommandRefreshAllImages Command = "images refresh --all"
 	// CommandStopNow is the stop of a fleet on one machine that waits for its jobs no longer.

@@ -6,6 +6,7 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -182,6 +183,15 @@ type Runner struct {
 	Judged          *fleet.Judged      `json:"judged,omitempty"`
 	Actions         []fleet.Action     `json:"actions,omitempty"` // of operators, the newest first
 	Times           fleet.Times        `json:"times"`
+}
+
+// RunShown is the run that a runner has, or had: of the job that it took, else the one that
+// expects it, else the one that it was launched for.
+func (r Runner) RunShown() string {
+	if r.Took != 0 {
+		return fleet.RunID(r.Took)
+	}
+	return cmp.Or(r.For, r.RunID)
 }
 
 // OfRunner shows a runner, without its task token and nonce.

@@ -9,8 +9,8 @@ import (
 	"os"
 	"strings"
 
-	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 )
@@ -38,7 +38,7 @@ func (c *consent) possible(cmd *cobra.Command) error {
 // canAsk reports whether a person sees the question and can answer it.
 func canAsk(cmd *cobra.Command) bool {
 	in, ok := cmd.InOrStdin().(*os.File)
-	return ok && isatty.IsTerminal(in.Fd()) && isTerminal(cmd.ErrOrStderr())
+	return ok && term.IsTerminal(int(in.Fd())) && isTerminal(cmd.ErrOrStderr())
 }
 
 // given asks whether to do what the lines say; the answer no is exit status 1, and nothing

@@ -139,6 +139,8 @@ var mayImport = map[string][]string{
 	"internal/report":       {"internal/fleet", "internal/execution", "internal/stages"},
 	"internal/readable":     {"internal/execution", "internal/report", "internal/stages"},
 	"internal/why":          {"internal/fleet", "internal/report", "internal/readable", "internal/stages"},
+	"internal/stats":        {"internal/fleet", "internal/report", "internal/readable", "internal/stages"},
+	"internal/cost":         {"internal/fleet", "internal/price", "internal/report", "internal/readable"},
 	"internal/operate":      {"internal/fleet", "internal/lifecycle"},
 	"internal/doctor":       {"internal/fleet", "internal/lifecycle", "internal/github"},
 	"internal/loopback":     {},

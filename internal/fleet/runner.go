@@ -261,3 +261,12 @@ func (r Runner) Forget() Runner {
 	r.TaskToken, r.WaitingFor = "", ""
 	return r
 }
+
+// CountsFor is the run that the runner's time and cost belong to: that of the job that it
+// took, or else the one that it was launched for.
+func (r Runner) CountsFor() string {
+	if r.Took != 0 {
+		return RunID(r.Took)
+	}
+	return r.RunID
+}

@@ -23,6 +23,7 @@ type Book struct {
 	// Estimated reports that the file has no prices of the region, and those of us-east-1
 	// are used.
 	Estimated bool
+	AsOf      string // of the oldest of the prices
 	prices    map[string]float64
 }
 
@@ -41,6 +42,11 @@ func In(region string) Book {
 	for _, p := range List().Prices {
 		if p.Region == book.Region {
 			book.prices[p.Name], book.Estimated = p.USD, false
+		}
+	}
+	for _, p := range List().Prices {
+		if book.AsOf == "" || p.AsOf < book.AsOf {
+			book.AsOf = p.AsOf
 		}
 	}
 	return book

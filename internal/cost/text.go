@@ -1,0 +1,83 @@
+package cost
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
+)
+
+// mostShown bounds the rows of people's table.
+const mostShown = 50
+
+// Text writes the costs for people.
+func (r Report) Text(w io.Writer) error {
+	if r.Total.Runs == 0 {
+		return nil
+	}
+	t := readable.NewTable(w, strings.ToUpper(string(r.By)), "RUNS", "RUNNERS", "TASKS", "ON SPOT", "FARGATE", "CONTROL PLANE", "TOTAL", "GITHUB-HOSTED")
+	shown := r.Lines[:min(len(r.Lines), mostShown)]
+	if r.By == ByDay {
+		shown = r.Lines[len(r.Lines)-len(shown):]
+	}
+	for _, line := range shown {
+		t.Row(line.row()...)
+	}
+	if len(r.Lines) > 1 {
+		t.Row(r.Total.row()...)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if more := len(r.Lines) - len(shown); more > 0 {
+		fmt.Fprintf(w, "and %d more, which the total has; --json has all\n", more)
+	}
+	return nil
+}
+
+func (l Line) row() []any {
+	spot := ""
+	if l.TaskSeconds > 0 {
+		spot = fmt.Sprintf("%d %%", l.SpotSeconds*100/l.TaskSeconds)
+	}
+	hosted := ""
+	if l.HostedMinutes > 0 {
+		hosted = l.Hosted.String()
+	}
+	return []any{readable.Short(l.Name), l.Runs, l.Runners, lasted(l.TaskSeconds), spot, l.Fargate, l.ControlPlane, l.Total, hosted}
+}
+
+// lasted shows seconds.
+func lasted(seconds int64) string {
+	if seconds == 0 {
+		return ""
+	}
+	return (time.Duration(seconds) * time.Second).String()
+}
+
+// Notes say what the amounts are, and what is not in them. here reports that the fleet runs
+// on one machine.
+func (r Report) Notes(here bool) []string {
+	notes := []string{fmt.Sprintf("at list prices of %s as of %s; Spot's is a rule of thumb. Image builds, logs, addresses and an idle fleet's cost are not in it", r.Region, r.AsOf)}
+	if r.Estimated {
+		notes[0] = fmt.Sprintf("an estimate: no prices of %s are known, so these are those of us-east-1 as of %s; Spot's is a rule of thumb. Image builds, logs, addresses and an idle fleet's cost are not in it", r.Region, r.AsOf)
+	}
+	if here {
+		notes = append(notes, "this fleet runs on one machine: that is what the same would cost on Fargate")
+	}
+	for _, n := range []struct {
+		of   int
+		says string
+	}{
+		{r.Total.Open, "%d tasks still run, and are counted until now"},
+		{r.Total.Unpriced, "%d tasks are not in it: the fleet no longer has their class"},
+		{r.Total.NotCompared, "%d jobs are not compared: GitHub hosts no runner that is as large, or their class is no more"},
+	} {
+		if n.of > 0 {
+			notes = append(notes, fmt.Sprintf(n.says, n.of))
+		}
+	}
+	return notes
+}

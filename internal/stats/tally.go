@@ -1,0 +1,84 @@
+package stats
+
+import (
+	"slices"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/stages"
+)
+
+// tally counts the runs of one group.
+type tally struct {
+	g      Group
+	queue  []int64
+	stages map[stages.Name][]int64
+}
+
+func newTally() *tally {
+	return &tally{
+		g: Group{
+			Outcomes: map[fleet.RunStatus]int{}, Conclusions: map[string]int{}, Failures: map[string]int{}, Setbacks: map[fleet.SetbackKind]int{},
+		},
+		stages: map[stages.Name][]int64{},
+	}
+}
+
+func (t *tally) add(l report.Lived, split stages.Split) {
+	run := l.Run
+	t.g.Runs++
+	t.g.Displaced += run.Displaced
+	t.g.Outcomes[run.Shown()]++
+	if !run.Status.Terminal() {
+		t.g.Open++
+	}
+	if run.Conclusion != "" && !run.At(fleet.StageJobStarted).IsZero() {
+		t.g.Conclusions[run.Conclusion]++
+	}
+	if !run.At(fleet.StageJobStarted).IsZero() {
+		t.queue = append(t.queue, split.BeforeJob())
+	}
+	for _, name := range stages.Names() {
+		if ms := split.Took(name); ms > 0 && split.Open() != name {
+			t.stages[name] = append(t.stages[name], ms)
+		}
+	}
+	for _, r := range l.Runners {
+		t.g.Runners++
+		if r.FailureName == "" {
+			continue
+		}
+		t.g.Failures[r.FailureName]++
+		t.g.Setbacks[fleet.KindOf(r.FailureName)]++
+		if r.Took == 0 {
+			t.g.Fruitless++
+		}
+	}
+}
+
+func (t *tally) group(name string) Group {
+	g := t.g
+	g.Name, g.Queue, g.Stages = name, percentiles(t.queue), []Stage{}
+	for _, stage := range stages.Names() {
+		if p := percentiles(t.stages[stage]); p != nil {
+			g.Stages = append(g.Stages, Stage{stage, *p})
+		}
+	}
+	return g
+}
+
+// percentiles returns nil for no values.
+func percentiles(values []int64) *Percentiles {
+	if len(values) == 0 {
+		return nil
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	return &Percentiles{Count: len(sorted), P50: nearestRank(sorted, 50), P95: nearestRank(sorted, 95), P99: nearestRank(sorted, 99), Max: sorted[len(sorted)-1]}
+}
+
+// nearestRank is the smallest of the sorted values of which at least p percent are not
+// larger.
+func nearestRank(sorted []int64, p int) int64 {
+	rank := (len(sorted)*p + 99) / 100
+	return sorted[max(rank, 1)-1]
+}

@@ -1,0 +1,95 @@
+package stats
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/stages"
+)
+
+// mostShown bounds the rows of people's tables.
+const mostShown = 50
+
+// Text writes the stats for people: the groups, the stages of all runs, and what failed.
+func (s Stats) Text(w io.Writer) error {
+	if s.All.Runs == 0 {
+		return nil
+	}
+	t := readable.NewTable(w, strings.ToUpper(string(s.By)), "RUNS", "OPEN", "SUCCESS", "FAILURE", "OTHER", "RUNNERS", "FRUITLESS", "QUEUE P50", "P95", "P99", "JOB P50", "P95", "P99")
+	shown := s.Groups
+	if s.By == ByDay || s.By == ByHour {
+		shown = shown[max(0, len(shown)-mostShown):]
+	} else {
+		shown = shown[:min(len(shown), mostShown)]
+	}
+	for _, g := range shown {
+		t.Row(g.row(g.Name)...)
+	}
+	if len(s.Groups) > 1 {
+		t.Row(s.All.row("all")...)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if more := len(s.Groups) - len(shown); more > 0 {
+		fmt.Fprintf(w, "and %d more; --json has all\n", more)
+	}
+	fmt.Fprintln(w)
+	t = readable.NewTable(w, "STAGE", "JOBS", "P50", "P95", "P99", "LONGEST")
+	for _, stage := range s.All.Stages {
+		t.Row(stage.Name, stage.Count, took(stage.P50), took(stage.P95), took(stage.P99), took(stage.Max))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "\noutcomes: %s\n", counted(s.All.Outcomes))
+	if len(s.All.Failures) == 0 {
+		return nil
+	}
+	fmt.Fprintf(w, "setbacks: %s\n\n", counted(s.All.Setbacks))
+	t = readable.NewTable(w, "FAILURE", "RUNNERS", "WHOSE BUSINESS")
+	names := slices.SortedFunc(maps.Keys(s.All.Failures), func(a, b string) int {
+		return cmp.Or(s.All.Failures[b]-s.All.Failures[a], cmp.Compare(a, b))
+	})
+	for _, name := range names[:min(len(names), mostShown)] {
+		t.Row(name, s.All.Failures[name], fleet.KindOf(name).Whose())
+	}
+	return t.Flush()
+}
+
+func (g Group) row(name string) []any {
+	success, failure := g.Conclusions["success"], g.Conclusions["failure"]
+	row := []any{readable.Short(name), g.Runs, g.Open, success, failure, g.Runs - g.Open - success - failure, g.Runners, g.Fruitless}
+	job := (*Percentiles)(nil)
+	for i, stage := range g.Stages {
+		if stage.Name == stages.Job {
+			job = &g.Stages[i].Percentiles
+		}
+	}
+	for _, p := range []*Percentiles{g.Queue, job} {
+		if p == nil {
+			row = append(row, "", "", "")
+			continue
+		}
+		row = append(row, took(p.P50), took(p.P95), took(p.P99))
+	}
+	return row
+}
+
+func took(ms int64) string { return readable.Took(&ms) }
+
+// counted lists what there is of each, the most first.
+func counted[K ~string](by map[K]int) string {
+	keys := slices.SortedFunc(maps.Keys(by), func(a, b K) int { return cmp.Or(by[b]-by[a], cmp.Compare(a, b)) })
+	var each []string
+	for _, key := range keys {
+		each = append(each, fmt.Sprintf("%s %d", key, by[key]))
+	}
+	return strings.Join(each, ", ")
+}

@@ -73,6 +73,7 @@ CREATE TABLE execution_events (name TEXT NOT NULL, id INTEGER NOT NULL, event TE
 type Store struct {
 	db      *sql.DB
 	written func(error) // see OnWrite; may be nil
+	watch   watch
 }
 
 // OnWrite calls told with the result of each transaction: nil, or why the file could
@@ -170,7 +171,10 @@ func (s *Store) hasAdditions(ctx context.Context) error {
 }
 
 // Close closes the database.
-func (s *Store) Close() error { return s.db.Close() }
+func (s *Store) Close() error {
+	s.watch.close()
+	return s.db.Close()
+}
 
 // transact runs f in one transaction. Errors without a name become
 // Records.Unavailable, so that the state machine tries again.

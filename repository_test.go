@@ -144,6 +144,7 @@ var mayImport = map[string][]string{
 	"internal/operate":      {"internal/fleet", "internal/lifecycle"},
 	"internal/doctor":       {"internal/fleet", "internal/lifecycle", "internal/github"},
 	"internal/loopback":     {},
+	"internal/console":      {"internal/execution", "internal/fleet", "internal/operate", "internal/price", "internal/readable", "internal/report", "internal/stages", "internal/why", "internal/engine", "statemachine"},
 	"internal/setup":        {"internal/fleet", "internal/github", "internal/doctor", "internal/loopback"},
 	"internal/storetest":    {"internal/fleet", "internal/lifecycle", "internal/report"},
 	"runner":                {"internal/fleet", "runner"},

@@ -1,0 +1,88 @@
+package console
+
+import (
+	"context"
+	"crypto/subtle"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// longestChange bounds how long a change may take.
+const longestChange = 30 * time.Second
+
+// change does what a form asks for. It is a POST with the token that only the console's own
+// pages have.
+func (c *Console) change(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case c.Operator == nil:
+		c.refuse(w, http.StatusForbidden, "This console changes nothing.", "To change the fleet here, start it with --allow-changes.")
+		return
+	case subtle.ConstantTimeCompare([]byte(r.PostFormValue("token")), []byte(c.token)) != 1:
+		c.refuse(w, http.StatusForbidden, "The page is of another console, or of one that was started before.", "Go back, reload the page and try again.")
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), longestChange)
+	defer cancel()
+	said, err := c.carryOut(ctx, r.PostFormValue("do"), r.PostFormValue("id"), fleet.Clip(strings.TrimSpace(r.PostFormValue("reason")), 200), r.PostFormValue("force") == "yes")
+	if err != nil {
+		c.refuse(w, http.StatusBadGateway, "It was not done: "+err.Error(), "See what is wrong with: ecsrunner doctor"+c.Flags)
+		return
+	}
+	c.live.change()
+	back := r.PostFormValue("back")
+	if !strings.HasPrefix(back, "/") || strings.HasPrefix(back, "//") || strings.ContainsAny(back, "\\\r\n") {
+		back = "/"
+	}
+	if said == "" {
+		http.Redirect(w, r, back, http.StatusSeeOther)
+		return
+	}
+	c.refuse(w, http.StatusOK, said, "")
+}
+
+// carryOut asks the fleet for a change. It returns what the viewer has to read, "" if the
+// page shows it.
+func (c *Console) carryOut(ctx context.Context, what, id, reason string, force bool) (string, error) {
+	switch what {
+	case "pause":
+		if reason == "" {
+			return "", fmt.Errorf("pause the fleet: a reason is needed, which the jobs that wait show")
+		}
+		_, err := c.Operator.Pause(ctx, reason)
+		return "", err
+	case "resume":
+		_, err := c.Operator.Resume(ctx)
+		return "", err
+	case "retry":
+		result, err := c.Operator.Retry(ctx, id)
+		return result.Message, err
+	case "terminate":
+		result, err := c.Operator.Terminate(ctx, id, force)
+		if err == nil && result.Done() {
+			return "", nil
+		}
+		return result.Message, err
+	}
+	return "", fmt.Errorf("there is no change %q", say(what))
+}
+
+func (c *Console) refuse(w http.ResponseWriter, status int, says, do string) {
+	title := "Not done"
+	if status == http.StatusOK {
+		title = "The fleet answers"
+	}
+	said := problem{Says: say(says), Links: []link{{"/", "The fleet"}}}
+	if do != "" {
+		said.Do = []string{do}
+	}
+	p := page{Title: title, Status: status, Regions: []region{{ID: "trouble", Template: "trouble", Data: said, Wide: true}}}
+	if err := c.render(&p); err != nil {
+		http.Error(w, says, status)
+		return
+	}
+	c.write(w, p, "")
+}

@@ -1,0 +1,70 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestLinesOfALog(t *testing.T) {
+	for name, c := range map[string]struct{ line, want string }{
+		"plain":                       {"make: done", "make: done"},
+		"colours of a terminal":       {"\x1b[1;32mok\x1b[0m done", "ok done"},
+		"a title and a moving cursor": {"\x1b]0;owned\x07a\x1b[2Kb\x1b[1A", "ab"},
+		"an unended title":            {"\x1b]8;;https://evil.example\x1b\\link", "link"},
+		"a line that is written over": {"10 %\r100 %", "10 % 100 %"},
+		"no UTF-8":                    {"a\xff\xfeb", "a\ufffdb"},
+		"a reversed line":             {"safe\u202egnp.exe", "safe gnp.exe"},
+		"tabs keep columns":           {"a\tb", "a    b"},
+		"markup is text":              {"<script>alert(1)</script>", "<script>alert(1)</script>"},
+		"a megabyte":                  {strings.Repeat("x", 1<<20), strings.Repeat("x", longestLine-1) + "… (the line has 1048576 bytes)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := cleanLine(c.line); got != c.want {
+				t.Errorf("got  %.100q\nwant %.100q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestTail(t *testing.T) {
+	for name, c := range map[string]struct {
+		n, cut int
+		want   []string
+	}{
+		"fewer lines": {2, 0, []string{"a", "b"}},
+		"as many":     {3, 0, []string{"a", "b", "c"}},
+		"more":        {5, 2, []string{"c", "d", "e"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			kept := tail{most: 3}
+			for i := range c.n {
+				if err := kept.add(string(rune('a' + i))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(c.want, kept.lines()); diff != "" || kept.cut() != c.cut {
+				t.Errorf("%d are cut, -want +got:\n%s", kept.cut(), diff)
+			}
+		})
+	}
+}
+
+func TestTheLogOfAnotherIsNotShown(t *testing.T) {
+	asked := []string{}
+	c := newBusy(t, func(o *Options) {
+		o.OpenLog = func(_ context.Context, id string) (Log, error) {
+			asked = append(asked, id)
+			return lines{"one"}, nil
+		}
+	})
+	if status, body := get(t, c, "/runners/fleet-20000000900-1/log"); status != http.StatusOK || body != "one\n" {
+		t.Errorf("%d: %s", status, body)
+	}
+	if status, _ := get(t, c, "/runners/..%2f..%2fetc%2fpasswd/log"); status == http.StatusOK {
+		t.Logf("the id is checked by who opens the log: %q", asked)
+	}
+}

@@ -1,0 +1,290 @@
+package console
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/price"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
+)
+
+// runnersView is a page of a list of runners.
+type runnersView struct {
+	Phase, Search, State, Failure string
+	Rows                          []runnerRow
+	Next, First                   string
+	Groups                        []groupLink
+	Searched                      int
+}
+
+type runnerRow struct {
+	Runner   fleet.Runner
+	State    state
+	Stands   string // in the state machine, of an open one
+	Took     string // the run that it took, "" for none
+	Launched time.Time
+	Ended    time.Time
+	Lived    *int64
+}
+
+func runnerRowOf(r fleet.Runner) runnerRow {
+	one := runnerRow{Runner: r, State: stateOf(r.Status), Launched: r.At(fleet.StageLaunched), Ended: r.At(fleet.StageClosed)}
+	if r.Phase != fleet.Closed {
+		one.Stands = stands(r)
+	}
+	if r.Phase == fleet.Closing {
+		one.State.Text = "Ending"
+	}
+	if r.Took != 0 {
+		one.Took = fleet.RunID(r.Took)
+	}
+	if !one.Ended.IsZero() && !one.Launched.IsZero() {
+		ms := max(0, one.Ended.Sub(one.Launched).Milliseconds())
+		one.Lived = &ms
+	}
+	return one
+}
+
+func (c *Console) runnersPage(ctx context.Context, q url.Values) (page, error) {
+	get := func(name string) string { return fleet.Clip(strings.TrimSpace(q.Get(name)), 200) }
+	v := runnersView{Phase: get("phase"), Search: get("q"), State: get("state"), Failure: get("failure")}
+	after := get("after")
+	runners, err := c.Records.Runners(ctx, report.MostListed)
+	if err != nil {
+		return page{}, err
+	}
+	if len(runners) == report.MostListed {
+		v.Searched = len(runners)
+	}
+	if v.Phase == "open" || v.State != "" {
+		v.Searched = 0
+		if runners, err = c.openRunners(ctx, runners); err != nil {
+			return page{}, err
+		}
+		slices.SortStableFunc(runners, func(a, b fleet.Runner) int { return b.At(fleet.StageLaunched).Compare(a.At(fleet.StageLaunched)) })
+	}
+	at := func(phase, after string) string {
+		return "/runners" + queryOf([]string{"phase", phase, "q", v.Search, "state", v.State, "failure", v.Failure, "after", after})
+	}
+	for _, g := range [][2]string{{"", "All"}, {"open", "Open"}, {"failed", "Failed"}} {
+		v.Groups = append(v.Groups, groupLink{"/runners" + queryOf([]string{"phase", g[0], "q", v.Search}), g[1], g[0] == v.Phase && v.State == "" && v.Failure == ""})
+	}
+	begun := after == ""
+	for _, r := range runners {
+		if !begun {
+			begun = r.RunnerID == after
+			continue
+		}
+		switch {
+		case v.Phase == "open" && r.Phase == fleet.Closed, v.Phase == "failed" && r.FailureName == "",
+			v.State != "" && (r.Phase == fleet.Closed || stands(r) != v.State), v.Failure != "" && r.FailureName != v.Failure,
+			v.Search != "" && !containsFold(v.Search, r.RunnerID, r.RunID, r.Repository, r.ClassName, r.Image, r.FailureName, r.Reason):
+			continue
+		}
+		if len(v.Rows) == perPage {
+			v.Next = at(v.Phase, v.Rows[perPage-1].Runner.RunnerID)
+			break
+		}
+		v.Rows = append(v.Rows, runnerRowOf(r))
+	}
+	if after != "" {
+		v.First = at(v.Phase, "")
+	}
+	return page{Title: "Runners", Nav: "/runners", Lead: "Each runner takes one job and ends.", Regions: []region{
+		{ID: "filter", Template: "runnerfilter", Data: v, Fixed: true, Wide: true},
+		{ID: "runners", Template: "runnerlist", Data: v, Wide: true},
+	}}, nil
+}
+
+// runnerHead is what a runner is.
+type runnerHead struct {
+	runnerRow
+	Changes bool
+	Token   string
+	Flags   string
+	Fields  [][2]string
+}
+
+func (c *Console) runnerPage(ctx context.Context, id string) (page, error) {
+	r, ok, err := c.Records.Runner(ctx, id)
+	if err == nil && !ok {
+		err = report.NotFound{What: "runner", ID: say(id)}
+	}
+	if err != nil {
+		return page{}, err
+	}
+	histories, err := c.histories(ctx, []fleet.Runner{r})
+	if err != nil {
+		return page{}, err
+	}
+	h := runnerHead{runnerRow: runnerRowOf(r), Changes: c.Operator != nil, Token: c.token, Flags: c.Flags}
+	exit := ""
+	if r.ExitCode != nil {
+		exit = strconv.Itoa(*r.ExitCode)
+	}
+	h.Fields = [][2]string{
+		{"Repository", r.Repository}, {"Class", r.ClassName}, {"Image", r.Image}, {"Labels", strings.Join(r.Labels, ", ")}, {"Task", r.TaskARN}, {"Task status", r.TaskStatus}, {"Exit code", exit},
+		{"Stop code", r.StopCode}, {"Stopped because", r.StoppedReason}, {"Containers ended because", r.ContainerReason}, {"Failure", strings.TrimSuffix(r.FailureName+": "+r.Failure, ": ")}, {"Reason", r.Reason},
+	}
+	h.Fields = slices.DeleteFunc(h.Fields, func(f [2]string) bool { return f[1] == "" })
+	p := page{Title: r.RunnerID, Nav: "/runners", Up: link{"/runners", "Runners"}, Regions: []region{
+		{ID: "head", Template: "runnerhead", Data: h, Wide: true},
+		{ID: "history", Template: "history", Data: historyView{Histories: histories}, Wide: true},
+	}}
+	if c.OpenLog != nil {
+		p.Regions = append(p.Regions, region{ID: "log", Template: "log", Data: c.logView(ctx, r.RunnerID, r.Phase == fleet.Closed || r.TaskStatus == fleet.TaskStopped), Fixed: true, Wide: true})
+	}
+	return p, nil
+}
+
+// imagesView is the list of images.
+type imagesView struct {
+	Rows   []report.Image
+	Search string
+}
+
+func (c *Console) imagesPage(ctx context.Context, q url.Values) (page, error) {
+	images, err := report.Images(ctx, c.Records, c.Now())
+	if err != nil {
+		return page{}, err
+	}
+	v := imagesView{Search: fleet.Clip(q.Get("q"), 200)}
+	for _, i := range images[:min(len(images), report.MostListed)] {
+		if v.Search == "" || containsFold(v.Search, i.Image, i.Tag, i.Status, i.Reason()) {
+			v.Rows = append(v.Rows, i)
+		}
+	}
+	return page{Title: "Images", Nav: "/images", Lead: "What jobs run in: the base image, the configuration's own, and those that jobs name.", Regions: []region{{ID: "images", Template: "imagelist", Data: v, Wide: true}}}, nil
+}
+
+// classRow is a size that jobs may ask for, and what it costs and does.
+type classRow struct {
+	Name         string
+	Default      bool
+	Size         fleet.Class
+	VCPU, Memory string
+	Minute, Spot float64 // dollars
+	Open, Runs   int
+	Wait         *int64 // the median of the newest runs
+}
+
+func (c *Console) classesPage(ctx context.Context) (page, error) {
+	s, err := c.snapshot(ctx)
+	if err != nil {
+		return page{}, err
+	}
+	rows := []classRow{}
+	for _, name := range slices.Sorted(maps.Keys(s.settings.ClassSizes)) {
+		size := s.settings.ClassSizes[name]
+		one := classRow{Name: name, Default: name == s.settings.DefaultClass, Size: size, Minute: price.Minute(size, fleet.Fargate), VCPU: number(float64(size.CPU) / 1024), Memory: number(float64(size.Memory)/1024) + " GB"}
+		if size.Spot {
+			one.Spot = price.Minute(size, fleet.FargateSpot)
+		}
+		for _, r := range s.open {
+			if r.ClassName == name {
+				one.Open++
+			}
+		}
+		var waits []int64
+		for _, r := range s.runs {
+			if r.ClassName != name {
+				continue
+			}
+			one.Runs++
+			if ms := queuedFor(r); ms != nil {
+				waits = append(waits, *ms)
+			}
+		}
+		if len(waits) > 0 {
+			slices.Sort(waits)
+			p50 := percentile(waits, 50)
+			one.Wait = &p50
+		}
+		rows = append(rows, one)
+	}
+	slices.SortStableFunc(rows, func(a, b classRow) int { return cmp.Compare(a.Minute, b.Minute) })
+	return page{Title: "Classes", Nav: "/classes", Lead: "Sizes that a job asks for by the label class:NAME. Prices are us-east-1's list prices.", Regions: []region{{ID: "classes", Template: "classlist", Data: classesView{rows, len(s.runs)}, Wide: true}}}, nil
+}
+
+type classesView struct {
+	Rows []classRow
+	Of   int // runs that were looked at
+}
+
+// repositoryRow is what a repository has of the fleet.
+type repositoryRow struct {
+	Name          string
+	Open, Waiting int
+	Runs, Failed  int
+	Wait          *int64
+	Last          time.Time
+}
+
+type repositoriesView struct {
+	Rows    []repositoryRow
+	Of      int
+	Share   int
+	Whole   string // the organization that is served as a whole
+	Shorter bool
+}
+
+func (c *Console) repositoriesPage(ctx context.Context) (page, error) {
+	s, err := c.snapshot(ctx)
+	if err != nil {
+		return page{}, err
+	}
+	by := map[string]*repositoryRow{}
+	waits := map[string][]int64{}
+	of := func(name string) *repositoryRow {
+		key := fleet.RepositoryKey(name)
+		if by[key] == nil {
+			by[key] = &repositoryRow{Name: name}
+		}
+		return by[key]
+	}
+	for _, name := range s.settings.Repositories {
+		of(name)
+	}
+	for _, r := range s.runs {
+		one := of(r.Job.Repository)
+		one.Runs++
+		if at := cmpTime(r.At(fleet.StageQueued), r.At(fleet.StageReceived)); at.After(one.Last) {
+			one.Last = at
+		}
+		if stateOfRun(r.Shown(), r.Conclusion).Tone == toneBad {
+			one.Failed++
+		}
+		if !r.Status.Terminal() && r.RunnerID == "" && r.RanOn == "" {
+			one.Waiting++
+		}
+		if ms := queuedFor(r); ms != nil {
+			waits[fleet.RepositoryKey(r.Job.Repository)] = append(waits[fleet.RepositoryKey(r.Job.Repository)], *ms)
+		}
+	}
+	for _, r := range s.open {
+		of(r.Repository).Open++
+	}
+	v := repositoriesView{Of: len(s.runs), Share: s.policy.Share(), Whole: s.settings.Organization}
+	if len(s.settings.Repositories) > 0 {
+		v.Whole = ""
+	}
+	for key, one := range by {
+		if all := waits[key]; len(all) > 0 {
+			slices.Sort(all)
+			p50 := percentile(all, 50)
+			one.Wait = &p50
+		}
+		v.Rows = append(v.Rows, *one)
+	}
+	slices.SortFunc(v.Rows, func(a, b repositoryRow) int { return cmp.Or(b.Runs-a.Runs, cmp.Compare(a.Name, b.Name)) })
+	v.Shorter = len(v.Rows) > report.MostListed
+	v.Rows = v.Rows[:min(len(v.Rows), report.MostListed)]
+	return page{Title: "Repositories", Nav: "/repositories", Lead: "Whose jobs the fleet runs, and what they have of it.", Regions: []region{{ID: "repositories", Template: "repositorylist", Data: v, Wide: true}}}, nil
+}

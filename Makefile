@@ -84,7 +84,7 @@ test-octokit: ## Send every recorded payload, signed by octokit (needs Node 20 o
 	$(GO) test -tags octokit -count=1 -run '^TestOctokitSigns$$' -v ./functions/webhook
 
 .PHONY: test-browser
-test-browser: ## Set up a fleet in Chromium, against the simulated GitHub (needs Chromium and Node 20 or later)
+test-browser: ## Set up a fleet and look at the console in Chromium (needs Chromium and Node 20 or later)
 	@GO="$(GO)" scripts/test-browser
 
 .PHONY: test-aws

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -115,3 +116,61 @@ func (l consoleLog) Read(ctx context.Context, final bool, line func(string) erro
 }
 
 func (l consoleLog) Over(ctx context.Context) (bool, error) { return l.log.over(ctx) }
+
+// consoleDoorway is where `ecsrunner local` serves the console. nil is nowhere.
+type consoleDoorway struct {
+	door  *loopback.Door
+	stop  context.CancelFunc
+	ended sync.WaitGroup
+}
+
+// consoleDoor takes the address, "" for none.
+func consoleDoor(ctx context.Context, address string) (*consoleDoorway, error) {
+	if address == "" {
+		return nil, nil
+	}
+	door, err := loopback.Listen(ctx, address)
+	if err != nil {
+		return nil, usagef("--console: %w", err)
+	}
+	return &consoleDoorway{door: door}, nil
+}
+
+// open serves the console of a data directory, until close. It reads the records by a
+// connection of its own, which notices what the fleet writes.
+func (d *consoleDoorway) open(cmd *cobra.Command, dir string) error {
+	if d == nil {
+		return nil
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(cmd.Context())) // jobs may finish after the first Ctrl-C
+	d.stop = stop
+	flags := consoleFlags{source: source{dataDir: dataDir{named: dir}}}
+	f, err := flags.openHere(ctx)
+	if err != nil {
+		return err
+	}
+	options, err := flags.options(ctx, f)
+	if err != nil {
+		f.close()
+		return err
+	}
+	cmd.PrintErrf("console: %s\n", d.door.Link("/"))
+	d.ended.Go(func() {
+		defer f.close()
+		if err := d.door.Serve(ctx, console.New(options)); err != nil {
+			cmd.PrintErrf("warning: the console ended: %v\n", err)
+		}
+	})
+	return nil
+}
+
+func (d *consoleDoorway) close() {
+	if d == nil {
+		return
+	}
+	if d.stop != nil {
+		d.stop()
+	}
+	d.ended.Wait()
+	_ = d.door.Close()
+}

@@ -32,6 +32,7 @@ import (
 type localFlags struct {
 	engineFlags
 	config, listen, apiListen, dataDir, githubURL string
+	console                                       string
 	runnerCommand, runnerDir                      string
 	stopTimeout                                   time.Duration
 	keepFreeGiB, keepDays                         uint
@@ -80,6 +81,7 @@ may finish for --stop-timeout. A second one stops the jobs at once.`,
 	cmd.Flags().StringVar(&flags.config, "config", "", "configuration (default $ECSRUNNER_CONFIG, else fleet.yaml)")
 	cmd.Flags().StringVar(&flags.listen, "listen", "127.0.0.1:8080", "address to serve on")
 	cmd.Flags().StringVar(&flags.apiListen, "api-listen", "", "address to serve the records on, without a password (default 127.0.0.1 and the port after that of --listen)")
+	cmd.Flags().StringVar(&flags.console, "console", "", "address of this machine to serve the console at, as 127.0.0.1:8300; its link is printed (default: none)")
 	cmd.Flags().StringVar(&flags.dataDir, "data-dir", "", "directory for records, logs and work directories (default $"+dataDirVar+")")
 	cmd.Flags().StringVar(&flags.githubURL, "github-url", "", "GitHub's address, in place of github_url in the configuration")
 	cmd.Flags().StringVar(&flags.runnerCommand, "runner-command", "./run.sh", "what starts the runner, split at spaces")
@@ -114,9 +116,17 @@ func serveLocal(cmd *cobra.Command, flags localFlags) error {
 	if cfg.Containers == nil {
 		cmd.PrintErrln(openToJobs(os.Getuid() == 0))
 	}
+	door, err := consoleDoor(cmd.Context(), flags.console)
+	if err != nil {
+		return err
+	}
+	defer door.close()
 	f, err := local.Start(context.WithoutCancel(cmd.Context()), cfg)
 	if err != nil {
 		return startError(err)
+	}
+	if err := door.open(cmd, cfg.DataDir); err != nil {
+		cmd.PrintErrf("warning: the console is not served: %v\n", err)
 	}
 	how := "processes"
 	if cfg.Containers != nil {

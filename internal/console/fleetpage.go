@@ -20,7 +20,7 @@ func (c *Console) fleetPage(ctx context.Context) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	p := page{Title: "Fleet", Nav: "/"}
+	p := page{Title: "Fleet", Nav: "/", Lead: shorten(s.settings.Serves(), 160)}
 	if s.settings.FleetName == "" {
 		p.Regions = []region{{ID: "trouble", Template: "trouble", Wide: true, Data: problem{
 			Says: "The fleet has not noted anything yet.", Do: []string{"It does so when it has started: run: ecsrunner doctor" + c.Flags},

@@ -161,7 +161,9 @@ func (c *Console) imagesPage(ctx context.Context, q url.Values) (page, error) {
 			v.Rows = append(v.Rows, i)
 		}
 	}
-	return page{Title: "Images", Nav: "/images", Lead: "What jobs run in: the base image, the configuration's own, and those that jobs name.", Regions: []region{{ID: "images", Template: "imagelist", Data: v, Wide: true}}}, nil
+	return page{Title: "Images", Nav: "/images", Lead: "What jobs run in: the base image, the configuration's own, and those that jobs name.", Regions: []region{
+		{ID: "filter", Template: "imagefilter", Data: v, Fixed: true, Wide: true}, {ID: "images", Template: "imagelist", Data: v, Wide: true},
+	}}, nil
 }
 
 // classRow is a size that jobs may ask for, and what it costs and does.

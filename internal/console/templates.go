@@ -46,6 +46,7 @@ func shorten(text string, n int) string {
 func parseTemplates(now func() time.Time, zone *time.Location) *templates {
 	functions := template.FuncMap{
 		"say":   say,
+		"label": func(text string) string { return shorten(text, 80) },
 		"image": func(name string) string { return say(shortImage(name)) },
 		"ago":   func(at time.Time) template.HTML { return ago(at, now(), zone) },
 		"since": func(at time.Time) template.HTML { return since(at, now(), zone) },

@@ -38,7 +38,7 @@ func (c *Console) tryPage(ctx context.Context, q url.Values) (page, error) {
 	policy := why.PolicyOf(s)
 	v.Unknown = len(policy.Classes) == 0
 	for _, labels := range []string{"self-hosted, class:" + s.DefaultClass, "self-hosted, class:" + s.DefaultClass + ", image:node:24-bookworm", "self-hosted, class:gigantic", "ubuntu-latest"} {
-		v.Examples = append(v.Examples, link{"/try?" + url.Values{"labels": {labels}}.Encode(), labels})
+		v.Examples = append(v.Examples, link{"/try?" + url.Values{"labels": {labels}, "event": {"push"}, "branch": {"main"}, "fork": {"false"}}.Encode(), labels})
 	}
 	if v.Asked && !v.Unknown {
 		v.decide(policy)

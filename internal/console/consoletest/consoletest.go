@@ -104,7 +104,7 @@ func Fill(ctx context.Context, store Store, now time.Time) error {
 // FillExecutions writes the executions of the runners that have a known id.
 func FillExecutions(ctx context.Context, store engine.Store, now time.Time) error {
 	for _, id := range []string{"fleet-20000000900-1", "fleet-20000000901-1", "fleet-20000000910-1", "fleet-20000000902-1"} {
-		record, events := execution(id, now.UTC().Truncate(time.Second))
+		record, events := execution(id, now.UTC().Truncate(time.Second), id != "fleet-20000000900-1")
 		if err := store.Create(ctx, record, events); err != nil {
 			return err
 		}
@@ -346,8 +346,8 @@ func (f *filling) images() []fleet.ImageRecord {
 	}
 }
 
-// execution is a runner's execution, which is over or waits for the end of its task.
-func execution(id string, now time.Time) (engine.Record, []engine.Event) {
+// execution is a runner's execution, which is over, or waits for the end of its task.
+func execution(id string, now time.Time, over bool) (engine.Record, []engine.Event) {
 	begin := now.Add(-6 * time.Minute)
 	var events []engine.Event
 	add := func(after time.Duration, kind, state string, in, out string) {
@@ -381,7 +381,18 @@ func execution(id string, now time.Time) (engine.Record, []engine.Event) {
 	add(64*time.Second, "TaskSucceeded", "", "", `{"outcome":"busy"}`)
 	add(64*time.Second, "TaskStateExited", "RunTask", "", `{"wait":{"seconds":3600}}`)
 	add(64*time.Second, "TaskStateEntered", "AwaitCompletion", `{"wait":{"seconds":3600}}`, "")
+	if over {
+		add(5*time.Minute, "TaskSucceeded", "", "", `{"outcome":"stopped"}`)
+		add(5*time.Minute, "TaskStateExited", "AwaitCompletion", "", `{"wait":{"outcome":"stopped"}}`)
+		add(5*time.Minute, "TaskStateEntered", "RecordStatus", `{"wait":{"outcome":"stopped"}}`, "")
+		add(5*time.Minute+time.Second, "TaskSucceeded", "", "", `{"runner_status":"OFFLINE"}`)
+		add(5*time.Minute+time.Second, "TaskStateExited", "RecordStatus", "", `{}`)
+		add(5*time.Minute+time.Second, "ExecutionSucceeded", "", "", `{}`)
+	}
 	r := engine.Record{Revision: 1, LastEventID: int64(len(events))}
 	r.Name, r.Status, r.Input, r.StartedAt, r.State, r.StateEnteredAt = id, engine.Running, json.RawMessage(input), begin, "AwaitCompletion", begin.Add(64*time.Second)
+	if over {
+		r.Status, r.State, r.StateEnteredAt, r.StoppedAt = engine.Succeeded, "RecordStatus", begin.Add(5*time.Minute), begin.Add(5*time.Minute+time.Second)
+	}
 	return r, events
 }

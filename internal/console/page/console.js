@@ -37,15 +37,17 @@ function merge(was, is) {
   for (const { name, value } of is.attributes) {
     if (was.getAttribute(name) !== value && name !== "open") was.setAttribute(name, value);
   }
+  const wanted = new Set(Array.from(is.children, (child) => child.id));
   const named = new Map();
-  for (const child of was.children) if (child.id) named.set(child.id, child);
+  for (const child of [...was.children]) {
+    if (child.id && !wanted.has(child.id)) child.remove();
+    else if (child.id) named.set(child.id, child);
+  }
   let at = was.firstChild;
   for (const next of [...is.childNodes]) {
-    const known = next.id && named.get(next.id);
-    if (known && known !== at) {
-      was.insertBefore(known, at);
-      at = known;
-    }
+    const same = next.id ? named.get(next.id) : find(at, next);
+    while (same && at && at !== same && !at.id) at = drop(at); // what is between is gone
+    if (same && at !== same) at = was.insertBefore(same, at); // it has moved, and loses the focus
     if (at && alike(at, next)) {
       if (at.nodeType === Node.ELEMENT_NODE) merge(at, next);
       else if (at.data !== next.data) at.data = next.data;
@@ -54,16 +56,27 @@ function merge(was, is) {
       was.insertBefore(next, at);
     }
   }
-  while (at) {
-    const gone = at;
-    at = at.nextSibling;
-    gone.remove();
-  }
+  while (at) at = drop(at);
+}
+
+// find is the first element from a node on that a new one without an id may be, before any
+// that has an id.
+function find(at, next) {
+  if (next.nodeType !== Node.ELEMENT_NODE) return undefined;
+  while (at && !at.id && !alike(at, next)) at = at.nextSibling;
+  return at && !at.id ? at : undefined;
+}
+
+// drop removes a node and returns the one after it.
+function drop(node) {
+  const next = node.nextSibling;
+  node.remove();
+  return next;
 }
 
 function alike(a, b) {
   if (a.nodeType !== b.nodeType) return false;
-  return a.nodeType !== Node.ELEMENT_NODE || (a.localName === b.localName && a.id === b.id);
+  return a.nodeType !== Node.ELEMENT_NODE || (a.localName === b.localName && a.id === b.id && a.classList[0] === b.classList[0]);
 }
 
 function show(state, text) {

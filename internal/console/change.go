@@ -27,7 +27,7 @@ func (c *Console) change(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), longestChange)
 	defer cancel()
-	said, err := c.carryOut(ctx, r.PostFormValue("do"), r.PostFormValue("id"), fleet.Clip(strings.TrimSpace(r.PostFormValue("reason")), 200), r.PostFormValue("force") == "yes")
+	said, err := c.carryOut(ctx, r.PostFormValue("do"), r.PostFormValue("id"), fleet.Clip(strings.TrimSpace(r.PostFormValue("reason")), fleet.MostReason), r.PostFormValue("force") == "yes")
 	if err != nil {
 		c.refuse(w, http.StatusBadGateway, "It was not done: "+err.Error(), "See what is wrong with: ecsrunner doctor"+c.Flags)
 		return
@@ -47,21 +47,22 @@ func (c *Console) change(w http.ResponseWriter, r *http.Request) {
 // carryOut asks the fleet for a change. It returns what the viewer has to read, "" if the
 // page shows it.
 func (c *Console) carryOut(ctx context.Context, what, id, reason string, force bool) (string, error) {
+	by := fleet.Operator{Reason: reason}
 	switch what {
 	case "pause":
 		if reason == "" {
 			return "", fmt.Errorf("pause the fleet: a reason is needed, which the jobs that wait show")
 		}
-		_, err := c.Operator.Pause(ctx, reason)
+		_, err := c.Operator.Pause(ctx, by)
 		return "", err
 	case "resume":
-		_, err := c.Operator.Resume(ctx)
+		_, err := c.Operator.Resume(ctx, by)
 		return "", err
 	case "retry":
-		result, err := c.Operator.Retry(ctx, id)
+		result, err := c.Operator.Retry(ctx, id, by)
 		return result.Message, err
 	case "terminate":
-		result, err := c.Operator.Terminate(ctx, id, force)
+		result, err := c.Operator.Terminate(ctx, id, force, by)
 		if err == nil && result.Done() {
 			return "", nil
 		}

@@ -17,17 +17,18 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/statemachine"
 )
 
-// Operator is the part of a fleet that changes are asked of.
+// Operator is the part of a fleet that changes are asked of. It finds out itself who asks.
 type Operator interface {
-	Pause(ctx context.Context, reason string) (operate.PauseResult, error)
-	Resume(ctx context.Context) (operate.ResumeResult, error)
-	Retry(ctx context.Context, runID string) (operate.RetryResult, error)
-	Terminate(ctx context.Context, runnerID string, force bool) (operate.TerminateResult, error)
+	Pause(ctx context.Context, by fleet.Operator) (operate.PauseResult, error)
+	Resume(ctx context.Context, by fleet.Operator) (operate.ResumeResult, error)
+	Retry(ctx context.Context, runID string, by fleet.Operator) (operate.RetryResult, error)
+	Terminate(ctx context.Context, runnerID string, force bool, by fleet.Operator) (operate.TerminateResult, error)
 }
 
 // Log is what one runner wrote. It is read by one reader.
@@ -157,6 +158,8 @@ func (c *Console) page(ctx context.Context, at *url.URL) (page, error) {
 		return c.classesPage(ctx)
 	case "repositories":
 		return c.repositoriesPage(ctx)
+	case "events":
+		return c.eventsPage(ctx)
 	case "try":
 		return c.tryPage(ctx, query)
 	}
@@ -236,7 +239,7 @@ type menuItem struct {
 
 var menu = []menuItem{
 	{Href: "/", Text: "Fleet"}, {Href: "/runs", Text: "Runs"}, {Href: "/runners", Text: "Runners"}, {Href: "/images", Text: "Images"},
-	{Href: "/classes", Text: "Classes"}, {Href: "/repositories", Text: "Repositories"}, {Href: "/try", Text: "Try"},
+	{Href: "/classes", Text: "Classes"}, {Href: "/repositories", Text: "Repositories"}, {Href: "/events", Text: "Events"}, {Href: "/try", Text: "Try"},
 }
 
 func (c *Console) servePage(w http.ResponseWriter, r *http.Request) {

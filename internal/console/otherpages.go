@@ -290,3 +290,14 @@ func (c *Console) repositoriesPage(ctx context.Context) (page, error) {
 	v.Rows = v.Rows[:min(len(v.Rows), report.MostListed)]
 	return page{Title: "Repositories", Nav: "/repositories", Lead: "Whose jobs the fleet runs, and what they have of it.", Regions: []region{{ID: "repositories", Template: "repositorylist", Data: v, Wide: true}}}, nil
 }
+
+// mostEvents is how many events are shown, the newest ones.
+const mostEvents = 100
+
+func (c *Console) eventsPage(ctx context.Context) (page, error) {
+	events, err := c.Records.Actions(ctx, time.Time{}, mostEvents)
+	if err != nil {
+		return page{}, err
+	}
+	return page{Title: "Events", Nav: "/events", Lead: "What operators did to the fleet, who and why: the newest 100.", Regions: []region{{ID: "events", Template: "eventlist", Data: events, Wide: true}}}, nil
+}

@@ -44,6 +44,9 @@ func (e *empty) Run(context.Context, string) (fleet.Run, bool, error) {
 func (e *empty) Runner(context.Context, string) (fleet.Runner, bool, error) {
 	return fleet.Runner{}, false, e.failed
 }
+func (e *empty) Actions(context.Context, time.Time, int) ([]fleet.Action, error) {
+	return nil, e.failed
+}
 func (e *empty) Images(context.Context) ([]fleet.ImageRecord, error) { return nil, e.failed }
 func (e *empty) Execution(context.Context, string) (execution.Execution, bool, error) {
 	return execution.Execution{}, false, e.failed
@@ -57,7 +60,7 @@ func TestPagesOfAFleetWithoutRecords(t *testing.T) {
 	c := newEmpty(&empty{settings: report.Settings{FleetName: "new", ClassSizes: map[string]fleet.Class{}}})
 	for at, want := range map[string]string{
 		"/": "Nothing waits", "/runs": "No job has arrived yet", "/runners": "was launched yet", "/images": "No image was built yet",
-		"/classes": "no classes yet", "/repositories": "No repository has sent", "/try?labels=x": "has not noted its policy",
+		"/classes": "no classes yet", "/events": "No operator has changed", "/repositories": "No repository has sent", "/try?labels=x": "has not noted its policy",
 	} {
 		if status, body := get(t, c, at); status != http.StatusOK || !strings.Contains(body, want) {
 			t.Errorf("%s: %d, without %q\n%s", at, status, want, body)
@@ -85,27 +88,27 @@ type operator struct {
 	err   error
 }
 
-func (o *operator) Pause(_ context.Context, reason string) (operate.PauseResult, error) {
-	o.asked = append(o.asked, "pause: "+reason)
+func (o *operator) Pause(_ context.Context, by fleet.Operator) (operate.PauseResult, error) {
+	o.asked = append(o.asked, "pause: "+by.Reason)
 	return operate.PauseResult{}, o.err
 }
 
-func (o *operator) Resume(context.Context) (operate.ResumeResult, error) {
+func (o *operator) Resume(context.Context, fleet.Operator) (operate.ResumeResult, error) {
 	o.asked = append(o.asked, "resume")
 	return operate.ResumeResult{}, o.err
 }
 
-func (o *operator) Retry(_ context.Context, id string) (operate.RetryResult, error) {
+func (o *operator) Retry(_ context.Context, id string, _ fleet.Operator) (operate.RetryResult, error) {
 	o.asked = append(o.asked, "retry "+id)
 	return operate.RetryResult{Message: "it <b>waits</b> for nothing"}, o.err
 }
 
-func (o *operator) Terminate(_ context.Context, id string, force bool) (operate.TerminateResult, error) {
+func (o *operator) Terminate(_ context.Context, id string, force bool, by fleet.Operator) (operate.TerminateResult, error) {
 	how := "terminate "
 	if force {
 		how = "terminate by force "
 	}
-	o.asked = append(o.asked, how+id)
+	o.asked = append(o.asked, how+id+by.Reason)
 	result := operate.TerminateResult{Outcome: lifecycle.TerminatedBusy, Message: "it has a job"}
 	if !o.busy {
 		result.Outcome = "ended"
@@ -129,7 +132,7 @@ func TestChanges(t *testing.T) {
 		"resume":                       {form: url.Values{"do": {"resume"}}, asked: []string{"resume"}, status: http.StatusSeeOther},
 		"retry, and there is nothing":  {form: url.Values{"do": {"retry"}, "id": {"job-5"}}, asked: []string{"retry job-5"}, status: http.StatusOK, says: "it &lt;b&gt;waits&lt;/b&gt; for nothing"},
 		"terminate":                    {form: url.Values{"do": {"terminate"}, "id": {"fleet-5-1"}, "back": {"/runners/fleet-5-1"}}, asked: []string{"terminate fleet-5-1"}, status: http.StatusSeeOther},
-		"terminate by force":           {form: url.Values{"do": {"terminate"}, "id": {"fleet-5-1"}, "force": {"yes"}}, asked: []string{"terminate by force fleet-5-1"}, status: http.StatusSeeOther},
+		"terminate by force":           {form: url.Values{"do": {"terminate"}, "id": {"fleet-5-1"}, "force": {"yes"}, "reason": {" it hangs"}}, asked: []string{"terminate by force fleet-5-1it hangs"}, status: http.StatusSeeOther},
 		"it fails":                     {form: url.Values{"do": {"resume"}}, fails: true, asked: []string{"resume"}, status: http.StatusBadGateway, says: "It was not done: no answer"},
 		"nothing that there is":        {form: url.Values{"do": {"drain"}}, status: http.StatusBadGateway, says: "there is no change"},
 		"by GET":                       {form: url.Values{"do": {"resume"}}, method: http.MethodGet, status: http.StatusNotFound},

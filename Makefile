@@ -87,6 +87,10 @@ test-octokit: ## Send every recorded payload, signed by octokit (needs Node 20 o
 test-browser: ## Set up a fleet and look at the console in Chromium (needs Chromium and Node 20 or later)
 	@GO="$(GO)" scripts/test-browser
 
+.PHONY: console-memory
+console-memory: ## Watch for half an hour whether the console's pages grow, with 500 live runners
+	@GO="$(GO)" RUN='^TestConsoleInABrowser$$/^memory$$' CONSOLE_SECONDS=1800 TIMEOUT=45m scripts/test-browser
+
 .PHONY: test-aws
 test-aws: ## The AWS adapters on moto, over the wire (needs Python 3.11 or later; with Java 17 and Maven on DynamoDB Local too)
 	@GO="$(GO)" scripts/test-aws

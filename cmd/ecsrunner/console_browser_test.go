@@ -4,16 +4,22 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
+	"fmt"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/console/consoletest"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/sqlite"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim/workflow"
 )
@@ -51,6 +57,16 @@ func TestConsoleInABrowser(t *testing.T) {
 		shown := serveConsole(t, "--data-dir", dir, "--allow-changes")
 		drive(t, nil, "pages", shown.link, shots)
 	})
+	t.Run("memory", func(t *testing.T) {
+		seconds := cmp.Or(os.Getenv("CONSOLE_SECONDS"), "40")
+		dir, store := busyFleet(t)
+		if err := consoletest.FillLive(t.Context(), store, 500, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		shown := serveConsole(t, "--data-dir", dir)
+		defer busier(t, dir, store)()
+		drive(t, nil, "memory", shown.link, shots, seconds)
+	})
 	t.Run("a run", func(t *testing.T) {
 		served := serveLiveFleet(t)
 		drive(t, served.queue, "live", served.console, shots)
@@ -72,11 +88,53 @@ func busyLogs(t *testing.T, dir string) {
 	}
 }
 
+// busier changes records of live runs and writes into a log twice a second, until the returned
+// function is called.
+func busier(t *testing.T, dir string, store *sqlite.Store) (stop func()) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Join(dir, "logs"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.Create(filepath.Join(dir, "logs", "fleet-30000000007-1.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		defer log.Close()
+		pace := time.NewTicker(time.Second / 2)
+		defer pace.Stop()
+		for n := 0; ; n++ {
+			for i := range 20 {
+				run, ok, err := store.Run(ctx, fleet.RunID(int64(30000000000+(20*n+i)%500)))
+				if err != nil || !ok {
+					return
+				}
+				run.Status, run.Reason = fleet.RunRunning, fmt.Sprint("change ", n)
+				if n%2 == 0 {
+					run.Status = fleet.RunWaitingForJob
+				}
+				if err := store.Write(ctx, fleet.Changes{Runs: []fleet.Run{run}}); err != nil {
+					return
+				}
+				fmt.Fprintf(log, "line %d of what the job says, which goes on and on\n", 20*n+i)
+			}
+			select {
+			case <-pace.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return func() { cancel(); ended.Wait() }
+}
+
 // drive runs a part of console.mjs. When the browser is ready for it, it lets something
 // happen.
 func drive(t *testing.T, happen func(), args ...string) {
 	t.Helper()
-	ctx, stop := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), 40*time.Minute)
 	defer stop()
 	node := exec.CommandContext(ctx, "node", append([]string{"console.mjs"}, args...)...)
 	node.Dir = "testdata/browser"

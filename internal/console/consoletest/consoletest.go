@@ -85,12 +85,8 @@ func Fill(ctx context.Context, store Store, now time.Time) error {
 	if err := store.PutCursor(ctx, fleet.GitHubUsageCursor, string(usage)); err != nil {
 		return err
 	}
-	for len(f.changes.Runs) > 0 || len(f.changes.Runners) > 0 { // not all in one transaction
-		part := fleet.Changes{Runs: first(&f.changes.Runs), Runners: first(&f.changes.Runners), Capacity: f.changes.Capacity, Holds: f.changes.Holds}
-		f.changes.Capacity, f.changes.Holds = nil, nil
-		if err := store.Write(ctx, part); err != nil {
-			return err
-		}
+	if err := f.write(ctx, store); err != nil {
+		return err
 	}
 	for _, image := range f.images() {
 		if err := store.PutImage(ctx, image); err != nil {
@@ -101,11 +97,32 @@ func Fill(ctx context.Context, store Store, now time.Time) error {
 	return err
 }
 
+// FillLive adds n runs whose jobs run, for measurements.
+func FillLive(ctx context.Context, store Store, n int, now time.Time) error {
+	f := filling{now: now.UTC().Truncate(time.Second), random: rand.New(rand.NewPCG(500, 5))}
+	for i := range n {
+		f.add(f.ran(f.job(int64(30000000000+i), i, f.now.Add(-f.seconds(120, 800))), fleet.StageJobStarted))
+	}
+	return f.write(ctx, store)
+}
+
 // FillExecutions writes the executions of the runners that have a known id.
 func FillExecutions(ctx context.Context, store engine.Store, now time.Time) error {
 	for _, id := range []string{"fleet-20000000900-1", "fleet-20000000901-1", "fleet-20000000910-1", "fleet-20000000902-1"} {
 		record, events := execution(id, now.UTC().Truncate(time.Second), id != "fleet-20000000900-1")
 		if err := store.Create(ctx, record, events); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write writes the records bit by bit.
+func (f *filling) write(ctx context.Context, store Store) error {
+	for len(f.changes.Runs) > 0 || len(f.changes.Runners) > 0 { // not all in one transaction
+		part := fleet.Changes{Runs: first(&f.changes.Runs), Runners: first(&f.changes.Runners), Capacity: f.changes.Capacity, Holds: f.changes.Holds}
+		f.changes.Capacity, f.changes.Holds = nil, nil
+		if err := store.Write(ctx, part); err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,4 @@
-// console.mjs PART LINK DIR: looks at the console in Chromium, as a person does, and writes
+// console.mjs PART LINK DIR [SECONDS]: looks at the console in Chromium, as a person does, and writes
 // pictures into DIR. It fails if the browser reports an error, if axe-core finds a serious
 // violation, and if something does not fit, is not reached by the keyboard, or does harm.
 import { readFileSync } from "node:fs";
@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
-const [part, link, shots] = process.argv.slice(2);
+const [part, link, shots, seconds] = process.argv.slice(2);
 const origin = new URL(link).origin;
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--disable-gpu", ...(process.getuid?.() === 0 ? ["--no-sandbox"] : [])] });
@@ -183,8 +183,43 @@ async function aRun() {
   await page.context().close();
 }
 
+// memory keeps three pages of a fleet open whose 500 runners change all the time, and checks
+// that neither their scripts nor their documents grow.
+async function memory() {
+  const watched = [];
+  for (const at of ["/", "/runners?phase=open", "/runners/fleet-30000000007-1"]) {
+    const page = await open(1440, "light");
+    await page.goto(origin + at);
+    await live(page);
+    const session = await page.context().newCDPSession(page);
+    await session.send("Performance.enable");
+    watched.push({ at, page, session, all: [] });
+  }
+  const end = Date.now() + 1000 * Number(seconds);
+  while (Date.now() < end) {
+    await watched[0].page.waitForTimeout(Math.min(15_000, 1000 * Number(seconds) / 8));
+    for (const { session, all } of watched) {
+      await session.send("HeapProfiler.collectGarbage");
+      const { metrics } = await session.send("Performance.getMetrics");
+      const of = Object.fromEntries(metrics.map((m) => [m.name, m.value]));
+      all.push({ heap: of.JSHeapUsedSize / 1e6, nodes: of.Nodes, listeners: of.JSEventListeners });
+    }
+  }
+  for (const { at, page, all } of watched) {
+    // The first quarter is left out: a page and its log fill up.
+    const settled = all.slice(Math.floor(all.length / 4));
+    const [first, last] = [settled[0], settled.at(-1)];
+    const show = (m) => `${m.heap.toFixed(2)} MB, ${m.nodes} nodes, ${m.listeners} listeners`;
+    console.log(`${at}: at first ${show(all[0])}; then ${show(first)}; after ${seconds} s ${show(last)}`);
+    if (last.heap > first.heap * 1.15 + 0.5) fail(`the script of ${at} grows from ${first.heap} to ${last.heap} MB`);
+    if (last.nodes > first.nodes * 1.15 + 600) fail(`the document of ${at} grows from ${first.nodes} to ${last.nodes} nodes`);
+    if (last.listeners > first.listeners + 5) fail(`the listeners of ${at} grow from ${first.listeners} to ${last.listeners}`);
+    await live(page);
+  }
+}
+
 try {
-  const parts = { pages: [everyPage, filters, keyboard, plain, cost], live: [aRun] };
+  const parts = { pages: [everyPage, filters, keyboard, plain, cost], live: [aRun], memory: [memory] };
   for (const each of parts[part]) await each();
 } catch (failed) {
   fail(failed.stack);

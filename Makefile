@@ -87,6 +87,12 @@ test-octokit: ## Send every recorded payload, signed by octokit (needs Node 20 o
 test-browser: ## Set up a fleet and look at the console in Chromium (needs Chromium and Node 20 or later)
 	@GO="$(GO)" scripts/test-browser
 
+.PHONY: console-pictures
+console-pictures: ## Make the docs' pictures of the console anew
+	@GO="$(GO)" RUN='^TestConsoleInABrowser$$/^every_page$$' scripts/test-browser
+	mkdir -p docs/images
+	for name in fleet run; do cp build/screenshots/picture-$$name.png docs/images/console-$$name.png; done
+
 .PHONY: console-memory
 console-memory: ## Watch for half an hour whether the console's pages grow, with 500 live runners
 	@GO="$(GO)" RUN='^TestConsoleInABrowser$$/^memory$$' CONSOLE_SECONDS=1800 TIMEOUT=45m scripts/test-browser

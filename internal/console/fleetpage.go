@@ -89,7 +89,7 @@ func (s snapshot) figures() []figure {
 	}
 	figures := []figure{
 		{Name: "Running", Value: fmt.Sprint(count[toneRun]), Tone: toneRun, Href: "/runs?status=" + string(fleet.RunRunning), Note: "jobs on a runner"},
-		{Name: "Getting ready", Value: fmt.Sprint(count[toneReady]), Tone: toneReady, Href: "/runs?status=ready", Note: "image, task, registration"},
+		{Name: "Getting ready", Value: fmt.Sprint(count[toneReady]), Tone: toneReady, Href: "/runs?status=ready", Note: "with a runner, no job yet"},
 		{Name: "Waiting", Value: fmt.Sprint(waits), Tone: toneQuiet, Href: "/runs?status=waiting", Note: "without a runner"},
 		{Name: "Jobs failed", Value: fmt.Sprint(failed), Tone: toneBad, Href: "/runs?status=failure&since=1h", Note: "in the last hour"},
 		{Name: "Median queue time", Value: "–", Href: "/runs?since=1h", Note: "no job in the last hour"},

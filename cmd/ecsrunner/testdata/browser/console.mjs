@@ -183,6 +183,19 @@ async function aRun() {
   await page.context().close();
 }
 
+// pictures are those of the docs.
+async function pictures() {
+  for (const [name, at, height] of [["fleet", "/", 860], ["run", "/runs/job-20000000901", 860]]) {
+    const page = await open(1280, "light");
+    await page.setViewportSize({ width: 1280, height });
+    await page.goto(origin + at);
+    await live(page);
+    await page.locator(".place").evaluate((it) => (it.textContent = "/var/lib/ecsrunner")); // not a directory of a test
+    await page.screenshot({ path: join(shots, `picture-${name}.png`) });
+    await page.context().close();
+  }
+}
+
 // memory keeps three pages of a fleet open whose 500 runners change all the time, and checks
 // that neither their scripts nor their documents grow.
 async function memory() {
@@ -219,7 +232,7 @@ async function memory() {
 }
 
 try {
-  const parts = { pages: [everyPage, filters, keyboard, plain, cost], live: [aRun], memory: [memory] };
+  const parts = { pages: [everyPage, filters, keyboard, plain, cost, pictures], live: [aRun], memory: [memory] };
   for (const each of parts[part]) await each();
 } catch (failed) {
   fail(failed.stack);

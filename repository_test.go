@@ -140,6 +140,7 @@ var mayImport = map[string][]string{
 	"internal/readable":     {"internal/execution", "internal/report", "internal/stages"},
 	"internal/why":          {"internal/fleet", "internal/report", "internal/readable", "internal/stages"},
 	"internal/stats":        {"internal/fleet", "internal/report", "internal/readable", "internal/stages"},
+	"internal/top":          {"internal/fleet", "internal/report", "internal/readable", "internal/stages", "internal/stats"},
 	"internal/cost":         {"internal/fleet", "internal/price", "internal/report", "internal/readable"},
 	"internal/operate":      {"internal/fleet", "internal/lifecycle"},
 	"internal/doctor":       {"internal/fleet", "internal/lifecycle", "internal/github"},

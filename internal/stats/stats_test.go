@@ -73,7 +73,7 @@ func TestTheNearestRankAsDefined(t *testing.T) {
 }
 
 func TestWhatIsCounted(t *testing.T) {
-	failed := fleet.Runner{RunnerID: "f-0", RunID: "job-3", FailureName: fleet.RunnerNoCapacity, Times: fleet.Times{fleet.StageLaunched: at(3)}}
+	failed := fleet.Runner{RunnerID: "f-0", RunID: "job-3", Phase: fleet.Closed, FailureName: fleet.RunnerNoCapacity, Times: fleet.Times{fleet.StageLaunched: at(3)}}
 	waits := report.Lived{
 		Run: fleet.Run{
 			RunID: "job-3", Job: fleet.Job{JobID: 3, Repository: "octo/app", WorkflowName: "CI"}, ClassName: "small", Status: fleet.RunQueued, Launched: 1, LastRunner: "f-0", Displaced: 2,

@@ -39,19 +39,20 @@ func (t *tally) add(l report.Lived, split stages.Split) {
 		t.queue = append(t.queue, split.BeforeJob())
 	}
 	for _, name := range stages.Names() {
-		if ms := split.Took(name); ms > 0 && split.Open() != name {
+		ms, open := split.Took(name), split.Open() == name
+		_, ran := run.JobTime() // it may be less than GitHub's whole second
+		if !open && (ms > 0 || name == stages.Job && ran) {
 			t.stages[name] = append(t.stages[name], ms)
 		}
 	}
 	for _, r := range l.Runners {
 		t.g.Runners++
-		if r.FailureName == "" {
-			continue
-		}
-		t.g.Failures[r.FailureName]++
-		t.g.Setbacks[fleet.KindOf(r.FailureName)]++
-		if r.Took == 0 {
+		if r.Took == 0 && r.Phase == fleet.Closed {
 			t.g.Fruitless++
+		}
+		if r.FailureName != "" {
+			t.g.Failures[r.FailureName]++
+			t.g.Setbacks[fleet.KindOf(r.FailureName)]++
 		}
 	}
 }

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
+)
+
+// period are the flags of commands that count a history.
+type period struct {
+	source
+	by, since string
+	most      uint
+}
+
+func (p *period) flags(cmd *cobra.Command, by string, groupings string) {
+	p.source.flags(cmd)
+	cmd.Flags().StringVar(&p.by, "by", by, "group by "+groupings)
+	cmd.Flags().StringVar(&p.since, "since", "24h", "runs that the fleet heard of since: a time before now such as 90m, 24h or 30d, a day such as 2026-07-01, or a time as 2026-07-01T12:00:00Z")
+	cmd.Flags().UintVar(&p.most, "limit", 20_000, fmt.Sprintf("look at this many runs at most, the newest first; %d is the most", report.MostRead))
+}
+
+// sinceWhen reads the time of --since.
+func sinceWhen(text string, now time.Time, zone *time.Location) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if at, err := time.ParseInLocation(layout, text, zone); err == nil {
+			return at, nil
+		}
+	}
+	ago, err := time.ParseDuration(text)
+	if days, isDays := strings.CutSuffix(text, "d"); isDays {
+		var n uint64
+		n, err = strconv.ParseUint(days, 10, 16)
+		ago = time.Duration(n) * 24 * time.Hour
+	}
+	if err != nil || ago <= 0 {
+		return time.Time{}, usagef("--since %s: use a time before now such as 90m, 24h or 30d, a day such as 2026-07-01, or a time as 2026-07-01T12:00:00Z", text)
+	}
+	return now.Add(-ago), nil
+}
+
+// looked is how much of a history was counted. Its JSON is stable.
+type looked struct {
+	Since  time.Time `json:"since"`
+	Until  time.Time `json:"until"`
+	Looked int       `json:"runs_looked_at"`
+	// Cut reports that there are older runs since then, which were not looked at.
+	Cut    bool      `json:"cut"`
+	Oldest time.Time `json:"oldest,omitzero"`
+}
+
+// read counts the runs of the period, and says on a terminal how far it is.
+func (p *period) read(ctx context.Context, f *opened, now time.Time, talk io.Writer, count func(report.Lived)) (looked, error) {
+	since, err := sinceWhen(p.since, now, time.Local)
+	if err != nil {
+		return looked{}, err
+	}
+	live, n := isTerminal(talk), 0
+	read, err := report.History(ctx, f.records, report.RunQuery{Since: since}, int(min(p.most, report.MostRead)), func(page []report.Lived) error {
+		for _, lived := range page {
+			count(lived)
+		}
+		if n += len(page); live {
+			fmt.Fprintf(talk, "\r\x1b[Kreading runs: %d", n)
+		}
+		return ctx.Err()
+	})
+	if live {
+		fmt.Fprint(talk, "\r\x1b[K")
+	}
+	return looked{Since: since.UTC(), Until: now.UTC(), Looked: read.Looked, Cut: read.Cut, Oldest: read.Oldest}, err
+}
+
+// say says how many runs were looked at.
+func (l looked) say(cmd *cobra.Command) {
+	cmd.PrintErrf("%d runs since %s\n", l.Looked, day(l.Since))
+	if l.Cut {
+		cmd.PrintErrf("there are more, from before %s, which are not in it: --limit looks at more\n", day(l.Oldest))
+	}
+}

@@ -60,10 +60,11 @@ func lasted(seconds int64) string {
 // Notes say what the amounts are, and what is not in them. here reports that the fleet runs
 // on one machine.
 func (r Report) Notes(here bool) []string {
-	notes := []string{fmt.Sprintf("at list prices of %s as of %s; Spot's is a rule of thumb. Image builds, logs, addresses and an idle fleet's cost are not in it", r.Region, r.AsOf)}
+	notes := []string{fmt.Sprintf("at list prices of %s as of %s; Spot's is a rule of thumb", r.Region, r.AsOf)}
 	if r.Estimated {
-		notes[0] = fmt.Sprintf("an estimate: no prices of %s are known, so these are those of us-east-1 as of %s; Spot's is a rule of thumb. Image builds, logs, addresses and an idle fleet's cost are not in it", r.Region, r.AsOf)
+		notes[0] = fmt.Sprintf("an estimate: no prices of %s are known, so these are those of us-east-1 as of %s; Spot's is a rule of thumb", r.Region, r.AsOf)
 	}
+	notes = append(notes, "image builds, logs, public addresses and what an idle fleet costs are not in it")
 	if here {
 		notes = append(notes, "this fleet runs on one machine: that is what the same would cost on Fargate")
 	}

@@ -43,7 +43,8 @@ func (s Stats) Text(w io.Writer) error {
 	fmt.Fprintln(w)
 	t = readable.NewTable(w, "STAGE", "JOBS", "P50", "P95", "P99", "LONGEST")
 	for _, stage := range s.All.Stages {
-		t.Row(stage.Name, stage.Count, took(stage.P50), took(stage.P95), took(stage.P99), took(stage.Max))
+		shown := shownOf(stage.Name)
+		t.Row(stage.Name, stage.Count, shown(&stage.P50), shown(&stage.P95), shown(&stage.P99), shown(&stage.Max))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -72,17 +73,26 @@ func (g Group) row(name string) []any {
 			job = &g.Stages[i].Percentiles
 		}
 	}
-	for _, p := range []*Percentiles{g.Queue, job} {
-		if p == nil {
+	for _, column := range []struct {
+		of    *Percentiles
+		shown func(*int64) string
+	}{{g.Queue, readable.Took}, {job, shownOf(stages.Job)}} {
+		if column.of == nil {
 			row = append(row, "", "", "")
 			continue
 		}
-		row = append(row, took(p.P50), took(p.P95), took(p.P99))
+		row = append(row, column.shown(&column.of.P50), column.shown(&column.of.P95), column.shown(&column.of.P99))
 	}
 	return row
 }
 
-func took(ms int64) string { return readable.Took(&ms) }
+// shownOf shows times of a stage: GitHub measures the job itself, in whole seconds.
+func shownOf(name stages.Name) func(*int64) string {
+	if name == stages.Job {
+		return readable.ByGitHub
+	}
+	return readable.Took
+}
 
 // counted lists what there is of each, the most first.
 func counted[K ~string](by map[K]int) string {

@@ -1,0 +1,61 @@
+package stats
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+var update = flag.Bool("update", false, "write the golden files in testdata")
+
+// TestTexts are looked at: testdata has them.
+func TestTexts(t *testing.T) {
+	for _, by := range []By{ByClass, ByRepository} {
+		c := NewCounter(by, at(10_000), time.UTC)
+		for i := range 60 {
+			l := ran(int64(i), []string{"small", "large"}[i%2], i, 5+i*i)
+			l.Run.Job.Repository = fmt.Sprintf("octo/app-%02d", i)
+			if i == 0 {
+				l.Run.Job.Repository = "octo/" + strings.Repeat("x", 99) + "\x1b[31m\n日本語"
+			}
+			if i%7 == 0 {
+				l.Run.Conclusion = "failure"
+				failed := fleet.Runner{RunnerID: "f-0", Phase: fleet.Closed, FailureName: []string{fleet.RunnerNoCapacity, fleet.ImageBuildFailed}[i%2]}
+				l.Runners = append(l.Runners, failed)
+			}
+			c.Add(l)
+		}
+		golden(t, "by-"+string(by), func(b *bytes.Buffer) error { return c.Stats().Text(b) })
+	}
+	golden(t, "nothing", func(b *bytes.Buffer) error { return NewCounter(ByClass, at(0), time.UTC).Stats().Text(b) })
+}
+
+func golden(t *testing.T, name string, write func(*bytes.Buffer) error) {
+	t.Helper()
+	var got bytes.Buffer
+	if err := write(&got); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join("testdata", name+".txt")
+	if *update {
+		if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+		t.Errorf("%s (-want +got; -update writes it):\n%s", name, diff)
+	}
+}

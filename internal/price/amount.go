@@ -22,8 +22,10 @@ func (a Amount) String() string {
 	switch d := a.Dollars(); {
 	case a == 0:
 		return "$0"
-	case math.Abs(d) >= 0.095:
+	case math.Abs(d) >= 0.995:
 		return fmt.Sprintf("$%.2f", d)
+	case math.Abs(d) >= 0.00995:
+		return fmt.Sprintf("$%.3f", d)
 	default:
 		return "$" + strconv.FormatFloat(d, 'f', 5, 64)
 	}

@@ -52,7 +52,7 @@ price, logs and an idle fleet.`,
 						cost.Report
 					}{read, result})
 				}
-				return result.Text(cmd.OutOrStdout())
+				return result.Text(cmd.OutOrStdout(), screenOf(cmd.OutOrStdout()))
 			})
 		},
 	}

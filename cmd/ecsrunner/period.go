@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,27 +21,8 @@ type period struct {
 func (p *period) flags(cmd *cobra.Command, by string, groupings string) {
 	p.source.flags(cmd)
 	cmd.Flags().StringVar(&p.by, "by", by, "group by "+groupings)
-	cmd.Flags().StringVar(&p.since, "since", "24h", "runs that the fleet heard of since: a time before now such as 90m, 24h or 30d, a day such as 2026-07-01, or a time as 2026-07-01T12:00:00Z")
+	cmd.Flags().StringVar(&p.since, "since", "24h", "count runs that came since then: 90m, 24h, 7d or a date")
 	cmd.Flags().UintVar(&p.most, "limit", 20_000, fmt.Sprintf("look at this many runs at most, the newest first; %d is the most", report.MostRead))
-}
-
-// sinceWhen reads the time of --since.
-func sinceWhen(text string, now time.Time, zone *time.Location) (time.Time, error) {
-	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if at, err := time.ParseInLocation(layout, text, zone); err == nil {
-			return at, nil
-		}
-	}
-	ago, err := time.ParseDuration(text)
-	if days, isDays := strings.CutSuffix(text, "d"); isDays {
-		var n uint64
-		n, err = strconv.ParseUint(days, 10, 16)
-		ago = time.Duration(n) * 24 * time.Hour
-	}
-	if err != nil || ago <= 0 {
-		return time.Time{}, usagef("--since %s: use a time before now such as 90m, 24h or 30d, a day such as 2026-07-01, or a time as 2026-07-01T12:00:00Z", text)
-	}
-	return now.Add(-ago), nil
 }
 
 // looked is how much of a history was counted. Its JSON is stable.
@@ -58,7 +37,7 @@ type looked struct {
 
 // read counts the runs of the period, and says on a terminal how far it is.
 func (p *period) read(ctx context.Context, f *opened, now time.Time, talk io.Writer, count func(report.Lived)) (looked, error) {
-	since, err := sinceWhen(p.since, now, time.Local)
+	since, err := timeOf("since", p.since, now)
 	if err != nil {
 		return looked{}, err
 	}

@@ -68,7 +68,7 @@ func TestTheSameHistoryReadsTheSame(t *testing.T) {
 		t.Setenv(name, value)
 	}
 
-	commands := [][]string{{"runs", "list"}, {"runs", "list", "--json"}}
+	commands := [][]string{{"runs", "list"}, {"runs", "list", "--wide", "--limit", "1000"}, {"runs", "list", "--limit", "1000", "--json"}}
 	for _, by := range []string{"class", "image", "repository", "workflow", "day", "hour"} {
 		commands = append(commands, []string{"stats", "--since", "2026-01-01", "--by", by}, []string{"stats", "--since", "2026-01-01", "--by", by, "--json"})
 	}

@@ -46,7 +46,7 @@ standard error; ` + "`--json`" + ` has it too, and every group with its own stag
 						stats.Stats
 					}{read, counter.Stats()})
 				}
-				return counter.Stats().Text(cmd.OutOrStdout())
+				return counter.Stats().Text(cmd.OutOrStdout(), screenOf(cmd.OutOrStdout()))
 			})
 		},
 	}

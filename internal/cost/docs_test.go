@@ -12,6 +12,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/price"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
@@ -37,7 +38,7 @@ func TestTheExampleOfTheDocs(t *testing.T) {
 		c.Add(l)
 	}
 	var example bytes.Buffer
-	if err := c.Report().Text(&example); err != nil {
+	if err := c.Report().Text(&example, readable.Screen{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, note := range c.Report().Notes(false) {

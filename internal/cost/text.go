@@ -12,12 +12,16 @@ import (
 // mostShown bounds the rows of people's table.
 const mostShown = 50
 
-// Text writes the costs for people.
-func (r Report) Text(w io.Writer) error {
+// Text writes the costs for people. On a terminal they fit its width; elsewhere nothing is
+// cut.
+func (r Report) Text(w io.Writer, screen readable.Screen) error {
 	if r.Total.Runs == 0 {
 		return nil
 	}
-	t := readable.NewTable(w, strings.ToUpper(string(r.By)), "RUNS", "RUNNERS", "TASKS", "ON SPOT", "FARGATE", "CONTROL PLANE", "TOTAL", "GITHUB-HOSTED")
+	t := readable.NewPage(w, screen, []readable.Column{
+		{Name: strings.ToUpper(string(r.By)), Least: 12}, {Name: "RUNS"}, {Name: "RUNNERS", Drop: 4}, {Name: "TASKS", Drop: 2}, {Name: "ON SPOT", Drop: 3},
+		{Name: "FARGATE", Drop: 5}, {Name: "CONTROL PLANE", Drop: 6}, {Name: "TOTAL"}, {Name: "GITHUB-HOSTED"},
+	}...)
 	shown := r.Lines[:min(len(r.Lines), mostShown)]
 	if r.By == ByDay {
 		shown = r.Lines[len(r.Lines)-len(shown):]
@@ -46,7 +50,7 @@ func (l Line) row() []any {
 	if l.HostedMinutes > 0 {
 		hosted = l.Hosted.String()
 	}
-	return []any{readable.Short(l.Name), l.Runs, l.Runners, lasted(l.TaskSeconds), spot, l.Fargate, l.ControlPlane, l.Total, hosted}
+	return []any{l.Name, l.Runs, l.Runners, lasted(l.TaskSeconds), spot, l.Fargate, l.ControlPlane, l.Total, hosted}
 }
 
 // lasted shows seconds.

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/price"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 )
 
 var update = flag.Bool("update", false, "write the golden files in testdata")
@@ -35,7 +36,7 @@ func TestTexts(t *testing.T) {
 			counter.Add(l)
 		}
 		var got bytes.Buffer
-		if err := counter.Report().Text(&got); err != nil {
+		if err := counter.Report().Text(&got, readable.Screen{}); err != nil {
 			t.Fatal(err)
 		}
 		fmt.Fprintf(&got, "\n%s\n", strings.Join(counter.Report().Notes(c.here), "\n"))

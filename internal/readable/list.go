@@ -56,6 +56,17 @@ func NewList(w io.Writer, screen Screen, columns ...Column) *List {
 	return &List{w: w, screen: screen, columns: columns}
 }
 
+// unlimited is a width that nothing exceeds.
+const unlimited = 1 << 20
+
+// NewPage begins a list that is a part of a page: it has its header in a pipe as well.
+func NewPage(w io.Writer, screen Screen, columns ...Column) *List {
+	if !screen.Terminal() {
+		screen.Width = unlimited
+	}
+	return NewList(w, screen, columns...)
+}
+
 // Row adds a row, a cell for each column.
 func (l *List) Row(cells ...any) {
 	row := make([]cell, len(l.columns))

@@ -17,11 +17,15 @@ import (
 const mostShown = 50
 
 // Text writes the stats for people: the groups, the stages of all runs, and what failed.
-func (s Stats) Text(w io.Writer) error {
+// On a terminal the groups fit its width; elsewhere nothing is cut.
+func (s Stats) Text(w io.Writer, screen readable.Screen) error {
 	if s.All.Runs == 0 {
 		return nil
 	}
-	t := readable.NewTable(w, strings.ToUpper(string(s.By)), "RUNS", "OPEN", "SUCCESS", "FAILURE", "OTHER", "RUNNERS", "FRUITLESS", "QUEUE P50", "P95", "P99", "JOB P50", "P95", "P99")
+	list := readable.NewPage(w, screen, []readable.Column{
+		{Name: strings.ToUpper(string(s.By)), Least: 12}, {Name: "RUNS"}, {Name: "OPEN", Drop: 4}, {Name: "SUCCESS", Drop: 2}, {Name: "FAILURE", Drop: 2}, {Name: "OTHER", Drop: 6},
+		{Name: "RUNNERS", Drop: 8}, {Name: "FRUITLESS", Drop: 7}, {Name: "QUEUE P50"}, {Name: "P95"}, {Name: "P99", Drop: 5}, {Name: "JOB P50", Drop: 3}, {Name: "P95", Drop: 9}, {Name: "P99", Drop: 10},
+	}...)
 	shown := s.Groups
 	if s.By == ByDay || s.By == ByHour {
 		shown = shown[max(0, len(shown)-mostShown):]
@@ -29,19 +33,19 @@ func (s Stats) Text(w io.Writer) error {
 		shown = shown[:min(len(shown), mostShown)]
 	}
 	for _, g := range shown {
-		t.Row(g.row(g.Name)...)
+		list.Row(g.row(g.Name)...)
 	}
 	if len(s.Groups) > 1 {
-		t.Row(s.All.row("all")...)
+		list.Row(s.All.row("all")...)
 	}
-	if err := t.Flush(); err != nil {
+	if err := list.Flush(); err != nil {
 		return err
 	}
 	if more := len(s.Groups) - len(shown); more > 0 {
 		fmt.Fprintf(w, "and %d more; --json has all\n", more)
 	}
 	fmt.Fprintln(w)
-	t = readable.NewTable(w, "STAGE", "JOBS", "P50", "P95", "P99", "LONGEST")
+	t := readable.NewTable(w, "STAGE", "JOBS", "P50", "P95", "P99", "LONGEST")
 	for _, stage := range s.All.Stages {
 		shown := shownOf(stage.Name)
 		t.Row(stage.Name, stage.Count, shown(&stage.P50), shown(&stage.P95), shown(&stage.P99), shown(&stage.Max))
@@ -66,7 +70,7 @@ func (s Stats) Text(w io.Writer) error {
 
 func (g Group) row(name string) []any {
 	success, failure := g.Conclusions["success"], g.Conclusions["failure"]
-	row := []any{readable.Short(name), g.Runs, g.Open, success, failure, g.Runs - g.Open - success - failure, g.Runners, g.Fruitless}
+	row := []any{name, g.Runs, g.Open, success, failure, g.Runs - g.Open - success - failure, g.Runners, g.Fruitless}
 	job := (*Percentiles)(nil)
 	for i, stage := range g.Stages {
 		if stage.Name == stages.Job {

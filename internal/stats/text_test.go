@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 )
 
 var update = flag.Bool("update", false, "write the golden files in testdata")
@@ -25,7 +26,7 @@ func TestTexts(t *testing.T) {
 			l := ran(int64(i), []string{"small", "large"}[i%2], i, 5+i*i)
 			l.Run.Job.Repository = fmt.Sprintf("octo/app-%02d", i)
 			if i == 0 {
-				l.Run.Job.Repository = "octo/" + strings.Repeat("x", 99) + "\x1b[31m\n日本語"
+				l.Run.Job.Repository = "a/日本語" + strings.Repeat("x", 99) + "\x1b[31m\n"
 			}
 			if i%7 == 0 {
 				l.Run.Conclusion = "failure"
@@ -34,9 +35,12 @@ func TestTexts(t *testing.T) {
 			}
 			c.Add(l)
 		}
-		golden(t, "by-"+string(by), func(b *bytes.Buffer) error { return c.Stats().Text(b) })
+		golden(t, "by-"+string(by), func(b *bytes.Buffer) error { return c.Stats().Text(b, readable.Screen{}) })
+		golden(t, "by-"+string(by)+"-80", func(b *bytes.Buffer) error { return c.Stats().Text(b, readable.Screen{Width: 80}) })
 	}
-	golden(t, "nothing", func(b *bytes.Buffer) error { return NewCounter(ByClass, at(0), time.UTC).Stats().Text(b) })
+	golden(t, "nothing", func(b *bytes.Buffer) error {
+		return NewCounter(ByClass, at(0), time.UTC).Stats().Text(b, readable.Screen{})
+	})
 }
 
 func golden(t *testing.T, name string, write func(*bytes.Buffer) error) {

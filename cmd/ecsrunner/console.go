@@ -138,13 +138,13 @@ func consoleDoor(ctx context.Context, address string) (*consoleDoorway, error) {
 
 // open serves the console of a data directory, until close. It reads the records by a
 // connection of its own, which notices what the fleet writes.
-func (d *consoleDoorway) open(cmd *cobra.Command, dir string) error {
+func (d *consoleDoorway) open(cmd *cobra.Command, dir string, allowChanges bool) error {
 	if d == nil {
 		return nil
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(cmd.Context())) // jobs may finish after the first Ctrl-C
 	d.stop = stop
-	flags := consoleFlags{source: source{dataDir: dataDir{named: dir}}}
+	flags := consoleFlags{source: source{dataDir: dataDir{named: dir}}, allowChanges: allowChanges}
 	f, err := flags.openHere(ctx)
 	if err != nil {
 		return err

@@ -59,8 +59,13 @@ other one failed.
 With --engine docker the runners are containers, by Docker or Podman, of images that
 are really built: the engine pulls their base images, and the builds install packages
 in them from their distributions. Images, containers and network are removed in the
-end.`,
+end.
+
+With --console the console is open beside it: jobs arrive as people push, take their
+time, and some fail, are refused or wait for an approval, until Ctrl-C or until there
+were --jobs of them. Its link is printed, and its pages may change the fleet.`,
 		Example: `  ecsrunner demo
+  ecsrunner demo --console
   ecsrunner demo --jobs 40
   ecsrunner demo --json | jq -r '.[] | [.run_id, .conclusion] | @tsv'
   ecsrunner demo --keep
@@ -77,10 +82,21 @@ end.`,
 			if cmd.Flags().Changed("base-image") && flags.engine != engineDocker {
 				return usagef("--base-image is for containers: use it with --engine docker")
 			}
-			return demo(cmd, flags)
+			if flags.console == "" {
+				return demo(cmd, flags)
+			}
+			if flags.asJSON {
+				return usagef("--json is for a demo that ends: leave it out with --console, and use --keep to look at the runs later")
+			}
+			if !cmd.Flags().Changed("jobs") {
+				flags.jobs = maxDemoJobs
+			}
+			return consoleDemo(cmd, flags)
 		},
 	}
-	cmd.Flags().IntVar(&flags.jobs, "jobs", 8, "how many jobs to queue")
+	cmd.Flags().IntVar(&flags.jobs, "jobs", 8, fmt.Sprintf("how many jobs to queue; with --console %d unless it is given", maxDemoJobs))
+	cmd.Flags().StringVar(&flags.console, "console", "", "open the console at an `address` of this machine, as 127.0.0.1:8300, or at a free port")
+	cmd.Flags().Lookup("console").NoOptDefVal = "127.0.0.1:0"
 	cmd.Flags().BoolVar(&flags.keep, "keep", false, "keep the data directory, to look at with the other commands")
 	cmd.Flags().BoolVar(&flags.asJSON, "json", false, "print the runs as JSON")
 	cmd.Flags().StringVar(&flags.engine, "engine", engineProcess, "process, or docker for containers by Docker or Podman")
@@ -92,6 +108,7 @@ type demoFlags struct {
 	jobs              int
 	keep, asJSON      bool
 	engine, baseImage string
+	console           string // the address, "" for none
 }
 
 func demo(cmd *cobra.Command, flags demoFlags) (err error) {
@@ -99,18 +116,11 @@ func demo(cmd *cobra.Command, flags demoFlags) (err error) {
 	ctx, cancel := context.WithTimeout(cmd.Context(), demoLimit)
 	defer cancel()
 	keepWriting()
-	dir, err := os.MkdirTemp("", "ecsrunner-demo-")
+	dir, leave, err := demoDir(cmd, flags.keep)
 	if err != nil {
-		return fmt.Errorf("make a data directory: %w: set TMPDIR to a directory that can be written", err)
+		return err
 	}
-	if err := local.NeedsDisk(dir, demoDisk); err != nil {
-		return errors.Join(fmt.Errorf("%w: make room, or set TMPDIR", err), os.RemoveAll(dir))
-	}
-	if flags.keep {
-		defer cmd.PrintErrf("\ndata directory: %s\ntry: %s runs list --data-dir %s\n", dir, typed(), dir)
-	} else {
-		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	}
+	defer func() { err = errors.Join(err, leave()) }()
 	talk := newProgress(cmd.ErrOrStderr())
 	world, err := startDemo(ctx, dir, talk, flags)
 	if err != nil {
@@ -142,6 +152,23 @@ func demo(cmd *cobra.Command, flags demoFlags) (err error) {
 		return err
 	}
 	return verdict(cmd.ErrOrStderr(), runs, jobs, waitErr)
+}
+
+// demoDir makes a data directory, and what is to be done with it in the end.
+func demoDir(cmd *cobra.Command, keep bool) (dir string, leave func() error, err error) {
+	if dir, err = os.MkdirTemp("", "ecsrunner-demo-"); err != nil {
+		return "", nil, fmt.Errorf("make a data directory: %w: set TMPDIR to a directory that can be written", err)
+	}
+	if err := local.NeedsDisk(dir, demoDisk); err != nil {
+		return "", nil, errors.Join(fmt.Errorf("%w: make room, or set TMPDIR", err), os.RemoveAll(dir))
+	}
+	if !keep {
+		return dir, func() error { return os.RemoveAll(dir) }, nil
+	}
+	return dir, func() error {
+		cmd.PrintErrf("\ndata directory: %s\ntry: %s runs list --data-dir %s\n", dir, typed(), dir)
+		return nil
+	}, nil
 }
 
 // queueJobs queues the jobs of the example workflows, over and over until there are n.
@@ -213,6 +240,9 @@ func startDemo(ctx context.Context, dir string, talk *progress, flags demoFlags)
 	cfg, err := demoConfig(w, dir, token, secret)
 	if err != nil {
 		return nil, err
+	}
+	if flags.console != "" {
+		cfg.Policy.MaxRunners = demoRunners
 	}
 	hub := sim.Config{Repository: demoRepository, Private: true, Token: token, URL: w.githubURL, WebhookSecret: secret}
 	if flags.engine == engineDocker {

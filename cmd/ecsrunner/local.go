@@ -125,7 +125,7 @@ func serveLocal(cmd *cobra.Command, flags localFlags) error {
 	if err != nil {
 		return startError(err)
 	}
-	if err := door.open(cmd, cfg.DataDir); err != nil {
+	if err := door.open(cmd, cfg.DataDir, false); err != nil {
 		cmd.PrintErrf("warning: the console is not served: %v\n", err)
 	}
 	how := "processes"

@@ -118,6 +118,9 @@ func workday(ctx context.Context, gh *sim.Server, most int) (queued int, err err
 			continue
 		}
 		push, run := aPush(), gh.NewRun()
+		if queued == 0 {
+			push = demoPushes[0] // whose jobs run
+		}
 		for _, task := range push.jobs {
 			if queued == most {
 				break

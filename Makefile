@@ -20,9 +20,9 @@ test: ## Run all Go tests, with the race detector if there is a C compiler (Go i
 .PHONY: check
 check: ## Check format, vet, staticcheck, workflows and go.mod
 	@unformatted=$$(find . -name node_modules -prune -o -name "*.go" -print | xargs gofmt -l); if [ -n "$$unformatted" ]; then echo "not gofmt'ed: $$unformatted"; exit 1; fi
-	$(GO) vet -tags aws,moto,octokit,cdk,containers,browser,peers ./...
+	$(GO) vet -tags aws,moto,octokit,cdk,containers,browser,peers,man ./...
 	GOOS=windows GOARCH=amd64 $(GO) vet ./cmd/ecsrunner
-	$(TOOL) staticcheck -tags aws,moto,octokit,cdk,containers,browser,peers ./...
+	$(TOOL) staticcheck -tags aws,moto,octokit,cdk,containers,browser,peers,man ./...
 	$(TOOL) actionlint .github/workflows/*.yml examples/workflows/*.yml
 	$(GO) mod tidy -diff
 
@@ -66,6 +66,10 @@ simulate-reaps: ## A million decisions about ending a runner, with lies and lost
 .PHONY: mutate
 mutate: ## Make wrong changes in a copy of the tree, and say what catches each (minutes: a scheduled workflow runs it, not CI)
 	@GO="$(GO)" scripts/mutate
+
+.PHONY: man
+man: ## Write the manual pages of all commands into build/man (man -l build/man/ecsrunner.1)
+	$(GO) run -tags man ./cmd/ecsrunner man build/man $$(git show -s --format=%cs HEAD)
 
 .PHONY: build
 build: ## Build the programs and the Lambda functions into build/

@@ -29,9 +29,10 @@ func newClusterStatus() *cobra.Command {
 		Use:   "status [<cluster>]",
 		Short: "Show the fleet at a glance",
 		Long: `Show the fleet at a glance, and the holds: what keeps runs from being launched, since
-when, and which runner tries next whether it is over. A data directory or a stack has one fleet; its name,
-or on AWS that of its ECS cluster, may be given as <cluster> to be sure that it is
-the one meant.`,
+when, and which runner tries next whether it is over.
+
+A data directory or a stack has one fleet; its name, or on AWS that of its ECS cluster,
+may be given as <cluster> to be sure that it is the one meant.`,
 		Example: `  ecsrunner cluster status
   ecsrunner cluster status fleet --json
   ecsrunner cluster status --stack ecsrunner-fleet --region eu-central-1`,

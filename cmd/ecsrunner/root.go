@@ -123,14 +123,15 @@ standard error is talk.`,
 	root.SetFlagErrorFunc(flagError)
 	addFooter(root)
 	root.SetHelpCommand(newHelp())
-	root.CompletionOptions.HiddenDefaultCmd = true
 	addGroup(root, "Run a fleet on this machine:", onlyOnUnix(newDemo()), onlyOnUnix(newLocal()))
 	addGroup(root, "Look at a fleet, on AWS or on this machine:", newSetup(), newConsole(), newWhy(), newDoctor(), newRuns(), newRunners(), newImages(), newEvents(), newCluster(), newClasses(), formerly("list-class-sizes", newClassesList()))
 	addGroup(root, "Watch a fleet and count what it did:", newTop(), newStats(), newCost())
 	addGroup(root, "Operate a fleet, on AWS or on this machine:", newPause(), newResume(), newDrain())
-	addGroup(root, "Try its configuration and its webhook:", newExplain(), newWebhook())
+	addGroup(root, "Try its configuration and its webhook:", newExplain(), newWebhook(), newConfig())
 	root.AddCommand(newVersion(), newEntrypoint(), newSimulatedRunner())
 	addJQ(root)
+	addCompletion(root)
+	addMan(root)
 	return root
 }
 

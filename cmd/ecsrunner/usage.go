@@ -49,6 +49,9 @@ var meaning = map[string]string{
 	deployment.EnvRunnerLogs:   "log group of its runners, for their logs",
 }
 
+// exitStatuses are an API: scripts go by them.
+const exitStatuses = "0 success, 1 failure, 2 usage or configuration"
+
 // addFooter ends every help text with the environment and the exit statuses. It is no
 // template: if the program can reach one, the linker keeps every method of every type,
 // and those of AWS's clients double the program's size.
@@ -60,7 +63,7 @@ func addFooter(root *cobra.Command) {
 		if names := cmd.Annotations["environment"]; names != "" {
 			fmt.Fprint(w, "\nEnvironment:\n"+names)
 		}
-		fmt.Fprint(w, "\nExit status: 0 success, 1 failure, 2 usage or configuration\n")
+		fmt.Fprint(w, "\nExit status: "+exitStatuses+"\n")
 		return err
 	})
 }

@@ -11,10 +11,24 @@ import (
 
 // Problem is one thing that is wrong with a configuration.
 type Problem struct {
-	Key     string // a path such as limits.idle or subnet_ids[1]; "" for the file as a whole
-	Line    int    // counted from 1; 0 if the key is not in the file
-	Message string
-	From    string // where the key was given, if not in the file
+	Key     string `json:"key"`  // a path such as limits.idle or subnet_ids[1]; "" for the file as a whole
+	Line    int    `json:"line"` // counted from 1; 0 if the key is not in the file
+	Message string `json:"message"`
+	From    string `json:"from,omitempty"` // where the key was given, if not in the file
+}
+
+// In is the problem as one line: file:line: key: message, or in place of the file where the
+// key was given.
+func (p Problem) In(file string) string {
+	var b strings.Builder
+	b.WriteString(cmp.Or(p.From, file))
+	if p.Line > 0 {
+		fmt.Fprintf(&b, ":%d", p.Line)
+	}
+	if p.Key != "" {
+		b.WriteString(": " + p.Key)
+	}
+	return b.String() + ": " + p.Message
 }
 
 // Problems is the error of a configuration that cannot be used: all that is
@@ -24,20 +38,11 @@ type Problems struct {
 	List []Problem
 }
 
-// Error prints one problem per line: file:line: key: message, or in place of the
-// file where the key was given.
+// Error prints one problem per line.
 func (p *Problems) Error() string {
 	lines := make([]string, len(p.List))
 	for i, problem := range p.List {
-		var b strings.Builder
-		b.WriteString(cmp.Or(problem.From, p.File))
-		if problem.Line > 0 {
-			fmt.Fprintf(&b, ":%d", problem.Line)
-		}
-		if problem.Key != "" {
-			b.WriteString(": " + problem.Key)
-		}
-		lines[i] = b.String() + ": " + problem.Message
+		lines[i] = problem.In(p.File)
 	}
 	return strings.Join(lines, "\n")
 }

@@ -130,7 +130,7 @@ var mayImport = map[string][]string{
 	"internal/execution":    {},
 	"internal/engine":       {"internal/execution"},
 	"internal/lifecycle":    {"internal/fleet", "internal/lifecycle"},
-	"functions":             {"internal/fleet", "internal/lifecycle", "internal/metric", "functions"},
+	"functions":             {"internal/fleet", "internal/lifecycle", "internal/metric", "internal/price", "functions"},
 	"functions/*/lambda":    {"internal/fleet", "internal/lifecycle", "internal/report", "internal/aws", "functions"},
 	"internal/github":       {"internal/fleet"},
 	"internal/config":       {"internal/fleet"},

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -30,6 +31,9 @@ func newEntrypoint() *cobra.Command {
 			}
 			if len(args) > 0 && args[0] == entrypoint.HookCommand {
 				return exitWith(entrypoint.JobStarted(args[1:], os.Environ(), os.Stdout))
+			}
+			if len(args) > 0 && args[0] == entrypoint.CompletedCommand {
+				return exitWith(entrypoint.JobCompleted(args[1:], os.Environ(), os.Stdout, time.Now()))
 			}
 			self, err := entrypointCommand(cmd.Name())
 			if err != nil {

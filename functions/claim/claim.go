@@ -66,6 +66,9 @@ type Handler struct {
 	// where runners are processes or the engine does not show the addresses.
 	Containers containers
 
+	// JobLog is what the runner's hooks print in the log of its job; nil prints nothing.
+	JobLog func(fleet.Runner) *fleet.JobLog
+
 	Metrics metric.Recorder // nil measures nothing
 }
 

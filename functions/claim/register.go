@@ -77,7 +77,11 @@ func (h Handler) registered(ctx context.Context, asked fleet.Runner, name string
 	if err := h.Fleet.MarkPassed(ctx, runner, fleet.PassedRegister); err != nil {
 		h.Log.WarnContext(ctx, "holds go on until the next runner registers or gets a job", "runner_id", runner.RunnerID, "error", err.Error())
 	}
-	return Reply{Status: http.StatusOK, Body: fleet.ClaimResponse{RunnerName: name, EncodedJITConfig: config, GitHubCA: h.GitHubCA, AskAboutJob: runner.Hook == fleet.HookAsks}}
+	body := fleet.ClaimResponse{RunnerName: name, EncodedJITConfig: config, GitHubCA: h.GitHubCA, AskAboutJob: runner.Hook == fleet.HookAsks}
+	if h.JobLog != nil {
+		body.JobLog = h.JobLog(runner)
+	}
+	return Reply{Status: http.StatusOK, Body: body}
 }
 
 func (h Handler) registerFailed(ctx context.Context, asked fleet.Runner, err error) Reply {

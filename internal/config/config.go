@@ -64,7 +64,8 @@ type Config struct {
 	AllowPublicRepositories bool         `yaml:"allow_public_repositories"`
 	Rules                   []fleet.Rule `yaml:"policy"`
 	EnforcePolicy           bool         `yaml:"enforce_policy"`
-	Limits                  fleet.Limits `yaml:"limits"` // in whole seconds
+	JobLog                  bool         `yaml:"job_log"` // runners say in their jobs' logs what they are and cost
+	Limits                  fleet.Limits `yaml:"limits"`  // in whole seconds
 
 	RefusalStatus fleet.RefusalStatus `yaml:"refusal_status"` // private, always or never
 	RefusalURL    string              `yaml:"refusal_url"`    // "" is the project's page
@@ -115,6 +116,7 @@ func defaults() Config {
 		OnDemandBuildsAtOnce: 1,
 		MaxRunners:           20,
 		Limits:               fleet.DefaultLimits(),
+		JobLog:               true,
 		RefusalStatus:        fleet.RefusalStatusPrivate,
 		LogRetentionDays:     30,
 		RunnerLogMiB:         fleet.DefaultLogMiB,
@@ -148,6 +150,7 @@ func (c Config) Policy() fleet.Policy {
 		MaxPerRepository: c.MaxRunnersPerRepository,
 		Rules:            cloned(c.Rules),
 		EnforcePolicy:    c.EnforcePolicy,
+		NoJobLog:         !c.JobLog,
 		Limits:           c.Limits,
 		RefusalURL:       c.RefusalURL,
 		SpotRetry:        c.SpotRetry,

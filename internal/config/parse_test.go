@@ -42,6 +42,7 @@ func TestDefaults(t *testing.T) {
 		LogRetentionDays: 30,
 		RunnerLogMiB:     16,
 		RefusalStatus:    fleet.RefusalStatusPrivate,
+		JobLog:           true,
 
 		OnDemandBuildsPerDay: 50, OnDemandBuildsAtOnce: 1,
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"time"
 )
 
 // ClaimToken is the one-time password with which a runner's container claims
@@ -67,8 +68,29 @@ type ClaimResponse struct {
 	EncodedJITConfig string `json:"encoded_jit_config,omitempty"`
 	GitHubCA         string `json:"github_ca,omitempty"`     // certificates in PEM that the runner is to trust
 	AskAboutJob      bool   `json:"ask_about_job,omitempty"` // the job-started hook is to ask: enforce_policy
-	Error            string `json:"error,omitempty"`
-	Message          string `json:"message,omitempty"`
+	// JobLog is what the runner's hooks print in the log of its job; nil prints nothing.
+	JobLog  *JobLog `json:"job_log,omitempty"`
+	Error   string  `json:"error,omitempty"`
+	Message string  `json:"message,omitempty"`
+}
+
+// JobLog is what a runner's hooks say of it in the log of its job, as it is known when the
+// runner claims. Nothing of it is secret: whoever may read the job's log sees it.
+type JobLog struct {
+	RunnerID  string           `json:"runner_id"`
+	RunID     string           `json:"run_id,omitempty"` // that the runner is for; GitHub may give it another job
+	ClassName string           `json:"class_name,omitempty"`
+	CPU       int              `json:"cpu,omitempty"`    // units
+	Memory    int              `json:"memory,omitempty"` // MiB
+	Arch      Arch             `json:"arch,omitempty"`
+	Image     string           `json:"image,omitempty"`
+	Digest    string           `json:"digest,omitempty"`
+	Provider  CapacityProvider `json:"capacity_provider,omitempty"` // "" is not AWS
+	PerMinute float64          `json:"usd_per_minute,omitempty"`    // 0 is no price
+	// Estimated reports that the price is that of another region.
+	Estimated bool      `json:"estimated,omitempty"`
+	Since     time.Time `json:"since,omitzero"` // when its task was started
+	Why       string    `json:"why,omitempty"`  // the command that explains what becomes of its job
 }
 
 // JobRequest is the body of POST /runners/{id}/job, by which a runner's job-started hook

@@ -46,6 +46,7 @@ type Policy struct {
 	MaxPerRepository int               `json:"max_runners_per_repository,omitempty"` // 0 is Share's default
 	Rules            []Rule            `json:"rules,omitempty"`                      // the first that fits decides
 	EnforcePolicy    bool              `json:"enforce_policy,omitempty"`             // every runner's hook asks about its job
+	NoJobLog         bool              `json:"no_job_log,omitempty"`                 // runners say nothing of themselves in the logs of their jobs
 	Limits           Limits            `json:"limits"`
 	RefusalStatus    RefusalStatus     `json:"refusal_status,omitempty"` // "" is RefusalStatusPrivate
 	RefusalURL       string            `json:"refusal_url,omitempty"`    // of the page that refusals lead to; "" is the project's

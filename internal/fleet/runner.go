@@ -57,6 +57,10 @@ type Runner struct {
 	Labels       []string `json:"labels"`
 	ClassName    string   `json:"class_name,omitempty"`
 	Image        string   `json:"image,omitempty"`
+	// Digest is the image that its task runs in, and Size what its class was: both as it was
+	// launched. Records of the release before have neither.
+	Digest string `json:"digest,omitempty"`
+	Size   *Class `json:"size,omitempty"`
 	// Rule is the name of the policy's rule that it is counted for: the one that admits
 	// the job that it has or is meant for. Records of the release before have none.
 	Rule string `json:"rule,omitempty"`

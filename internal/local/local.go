@@ -269,6 +269,9 @@ func (f *Fleet) wire(ctx context.Context) error {
 			GitHub: gh, Cursors: f.store, Bus: later{f}, NewID: rand.Text,
 		},
 	}
+	if !f.cfg.Policy.NoJobLog {
+		f.claim.JobLog = claim.JobLog("", nil)
+	}
 	if f.claims != nil {
 		if f.claims.containers != nil {
 			f.claim.Containers = f.claims.containers

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/entrypoint"
 )
@@ -19,6 +20,9 @@ const childVariable = "ENTRYPOINT_TEST_CHILD"
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == entrypoint.HookCommand {
 		os.Exit(entrypoint.JobStarted(os.Args[2:], os.Environ(), os.Stdout))
+	}
+	if len(os.Args) > 1 && os.Args[1] == entrypoint.CompletedCommand {
+		os.Exit(entrypoint.JobCompleted(os.Args[2:], os.Environ(), os.Stdout, time.Now()))
 	}
 	if does := os.Getenv(childVariable); does != "" {
 		os.Exit(child(does))
@@ -73,6 +77,8 @@ func child(does string) int {
 		fmt.Println("child is ready")
 		fmt.Println("child got", <-signals)
 		return 128 + int(syscall.SIGTERM)
+	case "run-both-hooks":
+		return runBothHooks()
 	case "run-job":
 		return runJob(argument, signals)
 	case "defy":
@@ -138,6 +144,23 @@ func runJob(environ string, signals chan os.Signal) int {
 		return 130
 	}
 	fmt.Println("the steps run")
+	return 0
+}
+
+// runBothHooks is a runner with a job that runs both hooks as GitHub's runner does.
+func runBothHooks() int {
+	for _, which := range []string{"job-started", "job-completed"} {
+		script := os.Getenv("ACTIONS_RUNNER_HOOK_" + strings.ToUpper(strings.ReplaceAll(which, "-", "_")))
+		if script == "" {
+			fmt.Println("no hook")
+			continue
+		}
+		fmt.Println("the hook is", script)
+		hook := exec.Command("/bin/sh", "-e", script)
+		hook.Stdout, hook.Stderr = os.Stdout, os.Stdout
+		_ = hook.Run()
+		fmt.Println(which, "ended with", hook.ProcessState.ExitCode())
+	}
 	return 0
 }
 

@@ -49,7 +49,9 @@ type Claimed struct {
 	// AskAboutJob reports that the job-started hook is to ask the fleet about the job, as
 	// the same claimant.
 	AskAboutJob bool
-	nonce       string
+	// JobLog is what the runner's hooks print in the log of its job; nil prints nothing.
+	JobLog *fleet.JobLog
+	nonce  string
 }
 
 // Claim asks for the runner's credential until it gets an answer or fleet.ClaimTime is
@@ -202,7 +204,7 @@ func readAnswer(res *http.Response, content []byte, readErr error, now time.Time
 	case res.StatusCode == http.StatusOK && claim.EncodedJITConfig == "":
 		return answer{text: "the claim's answer had no credential in it"}
 	case res.StatusCode == http.StatusOK:
-		return answer{claimed: Claimed{Credential: claim.EncodedJITConfig, GitHubCA: claim.GitHubCA, AskAboutJob: claim.AskAboutJob}, runnerName: claim.RunnerName}
+		return answer{claimed: Claimed{Credential: claim.EncodedJITConfig, GitHubCA: claim.GitHubCA, AskAboutJob: claim.AskAboutJob, JobLog: claim.JobLog}, runnerName: claim.RunnerName}
 	case refused:
 		return answer{exitCode: code, text: text}
 	case res.StatusCode == http.StatusTooManyRequests || res.StatusCode >= 500:

@@ -76,12 +76,14 @@ func (e entrypoint) newHook(ctx context.Context, claimed Claimed, own string) (_
 	}()
 	socket := filepath.Join(dir, hookSocket)
 	command := append(append([]string{}, e.Self...), HookCommand, socket)
-	if own != "" {
+	if log := claimed.JobLog; own != "" || log != nil {
 		command = append(command, own)
+		if log != nil {
+			command = append(command, encoded(*log))
+		}
 	}
-	script := "#!/bin/sh\n# Asks the runner fleet whether its policy admits the job.\nexec " + quoted(command) + "\n"
-	if err := os.WriteFile(h.script, []byte(script), 0o700); err != nil {
-		return nil, fmt.Errorf("write the job-started hook: %w", err)
+	if err := writeScript(h.script, "Asks the runner fleet whether its policy admits the job.", command); err != nil {
+		return nil, err
 	}
 	if h.listener, err = net.Listen("unix", socket); err != nil {
 		return nil, fmt.Errorf("listen for the job-started hook: %w", err)

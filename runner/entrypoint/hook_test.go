@@ -31,6 +31,7 @@ type fleetOf struct {
 	*httptest.Server
 	answer func() (status int, body fleet.JobResponse)
 	silent bool // it gives no such order
+	log    *fleet.JobLog
 
 	mu    sync.Mutex
 	claim fleet.ClaimRequest
@@ -48,7 +49,7 @@ func serveJobs(t *testing.T, answer func() (int, fleet.JobResponse)) *fleetOf {
 			s.mu.Lock()
 			_ = json.NewDecoder(r.Body).Decode(&s.claim)
 			s.mu.Unlock()
-			_ = json.NewEncoder(w).Encode(fleet.ClaimResponse{RunnerName: "demo-7-1.1", EncodedJITConfig: jitConfig, AskAboutJob: s.claim.CanAsk && !s.silent})
+			_ = json.NewEncoder(w).Encode(fleet.ClaimResponse{RunnerName: "demo-7-1.1", EncodedJITConfig: jitConfig, AskAboutJob: s.claim.CanAsk && !s.silent, JobLog: s.log})
 		case "/runners/demo-7-1/job":
 			var body fleet.JobRequest
 			if err := json.NewDecoder(r.Body).Decode(&body); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -31,44 +32,60 @@ const (
 )
 
 // JobStarted is the job-started hook of a runner, called by the script that Run has written.
-// Its arguments are the socket on which Run answers, and the hook of the base image, if it
-// has one. Standard output is in the job's log, below "Set up runner".
+// Its arguments are the socket on which Run answers, "" if the fleet is not to be asked, the
+// hook of the base image, "" if it has none, and what the log of the job is to say of the
+// runner. Standard output is in the job's log, below "Set up runner".
 //
 // It returns 0 if the job may go on, also without an answer, or what the base image's hook
-// returns. If policy refuses the job it says why and does not return before the job is ended:
+// returns, which runs before anything is said of the runner. If policy refuses the job it says why and does not return before the job is ended:
 // after a mere failure "if: always()" steps and actions' "pre:" steps would still run
 // (actions/runner#2811). What it reads from the job's environment is only where to look for
 // the job.
 func JobStarted(args, environ []string, stdout io.Writer) (exitCode int) {
-	if len(args) < 1 || len(args) > 2 {
+	if len(args) < 1 || len(args) > 3 || args[0] == "" && len(args) < 3 {
 		fmt.Fprintln(stdout, "ecsrunner: the job-started hook is called by the fleet's entrypoint alone")
 		return fleet.ExitUsage
 	}
+	args = append(args, "", "")[:3]
+	var jobID int64
+	if args[0] != "" {
+		if jobID, exitCode = admitted(args[0], environ, stdout); exitCode != 0 {
+			return exitCode
+		}
+	}
+	if args[1] != "" {
+		if code := runOwnHook("job-started", args[1], environ, stdout); code != 0 {
+			return code
+		}
+	}
+	if log, ok := decoded(args[2]); ok {
+		describeRunner(stdout, log, jobID)
+	}
+	return 0
+}
+
+// admitted asks the fleet about the job. It returns the job's id, 0 without an answer. For a
+// refused job it does not return before that is ended.
+func admitted(socket string, environ []string, stdout io.Writer) (jobID int64, exitCode int) {
 	// run.sh gives the signal that ends a refused job to all processes of its group.
 	signal.Ignore(syscall.SIGINT)
+	defer signal.Reset(syscall.SIGINT)
 	say(stdout, "asking the fleet whether its policy admits this job")
-	switch got, conn, err := askEntrypoint(args[0], environ); {
+	switch got, conn, err := askEntrypoint(socket, environ); {
 	case err != nil:
 		say(stdout, "the runner's entrypoint gave no answer, so the job goes on without one: %v", err)
 	case got.Verdict == fleet.Refused:
 		refuse(stdout, got)
 		_, _ = conn.Write([]byte{'\n'}) // it has been said
 		time.Sleep(longestEnd)
-		return 1
+		return 0, 1
 	case got.Verdict == fleet.Admitted:
-		// What the fleet knows of this runner (its class, image and price) can be printed here,
-		// in a group that is folded.
 		say(stdout, "the fleet's policy admits it")
+		jobID = got.JobID
 	default:
 		say(stdout, "the fleet gave no answer for %s, so the job goes on without one: %s", fleet.HookWait, got.Message)
 	}
-	if len(args) == 1 {
-		return 0
-	}
-	signal.Reset(syscall.SIGINT)
-	err := runOwnHook(args[1], environ)
-	say(stdout, "run the job-started hook of the image, %s: %v", args[1], err)
-	return 1
+	return jobID, 0
 }
 
 // askEntrypoint asks on a socket. The connection stays open.
@@ -97,14 +114,30 @@ func refuse(out io.Writer, got fleet.JobResponse) {
 	fmt.Fprintf(out, "::error title=Refused by the policy of the runner fleet::%s\n", message)
 }
 
-// runOwnHook becomes the base image's hook, as GitHub's runner would run it. It returns only
-// if that fails.
-func runOwnHook(script string, environ []string) error {
+// runOwnHook runs a hook of the base image, as GitHub's runner would run it, and returns its
+// exit code: 1 if it cannot be run.
+func runOwnHook(which, script string, environ []string, stdout io.Writer) int {
 	command, err := hookCommand(script)
-	if err != nil {
-		return err
+	if err == nil {
+		// Its own signals are the hook's to obey: this process waits for it.
+		waits := make(chan os.Signal, 1)
+		signal.Notify(waits, syscall.SIGINT, syscall.SIGTERM)
+		defer signal.Stop(waits)
+		own := exec.Command(command[0], command[1:]...)
+		own.Env, own.Stdin, own.Stdout, own.Stderr = environ, os.Stdin, stdout, os.Stderr
+		err = own.Run()
+		if exit := new(exec.ExitError); errors.As(err, &exit) {
+			if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+				return exitCodeOf(status.Signal())
+			}
+			return exit.ExitCode()
+		}
 	}
-	return syscall.Exec(command[0], command, environ)
+	if err != nil {
+		say(stdout, "run the %s hook of the image, %s: %v", which, script, err)
+		return 1
+	}
+	return 0
 }
 
 // hookCommand is how GitHub's runner runs a hook (actions/runner ScriptHandlerHelpers.cs).

@@ -16,15 +16,25 @@ import (
 // runRunner starts the runner with its credential and returns its exit code.
 func (e entrypoint) runRunner(ctx context.Context, s settings, claimed Claimed) int {
 	environ := runnerEnvironment(e.Environ, claimed.Credential)
+	own := variables(e.Environ)
 	var refused <-chan struct{}
+	var dir string
 	if claimed.AskAboutJob {
-		h, err := e.newHook(ctx, claimed, variables(e.Environ)[hookVariable])
+		h, err := e.newHook(ctx, claimed, own[hookVariable])
 		if err != nil {
 			e.say("%v", err)
 			return fleet.ExitUsage
 		}
 		defer h.close()
-		environ, refused = with(environ, map[string]string{hookVariable: h.script}), h.refused
+		environ, refused, dir = with(environ, map[string]string{hookVariable: h.script}), h.refused, h.dir
+	}
+	if claimed.JobLog != nil && len(e.Self) > 0 {
+		scripts, done, err := e.logScripts(dir, *claimed.JobLog, own)
+		if err != nil { // the job does not need it
+			e.say("the log of the job does not say what its runner is: %v", err)
+		}
+		defer done()
+		environ = with(environ, scripts)
 	}
 	if err := e.Seal(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		e.say("the job may reach this process: %v", err)

@@ -34,7 +34,7 @@ func main() {
 			return events.APIGatewayV2HTTPResponse{}, err
 		}
 		return claim.Handler{
-			Fleet: lc, GitHub: gh, Keys: current, Log: f.Log, GitHubCA: authorities, Signers: signers, Tasks: tasks, Enforce: f.Policy().EnforcePolicy, Judge: judge, Metrics: measured,
+			Fleet: lc, GitHub: gh, Keys: current, Log: f.Log, GitHubCA: authorities, Signers: signers, Tasks: tasks, Enforce: f.Policy().EnforcePolicy, Judge: judge, JobLog: claim.JobLogOnAWS(f.Policy(), f.AWS.Region), Metrics: measured,
 		}.ServeAPIGateway(ctx, r)
 	})
 }

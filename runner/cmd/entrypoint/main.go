@@ -2,8 +2,8 @@
 // are the runner's command, by default ./run.sh.
 //
 // As "entrypoint check-base" it is a step of the image build: it says whether the
-// runner can live in the base image. As "entrypoint job-started" it is the hook of
-// the runner that it has started.
+// runner can live in the base image. As "entrypoint job-started" and
+// "entrypoint job-completed" it is a hook of the runner that it has started.
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/basecheck"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/entrypoint"
@@ -23,6 +24,9 @@ func main() {
 	}
 	if len(os.Args) > 1 && os.Args[1] == entrypoint.HookCommand {
 		os.Exit(entrypoint.JobStarted(os.Args[2:], os.Environ(), os.Stdout))
+	}
+	if len(os.Args) > 1 && os.Args[1] == entrypoint.CompletedCommand {
+		os.Exit(entrypoint.JobCompleted(os.Args[2:], os.Environ(), os.Stdout, time.Now()))
 	}
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)

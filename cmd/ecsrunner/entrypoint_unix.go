@@ -29,11 +29,8 @@ func newEntrypoint() *cobra.Command {
 			if len(args) == 1 && args[0] == basecheck.Command {
 				return exitWith(basecheck.Main(os.Stderr))
 			}
-			if len(args) > 0 && args[0] == entrypoint.HookCommand {
-				return exitWith(entrypoint.JobStarted(args[1:], os.Environ(), os.Stdout))
-			}
-			if len(args) > 0 && args[0] == entrypoint.CompletedCommand {
-				return exitWith(entrypoint.JobCompleted(args[1:], os.Environ(), os.Stdout, time.Now()))
+			if code, called := entrypoint.Hook(args, os.Environ(), os.Stdout, time.Now()); called {
+				return exitWith(code)
 			}
 			self, err := entrypointCommand(cmd.Name())
 			if err != nil {

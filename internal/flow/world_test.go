@@ -38,13 +38,11 @@ import (
 
 // The test binary is also GitHub's runner program, simulated.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 {
-		switch os.Args[1] {
-		case "simulated-runner":
-			os.Exit(playRunner())
-		case entrypoint.HookCommand:
-			os.Exit(entrypoint.JobStarted(os.Args[2:], os.Environ(), os.Stdout))
-		}
+	if len(os.Args) > 1 && os.Args[1] == "simulated-runner" {
+		os.Exit(playRunner())
+	}
+	if code, called := entrypoint.Hook(os.Args[1:], os.Environ(), os.Stdout, time.Now()); called {
+		os.Exit(code)
 	}
 	os.Exit(m.Run())
 }

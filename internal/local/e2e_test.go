@@ -60,8 +60,8 @@ func TestMain(m *testing.M) {
 }
 
 func playEntrypoint(args []string) int {
-	if len(args) > 0 && args[0] == entrypoint.HookCommand {
-		return entrypoint.JobStarted(args[1:], os.Environ(), os.Stdout)
+	if code, called := entrypoint.Hook(args, os.Environ(), os.Stdout, time.Now()); called {
+		return code
 	}
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)

@@ -159,9 +159,32 @@ func TestAnImageWithoutTheHook(t *testing.T) {
 	}
 }
 
-// Without enforce_policy nothing asks.
+// The job's log says what its runner is, and how long it was up.
+func TestTheLogOfAJobSaysWhatItsRunnerIs(t *testing.T) {
+	own := filepath.Join(t.TempDir(), "own.sh")
+	if err := os.WriteFile(own, []byte("echo own hook of $GITHUB_REPOSITORY\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, with("ACTIONS_RUNNER_HOOK_JOB_STARTED="+own))
+	id := w.github.Queue(job())
+	w.awaitEnd(id)
+	run, log := w.run(id), w.jobLog(id)
+	for _, says := range []string{
+		"own hook of " + repository + "\n::group::Runner " + run.RanOn + "\n", "class          small (", "run            " + run.RunID + ", unless", "to explain it  ecsrunner why " + run.RanOn + "\n::endgroup::\n",
+		"ecsrunner: runner " + run.RanOn + " was up for ",
+	} {
+		if !strings.Contains(log, says) {
+			t.Errorf("the job's log lacks %q:\n%s", says, log)
+		}
+	}
+	if run.Conclusion != "success" || strings.Contains(log, "asking the fleet") {
+		t.Errorf("%s:\n%s", run.Conclusion, log)
+	}
+}
+
+// Without enforce_policy nothing asks, and without job_log nothing is said.
 func TestWithoutEnforcing(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, func(c *local.Config, _ *sim.Config) { c.Policy.NoJobLog = true })
 	id := w.github.Queue(job())
 	w.awaitEnd(id)
 	if log := w.jobLog(id); strings.Contains(log, "ecsrunner:") || slices.Contains(w.github.JobLog(id), "##[group]Set up runner") {

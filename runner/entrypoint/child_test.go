@@ -18,11 +18,8 @@ import (
 const childVariable = "ENTRYPOINT_TEST_CHILD"
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == entrypoint.HookCommand {
-		os.Exit(entrypoint.JobStarted(os.Args[2:], os.Environ(), os.Stdout))
-	}
-	if len(os.Args) > 1 && os.Args[1] == entrypoint.CompletedCommand {
-		os.Exit(entrypoint.JobCompleted(os.Args[2:], os.Environ(), os.Stdout, time.Now()))
+	if code, called := entrypoint.Hook(os.Args[1:], os.Environ(), os.Stdout, time.Now()); called {
+		os.Exit(code)
 	}
 	if does := os.Getenv(childVariable); does != "" {
 		os.Exit(child(does))

@@ -136,6 +136,18 @@ func harmless(text string) string {
 	return strings.NewReplacer("::", ": :", "##", "# #").Replace(fleet.Clip(text, mostOfValue))
 }
 
+// Hook calls JobStarted or JobCompleted if the arguments of a program begin with their
+// commands: each program that calls Run calls Hook before, since its scripts call that program.
+func Hook(args, environ []string, stdout io.Writer, now time.Time) (exitCode int, called bool) {
+	switch {
+	case len(args) > 0 && args[0] == HookCommand:
+		return JobStarted(args[1:], environ, stdout), true
+	case len(args) > 0 && args[0] == CompletedCommand:
+		return JobCompleted(args[1:], environ, stdout, now), true
+	}
+	return 0, false
+}
+
 // JobCompleted is the job-completed hook of a runner, called by the script that Run has
 // written. Its arguments are the hook of the base image, "" if it has none, and what the log
 // of the job is to say. It returns what the base image's hook returns, which runs first, or 0.

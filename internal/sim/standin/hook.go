@@ -12,19 +12,31 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim/protocol"
 )
 
-// hookVariable names the script that runs before everything else of a job.
+// The scripts that run before and after everything else of a job.
 // https://docs.github.com/actions/how-tos/manage-runners/self-hosted-runners/run-scripts
-const hookVariable = "ACTIONS_RUNNER_HOOK_JOB_STARTED"
+const (
+	hookVariable      = "ACTIONS_RUNNER_HOOK_JOB_STARTED"
+	completedVariable = "ACTIONS_RUNNER_HOOK_JOB_COMPLETED"
+)
 
 // jobStarted runs the job-started hook, if the runner has one, as GitHub's runner does: with
 // GitHub's variables and without the job's (actions/runner JobHookProvider.cs).
 func (r *jobRun) jobStarted(ctx context.Context) string {
-	script := r.cfg.Getenv(hookVariable)
+	return r.hook(ctx, hookVariable, "Set up runner", "started")
+}
+
+// jobCompleted runs the job-completed hook in the same way.
+func (r *jobRun) jobCompleted(ctx context.Context) string {
+	return r.hook(ctx, completedVariable, "Complete runner", "completed")
+}
+
+func (r *jobRun) hook(ctx context.Context, variable, title, which string) string {
+	script := r.cfg.Getenv(variable)
 	if script == "" {
 		return protocol.Success
 	}
-	r.log.printf("##[group]Set up runner")
-	r.log.printf("A job started hook has been configured by the self-hosted runner administrator")
+	r.log.printf("##[group]%s", title)
+	r.log.printf("A job %s hook has been configured by the self-hosted runner administrator", which)
 	r.log.printf("##[endgroup]")
 	switch err := r.runHook(ctx, script); {
 	case err == nil:

@@ -113,8 +113,8 @@ func (r *jobRun) prepare() error {
 	return nil
 }
 
-// steps runs the job-started hook, what comes before the steps, the steps in order, and what
-// comes after them. After a cancellation by GitHub, or a hook that failed, the steps with
+// steps runs the job-started hook, what comes before the steps, the steps in order, what
+// comes after them, and the job-completed hook. After a cancellation by GitHub, or a hook that failed, the steps with
 // always() still run, and so does what actions do before and after; after the end of the
 // runner nothing does (actions/runner JobExtension.cs, StepsRunner.cs).
 func (r *jobRun) steps(alive, running, reporting context.Context) string {
@@ -144,6 +144,9 @@ func (r *jobRun) steps(alive, running, reporting context.Context) string {
 		if step.Post != "" && began[i] && alive.Err() == nil {
 			conclusion = worse(conclusion, r.action(alive, i, "Post "+step.Title(), step.Post, step))
 		}
+	}
+	if alive.Err() == nil {
+		conclusion = worse(conclusion, r.jobCompleted(alive))
 	}
 	if running.Err() != nil {
 		return protocol.Cancelled

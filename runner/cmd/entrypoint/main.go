@@ -22,11 +22,8 @@ func main() {
 	if len(os.Args) == 2 && os.Args[1] == basecheck.Command {
 		os.Exit(basecheck.Main(os.Stderr))
 	}
-	if len(os.Args) > 1 && os.Args[1] == entrypoint.HookCommand {
-		os.Exit(entrypoint.JobStarted(os.Args[2:], os.Environ(), os.Stdout))
-	}
-	if len(os.Args) > 1 && os.Args[1] == entrypoint.CompletedCommand {
-		os.Exit(entrypoint.JobCompleted(os.Args[2:], os.Environ(), os.Stdout, time.Now()))
+	if code, called := entrypoint.Hook(os.Args[1:], os.Environ(), os.Stdout, time.Now()); called {
+		os.Exit(code)
 	}
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)

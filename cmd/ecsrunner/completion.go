@@ -33,7 +33,7 @@ var (
 		"stack": stackNames, "class": classNames, "repository": repositories, "repo": repositories, "runner-id": runnerIDs,
 		"status": fixed(runStatuses()...), "engine": fixed(engineProcess, engineDocker), "arch": fixed(string(fleet.X64), string(fleet.ARM64)),
 	}
-	argWords = map[string]words{"<runner_id>": runnerIDs, "<run_id": runIDs, "<tag>": imageTags, "<image>": imageNames, "[<cluster>]": fleetNames, "<job URL": runIDs}
+	argWords = map[string]words{"<runner_id": runnerIDs, "<run_id": runIDs, "<tag>": imageTags, "<image>": imageNames, "[<cluster>]": fleetNames, "<job URL": runIDs}
 )
 
 func runStatuses() (all []string) {
@@ -98,8 +98,23 @@ func (w words) complete(cmd *cobra.Command, _ []string, typed string) ([]string,
 	case <-ctx.Done():
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	case all := <-found:
-		return slices.DeleteFunc(all, func(word string) bool { return !strings.HasPrefix(word, typed) }), cobra.ShellCompDirectiveNoFileComp
+		return beginning(all, typed), cobra.ShellCompDirectiveNoFileComp
 	}
+}
+
+// beginning are the words that begin with what is typed, in upper or lower case, or with what
+// is behind its last comma.
+func beginning(all []string, typed string) (found []string) {
+	before, last := "", typed
+	if i := strings.LastIndexByte(typed, ','); i >= 0 {
+		before, last = typed[:i+1], typed[i+1:]
+	}
+	for _, word := range all {
+		if len(word) >= len(last) && strings.EqualFold(word[:len(last)], last) {
+			found = append(found, before+word)
+		}
+	}
+	return found
 }
 
 func fixed(all ...string) words {

@@ -26,6 +26,10 @@ func TestACompletionBeginsWithWhatIsTyped(t *testing.T) {
 	if got, _ := of.complete(&cobra.Command{}, nil, "job-"); !slices.Equal(got, []string{"job-1\tRUNNING", "job-2"}) {
 		t.Errorf("%q", got)
 	}
+	statuses := fixed("FAILED", "REFUSED", "RUNNING")
+	if got, _ := statuses.complete(&cobra.Command{}, nil, "failed,r"); !slices.Equal(got, []string{"failed,REFUSED", "failed,RUNNING"}) {
+		t.Errorf("behind a comma: %q", got)
+	}
 	if got, _ := of.first(&cobra.Command{}, []string{"job-1"}, ""); got != nil {
 		t.Errorf("a second argument: %q", got)
 	}
@@ -33,7 +37,7 @@ func TestACompletionBeginsWithWhatIsTyped(t *testing.T) {
 
 // What stands in a command's usage for a run or a runner is completed.
 func TestCommandsCompleteTheirArguments(t *testing.T) {
-	for _, path := range [][]string{{"runs", "show"}, {"runs", "retry"}, {"runners", "details"}, {"runners", "terminate"}, {"runners", "logs"}, {"images", "rm"}, {"images", "build"}, {"cluster", "status"}} {
+	for _, path := range [][]string{{"runs", "show"}, {"runs", "retry"}, {"runners", "show"}, {"runners", "terminate"}, {"runners", "logs"}, {"images", "delete"}, {"images", "build"}, {"cluster", "status"}} {
 		cmd, _, err := newRoot().Find(path)
 		if err != nil || cmd.ValidArgsFunction == nil {
 			t.Errorf("%v is not completed: %v", path, err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -53,6 +54,9 @@ func (p *period) read(ctx context.Context, f *opened, now time.Time, talk io.Wri
 	})
 	if live {
 		fmt.Fprint(talk, "\r\x1b[K")
+	}
+	if errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("interrupted after %d runs: nothing is printed of a part", n)
 	}
 	return looked{Since: since.UTC(), Until: now.UTC(), Looked: read.Looked, Cut: read.Cut, Oldest: read.Oldest}, err
 }

@@ -53,7 +53,7 @@ often with --every.`,
 					}
 					return printJSON(cmd.OutOrStdout(), m)
 				}
-				screen := topScreen{w: cmd.OutOrStdout(), live: isTerminal(cmd.OutOrStdout())}
+				screen := topScreen{w: cmd.OutOrStdout(), live: isTerminal(cmd.OutOrStdout()), resized: onResize}
 				return screen.watch(cmd.Context(), every, read)
 			})
 		},
@@ -77,8 +77,9 @@ func (f *opened) state() string {
 
 // topScreen is where pages are written: a terminal, or a pipe.
 type topScreen struct {
-	w    io.Writer
-	live bool
+	w       io.Writer
+	live    bool
+	resized func() (resized <-chan os.Signal, stop func())
 }
 
 // watch shows a page after the other until ctx ends. A page that cannot be read leaves the
@@ -96,7 +97,7 @@ func (s topScreen) watch(ctx context.Context, every time.Duration, read func(con
 		return err
 	}
 	defer func() { _ = s.write("\x1b[?25h\x1b[?1049l") }() // the terminal may be gone
-	resized, stop := onResize()
+	resized, stop := s.resized()
 	defer stop()
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -124,7 +125,7 @@ func (s topScreen) draw(m top.Moment, failed error) error {
 	size := s.size()
 	lines := m.Page(size, time.Local)
 	if failed != nil {
-		lines = append(lines[:min(len(lines), max(0, size.Rows-1))], fmt.Sprintf("not read again: %v", failed))
+		lines = append(lines[:min(len(lines), max(0, size.Rows-1))], top.Fit(fmt.Sprintf("not read again: %v", failed), size))
 	}
 	return s.write("\x1b[?7l\x1b[H" + strings.Join(lines, "\x1b[K\r\n") + "\x1b[K\x1b[J\x1b[?7h")
 }

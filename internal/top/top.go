@@ -151,7 +151,7 @@ func (m Moment) Page(size Size, zone *time.Location) []string {
 		lines = lines[:size.Rows]
 	}
 	for i, line := range lines {
-		lines[i] = fit(readable.Plain(line), size.Columns)
+		lines[i] = Fit(line, size)
 	}
 	return lines
 }
@@ -217,6 +217,9 @@ func line(r report.Run, columns int) string {
 	}
 	return fmt.Sprintf("%8s  %-10s %-15s %s  %s", readable.Took(ms), cmp.Or(r.ClassName, "-"), r.Status, fit(name, third), says)
 }
+
+// Fit is a line that fits the terminal and does not control it.
+func Fit(line string, size Size) string { return fit(readable.Plain(line), size.Columns) }
 
 // fit cuts a line to the columns of a terminal, in which wide letters take two.
 func fit(line string, columns int) string {

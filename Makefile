@@ -31,8 +31,9 @@ crash-test: ## Kill a fleet 20 times at random moments while 20 jobs run (some m
 	$(GO) test -count=3 -timeout 10m -v -run '^TestCrash$$' ./internal/local -args -crashes 20 -crash-jobs 20
 
 .PHONY: bench
-bench: ## Run the benchmarks
+bench: ## Run the benchmarks, also of DynamoDB Local where Java and Maven are installed
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+	@GO="$(GO)" scripts/bench-dynamodb
 
 .PHONY: bench-peers
 bench-peers: ## Measure the functions beside peers' published packages, in one run (needs Node 20 or later)

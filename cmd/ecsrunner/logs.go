@@ -238,14 +238,17 @@ func follow(ctx context.Context, log liveLog, line func(string) error, wait func
 // sleep is wait for a caller that checks the context afterwards.
 func sleep(ctx context.Context, d time.Duration) { _ = wait(ctx, d) }
 
+// wholeLog is what a runner wrote.
+type wholeLog struct {
+	RunnerID string   `json:"runner_id"`
+	Lines    []string `json:"lines"`
+}
+
 func printLogJSON(ctx context.Context, w io.Writer, runnerID string, log liveLog) error {
 	lines := []string{}
 	_, err := log.read(ctx, true, func(text string) error { lines = append(lines, text); return nil })
 	if err != nil {
 		return err
 	}
-	return printJSON(w, struct {
-		RunnerID string   `json:"runner_id"`
-		Lines    []string `json:"lines"`
-	}{runnerID, lines})
+	return printJSON(w, wholeLog{runnerID, lines})
 }

@@ -39,7 +39,7 @@ func mixedRuns() []report.Run {
 	for i, status := range fleet.RunStatuses() {
 		n := names[i%len(names)]
 		r := report.Run{
-			RunID: fleet.RunID(20000000005 + 7*int64(i)), Repository: n.repository, WorkflowName: n.workflow, JobName: n.job, Status: status,
+			RunID: fleet.RunID(20000000005 + 7*int64(i)), Repository: n.repository, WorkflowName: n.workflow, JobName: n.job, Status: status, Labels: []string{},
 			ClassName: "small", Image: "image:docker.io/library/node:22", Times: fleet.Times{fleet.StageReceived: tableNow.Add(-time.Duration(i*i*i) * 7 * time.Minute)},
 			Stages: report.Stages{Room: &queue, Image: &minute, Total: &minute},
 		}

@@ -8,9 +8,10 @@ import (
 
 // TestMain makes the test binary the program itself under the name "ecsrunner",
 // which testscript links on PATH. The fleet starts its runners with
-// os.Executable, and for a hard link that is its own name: they are the program too.
+// os.Executable, and for a hard link that is its own name: they are the program too. What
+// it prints as JSON is compared with its schema.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"ecsrunner": main})
+	testscript.Main(m, map[string]func(){"ecsrunner": checkedMain})
 }
 
 func TestScripts(t *testing.T) {

@@ -63,7 +63,7 @@ and open the link through a tunnel: ssh -L 8765:127.0.0.1:8765 machine`,
 			return u.run(cmd.Context(), cmd.OutOrStdout())
 		},
 	}
-	u.source.flags(cmd)
+	u.source.placeFlags(cmd)
 	cmd.Annotations["environment"] += environment(configVar, patVar, secretVar)["environment"]
 	cmd.Flags().StringVar(&u.config, "config", "", "configuration, to which github_app is added (default $"+configVar+", else fleet.yaml)")
 	cmd.Flags().StringVar(&u.webhookURL, "webhook-url", "", "where GitHub reaches a fleet on this machine, through a tunnel or proxy")

@@ -23,11 +23,16 @@ type source struct {
 }
 
 func (s *source) flags(cmd *cobra.Command) {
+	s.placeFlags(cmd)
+	cmd.Flags().BoolVar(&s.json, "json", false, "print JSON with stable field names")
+}
+
+// placeFlags are those of a command that prints no JSON.
+func (s *source) placeFlags(cmd *cobra.Command) {
 	cmd.Annotations = environment(dataDirVar, deployment.EnvTable, deployment.EnvClassSizes, deployment.EnvStateMachine, deployment.EnvRunnerLogs, profileVar, regionVar)
 	s.dataDir.flag(cmd)
 	cmd.Flags().StringVar(&s.stack, "stack", "", "CloudFormation stack of a fleet on AWS")
 	cmd.Flags().StringVar(&s.region, "region", "", "AWS region of the stack or table (default: that of the AWS configuration)")
-	cmd.Flags().BoolVar(&s.json, "json", false, "print JSON with stable field names")
 }
 
 // place is where a fleet is: on this machine, or on AWS with or without a stack.

@@ -37,7 +37,11 @@ func historyOf(n, every int) *history {
 
 func (h *history) RunsBelow(_ context.Context, list RunList, below Place, since time.Time, limit int) (RunsRead, error) {
 	var read RunsRead
-	for _, run := range h.runs {
+	from := 0
+	if below != (Place{}) { // runs are a second apart
+		from = max(0, min(len(h.runs), int(PlaceOf(h.runs[0]).At.Sub(below.At)/time.Second)))
+	}
+	for _, run := range h.runs[from:] {
 		if at := PlaceOf(run); !list.Has(run) || at.At.Before(since) || below != (Place{}) && at.Compare(below) <= 0 {
 			continue
 		}

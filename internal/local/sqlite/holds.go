@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -50,9 +51,11 @@ func (s *Store) Holds(ctx context.Context, keys []string) (map[string]fleet.Hold
 	return holds, nil
 }
 
+const holdsBelow = "SELECT record FROM holds WHERE key >= ? AND key < ? ORDER BY key LIMIT ?"
+
 // HoldsBelow lists up to limit holds whose keys begin with prefix, ordered by key.
 func (s *Store) HoldsBelow(ctx context.Context, prefix string, limit int) ([]fleet.Hold, error) {
-	return list[fleet.Hold](ctx, s, "holds", "SELECT record FROM holds WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key LIMIT ?2", prefix, limit)
+	return list[fleet.Hold](ctx, s, "holds", holdsBelow, prefix, prefix+string(utf8.MaxRune), limit)
 }
 
 // Waiting lists up to limit runs of a list up to an order, in that order.

@@ -27,19 +27,25 @@ func (s *Store) Capacity(ctx context.Context) (fleet.Capacity, error) {
 	return capacity, err
 }
 
+const (
+	newestRuns    = "SELECT record FROM runs ORDER BY received_at DESC, run_id DESC LIMIT ?"
+	newestRunners = "SELECT record FROM runners ORDER BY launched_at DESC, runner_id DESC LIMIT ?"
+	runnersOfRun  = "SELECT record FROM runners WHERE run_id = ? ORDER BY launched_at, runner_id"
+)
+
 // Runs lists runs, the newest first, at most limit.
 func (s *Store) Runs(ctx context.Context, limit int) ([]fleet.Run, error) {
-	return list[fleet.Run](ctx, s, "runs", "SELECT record FROM runs ORDER BY received_at DESC, run_id DESC LIMIT ?", limit)
+	return list[fleet.Run](ctx, s, "runs", newestRuns, limit)
 }
 
 // Runners lists runners, the newest first, at most limit.
 func (s *Store) Runners(ctx context.Context, limit int) ([]fleet.Runner, error) {
-	return list[fleet.Runner](ctx, s, "runners", "SELECT record FROM runners ORDER BY launched_at DESC, runner_id DESC LIMIT ?", limit)
+	return list[fleet.Runner](ctx, s, "runners", newestRunners, limit)
 }
 
 // RunnersOf lists the runners launched for a run, in that order.
 func (s *Store) RunnersOf(ctx context.Context, runID string) ([]fleet.Runner, error) {
-	return list[fleet.Runner](ctx, s, "runners of "+runID, "SELECT record FROM runners WHERE run_id = ? ORDER BY launched_at, runner_id", runID)
+	return list[fleet.Runner](ctx, s, "runners of "+runID, runnersOfRun, runID)
 }
 
 // OpenRunners lists the runners that are not closed.

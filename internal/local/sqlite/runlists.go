@@ -53,6 +53,8 @@ func runsQuery(list report.RunList, below report.Place, since time.Time, limit i
 	return query + " ORDER BY received_at DESC, run_id DESC LIMIT ?", append(args, limit+1)
 }
 
+const runnersByID = "SELECT record FROM runners WHERE runner_id IN (?"
+
 // RunnersByID reads the runners that there are of the ids, in no order.
 func (s *Store) RunnersByID(ctx context.Context, ids []string) ([]fleet.Runner, error) {
 	var runners []fleet.Runner
@@ -61,7 +63,7 @@ func (s *Store) RunnersByID(ctx context.Context, ids []string) ([]fleet.Runner, 
 		for i, id := range some {
 			args[i] = id
 		}
-		found, err := list[fleet.Runner](ctx, s, "runners", "SELECT record FROM runners WHERE runner_id IN (?"+strings.Repeat(", ?", len(some)-1)+")", args...)
+		found, err := list[fleet.Runner](ctx, s, "runners", runnersByID+strings.Repeat(", ?", len(some)-1)+")", args...)
 		if err != nil {
 			return nil, err
 		}

@@ -48,6 +48,11 @@ resume the fleet, to try a run again and to terminate a runner.`,
 	return cmd
 }
 
+// consoleLink is where a console is served. It has the token, and is for its reader alone.
+type consoleLink struct {
+	URL string `json:"url"`
+}
+
 func (flags *consoleFlags) serve(cmd *cobra.Command, f *opened) error {
 	ctx := cmd.Context()
 	options, err := flags.options(ctx, f)
@@ -67,7 +72,7 @@ func (flags *consoleFlags) serve(cmd *cobra.Command, f *opened) error {
 		return usagef("--listen: %w", err)
 	}
 	if flags.json {
-		err = printJSON(cmd.OutOrStdout(), map[string]string{"url": door.Link("/")})
+		err = printJSON(cmd.OutOrStdout(), consoleLink{door.Link("/")})
 	} else {
 		_, err = fmt.Fprintln(cmd.OutOrStdout(), door.Link("/"))
 	}

@@ -10,6 +10,12 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
+// periodCost is the cost of what was looked at.
+type periodCost struct {
+	looked
+	cost.Report
+}
+
 func newCost() *cobra.Command {
 	var asked period
 	cmd := &cobra.Command{
@@ -47,10 +53,7 @@ price, logs and an idle fleet.`,
 					cmd.PrintErrln(note)
 				}
 				if asked.json {
-					return printJSON(cmd.OutOrStdout(), struct {
-						looked
-						cost.Report
-					}{read, result})
+					return printJSON(cmd.OutOrStdout(), periodCost{read, result})
 				}
 				return result.Text(cmd.OutOrStdout(), screenOf(cmd.OutOrStdout()))
 			})

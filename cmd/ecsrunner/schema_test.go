@@ -22,7 +22,9 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/doctor"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/price"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/top"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/why"
 )
 
@@ -36,6 +38,8 @@ type schema struct {
 var schemas = map[string][]schema{
 	"cluster status":    {{"cluster", report.Cluster{}}},
 	"classes list":      {{"classes", map[string]fleet.Class{}}},
+	"console":           {{"console", consoleLink{}}},
+	"cost":              {{"cost", periodCost{}}},
 	"demo":              {{"runs", []report.Run{}}},
 	"doctor":            {{"doctor", doctor.Report{}}},
 	"drain":             {{"drain", operate.DrainResult{}}, {"drain_plan", operate.DrainPlan{}}},
@@ -54,6 +58,8 @@ var schemas = map[string][]schema{
 	"runs list":         {{"runs", []report.Run{}}},
 	"runs retry":        {{"retry", operate.RetryResult{}}},
 	"runs show":         {{"run_details", report.RunDetails{}}},
+	"stats":             {{"stats", periodStats{}}},
+	"top":               {{"top", top.Moment{}}},
 	"version":           {{"version", version{}}},
 	"why":               {{"why", why.Answer{}}},
 }
@@ -143,7 +149,7 @@ func (s schema) make(t *testing.T) []byte {
 	t.Helper()
 	r := jsonschema.Reflector{Anonymous: true, AllowAdditionalProperties: true, Mapper: mapped}
 	const module = "github.com/ecs-runner-fleet/ecs-runner-fleet/cmd/ecsrunner"
-	for _, dir := range []string{".", "../../internal/report", "../../internal/fleet", "../../internal/operate", "../../internal/why", "../../internal/stages", "../../internal/execution", "../../internal/doctor"} {
+	for _, dir := range []string{".", "../../internal/report", "../../internal/fleet", "../../internal/operate", "../../internal/why", "../../internal/stages", "../../internal/execution", "../../internal/doctor", "../../internal/stats", "../../internal/cost", "../../internal/price", "../../internal/top"} {
 		if err := r.AddGoComments(module, dir); err != nil {
 			t.Fatal(err)
 		}
@@ -169,6 +175,8 @@ func mapped(of reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "object", Description: "The first time of each stage.", AdditionalProperties: &jsonschema.Schema{Type: "string", Format: "date-time"}}
 	case reflect.TypeFor[fleet.RunStatus]():
 		return enum(fleet.RunStatuses())
+	case reflect.TypeFor[price.Amount]():
+		return &jsonschema.Schema{Type: "number", Description: "US dollars, with all digits"}
 	case reflect.TypeFor[time.Duration]():
 		return &jsonschema.Schema{Type: "integer", Description: "nanoseconds"}
 	}

@@ -9,6 +9,12 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/stats"
 )
 
+// periodStats are the stats of what was looked at.
+type periodStats struct {
+	looked
+	stats.Stats
+}
+
 func newStats() *cobra.Command {
 	var asked period
 	cmd := &cobra.Command{
@@ -41,10 +47,7 @@ standard error; ` + "`--json`" + ` has it too, and every group with its own stag
 				}
 				read.say(cmd)
 				if asked.json {
-					return printJSON(cmd.OutOrStdout(), struct {
-						looked
-						stats.Stats
-					}{read, counter.Stats()})
+					return printJSON(cmd.OutOrStdout(), periodStats{read, counter.Stats()})
 				}
 				return counter.Stats().Text(cmd.OutOrStdout(), screenOf(cmd.OutOrStdout()))
 			})

@@ -70,7 +70,7 @@ mutate: ## Make wrong changes in a copy of the tree, and say what catches each (
 
 .PHONY: man
 man: ## Write the manual pages of all commands into build/man (man -l build/man/ecsrunner.1)
-	$(GO) run -tags man ./cmd/ecsrunner man build/man $$(git show -s --format=%cs HEAD)
+	$(GO) run -tags man ./cmd/ecsrunner man build/man "$$(git -c safe.directory='*' show -s --format=%cs HEAD 2>/dev/null || date -u +%F)"
 
 .PHONY: build
 build: ## Build the programs and the Lambda functions into build/

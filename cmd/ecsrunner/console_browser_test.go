@@ -69,7 +69,8 @@ func TestConsoleInABrowser(t *testing.T) {
 	})
 	t.Run("a run", func(t *testing.T) {
 		served := serveLiveFleet(t)
-		drive(t, served.queue, "live", served.console, shots)
+		next := []func(){served.queue, served.stop}
+		drive(t, func() { next[0](); next = next[1:] }, "live", served.console, shots)
 	})
 }
 
@@ -162,6 +163,7 @@ func drive(t *testing.T, happen func(), args ...string) {
 type liveFleet struct {
 	console string // the link
 	queue   func() // a job
+	stop    func() // the fleet, and its console with it
 }
 
 // serveLiveFleet runs `ecsrunner local --console`.
@@ -221,10 +223,13 @@ func serveLiveFleet(t *testing.T) liveFleet {
 			all.WriteString(said.Text() + "\n")
 		}
 	}()
-	t.Cleanup(func() {
+	stop := sync.OnceFunc(func() {
 		_ = command.Process.Signal(os.Interrupt)
 		<-drained
 		_ = command.Wait()
+	})
+	t.Cleanup(func() {
+		stop()
 		hub.Close()
 		server.Close()
 		if t.Failed() {
@@ -235,7 +240,7 @@ func serveLiveFleet(t *testing.T) liveFleet {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return liveFleet{console: <-console, queue: func() {
+	return liveFleet{console: <-console, stop: stop, queue: func() {
 		for _, job := range file.Jobs(workflow.Run{ID: hub.NewRun(), Attempt: 1, Repository: "octo-org/demo"}) {
 			hub.Queue(job)
 		}

@@ -90,32 +90,42 @@ function complain(text) {
   if (lost.textContent !== text) lost.textContent = text;
 }
 
-// follow opens a stream, which the browser opens again if it breaks, and closes it while the
-// page is not seen.
+// follow hears a stream while the page is seen. The browser opens it again if it breaks, and
+// this does if the server refuses it: it may be another one by then.
 function follow(address, hears) {
   let stream;
-  let again = 0;
+  let again;
+  let over = false;
+  const close = () => {
+    clearTimeout(again);
+    stream?.close();
+    stream = undefined;
+  };
+  const end = () => {
+    over = true;
+    close();
+  };
   const begin = () => {
+    close();
+    if (over || document.hidden) return;
     stream = new EventSource(address);
     for (const [name, hear] of Object.entries(hears)) {
       stream.addEventListener(name, (event) => hear(event.data === undefined ? undefined : JSON.parse(event.data), end));
     }
     stream.addEventListener("error", () => {
-      if (stream.readyState === EventSource.CLOSED) again = setTimeout(begin, 3000); // the server refused: it may be another one
+      if (stream?.readyState === EventSource.CLOSED) again = setTimeout(begin, 3000);
     });
   };
-  const end = () => {
-    clearTimeout(again);
-    stream?.close();
-    stream = undefined;
-  };
-  return { begin, end };
+  document.addEventListener("visibilitychange", begin);
+  addEventListener("pagehide", close);
+  addEventListener("pageshow", (event) => event.persisted && begin());
+  begin();
 }
 
 if (live.dataset.live) {
   let heard = Date.now();
   let records = "";
-  const page = follow(live.dataset.live, {
+  follow(live.dataset.live, {
     region({ id, html }) {
       const region = document.getElementById(id);
       if (!region) return location.reload(); // another kind of page by now
@@ -143,17 +153,12 @@ if (live.dataset.live) {
       show("off", "Connecting …");
     },
   });
-  page.begin();
   setInterval(() => {
     if (document.hidden) return;
     goOn();
     if (Date.now() - heard > 25000) complain("The connection is lost. The page connects again by itself; if the command has ended, start it again.");
   }, 1000);
-  document.addEventListener("visibilitychange", () => {
-    page.end();
-    if (!document.hidden) page.begin();
-  });
-  addEventListener("pagehide", page.end);
+  document.addEventListener("visibilitychange", () => (heard = Date.now()));
 }
 
 const lines = document.getElementById("log-lines");
@@ -161,7 +166,7 @@ if (lines?.dataset.log) {
   const state = document.getElementById("log-state");
   const most = Number(lines.dataset.most);
   let fresh = true; // what is shown is of the server's first answer
-  const log = follow(lines.dataset.log, {
+  follow(lines.dataset.log, {
     begin() {
       fresh = true;
       state.textContent = "live";
@@ -179,6 +184,4 @@ if (lines?.dataset.log) {
       state.textContent = says;
     },
   });
-  log.begin();
-  addEventListener("pagehide", log.end);
 }

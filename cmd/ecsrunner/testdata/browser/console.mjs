@@ -12,13 +12,14 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--disable-gpu", ...(process.getuid?.() === 0 ? ["--no-sandbox"] : [])] });
 const problems = [];
 const fail = (text) => problems.push(text);
+let mayFail = false;
 
 // open is a page of a person who has opened the link.
 async function open(width, scheme, more = {}) {
   const context = await browser.newContext({ viewport: { width, height: width < 500 ? 780 : 1000 }, colorScheme: scheme, reducedMotion: "reduce", ...more });
   context.setDefaultTimeout(30_000);
   const page = await context.newPage();
-  page.on("console", (said) => ["error", "warning"].includes(said.type()) && !said.text().includes("404") && fail(`${page.url()}: ${said.text()}`));
+  page.on("console", (said) => !mayFail && ["error", "warning"].includes(said.type()) && !said.text().includes("404") && fail(`${page.url()}: ${said.text()}`));
   page.on("pageerror", (error) => fail(`${page.url()}: ${error}`));
   page.on("dialog", (dialog) => (fail(`${page.url()} opens a dialog: ${dialog.message()}`), dialog.dismiss()));
   await page.goto(link);
@@ -180,6 +181,11 @@ async function aRun() {
   if (!after.open || after.focus !== "summary") fail(`details are open: ${after.open}, the focus is on ${after.focus}`);
   if (!after.text.includes("ended with success")) fail(`what why says is old: ${after.text}`);
   console.log(`the run was seen as ${after.seen.join(", ")}`);
+  await page.locator("#live[data-state=on]").waitFor();
+  mayFail = true; // to connect
+  console.log("ready");
+  await page.locator("#live[data-state=off]").waitFor();
+  if (!(await page.locator("#answer").textContent()).includes("ended with success")) fail("with the connection the page is lost");
   await page.context().close();
 }
 

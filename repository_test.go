@@ -145,7 +145,7 @@ var mayImport = map[string][]string{
 	"internal/operate":      {"internal/fleet", "internal/lifecycle"},
 	"internal/doctor":       {"internal/fleet", "internal/lifecycle", "internal/github"},
 	"internal/loopback":     {},
-	"internal/console":      {"internal/execution", "internal/fleet", "internal/operate", "internal/price", "internal/readable", "internal/report", "internal/stages", "internal/why", "internal/engine", "statemachine"},
+	"internal/console":      {"internal/cost", "internal/execution", "internal/fleet", "internal/operate", "internal/price", "internal/readable", "internal/report", "internal/stages", "internal/why", "internal/engine", "statemachine"},
 	"internal/setup":        {"internal/fleet", "internal/github", "internal/doctor", "internal/loopback"},
 	"internal/storetest":    {"internal/fleet", "internal/lifecycle", "internal/report", "internal/why"},
 	"runner":                {"internal/fleet", "runner"},

@@ -52,6 +52,7 @@ type Options struct {
 	// Flags are those by which commands find the fleet, beginning with a space, "" if the
 	// environment names it.
 	Flags   string
+	Region  string         // of AWS, for prices; "" is us-east-1
 	Version string         // of this program
 	Zone    *time.Location // of the times that are shown; nil is that of the machine
 	Now     func() time.Time

@@ -31,7 +31,7 @@ func (c *Console) fleetPage(ctx context.Context) (page, error) {
 	queue.Ticks, runners.Ticks = ticks(s.now, c.Zone), ticks(s.now, c.Zone)
 	p.Regions = []region{
 		{ID: "notices", Template: "notices", Data: s.notices(c), Wide: true},
-		{ID: "figures", Template: "figures", Data: s.figures(), Wide: true},
+		{ID: "figures", Template: "figures", Data: append(s.figures(), s.costToday(c.Region, c.Zone)), Wide: true},
 		{ID: "machine", Template: "machine", Data: c.machine(s)},
 		{ID: "waits", Template: "waits", Data: s.waits(c.Flags)},
 		{ID: "budget", Template: "budget", Data: s.budget()},
@@ -89,7 +89,7 @@ func (s snapshot) figures() []figure {
 	}
 	figures := []figure{
 		{Name: "Running", Value: fmt.Sprint(count[toneRun]), Tone: toneRun, Href: "/runs?status=" + string(fleet.RunRunning), Note: "jobs on a runner"},
-		{Name: "Getting ready", Value: fmt.Sprint(count[toneReady]), Tone: toneReady, Href: "/runs?status=ready", Note: "with a runner, no job yet"},
+		{Name: "Getting ready", Value: fmt.Sprint(count[toneReady]), Tone: toneReady, Href: "/runs?status=ready", Note: "no job yet"},
 		{Name: "Waiting", Value: fmt.Sprint(waits), Tone: toneQuiet, Href: "/runs?status=waiting", Note: "without a runner"},
 		{Name: "Jobs failed", Value: fmt.Sprint(failed), Tone: toneBad, Href: "/runs?status=failure&since=1h", Note: "in the last hour"},
 		{Name: "Median queue time", Value: "–", Href: "/runs?since=1h", Note: "no job in the last hour"},

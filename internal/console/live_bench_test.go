@@ -3,6 +3,7 @@
 package console
 
 import (
+	"fmt"
 	"net/url"
 	"path/filepath"
 	"syscall"
@@ -50,6 +51,43 @@ func BenchmarkAnUpdate(b *testing.B) {
 			b.ReportMetric(100*each.Seconds()/max(lookEvery, each*costs).Seconds(), "%core")
 			b.ReportMetric(float64(bytes)/1024, "KiB")
 		})
+	}
+}
+
+// BenchmarkPagesOfManyRuns: a page takes as long with a hundred thousand runs as with a
+// thousand.
+func BenchmarkPagesOfManyRuns(b *testing.B) {
+	for _, n := range []int{1_000, 100_000} {
+		store, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), sqlite.FileName))
+		if err != nil {
+			b.Fatal(err)
+		}
+		now := time.Now()
+		if err := consoletest.Fill(b.Context(), store, now); err != nil {
+			b.Fatal(err)
+		}
+		if err := consoletest.FillPast(b.Context(), store, n, now); err != nil {
+			b.Fatal(err)
+		}
+		for _, at := range []string{"/", "/runs", "/runs?repository=octo-org%2Fweb&status=completed", "/runs?status=stopped", "/runs?q=nothing", "/runners", "/repositories", "/runs/job-40000000007"} {
+			b.Run(fmt.Sprintf("%d/%s", n, at), func(b *testing.B) {
+				address, err := url.Parse(at)
+				if err != nil {
+					b.Fatal(err)
+				}
+				begun := cpu(b)
+				for b.Loop() {
+					c := New(Options{Records: store, Zone: time.UTC}) // that has read nothing yet
+					if p := c.built(b.Context(), address); p.Status != 0 {
+						b.Fatal(p.Title)
+					}
+				}
+				b.ReportMetric(float64(((cpu(b)-begun)/time.Duration(b.N)).Microseconds())/1000, "cpu-ms/page")
+			})
+		}
+		if err := store.Close(); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

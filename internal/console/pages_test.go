@@ -128,10 +128,10 @@ func TestLinksOfTheConsoleLead(t *testing.T) {
 func TestPagesSay(t *testing.T) {
 	c := newBusy(t, nil)
 	for at, want := range map[string][]string{
-		"/":                                    {"15", "of 40 places", "for a runner of a job that rule training admits", "Runner.StartTimeout", "9120 of 12500 requests left", "AwaitCompletion: 8 runners"},
+		"/":                                    {"15", "of 40 places", "for a runner of a job that rule training admits", "Runner.StartTimeout", "9120 of 12500 requests left", "AwaitCompletion: 8 runners", "Cost today"},
 		"/runs":                                {"Retrying", "Refused", "Job failed", "train résumé-parser 日本語", "&lt;script&gt;alert(&#39;job&#39;)", "launched for another job"},
 		"/runs/job-20000000902":                {"waits for its next try: its image browser could not be pulled", "ecsrunner runs retry job-20000000902 --data-dir /var/lib/ecsrunner", "earlier tries"},
-		"/runs/job-20000000901":                {"launched for this job, took job-20000000910", "launched for job-20000000910, took this job"},
+		"/runs/job-20000000901":                {"launched for this job, took job-20000000910", "launched for job-20000000910, took this job", "Cost on Fargate"},
 		"/runs/job-20000000900":                {"claimed ok", "&lt;script&gt;alert(&#39;log&#39;)", "the line has 1048576 bytes", "Runner.NoCapacity", "https://github.com/octo-org/app/actions/runs/7225/job/20000000900", "ecsrunner why"},
 		"/runs/job-20000000903":                {"there is no class &#34;gigantic&#34;", "class.unknown"},
 		"/runners?state=BuildImage":            {"At the step", "fleet-20000000912-1"},

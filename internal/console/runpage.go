@@ -20,6 +20,8 @@ type runHead struct {
 	Run     fleet.Run
 	State   state
 	Class   string
+	Cost    string // of its tasks and its part of the control plane
+	Hosted  string // what GitHub's own runners would have cost
 	Size    *fleet.Class
 	Runner  string
 	Changes bool
@@ -63,6 +65,7 @@ func (c *Console) runPage(ctx context.Context, id string) (page, error) {
 		Run: run, State: stateOfRun(run.Shown(), run.Conclusion), Class: answer.Decision.ClassName, Runner: report.RunnerOf(run), Changes: c.Operator != nil,
 		Retry: run.Retrying(), Token: c.token, Flags: c.Flags,
 	}
+	head.Cost, head.Hosted = c.runCost(run, facts.Runners, facts.Policy.Classes)
 	if size, ok := facts.Policy.Classes[head.Class]; ok {
 		head.Size = &size
 	}

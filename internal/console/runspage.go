@@ -1,7 +1,6 @@
 package console
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -172,11 +171,9 @@ func (c *Console) runsPage(ctx context.Context, q url.Values) (page, error) {
 	for _, g := range groups {
 		v.Groups = append(v.Groups, groupLink{f.Query("status", g.Name), g.Text, g.Name == f.Status})
 	}
-	recent, err := c.readRecent(ctx, c.Now())
-	if err != nil {
+	if v.Workflows, err = c.workflows(ctx); err != nil {
 		return page{}, err
 	}
-	v.Workflows = workflowsOf(recent.runs)
 	if f.After != "" {
 		v.First = f.Query("after", "")
 	}
@@ -217,12 +214,21 @@ func (c *Console) findRuns(ctx context.Context, v *runsView) error {
 	return nil
 }
 
-func workflowsOf(runs []fleet.Run) (names []string) {
+// workflows are those of the runs that were read lately, or else of some of the newest.
+func (c *Console) workflows(ctx context.Context) (names []string, err error) {
+	c.mu.Lock()
+	runs := c.recent.runs
+	c.mu.Unlock()
+	if runs == nil {
+		if runs, err = c.Records.Runs(ctx, 2*perPage); err != nil {
+			return nil, err
+		}
+	}
 	for _, r := range runs {
-		if name := cmp.Or(r.Job.WorkflowName); name != "" && !slices.Contains(names, name) && len(names) < 50 {
+		if name := r.Job.WorkflowName; name != "" && !slices.Contains(names, name) && len(names) < 50 {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
-	return names
+	return names, nil
 }

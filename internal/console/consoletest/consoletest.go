@@ -106,6 +106,22 @@ func FillLive(ctx context.Context, store Store, n int, now time.Time) error {
 	return f.write(ctx, store)
 }
 
+// FillPast adds n runs that have ended, for measurements.
+func FillPast(ctx context.Context, store Store, n int, now time.Time) error {
+	f := filling{now: now.UTC().Truncate(time.Second), random: rand.New(rand.NewPCG(100, 5))}
+	for i := range n {
+		f.add(f.ran(f.job(int64(40000000000+i), i, f.now.Add(-8*time.Hour-time.Duration(n-i)*10*time.Second)), fleet.StageClosed))
+		last := &f.changes.Runs[len(f.changes.Runs)-1]
+		last.Status, last.Conclusion = fleet.RunCompleted, "success"
+		if len(f.changes.Runs) == 2000 {
+			if err := f.write(ctx, store); err != nil {
+				return err
+			}
+		}
+	}
+	return f.write(ctx, store)
+}
+
 // FillExecutions writes the executions of the runners that have a known id.
 func FillExecutions(ctx context.Context, store engine.Store, now time.Time) error {
 	for _, id := range []string{"fleet-20000000900-1", "fleet-20000000901-1", "fleet-20000000910-1", "fleet-20000000902-1"} {
@@ -120,8 +136,8 @@ func FillExecutions(ctx context.Context, store engine.Store, now time.Time) erro
 // write writes the records bit by bit.
 func (f *filling) write(ctx context.Context, store Store) error {
 	for len(f.changes.Runs) > 0 || len(f.changes.Runners) > 0 { // not all in one transaction
-		part := fleet.Changes{Runs: first(&f.changes.Runs), Runners: first(&f.changes.Runners), Capacity: f.changes.Capacity, Holds: f.changes.Holds}
-		f.changes.Capacity, f.changes.Holds = nil, nil
+		part := fleet.Changes{Runs: first(&f.changes.Runs), Runners: first(&f.changes.Runners), Capacity: f.changes.Capacity, Holds: f.changes.Holds, Actions: f.changes.Actions}
+		f.changes.Capacity, f.changes.Holds, f.changes.Actions = nil, nil, nil
 		if err := store.Write(ctx, part); err != nil {
 			return err
 		}
@@ -324,6 +340,11 @@ func (f *filling) present() {
 	waiting := fleet.NewRun(f.job(id+60, 4, ago(33*time.Minute)), ago(33*time.Minute)).Wait()
 	f.add(waiting)
 	f.add(fleet.NewRun(f.job(id+61, 2, ago(2*time.Second)), ago(time.Second)))
+	f.changes.Actions = []fleet.Action{
+		{ID: "1", At: ago(26 * time.Hour), Command: fleet.CommandPause, By: "arn:aws:sts::111122223333:assumed-role/Operators/mona", Reason: "moving to other subnets"},
+		{ID: "2", At: ago(25 * time.Hour), Command: fleet.CommandResume, By: "arn:aws:sts::111122223333:assumed-role/Operators/mona"},
+		{ID: "3", At: ago(50 * time.Minute), Command: fleet.CommandTerminate, By: "uid 1000 (<b>hubot</b>)", Reason: Hostile, RunnerID: "fleet-20000000409-9", RunID: "job-20000000409"},
+	}
 	f.changes.Capacity = &fleet.Capacity{Open: f.open, OpenOf: map[string]int{"octo-org/app": 6, "octo-org/web": 5, "octo-org/ml-training": 4}, OpenOfRule: map[string]int{"training": 4, "rest": f.open - 4}}
 }
 

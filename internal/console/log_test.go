@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -67,4 +69,22 @@ func TestTheLogOfAnotherIsNotShown(t *testing.T) {
 	if status, _ := get(t, c, "/runners/..%2f..%2fetc%2fpasswd/log"); status == http.StatusOK {
 		t.Logf("the id is checked by who opens the log: %q", asked)
 	}
+}
+
+// FuzzLine: whatever a job writes, its line is short text that prints.
+func FuzzLine(f *testing.F) {
+	for _, seed := range []string{"plain", "\x1b[31mred\x1b[0m", "\x1b]0;title\x07", "\xff\xfe", "\u202e", "\x1b[", "a\x00b", "\r\n\t"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		got := cleanLine(line)
+		if !utf8.ValidString(got) || utf8.RuneCountInString(got) > longestLine+60 {
+			t.Errorf("%q becomes %d characters", line, utf8.RuneCountInString(got))
+		}
+		for _, r := range got {
+			if !unicode.IsPrint(r) {
+				t.Errorf("%q becomes %q", line, got)
+			}
+		}
+	})
 }

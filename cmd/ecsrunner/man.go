@@ -7,7 +7,6 @@ import (
 	"compress/gzip"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -115,7 +114,7 @@ func archive(dir, file string, at time.Time) (err error) {
 		if err := all.WriteHeader(header); err != nil {
 			return fmt.Errorf("write the manual: %w", err)
 		}
-		if _, err := io.WriteString(all, string(page)); err != nil {
+		if _, err := all.Write(page); err != nil {
 			return fmt.Errorf("write the manual: %w", err)
 		}
 	}

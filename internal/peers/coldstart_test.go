@@ -34,7 +34,6 @@ type subject struct {
 	command []string
 	env     map[string]string
 	event   any
-	code    string                     // the file that Lambda loads
 	answers func(json.RawMessage) bool // nil for a function that refuses the event
 	took    []time.Duration
 }

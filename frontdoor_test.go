@@ -85,20 +85,20 @@ func TestWorkflowsCallMakeTargets(t *testing.T) {
 	}
 }
 
-// TestTheREADMEExplainsEveryLabel compares its table with the labels that every fleet knows.
-func TestTheREADMEExplainsEveryLabel(t *testing.T) {
-	text, err := os.ReadFile("README.md")
+// TestTheDocsExplainEveryLabel compares the developers' table with the labels that every fleet knows.
+func TestTheDocsExplainEveryLabel(t *testing.T) {
+	text, err := os.ReadFile("docs/labels.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, table, found := strings.Cut(string(text), "| label | meaning |")
 	table, _, _ = strings.Cut(table, "\n\n")
 	if !found {
-		t.Fatal("the README has no table of labels: this test would hold for nothing")
+		t.Fatal("docs/labels.md has no table of labels: this test would hold for nothing")
 	}
 	for _, label := range fleet.BuiltInLabels() {
 		if !regexp.MustCompile("(?m)^\\|[^|]*`" + regexp.QuoteMeta(label) + "(<[^`]+>)?`").MatchString(table) {
-			t.Errorf("the README's table of labels lacks %s", label)
+			t.Errorf("docs/labels.md lacks %s", label)
 		}
 	}
 }

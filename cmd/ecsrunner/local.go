@@ -316,11 +316,11 @@ func runnerDirectory(flags localFlags, words []string) (string, error) {
 		return "", fmt.Errorf("--runner-dir: %w", err)
 	}
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return "", fmt.Errorf("--runner-dir %s is not a directory: unpack GitHub's runner there (see README.md)", dir)
+		return "", fmt.Errorf("--runner-dir %s is not a directory: unpack GitHub's runner there (see docs/one-machine.md)", dir)
 	}
 	if strings.HasPrefix(command, "./") {
 		if _, err := os.Stat(filepath.Join(dir, command)); err != nil {
-			return "", fmt.Errorf("--runner-dir %s has no %s: unpack GitHub's runner there (see README.md)", dir, command)
+			return "", fmt.Errorf("--runner-dir %s has no %s: unpack GitHub's runner there (see docs/one-machine.md)", dir, command)
 		}
 	}
 	return dir, nil

@@ -369,7 +369,7 @@ var (
 )
 
 // BuiltInLabels returns the labels that every fleet knows, and the prefixes, which end
-// with a colon. The README's table explains each.
+// with a colon. The table in docs/labels.md explains each.
 func BuiltInLabels() []string { return slices.Concat(builtInLabels, builtInPrefixes) }
 
 // IsBuiltInLabel reports whether every fleet knows the label, so that no

@@ -44,8 +44,9 @@ started, and neither GitHub nor AWS is asked: what decides is the configuration,
 by the same function that the fleet decides with.
 
 Jobs are named by their labels, by a workflow file (all of its jobs, or those of
-all files in a folder), or by a workflow_job payload of GitHub's. Of a workflow file the values of a
-matrix are known; a runs-on with any other expression is decided at run time.
+all files in a folder), or by a workflow_job payload of GitHub's. In a workflow file
+the values of a matrix are known; a runs-on with any other expression is decided at
+run time.
 A rule of the configuration's policy may depend on where a job comes from: --fork,
 --event-name and --branch say it, as GitHub would to the fleet. Without them such
 a job is undecided.

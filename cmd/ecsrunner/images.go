@@ -28,9 +28,10 @@ func newImagesList() *cobra.Command {
 have asked for with image: labels.
 
 STATUS is ready (jobs run in it), building (jobs wait for it), failed (its build
-failed: for ten minutes jobs fail with that reason, then the next one tries again),
-outdated (GitHub gives no jobs to its runner: the next revision is built first) or
-missing. BUILDING tells of a build that is under way, also while a revision serves.`,
+failed: jobs that want it wait, RETRYING, and one of them tries again after 5, 10 and
+30 minutes, then hourly), outdated (GitHub gives no jobs to its runner: the next
+revision is built first) or missing. BUILDING shows a build that is under way, also
+while a revision serves.`,
 		Example: `  ecsrunner images list --stack ecsrunner-fleet
   ecsrunner images list --data-dir ./data --json | jq -r '.[] | select(.failure) | .image'`,
 		Args: noArgs,

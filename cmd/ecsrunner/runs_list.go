@@ -35,7 +35,7 @@ func newRunsList() *cobra.Command {
 		Short: "List runs, the newest first",
 		Long: `List runs, the newest first, in columns that fit the terminal: the ones that do not
 fit are left out, and long names are cut. In a pipe there is no header, cells stand
-between tabs, and nothing is cut; programs had better use --json.
+between tabs, and nothing is cut; programs should use --json.
 
   WHEN    how long ago the fleet heard of the job
   STATUS  of the run; with GitHub's conclusion of the job if that is not success

@@ -18,7 +18,7 @@ func newEvents() *cobra.Command {
 
 func newEventsList() *cobra.Command {
 	var src source
-	var since time.Duration
+	var since string
 	var limit int
 	cmd := &cobra.Command{
 		Use:   "list",
@@ -37,14 +37,11 @@ records of runs.`,
 			if limit < 1 || limit > report.MostListed {
 				return usagef("--limit %d: use 1 to %d", limit, report.MostListed)
 			}
-			if since < 0 {
-				return usagef("--since %s: use a time that is over, such as 24h", since)
+			from, err := timeOf("since", since, time.Now())
+			if err != nil {
+				return err
 			}
 			return src.read(cmd.Context(), func(f *opened) error {
-				var from time.Time
-				if since > 0 {
-					from = time.Now().Add(-since)
-				}
 				events, err := f.records.Actions(cmd.Context(), from, limit)
 				if err != nil {
 					return err
@@ -67,7 +64,7 @@ records of runs.`,
 		},
 	}
 	src.flags(cmd)
-	cmd.Flags().DurationVar(&since, "since", 0, "only those of this last time, such as 24h")
+	cmd.Flags().StringVar(&since, "since", "", "only those since then: 24h, 7d, a day or a moment")
 	cmd.Flags().IntVar(&limit, "limit", 100, "how many at most")
 	return cmd
 }

@@ -138,7 +138,7 @@ func TestTimesInFlags(t *testing.T) {
 			t.Errorf("%q is %v, %v; want %v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"yesterday", "7", "-7d", "1h30m", "2026-13-01", "9999999d"} {
+	for _, text := range []string{"yesterday", "7", "-7d", "1h30m", "2026-13-01", "9999999d", "20000w", "106752d"} {
 		if _, err := timeOf("since", text, tableNow); err == nil || !strings.Contains(err.Error(), "--since") {
 			t.Errorf("%q: %v", text, err)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"regexp"
 	"strconv"
 	"time"
@@ -15,9 +16,9 @@ func timeOf(flag, text string, now time.Time) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	if m := ago.FindStringSubmatch(text); m != nil {
-		n, err := strconv.Atoi(m[1])
+		n, err := strconv.ParseInt(m[1], 10, 64)
 		unit := map[string]time.Duration{"m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour}[m[2]]
-		if err == nil {
+		if err == nil && n <= int64(math.MaxInt64/unit) { // more than a time.Duration holds is 292 years
 			return now.Add(-time.Duration(n) * unit), nil
 		}
 	}

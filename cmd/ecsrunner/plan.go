@@ -14,22 +14,23 @@ import (
 func drainQuestion(p operate.DrainPlan, at string) []string {
 	lines := []string{"Drain " + at + ": pause it, and take away all that it has made."}
 	if p.StopsJobs && len(p.RunnersWith) > 0 {
-		lines = append(lines, fmt.Sprintf("%s with a job STOPPED: GitHub will show the jobs as cancelled or failed.", are(len(p.RunnersWith), "runner")))
+		lines = append(lines, fmt.Sprintf("%s STOPPED: GitHub will show the jobs as cancelled or failed.", are(len(p.RunnersWith), "runner", " with a job")))
 	} else if len(p.RunnersWith) > 0 {
-		lines = append(lines, fmt.Sprintf("%s with a job waited for.", are(len(p.RunnersWith), "runner")))
+		lines = append(lines, fmt.Sprintf("%s waited for.", are(len(p.RunnersWith), "runner", " with a job")))
 	}
-	lines = append(lines, fmt.Sprintf("%s without a job ended, and %s, %s and %s taken away.", are(len(p.RunnersWithout), "runner"),
+	lines = append(lines, fmt.Sprintf("%s ended; %s, %s and %s are taken away.", are(len(p.RunnersWithout), "runner", " without a job"),
 		number(len(p.Builds), "image build"), number(p.Registrations, "registration"), number(p.Definitions, "task definition")))
 	return append(lines, sentenceCase(waiting(p.Waiting))+" in the queue until the fleet is resumed.")
 }
 
 func sentenceCase(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
-func are(n int, thing string) string {
+// are is "1 runner with a job is" or "2 runners with a job are".
+func are(n int, thing, which string) string {
 	if n == 1 {
-		return "1 " + thing + " is"
+		return "1 " + thing + which + " is"
 	}
-	return fmt.Sprintf("%d %ss are", n, thing)
+	return fmt.Sprintf("%d %ss%s are", n, thing, which)
 }
 
 func number(n int, thing string) string {

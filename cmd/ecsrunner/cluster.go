@@ -292,7 +292,14 @@ them.`,
 					return err
 				}
 				if src.json {
+					if settings.ClassSizes == nil {
+						settings.ClassSizes = map[string]fleet.Class{}
+					}
 					return printJSON(cmd.OutOrStdout(), settings.ClassSizes)
+				}
+				if len(settings.ClassSizes) == 0 {
+					cmd.PrintErrln("no classes yet: a fleet records them when it is first served, by `ecsrunner local`")
+					return nil
 				}
 				return printClasses(cmd.OutOrStdout(), screenOf(cmd.OutOrStdout()), settings)
 			})

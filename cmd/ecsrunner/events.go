@@ -64,7 +64,7 @@ records of runs.`,
 		},
 	}
 	src.flags(cmd)
-	cmd.Flags().StringVar(&since, "since", "", "only those since then: 24h, 7d, a day or a moment")
+	cmd.Flags().StringVar(&since, "since", "", "only those since then: 90m, 24h, 7d or a date")
 	cmd.Flags().IntVar(&limit, "limit", 100, "how many at most")
 	return cmd
 }

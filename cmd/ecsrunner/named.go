@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/why"
@@ -14,7 +15,7 @@ func (s *source) runIDOf(ctx context.Context, text string) (runID string, err er
 	subject, err := why.ParseSubject(text)
 	switch {
 	case err != nil:
-		return text, nil
+		return text, noURL(text, err)
 	case subject.RunnerID == "" && subject.Host == "":
 		return subject.RunID(), nil
 	}
@@ -42,8 +43,11 @@ func runIDIn(ctx context.Context, f *opened, subject why.Subject) (string, error
 // runnerIDOf is the runner that is named by its id, by its name on GitHub, or by the job that
 // it has, had or is to take; or else the text as it is.
 func (s *source) runnerIDOf(ctx context.Context, text string) (runnerID string, err error) {
-	if subject, err := why.ParseSubject(text); err != nil || subject.RunnerID != "" {
-		return orText(subject.RunnerID, text), nil
+	switch subject, err := why.ParseSubject(text); {
+	case err != nil:
+		return text, noURL(text, err)
+	case subject.RunnerID != "":
+		return subject.RunnerID, nil
 	}
 	return runnerID, s.read(ctx, func(f *opened) error {
 		runnerID, err = runnerIDIn(ctx, f, text)
@@ -53,8 +57,11 @@ func (s *source) runnerIDOf(ctx context.Context, text string) (runnerID string, 
 
 func runnerIDIn(ctx context.Context, f *opened, text string) (string, error) {
 	subject, err := why.ParseSubject(text)
-	if err != nil || subject.RunnerID != "" {
-		return orText(subject.RunnerID, text), nil
+	switch {
+	case err != nil:
+		return text, noURL(text, err)
+	case subject.RunnerID != "":
+		return subject.RunnerID, nil
 	}
 	runID, err := runIDIn(ctx, f, subject)
 	if err != nil {
@@ -72,9 +79,11 @@ func runnerIDIn(ctx context.Context, f *opened, text string) (string, error) {
 	return report.RunnerOf(run), nil
 }
 
-func orText(found, text string) string {
-	if found == "" {
-		return text
+// noURL refuses a URL that names no job, which a list of ids would not help with. Another
+// text may be an id that the fleet does not have.
+func noURL(text string, err error) error {
+	if strings.Contains(text, "/") {
+		return usagef("%q: %w", text, err)
 	}
-	return found
+	return nil
 }

@@ -38,12 +38,15 @@ type looked struct {
 
 // read counts the runs of the period, and says on a terminal how far it is.
 func (p *period) read(ctx context.Context, f *opened, now time.Time, talk io.Writer, count func(report.Lived)) (looked, error) {
+	if p.most < 1 || p.most > report.MostRead {
+		return looked{}, usagef("--limit %d: use 1 to %d", p.most, report.MostRead)
+	}
 	since, err := timeOf("since", p.since, now)
 	if err != nil {
 		return looked{}, err
 	}
 	live, n := isTerminal(talk), 0
-	read, err := report.History(ctx, f.records, report.RunQuery{Since: since}, int(min(p.most, report.MostRead)), func(page []report.Lived) error {
+	read, err := report.History(ctx, f.records, report.RunQuery{Since: since}, int(p.most), func(page []report.Lived) error {
 		for _, lived := range page {
 			count(lived)
 		}

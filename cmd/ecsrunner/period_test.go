@@ -35,7 +35,7 @@ func (endless) RunnersByID(context.Context, []string) ([]fleet.Runner, error) { 
 // TestAnInterruptEndsACount: Ctrl-C ends it at the next page, and says what was done.
 func TestAnInterruptEndsACount(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
-	p := period{since: "2026-01-01", most: 1 << 30}
+	p := period{since: "2026-01-01", most: report.MostRead}
 	var talk bytes.Buffer
 	counted := 0
 	_, err := p.read(ctx, &opened{records: endless{interrupt: interrupt}}, time.Now(), &talk, func(report.Lived) { counted++ })

@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -72,7 +73,7 @@ func ParseBy(text string) (By, error) {
 	if by := By(text); slices.Contains(Groupings(), by) {
 		return by, nil
 	}
-	return "", fmt.Errorf("%q: use one of %v", text, Groupings())
+	return "", fmt.Errorf("%q: use one of %s", text, strings.Trim(strings.ReplaceAll(fmt.Sprint(Groupings()), " ", ", "), "[]"))
 }
 
 // Percentiles are of the times of several jobs, in milliseconds.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,6 +23,8 @@ type period struct {
 func (p *period) flags(cmd *cobra.Command, by string, groupings string) {
 	p.source.flags(cmd)
 	cmd.Flags().StringVar(&p.by, "by", by, "group by "+groupings)
+	values := strings.FieldsFunc(strings.Replace(groupings, " or ", " ", 1), func(r rune) bool { return r == ' ' || r == ',' })
+	_ = cmd.RegisterFlagCompletionFunc("by", cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // the flag is there, and has none yet
 	cmd.Flags().StringVar(&p.since, "since", "24h", "count runs that came since then: 90m, 24h, 7d or a date")
 	cmd.Flags().UintVar(&p.most, "limit", 20_000, fmt.Sprintf("look at this many runs at most, the newest first; %d is the most", report.MostRead))
 }

@@ -5,6 +5,8 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"net/http"
+	"net/url"
+	"path"
 	"strings"
 	"time"
 
@@ -33,15 +35,21 @@ func (c *Console) change(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.live.change()
-	back := r.PostFormValue("back")
-	if !strings.HasPrefix(back, "/") || strings.HasPrefix(back, "//") || strings.ContainsAny(back, "\\\r\n") {
-		back = "/"
-	}
 	if said == "" {
-		http.Redirect(w, r, back, http.StatusSeeOther)
+		http.Redirect(w, r, ownAddress(r.PostFormValue("back")), http.StatusSeeOther)
 		return
 	}
 	c.refuse(w, http.StatusOK, said, "")
+}
+
+// ownAddress is an address of these pages, "/" for any other. A browser leaves out tabs and
+// line ends of an address, and reads \ as /, and two of these begin the name of a host.
+func ownAddress(address string) string {
+	u, err := url.Parse(address) // refuses what does not print
+	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(address, "/") || strings.ContainsRune(address, '\\') || path.Clean(u.Path) != u.Path {
+		return "/"
+	}
+	return u.RequestURI()
 }
 
 // carryOut asks the fleet for a change. It returns what the viewer has to read, "" if the
@@ -81,7 +89,7 @@ func (c *Console) refuse(w http.ResponseWriter, status int, says, do string) {
 		said.Do = []string{do}
 	}
 	p := page{Title: title, Status: status, Regions: []region{{ID: "trouble", Template: "trouble", Data: said, Wide: true}}}
-	if err := c.render(&p); err != nil {
+	if err := c.render(&p, false); err != nil {
 		http.Error(w, says, status)
 		return
 	}

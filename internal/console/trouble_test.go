@@ -175,7 +175,7 @@ func TestChanges(t *testing.T) {
 
 // A change leads back to the page that it was asked from, and nowhere else.
 func TestAfterAChange(t *testing.T) {
-	for back, want := range map[string]string{"/runs/job-5?a=b": "/runs/job-5?a=b", "": "/", "//evil.example": "/", "https://evil.example": "/", "/\\evil.example": "/"} {
+	for back, want := range map[string]string{"/runs/job-5?a=b": "/runs/job-5?a=b", "": "/", "//evil.example": "/", "https://evil.example": "/", "/\\evil.example": "/", "/\t/evil.example": "/", "/.//evil.example": "/", "/..//evil.example": "/", "/\x00": "/"} {
 		console := newEmpty(&empty{settings: report.Settings{FleetName: "fleet"}})
 		console.Operator = &operator{}
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/change", strings.NewReader(url.Values{"token": {console.token}, "do": {"resume"}, "back": {back}}.Encode()))

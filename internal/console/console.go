@@ -127,7 +127,8 @@ type region struct {
 	Template string
 	Data     any
 	Fixed    bool
-	Wide     bool // as wide as the page
+	Late     func() any // makes Data when the region is rendered
+	Wide     bool       // as wide as the page
 	HTML     string
 }
 
@@ -167,24 +168,31 @@ func (c *Console) page(ctx context.Context, at *url.URL) (page, error) {
 	return page{}, errNoPage
 }
 
-// built is a page with its regions rendered. What goes wrong is a page too.
-func (c *Console) built(ctx context.Context, at *url.URL) page {
+// built is a page with its regions rendered, for a stream those that change alone. What goes
+// wrong is a page too.
+func (c *Console) built(ctx context.Context, at *url.URL, stream bool) page {
 	p, err := c.page(ctx, at)
 	if err == nil {
-		err = c.render(&p)
+		err = c.render(&p, stream)
 	}
 	if err == nil {
 		return p
 	}
 	p = c.trouble(err)
-	if err := c.render(&p); err != nil {
+	if err := c.render(&p, stream); err != nil {
 		panic(err) // it has a text alone
 	}
 	return p
 }
 
-func (c *Console) render(p *page) error {
+func (c *Console) render(p *page, stream bool) error {
 	for i := range p.Regions {
+		if stream && p.Regions[i].Fixed {
+			continue
+		}
+		if late := p.Regions[i].Late; late != nil {
+			p.Regions[i].Data = late()
+		}
 		var b strings.Builder
 		if err := c.engine.execute(&b, p.Regions[i].Template, p.Regions[i].Data); err != nil {
 			return err
@@ -244,7 +252,7 @@ var menu = []menuItem{
 }
 
 func (c *Console) servePage(w http.ResponseWriter, r *http.Request) {
-	c.write(w, c.built(r.Context(), r.URL), r.URL.RequestURI())
+	c.write(w, c.built(r.Context(), r.URL, false), r.URL.RequestURI())
 }
 
 // write writes a page with what is around it. at is its address, "" for a page that does

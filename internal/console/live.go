@@ -128,6 +128,12 @@ func (l *live) next(at *url.URL) (page, <-chan struct{}) {
 	changed := l.changed
 	one := l.pages[at.String()]
 	if one == nil {
+		for old := range l.pages { // of those who have left: there are not so many viewers
+			if len(l.pages) < mostViewers {
+				break
+			}
+			delete(l.pages, old)
+		}
 		one = &shared{}
 		l.pages[at.String()] = one
 	}
@@ -136,7 +142,7 @@ func (l *live) next(at *url.URL) (page, <-chan struct{}) {
 		begun := time.Now()
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second) // not the viewer's: others share the page
 		defer cancel()
-		one.page = l.console.built(ctx, at)
+		one.page = l.console.built(ctx, at, true)
 		took := time.Since(begun)
 		l.mu.Lock()
 		l.spent += took

@@ -41,7 +41,7 @@ func BenchmarkAnUpdate(b *testing.B) {
 			begun, bytes := cpu(b), 0
 			for b.Loop() {
 				bytes = 0
-				for _, r := range c.built(b.Context(), address).Regions {
+				for _, r := range c.built(b.Context(), address, true).Regions {
 					c.live.hash(r.HTML)
 					bytes += len(r.HTML)
 				}
@@ -78,7 +78,7 @@ func BenchmarkPagesOfManyRuns(b *testing.B) {
 				begun := cpu(b)
 				for b.Loop() {
 					c := New(Options{Records: store, Zone: time.UTC}) // that has read nothing yet
-					if p := c.built(b.Context(), address); p.Status != 0 {
+					if p := c.built(b.Context(), address, true); p.Status != 0 {
 						b.Fatal(p.Title)
 					}
 				}

@@ -292,3 +292,44 @@ func (n *noted) Write(text []byte) (int, error) {
 func (n *noted) Flush()                           {}
 func (n *noted) SetReadDeadline(time.Time) error  { return nil }
 func (n *noted) SetWriteDeadline(time.Time) error { return nil }
+
+// TestManyAddresses: whoever asks for ever other addresses makes the server keep no more
+// pages than there may be viewers.
+func TestManyAddresses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, c := newChanging()
+		_, leave := view(t, c, "/")
+		for i := range 3 * mostViewers {
+			_, gone := view(t, c, fmt.Sprintf("/runs?q=%d", i))
+			gone()
+		}
+		c.live.mu.Lock()
+		kept := len(c.live.pages)
+		c.live.mu.Unlock()
+		if kept > mostViewers {
+			t.Errorf("%d pages are kept", kept)
+		}
+		leave()
+	})
+}
+
+// TestAStreamReadsNoLog: the log of a page has a stream of its own, and is not read again
+// with each change.
+func TestAStreamReadsNoLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		opened := 0
+		c := newBusy(t, func(o *Options) {
+			o.OpenLog = func(context.Context, string) (Log, error) { opened++; return lines{"one"}, nil }
+		})
+		b, leave := view(t, c, "/runners/fleet-20000000900-1")
+		c.live.change()
+		synctest.Wait()
+		leave()
+		if got := b.heard(); len(got) == 0 || opened != 0 {
+			t.Errorf("the log was opened %d times for %v", opened, got)
+		}
+		if _, body := get(t, c, "/runners/fleet-20000000900-1"); opened != 1 || !strings.Contains(body, "<div>one</div>") {
+			t.Errorf("the page itself opened the log %d times", opened)
+		}
+	})
+}

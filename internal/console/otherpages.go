@@ -139,7 +139,9 @@ func (c *Console) runnerPage(ctx context.Context, id string) (page, error) {
 		{ID: "history", Template: "history", Data: historyView{Histories: histories}, Wide: true},
 	}}
 	if c.OpenLog != nil {
-		p.Regions = append(p.Regions, region{ID: "log", Template: "log", Data: c.logView(ctx, r.RunnerID, r.Phase == fleet.Closed || r.TaskStatus == fleet.TaskStopped), Fixed: true, Wide: true})
+		p.Regions = append(p.Regions, region{ID: "log", Template: "log", Late: func() any {
+			return c.logView(ctx, r.RunnerID, r.Phase == fleet.Closed || r.TaskStatus == fleet.TaskStopped)
+		}, Fixed: true, Wide: true})
 	}
 	return p, nil
 }

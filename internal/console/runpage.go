@@ -81,7 +81,7 @@ func (c *Console) runPage(ctx context.Context, id string) (page, error) {
 		{ID: "history", Template: "history", Data: historyView{histories, len(facts.Runners) - len(runners)}, Wide: true},
 	}}
 	if head.Runner != "" && c.OpenLog != nil {
-		p.Regions = append(p.Regions, region{ID: "log", Template: "log", Data: c.logView(ctx, head.Runner, runnerEnded(runners, head.Runner)), Fixed: true, Wide: true})
+		p.Regions = append(p.Regions, region{ID: "log", Template: "log", Late: func() any { return c.logView(ctx, head.Runner, runnerEnded(runners, head.Runner)) }, Fixed: true, Wide: true})
 	}
 	return p, nil
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
 // chart is a picture of numbers over time, which the server draws. Its coordinates are
@@ -38,18 +39,66 @@ const (
 	buckets     = 36
 )
 
-// bucketOf is the place of a time in the window before now, or -1.
-func bucketOf(at, now time.Time) int {
-	back := now.Sub(at)
-	if back < 0 || back >= window {
-		return -1
-	}
-	return buckets - 1 - int(back*buckets/window)
+// span is how far back charts go.
+type span struct {
+	length time.Duration
+	text   string // after "in the last"
 }
 
-func ticks(now time.Time, zone *time.Location) (all []string) {
+// reach is how long ago the oldest record came that charts are made from, and whether there
+// are older ones that were not read.
+func (s snapshot) reach() (back time.Duration, cut bool) {
+	if n := len(s.runs); n > 0 {
+		back, cut = s.now.Sub(s.runs[n-1].QueuedSince()), n == report.MostListed
+	}
+	if n := len(s.runners); n > 0 {
+		runners := s.now.Sub(s.runners[n-1].At(fleet.StageLaunched))
+		switch all := n < report.MostListed; {
+		case cut && !all:
+			back = min(back, runners)
+		case !cut && all:
+			back = max(back, runners)
+		case !cut:
+			back, cut = runners, true
+		}
+	}
+	return back, cut
+}
+
+// spanOf is the shortest span that has the whole history, or the longest that has no time
+// whose records were not read.
+func spanOf(s snapshot) span {
+	spans := []span{{15 * time.Minute, "15 minutes"}, {time.Hour, "hour"}, {6 * time.Hour, "6 hours"}}
+	back, cut := s.reach()
+	if len(s.runs)+len(s.runners) == 0 {
+		return spans[len(spans)-1]
+	}
+	fits := spans[0]
+	for _, longer := range spans[1:] {
+		if cut && longer.length <= back || !cut && fits.length < back {
+			fits = longer
+		}
+	}
+	return fits
+}
+
+// bucketOf is the place of a time in the span before now, or -1.
+func (s span) bucketOf(at, now time.Time) int {
+	back := now.Sub(at)
+	if back < 0 || back >= s.length {
+		return -1
+	}
+	return buckets - 1 - int(back*buckets/s.length)
+}
+
+// ticks are the times of day below a chart, "" for those that are no whole minute.
+func (s span) ticks(now time.Time, zone *time.Location) (all []string) {
 	for i := range 7 {
-		all = append(all, now.Add(-window+time.Duration(i)*window/6).In(zone).Format("15:04"))
+		text := ""
+		if back := s.length * time.Duration(6-i) / 6; back%time.Minute == 0 {
+			text = now.Add(-back).In(zone).Format("15:04")
+		}
+		all = append(all, text)
 	}
 	return all
 }
@@ -57,6 +106,7 @@ func ticks(now time.Time, zone *time.Location) (all []string) {
 // queueChart shows how long jobs waited that got their runner in a time span.
 func queueChart(s snapshot) chart {
 	c := chart{Title: "Queue time", Unit: "from GitHub's queueing until a runner took the job", Key: []keyOf{{toneRun, "median"}, {toneReady, "95 % within"}}}
+	span := spanOf(s)
 	var in [buckets][]int64
 	var all []int64
 	for _, r := range s.runs {
@@ -64,17 +114,21 @@ func queueChart(s snapshot) chart {
 		if ms == nil {
 			continue
 		}
-		if i := bucketOf(r.At(fleet.StageJobStarted), s.now); i >= 0 {
+		if i := span.bucketOf(r.At(fleet.StageJobStarted), s.now); i >= 0 {
 			in[i], all = append(in[i], *ms), append(all, *ms)
 		}
 	}
 	if len(all) == 0 {
-		c.Empty = "No job got a runner in the last 6 hours."
+		c.Empty = "No job got a runner in the last " + span.text + "."
 		return c
 	}
 	slices.Sort(all)
 	p50, p95 := percentile(all, 50), percentile(all, 95)
-	c.Says = fmt.Sprintf("%s in the last 6 hours: half of them waited %s or less, 95 %% %s or less.", plural(len(all), "job", "jobs"), tookText(&p50), tookText(&p95))
+	which := plural(len(all), "job", "jobs") + " in the last " + span.text
+	if back, cut := s.reach(); cut && back < span.length {
+		which = "Of " + fmt.Sprintf("the newest %d jobs", len(s.runs))
+	}
+	c.Says = fmt.Sprintf("%s: half of them waited %s or less, 95 %% %s or less.", which, tookText(&p50), tookText(&p95))
 	var low, high [buckets]int64
 	most := int64(1)
 	for i, values := range in {
@@ -89,7 +143,7 @@ func queueChart(s snapshot) chart {
 	c.Top, c.Middle = tookText(&top), tookText(&half)
 	for i, values := range in {
 		if len(values) > 0 {
-			c.bar(i, low[i], high[i], top, fmt.Sprintf("%s: %s, median %s, 95 %% within %s", at(i, s.now), plural(len(values), "job", "jobs"), tookText(&low[i]), tookText(&high[i])), toneRun, toneReady)
+			c.bar(i, low[i], high[i], top, fmt.Sprintf("%s: %s, median %s, 95 %% within %s", span.at(i), plural(len(values), "job", "jobs"), tookText(&low[i]), tookText(&high[i])), toneRun, toneReady)
 		}
 	}
 	return c
@@ -100,17 +154,18 @@ func runnerChart(s snapshot) chart {
 	c := chart{Title: "Open runners", Unit: "the most at once", Key: []keyOf{{toneRun, "with a job"}, {toneReady, "getting ready"}}}
 	var open, busy [buckets]int64
 	seen := map[string]bool{}
-	count := func(r fleet.Runner) {
+	span := spanOf(s)
+	count := func(r fleet.Runner, until time.Time) {
 		if seen[r.RunnerID] {
 			return
 		}
 		seen[r.RunnerID] = true
 		from, to, job := r.At(fleet.StageLaunched), r.At(fleet.StageClosed), r.At(fleet.StageJobStarted)
 		if to.IsZero() {
-			to = s.now
+			to = until
 		}
 		for i := range buckets {
-			middle := s.now.Add(-window + window*time.Duration(2*i+1)/(2*buckets))
+			middle := s.now.Add(-span.length + span.length*time.Duration(2*i+1)/(2*buckets))
 			if i == buckets-1 {
 				middle = s.now
 			}
@@ -123,23 +178,23 @@ func runnerChart(s snapshot) chart {
 			}
 		}
 	}
-	for _, r := range s.runners {
-		count(r)
-	}
 	for _, r := range s.open {
-		count(r)
+		count(r, s.now)
+	}
+	for _, r := range s.runners { // if it was open when these were read, it has ended since
+		count(r, s.at)
 	}
 	most := slices.Max(open[:])
 	if most == 0 {
-		c.Empty = "No runner was open in the last 6 hours."
+		c.Empty = "No runner was open in the last " + span.text + "."
 		return c
 	}
-	c.Says = fmt.Sprintf("Up to %s in the last 6 hours, of %d at most; %d now.", plural(int(most), "open runner", "open runners"), s.settings.MaxRunners, len(s.open))
+	c.Says = fmt.Sprintf("Up to %s in the last %s, of %d at most; %d now.", plural(int(most), "open runner", "open runners"), span.text, s.settings.MaxRunners, len(s.open))
 	top := niceCount(most)
 	c.Top, c.Middle = fmt.Sprint(top), fmt.Sprint(top/2)
 	for i := range buckets {
 		if open[i] > 0 {
-			c.bar(i, busy[i], open[i], top, fmt.Sprintf("%s: %d open, %d with a job", at(i, s.now), open[i], busy[i]), toneRun, toneReady)
+			c.bar(i, busy[i], open[i], top, fmt.Sprintf("%s: %d open, %d with a job", span.at(i), open[i], busy[i]), toneRun, toneReady)
 		}
 	}
 	if n := int64(s.settings.MaxRunners); n > 0 && n <= top {
@@ -148,8 +203,8 @@ func runnerChart(s snapshot) chart {
 	return c
 }
 
-func at(bucket int, now time.Time) string {
-	back := window * time.Duration(buckets-1-bucket) / buckets
+func (s span) at(bucket int) string {
+	back := s.length * time.Duration(buckets-1-bucket) / buckets
 	if back == 0 {
 		return "now"
 	}

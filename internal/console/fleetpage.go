@@ -9,11 +9,9 @@ import (
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/why"
 )
-
-// window is how far back the charts of the fleet's page go.
-const window = 6 * time.Hour
 
 func (c *Console) fleetPage(ctx context.Context) (page, error) {
 	s, err := c.snapshot(ctx)
@@ -28,7 +26,8 @@ func (c *Console) fleetPage(ctx context.Context) (page, error) {
 		return p, nil
 	}
 	queue, runners := queueChart(s), runnerChart(s)
-	queue.Ticks, runners.Ticks = ticks(s.now, c.Zone), ticks(s.now, c.Zone)
+	queue.Ticks = spanOf(s).ticks(s.now, c.Zone)
+	runners.Ticks = queue.Ticks
 	p.Regions = []region{
 		{ID: "notices", Template: "notices", Data: s.notices(c), Wide: true},
 		{ID: "figures", Template: "figures", Data: append(s.figures(), s.costToday(c.Region, c.Zone)), Wide: true},
@@ -71,6 +70,14 @@ type figure struct {
 func (s snapshot) figures() []figure {
 	count := map[string]int{}
 	failed, waits := 0, 0
+	more := "" // than were read
+	if len(s.waiting) == report.MostListed {
+		more = "+"
+	}
+	hour := "in the last hour"
+	if reaches, cut := s.reach(); cut && reaches < time.Hour {
+		hour = fmt.Sprintf("of the newest %d runs", len(s.runs))
+	}
 	var queued []int64
 	for _, r := range s.waiting {
 		if r.RunnerID == "" && r.RanOn == "" {
@@ -88,12 +95,15 @@ func (s snapshot) figures() []figure {
 		}
 	}
 	figures := []figure{
-		{Name: "Running", Value: fmt.Sprint(count[toneRun]), Tone: toneRun, Href: "/runs?status=" + string(fleet.RunRunning), Note: "jobs on a runner"},
-		{Name: "Getting ready", Value: fmt.Sprint(count[toneReady]), Tone: toneReady, Href: "/runs?status=ready", Note: "no job yet"},
-		{Name: "Waiting", Value: fmt.Sprint(waits), Tone: toneQuiet, Href: "/runs?status=waiting", Note: "without a runner"},
-		{Name: "Jobs failed", Value: fmt.Sprint(failed), Tone: toneBad, Href: "/runs?status=failure&since=1h", Note: "in the last hour"},
+		{Name: "Running", Value: fmt.Sprint(count[toneRun], more), Tone: toneRun, Href: "/runs?status=" + string(fleet.RunRunning), Note: "jobs on a runner"},
+		{Name: "Getting ready", Value: fmt.Sprint(count[toneReady], more), Tone: toneReady, Href: "/runs?status=ready", Note: "no job yet"},
+		{Name: "Waiting", Value: fmt.Sprint(waits, more), Tone: toneQuiet, Href: "/runs?status=waiting", Note: "without a runner"},
+		{Name: "Jobs failed", Value: fmt.Sprint(failed), Tone: toneBad, Href: "/runs?status=failure", Note: hour},
 		{Name: "Median queue time", Value: "–", Href: "/runs?since=1h", Note: "no job in the last hour"},
 		{Name: "Open runners", Value: fmt.Sprint(s.capacity.Open), Href: "/runners?phase=open", Note: "of " + plural(s.settings.MaxRunners, "place", "places")},
+	}
+	if failed == 0 {
+		figures[3].Tone = toneQuiet
 	}
 	if len(queued) > 0 {
 		slices.Sort(queued)

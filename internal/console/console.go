@@ -157,9 +157,9 @@ func (c *Console) page(ctx context.Context, at *url.URL) (page, error) {
 	case "images":
 		return c.imagesPage(ctx, query)
 	case "classes":
-		return c.classesPage(ctx)
+		return c.classesPage(ctx, query)
 	case "repositories":
-		return c.repositoriesPage(ctx)
+		return c.repositoriesPage(ctx, query)
 	case "events":
 		return c.eventsPage(ctx)
 	case "try":

@@ -19,6 +19,8 @@ import (
 type runnersView struct {
 	Phase, Search, State, Failure string
 	Rows                          []runnerRow
+	Sort                          string
+	Heads                         []head
 	Next, First                   string
 	Groups                        []groupLink
 	Searched                      int
@@ -54,7 +56,7 @@ func runnerRowOf(r fleet.Runner) runnerRow {
 
 func (c *Console) runnersPage(ctx context.Context, q url.Values) (page, error) {
 	get := func(name string) string { return fleet.Clip(strings.TrimSpace(q.Get(name)), 200) }
-	v := runnersView{Phase: get("phase"), Search: get("q"), State: get("state"), Failure: get("failure")}
+	v := runnersView{Phase: get("phase"), Search: get("q"), State: get("state"), Failure: get("failure"), Sort: get("sort")}
 	after := get("after")
 	runners, err := c.Records.Runners(ctx, report.MostListed)
 	if err != nil {
@@ -71,12 +73,19 @@ func (c *Console) runnersPage(ctx context.Context, q url.Values) (page, error) {
 		slices.SortStableFunc(runners, func(a, b fleet.Runner) int { return b.At(fleet.StageLaunched).Compare(a.At(fleet.StageLaunched)) })
 	}
 	at := func(phase, after string) string {
-		return "/runners" + queryOf([]string{"phase", phase, "q", v.Search, "state", v.State, "failure", v.Failure, "after", after})
+		return "/runners" + queryOf([]string{"phase", phase, "q", v.Search, "state", v.State, "failure", v.Failure, "sort", v.Sort, "after", after})
 	}
 	for _, g := range [][2]string{{"", "All"}, {"open", "Open"}, {"failed", "Failed"}} {
-		v.Groups = append(v.Groups, groupLink{"/runners" + queryOf([]string{"phase", g[0], "q", v.Search}), g[1], g[0] == v.Phase && v.State == "" && v.Failure == ""})
+		v.Groups = append(v.Groups, groupLink{"/runners" + queryOf([]string{"phase", g[0], "q", v.Search, "sort", v.Sort}), g[1], g[0] == v.Phase && v.State == "" && v.Failure == ""})
 	}
-	begun := after == ""
+	if v.Searched > 0 {
+		v.Sort, v.Heads = "", unsorted(runnerColumns())
+	} else {
+		v.Heads = sorted(runners, v.Sort, runnerColumns(), func(by string) string {
+			return "/runners" + queryOf([]string{"phase", v.Phase, "q", v.Search, "state", v.State, "failure", v.Failure, "sort", by})
+		})
+	}
+	begun := !slices.ContainsFunc(runners, func(r fleet.Runner) bool { return r.RunnerID == after })
 	for _, r := range runners {
 		if !begun {
 			begun = r.RunnerID == after
@@ -101,6 +110,19 @@ func (c *Console) runnersPage(ctx context.Context, q url.Values) (page, error) {
 		{ID: "filter", Template: "runnerfilter", Data: v, Fixed: true, Wide: true},
 		{ID: "runners", Template: "runnerlist", Data: v, Wide: true},
 	}}, nil
+}
+
+// runnerColumns are those of the list of runners.
+func runnerColumns() []column[fleet.Runner] {
+	return []column[fleet.Runner]{
+		{Text: "State", name: "state", compare: byText(func(r fleet.Runner) string { return runnerRowOf(r).State.Text })},
+		{Text: "Runner", name: "runner", compare: byText(func(r fleet.Runner) string { return r.RunnerID })},
+		{Text: "Step", Class: "w2", name: "step", compare: byText(func(r fleet.Runner) string { return runnerRowOf(r).Stands })},
+		{Text: "Job", Class: "w2"},
+		{Text: "Class and image", Class: "w3", name: "class", compare: byText(func(r fleet.Runner) string { return r.ClassName + " " + r.Image })},
+		{Text: "Lived", Class: "num w1"},
+		{Text: "Launched", Class: "num", name: "launched", largest: true, compare: byTime(func(r fleet.Runner) time.Time { return r.At(fleet.StageLaunched) })},
+	}
 }
 
 // runnerHead is what a runner is.
@@ -150,6 +172,20 @@ func (c *Console) runnerPage(ctx context.Context, id string) (page, error) {
 type imagesView struct {
 	Rows   []report.Image
 	Search string
+	Sort   string
+	Heads  []head
+}
+
+func imageColumns() []column[report.Image] {
+	return []column[report.Image]{
+		{Text: "State", name: "state", compare: byText(func(i report.Image) string { return stateOf(i.Status).Text })},
+		{Text: "Image", name: "image", compare: byText(func(i report.Image) string { return i.Image })},
+		{Text: "Kind", Class: "w2", name: "kind", compare: byText(func(i report.Image) string { return string(i.Kind) })},
+		{Text: "Revision", Class: "num w2", name: "revision", largest: true, compare: byNumber(func(i report.Image) int { return i.Revision })},
+		{Text: "Runner", Class: "w3", name: "version", compare: byText(func(i report.Image) string { return i.RunnerVersion })},
+		{Text: "Built", Class: "num w1", name: "built", largest: true, compare: byTime(func(i report.Image) time.Time { return i.BuiltAt })},
+		{Text: "Used", Class: "num w2", name: "used", largest: true, compare: byTime(func(i report.Image) time.Time { return i.UsedAt })},
+	}
 }
 
 func (c *Console) imagesPage(ctx context.Context, q url.Values) (page, error) {
@@ -157,12 +193,13 @@ func (c *Console) imagesPage(ctx context.Context, q url.Values) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	v := imagesView{Search: fleet.Clip(q.Get("q"), 200)}
+	v := imagesView{Search: fleet.Clip(q.Get("q"), 200), Sort: fleet.Clip(q.Get("sort"), 200)}
 	for _, i := range images[:min(len(images), report.MostListed)] {
 		if v.Search == "" || containsFold(v.Search, i.Image, i.Tag, i.Status, i.Reason()) {
 			v.Rows = append(v.Rows, i)
 		}
 	}
+	v.Heads = sorted(v.Rows, v.Sort, imageColumns(), func(by string) string { return "/images" + queryOf([]string{"q", v.Search, "sort", by}) })
 	return page{Title: "Images", Nav: "/images", Lead: "What jobs run in: the base image, the configuration's own, and those that jobs name.", Regions: []region{
 		{ID: "filter", Template: "imagefilter", Data: v, Fixed: true, Wide: true}, {ID: "images", Template: "imagelist", Data: v, Wide: true},
 	}}, nil
@@ -179,7 +216,21 @@ type classRow struct {
 	Wait         *int64 // the median of the newest runs
 }
 
-func (c *Console) classesPage(ctx context.Context) (page, error) {
+func classColumns() []column[classRow] {
+	return []column[classRow]{
+		{Text: "Class", name: "class", compare: byText(func(r classRow) string { return r.Name })},
+		{Text: "vCPU", Class: "num", name: "vcpu", largest: true, compare: byNumber(func(r classRow) int { return r.Size.CPU })},
+		{Text: "Memory", Class: "num", name: "memory", largest: true, compare: byNumber(func(r classRow) int { return r.Size.Memory })},
+		{Text: "Processor", Class: "w1", name: "processor", compare: byText(func(r classRow) string { return string(r.Size.Arch) })},
+		{Text: "$ a minute", Class: "num w1", name: "price", compare: byNumber(func(r classRow) float64 { return r.Minute })},
+		{Text: "on Spot, about", Class: "num w2", name: "spot", compare: byNumber(func(r classRow) float64 { return r.Spot })},
+		{Text: "Open", Class: "num w1", name: "open", largest: true, compare: byNumber(func(r classRow) int { return r.Open })},
+		{Text: "Runs", Class: "num w2", name: "runs", largest: true, compare: byNumber(func(r classRow) int { return r.Runs })},
+		{Text: "Median queue", Class: "num w2", name: "queue", largest: true, compare: byNumber(func(r classRow) int64 { return known(r.Wait) })},
+	}
+}
+
+func (c *Console) classesPage(ctx context.Context, q url.Values) (page, error) {
 	s, err := c.snapshot(ctx)
 	if err != nil {
 		return page{}, err
@@ -214,12 +265,14 @@ func (c *Console) classesPage(ctx context.Context) (page, error) {
 		rows = append(rows, one)
 	}
 	slices.SortStableFunc(rows, func(a, b classRow) int { return cmp.Compare(a.Minute, b.Minute) })
-	return page{Title: "Classes", Nav: "/classes", Lead: "Sizes that a job asks for by the label class:NAME. Prices are us-east-1's list prices.", Regions: []region{{ID: "classes", Template: "classlist", Data: classesView{rows, len(s.runs)}, Wide: true}}}, nil
+	heads := sorted(rows, q.Get("sort"), classColumns(), func(by string) string { return "/classes" + queryOf([]string{"sort", by}) })
+	return page{Title: "Classes", Nav: "/classes", Lead: "Sizes that a job asks for by the label class:NAME. Prices are us-east-1's list prices.", Regions: []region{{ID: "classes", Template: "classlist", Data: classesView{rows, len(s.runs), heads}, Wide: true}}}, nil
 }
 
 type classesView struct {
-	Rows []classRow
-	Of   int // runs that were looked at
+	Rows  []classRow
+	Of    int // runs that were looked at
+	Heads []head
 }
 
 // repositoryRow is what a repository has of the fleet.
@@ -237,9 +290,22 @@ type repositoriesView struct {
 	Share   int
 	Whole   string // the organization that is served as a whole
 	Shorter bool
+	Heads   []head
 }
 
-func (c *Console) repositoriesPage(ctx context.Context) (page, error) {
+func repositoryColumns() []column[repositoryRow] {
+	return []column[repositoryRow]{
+		{Text: "Repository", name: "repository", compare: byText(func(r repositoryRow) string { return r.Name })},
+		{Text: "Open runners", Class: "num", name: "open", largest: true, compare: byNumber(func(r repositoryRow) int { return r.Open })},
+		{Text: "Waiting", Class: "num", name: "waiting", largest: true, compare: byNumber(func(r repositoryRow) int { return r.Waiting })},
+		{Text: "Runs", Class: "num w1", name: "runs", largest: true, compare: byNumber(func(r repositoryRow) int { return r.Runs })},
+		{Text: "Failed", Class: "num w1", name: "failed", largest: true, compare: byNumber(func(r repositoryRow) int { return r.Failed })},
+		{Text: "Median queue", Class: "num w2", name: "queue", largest: true, compare: byNumber(func(r repositoryRow) int64 { return known(r.Wait) })},
+		{Text: "Last job", Class: "num w2", name: "last", largest: true, compare: byTime(func(r repositoryRow) time.Time { return r.Last })},
+	}
+}
+
+func (c *Console) repositoriesPage(ctx context.Context, q url.Values) (page, error) {
 	s, err := c.snapshot(ctx)
 	if err != nil {
 		return page{}, err
@@ -288,6 +354,7 @@ func (c *Console) repositoriesPage(ctx context.Context) (page, error) {
 		v.Rows = append(v.Rows, *one)
 	}
 	slices.SortFunc(v.Rows, func(a, b repositoryRow) int { return cmp.Or(b.Runs-a.Runs, cmp.Compare(a.Name, b.Name)) })
+	v.Heads = sorted(v.Rows, q.Get("sort"), repositoryColumns(), func(by string) string { return "/repositories" + queryOf([]string{"sort", by}) })
 	v.Shorter = len(v.Rows) > report.MostListed
 	v.Rows = v.Rows[:min(len(v.Rows), report.MostListed)]
 	return page{Title: "Repositories", Nav: "/repositories", Lead: "Whose jobs the fleet runs, and what they have of it.", Regions: []region{{ID: "repositories", Template: "repositorylist", Data: v, Wide: true}}}, nil

@@ -101,6 +101,7 @@ func (flags *consoleFlags) options(ctx context.Context, f *opened) (console.Opti
 		}
 	} else {
 		o.Place = f.dir
+		o.Serves = func() bool { return datadir.IsServed(f.dir) }
 		if flags.named != "" {
 			o.Flags = " --data-dir " + flags.named
 		}

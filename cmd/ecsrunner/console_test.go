@@ -98,7 +98,7 @@ func TestConsole(t *testing.T) {
 	if status, body := get(stranger, base+"/"); status != http.StatusForbidden {
 		t.Errorf("without the token: %d\n%s", status, body)
 	}
-	if status, body := get(person, shown.link); status != http.StatusOK || !strings.Contains(body, "What waits, and why") || !strings.Contains(body, "Read-only") {
+	if status, body := get(person, shown.link); status != http.StatusOK || !strings.Contains(body, "What waits, and why") || !strings.Contains(body, "Read-only") || !strings.Contains(body, "No fleet serves these records now.") {
 		t.Errorf("with the link: %d\n%s", status, body)
 	}
 	if status, body := get(person, base+"/runners/fleet-20000000900-1"); status != http.StatusOK || !strings.Contains(body, "Nothing was written yet.") {

@@ -213,9 +213,7 @@ func (s span) at(bucket int) string {
 
 func (c *chart) bar(i int, low, high, top int64, title, lowOf, other string) {
 	l, h := int(low*chartHeight/top), int(high*chartHeight/top)
-	if high > 0 {
-		h = max(h, 3)
-	}
+	h = max(h, 3) // what took no time is seen too
 	const step = 1000 / buckets
 	c.Bars = append(c.Bars, bar{X: i*1000/buckets + 2, W: step - 5, Low: l, High: max(0, h-l), Y: chartHeight - h, YLow: chartHeight - l, Title: title, LowOf: lowOf, Other: other})
 }

@@ -59,6 +59,8 @@ type Options struct {
 	// Pace is the time between two looks for changes. Records that report whether they have
 	// changed are looked at each second.
 	Pace time.Duration
+	// Serves reports whether a fleet works on the records just now; nil is not known.
+	Serves func() bool
 	// Done ends the streams of pages that are open.
 	Done <-chan struct{}
 }

@@ -49,12 +49,13 @@ type notices struct {
 	Failed   string // what the last sweep could not do
 	FailedAt time.Time
 	Token    string
+	Stopped  bool // nothing serves the records
 	Changes  bool
 	Flags    string
 }
 
 func (s snapshot) notices(c *Console) notices {
-	n := notices{Paused: s.capacity.Paused, PausedAt: s.capacity.PausedAt, Token: c.token, Changes: c.Operator != nil, Flags: c.Flags}
+	n := notices{Paused: s.capacity.Paused, PausedAt: s.capacity.PausedAt, Token: c.token, Changes: c.Operator != nil, Flags: c.Flags, Stopped: c.Serves != nil && !c.Serves()}
 	if s.usage != nil {
 		n.Failed, n.FailedAt = s.usage.Failed, s.usage.At
 	}

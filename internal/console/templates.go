@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
@@ -29,8 +30,20 @@ func serveAsset(w http.ResponseWriter, r *http.Request) {
 
 type templates struct{ parsed *template.Template }
 
+// execute writes what a template makes, without characters that do not print: none has a
+// meaning in HTML, and strangers' texts have them in places that say does not reach.
 func (t *templates) execute(w io.Writer, name string, data any) error {
-	return t.parsed.ExecuteTemplate(w, name, data)
+	var b strings.Builder
+	if err := t.parsed.ExecuteTemplate(&b, name, data); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, strings.Map(func(r rune) rune {
+		if r == '\n' || unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, strings.ToValidUTF8(b.String(), "\ufffd")))
+	return err
 }
 
 // mostShown is how many letters of a stranger's text are shown where nothing else is said.

@@ -26,6 +26,8 @@ func tookText(ms *int64) string {
 	switch {
 	case ms == nil:
 		return ""
+	case *ms == 0: // GitHub's times are whole seconds
+		return "0s"
 	case *ms < 1000:
 		return fmt.Sprintf("%dms", *ms)
 	case *ms < 10_000:

@@ -71,6 +71,17 @@ func TestPagesOfAFleetWithoutRecords(t *testing.T) {
 	}
 }
 
+// TestAFleetThatWasStopped: records go on to say that jobs run after their fleet has gone.
+func TestAFleetThatWasStopped(t *testing.T) {
+	const says = "No fleet serves these records now."
+	for name, serves := range map[string]func() bool{"not known": nil, "it serves": func() bool { return true }, "it was stopped": func() bool { return false }} {
+		c := newBusy(t, func(o *Options) { o.Serves = serves })
+		if _, body := get(t, c, "/"); strings.Contains(body, says) != (name == "it was stopped") {
+			t.Errorf("%s: the page says otherwise", name)
+		}
+	}
+}
+
 func TestPagesOfAFleetWhoseRecordsDoNotAnswer(t *testing.T) {
 	c := newEmpty(&empty{failed: errors.New("the table <b>is</b> gone")})
 	for _, item := range menu {

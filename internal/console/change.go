@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
 // longestChange bounds how long a change may take.
@@ -21,25 +23,33 @@ const longestChange = 30 * time.Second
 func (c *Console) change(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case c.Operator == nil:
-		c.refuse(w, http.StatusForbidden, "This console changes nothing.", "To change the fleet here, start it with --allow-changes.")
+		c.refuse(w, http.StatusForbidden, "This console changes nothing.", "To change the fleet here, start it with --allow-changes.", "/")
 		return
 	case subtle.ConstantTimeCompare([]byte(r.PostFormValue("token")), []byte(c.token)) != 1:
-		c.refuse(w, http.StatusForbidden, "The page is of another console, or of one that was started before.", "Go back, reload the page and try again.")
+		c.refuse(w, http.StatusForbidden, "The page is of another console, or of one that was started before.", "Go back, reload the page and try again.", "/")
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), longestChange)
 	defer cancel()
 	said, err := c.carryOut(ctx, r.PostFormValue("do"), r.PostFormValue("id"), fleet.Clip(strings.TrimSpace(r.PostFormValue("reason")), fleet.MostReason), r.PostFormValue("force") == "yes")
-	if err != nil {
-		c.refuse(w, http.StatusBadGateway, "It was not done: "+err.Error(), "See what is wrong with: ecsrunner doctor"+c.Flags)
+	back := ownAddress(r.PostFormValue("back"))
+	switch {
+	case errors.As(err, new(mistake)):
+		c.refuse(w, http.StatusBadRequest, "It was not done: "+err.Error(), "", back)
+		return
+	case errors.As(err, new(report.NotFound)):
+		c.refuse(w, http.StatusNotFound, "It was not done: "+err.Error(), "", back)
+		return
+	case err != nil:
+		c.refuse(w, http.StatusBadGateway, "It was not done: "+err.Error(), "See what is wrong with: ecsrunner doctor"+c.Flags, back)
 		return
 	}
 	c.live.change()
 	if said == "" {
-		http.Redirect(w, r, ownAddress(r.PostFormValue("back")), http.StatusSeeOther)
+		http.Redirect(w, r, back, http.StatusSeeOther)
 		return
 	}
-	c.refuse(w, http.StatusOK, said, "")
+	c.refuse(w, http.StatusOK, said, "", back)
 }
 
 // ownAddress is an address of these pages, "/" for any other. A browser leaves out tabs and
@@ -59,7 +69,7 @@ func (c *Console) carryOut(ctx context.Context, what, id, reason string, force b
 	switch what {
 	case "pause":
 		if reason == "" {
-			return "", fmt.Errorf("pause the fleet: a reason is needed, which the jobs that wait show")
+			return "", mistake("pause the fleet: a reason is needed, which the jobs that wait show")
 		}
 		_, err := c.Operator.Pause(ctx, by)
 		return "", err
@@ -76,15 +86,23 @@ func (c *Console) carryOut(ctx context.Context, what, id, reason string, force b
 		}
 		return result.Message, err
 	}
-	return "", fmt.Errorf("there is no change %q", say(what))
+	return "", mistake(fmt.Sprintf("there is no change %q", say(what)))
 }
 
-func (c *Console) refuse(w http.ResponseWriter, status int, says, do string) {
+// mistake is what is wrong with a form.
+type mistake string
+
+func (m mistake) Error() string { return string(m) }
+
+func (c *Console) refuse(w http.ResponseWriter, status int, says, do, back string) {
 	title := "Not done"
 	if status == http.StatusOK {
 		title = "The fleet answers"
 	}
 	said := problem{Says: say(says), Links: []link{{"/", "The fleet"}}}
+	if back != "/" {
+		said.Links = append([]link{{back, "Back"}}, said.Links...)
+	}
 	if do != "" {
 		said.Do = []string{do}
 	}

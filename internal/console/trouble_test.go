@@ -134,24 +134,28 @@ func TestChanges(t *testing.T) {
 		none   bool // of an operator
 		wrong  bool // the token
 		fails  bool
+		busy   bool  // the runner
+		err    error // of the operator
 		asked  []string
 		status int
 		says   string
 	}{
 		"pause":                        {form: url.Values{"do": {"pause"}, "reason": {" new subnets "}}, asked: []string{"pause: new subnets"}, status: http.StatusSeeOther},
-		"pause without a reason":       {form: url.Values{"do": {"pause"}}, status: http.StatusBadGateway, says: "a reason is needed"},
+		"pause without a reason":       {form: url.Values{"do": {"pause"}}, status: http.StatusBadRequest, says: "a reason is needed"},
 		"resume":                       {form: url.Values{"do": {"resume"}}, asked: []string{"resume"}, status: http.StatusSeeOther},
 		"retry, and there is nothing":  {form: url.Values{"do": {"retry"}, "id": {"job-5"}}, asked: []string{"retry job-5"}, status: http.StatusOK, says: "it &lt;b&gt;waits&lt;/b&gt; for nothing"},
 		"terminate":                    {form: url.Values{"do": {"terminate"}, "id": {"fleet-5-1"}, "back": {"/runners/fleet-5-1"}}, asked: []string{"terminate fleet-5-1"}, status: http.StatusSeeOther},
 		"terminate by force":           {form: url.Values{"do": {"terminate"}, "id": {"fleet-5-1"}, "force": {"yes"}, "reason": {" it hangs"}}, asked: []string{"terminate by force fleet-5-1it hangs"}, status: http.StatusSeeOther},
 		"it fails":                     {form: url.Values{"do": {"resume"}}, fails: true, asked: []string{"resume"}, status: http.StatusBadGateway, says: "It was not done: no answer"},
-		"nothing that there is":        {form: url.Values{"do": {"drain"}}, status: http.StatusBadGateway, says: "there is no change"},
+		"a runner that has a job":      {form: url.Values{"do": {"terminate"}, "id": {"fleet-5-1"}, "back": {"/runners/fleet-5-1"}}, busy: true, asked: []string{"terminate fleet-5-1"}, status: http.StatusOK, says: `href="/runners/fleet-5-1">Back</a>`},
+		"a run that is not known":      {form: url.Values{"do": {"retry"}, "id": {"job-5"}}, err: report.NotFound{What: "run", ID: "job-5"}, asked: []string{"retry job-5"}, status: http.StatusNotFound, says: "It was not done: "},
+		"nothing that there is":        {form: url.Values{"do": {"drain"}}, status: http.StatusBadRequest, says: "there is no change"},
 		"by GET":                       {form: url.Values{"do": {"resume"}}, method: http.MethodGet, status: http.StatusNotFound},
 		"without the token":            {form: url.Values{"do": {"resume"}}, wrong: true, status: http.StatusForbidden, says: "of another console"},
 		"in a console that is to look": {form: url.Values{"do": {"resume"}}, none: true, status: http.StatusForbidden, says: "--allow-changes"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := &operator{}
+			o := &operator{busy: c.busy, err: c.err}
 			if c.fails {
 				o.err = errors.New("no answer")
 			}

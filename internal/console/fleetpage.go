@@ -33,10 +33,10 @@ func (c *Console) fleetPage(ctx context.Context) (page, error) {
 		{ID: "figures", Template: "figures", Data: append(s.figures(), s.costToday(c.Region, c.Zone)), Wide: true},
 		{ID: "machine", Template: "machine", Data: c.machine(s)},
 		{ID: "waits", Template: "waits", Data: s.waits(c.Flags)},
-		{ID: "failures", Template: "failures", Data: s.failures()},
 		{ID: "budget", Template: "budget", Data: s.budget()},
 		{ID: "queue", Template: "chart", Data: queue},
 		{ID: "open", Template: "chart", Data: runners},
+		{ID: "failures", Template: "failures", Data: s.failures()},
 		{ID: "latest", Template: "latest", Data: rowsOf(s.latest), Wide: true},
 	}
 	return p, nil

@@ -19,6 +19,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/console/consoletest"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/datadir"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/sqlite"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim/workflow"
@@ -54,6 +55,11 @@ func TestConsoleInABrowser(t *testing.T) {
 	t.Run("every page", func(t *testing.T) {
 		dir, _ := busyFleet(t)
 		busyLogs(t, dir)
+		lock, err := datadir.Lock(dir) // as the fleet that serves it
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer lock.Close()
 		shown := serveConsole(t, "--data-dir", dir, "--allow-changes")
 		drive(t, nil, "pages", shown.link, shots)
 	})

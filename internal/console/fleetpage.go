@@ -100,7 +100,7 @@ func (s snapshot) figures() []figure {
 		{Name: "Getting ready", Value: fmt.Sprint(count[toneReady], more), Tone: toneReady, Href: "/runs?status=ready", Note: "no job yet"},
 		{Name: "Waiting", Value: fmt.Sprint(waits, more), Tone: toneQuiet, Href: "/runs?status=waiting", Note: "without a runner"},
 		{Name: "Jobs failed", Value: fmt.Sprint(failed), Tone: toneBad, Href: "/runs?status=failure", Note: hour},
-		{Name: "Median queue time", Value: "–", Href: "/runs?since=1h", Note: "no job in the last hour"},
+		{Name: "Median queue", Value: "–", Href: "/runs?since=1h", Note: "no job in the last hour"},
 		{Name: "Open runners", Value: fmt.Sprint(s.capacity.Open), Href: "/runners?phase=open", Note: "of " + plural(s.settings.MaxRunners, "place", "places")},
 	}
 	if failed == 0 {

@@ -133,7 +133,13 @@ func harmless(text string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(fleet.ClipBytes(text, 8*mostOfValue), "?"))
-	return strings.NewReplacer("::", ": :", "##", "# #").Replace(fleet.Clip(text, mostOfValue))
+	text = fleet.Clip(text, mostOfValue)
+	for _, begins := range []string{"::", "##"} {
+		for strings.Contains(text, begins) {
+			text = strings.ReplaceAll(text, begins, begins[:1]+" "+begins[1:])
+		}
+	}
+	return text
 }
 
 // Hook calls JobStarted or JobCompleted if the arguments of a program begin with their

@@ -107,7 +107,7 @@ func TestTheLogOfAJobThatIsAskedAbout(t *testing.T) {
 func TestTheLogOfAJobIsNotWrittenByItsNames(t *testing.T) {
 	evil := jobLog
 	for _, into := range []*string{&evil.ClassName, &evil.Image, &evil.Digest, &evil.RunID, &evil.Why, &evil.RunnerID} {
-		*into += "\n::set-output name=a::b\r\n::error::x\u2028 ##[add-path]/evil ##[group]y \x1b[2J\u202e" + strings.Repeat("界", 1<<12) + "\xff' $(id) `id`"
+		*into += "\n::set-output name=a::b\r\n::error::x\u2028 ##[add-path]/evil ##[group]y ###[set-env name=a]b :::debug:: ####[add-mask]c \x1b[2J\u202e" + strings.Repeat("界", 1<<12) + "\xff' $(id) `id`"
 	}
 	_, output := logWorld(t, evil).run(t)
 	for line := range strings.Lines(output) {

@@ -159,6 +159,9 @@ func (l *live) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "name the page by its address", http.StatusBadRequest)
 		return
 	}
+	if r.Method == http.MethodHead {
+		return // a stream has no end that HEAD could wait for
+	}
 	if !l.join() {
 		http.Error(w, "too many pages are open", http.StatusServiceUnavailable)
 		return

@@ -333,3 +333,13 @@ func TestAStreamReadsNoLog(t *testing.T) {
 		}
 	})
 }
+
+// A stream has no end, and HEAD would hold a place of a viewer for ever.
+func TestHeadOpensNoStream(t *testing.T) {
+	c := New(Options{Records: &changing{}, Zone: time.UTC})
+	answer := httptest.NewRecorder()
+	c.ServeHTTP(answer, httptest.NewRequest(http.MethodHead, "/live?at=/", nil))
+	if answer.Code != http.StatusOK || answer.Body.Len() != 0 {
+		t.Errorf("%d %q", answer.Code, answer.Body)
+	}
+}

@@ -65,13 +65,24 @@ func (f *Fleet) traceStop(ctx context.Context) {
 		by.Reason = "the jobs did not end in the time that a stop waits for them (--stop-timeout)"
 	}
 	runners, err := f.store.OpenRunners(rest)
-	if err == nil {
-		runners = slices.DeleteFunc(runners, func(r fleet.Runner) bool { return r.Phase != fleet.Open || r.TaskARN == "" || r.Stopped() })
+	runners = slices.DeleteFunc(runners, func(r fleet.Runner) bool {
+		return r.Phase != fleet.Open || r.TaskARN == "" || r.Stopped() || f.jobHasEnded(rest, r)
+	})
+	if err == nil && len(runners) > 0 {
 		err = f.lifecycle.StoppingAll(rest, runners, by.Act(fleet.CommandStopNow, rand.Text(), f.lifecycle.Now()))
 	}
 	if err != nil {
 		f.cfg.Log.Warn("the records do not say who stops the jobs", "error", err.Error())
 	}
+}
+
+// jobHasEnded reports whether the job is over that a runner took: only its task still ends.
+func (f *Fleet) jobHasEnded(ctx context.Context, r fleet.Runner) bool {
+	if r.Took == 0 {
+		return false
+	}
+	run, known, err := f.store.Run(ctx, fleet.RunID(r.Took))
+	return err == nil && known && run.Status.Terminal()
 }
 
 // awaitJobs waits until no task runs any more.

@@ -80,9 +80,11 @@ func (d demoTask) spec(run int64, workflow string) sim.JobSpec {
 	work := fmt.Sprintf("n=0; while [ $n -lt %d ]; do n=$((n + 1)); echo \"%s $n of %d\"; sleep 1; done", seconds, d.does, seconds)
 	return sim.JobSpec{
 		RunID: run, Workflow: workflow, Name: d.name, Labels: strings.Fields(d.runsOn), Environment: d.environment,
-		Steps: []sim.StepSpec{{Name: "Look around", Run: "uname -sm"}, {Name: d.name, Run: work}, {Name: "Sum up", Run: ends}},
+		Steps: []sim.StepSpec{demoStep("Look around", "uname -sm"), demoStep(d.name, work), demoStep("Sum up", ends)},
 	}
 }
+
+func demoStep(name, run string) sim.StepSpec { return sim.StepSpec{Name: name, Run: run} }
 
 // approval is of a deployment, by somebody who has to notice it first.
 type approval struct {

@@ -84,7 +84,7 @@ func (w words) first(cmd *cobra.Command, args []string, typed string) ([]string,
 	return w.complete(cmd, args, typed)
 }
 
-// complete ends in time, whatever is asked does.
+// complete ends in time, also when the fleet does not answer.
 func (w words) complete(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 	ctx := cmd.Context()
 	if ctx == nil {

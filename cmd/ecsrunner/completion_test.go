@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// A shell gets its answer in time, whatever is asked does.
+// A shell gets its answer in time, also when the fleet does not answer.
 func TestACompletionEndsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		left := make(chan struct{})

@@ -16,7 +16,7 @@ import (
 )
 
 // consent are the flags of commands that take something away. They ask on a terminal; in a
-// pipe they refuse, so that nobody is surprised by the wrong --stack of a shell's history.
+// pipe they refuse: the --stack of a shell's history may be the wrong one.
 type consent struct{ yes, dryRun bool }
 
 func (c *consent) flags(cmd *cobra.Command) {

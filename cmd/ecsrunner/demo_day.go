@@ -10,7 +10,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim"
 )
 
-// Between two pushes, and until somebody approves a deployment.
+// Between two pushes, and from a push until its deployment is approved.
 const (
 	leastPause   = 3 * time.Second
 	mostPause    = 9 * time.Second
@@ -86,7 +86,7 @@ func (d demoTask) spec(run int64, workflow string) sim.JobSpec {
 
 func demoStep(name, run string) sim.StepSpec { return sim.StepSpec{Name: name, Run: run} }
 
-// approval is of a deployment, by somebody who has to notice it first.
+// approval is when a deployment that waits is approved.
 type approval struct {
 	at time.Time
 	id int64

@@ -95,7 +95,7 @@ func imageNamed(settings report.Settings, name, arch string) (fleet.ImageSpec, e
 	return spec, nil
 }
 
-// buildsImages fails for a fleet that nobody builds images for.
+// buildsImages fails for a fleet that has no image builds.
 func buildsImages(settings report.Settings) error {
 	switch {
 	case settings.Policy == nil:

@@ -78,7 +78,7 @@ type opened struct {
 	close   func()
 }
 
-// at names a fleet and where it is, so that nobody takes it for another.
+// at names a fleet and where it is: there may be several.
 func (s *source) at(fleetName string) string {
 	name := fmt.Sprintf("fleet %q", fleetName)
 	region := ""

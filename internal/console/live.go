@@ -38,7 +38,7 @@ type versioned interface {
 }
 
 // live sends the changes of pages to those who have them open. One look at the records
-// serves all viewers, and nobody looks while there is none.
+// serves all viewers, and the records are left alone while no page is open.
 type live struct {
 	console *Console
 	seed    maphash.Seed

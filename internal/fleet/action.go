@@ -68,7 +68,7 @@ const (
 	mostBy     = 200
 	// mostActions is how many actions a record keeps.
 	mostActions = 5
-	// unknownOperator is who did what nobody can be named for.
+	// unknownOperator is the operator where the system names none.
 	unknownOperator = "an operator"
 )
 

@@ -75,7 +75,7 @@ type ClaimResponse struct {
 }
 
 // JobLog is what a runner's hooks say of it in the log of its job, as it is known when the
-// runner claims. Nothing of it is secret: whoever may read the job's log sees it.
+// runner claims. Nothing of it is secret: every reader of the job's log sees it.
 type JobLog struct {
 	RunnerID  string           `json:"runner_id"`
 	RunID     string           `json:"run_id,omitempty"` // that the runner is for; GitHub may give it another job

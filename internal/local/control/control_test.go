@@ -89,7 +89,7 @@ func TestAFleetLooksAtItsSetUp(t *testing.T) {
 	}
 }
 
-// by is who operates a fleet. A client that says to be somebody else is not believed.
+// by is who operates a fleet, by the socket and not by what the client claims.
 func by(f operate.Fleet) fleet.Operator {
 	said := fleet.Operator{By: control.ThisUser(), Reason: "a & b?c=%d\nsecond line"}
 	if _, ok := f.(control.Client); ok {

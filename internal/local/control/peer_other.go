@@ -4,5 +4,5 @@ package control
 
 import "net"
 
-// peerOf knows nobody: no fleet runs on this system.
+// peerOf names no user: no fleet runs on this system.
 func peerOf(net.Conn) (uid uint32, ok bool) { return 0, false }

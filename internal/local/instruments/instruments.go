@@ -1,7 +1,7 @@
 // Package instruments measures a fleet on one machine: the metrics of package metric, as
 // Prometheus reads them and as OpenTelemetry exports them, from one registry.
 //
-// A gauge is never kept: it is read from the records whenever somebody asks, so that it
+// A gauge is never kept: it is read from the records at each request, so that it
 // cannot be older than the answer. Counters and histograms begin at zero with the process.
 package instruments
 

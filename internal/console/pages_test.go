@@ -133,7 +133,7 @@ func TestPagesSay(t *testing.T) {
 		"/runs/job-20000000902":                {"waits for its next try: its image browser could not be pulled", "ecsrunner runs retry job-20000000902 --data-dir /var/lib/ecsrunner", "earlier tries"},
 		"/runs/job-20000000901":                {"launched for this job, took job-20000000910", "launched for job-20000000910, took this job", "Cost on Fargate"},
 		"/runs/job-20000000900":                {"claimed ok", "&lt;script&gt;alert(&#39;log&#39;)", "the line has 1048576 bytes", "Runner.NoCapacity", "https://github.com/octo-org/app/actions/runs/7225/job/20000000900", "ecsrunner why"},
-		"/runs/job-20000000903":                {"there is no class &#34;gigantic&#34;", "class.unknown"},
+		"/runs/job-20000000903":                {"there is no class &#34;gigantic&#34;", "class.unknown", "It ended before a runner was launched."},
 		"/runners?state=BuildImage":            {"At the step", "fleet-20000000912-1"},
 		"/runners/fleet-20000000902-1":         {"CannotPullContainerError", "Launched for"},
 		"/images":                              {"musl libc", "Outdated", "Building"},

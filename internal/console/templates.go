@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -56,6 +57,9 @@ func shorten(text string, n int) string {
 	return strings.TrimSpace(readable.Plain(strings.ToValidUTF8(fleet.Clip(text, n), "\ufffd")))
 }
 
+// stateWord is a word of a state's name, after which a narrow page may break it.
+var stateWord = regexp.MustCompile(`.[^A-Z]*`)
+
 func parseTemplates(now func() time.Time, zone *time.Location) *templates {
 	functions := template.FuncMap{
 		"say":   say,
@@ -64,6 +68,7 @@ func parseTemplates(now func() time.Time, zone *time.Location) *templates {
 		"ago":   func(at time.Time) template.HTML { return ago(at, now(), zone) },
 		"since": func(at time.Time) template.HTML { return since(at, now(), zone) },
 		"until": func(at time.Time) template.HTML { return until(at, now(), zone) },
+		"words": func(state string) []string { return stateWord.FindAllString(state, -1) },
 		"clock": func(at time.Time) template.HTML { return clock(at, now(), zone) },
 		"took":  tookHTML,
 		"state": stateOf,

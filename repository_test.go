@@ -195,6 +195,7 @@ var mayImport = map[string][]string{
 	"internal/simulation/simgithub": {"internal/simulation/kernel"}, // what GitHub does is not taken from the fleet's code
 	"internal/simulation/simaws":    {"internal/simulation/kernel"}, // what AWS does is not taken from the fleet's code
 
+	"internal/calls":         {},
 	"internal/docstest":      {},
 	"internal/firstfailures": {},
 	"internal/peers":         {},
@@ -274,7 +275,7 @@ func TestNothingImportsUpward(t *testing.T) {
 
 // isForTests reports whether a package only serves tests.
 func isForTests(pkg string) bool {
-	return regexp.MustCompile(`(^|/)([a-z]+test|firstfailures|flow|upgrade|simulation)(/|$)`).MatchString(pkg)
+	return regexp.MustCompile(`(^|/)([a-z]+test|calls|firstfailures|flow|upgrade|simulation)(/|$)`).MatchString(pkg)
 }
 
 // TestLayersNotice: what the layers forbid does not go by unnoticed.

@@ -89,7 +89,7 @@ test-octokit: ## Send every recorded payload, signed by octokit (needs Node 20 o
 	$(GO) test -tags octokit -count=1 -run '^TestOctokitSigns$$' -v ./functions/webhook
 
 .PHONY: test-browser
-test-browser: ## Set up a fleet and look at the console in Chromium (needs Chromium and Node 20 or later)
+test-browser: ## Set up a fleet and look at the console in Chromium (needs Chromium, Node 20 and Python 3.11 or later)
 	@GO="$(GO)" scripts/test-browser
 
 .PHONY: console-pictures

@@ -42,16 +42,7 @@ jobs:
 // of a real one from its queueing to its end. scripts/test-browser says where the browser is.
 // The pictures are in build/screenshots.
 func TestConsoleInABrowser(t *testing.T) {
-	if os.Getenv("CHROMIUM") == "" {
-		t.Fatal("CHROMIUM is not set: run `make test-browser`")
-	}
-	shots, err := filepath.Abs("../../build/screenshots")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(shots, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	shots := screenshots(t)
 	t.Run("every page", func(t *testing.T) {
 		dir, _ := busyFleet(t)
 		busyLogs(t, dir)
@@ -76,8 +67,24 @@ func TestConsoleInABrowser(t *testing.T) {
 	t.Run("a run", func(t *testing.T) {
 		served := serveLiveFleet(t)
 		next := []func(){served.queue, served.stop}
-		drive(t, func() { next[0](); next = next[1:] }, "live", served.console, shots)
+		drive(t, func(string) { next[0](); next = next[1:] }, "live", served.console, shots)
 	})
+}
+
+// screenshots is the folder for pictures, where there is a browser to make them.
+func screenshots(t *testing.T) (dir string) {
+	t.Helper()
+	if os.Getenv("CHROMIUM") == "" {
+		t.Fatal("CHROMIUM is not set: run `make test-browser`")
+	}
+	dir, err := filepath.Abs("../../build/screenshots")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // busyLogs writes what the runners of the busy fleet wrote, as hostile as a job can be.
@@ -138,8 +145,8 @@ func busier(t *testing.T, dir string, store *sqlite.Store) (stop func()) {
 }
 
 // drive runs a part of console.mjs. When the browser is ready for it, it lets something
-// happen.
-func drive(t *testing.T, happen func(), args ...string) {
+// happen; said is what the browser adds.
+func drive(t *testing.T, happen func(said string), args ...string) {
 	t.Helper()
 	ctx, stop := context.WithTimeout(t.Context(), 40*time.Minute)
 	defer stop()
@@ -153,9 +160,11 @@ func drive(t *testing.T, happen func(), args ...string) {
 	if err := node.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if lines.Text() == "ready" {
-			happen()
+	lines := bufio.NewScanner(out)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		if said, ready := strings.CutPrefix(lines.Text(), "ready"); ready {
+			happen(strings.TrimSpace(said))
 			continue
 		}
 		t.Log(lines.Text())

@@ -50,19 +50,74 @@ const pages = {
   try: "/try?labels=self-hosted%2C+class%3Asmall&event=push&branch=main&fork=false", missing: "/runs/job-1",
 };
 
-async function everyPage() {
-  for (const [width, scheme] of [[1440, "light"], [1440, "dark"], [360, "light"], [2560, "dark"]]) {
+async function everyPage(looks = [[1440, "light"], [1440, "dark"], [360, "light"], [2560, "dark"]]) {
+  for (const [width, scheme] of looks) {
     const page = await open(width, scheme);
     for (const [name, at] of Object.entries(pages)) {
       if (width === 2560 && !["fleet", "runs", "run"].includes(name)) continue;
+      if (part === "stack" && width === 360 && !["fleet", "run", "retrying", "runners"].includes(name)) continue;
       await page.goto(origin + at);
       if (name !== "missing") await live(page);
       await fits(page, width);
+      if (part === "stack" && (await page.locator("form[method=post]").count()) > 0) fail(`${at} can change something`);
       if (width !== 2560) await accessible(page, `${width} ${scheme}`);
-      await page.screenshot({ path: join(shots, `console-${name}-${width}-${scheme}.png`), fullPage: true });
+      await page.screenshot({ path: join(shots, `${part === "stack" ? "stack" : "console"}-${name}-${width}-${scheme}.png`), fullPage: true });
     }
     await page.context().close();
   }
+}
+
+// answers says what the page of each run has as the text of `ecsrunner why`.
+async function answers() {
+  const page = await open(1440, "light");
+  for (const name of ["run", "swap", "retrying", "refused", "hostile"]) {
+    await page.goto(origin + pages[name]);
+    await page.locator("#why-text summary").click();
+    const text = await page.locator("#why-text pre").textContent();
+    console.log(`ready ${JSON.stringify({ run: pages[name].split("/").at(-1), text })}`);
+  }
+  await page.context().close();
+}
+
+// ofAStack are what the records of a fleet on AWS alone do not show: its executions and a
+// log, which are read from other services.
+async function ofAStack() {
+  const page = await open(1440, "light");
+  for (const at of ["/", "/runs"]) {
+    await page.goto(origin + at);
+    await page.getByText("stack busy in us-east-1").waitFor();
+  }
+  await page.goto(origin + pages.run);
+  await page.locator("#log-lines").getByText("<script>alert('log')</script>").waitFor();
+  await page.goto(origin + pages.swap);
+  await page.locator("#history .visits").getByText("RegisterTaskDefinition").first().waitFor();
+  const leads = await page.getByRole("link", { name: "Step Functions console" }).first().getAttribute("href");
+  if (!leads.startsWith("https://us-east-1.console.aws.amazon.com/states/")) fail(`an execution leads to ${leads}`);
+  await page.goto(origin + pages.failed);
+  await page.locator("#history .visits").getByText("BuildImage").first().waitFor();
+  await page.context().close();
+}
+
+// readOnly is a console that nobody has allowed to change the fleet.
+async function readOnly() {
+  const page = await open(1440, "light");
+  await page.getByText("Read-only").waitFor();
+  const answer = await page.request.post(origin + "/change", { form: { do: "pause", reason: "none" }, headers: { Origin: origin } });
+  if (answer.status() !== 403 || !(await answer.text()).includes("changes nothing")) fail(`a change is answered with ${answer.status()}`);
+  await page.context().close();
+}
+
+// changes pauses the fleet and resumes it.
+async function changes() {
+  const page = await open(1440, "light");
+  await page.getByText("Changes allowed").waitFor();
+  await page.getByText("Pause the fleet").click();
+  await page.getByLabel("Reason").fill("moving subnets");
+  await page.getByRole("button", { name: "Pause" }).click();
+  await page.locator("#notices").getByText("moving subnets").waitFor();
+  await page.getByRole("button", { name: "Resume" }).click();
+  await page.getByText("Pause the fleet").waitFor();
+  await page.context().close();
 }
 
 async function filters() {
@@ -238,7 +293,8 @@ async function memory() {
 }
 
 try {
-  const parts = { pages: [everyPage, filters, keyboard, plain, cost, pictures], live: [aRun], memory: [memory] };
+  const parts = { pages: [() => everyPage(), filters, keyboard, plain, cost, pictures], live: [aRun], memory: [memory],
+    stack: [() => everyPage([[1440, "light"], [360, "dark"]]), filters, answers, ofAStack, readOnly], changes: [changes] };
   for (const each of parts[part]) await each();
 } catch (failed) {
   fail(failed.stack);

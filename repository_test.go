@@ -147,7 +147,7 @@ var mayImport = map[string][]string{
 	"internal/loopback":     {},
 	"internal/console":      {"internal/cost", "internal/execution", "internal/fleet", "internal/operate", "internal/price", "internal/readable", "internal/report", "internal/stages", "internal/why", "internal/engine", "statemachine"},
 	"internal/setup":        {"internal/fleet", "internal/github", "internal/doctor", "internal/loopback"},
-	"internal/storetest":    {"internal/fleet", "internal/lifecycle", "internal/report", "internal/why"},
+	"internal/storetest":    {"internal/fleet", "internal/lifecycle", "internal/report", "internal/why", "internal/stats", "internal/cost", "internal/price", "internal/console"},
 	"runner":                {"internal/fleet", "runner"},
 	"statemachine":          {},
 	"examples":              {},

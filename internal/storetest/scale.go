@@ -3,12 +3,19 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/console"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/cost"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/price"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/stats"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/why"
 )
 
@@ -48,8 +55,22 @@ func Past(i, n int) (fleet.Run, fleet.Runner) {
 	return run, runner
 }
 
-// BenchmarkQuestions asks a store that has n jobs of Past what people ask a fleet. requests,
-// which may be nil, counts what the store has been asked for, in its own units.
+// Settings are of the fleet that had the jobs of Past.
+func Settings() report.Settings {
+	classes := map[string]fleet.Class{"small": {CPU: 1024, Memory: 2048}, "medium": {CPU: 2048, Memory: 4096}, "large": {CPU: 4096, Memory: 8192}}
+	policy := fleet.Policy{FleetName: "ci", MaxRunners: 50, DefaultClass: "small", Classes: classes, Limits: fleet.DefaultLimits()}
+	for i := range 20 {
+		policy.Repositories = append(policy.Repositories, fmt.Sprintf("octo-org/app-%d", i))
+	}
+	return report.Settings{
+		FleetName: policy.FleetName, Repositories: policy.Repositories, MaxRunners: policy.MaxRunners, DefaultClass: policy.DefaultClass, ClassSizes: classes,
+		Engine: "fargate", Policy: &policy,
+	}
+}
+
+// BenchmarkQuestions asks a store that has n jobs of Past, and Settings, what people ask a
+// fleet. requests, which may be nil, counts what the store has been asked for, in its own
+// units. The number of runs that a history has is shown beside.
 func BenchmarkQuestions(b *testing.B, src report.Source, n int, requests func() int64) {
 	at := now.Add(time.Duration(n) * 20 * time.Second)
 	middle, _ := Past(n/2, n)
@@ -61,16 +82,42 @@ func BenchmarkQuestions(b *testing.B, src report.Source, n int, requests func() 
 		}
 	}
 	// The place in the middle is the cursor of the page that ends there.
-	page, err := report.FindRuns(b.Context(), src, report.RunQuery{Before: middle.At(fleet.StageReceived), Limit: 30}, at)
+	found, err := report.FindRuns(b.Context(), src, report.RunQuery{Before: middle.At(fleet.StageReceived), Limit: 30}, at)
 	if err != nil {
 		b.Fatal(err)
+	}
+	// A page is opened so late after the one before that nothing of that is used again.
+	opened := at
+	pages := console.New(console.Options{Records: src, Now: func() time.Time { return opened }, Zone: time.UTC})
+	page := func(address string) func(context.Context) (int, error) {
+		return func(ctx context.Context) (int, error) {
+			opened = opened.Add(time.Hour)
+			answer := httptest.NewRecorder()
+			pages.ServeHTTP(answer, httptest.NewRequestWithContext(ctx, http.MethodGet, address, nil))
+			if answer.Code != http.StatusOK {
+				return 0, fmt.Errorf("%s: %d %s", address, answer.Code, answer.Body)
+			}
+			return answer.Body.Len(), nil
+		}
+	}
+	statsOf := func(last time.Duration) func(context.Context) (int, error) {
+		return func(ctx context.Context) (int, error) {
+			counter := stats.NewCounter(stats.ByClass, at, time.UTC)
+			return history(ctx, src, at, last, counter.Add)
+		}
+	}
+	costOf := func(last time.Duration) func(context.Context) (int, error) {
+		return func(ctx context.Context) (int, error) {
+			counter := cost.NewCounter(cost.ByRepository, price.In(price.Home), Settings().ClassSizes, at, time.UTC)
+			return history(ctx, src, at, last, counter.Add)
+		}
 	}
 	for _, question := range []struct {
 		name string
 		ask  func(context.Context) (int, error)
 	}{
 		{"newest", find(report.RunQuery{})},
-		{"from_the_middle", find(report.RunQuery{After: page.Next})},
+		{"from_the_middle", find(report.RunQuery{After: found.Next})},
 		{"since_and_before", find(report.RunQuery{Since: middle.At(fleet.StageReceived), Before: middle.At(fleet.StageReceived).Add(time.Hour)})},
 		{"open", find(report.RunQuery{Statuses: []fleet.RunStatus{fleet.RunRunning}})},
 		{"refused", find(report.RunQuery{Statuses: []fleet.RunStatus{fleet.RunRefused}})},
@@ -98,22 +145,57 @@ func BenchmarkQuestions(b *testing.B, src report.Source, n int, requests func() 
 			runners, err := src.Runners(ctx, 30)
 			return len(runners), err
 		}},
+		{"history/stats_since_1h", statsOf(time.Hour)},
+		{"history/stats_since_24h", statsOf(24 * time.Hour)},
+		{"history/cost_since_1h", costOf(time.Hour)},
+		{"history/cost_since_24h", costOf(24 * time.Hour)},
+		{"console/fleet", page("/")},
+		{"console/runs", page("/runs")},
+		{"console/runs_from_the_middle", page("/runs?after=" + url.QueryEscape(found.Next))},
+		{"console/runs_that_failed", page("/runs?status=failure")},
+		{"console/runs_of_a_repository", page("/runs?repository=octo-org%2Fapp-7")},
+		{"console/run", page("/runs/" + middle.RunID)},
+		{"console/runners", page("/runners")},
+		{"console/open_runners", page("/runners?phase=open")},
+		{"console/failed_runners", page("/runners?phase=failed")},
+		{"console/runner", page("/runners/" + middle.RanOn)},
+		{"console/images", page("/images")},
+		{"console/classes", page("/classes")},
+		{"console/repositories", page("/repositories")},
+		{"console/events", page("/events")},
+		{"console/try", page("/try?labels=self-hosted%2C+class%3Asmall")},
 	} {
 		b.Run(question.name, func(b *testing.B) {
+			answers := 0
 			before, asked := int64(0), int64(0)
 			if requests != nil {
 				before = requests()
 			}
 			for b.Loop() {
 				asked++
-				found, err := question.ask(b.Context())
-				if err != nil || found == 0 {
-					b.Fatalf("found %d, %v", found, err)
+				var err error
+				answers, err = question.ask(b.Context())
+				if err != nil || answers == 0 {
+					b.Fatalf("found %d, %v", answers, err)
 				}
+			}
+			if strings.HasPrefix(question.name, "history/") {
+				b.ReportMetric(float64(answers), "runs/op")
 			}
 			if requests != nil {
 				b.ReportMetric(float64(requests()-before)/float64(asked), "requests/op")
 			}
 		})
 	}
+}
+
+// history counts the runs of the last hours, and returns how many there are.
+func history(ctx context.Context, src report.Source, at time.Time, last time.Duration, count func(report.Lived)) (int, error) {
+	read, err := report.History(ctx, src, report.RunQuery{Since: at.Add(-last)}, report.MostRead, func(page []report.Lived) error {
+		for _, lived := range page {
+			count(lived)
+		}
+		return nil
+	})
+	return read.Looked, err
 }

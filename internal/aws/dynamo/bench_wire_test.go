@@ -15,6 +15,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awstest"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/execution"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/storetest"
 )
 
@@ -33,6 +34,9 @@ func BenchmarkQuestions(b *testing.B) {
 			s := New(counted, table, Options{Now: time.Now, NewID: func() string { return "none" }})
 			makeTable(b, client, table)
 			fill(b, client, s, n)
+			if err := s.PutSettings(b.Context(), storetest.Settings()); err != nil {
+				b.Fatal(err)
+			}
 			storetest.BenchmarkQuestions(b, withoutExecutions{s}, n, counted.requests.Load)
 		})
 	}
@@ -96,10 +100,10 @@ func makeTable(b *testing.B, client *dynamodb.Client, name string) {
 	}
 }
 
-// fill writes the items of n jobs as the store makes them, 24 in a batch.
+// fill writes the items of n jobs as the store makes them, 24 in a batch at most.
 func fill(b *testing.B, client *dynamodb.Client, s *Store, n int) {
 	b.Helper()
-	const atOnce = 12
+	const atOnce = 8
 	var writers sync.WaitGroup
 	firsts := make(chan int)
 	failed := make(chan error, 4)
@@ -119,6 +123,9 @@ func fill(b *testing.B, client *dynamodb.Client, s *Store, n int) {
 						return
 					}
 					puts = append(puts, types.WriteRequest{PutRequest: &types.PutRequest{Item: of}})
+					if runner.Phase != fleet.Closed {
+						puts = append(puts, types.WriteRequest{PutRequest: &types.PutRequest{Item: openRunnerKey(runner.RunnerID).attributes()}})
+					}
 				}
 				out, err := client.BatchWriteItem(b.Context(), &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{s.table: puts}})
 				if err == nil && len(out.UnprocessedItems) > 0 {

@@ -30,6 +30,9 @@ func BenchmarkQuestions(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
+			if err := writer.PutSettings(b.Context(), storetest.Settings()); err != nil {
+				b.Fatal(err)
+			}
 			reader, err := sqlite.OpenReadOnly(b.Context(), file)
 			if err != nil {
 				b.Fatal(err)

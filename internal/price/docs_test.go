@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -67,13 +68,18 @@ func controlPlane() string {
 func hosted() string {
 	var b strings.Builder
 	b.WriteString("| GitHub's runner | vCPU | memory | a minute |\n| --- | --- | --- | --- |\n")
+	var from []string
 	for _, h := range price.List().Hosted {
 		limit := ""
 		if h.MostMinutes > 0 {
 			limit = fmt.Sprintf(", jobs of %d minutes at most", h.MostMinutes)
 		}
 		fmt.Fprintf(&b, "| %s%s | %d | %d GB | $%g%s |\n", h.Name, limit, h.VCPU, h.Memory, h.USD, star(h.Origin))
+		if line := "As of " + h.AsOf + ": " + source("GitHub", h.Origin) + ".\n"; !slices.Contains(from, line) {
+			from = append(from, line)
+		}
 	}
+	b.WriteString("\n" + strings.Join(from, ""))
 	return b.String()
 }
 
@@ -81,9 +87,13 @@ func prices() string {
 	var b strings.Builder
 	b.WriteString("| price | region | dollars | per | as of | source |\n| --- | --- | --- | --- | --- | --- |\n")
 	for _, p := range price.List().Prices {
-		fmt.Fprintf(&b, "| `%s` | %s | %s%s | %s | %s | [AWS](%s) |\n", p.Name, p.Region, strconv.FormatFloat(p.USD, 'f', -1, 64), star(p.Origin), p.Per, p.AsOf, p.Source)
+		fmt.Fprintf(&b, "| `%s` | %s | %s%s | %s | %s | %s |\n", p.Name, p.Region, strconv.FormatFloat(p.USD, 'f', -1, 64), star(p.Origin), p.Per, p.AsOf, source("AWS", p.Origin))
 	}
 	return b.String()
+}
+
+func source(whose string, o price.Origin) string {
+	return fmt.Sprintf("[%s](%s), %s", whose, o.Source, o.Obtained)
 }
 
 func star(o price.Origin) string {

@@ -21,8 +21,9 @@ type Price struct {
 
 // Origin says where a price is from.
 type Origin struct {
-	AsOf   string `json:"as_of"` // a year, or a day
-	Source string `json:"source"`
+	AsOf     string `json:"as_of"` // a day, or a year if the day is not known
+	Source   string `json:"source"`
+	Obtained string `json:"obtained"` // how the price came from there to here
 	// Unverified reports that the price is second-hand: it was not read at its source.
 	Unverified bool `json:"unverified,omitempty"`
 }

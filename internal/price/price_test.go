@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -23,12 +24,14 @@ func TestStorageBeyondFargatesOwn(t *testing.T) {
 	}
 }
 
+var days = regexp.MustCompile(`^20\d\d(-\d\d-\d\d)?$`)
+
 // TestEachPriceSaysWhereItIsFrom: a price without a date or a source cannot be checked.
 func TestEachPriceSaysWhereItIsFrom(t *testing.T) {
 	list, seen := price.List(), map[string]bool{}
 	check := func(name string, usd float64, o price.Origin) {
-		if o.AsOf == "" || !strings.HasPrefix(o.Source, "https://") || usd <= 0 {
-			t.Errorf("%s: $%g as of %q from %q", name, usd, o.AsOf, o.Source)
+		if !days.MatchString(o.AsOf) || o.Obtained == "" || !strings.HasPrefix(o.Source, "https://") || usd <= 0 {
+			t.Errorf("%s: $%g as of %q from %q, %q", name, usd, o.AsOf, o.Source, o.Obtained)
 		}
 		if seen[name] {
 			t.Errorf("%s is there twice", name)

@@ -29,9 +29,9 @@ const (
 )
 
 var runnerKinds = []kernel.Kind{
-	{Name: runnerDeprecated, Does: "lets the runner exit with 7: GitHub gives no jobs to its version", Source: "facts/github.md §6, §10"},
-	{Name: runnerExits, Does: "lets the runner exit with 0 without a job, as when its message was gone", Source: "facts/github.md §10"},
-	{Name: runnerSilent, Does: "lets the runner start and never connect", Source: "facts/github.md §11.8"},
+	{Name: runnerDeprecated, Does: "lets the runner exit with 7: GitHub gives no jobs to its version", Source: "https://github.com/actions/runner/blob/main/src/Runner.Common/Constants.cs"},
+	{Name: runnerExits, Does: "lets the runner exit with 0 without a job, as when its message was gone", Source: "https://github.com/actions/runner/blob/main/src/Misc/layoutroot/run-helper.sh.template"},
+	{Name: runnerSilent, Does: "lets the runner start and never connect", Source: "no program always starts"},
 }
 
 // container is the program in one task: the entrypoint's real claim, and then GitHub's
@@ -101,7 +101,7 @@ func (c *container) connect(credential string) {
 		c.w.k.Log("runner %s cannot connect: %v", c.about, err)
 		c.w.k.Pause(30 * time.Second)
 	}
-	c.exit(0) // run.sh hides the listener's own code: facts/github.md §10
+	c.exit(0) // run.sh hides the listener's own code: https://github.com/actions/runner/blob/main/src/Misc/layoutroot/run-helper.sh.template
 }
 
 // offered is a message of GitHub's with a job in it.

@@ -17,9 +17,9 @@ const (
 )
 
 var lambdaKinds = []kernel.Kind{
-	{Name: lambdaThrottled, Does: "refuses an invocation of the function as TooManyRequestsException", Source: "facts/aws.md §2.2"},
+	{Name: lambdaThrottled, Does: "refuses an invocation of the function as TooManyRequestsException", Source: "https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html"},
 	{Name: lambdaApart, Does: "sets the clock of an execution environment wrong by up to for", Source: "no two machines have the same time"},
-	{Name: lambdaLimit, Does: "lets no more than with invocations run at once", Source: "facts/aws.md §7: a new account's limit can be 10"},
+	{Name: lambdaLimit, Does: "lets no more than with invocations run at once", Source: "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: a new account's limit can be 10"},
 }
 
 // timeOut is that of a function, as it is deployed.

@@ -65,7 +65,7 @@ type Kind struct {
 var Kinds = []Kind{
 	{Killed, "kills a function before a call has its effect", "functions crash, are reclaimed and run out of memory"},
 	{KilledAfter, "kills a function after a call had its effect", "functions crash, are reclaimed and run out of memory"},
-	{Hangs, "lets a function hang at a call until its time is over", "facts/aws.md §2.2: Lambda.Unknown, Sandbox.Timedout"},
+	{Hangs, "lets a function hang at a call until its time is over", "https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html: Lambda.Unknown, Sandbox.Timedout"},
 	{Slow, "delays the answer of a call by for", "no service promises a time"},
 }
 

@@ -96,6 +96,7 @@ func (flags *consoleFlags) options(ctx context.Context, f *opened) (console.Opti
 	if f.cloud != nil {
 		at := f.cloud.place()
 		o.Flags, o.Place, o.Region = f.cloud.flags(), at.Region, at.Region
+		o.Allowed = f.cloud.vcpusAllowed()
 		if at.Stack != "" {
 			o.Place = "stack " + at.Stack + " in " + at.Region
 		}

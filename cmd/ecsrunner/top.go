@@ -26,8 +26,9 @@ func newTop() *cobra.Command {
 		Use:   "top",
 		Short: "Watch the fleet: what runs, what waits and why, and what is left of the budgets",
 		Long: `Watch the fleet: what runs, what waits and why, how many jobs started and ended in the
-last 15 minutes and how long they waited, what is left of GitHub's limit, and what keeps
-runs from being launched. Ctrl-C ends it. In a pipe it writes one page and ends.
+last 15 minutes and how long they waited, what is left of GitHub's limit, on AWS how many
+of the account's vCPUs on Fargate this fleet uses, and what keeps runs from being
+launched. Ctrl-C ends it. In a pipe it writes one page and ends.
 
 On AWS a page costs some read units of the table for each run that is open: look less
 often with --every.`,
@@ -39,10 +40,12 @@ often with --every.`,
 				return usagef("--every %s: use %s or more", every, leastEvery)
 			}
 			return src.read(cmd.Context(), func(f *opened) error {
+				vcpus := f.vcpus(cmd)
 				read := func(ctx context.Context) (top.Moment, error) {
 					m, err := top.Read(ctx, f.records, time.Now())
 					if err == nil {
 						m.State = f.state()
+						m.Fargate, err = vcpus(ctx)
 					}
 					return m, err
 				}

@@ -61,6 +61,9 @@ type Options struct {
 	Pace time.Duration
 	// Serves reports whether a fleet works on the records just now; nil is not known.
 	Serves func() bool
+	// Allowed are how many vCPUs the AWS account may use at once; nil is a fleet that is not
+	// on AWS. It is called for each look at the fleet.
+	Allowed func(context.Context) (map[fleet.CapacityProvider]float64, error)
 	// Done ends the streams of pages that are open.
 	Done <-chan struct{}
 }

@@ -18,6 +18,7 @@ func (c *Console) fleetPage(ctx context.Context) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
+	c.account(ctx, &s)
 	p := page{Title: "Fleet", Nav: "/", Lead: shorten(s.settings.Serves(), 160)}
 	if s.settings.FleetName == "" {
 		p.Regions = []region{{ID: "trouble", Template: "trouble", Wide: true, Data: problem{
@@ -274,6 +275,13 @@ type budgetView struct {
 	Open     int
 	OpenPart int // in thousandths
 	Shares   []shareLine
+	VCPUs    []vcpuLine
+	NoVCPUs  string // why they are not known
+}
+
+type vcpuLine struct {
+	Name, InUse, Of, Tone string
+	Part                  int
 }
 
 type budgetLine struct {
@@ -299,6 +307,17 @@ func (s snapshot) budget() budgetView {
 			v.Shares = append(v.Shares, shareLine{rule.Name, open, n, part(open, n)})
 		}
 	}
+	for _, a := range s.vcpus {
+		line := vcpuLine{Name: "Fargate", InUse: number(a.InUse), Of: number(a.Allowed), Part: part(int(a.InUse*1000), int(a.Allowed*1000)), Tone: toneRun}
+		if a.Provider == fleet.FargateSpot {
+			line.Name = "Fargate Spot"
+		}
+		if line.Part >= 900 {
+			line.Tone = toneBad
+		}
+		v.VCPUs = append(v.VCPUs, line)
+	}
+	v.NoVCPUs = s.noVCPUs
 	if s.usage == nil {
 		return v
 	}

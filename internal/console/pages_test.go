@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/console/consoletest"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/sqlite"
 )
 
@@ -124,7 +125,28 @@ func TestLinksOfTheConsoleLead(t *testing.T) {
 	t.Logf("%d pages", len(seen))
 }
 
-// TestARunIsShown reads what the page of a run says beside its picture.
+func TestTheAccountsLimits(t *testing.T) {
+	allowed := func(all map[fleet.CapacityProvider]float64, err error) func(*Options) {
+		return func(o *Options) {
+			o.Allowed = func(context.Context) (map[fleet.CapacityProvider]float64, error) { return all, err }
+		}
+	}
+	for name, c := range map[string]struct {
+		change       func(*Options)
+		want, hasNot string
+	}{
+		"known":             {allowed(map[fleet.CapacityProvider]float64{fleet.Fargate: 60, fleet.FargateSpot: 256}, nil), " of 256 vCPUs in use by this fleet", "Not known: "},
+		"not allowed":       {allowed(nil, errors.New("list the quotas of fargate: <denied>")), "Not known: list the quotas of fargate: &lt;denied&gt;", "vCPUs"},
+		"not a fleet there": {nil, "9120 of 12500 requests left", "vCPUs"},
+	} {
+		status, body := get(t, newBusy(t, c.change), "/")
+		if status != http.StatusOK || !strings.Contains(body, c.want) || strings.Contains(body, c.hasNot) {
+			t.Errorf("%s: %d, want %q and no %q in\n%s", name, status, c.want, c.hasNot, body)
+		}
+	}
+}
+
+// TestPagesSay reads what the page of a run says beside its picture.
 func TestPagesSay(t *testing.T) {
 	c := newBusy(t, nil)
 	for at, want := range map[string][]string{

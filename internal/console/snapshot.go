@@ -20,6 +20,8 @@ type snapshot struct {
 	usage    *fleet.GitHubUsage
 	waiting  []fleet.Run // and those under way: all that are open, report.MostListed at most
 	open     []fleet.Runner
+	vcpus    []report.VCPUs
+	noVCPUs  string // why the account's limits are not known
 	latest   []fleet.Run
 	recent
 }
@@ -76,6 +78,19 @@ func (c *Console) snapshot(ctx context.Context) (s snapshot, err error) {
 	}
 	s.open, err = c.openRunners(ctx, s.runners)
 	return s, err
+}
+
+// account reads the limits of the AWS account. The page does without them.
+func (c *Console) account(ctx context.Context, s *snapshot) {
+	if c.Allowed == nil {
+		return
+	}
+	allowed, err := c.Allowed(ctx)
+	if err != nil {
+		s.noVCPUs = err.Error()
+		return
+	}
+	s.vcpus = report.VCPUsOf(s.open, s.settings.ClassSizes, allowed)
 }
 
 // readRecent reads the recent records, unless they were read a moment ago.

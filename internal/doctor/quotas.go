@@ -45,6 +45,21 @@ const (
 	fargateSpot     = "Fargate Spot vCPU resource count"
 )
 
+// VCPUs are how many vCPUs an account may use at once on each capacity provider, by the
+// quotas of Fargate. A provider whose quota is not among them is not in it.
+func VCPUs(all []Quota) map[fleet.CapacityProvider]float64 {
+	allowed := map[fleet.CapacityProvider]float64{}
+	for _, q := range all {
+		switch {
+		case strings.EqualFold(q.Name, fargateOnDemand):
+			allowed[fleet.Fargate] = q.Value
+		case strings.EqualFold(q.Name, fargateSpot):
+			allowed[fleet.FargateSpot] = q.Value
+		}
+	}
+	return allowed
+}
+
 var buildMachines = map[fleet.Arch]string{
 	fleet.X64:   "Concurrently running builds for Linux/Small environment",
 	fleet.ARM64: "Concurrently running builds for ARM/Small environment",

@@ -40,6 +40,9 @@ type Moment struct {
 	MaxRunners  int                `json:"max_runners"`
 	GitHub      *fleet.GitHubUsage `json:"github,omitempty"` // nil until the first sweep
 	Holds       []Hold             `json:"holds"`
+	// Fargate is what the fleet uses of the AWS account's limits. It is empty where the fleet
+	// is not on AWS, and if they are not known.
+	Fargate []report.VCPUs `json:"fargate"`
 
 	// Started and Ended count jobs of the last 15 minutes, and Queue is how long those waited
 	// that were started. RatesCut reports that only the newest jobs of that time were counted.
@@ -62,7 +65,7 @@ type Hold struct {
 
 // Read looks at the fleet.
 func Read(ctx context.Context, src report.Source, now time.Time) (Moment, error) {
-	m := Moment{At: now.UTC(), Holds: []Hold{}, Runs: []report.Run{}}
+	m := Moment{At: now.UTC(), Holds: []Hold{}, Fargate: []report.VCPUs{}, Runs: []report.Run{}}
 	settings, err := src.Settings(ctx)
 	if err != nil {
 		return m, err
@@ -175,6 +178,13 @@ func (m Moment) head(zone *time.Location) []string {
 		for _, b := range m.GitHub.Budgets {
 			lines = append(lines, fmt.Sprintf("GitHub: %d of %d requests left until %s", b.Left(m.GitHub.At), b.Limit, b.Reset.In(zone).Format("15:04")))
 		}
+	}
+	if len(m.Fargate) > 0 {
+		var parts []string
+		for _, a := range m.Fargate {
+			parts = append(parts, fmt.Sprintf("%s %g of %g", a.Provider, a.InUse, a.Allowed))
+		}
+		lines = append(lines, "vCPUs of the AWS account: "+strings.Join(parts, ", "))
 	}
 	for i, h := range m.Holds {
 		if i == mostHoldsShown {

@@ -38,6 +38,7 @@ func busy() Moment {
 		At: noon, FleetName: "ci", State: "running, listening on 127.0.0.1:8080", Paused: "an upgrade", OpenRunners: 7, MaxRunners: 20,
 		GitHub:  &fleet.GitHubUsage{At: noon, Budgets: []fleet.Budget{{Limit: 5000, Remaining: 4321, Reset: noon.Add(time.Hour)}}},
 		Holds:   []Hold{{"Runner.NoCapacity: no room on FARGATE_SPOT\x1b[31m", "capacity", noon.Add(time.Minute)}},
+		Fargate: []report.VCPUs{{Provider: fleet.Fargate, InUse: 2.5, Allowed: 6}, {Provider: fleet.FargateSpot, InUse: 12, Allowed: 100}},
 		Started: 31, Ended: 28, Queue: &stats.Percentiles{Count: 31, P50: 41_000, P95: 95_000}, RatesCut: true,
 		Runs: []report.Run{
 			run(1, fleet.RunRunning, 40_000, 3_700_000, "nightly", ""),

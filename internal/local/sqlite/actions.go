@@ -14,7 +14,7 @@ import (
 // of the release before, opened to read only, has none.
 func (s *Store) Actions(ctx context.Context, since time.Time, limit int) ([]fleet.Action, error) {
 	var tables int
-	if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE name = 'actions'").Scan(&tables); err != nil || tables == 0 {
+	if err := s.reads.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE name = 'actions'").Scan(&tables); err != nil || tables == 0 {
 		return nil, named(err)
 	}
 	return list[fleet.Action](ctx, s, "actions", "SELECT record FROM actions WHERE at >= ? ORDER BY at DESC, id DESC LIMIT ?", sortable(since), limit)

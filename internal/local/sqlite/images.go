@@ -51,7 +51,7 @@ func (s *Store) Images(ctx context.Context) ([]fleet.ImageRecord, error) {
 
 // DeleteImage deletes the record of an image. An unknown image is no error.
 func (s *Store) DeleteImage(ctx context.Context, tag string) error {
-	_, err := s.db.ExecContext(ctx, "DELETE FROM images WHERE tag = ?", tag)
+	_, err := s.writes.ExecContext(ctx, "DELETE FROM images WHERE tag = ?", tag)
 	return named(err)
 }
 
@@ -108,7 +108,7 @@ func (s *Store) RenewBuild(ctx context.Context, tag, owner string, at time.Time)
 
 // BuildLock is the lock on an image's build, as it is now.
 func (s *Store) BuildLock(ctx context.Context, tag string) (lock fleet.BuildLock, err error) {
-	rows, err := s.db.QueryContext(ctx, "SELECT owner, lease_until, runner_id FROM builds JOIN build_waiters USING (tag) WHERE tag = ? ORDER BY runner_id", tag)
+	rows, err := s.reads.QueryContext(ctx, "SELECT owner, lease_until, runner_id FROM builds JOIN build_waiters USING (tag) WHERE tag = ? ORDER BY runner_id", tag)
 	if err != nil {
 		return fleet.BuildLock{}, named(fmt.Errorf("read the build of %s: %w", tag, err))
 	}
@@ -152,7 +152,7 @@ func (s *Store) Register(ctx context.Context, d fleet.TaskDefinition) (string, e
 	if err != nil {
 		return "", fmt.Errorf("encode task definition %s: %w", d.Family(), err)
 	}
-	_, err = s.db.ExecContext(ctx, "INSERT INTO task_definitions (family, record) VALUES (?, ?) ON CONFLICT DO NOTHING", d.Family(), string(record))
+	_, err = s.writes.ExecContext(ctx, "INSERT INTO task_definitions (family, record) VALUES (?, ?) ON CONFLICT DO NOTHING", d.Family(), string(record))
 	return "local:task-definition/" + d.Family() + ":1", named(err)
 }
 

@@ -46,7 +46,7 @@ func TestListsOfRunsAreReadByIndex(t *testing.T) {
 // plan is how SQLite answers a query.
 func plan(t *testing.T, s *Store, query string, args ...any) string {
 	t.Helper()
-	rows, err := s.db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
+	rows, err := s.reads.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -180,7 +180,7 @@ func sortable(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05
 // one reads the record that a query finds.
 func one[T any](ctx context.Context, s *Store, what, query string, args ...any) (record T, ok bool, err error) {
 	var text string
-	err = s.db.QueryRowContext(ctx, query, args...).Scan(&text)
+	err = s.reads.QueryRowContext(ctx, query, args...).Scan(&text)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return record, false, nil
@@ -195,7 +195,7 @@ func one[T any](ctx context.Context, s *Store, what, query string, args ...any) 
 
 // strings reads the first column of what a query finds.
 func texts(ctx context.Context, s *Store, what, query string, args ...any) ([]string, error) {
-	rows, err := s.db.QueryContext(ctx, query, args...)
+	rows, err := s.reads.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, named(fmt.Errorf("list %s: %w", what, err))
 	}

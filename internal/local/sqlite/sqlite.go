@@ -70,8 +70,13 @@ CREATE TABLE execution_events (name TEXT NOT NULL, id INTEGER NOT NULL, event TE
 `
 
 // Store is an open database. It is safe for concurrent use.
+//
+// One connection writes, and the transactions that wait for it take turns. SQLite would let
+// several connections wait by sleeping: up to 100 ms, whoever wakes up first goes next, and
+// the transaction that is never first fails after busy_timeout.
 type Store struct {
-	db      *sql.DB
+	writes  *sql.DB // nil of a Store that only reads
+	reads   *sql.DB
 	written func(error) // see OnWrite; may be nil
 	watch   watch
 }
@@ -86,11 +91,23 @@ func Open(ctx context.Context, file string) (*Store, error) {
 	if err := closeToOthers(file); err != nil {
 		return nil, err
 	}
-	return open(ctx, file, url.Values{
+	writes, err := connect(file, 1, url.Values{
 		"_txlock": {"immediate"},
 		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)"},
-	}, true)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{writes: writes}
+	if err = s.prepare(ctx); err == nil {
+		s.reads, err = connect(file, readers, url.Values{"_pragma": {"busy_timeout(10000)", "query_only(1)"}})
+	}
+	return s.opened(file, err)
 }
+
+// readers is how many connections read, one of them for DataVersion. Each keeps up to 2 MB
+// of pages, and all stay open.
+const readers = 5
 
 // closeToOthers makes the file and what SQLite keeps beside it readable by its owner
 // alone: they have task tokens. SQLite gives the files beside it the file's mode.
@@ -111,39 +128,65 @@ func closeToOthers(file string) error {
 // OpenReadOnly opens the database to read only, while the fleet writes it or
 // afterwards.
 func OpenReadOnly(ctx context.Context, file string) (*Store, error) {
-	return open(ctx, file, url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(10000)"}}, false)
+	reads, err := connect(file, readers, url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(10000)"}})
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{reads: reads, writes: reads} // whose writes SQLite refuses
+	return s.opened(file, s.readable(ctx))
 }
 
-func open(ctx context.Context, file string, options url.Values, create bool) (*Store, error) {
+// connect returns up to most connections to the file, which stay open.
+func connect(file string, most int, options url.Values) (*sql.DB, error) {
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: file}).EscapedPath()+"?"+options.Encode())
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", file, err)
 	}
-	s := &Store{db: db}
-	if err := s.prepare(ctx, create); err != nil {
-		_ = db.Close() // report the first error
+	db.SetMaxOpenConns(most)
+	db.SetMaxIdleConns(most)
+	return db, nil
+}
+
+func (s *Store) opened(file string, err error) (*Store, error) {
+	if err != nil {
+		_ = s.Close() // report the first error
 		return nil, fmt.Errorf("open %s: %w", file, err)
 	}
 	return s, nil
 }
 
-func (s *Store) prepare(ctx context.Context, create bool) error {
-	var found int
-	if err := s.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&found); err != nil {
+// readable fails unless the file has this program's layout.
+func (s *Store) readable(ctx context.Context) error {
+	found, err := layoutOf(ctx, s.reads)
+	switch {
+	case err != nil:
 		return err
+	case found != layout:
+		return fmt.Errorf("the file has layout %d, and this program reads layout %d: start the fleet once with this program", found, layout)
 	}
-	if found == layout && create {
-		_, err := s.db.ExecContext(ctx, additions)
+	return s.hasAdditions(ctx)
+}
+
+// layoutOf fails for a layout that this program does not know.
+func layoutOf(ctx context.Context, db *sql.DB) (found int, err error) {
+	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&found); err != nil {
+		return 0, err
+	}
+	if found > layout {
+		return 0, fmt.Errorf("the file has layout %d, and this program knows layouts up to %d: use a newer one", found, layout)
+	}
+	return found, nil
+}
+
+// prepare brings the file to this program's layout.
+func (s *Store) prepare(ctx context.Context) error {
+	found, err := layoutOf(ctx, s.writes)
+	if err != nil {
 		return err
 	}
 	if found == layout {
-		return s.hasAdditions(ctx)
-	}
-	if found > layout {
-		return fmt.Errorf("the file has layout %d, and this program knows layouts up to %d: use a newer one", found, layout)
-	}
-	if !create {
-		return fmt.Errorf("the file has layout %d, and this program reads layout %d: start the fleet once with this program", found, layout)
+		_, err := s.writes.ExecContext(ctx, additions)
+		return err
 	}
 	change := tables
 	if found != 0 {
@@ -161,7 +204,7 @@ func (s *Store) prepare(ctx context.Context, create bool) error {
 
 func (s *Store) hasAdditions(ctx context.Context) error {
 	var found int
-	if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE name IN ('holds', 'retries', 'runs_by_status', 'runs_by_repository', 'runs_by_class')").Scan(&found); err != nil {
+	if err := s.reads.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE name IN ('holds', 'retries', 'runs_by_status', 'runs_by_repository', 'runs_by_class')").Scan(&found); err != nil {
 		return err
 	}
 	if found != 5 {
@@ -173,7 +216,13 @@ func (s *Store) hasAdditions(ctx context.Context) error {
 // Close closes the database.
 func (s *Store) Close() error {
 	s.watch.close()
-	return s.db.Close()
+	var errs []error
+	for _, db := range []*sql.DB{s.reads, s.writes} { // the last to close writes back the log
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // transact runs f in one transaction. Errors without a name become
@@ -191,7 +240,7 @@ func (s *Store) transact(ctx context.Context, f func(*sql.Tx) error) error {
 }
 
 func (s *Store) transactOnce(ctx context.Context, f func(*sql.Tx) error) error {
-	tx, err := s.db.BeginTx(ctx, nil)
+	tx, err := s.writes.BeginTx(ctx, nil)
 	if err != nil {
 		return named(err)
 	}

@@ -13,7 +13,7 @@ import (
 
 // Cursor reads the place where the sweep stopped, "" if it has not been there.
 func (s *Store) Cursor(ctx context.Context, name string) (value string, err error) {
-	err = s.db.QueryRowContext(ctx, "SELECT value FROM cursors WHERE name = ?", name).Scan(&value)
+	err = s.reads.QueryRowContext(ctx, "SELECT value FROM cursors WHERE name = ?", name).Scan(&value)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}
@@ -23,10 +23,10 @@ func (s *Store) Cursor(ctx context.Context, name string) (value string, err erro
 // PutCursor stores the place where the sweep stopped; "" deletes it.
 func (s *Store) PutCursor(ctx context.Context, name, value string) error {
 	if value == "" {
-		_, err := s.db.ExecContext(ctx, "DELETE FROM cursors WHERE name = ?", name)
+		_, err := s.writes.ExecContext(ctx, "DELETE FROM cursors WHERE name = ?", name)
 		return named(err)
 	}
-	_, err := s.db.ExecContext(ctx, "INSERT INTO cursors (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value)
+	_, err := s.writes.ExecContext(ctx, "INSERT INTO cursors (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value)
 	return named(err)
 }
 
@@ -85,7 +85,7 @@ func (s *Store) AddRepairs(ctx context.Context, repairs map[string]int) error {
 
 // Repairs reads the counts of the sweep's repairs, by cause.
 func (s *Store) Repairs(ctx context.Context) (map[string]int, error) {
-	rows, err := s.db.QueryContext(ctx, "SELECT cause, count FROM repairs")
+	rows, err := s.reads.QueryContext(ctx, "SELECT cause, count FROM repairs")
 	if err != nil {
 		return nil, named(err)
 	}

@@ -20,7 +20,7 @@ func (s *Store) DataVersion(ctx context.Context) (version int64, err error) {
 	s.watch.mu.Lock()
 	defer s.watch.mu.Unlock()
 	if s.watch.conn == nil {
-		if s.watch.conn, err = s.db.Conn(ctx); err != nil {
+		if s.watch.conn, err = s.reads.Conn(ctx); err != nil {
 			return 0, named(err)
 		}
 	}

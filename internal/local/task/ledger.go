@@ -56,7 +56,9 @@ type Ledger struct {
 	tasks    map[string]*entry // by ARN
 	tokens   map[string]*entry // by client token
 	latest   map[string]*entry // by runner id
-	problems []error           // with what an earlier ledger left
+	of       map[string][]*entry
+	forgot   time.Time // when old tasks were last looked for
+	problems []error   // with what an earlier ledger left
 	work     sync.WaitGroup
 }
 
@@ -70,7 +72,7 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 		return nil, fmt.Errorf("find the data directory %s: %w", cfg.Dir, err)
 	}
 	cfg.Dir = dir
-	l := &Ledger{cfg: cfg, kind: cfg.Runner.Kind(), tasks: map[string]*entry{}, tokens: map[string]*entry{}, latest: map[string]*entry{}}
+	l := &Ledger{cfg: cfg, kind: cfg.Runner.Kind(), tasks: map[string]*entry{}, tokens: map[string]*entry{}, latest: map[string]*entry{}, of: map[string][]*entry{}}
 	for _, name := range []string{LogsDir, string(l.kind)} {
 		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
 			return nil, fmt.Errorf("make the data directory: %w", err)
@@ -147,14 +149,22 @@ func (l *Ledger) Launch(ctx context.Context, spec Spec) (fleet.Task, error) {
 // know makes the task its runner's last one.
 func (l *Ledger) know(e *entry) {
 	l.tasks[e.Task.ARN], l.latest[e.spec.RunnerID] = e, e
+	l.of[e.spec.RunnerID] = append(l.of[e.spec.RunnerID], e)
 	if e.ClientToken != "" {
 		l.tokens[e.ClientToken] = e
 	}
 }
 
+// forgetEvery is how often tasks that stopped long ago are looked for, among all.
+const forgetEvery = time.Minute
+
 // forget removes tasks that stopped long ago.
 func (l *Ledger) forget() {
 	now := l.cfg.Now()
+	if now.Sub(l.forgot) < forgetEvery {
+		return
+	}
+	l.forgot = now
 	old := func(_ string, e *entry) bool { return e.outdated(now) }
 	for id, e := range l.latest {
 		if old(id, e) {
@@ -164,6 +174,13 @@ func (l *Ledger) forget() {
 	maps.DeleteFunc(l.tasks, old)
 	maps.DeleteFunc(l.tokens, old)
 	maps.DeleteFunc(l.latest, old)
+	for id, all := range l.of {
+		if all = slices.DeleteFunc(all, func(e *entry) bool { return e.outdated(now) }); len(all) == 0 {
+			delete(l.of, id)
+		} else {
+			l.of[id] = all
+		}
+	}
 }
 
 // Stop asks the task to end and returns at once: SIGTERM, after the grace SIGKILL. The
@@ -199,8 +216,12 @@ func (l *Ledger) List(startedBy string) []fleet.Task {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var list []fleet.Task
-	for _, e := range l.tasks {
-		if startedBy == "" || e.spec.RunnerID == startedBy {
+	if startedBy != "" {
+		for _, e := range l.of[startedBy] {
+			list = append(list, e.snapshot())
+		}
+	} else {
+		for _, e := range l.tasks {
 			list = append(list, e.snapshot())
 		}
 	}

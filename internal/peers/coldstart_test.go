@@ -21,6 +21,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/functions"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awstest/lambdahost"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/doctable"
 )
 
 // starts is how often each function is started.
@@ -83,13 +84,13 @@ func TestColdStart(t *testing.T) {
 		}
 	}
 	peers, least := median(subjects[1].took), median(subjects[2].took)
-	table := newTable("function", "first answer", "of the peer's", "of a Go function that does nothing", "code", "code, compressed")
+	table := doctable.New("function", "first answer", "of the peer's", "of a Go function that does nothing", "code", "code, compressed")
 	for _, s := range subjects {
 		took := median(s.took)
 		code, packed := sizes(t, s.command[len(s.command)-1])
-		table.row(s.name, milliseconds(took), ratio(took, peers), ratio(took, least), code, packed)
+		table.Row(s.name, milliseconds(took), ratio(took, peers), ratio(took, least), code, packed)
 	}
-	table.show(t, "cold start")
+	show(t, table, "cold start")
 }
 
 func absolute(t *testing.T, file string) string {

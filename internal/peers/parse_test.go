@@ -22,6 +22,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/webhook"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/doctable"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -82,12 +83,12 @@ func TestParse(t *testing.T) {
 			floor[name] = append(floor[name], least(len(body), onePass(t, body)))
 		}
 	}
-	table := newTable("a delivery of", "ours", "@octokit/webhooks", "HMAC and one pass", "ours : octokit", "ours : one pass")
+	table := doctable.New("a delivery of", "ours", "@octokit/webhooks", "HMAC and one pass", "ours : octokit", "ours : one pass")
 	for _, name := range names {
 		o, p, f := median(ours[name]), median(peer[name]), median(floor[name])
-		table.row(name, microseconds(o), microseconds(p), microseconds(f), ratio(o, p), ratio(o, f))
+		table.Row(name, microseconds(o), microseconds(p), microseconds(f), ratio(o, p), ratio(o, f))
 	}
-	table.show(t, "parse")
+	show(t, table, "parse")
 }
 
 // least is the time of one call in the fastest of many short series: what else the machine

@@ -35,6 +35,11 @@ bench: ## Run the benchmarks, also of DynamoDB Local where Java and Maven are in
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 	@GO="$(GO)" scripts/bench-dynamodb
 
+.PHONY: bench-fleet
+bench-fleet: ## Measure a whole fleet on this machine, with up to 10,000 jobs and a million records (30 minutes)
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/ecsrunner
+	$(GO) run ./internal/bench/cmd/fleettable $(if $(UPDATE),-update) $(BIN)
+
 .PHONY: bench-peers
 bench-peers: ## Measure the functions beside peers' published packages, in one run (needs Node 20 or later)
 	@GO="$(GO)" UPDATE="$(UPDATE)" scripts/bench-peers

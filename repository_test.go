@@ -199,6 +199,8 @@ var mayImport = map[string][]string{
 	"internal/docstest":      {},
 	"internal/firstfailures": {},
 	"internal/peers":         {},
+	"internal/bench":         {"internal/fleet", "internal/github", "internal/local", "internal/sim", "internal/bench", "internal/doctable", "runner/entrypoint"},
+	"internal/doctable":      {},
 	"internal/flow":          {},
 	"internal/upgrade":       {},
 

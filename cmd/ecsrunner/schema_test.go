@@ -19,6 +19,7 @@ import (
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/spf13/cobra"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/bench"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/doctor"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
@@ -36,6 +37,7 @@ type schema struct {
 
 // schemas are those of every command that has --json. One with --dry-run has two.
 var schemas = map[string][]schema{
+	"bench":             {{"bench", bench.Result{}}},
 	"cluster status":    {{"cluster", report.Cluster{}}},
 	"classes list":      {{"classes", map[string]fleet.Class{}}},
 	"config check":      {{"problems", checked{}}},

@@ -40,6 +40,9 @@ func (f *Fleet) startPlatform(ctx context.Context) error {
 	if f.cfg.Containers != nil {
 		return f.startContainers(ctx)
 	}
+	if f.cfg.Tasks != nil {
+		return f.openTasks(ctx, platform{kind: "a task"}, f.cfg.Tasks)
+	}
 	runner, err := process.New(process.Config{
 		Dir:      f.cfg.DataDir,
 		Command:  append(append([]string{}, f.cfg.Entrypoint...), f.cfg.RunnerCommand...),

@@ -40,6 +40,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/datadir"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/instruments"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/sqlite"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/task"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
@@ -59,13 +60,19 @@ type Config struct {
 
 	// Containers is how runners are run as containers; nil runs them as processes, by
 	// the four settings that follow.
-	Containers    *Containers
+	Containers *Containers
+	// Tasks runs the tasks in place of both; measurements set it.
+	Tasks         task.Runner
 	Entrypoint    []string // command that claims and then runs RunnerCommand
 	RunnerCommand []string
 	RunnerDir     string   // optional: laid into each runner's work directory
 	RunnerEnv     []string // NAME=value for the runners, beside PATH and the like
 
 	StopGrace time.Duration
+
+	// Unpaced starts more than fleet.MostStarts runners in a minute, for measurements: a
+	// simulated GitHub need not limit its requests.
+	Unpaced bool
 
 	// KeepFree is how many bytes stay free on the disks that tasks write to: with less,
 	// no task starts. 0 is no limit.
@@ -375,10 +382,23 @@ func (f *Fleet) images() observedImages { return observedImages{f.store, f.obser
 
 func (f *Fleet) records() lifecycle.Records {
 	kept := counted{f.store, f.measured}
-	if f.cfg.Observe == nil {
-		return kept
+	var records lifecycle.Records = kept
+	if f.cfg.Observe != nil {
+		records = observed{kept, f.cfg.Observe}
 	}
-	return observed{kept, f.cfg.Observe}
+	if f.cfg.Unpaced {
+		records = unpaced{records}
+	}
+	return records
+}
+
+// unpaced are records that do not say how many runners have just started.
+type unpaced struct{ lifecycle.Records }
+
+func (u unpaced) Capacity(ctx context.Context) (fleet.Capacity, error) {
+	capacity, err := u.Records.Capacity(ctx)
+	capacity.Pace = fleet.Pace{}
+	return capacity, err
 }
 
 // gate starts no executions while the fleet stops: the next process starts them, since

@@ -334,7 +334,7 @@ func (h Handler) told(ctx context.Context, job fleet.Job) (found, error) {
 // isAdmitted reports whether Validate has admitted a runner's job when the runner was
 // launched for it. What is known here of the policy may be some minutes older.
 func isAdmitted(runner fleet.Runner, jobID int64) bool {
-	return runner.RunID == fleet.RunID(jobID) && !runner.At(fleet.StageAdmitted).IsZero()
+	return runner.RunID == fleet.RunID(jobID) && !runner.IsWarm() && !runner.At(fleet.StageAdmitted).IsZero()
 }
 
 // decide is policy's decision about a job, as Validate makes it; job learns what GitHub says

@@ -37,7 +37,7 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 	if err != nil {
 		return fleet.Wait{}, err
 	}
-	if runner.Claims > 0 && runner.Took == 0 {
+	if runner.Claims > 0 && runner.Took == 0 && !runner.Idle() {
 		// It may have taken a job although no webhook said so.
 		if runner, err = s.Fleet.AskAfter(ctx, runner); err != nil {
 			return s.unsure(ctx, runner, err)
@@ -121,19 +121,21 @@ func (s Step) waiting(ctx context.Context, call fleet.Call, runner fleet.Runner)
 	unfit := ""
 	name := fleet.RunnerIdleTimeout
 	switch {
-	case runner.Phase != fleet.Open, runner.For == "":
+	case runner.Idle() && registered:
+		return s.idles(ctx, runner)
+	case runner.Phase != fleet.Open, runner.For == "" && !runner.Idle():
 		unfit = orNobody(runner.Reason)
 	case !registered && since(now, runner, fleet.StageTaskStarted) < limits.Start:
 		return wait(fleet.OutcomeWaiting, 0), nil
 	case !registered:
 		name = fleet.RunnerStartTimeout
 		unfit = "the container did not get its credential within " + limits.Start.String()
-	case since(now, runner, fleet.StageRegistered) < limits.Idle:
+	case since(now, runner, fleet.StageRegistered) < limits.Idle, now.Sub(runner.ExpectedAt) < limits.Idle:
 		return wait(fleet.OutcomeWaiting, 0), nil
 	default:
 		unfit = "the runner got no job for " + limits.Idle.String() + ": another runner had it, GitHub holds it back (max-parallel, a concurrency group), or a label or runner group keeps it from this one"
 	}
-	wanted := runner.Phase == fleet.Open && runner.For != ""
+	wanted := runner.Phase == fleet.Open && (runner.For != "" || runner.Idle())
 	ended, err := s.Fleet.End(ctx, runner.RunnerID, unfit)
 	switch {
 	case err != nil:
@@ -144,6 +146,32 @@ func (s Step) waiting(ctx context.Context, call fleet.Call, runner fleet.Runner)
 		return wait(fleet.OutcomeStopped, 0), nil
 	}
 	return fleet.Wait{Outcome: fleet.OutcomeReaped, Seconds: 1, Error: name, Cause: unfit}, nil
+}
+
+// idles is waiting for a warm runner that no run expects: it goes on for as long as its pool
+// wants it, unless GitHub has it no more. Then a run must not come to expect it.
+func (s Step) idles(ctx context.Context, runner fleet.Runner) (fleet.Wait, error) {
+	reg, found, err := s.Fleet.GitHub.Registration(ctx, s.Fleet.PlaceOf(runner), fleet.RunnerName(runner.RunnerID, runner.Claims))
+	switch {
+	case err != nil:
+		return s.unsure(ctx, runner, err)
+	case found && (reg.Online || reg.Busy):
+		return wait(fleet.OutcomeWaiting, 0), nil
+	}
+	gone := "GitHub has the idle runner no more"
+	if found {
+		gone = "the idle runner is offline on GitHub"
+	}
+	if err := s.Fleet.EndIdle(ctx, runner.RunnerID, gone); err != nil {
+		return s.unsure(ctx, runner, err)
+	}
+	if runner, err = s.Fleet.ReadRunner(ctx, runner.RunnerID); err != nil {
+		return fleet.Wait{}, err
+	}
+	if runner.Phase == fleet.Open { // it has a job, or a run expects it
+		return wait(fleet.OutcomeWaiting, unsure), nil
+	}
+	return wait(fleet.OutcomeStopped, 0), nil
 }
 
 func since(now time.Time, r fleet.Runner, stage fleet.Stage) time.Duration {

@@ -64,10 +64,10 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 	return none, s.started(ctx, runner, task)
 }
 
-// wanted fails unless a run expects the runner. If the runner has a job it has a task,
+// wanted fails unless a run expects the runner, or it is to idle in its pool. If the runner has a job it has a task,
 // although the process that started it died before it recorded that.
 func wanted(runner fleet.Runner) error {
-	if runner.Took == 0 && runner.For == "" {
+	if runner.Took == 0 && runner.For == "" && !runner.Idle() {
 		return fleet.Errorf(fleet.RunnerNotWanted, "%s", runner.NotWanted())
 	}
 	return nil

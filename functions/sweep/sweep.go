@@ -191,7 +191,7 @@ func (s *sweep) parts(sweeps int64) []part {
 	groups := [][]part{
 		{{"jobs", s.jobs, 20}, {"credential", s.credential, 1}, {"open runs", s.openRuns, 10}, {"unresolved runners", s.unresolved, 5}, {"deliveries", s.deliveries, 5}, {"jobs to run again", s.reruns, 2}},
 		{{"registrations", s.registrations, 5}, {"tasks", s.tasks, 10}, {"runners", s.runners, 10}},
-		{{"room", s.room, 3}, {"refusals to show", s.notices, 2}},
+		{{"room", s.room, 3}, {"warm runners", s.warm, 3}, {"refusals to show", s.notices, 2}},
 		{{"task definitions", s.definitions, 5}},
 		{{"locks on builds", s.locks, 2}, {"images", s.images, 3}, {"old images", s.oldRevisions, 2}},
 	}
@@ -231,7 +231,7 @@ func (h Handler) Run(ctx context.Context) (Repairs, error) {
 
 func (h Handler) sweep(ctx context.Context, now time.Time) (Repairs, error) {
 	s := &sweep{
-		Handler: h, repairs: Repairs{}, now: now, policy: h.Policy.Fingerprint(),
+		Handler: h, repairs: Repairs{}, now: now, policy: h.Policy.Fingerprint(), configured: h.Policy,
 		seen: map[int64]bool{}, active: map[int64]bool{}, looked: map[int64]bool{}, renamed: map[string]string{}, listed: map[string]bool{},
 		nameByID: map[int64]string{}, namedAt: map[int64]time.Time{}, idOf: map[string]int64{},
 		registered: map[string]bool{}, registeredIn: map[string]bool{}, stopping: map[string]bool{}, told: map[string]bool{},
@@ -302,6 +302,8 @@ type sweep struct {
 	holds        map[string]bool   // keys of the holds that there are; nil if not all are known
 	stopping     map[string]bool   // tasks that were asked to stop
 	told         map[string]bool   // runners whose executions were signalled by this sweep
+	idle         bool              // there are warm runners that idle
+	configured   fleet.Policy      // with the names that the configuration has
 }
 
 // noteUsage records what was asked of GitHub.
@@ -383,7 +385,9 @@ func (s *sweep) room(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if right, changed := capacity.Recount(open); changed {
+	right, changed := capacity.Recount(open, s.Fleet.Now())
+	s.idle = len(right.Warm) > 0
+	if changed {
 		err := s.Fleet.Records.Write(ctx, fleet.Changes{Capacity: &right})
 		if right.Open != capacity.Open { // the release before does not count by repository
 			err = s.counted(Miscounted, err)

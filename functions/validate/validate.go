@@ -46,6 +46,9 @@ type Step struct {
 // GitHub.JobPending while GitHub holds the job back. Where a rule of the policy depends on
 // the workflow run, it fails as GitHub does that does not show it. It may be repeated.
 func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
+	if call.Document.Pool != "" {
+		return s.warm(ctx, call)
+	}
 	job := call.Document.Job
 	decision := s.Policy.Admit(job)
 	if decision.Verdict != fleet.Admitted && decision.Verdict != fleet.Undecided {
@@ -82,6 +85,11 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 	if full != "" {
 		return fleet.Plan{Decision: fleet.NotWanted, Rule: decision.Rule, Reason: full}, nil
 	}
+	return s.plan(decision), nil
+}
+
+// plan is the plan of a runner whose job is admitted.
+func (s Step) plan(decision fleet.Decision) fleet.Plan {
 	limits := s.Policy.Limits
 	return fleet.Plan{
 		Decision:          fleet.Admitted,
@@ -96,7 +104,7 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 		BuildLeaseSeconds: int(limits.BuildLease / time.Second),
 		LogMiB:            s.Policy.LogMiB,
 		RunnerVersion:     s.Policy.RunnerVersion,
-	}, nil
+	}
 }
 
 // foreign says that a job's webhook is of a GitHub App's installation which is not the

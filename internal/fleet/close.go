@@ -50,8 +50,11 @@ func Close(f CloseFacts) CloseResult {
 			runner.Reason = f.Plan.Reason
 		}
 		runner.Unresolved = runner.Took == 0 && runner.RegistrationID != 0 && (runner.ExitCode == nil || *runner.ExitCode == 0)
+		if runner.Reason == "" && f.Runner.Idle() {
+			runner.Reason = lostIdle
+		}
 		runner = runner.Forget().Mark(StageClosed, f.Now)
-		capacity := f.Capacity.closed(runner)
+		capacity := f.Capacity.closed(runner).closedWarm(f.Runner, f.Error, f.Cause, f.Now)
 		res.Changes.Capacity = &capacity
 	}
 	var holds []Hold
@@ -114,11 +117,18 @@ func closeRun(run Run, runner Runner, f CloseFacts) (_ Run, _ []Hold, relaunch b
 	switch {
 	case !run.Wanted():
 		return run, nil, false
-	case f.Plan != nil && f.Plan.Decision == Refused && runner.RunID == run.RunID:
+	case f.Plan != nil && f.Plan.Decision == Refused && runner.RunID == run.RunID && !runner.IsWarm():
 		// The plan is about the job that the runner was launched for, and no other.
 		return run.refuse(Judged{Rule: f.Plan.Rule, Reason: f.Plan.Reason, NotOurs: f.Plan.NotOurs}, f.RefusalStatus, f.Now), nil, false
 	case f.Error == "":
 		return run.Move(RunQueued, "its runner was let go before it took a job"), nil, true
+	}
+	if runner.IsWarm() && f.Error == RunnerStoppedEarly && endedWell(runner) {
+		// GitHub deleted it while it idled, so nothing kept the job from it. The run gets a
+		// runner of its own at once.
+		run = run.setBack(SetbackFleet, f.Error, f.Cause, f.Now)
+		run.Setback.NextTry = f.Now
+		return run, nil, true
 	}
 	run.Fruitless = min(run.Fruitless+1, mostFruitless)
 	run, holds := f.setBack(run, runner)
@@ -182,6 +192,15 @@ func kindOfEnd(name string, runner Runner, again bool) SetbackKind {
 		return SetbackFleet
 	}
 	return KindOf(name)
+}
+
+// lostIdle is the reason of a warm runner that ended by itself.
+const lostIdle = "it ended while it idled: GitHub deletes the registrations of runners that wait for some minutes (actions/runner#4726)"
+
+// LostIdle reports whether a stopped runner of a pool ended as such runners do: GitHub
+// deleted its registration, or its machine was taken back.
+func (r Runner) LostIdle() bool {
+	return r.Idle() && r.Stopped() && (endedWell(r) || r.StopCode == StopSpotInterruption)
 }
 
 // endedWell reports whether a runner was registered and ended by itself: it had a job,

@@ -10,7 +10,8 @@ import (
 // part, which the state machine adds with ResultPath.
 type Document struct {
 	Schema         int                 `json:"schema"`
-	RunID          string              `json:"run_id"`
+	RunID          string              `json:"run_id"`         // "" for a warm runner
+	Pool           string              `json:"pool,omitempty"` // that launched it; Job then only says what the runner is
 	Job            Job                 `json:"job"`
 	Plan           *Plan               `json:"plan,omitempty"`
 	Image          *Image              `json:"image,omitempty"`

@@ -37,19 +37,31 @@ func RunnerID(fleetName string, jobID int64, n int) string {
 // never used twice: GitHub's removal of an old registration lags behind.
 func RunnerName(runnerID string, k int) string { return fmt.Sprintf("%s.%d", runnerID, k) }
 
-var runnerName = regexp.MustCompile(`^(.+)-([1-9][0-9]{0,18})-([1-9][0-9]{0,8})(?:\.([1-9][0-9]{0,8}))?$`)
+// warmSlot begins the slot in the id of a warm runner.
+const warmSlot = "w"
 
-// ParseRunnerID splits a runner id, or the GitHub name of one of its registrations. ok
-// is false for every name that is not of this fleet.
+var runnerName = regexp.MustCompile(`^(.+)-(w[1-9][0-9]{0,3}|[1-9][0-9]{0,18})-([1-9][0-9]{0,8})(?:\.([1-9][0-9]{0,8}))?$`)
+
+// WarmID names a warm runner: the n-th of the fleet, in a slot that no other idle one has.
+func WarmID(fleetName string, slot, n int) string {
+	return fmt.Sprintf("%s-w%d-%d", fleetName, slot, n)
+}
+
+// ParseRunnerID splits a runner id, or the GitHub name of one of its registrations. A warm
+// runner was launched for no job: its jobID is 0. ok is false for every name that is not of
+// this fleet.
 func ParseRunnerID(fleetName, name string) (runnerID string, jobID int64, ok bool) {
 	m := runnerName.FindStringSubmatch(name)
 	if m == nil || m[1] != fleetName {
 		return "", 0, false
 	}
+	id, _, _ := strings.Cut(name, ".")
+	if strings.HasPrefix(m[2], warmSlot) {
+		return id, 0, true
+	}
 	jobID, err := strconv.ParseInt(m[2], 10, 64)
 	if err != nil {
 		return "", 0, false
 	}
-	id, _, _ := strings.Cut(name, ".")
 	return id, jobID, true
 }

@@ -19,6 +19,11 @@ type Capacity struct {
 	Turn  int64            `json:"turn,omitempty"`
 	Turns map[string]int64 `json:"turns,omitempty"`
 	Pace  Pace             `json:"pace,omitzero"`
+	// Warm are the runners that idle in pools, by id, WarmMade counts all that there ever
+	// were, and Pools is what became of them today, by the pools' keys.
+	Warm     map[string]WarmRunner `json:"warm,omitempty"`
+	WarmMade int                   `json:"warm_made,omitempty"`
+	Pools    map[string]PoolState  `json:"pools,omitempty"`
 	// Paused is why an operator paused launches, "" if they are not paused. PausedBy is who
 	// gave that reason: pauses of the release before do not say it.
 	Paused   string    `json:"paused,omitempty"`
@@ -54,6 +59,8 @@ type LaunchFacts struct {
 	Queue            time.Duration // how long GitHub keeps a job queued
 	Run              Run
 	Capacity         Capacity
+	Idle             *Runner  // a warm runner that can take the job, nil if there is none
+	Others           []Runner // warm runners that idle and cannot take it
 	Holds            map[string]Hold
 	Deployment       string
 	Now              time.Time
@@ -62,8 +69,9 @@ type LaunchFacts struct {
 // LaunchResult is the decision of Launch.
 type LaunchResult struct {
 	Changes  Changes
-	RunnerID string // to start an execution for: new, or already open
+	RunnerID string // to start an execution for: new, already open, or warm
 	Reason   string // why there is no runner
+	GivesWay string // the idle warm runner that is to be ended for this run
 }
 
 // Launch decides whether a run gets its next runner. It is the only way to one: the run
@@ -101,14 +109,21 @@ func Launch(f LaunchFacts) LaunchResult {
 	if full := f.Capacity.fullRule(run.AdmittedBy, f.MaxOfRules); full != "" {
 		return f.waitForRoom(run, full, forRule)
 	}
+	if f.expectsIdle() {
+		return f.expect(*f.Idle)
+	}
 	if f.fullRepository(run) {
-		return f.waitForRoom(run, fmt.Sprintf("waits for room: max_runners_per_repository is %d", f.MaxPerRepository), forShare)
+		return f.givesWay(f.waitForRoom(run, fmt.Sprintf("waits for room: max_runners_per_repository is %d", f.MaxPerRepository), forShare), run.Job.Repository)
 	}
 	if kept := f.kept(); kept > 0 && f.Capacity.OpenOf[RepositoryKey(run.Job.Repository)] > 0 && f.Capacity.Open >= f.MaxRunners-kept {
-		return f.waitForRoom(run, fmt.Sprintf("waits for room: the last %d of max_runners are kept for repositories that have no runner", kept), forShare)
+		return f.givesWay(f.waitForRoom(run, fmt.Sprintf("waits for room: the last %d of max_runners are kept for repositories that have no runner", kept), forShare), "")
 	}
 	if f.Capacity.Open >= f.MaxRunners || f.Behind {
-		return f.waitForRoom(run, fmt.Sprintf("waits for room: max_runners is %d", f.MaxRunners), forRoom)
+		res := f.waitForRoom(run, fmt.Sprintf("waits for room: max_runners is %d", f.MaxRunners), forRoom)
+		if f.Capacity.Open >= f.MaxRunners {
+			res = f.givesWay(res, "")
+		}
+		return res
 	}
 	if f.Capacity.Pace.free(f.Now) == 0 {
 		return f.waitForRoom(run, paceReason, forRoom)

@@ -232,6 +232,7 @@ func (p Policy) plan(labels, given []string) Decision {
 		}
 		return refused("class.arch", "class %q is %s, and the job asks for %s%s", d.Class, size.Arch, archs[0], p.classesOf(Arch(archs[0])))
 	}
+	size.Warm = nil
 	d.Size = size
 	d.Image = p.spec(BaseImage, p.BaseImage, size.Arch)
 	if len(images) == 1 {

@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -48,10 +49,10 @@ func TestARuleHasItsRunnersAndNoMore(t *testing.T) {
 
 func TestRecountOfRules(t *testing.T) {
 	open := []fleet.Runner{{Repository: "octo/a", Rule: "deploy"}, {Repository: "octo/a"}, {Repository: "octo/a", Rule: "deploy"}}
-	right, changed := fleet.Capacity{Open: 3, OpenOf: map[string]int{"octo/a": 3}, OpenOfRule: map[string]int{"deploy": 3, "gone": 1}}.Recount(open)
+	right, changed := fleet.Capacity{Open: 3, OpenOf: map[string]int{"octo/a": 3}, OpenOfRule: map[string]int{"deploy": 3, "gone": 1}}.Recount(open, time.Time{})
 	equal(t, changed, true)
 	equal(t, fmt.Sprint(right.OpenOfRule), "map[deploy:2]")
-	_, changed = right.Recount(open)
+	_, changed = right.Recount(open, time.Time{})
 	equal(t, changed, false)
 }
 

@@ -37,12 +37,14 @@ const (
 // Runner is one ephemeral GitHub runner: one record, one execution, at most one
 // task.
 type Runner struct {
-	Schema   int          `json:"schema"`
-	RunnerID string       `json:"runner_id"`
-	RunID    string       `json:"run_id"` // the run it was launched for; never changes
-	Status   RunnerStatus `json:"status"`
-	Phase    Phase        `json:"phase"`
-	Reason   string       `json:"reason,omitempty"`
+	Schema   int    `json:"schema"`
+	RunnerID string `json:"runner_id"`
+	// RunID is the run it was launched for, which never changes. That of a warm runner is the
+	// last run that expected it, or whose job it has; "" before.
+	RunID  string       `json:"run_id"`
+	Status RunnerStatus `json:"status"`
+	Phase  Phase        `json:"phase"`
+	Reason string       `json:"reason,omitempty"`
 
 	// For is the run whose job it is expected to take. It and the run's RunnerID change
 	// only together, in one transaction.
@@ -51,8 +53,9 @@ type Runner struct {
 	Took int64 `json:"took,omitempty"`
 
 	Repository string `json:"repository"`
-	// RegisteredIn is the place where it is registered, from its first claim on: another
-	// deployment may register later ones elsewhere. Records of the release before have none.
+	// RegisteredIn is the place where it is registered, from its first claim on, or from its
+	// launch by a pool: another deployment may register later ones elsewhere. Records of the
+	// release before have none.
 	RegisteredIn string   `json:"registered_in,omitempty"`
 	Labels       []string `json:"labels"`
 	ClassName    string   `json:"class_name,omitempty"`
@@ -64,6 +67,14 @@ type Runner struct {
 	// Rule is the name of the policy's rule that it is counted for: the one that admits
 	// the job that it has or is meant for. Records of the release before have none.
 	Rule string `json:"rule,omitempty"`
+
+	// Pool is the pool that launched it, "" if a run did; Spec is what that pool's runners
+	// were then, RepositoryID GitHub's id of its repository, 0 if it is not known, and
+	// ExpectedAt when a run last came to expect it.
+	Pool         string    `json:"pool,omitempty"`
+	Spec         string    `json:"pool_spec,omitempty"`
+	RepositoryID int64     `json:"repository_id,omitempty"`
+	ExpectedAt   time.Time `json:"expected_at,omitzero"`
 
 	TaskToken  string `json:"task_token,omitempty"`
 	WaitingFor string `json:"waiting_for,omitempty"`
@@ -267,10 +278,14 @@ func (r Runner) Forget() Runner {
 }
 
 // CountsFor is the run that the runner's time and cost belong to: that of the job that it
-// took, or else the one that it was launched for.
+// took, or else the one that it was launched for. A warm runner without a job counts for
+// its pool, and no run.
 func (r Runner) CountsFor() string {
-	if r.Took != 0 {
+	switch {
+	case r.Took != 0:
 		return RunID(r.Took)
+	case r.IsWarm():
+		return ""
 	}
 	return r.RunID
 }

@@ -20,6 +20,9 @@ type Class struct {
 	Arch             Arch `json:"arch"`                        // x64 if empty
 	Spot             bool `json:"spot,omitempty"`              // may run on Fargate Spot
 	EphemeralStorage int  `json:"ephemeral_storage,omitempty"` // GiB, 21 to 200; 0 means Fargate's own 20
+	// Warm is how many idle runners of the class are kept, nil for none. It is no part of
+	// what a runner gets.
+	Warm *Warm `json:"warm,omitempty"`
 }
 
 // CapacityProvider is a capacity provider of the fleet's cluster, by its name in ECS.
@@ -111,6 +114,9 @@ func (c Class) Check() error {
 	}
 	if c.EphemeralStorage != 0 && (c.EphemeralStorage < 21 || c.EphemeralStorage > 200) {
 		return fmt.Errorf("ephemeral_storage %d: use 21 to 200 (GiB), or leave it out for Fargate's own 20", c.EphemeralStorage)
+	}
+	if c.Warm != nil {
+		return c.Warm.Check()
 	}
 	return nil
 }

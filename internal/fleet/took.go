@@ -11,15 +11,19 @@ type TookFacts struct {
 	Runner   Runner    // R
 	Meant    *Run      // the run that R was meant for, if that is another one
 	Expected *Runner   // the runner that J's run expected, if that is another one
-	Capacity *Capacity // nil if no runner is to be counted for another rule: see MayRecount
+	Capacity *Capacity // nil if no runner is to be counted differently: see MayRecount
 	At       time.Time
 
 	RefusalStatus RefusalStatus
 	Now           time.Time
 }
 
-// MayRecount reports whether a runner may have to be counted for another rule.
+// MayRecount reports whether a runner may have to be counted for another rule, or leaves a
+// pool or returns to it.
 func (f TookFacts) MayRecount() bool {
+	if f.Runner.IsWarm() || f.Expected != nil && f.Expected.IsWarm() {
+		return true
+	}
 	ownToo := f.Expected != nil && (f.Expected.Rule != "" || f.Runner.Rule != "")
 	return ownToo || f.Run.RuleKnown && f.Runner.Rule != f.Run.AdmittedBy
 }
@@ -38,7 +42,7 @@ type TookResult struct {
 // job to any idle runner with its labels, whichever job that runner was launched for.
 //
 // If J's own runner can serve the run that R was meant for, the two swap. Otherwise that
-// run is launched again, and J's own idle runner is ended.
+// run is launched again, and J's own idle runner is ended, or returns to its pool.
 func Took(f TookFacts) TookResult {
 	run, runner := f.Run, f.Runner
 	if run.RanOn == runner.RunnerID && runner.Took == run.Job.JobID {
@@ -66,6 +70,7 @@ func Took(f TookFacts) TookResult {
 	expected := run.RunnerID
 	if expected != runner.RunnerID {
 		run.RunnerID, runner.For = runner.RunnerID, run.RunID
+		runner = runner.expectedBy(run, f.Now)
 	}
 	meantFor := runner.Rule
 	if run.RuleKnown && f.Capacity != nil {
@@ -80,7 +85,7 @@ func Took(f TookFacts) TookResult {
 	}
 	swaps := run.Status != RunRefused // the own runner of a refused job is being refused, too
 	if swaps && meant != nil && own != nil && own.CanTake() && meant.Wanted() && CanRun(own.Labels, meant.Job) {
-		res.swap(*meant, own.countedFor(meantFor))
+		res.swap(*meant, own.countedFor(meantFor).expectedBy(*meant, f.Now))
 	} else {
 		if meant != nil {
 			res.displace(*meant, runner.RunnerID)
@@ -92,7 +97,34 @@ func Took(f TookFacts) TookResult {
 	res.Changes.Runs = append(res.Changes.Runs, run)
 	res.Changes.Runners = append(res.Changes.Runners, runner)
 	res.countFor(f)
+	res.keepPools(f)
 	return res
+}
+
+// keepPools lists the warm runners that idle after a job began.
+func (res *TookResult) keepPools(f TookFacts) {
+	if f.Capacity == nil {
+		return
+	}
+	capacity, changed := *f.Capacity, false
+	if res.Changes.Capacity != nil {
+		capacity = *res.Changes.Capacity
+	}
+	for _, r := range res.Changes.Runners {
+		was := f.Runner
+		if r.RunnerID != was.RunnerID {
+			was = *f.Expected
+		}
+		if r.IsWarm() {
+			capacity, changed = capacity.keptWarm(was, r, f.Now), true
+		}
+		if was.Idle() && r.Took != 0 {
+			capacity = capacity.taken(r, f.Now)
+		}
+	}
+	if changed {
+		res.Changes.Capacity = &capacity
+	}
 }
 
 // runsOrRefused is the run once a runner has its job. Where the runner's hook asks, it ends
@@ -140,8 +172,13 @@ func (res *TookResult) displace(meant Run, runnerID string) {
 	res.Changes.Runs = append(res.Changes.Runs, meant)
 }
 
-// letGo takes its job from a runner, which is ended if it has none.
+// letGo takes its job from a runner, which is ended if it has none. A warm one that can
+// still take one returns to its pool.
 func (res *TookResult) letGo(own Runner) {
+	if own.IsWarm() && own.CanTake() {
+		res.Changes.Runners = append(res.Changes.Runners, own.returned())
+		return
+	}
 	own.For = ""
 	if own.Took == 0 { // it is counted for no rule until it is ended
 		own.Rule = ""

@@ -72,6 +72,11 @@ func (c Capacity) opened(run Run, now time.Time) Capacity {
 	c.Pace = c.Pace.started(now)
 	c.OpenOf = count(c.OpenOf, RepositoryKey(run.Job.Repository), 1)
 	c.OpenOfRule = count(c.OpenOfRule, run.AdmittedBy, 1)
+	return c.turned(run)
+}
+
+// turned is the capacity once a run has a runner: if it waited for room, its turn has come.
+func (c Capacity) turned(run Run) Capacity {
 	if run.Turn > c.Turn {
 		c.Turn = run.Turn
 		c.Turns = maps.Clone(c.Turns)
@@ -113,14 +118,15 @@ func (c Capacity) ShareLeft(share int, repository string) int {
 
 // Recount is the capacity counted from the open runners. changed is false if it was
 // right.
-func (c Capacity) Recount(open []Runner) (_ Capacity, changed bool) {
+func (c Capacity) Recount(open []Runner, now time.Time) (_ Capacity, changed bool) {
+	c, relisted := c.recountWarm(open, now)
 	var right Capacity
 	for _, r := range open {
 		right.OpenOf = count(right.OpenOf, RepositoryKey(r.Repository), 1)
 		right.OpenOfRule = count(right.OpenOfRule, r.Rule, 1)
 	}
 	if c.Open == len(open) && maps.Equal(right.OpenOf, c.OpenOf) && maps.Equal(right.OpenOfRule, c.OpenOfRule) {
-		return c, false
+		return c, relisted
 	}
 	c.Open, c.OpenOf, c.OpenOfRule = len(open), right.OpenOf, right.OpenOfRule
 	return c, true

@@ -156,10 +156,10 @@ func TestTheShareOfARepository(t *testing.T) {
 
 func TestRecount(t *testing.T) {
 	open := []fleet.Runner{{Repository: "octo/a"}, {Repository: "Octo/A"}, {Repository: "octo/b"}}
-	right, changed := fleet.Capacity{Open: 3, Turn: 5}.Recount(open)
+	right, changed := fleet.Capacity{Open: 3, Turn: 5}.Recount(open, time.Time{})
 	equal(t, changed, true)
 	equal(t, right, fleet.Capacity{Open: 3, OpenOf: map[string]int{"octo/a": 2, "octo/b": 1}, Turn: 5})
-	_, changed = right.Recount(open)
+	_, changed = right.Recount(open, time.Time{})
 	equal(t, changed, false)
 }
 

@@ -38,3 +38,15 @@ func (f Fleet) Admit(ctx context.Context, runnerID string, job fleet.Job, d flee
 	})
 	return full, err
 }
+
+// AdmitWarm records on a warm runner what its pool's runners are. It may be repeated.
+func (f Fleet) AdmitWarm(ctx context.Context, runnerID string, d fleet.Decision) error {
+	_, _, err := f.ChangeRunner(ctx, runnerID, func(r fleet.Runner) (fleet.Runner, bool) {
+		if !r.At(fleet.StageAdmitted).IsZero() || r.Phase != fleet.Open {
+			return r, false
+		}
+		r.ClassName, r.Image = d.Class, d.Image.String()
+		return r.Mark(fleet.StageAdmitted, f.Now()), true
+	})
+	return err
+}

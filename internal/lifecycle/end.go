@@ -116,7 +116,8 @@ func unexpecting(run fleet.Run) *fleet.Run {
 	return &run
 }
 
-// endFor ends the runner that waits for the job of a run which no longer needs one. If
+// endFor ends the runner that waits for the job of a run which no longer needs one, or
+// returns it to its pool. If
 // the run does not expect its last runner any more, but that one's end was cut short,
 // endFor goes on with that end.
 func (f Fleet) endFor(ctx context.Context, run fleet.Run, reason string) error {
@@ -130,6 +131,9 @@ func (f Fleet) endFor(ctx context.Context, run fleet.Run, reason string) error {
 			return err
 		}
 		runnerID = last.RunnerID
+	}
+	if returned, err := f.returnToPool(ctx, runnerID); err != nil || returned {
+		return err
 	}
 	_, err := f.End(ctx, runnerID, reason)
 	return err

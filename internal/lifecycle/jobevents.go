@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -107,6 +108,9 @@ func (f Fleet) LearnJob(ctx context.Context, job fleet.Job) (queued bool, err er
 // returns the runner as it was.
 func (f Fleet) AskAfter(ctx context.Context, runner fleet.Runner) (fleet.Runner, error) {
 	runID := cmp.Or(runner.For, runner.RunID)
+	if runID == "" {
+		return runner, Untold{NoSuchJob: true, Err: fmt.Errorf("no run has expected runner %s yet", runner.RunnerID)}
+	}
 	run, known, err := f.Records.Run(ctx, runID)
 	switch {
 	case err != nil:

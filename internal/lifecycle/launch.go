@@ -44,6 +44,9 @@ func (f Fleet) launch(ctx context.Context, runID string) (runnerID string, now f
 		if facts.Behind, err = f.isBehind(ctx, facts); err != nil {
 			return fleet.Changes{}, err
 		}
+		if err := f.findWarm(ctx, &facts); err != nil {
+			return fleet.Changes{}, err
+		}
 		res = fleet.Launch(facts)
 		for i := range res.Changes.Runs {
 			if res.RunnerID != "" { // it must be found again until its execution is started
@@ -56,11 +59,13 @@ func (f Fleet) launch(ctx context.Context, runID string) (runnerID string, now f
 	for _, changed := range res.Changes.Runs {
 		now = changed
 	}
+	if err == nil && res.GivesWay != "" {
+		f.giveWay(ctx, res.GivesWay)
+	}
 	if err != nil || res.RunnerID == "" {
 		return "", now, err
 	}
-	input := inputOf(run)
-	if err := f.Executions.Start(ctx, res.RunnerID, input); err != nil || !run.WaitsForRoom {
+	if err := f.start(ctx, res.RunnerID, run); err != nil || !run.WaitsForRoom {
 		return res.RunnerID, now, err
 	}
 	return res.RunnerID, now, f.change(ctx, func() (fleet.Changes, error) {

@@ -300,11 +300,11 @@ func (f Fleet) DescribeRun(ctx context.Context, runnerID string, describe func(f
 }
 
 // ChangeWanted is ChangeBoth for a decision that depends on whether a wanted run expects
-// the runner. Both records are in the transaction, so if the run is cancelled meanwhile
+// the runner, or it idles in its pool. Both records are in the transaction, so if the run is cancelled meanwhile
 // the decision is made again.
 func (f Fleet) ChangeWanted(ctx context.Context, runnerID string, decide func(r fleet.Runner, wanted bool) (fleet.Runner, bool)) (fleet.Runner, bool, error) {
 	return f.changeBoth(ctx, runnerID, func(r fleet.Runner, run *fleet.Run) (fleet.Runner, *fleet.Run, bool) {
-		next, ok := decide(r, run != nil && run.Wanted())
+		next, ok := decide(r, run != nil && run.Wanted() || r.Idle())
 		if ok && run != nil {
 			followed := run.Follow(next)
 			run = &followed

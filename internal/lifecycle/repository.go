@@ -89,6 +89,11 @@ func CurrentName(ctx context.Context, cursors CursorReader, p fleet.Policy, conf
 	return known.NameNow(p, configured), err
 }
 
+// KnownRepository is what is known of a configured repository, zero if no job of it came yet.
+func KnownRepository(ctx context.Context, cursors CursorReader, configured string) (fleet.Repository, error) {
+	return repository(ctx, cursors, configured)
+}
+
 // findRepository returns the configuration's name of a repository, "" if it has none,
 // and what is known of that repository. It finds a renamed repository by id.
 func findRepository(ctx context.Context, cursors CursorReader, p fleet.Policy, name string, id int64) (configured string, known fleet.Repository, err error) {

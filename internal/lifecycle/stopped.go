@@ -12,6 +12,9 @@ import (
 // WhyStopped is StoppedBeforeJob for a runner that was not ended by the fleet. Its run
 // may have ended all the same: then the name is Runner.NotWanted.
 func (f Fleet) WhyStopped(ctx context.Context, r fleet.Runner) (name, cause string, err error) {
+	if r.LostIdle() {
+		return fleet.RunnerNotWanted, "it ended while it idled in its pool", nil
+	}
 	if name, cause = StoppedBeforeJob(r); name != fleet.RunnerClaimLost {
 		return name, cause, nil
 	}
@@ -28,7 +31,7 @@ func StoppedBeforeJob(r fleet.Runner) (name, cause string) {
 	switch {
 	case r.FailureName != "":
 		return r.FailureName, r.Failure
-	case r.ExitCode != nil && *r.ExitCode == fleet.ExitClaimGone && r.For == "":
+	case r.ExitCode != nil && *r.ExitCode == fleet.ExitClaimGone && r.For == "" && !r.Idle():
 		return fleet.RunnerNotWanted, r.NotWanted()
 	case r.ExitCode != nil && *r.ExitCode == fleet.ExitClaimGone:
 		return fleet.RunnerClaimLost, "the container did not get the answer to its claim; " +

@@ -44,6 +44,9 @@ func (f Fleet) Took(ctx context.Context, job fleet.Job, runnerID string, at time
 	// The run that the runner was launched for is among them even if the fact was
 	// already known: the process that wrote it may have died before this line.
 	for _, runID := range append(res.Relaunch, runner.RunID) {
+		if runID == "" {
+			continue
+		}
 		if err := f.launchDisplaced(ctx, runID); err != nil {
 			return err
 		}
@@ -84,7 +87,7 @@ func (f Fleet) leftover(ctx context.Context, job fleet.Job, runnerID string) ([]
 		return nil, err
 	}
 	last, ok, err := f.Records.Runner(ctx, run.LastRunner)
-	if err != nil || !ok || last.For != "" || last.Took != 0 || last.Phase == fleet.Closed {
+	if err != nil || !ok || last.For != "" || last.Took != 0 || last.Phase == fleet.Closed || last.Idle() {
 		return nil, err
 	}
 	return []string{last.RunnerID}, nil
@@ -154,6 +157,12 @@ func (f Fleet) isRegistered(ctx context.Context, runner fleet.Runner, job fleet.
 	}
 	if _, ok := fleet.EnterpriseOf(f.PlaceOf(runner)); ok {
 		return true, nil
+	}
+	if runner.IsWarm() {
+		if runner.RepositoryID != 0 && job.RepositoryID != 0 {
+			return runner.RepositoryID == job.RepositoryID, nil
+		}
+		return fleet.SameRepository(runner.Repository, job.Repository), nil
 	}
 	run, ok, err := f.Records.Run(ctx, runner.RunID)
 	if err != nil {

@@ -246,6 +246,12 @@ func (r *Records) Holds(_ context.Context, keys []string) (found map[string]flee
 	return found, err
 }
 
+// LoseWarm has the capacity list no runner that idles.
+func (r *Records) LoseWarm() { r.capacity.Warm = nil }
+
+// Put keeps a hold, without faults.
+func (r *Records) Put(h fleet.Hold) { r.holds[h.Key] = h }
+
 // Hold returns a hold, the zero value if there is none.
 func (r *Records) Hold(key string) fleet.Hold { return r.holds[key] }
 

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -33,6 +34,7 @@ type World struct {
 
 	MaxRunners   int
 	SpotRetry    int
+	Keeps        *fleet.Warm // idle runners of the class small; nil is none
 	Records      *Records
 	Executions   *Executions
 	Control      *Control
@@ -98,7 +100,7 @@ func (w *World) Policy() fleet.Policy {
 	return fleet.Policy{
 		FleetName: Name, Repositories: []string{Repository}, DefaultClass: "small", BaseImage: "v1",
 		Classes: map[string]fleet.Class{
-			"small": {CPU: 1024, Memory: 2048},
+			"small": {CPU: 1024, Memory: 2048, Warm: w.Keeps},
 			"large": {CPU: 4096, Memory: 8192, Spot: true},
 		},
 		Registries: fleet.DefaultRegistries, MaxRunners: w.MaxRunners, SpotRetry: w.SpotRetry, Limits: fleet.DefaultLimits(),
@@ -201,6 +203,12 @@ func (w *World) Launch(job fleet.Job) string {
 func (w *World) Up(job fleet.Job) string {
 	w.t.Helper()
 	id := w.Launch(job)
+	w.up(id)
+	return id
+}
+
+// up brings a launched runner to where its task runs.
+func (w *World) up(id string) {
 	token := w.Executions.Token(id)
 	task, err := w.Tasks.Launch(w.t.Context(), fleet.TaskLaunch{RunnerID: id, ClientToken: id + ".0"})
 	if err != nil {
@@ -212,13 +220,52 @@ func (w *World) Up(job fleet.Job) string {
 		r.TaskToken, r.WaitingFor = token, fleet.WaitForJob
 		*r = r.Mark(fleet.StageTaskStarted, w.now)
 	})
-	return id
 }
 
 // Idle is Up for a runner that has registered and waits for a job.
 func (w *World) Idle(job fleet.Job) string {
 	w.t.Helper()
 	id := w.Up(job)
+	w.register(id)
+	w.EditRun(w.Runner(id).RunID, func(r *fleet.Run) { *r = r.Follow(w.Runner(id)) })
+	return id
+}
+
+// Pool is a pool of so many warm runners of the class small.
+func (w *World) Pool(warm fleet.Warm) fleet.Pool {
+	w.t.Helper()
+	was := w.Keeps
+	w.Keeps = &warm
+	pools, err := w.Policy().Pools()
+	w.Keeps = was
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return pools[0]
+}
+
+// Warm has a pool keep so many runners, fills it, and brings them to where they idle. It
+// returns those that idle, sorted.
+func (w *World) Warm(count int) (ids []string) {
+	w.t.Helper()
+	w.Keeps = &fleet.Warm{Count: count}
+	if _, why, err := w.Fleet().FillPool(w.t.Context(), w.Pool(fleet.Warm{Count: count}), Repository, 0, count); err != nil || why != "" {
+		w.t.Fatal(why, err)
+	}
+	for _, id := range slices.Sorted(maps.Keys(w.Records.capacity.Warm)) {
+		if ids = append(ids, id); w.Runner(id).TaskARN == "" {
+			w.up(id)
+			w.register(id)
+		}
+	}
+	return ids
+}
+
+// Capacity reads the capacity, without faults.
+func (w *World) Capacity() fleet.Capacity { return w.Records.capacity }
+
+// register registers a runner that is up.
+func (w *World) register(id string) {
 	reg, _, err := w.GitHub.Register(w.t.Context(), Repository, fleet.RunnerName(id, 1), w.Runner(id).Labels)
 	if err != nil {
 		w.t.Fatal(err)
@@ -228,8 +275,6 @@ func (w *World) Idle(job fleet.Job) string {
 		r.Claims, r.NonceHash, r.RegistrationID = 1, fleet.NonceHash("nonce"), reg.ID
 		*r = r.Progress(fleet.RunnerWaitingForJob).Mark(fleet.StageClaimed, w.now).Mark(fleet.StageRegistered, w.now)
 	})
-	w.EditRun(w.Runner(id).RunID, func(r *fleet.Run) { *r = r.Follow(w.Runner(id)) })
-	return id
 }
 
 // Busy is Idle for a runner that has taken its own job, while AwaitCompletion waits for
@@ -296,6 +341,9 @@ func (w *World) State() string {
 	for _, r := range w.Records.runners {
 		add("runner %s: %s, %s, for %q, took %d, task %q %s, rung %d, waits for %q, failure %q",
 			r.RunnerID, r.Phase, r.Status, r.For, r.Took, r.TaskARN, r.TaskStatus, r.Rung, r.WaitingFor, r.FailureName)
+	}
+	for _, id := range slices.Sorted(maps.Keys(w.Records.capacity.Warm)) {
+		add("runner %s idles, and gives way to %q", id, w.Records.capacity.Warm[id].GivesWayTo)
 	}
 	add("open runners: %d, of rules %v, paused %q", w.Records.capacity.Open, w.Records.capacity.OpenOfRule, w.Records.capacity.Paused)
 	for name := range w.Executions.inputs {

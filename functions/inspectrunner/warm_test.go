@@ -1,0 +1,65 @@
+package inspectrunner_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
+)
+
+func TestAWarmRunnerIdlesForAsLongAsGitHubHasIt(t *testing.T) {
+	for name, c := range map[string]struct {
+		before  func(*world, string)
+		want    fleet.Wait
+		phase   fleet.Phase
+		stopped bool
+	}{
+		"it waits for hours": {
+			before: func(w *world, _ string) { w.Pass(3 * time.Hour) },
+			want:   fleet.Wait{Outcome: fleet.OutcomeWaiting, Seconds: 1}, phase: fleet.Open,
+		},
+		"GitHub has deleted it, and it goes on": {
+			before: func(w *world, id string) { w.GitHub.Remove(fleet.RunnerName(id, 1)) },
+			want:   fleet.Wait{Outcome: fleet.OutcomeStopped, Seconds: 1}, phase: fleet.Closing, stopped: true,
+		},
+		"it is offline": {
+			before: func(w *world, id string) { w.GitHub.Runner(fleet.RunnerName(id, 1)).Online = false },
+			want:   fleet.Wait{Outcome: fleet.OutcomeStopped, Seconds: 1}, phase: fleet.Closing, stopped: true,
+		},
+		"GitHub does not answer": {
+			before: func(w *world, _ string) { w.GitHub.Fails["Registration"] = fleet.Errorf(fleet.GitHubUnavailable, down) },
+			want:   fleet.Wait{Outcome: fleet.OutcomeWaiting, Seconds: 60}, phase: fleet.Open,
+		},
+		"a run came to expect it just now": {
+			before: func(w *world, _ string) { w.Pass(3 * time.Hour); w.Launch(w.Job(7)); w.Pass(4 * time.Minute) },
+			want:   fleet.Wait{Outcome: fleet.OutcomeWaiting, Seconds: 1}, phase: fleet.Open,
+		},
+		"it does not get the job of the run that expects it": {
+			before: func(w *world, _ string) { w.Launch(w.Job(7)); w.Pass(5 * time.Minute) },
+			want:   fleet.Wait{Outcome: fleet.OutcomeReaped, Seconds: 1, Error: fleet.RunnerIdleTimeout}, phase: fleet.Closing, stopped: true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := lifecycletest.New(t)
+			id := w.Warm(1)[0]
+			c.before(w, id)
+			got, err := run(t, w, id)
+			got.Cause = ""
+			if r := w.Runner(id); err != nil || got != c.want || r.Phase != c.phase || w.Tasks.Asked(r.TaskARN) != c.stopped {
+				t.Errorf("%+v, %v; it is %s, asked to stop: %t", got, err, r.Phase, w.Tasks.Asked(r.TaskARN))
+			}
+		})
+	}
+}
+
+func TestAWarmRunnerThatNeverRegistersFails(t *testing.T) {
+	w := lifecycletest.New(t)
+	id := w.Warm(1)[0]
+	w.EditRunner(id, func(r *fleet.Runner) { delete(r.Times, fleet.StageRegistered); r.Claims, r.RegistrationID = 0, 0 })
+	w.Pass(16 * time.Minute)
+	got, err := run(t, w, id)
+	if err != nil || got.Outcome != fleet.OutcomeReaped || got.Error != fleet.RunnerStartTimeout {
+		t.Errorf("%+v, %v", got, err)
+	}
+}

@@ -1,0 +1,67 @@
+package sweep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	_ "time/tzdata" // schedules name time zones, and a function's machine has no database of them
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
+)
+
+// mostFilled is how many warm runners one sweep launches for one pool.
+const mostFilled = 10
+
+// warm ends the idle runners that their pools want no longer, and launches those that the
+// pools lack: after the runs that wait for room. Only the sweep does either, and there is one
+// at a time.
+func (s *sweep) warm(ctx context.Context) error {
+	pools, err := s.configured.Pools()
+	if err != nil {
+		return fmt.Errorf("read the pools of the configuration: %w", err)
+	}
+	if len(pools) == 0 && !s.idle {
+		return nil
+	}
+	if err := s.Fleet.EndStrays(ctx, pools); err != nil {
+		return err
+	}
+	return each(pools, func(pool fleet.Pool) error {
+		if err := s.Fleet.EndUnwanted(ctx, pool); err != nil {
+			return err
+		}
+		return s.fill(ctx, pool)
+	})
+}
+
+func (s *sweep) fill(ctx context.Context, pool fleet.Pool) error {
+	if pool.Wanted(s.Fleet.Now()) == 0 {
+		return nil
+	}
+	place, id := pool.Place, int64(0)
+	if pool.Repository != "" {
+		known, err := lifecycle.KnownRepository(ctx, s.Records, pool.Repository)
+		if err != nil {
+			return err
+		}
+		place, id = known.NameNow(s.configured, pool.Repository), known.ID
+	}
+	budget, err := s.GitHub.Budget(ctx, place, s.Fleet.Now())
+	if err == nil {
+		spare, err := s.Fleet.Spare(ctx, budget)
+		if err != nil || !spare {
+			return errors.Join(err, s.putOff(spare))
+		}
+	}
+	_, _, err = s.Fleet.FillPool(ctx, pool, place, id, mostFilled)
+	return err
+}
+
+// putOff says that what is left of GitHub's limit is kept for the claims of jobs.
+func (s *sweep) putOff(spare bool) error {
+	if spare {
+		return nil
+	}
+	return fmt.Errorf("launch warm runners: %w", errPutOff)
+}

@@ -1,0 +1,76 @@
+package sweep_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
+)
+
+func TestTheSweepKeepsPools(t *testing.T) {
+	for name, c := range map[string]struct {
+		setup func(*world)
+		want  int // that idle, or start, afterwards
+	}{
+		"it fills one":         {func(w *world) { w.Keeps = &fleet.Warm{Count: 2} }, 2},
+		"it leaves a full one": {func(w *world) { w.Warm(2) }, 2},
+		"it fills one anew":    {func(w *world) { w.Warm(2); w.Launch(w.Job(7)) }, 2},
+		"it ends one that the configuration has no more": {func(w *world) { w.Warm(2); w.Keeps = nil }, 0},
+		"it ends one at the end of its schedule":         {func(w *world) { w.Warm(2); w.Keeps = &fleet.Warm{Count: 2, Schedule: "daily 22:00-23:00"} }, 0},
+		"it fills none with what is kept for claims": {func(w *world) {
+			w.Keeps = &fleet.Warm{Count: 2}
+			w.GitHub.Left = fleet.Budget{Limit: 5000, Remaining: 3, Reset: w.Now().Add(time.Hour)}
+		}, 0},
+		"it lists one that the capacity lost": {func(w *world) {
+			w.Warm(1)
+			w.Records.LoseWarm()
+		}, 1},
+		"it ends one for a job that waits, if the launch died before": {func(w *world) {
+			w.MaxRunners = 1
+			w.Warm(1)
+			w.GitHub.Fails["Delete"] = fleet.Errorf(fleet.GitHubUnavailable, "502")
+			w.Launch(w.Job(7, "self-hosted", "class:large"))
+			delete(w.GitHub.Fails, "Delete")
+		}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := lifecycletest.New(t)
+			c.setup(w)
+			mustSweepOrPutOff(t, w)
+			got := 0
+			for _, id := range warmIDs(w) {
+				if w.Runner(id).Idle() {
+					got++
+				}
+			}
+			if got != c.want {
+				t.Errorf("%d idle, want %d: %q", got, c.want, warmIDs(w))
+			}
+		})
+	}
+}
+
+func warmIDs(w *world) (ids []string) {
+	for id := range w.Capacity().Warm {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+func mustSweepOrPutOff(t *testing.T, w *world) {
+	t.Helper()
+	if _, err := run(w); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Without pools nothing more is asked of anybody.
+func TestASweepWithoutPoolsReadsNoMore(t *testing.T) {
+	w := lifecycletest.New(t)
+	w.Launch(w.Job(7))
+	mustSweep(t, w)
+	for id := range w.Capacity().Pools {
+		t.Errorf("the capacity knows pool %s", id)
+	}
+}

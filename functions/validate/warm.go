@@ -1,0 +1,36 @@
+package validate
+
+import (
+	"context"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// warm returns the plan of a runner that a pool launched: what the pool's runners are. There
+// is no job yet to ask GitHub or policy about; its hook asks about the one that it takes.
+func (s Step) warm(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
+	runner, err := s.Fleet.ReadRunner(ctx, call.RunnerID)
+	if err != nil {
+		return fleet.Plan{}, err
+	}
+	if runner.Phase != fleet.Open {
+		return fleet.Plan{Decision: fleet.NotWanted, Reason: runner.NotWanted()}, nil
+	}
+	pools, err := s.Policy.Pools()
+	if err != nil {
+		return fleet.Plan{}, fleet.Errorf(fleet.RunnerLaunchFailed, "%w", err)
+	}
+	for _, pool := range pools {
+		if pool.Key != call.Document.Pool || pool.Spec != runner.Spec {
+			continue
+		}
+		if err := s.canRegister(ctx, call.Document.Job); err != nil {
+			return fleet.Plan{}, err
+		}
+		if err := s.Fleet.AdmitWarm(ctx, call.RunnerID, pool.Decision); err != nil {
+			return fleet.Plan{}, err
+		}
+		return s.plan(pool.Decision), nil
+	}
+	return fleet.Plan{Decision: fleet.NotWanted, Reason: "the configuration has changed, and no pool wants such a runner any more"}, nil
+}

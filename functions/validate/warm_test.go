@@ -1,0 +1,40 @@
+package validate_test
+
+import (
+	"testing"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/validate"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
+)
+
+func TestPlanOfAWarmRunner(t *testing.T) {
+	for name, c := range map[string]struct {
+		before func(*world, string)
+		want   fleet.Verdict
+	}{
+		"its pool wants it": {func(*world, string) {}, fleet.Admitted},
+		"a rule refuses the jobs of nobody, and it has none": {func(w *world, _ string) { w.GitHub.Fails["Job"] = fleet.Errorf(fleet.GitHubUnavailable, "502") }, fleet.Admitted},
+		"there is no such pool any more":                     {func(w *world, _ string) { w.Keeps = nil }, fleet.NotWanted},
+		"its pool's runners are others now":                  {func(w *world, id string) { w.EditRunner(id, func(r *fleet.Runner) { r.Spec = "another" }) }, fleet.NotWanted},
+		"it is ending":                                       {func(w *world, id string) { w.EditRunner(id, func(r *fleet.Runner) { r.Phase = fleet.Closing }) }, fleet.NotWanted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := lifecycletest.New(t)
+			id := w.Warm(1)[0]
+			document := w.Runner(id).Input()
+			c.before(w, id)
+			step := validate.Step{Fleet: w.Fleet(), Policy: w.Policy(), Budgets: w.GitHub}
+			plan, err := step.Run(t.Context(), fleet.Call{RunnerID: id, State: "Validate", Document: document})
+			if err != nil || plan.Decision != c.want {
+				t.Fatalf("%+v, %v", plan, err)
+			}
+			if plan.Decision != fleet.Admitted {
+				return
+			}
+			if r := w.Runner(id); plan.ClassName != "small" || plan.Size.Warm != nil || r.ClassName != "small" || r.Image != "v1" || r.At(fleet.StageAdmitted).IsZero() {
+				t.Errorf("plan %+v, runner %+v", plan, r)
+			}
+		})
+	}
+}

@@ -45,6 +45,10 @@ func written(v, before reflect.Value) any {
 			}
 		}
 		return out
+	case reflect.Pointer:
+		if !v.IsNil() {
+			return written(v.Elem(), reflect.Zero(v.Type().Elem()))
+		}
 	case reflect.Slice:
 		out := []any{}
 		for i := range v.Len() {

@@ -25,6 +25,7 @@ func (c *Config) check(r *review) {
 	c.checkClasses(r)
 	c.checkLabels(r)
 	c.checkPolicy(r)
+	c.checkWarm(r)
 	c.checkLimits(r)
 	c.checkAWS(r)
 	c.checkRefusals(r)

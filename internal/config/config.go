@@ -9,6 +9,7 @@ package config
 import (
 	"maps"
 	"slices"
+	_ "time/tzdata" // schedules name time zones, on machines that have no database of them too
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -123,6 +124,19 @@ func defaults() Config {
 	}
 }
 
+func clonedClasses(classes map[string]fleet.Class) map[string]fleet.Class {
+	classes = maps.Clone(classes)
+	for name, class := range classes {
+		if class.Warm != nil {
+			warm := *class.Warm
+			warm.Repositories = slices.Clone(warm.Repositories)
+			class.Warm = &warm
+			classes[name] = class
+		}
+	}
+	return classes
+}
+
 // imagesOff is why image: labels are refused without a build project.
 const imagesOff = "this fleet builds no images on demand; set image_build_project in fleet.yaml to allow image: labels"
 
@@ -137,7 +151,7 @@ func (c Config) Policy() fleet.Policy {
 		RunnerGroup:      c.RunnerGroup,
 		AllowPublic:      c.AllowPublicRepositories,
 		GitHubApp:        len(c.GitHubApps) > 0,
-		Classes:          maps.Clone(c.RunnerClassSizes),
+		Classes:          clonedClasses(c.RunnerClassSizes),
 		DefaultClass:     c.DefaultClass,
 		BaseImage:        c.RunnerImageTag,
 		ExtraImages:      maps.Clone(c.ExtraRunnerImages),

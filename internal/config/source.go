@@ -86,6 +86,11 @@ func (r *review) override(o Override, whole reflect.Value) {
 // checkOnAWS refuses secrets that a function on AWS could not read. The defaults
 // mean that the deployment makes the secrets.
 func (c *Config) checkOnAWS(r *review) {
+	for name, class := range c.RunnerClassSizes {
+		if class.Warm != nil {
+			r.add(joined("runner_class_sizes", name)+".warm", "idle runners are kept on one machine only so far; leave warm out of a fleet on AWS")
+		}
+	}
 	secrets := []stored{
 		{"github_pat", c.GitHubPAT, DefaultGitHubPAT},
 		{"webhook_secret", c.WebhookSecret, DefaultWebhookSecret},

@@ -1,0 +1,67 @@
+package config
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+// checkWarm refuses pools of idle runners that could not be, or that would take jobs which
+// are not to run on them: GitHub gives an idle runner every job with its labels, whatever
+// policy says of it.
+func (c *Config) checkWarm(r *review) {
+	const key = "runner_class_sizes"
+	var first string
+	for _, name := range slices.Sorted(maps.Keys(c.RunnerClassSizes)) {
+		warm := c.RunnerClassSizes[name].Warm
+		if warm == nil {
+			continue
+		}
+		at := joined(key, name) + ".warm"
+		if first == "" {
+			first = at
+		}
+		if err := warm.Check(); err != nil {
+			r.add(at, "%s", err)
+			return
+		}
+	}
+	if first == "" || !r.readable(key) {
+		return
+	}
+	pools, err := c.Policy().Pools()
+	if err != nil {
+		r.add(key, "%s", err)
+		return
+	}
+	idle := 0
+	for _, pool := range pools {
+		idle += pool.Warm.Count
+	}
+	switch {
+	case idle > c.MaxRunners:
+		r.add(first, "the classes want %d idle runners at once in %s, and max_runners is %d; lower a count, name repositories below warm, or raise max_runners", idle, scopes(pools), c.MaxRunners)
+	case c.AllowPublicRepositories:
+		r.add(first, "idle runners do not go with allow_public_repositories: GitHub would give them the jobs of pull requests from forks; serve public repositories with a fleet of their own")
+	case c.Policy().SharedPlace() != "" && c.RunnerGroup == "":
+		r.add(first, "idle runners of an organization or enterprise need a runner_group: GitHub gives them jobs of every repository that may use their group")
+	case refuses(c.Rules) && !c.EnforcePolicy:
+		r.add(first, "idle runners need enforce_policy: true where a rule of policy refuses jobs: GitHub gives an idle runner a refused job too, and only its hook ends that")
+	}
+}
+
+func scopes(pools []fleet.Pool) string {
+	places := map[string]bool{}
+	for _, p := range pools {
+		places[p.Place] = true
+	}
+	if len(places) == 1 {
+		return "their scope"
+	}
+	return "all repositories together"
+}
+
+func refuses(rules []fleet.Rule) bool {
+	return slices.ContainsFunc(rules, func(r fleet.Rule) bool { return r.Refuse != "" })
+}

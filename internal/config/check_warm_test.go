@@ -1,0 +1,59 @@
+package config
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
+
+func TestWarmRunnersAreRead(t *testing.T) {
+	c, err := Parse([]byte(`github_repo: [Octo/app, octo/lib]
+runner_class_sizes:
+  small:
+    cpu: 512
+    memory: 1024
+    warm: {count: 2, schedule: "mon-fri 08:00-18:00 Europe/Berlin", repositories: [octo/APP], rotate_after: 2h, idle_hours_per_day: 20}
+`), "fleet.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &fleet.Warm{Count: 2, Schedule: "mon-fri 08:00-18:00 Europe/Berlin", Repositories: []string{"octo/APP"}, RotateAfter: 2 * time.Hour, IdleHoursPerDay: 20}
+	if diff := cmp.Diff(want, c.RunnerClassSizes["small"].Warm); diff != "" {
+		t.Error(diff)
+	}
+	p := c.Policy()
+	p.Classes["small"].Warm.Repositories[0] = "changed"
+	if diff := cmp.Diff(want, c.RunnerClassSizes["small"].Warm); diff != "" {
+		t.Errorf("the policy shares it with the configuration:\n%s", diff)
+	}
+	if pools, err := c.Policy().Pools(); err != nil || len(pools) != 1 || pools[0].Repository != "Octo/app" {
+		t.Errorf("pools %v, %v; want one of Octo/app", pools, err)
+	}
+}
+
+func TestWarmRunnersThatCannotBe(t *testing.T) {
+	for name, c := range map[string]struct{ head, warm, want string }{
+		"none":                       {"github_repo: octo/app", "{count: 0}", "warm.count 0: use 1 to 100"},
+		"a schedule that is none":    {"github_repo: octo/app", "{count: 1, schedule: weekdays}", "is not a schedule"},
+		"an age of seconds":          {"github_repo: octo/app", "{count: 1, rotate_after: 5s}", "warm.rotate_after 5s: use 10m0s to 168h0m0s"},
+		"hours below zero":           {"github_repo: octo/app", "{count: 1, idle_hours_per_day: -1}", "warm.idle_hours_per_day -1"},
+		"an image that is not there": {"github_repo: octo/app", "{count: 1, image: gpu}", "warm.image"},
+		"a repository of others":     {"github_repo: octo/app", "{count: 1, repositories: [octo/lib]}", "not a repository that this fleet's runners are registered in"},
+		"more than there may be":     {"github_repo: [octo/app, octo/lib]\nmax_runners: 5", "{count: 3}", "want 6 idle runners at once in all repositories together, and max_runners is 5"},
+		"public repositories":        {"github_repo: octo/app\nallow_public_repositories: true", "{count: 1}", "pull requests from forks"},
+		"no runner group":            {"github_org: octo", "{count: 1}", "need a runner_group"},
+		"rules that nobody enforces": {"github_repo: octo/app\npolicy: [{name: no-forks, fork: true, refuse: No.}]", "{count: 1}", "need enforce_policy: true"},
+		"a key that is none":         {"github_repo: octo/app", "{count: 1, cuont: 2}", "is not a key"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Parse([]byte(c.head+"\nrunner_class_sizes:\n  small: {cpu: 512, memory: 1024, warm: "+c.warm+"}\n"), "fleet.yaml")
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "runner_class_sizes") {
+				t.Errorf("%v; want it to say %q of runner_class_sizes", err, c.want)
+			}
+		})
+	}
+}

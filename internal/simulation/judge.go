@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -34,6 +35,7 @@ const (
 	ruleShare    = "share of a rule"
 	ruleBudget   = "GitHub's budget" // 12
 	ruleCost     = "cost of a job"
+	ruleWarm     = "warm runners"
 	ruleExpected = "expected" // of a scenario
 )
 
@@ -102,6 +104,7 @@ func (j *judge) wrote(c fleet.Changes) {
 	}
 	if c.Capacity != nil {
 		j.capacity()
+		j.idle()
 	}
 }
 
@@ -123,7 +126,10 @@ func (j *judge) run(was, is fleet.Run) {
 
 func (j *judge) runner(was, is fleet.Runner) {
 	if was.RunnerID == "" {
-		j.w.k.Log("runner %s is launched for %s", is.RunnerID, is.RunID)
+		j.w.k.Log("runner %s is launched for %s", is.RunnerID, cmp.Or(is.RunID, is.Pool))
+		if is.IsWarm() {
+			j.filled(is)
+		}
 		j.launches = append(j.launches, j.w.k.Now())
 	}
 	if was.Phase != fleet.Closed && is.Phase == fleet.Closed && is.Took == 0 && is.TaskARN != "" {
@@ -131,6 +137,9 @@ func (j *judge) runner(was, is fleet.Runner) {
 	}
 	if was.Status != is.Status || was.Phase != is.Phase {
 		j.w.k.Log("runner %s is %s %s %s", is.RunnerID, is.Phase, is.Status, is.Reason)
+	}
+	if was.For != is.For && is.IsWarm() {
+		j.w.k.Log("runner %s of pool %s is for %q", is.RunnerID, is.Pool, is.For)
 	}
 	j.share(was, is)
 	if was.Took != 0 && was.Took != is.Took {
@@ -160,6 +169,9 @@ func (j *judge) share(was, is fleet.Runner) {
 // wasted counts a runner whose task ended without a job.
 func (j *judge) wasted(runner fleet.Runner) {
 	now := j.w.k.Now()
+	if runner.IsWarm() && runner.For == "" {
+		return // it is its pool's
+	}
 	recent := slices.DeleteFunc(j.waste[runner.RunID], func(at time.Time) bool { return now.Sub(at) > time.Hour })
 	recent = append(recent, now)
 	j.waste[runner.RunID] = recent
@@ -184,7 +196,7 @@ func (j *judge) pair(runID string) {
 		}
 	}
 	if expected, made := j.runners[run.RunnerID]; made {
-		if expected.RunID != runID && expected.For == runID && expected.Phase == fleet.Open && expected.Took == 0 && !expected.Stopped() {
+		if (expected.RunID != runID || expected.IsWarm()) && expected.For == runID && expected.Phase == fleet.Open && expected.Took == 0 && !expected.Stopped() {
 			open = append(open, expected.RunnerID)
 		}
 		if expected.Phase != fleet.Closed && expected.For != runID {

@@ -13,10 +13,12 @@ import (
 
 // measures are what a scenario may compare; times are in seconds.
 var measures = map[string]func(*World, Result) float64{
-	"jobs":               func(_ *World, r Result) float64 { return float64(r.Jobs) },
-	"jobs that ran":      func(_ *World, r Result) float64 { return float64(r.Ran) },
-	"stolen runners":     func(w *World, _ Result) float64 { return float64(w.stolen()) },
-	"unneeded launches":  func(w *World, r Result) float64 { return float64(r.Executions - w.oursThatRan() - w.stolen()) },
+	"jobs":           func(_ *World, r Result) float64 { return float64(r.Jobs) },
+	"jobs that ran":  func(_ *World, r Result) float64 { return float64(r.Ran) },
+	"stolen runners": func(w *World, _ Result) float64 { return float64(w.stolen()) },
+	"unneeded launches": func(w *World, r Result) float64 {
+		return float64(r.Executions - w.oursThatRan() - w.stolen() - w.warmRunners(false) + w.warmRunners(true))
+	},
 	"swapped jobs":       func(w *World, _ Result) float64 { return float64(w.swapped()) },
 	"tasks":              func(_ *World, r Result) float64 { return float64(r.Tasks) },
 	"longest task":       func(w *World, _ Result) float64 { return w.longestTask().Seconds() },
@@ -27,6 +29,9 @@ var measures = map[string]func(*World, Result) float64{
 	"claims":             func(w *World, _ Result) float64 { return float64(w.claims) },
 	"signed claims":      func(w *World, _ Result) float64 { return float64(len(w.identities.Asked)) },
 	"last start":         func(_ *World, r Result) float64 { return longest(r.Waits) },
+	"p50 start":          func(_ *World, r Result) float64 { return percentile(r.Waits, 50) },
+	"warm runners":       func(w *World, _ Result) float64 { return float64(w.warmRunners(false)) },
+	"warm starts":        func(w *World, _ Result) float64 { return float64(w.warmRunners(true)) },
 	"p95 start":          func(_ *World, r Result) float64 { return percentile(r.Waits, 95) },
 	"red executions":     func(w *World, _ Result) float64 { return float64(sum(w.redEnds)) },
 	"repairs":            func(w *World, _ Result) float64 { return float64(sum(w.repaired)) },
@@ -141,7 +146,7 @@ func unresolved(w *World) (n int) {
 // swapped counts the jobs that ran on a runner that was launched for another.
 func (w *World) swapped() (n int) {
 	for _, job := range w.GitHub.Jobs() {
-		if _, launchedFor, ours := fleet.ParseRunnerID(w.policy.FleetName, job.RunnerName); ours && !job.Foreign && launchedFor != job.ID {
+		if _, launchedFor, ours := fleet.ParseRunnerID(w.policy.FleetName, job.RunnerName); ours && !job.Foreign && launchedFor != job.ID && launchedFor != 0 {
 			n++
 		}
 	}
@@ -152,6 +157,16 @@ func (w *World) swapped() (n int) {
 func (w *World) stolen() (n int) {
 	for _, job := range w.GitHub.Jobs() {
 		if _, _, ours := fleet.ParseRunnerID(w.policy.FleetName, job.RunnerName); ours && !job.Foreign && !w.judge.ours(job) {
+			n++
+		}
+	}
+	return n
+}
+
+// warmRunners counts the runners that pools launched, all or those that took a job.
+func (w *World) warmRunners(took bool) (n int) {
+	for _, r := range w.judge.runners {
+		if r.IsWarm() && (!took || r.Took != 0) {
 			n++
 		}
 	}

@@ -64,6 +64,7 @@ type FleetConfig struct {
 	SpotRetry       int             `yaml:"spot_retry,omitempty"`
 	NoReruns        bool            `yaml:"no_reruns,omitempty"` // the token lacks Actions: write
 	Rules           []fleet.Rule    `yaml:"policy,omitempty"`    // each condition as a list
+	Warm            []WarmConfig    `yaml:"warm,omitempty"`
 }
 
 // Job is one job of the workload, or several alike.
@@ -140,6 +141,12 @@ func (s Scenario) check() error {
 			problems = append(problems, fmt.Errorf("a job is of %s, which is not among fleet.repositories", repository))
 		}
 	}
+	for _, c := range s.Fleet.Warm {
+		problems = append(problems, c.check())
+	}
+	if _, err := s.Fleet.policy(s.repositories()).Pools(); err != nil {
+		problems = append(problems, err)
+	}
 	if s.Fleet.GitHubApp && s.Fleet.Organization == "" {
 		problems = append(problems, errors.New("fleet.github_app needs fleet.organization"))
 	}
@@ -208,11 +215,11 @@ func (f FleetConfig) policy(repositories []string) fleet.Policy {
 	}
 	return fleet.Policy{
 		FleetName: "fleet", Repositories: repositories, Organization: f.Organization, GitHubApp: f.GitHubApp, DefaultClass: "small", BaseImage: "latest",
-		Classes: map[string]fleet.Class{
+		Classes: f.warmClasses(map[string]fleet.Class{
 			"small": {CPU: 1024, Memory: 2048, Arch: fleet.X64},
 			"large": {CPU: 4096, Memory: 8192, Arch: fleet.X64},
 			"spot":  {CPU: 2048, Memory: 4096, Arch: fleet.X64, Spot: true},
-		},
+		}),
 		RequiredLabel: f.RequiredLabel, ExtraImages: extra, Registries: fleet.DefaultRegistries,
 		MaxRunners: cmp.Or(f.MaxRunners, 20), RunnerVersion: cmp.Or(f.RunnerVersion, "latest"), SpotRetry: f.SpotRetry, Limits: limits, Rules: f.Rules,
 	}
@@ -226,6 +233,9 @@ func (s Scenario) lastTrouble() (last time.Duration) {
 	}
 	for _, e := range s.Events {
 		last = max(last, e.At.Duration)
+	}
+	for _, c := range s.Fleet.Warm {
+		last = max(last, c.Until.Duration)
 	}
 	for _, j := range s.Jobs {
 		last = max(last, j.At.Duration+time.Duration(max(j.Count-1, 0))*j.Every.Duration, j.ApprovedAt.Duration, j.CancelledAt.Duration, j.RerunAt.Duration)

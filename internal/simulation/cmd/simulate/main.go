@@ -39,6 +39,15 @@ type options struct {
 	faults    bool
 	stop      bool
 	reaps     int
+	warm      bool
+}
+
+// draw is the history of a seed.
+func (o options) draw(seed uint64) simulation.Scenario {
+	if o.warm {
+		return simulation.WarmHistory(seed)
+	}
+	return simulation.History(seed)
 }
 
 func run(args []string, stdout, stderr io.Writer) int {
@@ -55,6 +64,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.BoolVar(&o.trace, "trace", false, "with -seed or -scenario: print everything that happens")
 	flags.IntVar(&o.shrink, "shrink", 400, "play at most so many histories to shrink a violation; 0 shrinks none")
 	flags.IntVar(&o.reaps, "reaps", 0, "play histories full of idle and busy runners until the fleet has made so many `decisions` about ending one")
+	flags.BoolVar(&o.warm, "warm", false, "keep warm runners in the histories of seeds")
 	flags.BoolVar(&o.stop, "stop", false, "end at the first violation that is not known")
 	flags.BoolVar(&o.faults, "faults", false, "list the kinds of faults and where they are published")
 	flags.Usage = func() {
@@ -94,7 +104,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "simulate: %v\n", err)
 		return 2
 	case o.seed != 0:
-		return one(stdout, simulation.History(o.seed), o)
+		return one(stdout, o.draw(o.seed), o)
 	}
 	return many(stdout, stderr, o)
 }
@@ -175,7 +185,7 @@ func many(stdout, stderr io.Writer, o options) int {
 	debug.SetGCPercent(400) // histories make much garbage and keep little
 	began := time.Now()
 	told := began
-	plan := simulation.Plan{Draw: simulation.History, First: o.first, N: o.histories, Workers: o.workers, Until: began.Add(o.lasts)}
+	plan := simulation.Plan{Draw: o.draw, First: o.first, N: o.histories, Workers: o.workers, Until: began.Add(o.lasts)}
 	if o.stop {
 		plan.Enough = func(b *simulation.Batch) bool { return len(b.New) > 0 }
 	}

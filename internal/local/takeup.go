@@ -39,7 +39,7 @@ func (f *Fleet) takeUp(ctx context.Context) error {
 // that its task has stopped, since the bus lost the events that it held. A task that
 // the ledger does not know no longer exists.
 func (f *Fleet) takeUpRunner(ctx context.Context, r fleet.Runner) error {
-	if r.RunID != "" && r.TaskARN == "" {
+	if (r.RunID != "" || r.IsWarm()) && r.TaskARN == "" {
 		if err := f.lifecycle.StartAgain(ctx, r); err != nil {
 			return err
 		}

@@ -16,9 +16,9 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/claim"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/identity"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/identity/identitytest"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/simsts"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/entrypoint"
 )
 
@@ -26,20 +26,20 @@ import (
 type cloud struct {
 	*world
 	t   *testing.T
-	sts *identitytest.World
+	sts *simsts.World
 	id  string // of a runner whose task is up
 }
 
 func newCloud(t *testing.T) *cloud {
 	w := lifecycletest.New(t)
-	c := &cloud{world: w, t: t, sts: &identitytest.World{Now: w.Now}}
+	c := &cloud{world: w, t: t, sts: &simsts.World{Now: w.Now}}
 	c.id = w.Up(w.Job(7))
 	w.EditRunner(c.id, func(r *fleet.Runner) { r.Identity = true })
 	return c
 }
 
 func (c *cloud) handler() claim.Handler {
-	endpoint, err := identity.EndpointOf(aws.Config{Region: identitytest.Region})
+	endpoint, err := identity.EndpointOf(aws.Config{Region: simsts.Region})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func (c *cloud) handler() claim.Handler {
 	h.Tasks = c.Tasks
 	h.Signers = identity.Service{
 		HTTP: &http.Client{Transport: c.sts}, Endpoint: endpoint, Now: c.Now,
-		Role: identity.Role{Partition: "aws", Account: identitytest.Account, UniqueID: identitytest.RoleID},
+		Role: identity.Role{Partition: "aws", Account: simsts.Account, UniqueID: simsts.RoleID},
 	}
 	return h
 }
@@ -59,7 +59,7 @@ func (c *cloud) ask(nonce string, signed *fleet.Identity) claim.Reply {
 
 // signing is what a claimant signs.
 type signing struct {
-	session identitytest.Session
+	session simsts.Session
 	host    string
 	region  string
 	query   string
@@ -71,7 +71,7 @@ type signing struct {
 func (c *cloud) sign(nonce string, edit func(s *signing)) *fleet.Identity {
 	c.t.Helper()
 	s := signing{
-		session: identitytest.Task("task-1"), host: identitytest.Host, region: identitytest.Region, at: c.Now(),
+		session: simsts.Task("task-1"), host: simsts.Host, region: simsts.Region, at: c.Now(),
 		query:   "Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Expires=60",
 		headers: map[string]string{"X-Fleet-Runner": c.id, "X-Fleet-Nonce": nonce},
 	}
@@ -109,8 +109,8 @@ func TestAClaimFromItsTask(t *testing.T) {
 			claimed, code := entrypoint.Claim(t.Context(), entrypoint.Claiming{
 				Environ: []string{
 					"RUNNER_ID=" + c.id, "CLAIM_URL=https://api.example/runners/" + c.id + "/claim", "CLAIM_TOKEN=" + fleet.ClaimToken(key, c.id),
-					"CLAIM_IDENTITY_HOST=" + identitytest.Host, "CLAIM_IDENTITY_REGION=" + identitytest.Region,
-					"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=" + identitytest.CredentialsPath + "task-1",
+					"CLAIM_IDENTITY_HOST=" + simsts.Host, "CLAIM_IDENTITY_REGION=" + simsts.Region,
+					"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=" + simsts.CredentialsPath + "task-1",
 				},
 				Stdout: &said, HTTP: &http.Client{Transport: container{c}}, Now: c.Now,
 				Sleep: func(context.Context, time.Duration) error { return errors.New("it has to wait") },
@@ -172,7 +172,7 @@ func TestAClaimFromElsewhere(t *testing.T) {
 	own := let(nil)
 	answer := func(status int, body string) func(c *cloud) {
 		return func(c *cloud) {
-			c.sts.Answer = func(*http.Request) *http.Response { return identitytest.Response(status, body) }
+			c.sts.Answer = func(*http.Request) *http.Response { return simsts.Response(status, body) }
 		}
 	}
 	cases := map[string]struct {
@@ -226,8 +226,8 @@ func TestAClaimFromElsewhere(t *testing.T) {
 			before: func(c *cloud) { unknown(c); c.Tasks.Fails["Describe"] = errors.New("no answer") }, signed: own, status: 503, asked: true,
 		},
 		"STS fails":                 {before: answer(500, ""), signed: own, status: 503, asked: true},
-		"STS throttles":             {before: answer(400, identitytest.Refusal("Throttling")), signed: own, status: 503, asked: true},
-		"STS has no time":           {before: answer(503, identitytest.Refusal("ServiceUnavailable")), signed: own, status: 503, asked: true},
+		"STS throttles":             {before: answer(400, simsts.Refusal("Throttling")), signed: own, status: 503, asked: true},
+		"STS has no time":           {before: answer(503, simsts.Refusal("ServiceUnavailable")), signed: own, status: 503, asked: true},
 		"STS says something else":   {before: answer(200, "<html>"), signed: own, status: 503, asked: true},
 		"STS says less":             {before: answer(200, "<GetCallerIdentityResponse/>"), signed: own, asked: true},
 		"STS answers with redirect": {before: redirect, signed: own, status: 503, asked: true},
@@ -273,8 +273,8 @@ func TestAClaimFromElsewhere(t *testing.T) {
 // redirect tries to have another host asked.
 func redirect(c *cloud) {
 	c.sts.Answer = func(*http.Request) *http.Response {
-		r := identitytest.Response(http.StatusTemporaryRedirect, "")
-		r.Header.Set("Location", "https://"+identitytest.Host+"/elsewhere")
+		r := simsts.Response(http.StatusTemporaryRedirect, "")
+		r.Header.Set("Location", "https://"+simsts.Host+"/elsewhere")
 		return r
 	}
 }
@@ -289,7 +289,7 @@ func TestOnlyOneRequestIsMade(t *testing.T) {
 	c.ask("nonce\r\nHost: elsewhere", c.sign("nonce", nil))
 	for _, r := range c.sts.Asked {
 		query := r.URL.Query()
-		if r.Method != http.MethodGet || r.URL.Scheme+"://"+r.URL.Host+r.URL.Path != "https://"+identitytest.Host+"/" || query.Get("Action") != "GetCallerIdentity" ||
+		if r.Method != http.MethodGet || r.URL.Scheme+"://"+r.URL.Host+r.URL.Path != "https://"+simsts.Host+"/" || query.Get("Action") != "GetCallerIdentity" ||
 			query.Get("X-Amz-SignedHeaders") != "host;x-fleet-nonce;x-fleet-runner" || query.Get("X-Amz-Expires") != "60" || r.Header.Get("X-Fleet-Runner") != c.id {
 			t.Errorf("%s %s %v", r.Method, r.URL, r.Header)
 		}
@@ -352,7 +352,7 @@ func TestNoAnswerOfSTSShowsASecret(t *testing.T) {
 func TestWaitingForAWSIsAHeartbeat(t *testing.T) {
 	c := newCloud(t)
 	signed := c.sign("nonce", nil)
-	c.sts.Answer = func(*http.Request) *http.Response { return identitytest.Response(500, "") }
+	c.sts.Answer = func(*http.Request) *http.Response { return simsts.Response(500, "") }
 	if reply := c.ask("nonce", signed); reply.Status != 503 || c.Executions.Heartbeats != 1 {
 		t.Errorf("status %d, %d heartbeats", reply.Status, c.Executions.Heartbeats)
 	}

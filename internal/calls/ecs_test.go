@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/identity/identitytest"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/simsts"
 )
 
 // cluster is ECS: its tasks run the entrypoint, which claims, and then GitHub's runner.
@@ -154,8 +154,8 @@ func (c *cluster) isStopped(t *task) bool {
 }
 
 // session is the task that signed a claim: its id is the session token here.
-func (c *cluster) session(r *http.Request) identitytest.Session {
-	return identitytest.Session{Partition: "aws", Account: account, RoleID: roleID, RoleName: "t", Name: r.URL.Query().Get("X-Amz-Security-Token")}
+func (c *cluster) session(r *http.Request) simsts.Session {
+	return simsts.Session{Partition: "aws", Account: account, RoleID: roleID, RoleName: "t", Name: r.URL.Query().Get("X-Amz-Security-Token")}
 }
 
 // life is that of a task: it is pulled, claims, runs a job and stops.

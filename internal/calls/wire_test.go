@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamotest"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/identity/identitytest"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/simsts"
 )
 
 // wire answers the requests of one function, each after its time, and notes them.
@@ -87,7 +87,7 @@ func (x *wire) answer(what, operation string, body []byte, r *http.Request) (sta
 		status, text := x.w.github.answer(r, body)
 		return status, []byte(text), used
 	case "sts":
-		return http.StatusOK, []byte(identitytest.GetCallerIdentity(x.w.ecs.session(r))), used
+		return http.StatusOK, []byte(simsts.GetCallerIdentity(x.w.ecs.session(r))), used
 	case "states":
 		out, err = x.w.states(operation, body)
 	case "ecs":

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awstest/faultproxy"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/identity/identitytest"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/simsts"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/entrypoint"
 )
 
@@ -134,7 +134,7 @@ func (f *fargate) run(ctx context.Context, task faultproxy.Task) {
 		f.w.t.Error(err)
 		return
 	}
-	environ = append(environ, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI="+identitytest.CredentialsPath+task.ARN[strings.LastIndex(task.ARN, "/")+1:])
+	environ = append(environ, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI="+simsts.CredentialsPath+task.ARN[strings.LastIndex(task.ARN, "/")+1:])
 	exit := entrypoint.Run(ctx, entrypoint.Config{
 		Environ: environ, Args: []string{"--", self, "simulated-runner"}, Self: []string{self}, Stdout: f, HTTP: &http.Client{Timeout: 30 * time.Second, Transport: inTask{f.w}},
 	})

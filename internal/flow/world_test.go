@@ -28,11 +28,11 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/awstest/lambdahost"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/identity/identitytest"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim/standin"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/simsts"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/entrypoint"
 )
 
@@ -73,7 +73,7 @@ type world struct {
 	credentials map[string]aws.Credentials // of functions, if moto checks them
 	byARN       map[string]string          // function ARN → name
 	fargate     *fargate
-	sts         *identitytest.World
+	sts         *simsts.World
 	token       string
 	queueOf     map[string]string // rule → URL of the queue that stands for its target
 	events      chan struct{}     // makes the pump look
@@ -199,7 +199,7 @@ func (w *world) startProxy(upstream string) {
 	w.proxy = proxy
 	w.t.Cleanup(proxy.Close)
 	w.fargate = newFargate(w)
-	w.sts = &identitytest.World{Now: time.Now, Host: strings.TrimPrefix(proxy.URL(), "http://"), Region: region, RoleID: w.environment("claim")[deployment.EnvTaskRoleID]}
+	w.sts = &simsts.World{Now: time.Now, Host: strings.TrimPrefix(proxy.URL(), "http://"), Region: region, RoleID: w.environment("claim")[deployment.EnvTaskRoleID]}
 	proxy.Use(faultproxy.Rule{Name: "STS", Match: faultproxy.Match{Service: "sts"}, Act: w.callSTS})
 	proxy.Use(faultproxy.UnknownTasks())
 	proxy.Use(faultproxy.TaskTokens())

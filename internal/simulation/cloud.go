@@ -22,10 +22,10 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/identity/identitytest"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/kernel"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/simsts"
 )
 
 // The faults of EventBridge, Step Functions, DynamoDB, SQS, Secrets Manager and the
@@ -88,7 +88,7 @@ func (s sts) RoundTrip(r *http.Request) (response *http.Response, err error) {
 			return unanswered("sts")
 		} else if strikes {
 			status, err := strconv.Atoi(fault.With)
-			response = identitytest.Response(status, identitytest.Refusal("ServiceUnavailable"))
+			response = simsts.Response(status, simsts.Refusal("ServiceUnavailable"))
 			return err
 		}
 		response, err = s.w.identities.RoundTrip(r)

@@ -13,11 +13,11 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/identity/identitytest"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/kernel"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/simaws"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/simgithub"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/simsts"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/runner/entrypoint"
 )
 
@@ -33,6 +33,13 @@ var runnerKinds = []kernel.Kind{
 	{Name: runnerExits, Does: "lets the runner exit with 0 without a job, as when its message was gone", Source: "https://github.com/actions/runner/blob/main/src/Misc/layoutroot/run-helper.sh.template"},
 	{Name: runnerSilent, Does: "lets the runner start and never connect", Source: "no program always starts"},
 }
+
+// LeastRunnerStart and MostRunnerStart bound the time from the claim's answer until GitHub's
+// runner connects: an assumption, for GitHub publishes none.
+const (
+	LeastRunnerStart = 2 * time.Second
+	MostRunnerStart  = 8 * time.Second
+)
 
 // container is the program in one task: the entrypoint's real claim, and then GitHub's
 // runner, which is simulated.
@@ -60,7 +67,7 @@ func (c *container) run(start simaws.TaskStart) {
 	for _, name := range []string{fleet.EnvRunnerID, fleet.EnvClaimURL, fleet.EnvClaimToken, fleet.EnvIdentityHost, fleet.EnvIdentityRegion} {
 		environ = append(environ, name+"="+start.Env[name])
 	}
-	environ = append(environ, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI="+identitytest.CredentialsPath+start.ARN[strings.LastIndex(start.ARN, "/")+1:])
+	environ = append(environ, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI="+simsts.CredentialsPath+start.ARN[strings.LastIndex(start.ARN, "/")+1:])
 	k := c.w.k
 	claimed, code := entrypoint.Claim(context.Background(), entrypoint.Claiming{
 		Environ: environ, Stdout: c, HTTP: &http.Client{Transport: gateway{c.w, c}}, Now: k.Clock,
@@ -71,7 +78,7 @@ func (c *container) run(start simaws.TaskStart) {
 		c.exit(code)
 		return
 	}
-	k.Pause(k.Between("runner start", 2*time.Second, 8*time.Second))
+	k.Pause(k.Between("runner start", LeastRunnerStart, MostRunnerStart))
 	switch {
 	case c.strikes(runnerDeprecated):
 		c.exit(fleet.ExitVersionDeprecated)
@@ -213,7 +220,7 @@ type gateway struct {
 
 // RoundTrip is one claim, or the task's credentials.
 func (g gateway) RoundTrip(r *http.Request) (*http.Response, error) {
-	if strings.HasPrefix(r.URL.Path, identitytest.CredentialsPath) {
+	if strings.HasPrefix(r.URL.Path, simsts.CredentialsPath) {
 		return g.w.identities.RoundTrip(r)
 	}
 	k := g.w.k

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,7 +29,6 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/eventbus"
 	awsevents "github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/events"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/identity"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/identity/identitytest"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/images"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/queue"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/secrets"
@@ -36,6 +36,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/simsts"
 )
 
 // functions are the fleet's Lambda functions as one execution environment has them,
@@ -65,7 +66,7 @@ func (w *World) functions() functions {
 	if err != nil {
 		panic(err)
 	}
-	endpoint, err := identity.EndpointOf(aws.Config{Region: identitytest.Region})
+	endpoint, err := identity.EndpointOf(aws.Config{Region: simsts.Region})
 	if err != nil {
 		panic(err)
 	}
@@ -105,7 +106,7 @@ func (w *World) functions() functions {
 			Fleet: lc, GitHub: gh, Keys: [][]byte{claimKey}, Log: w.log, Tasks: platform,
 			Signers: identity.Service{
 				HTTP: &http.Client{Transport: sts{w}}, Endpoint: endpoint, Now: w.k.Clock,
-				Role: identity.Role{Partition: "aws", Account: identitytest.Account, UniqueID: identitytest.RoleID},
+				Role: identity.Role{Partition: "aws", Account: simsts.Account, UniqueID: simsts.RoleID},
 			},
 		},
 		dispatch: dispatcher,
@@ -119,7 +120,7 @@ func (w *World) functions() functions {
 		steps: map[string]step{
 			"Validate":               border(validate.Step{Fleet: lc.Informed(w.policy), Policy: w.policy, Budgets: gh, Access: gh}.Run),
 			"ResolveImage":           border(resolveimage.Step{Images: w.Table, Registry: registry, Now: w.k.Clock}.Run),
-			"BuildImage":             border(buildimage.Step{Fleet: lc, Images: w.Table, Builder: builder, Release: lifecycle.KeptRelease(w.Table), Counts: w.Table, OnDemandBuilds: 50, BuildsOfRules: w.policy.BuildsOfRules()}.Run),
+			"BuildImage":             border(buildimage.Step{Fleet: lc, Images: w.Table, Builder: builder, Release: lifecycle.KeptRelease(w.Table), Counts: w.Table, OnDemandBuilds: cmp.Or(w.policy.OnDemandBuilds, 50), BuildsOfRules: w.policy.BuildsOfRules()}.Run),
 			"RegisterTaskDefinition": border(registertaskdefinition.Step{Fleet: lc, Definitions: platform}.Run),
 			"RunTask":                border(runtask.Step{Fleet: lc, Launcher: platform, ClaimURL: apiURL, ClaimKey: claimKey, Signed: runtask.Signed{Host: endpoint.Host(), Region: endpoint.Region}}.Run),
 			"InspectRunner":          border(inspectrunner.Step{Fleet: lc, Platform: platform}.Run),

@@ -26,26 +26,10 @@ type Watch struct {
 
 // Run plays a scenario from a seed to its end and judges it.
 func Run(s Scenario, seed uint64, watch Watch) Result {
-	w := newWorld(s, seed, watch.Trace)
+	w := newWorld(s, seed, watch.Trace, false)
 	defer w.k.Close()
-	defer func() {
-		if cause := recover(); cause != nil {
-			panic(fmt.Sprintf("seed %d of %q, after %s: %v\n%s", seed, s.Name, w.k.Since(), cause, debug.Stack()))
-		}
-	}()
-	w.schedule()
-	end := kernel.Epoch.Add(s.end())
-	quiet := 0
-	for at := kernel.Epoch; at.Before(end); {
-		at = at.Add(time.Minute)
-		w.playUntil(at)
-		if quiet++; !w.atRest() {
-			quiet = 0
-		}
-		if quiet >= restful && w.k.Since() > s.lastTrouble() && s.Lasts.Duration == 0 {
-			break
-		}
-	}
+	defer w.explain(seed)
+	w.play(func() bool { return true })
 	w.judge.final()
 	result := w.result()
 	if found := w.judge.waitsOrIsLeft(); len(found) > 0 {
@@ -61,6 +45,44 @@ func Run(s Scenario, seed uint64, watch Watch) Result {
 	return result
 }
 
+// explain says of a panic in which history it was.
+func (w *World) explain(seed uint64) {
+	if cause := recover(); cause != nil {
+		panic(fmt.Sprintf("seed %d of %q, after %s: %v\n%s", seed, w.scenario.Name, w.k.Since(), cause, debug.Stack()))
+	}
+}
+
+// turnsAtOnce is how many turns are played before play asks again.
+const turnsAtOnce = 2000
+
+// play lets everything happen until the fleet is at rest, or the scenario's time is over. It
+// asks now and then whether to go on, and reports whether it came to the end.
+func (w *World) play(goOn func() bool) bool {
+	w.schedule()
+	s := w.scenario
+	end, last := kernel.Epoch.Add(s.end()), s.lastTrouble()
+	quiet := 0
+	for at := kernel.Epoch; at.Before(end); {
+		at = at.Add(time.Minute)
+		for n := 1; w.k.Step(at); n++ {
+			if n%turnsAtOnce == 0 && !goOn() {
+				return false
+			}
+		}
+		if !goOn() {
+			return false
+		}
+		// Looking whether all is at rest costs more, the longer the history is.
+		if quiet++; w.k.Since() <= last-restful*time.Minute || !w.atRest() {
+			quiet = 0
+		}
+		if quiet >= restful && w.k.Since() > last && s.Lasts.Duration == 0 {
+			break
+		}
+	}
+	return true
+}
+
 func (w *World) playUntil(at time.Time) {
 	for w.k.Step(at) {
 	}
@@ -74,13 +96,21 @@ func (w *World) prepare() {
 	if w.scenario.Fleet.Unbuilt {
 		return
 	}
-	spec := fleet.ImageSpec{Kind: fleet.BaseImage, Name: "latest", Arch: fleet.X64}
-	digest := "sha256:" + strings.Repeat("0a", 32)
-	w.ECR.Push(digest, spec.Tag()+"-1")
-	if err := w.Table.PutImage(w.ctx(), fleet.ImageRecord{
-		Tag: spec.Tag(), Spec: spec, Revision: 1, Digest: w.repositoryURI() + "@" + digest, RunnerVersion: "2.336.0", Identity: true, BuiltAt: kernel.Epoch, UsedAt: kernel.Epoch,
-	}); err != nil {
-		panic(err)
+	version := w.policy.RunnerVersion
+	if version == fleet.LatestRunner {
+		version = "2.336.0"
+	}
+	for i, spec := range w.policy.StandingImages() {
+		if spec.Kind != fleet.BaseImage {
+			continue // the first sweep has them built
+		}
+		digest := "sha256:" + strings.Repeat(fmt.Sprintf("%02x", 10+i), 32)
+		w.ECR.Push(digest, spec.Tag()+"-1")
+		if err := w.Table.PutImage(w.ctx(), fleet.ImageRecord{
+			Tag: spec.Tag(), Spec: spec, Revision: 1, Digest: w.repositoryURI() + "@" + digest, RunnerVersion: version, Identity: true, BuiltAt: kernel.Epoch, UsedAt: kernel.Epoch,
+		}); err != nil {
+			panic(err)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -21,7 +22,9 @@ type Scenario struct {
 	Name  string `yaml:"name"`
 	About string `yaml:"about,omitempty"` // for whom it matters and why
 
-	Fleet  FleetConfig    `yaml:"fleet,omitempty"`
+	Fleet FleetConfig `yaml:"fleet,omitempty"`
+	// Policy is that of a whole configuration, in place of what Fleet says of it.
+	Policy *fleet.Policy  `yaml:"-"`
 	Jobs   []Job          `yaml:"jobs"`
 	Events []Event        `yaml:"events,omitempty"`
 	Faults []kernel.Fault `yaml:"faults,omitempty"`
@@ -57,6 +60,7 @@ type FleetConfig struct {
 	RunnerVersion   string          `yaml:"runner_version,omitempty"`
 	RequestsPerHour int             `yaml:"requests_per_hour,omitempty"` // of the token; 5,000 if it is zero
 	BuildTakes      kernel.Duration `yaml:"build_takes,omitempty"`       // three minutes if it is zero
+	BuildsAtOnce    int             `yaml:"builds_at_once,omitempty"`    // on each architecture; two if it is zero
 	ExtraImage      bool            `yaml:"extra_image,omitempty"`       // there is an extra image with the label gpu
 	RequiredLabel   string          `yaml:"required_label,omitempty"`    // without it a job is not the fleet's
 	Unbuilt         bool            `yaml:"unbuilt,omitempty"`           // the base image is not there at the beginning
@@ -116,12 +120,31 @@ func ReadScenario(text []byte) (Scenario, error) {
 	return s, nil
 }
 
+// ReadFaults reads a file with the key faults, which are those of a scenario.
+func ReadFaults(text []byte) ([]kernel.Fault, error) {
+	var file struct {
+		Faults []kernel.Fault `yaml:"faults"`
+	}
+	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&file); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if len(file.Faults) == 0 {
+		return nil, errors.New("it has no faults: write them as a list below the key faults, such as {kind: ecs.no_capacity, from: 1h, until: 2h}")
+	}
+	return file.Faults, CheckFaults(file.Faults)
+}
+
+// CheckFaults reports what is wrong with faults.
+func CheckFaults(faults []kernel.Fault) error {
+	if slices.ContainsFunc(faults, func(f kernel.Fault) bool { return f.Kind == statesHistoryEnd }) {
+		return errors.New(statesHistoryEnd + " is what the event abort_execution does")
+	}
+	return kernel.CheckPlan(faults, Kinds)
+}
+
 func (s Scenario) check() error {
 	var problems []error
-	problems = append(problems, kernel.CheckPlan(s.Faults, Kinds))
-	if slices.ContainsFunc(s.Faults, func(f kernel.Fault) bool { return f.Kind == statesHistoryEnd }) {
-		problems = append(problems, errors.New(statesHistoryEnd+" is what the event abort_execution does"))
-	}
+	problems = append(problems, CheckFaults(s.Faults))
 	if s.Name == "" {
 		problems = append(problems, errors.New("it has no name"))
 	}
@@ -191,6 +214,14 @@ func (s Scenario) active() (names []string) {
 	return names
 }
 
+// policy is what the fleet decides by.
+func (s Scenario) policy() fleet.Policy {
+	if s.Policy != nil {
+		return *s.Policy
+	}
+	return s.Fleet.policy(s.repositories())
+}
+
 func (f FleetConfig) policy(repositories []string) fleet.Policy {
 	limits := fleet.DefaultLimits()
 	for _, l := range []struct {
@@ -256,9 +287,10 @@ func (s Scenario) end() time.Duration {
 	if s.Lasts.Duration != 0 {
 		return s.Lasts.Duration
 	}
+	const longest = 10 * 365 * 24 * time.Hour
 	var work, inTurn time.Duration
 	for _, j := range s.Jobs {
-		work += time.Duration(max(j.Count, 1)) * j.takes()
+		work = min(work+time.Duration(max(j.Count, 1))*j.takes(), longest)
 		inTurn += j.inTurn()
 	}
 	return s.lastTrouble() + max(inTurn, work/time.Duration(s.Fleet.leastAtOnce())) + cmp.Or(s.Settles.Duration, 2*time.Hour)

@@ -8,6 +8,7 @@
 package simulation
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,12 +17,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/identity/identitytest"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/kernel"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/simaws"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/simgithub"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/simsts"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/table"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/statemachine"
 )
@@ -52,10 +53,10 @@ type World struct {
 	policy      fleet.Policy
 	subnets     []string
 	engine      *engine.Engine
-	store       *engine.MemoryStore
+	store       engine.Store
 	lambdas     *lambdas
 	secretStore *secretStore
-	identities  *identitytest.World // STS and the credentials of tasks
+	identities  *simsts.World // STS and the credentials of tasks
 	deadLetters *deadLetters
 	log         *slog.Logger
 	containers  map[string]*container
@@ -74,10 +75,12 @@ type World struct {
 	newest    time.Time      // of the events that arrived
 	overtaken int            // events that a younger one was before
 	sightings sightings
+	// forNumbers says that the history is played for its numbers alone: see Play.
+	forNumbers bool
 }
 
 // newWorld builds a world in which nothing has happened yet.
-func newWorld(s Scenario, seed uint64, trace func(at time.Time, line string)) *World {
+func newWorld(s Scenario, seed uint64, trace func(at time.Time, line string), forNumbers bool) *World {
 	k := kernel.New(seed, s.Faults)
 	k.Trace = trace
 	looks := lookFor(s.Expect)
@@ -90,10 +93,10 @@ func newWorld(s Scenario, seed uint64, trace func(at time.Time, line string)) *W
 		}
 	}
 	w := &World{
-		k: k, scenario: s, policy: s.Fleet.policy(s.repositories()), subnets: []string{"subnet-0a", "subnet-0b"},
+		k: k, scenario: s, policy: s.policy(), subnets: []string{"subnet-0a", "subnet-0b"},
 		containers: map[string]*container{}, held: map[string]time.Time{}, ids: map[string]int{},
 		repaired: map[string]int{}, redEnds: map[string]int{}, log: slog.New(slog.DiscardHandler),
-		webhooks: map[string]int{}, events: map[string]int{}, sightings: looks,
+		webhooks: map[string]int{}, events: map[string]int{}, sightings: looks, forNumbers: forNumbers,
 	}
 	if k.Trace != nil {
 		w.log = slog.New(traceHandler{w})
@@ -101,7 +104,7 @@ func newWorld(s Scenario, seed uint64, trace func(at time.Time, line string)) *W
 	w.lambdas = &lambdas{w: w, idle: map[string][]*environment{}, Invocations: map[string]int{}}
 	w.deadLetters = &deadLetters{w: w}
 	w.secretStore = &secretStore{w: w, current: map[string]string{}, previous: map[string]string{}, replaced: map[string]time.Time{}}
-	w.identities = &identitytest.World{Now: k.Clock}
+	w.identities = &simsts.World{Now: k.Clock}
 	w.secretStore.put(tokenSecret, firstToken)
 	w.secretStore.put(webhookSecret, hookSecret)
 	w.Table = table.New()
@@ -132,7 +135,7 @@ func (w *World) newGitHub() {
 func (w *World) newAWS() {
 	cfg := simaws.Config{
 		Cluster: "fleet", Account: account, Region: region, Subnets: w.subnets, Project: buildProject, Repository: imageRepository,
-		BuildTakes: w.scenario.Fleet.BuildTakes.Duration, ConcurrentBuilds: 2,
+		BuildTakes: w.scenario.Fleet.BuildTakes.Duration, ConcurrentBuilds: cmp.Or(w.scenario.Fleet.BuildsAtOnce, 2),
 	}
 	w.ECR = simaws.NewECR(w.k, cfg)
 	w.ECS = simaws.NewECS(w.k, cfg)
@@ -164,8 +167,23 @@ var machine = func() *engine.Machine {
 	return m
 }()
 
+// withoutHistories keeps executions, and forgets how they came to be as they are.
+type withoutHistories struct{ *engine.MemoryStore }
+
+func (s withoutHistories) Create(ctx context.Context, r engine.Record, _ []engine.Event) error {
+	return s.MemoryStore.Create(ctx, r, nil)
+}
+
+func (s withoutHistories) Save(ctx context.Context, r engine.Record, _ []engine.Event) error {
+	return s.MemoryStore.Save(ctx, r, nil)
+}
+
 func (w *World) newEngine() {
-	w.store = engine.NewMemoryStore()
+	memory := engine.NewMemoryStore()
+	w.store = memory
+	if w.forNumbers {
+		w.store = withoutHistories{memory}
+	}
 	e, err := engine.New(engine.Config{
 		Machine: machine, Name: "fleet-runner", Store: w.store, Clock: engineClock{w.k},
 		Invoke:   w.invokeStep,

@@ -4,11 +4,17 @@ import (
 	"time"
 )
 
-// begin lets a task's life begin. Most of it is the pull: every task pulls the whole
-// image (aws/containers-roadmap#696). A sample in the documentation runs 24 s after
-// it was created.
+// LeastLaunch and MostLaunch bound the time from RunTask until the container runs. Most of
+// it is the pull: every task pulls the whole image (aws/containers-roadmap#696). AWS
+// publishes no times; a sample in its documentation runs 24 s after it was created.
+const (
+	LeastLaunch = 20 * time.Second
+	MostLaunch  = 50 * time.Second
+)
+
+// begin lets a task's life begin.
 func (e *ECS) begin(t *task) {
-	whole := e.k.Between("ecs.launch", 20*time.Second, 50*time.Second)
+	whole := e.k.Between("ecs.launch", LeastLaunch, MostLaunch)
 	t.provisioningFor, t.pendingFor, t.activatingIn = whole*3/10, whole*2/10, whole/2
 	if fault, strikes := e.k.Strikes(SlowLaunch, t.subject()); strikes {
 		t.pendingFor += fault.For.Duration

@@ -74,6 +74,9 @@ func (c *CodeBuild) enter(b *build, kind types.BuildPhaseType) {
 }
 
 // takes is the length of a phase. Provisioning takes 2 to 7 s, and a privileged
+// UsualBuild is the length of phase BUILD unless the configuration or a fault says otherwise.
+const UsualBuild = 3 * time.Minute
+
 // container some seconds more; what the buildspec does not use takes none.
 func (c *CodeBuild) takes(b *build, kind types.BuildPhaseType) time.Duration {
 	switch kind {
@@ -94,7 +97,7 @@ func (c *CodeBuild) buildTakes(b *build) time.Duration {
 	if c.cfg.BuildTakes > 0 {
 		return c.cfg.BuildTakes
 	}
-	return 3 * time.Minute
+	return UsualBuild
 }
 
 // strikeBuild lets an operator stop the build.

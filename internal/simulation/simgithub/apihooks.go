@@ -52,7 +52,7 @@ func (g *GitHub) listDeliveries(q *request) answer {
 			link = "<" + q.address(q.with("cursor", cursorPrefix+strconv.FormatInt(d.id, 10))) + `>; rel="next"`
 			break
 		}
-		g.writeDelivery(w, d)
+		g.showDelivery(w, d)
 		n++
 	}
 	w.close(']')

@@ -27,6 +27,7 @@ const (
 
 // Usage is what a credential has asked for.
 type Usage struct {
+	Limit            int            // requests an hour
 	Used, Remaining  int            // of the hour that runs
 	MaxUsed          int            // in any hour
 	LeastLeft        int            // of any hour
@@ -48,7 +49,7 @@ func (g *GitHub) Usage() map[string]Usage {
 		if g.k.Now().Before(c.reset) {
 			one.Used = c.used
 		}
-		one.Remaining, one.LeastLeft = c.Limit-one.Used, c.Limit-one.MaxUsed
+		one.Limit, one.Remaining, one.LeastLeft = c.Limit, c.Limit-one.Used, c.Limit-one.MaxUsed
 		one.Requests, one.Free = maps.Clone(one.Requests), maps.Clone(one.Free)
 		all[c.Name] = one
 	}

@@ -71,6 +71,9 @@ func (g *GitHub) Jobs() []Job {
 	return all
 }
 
+// Ended counts the jobs that are completed.
+func (g *GitHub) Ended() int { return g.ended }
+
 // Job returns a job, if there is one of that id.
 func (g *GitHub) Job(id int64) (Job, bool) {
 	j := g.jobByID[id]

@@ -109,3 +109,10 @@ func (w *writer) fields(all map[string]any) *writer {
 	}
 	return w
 }
+
+// raw adds a value that is JSON already.
+func (w *writer) raw(encoded []byte) *writer {
+	w.comma()
+	w.b = append(w.b, encoded...)
+	return w
+}

@@ -122,7 +122,16 @@ func (g *GitHub) writeRunner(w *writer, r *runner, s runnerState) {
 	w.close(']').close('}')
 }
 
-// writeDelivery writes an entry of a webhook's log.
+// showDelivery writes an entry of a webhook's log. Every sweep asks for the newest hundred.
+func (g *GitHub) showDelivery(w *writer, d *delivery) {
+	if d.shown == nil {
+		one := &writer{}
+		g.writeDelivery(one, d)
+		d.shown = one.b
+	}
+	w.raw(d.shown)
+}
+
 func (g *GitHub) writeDelivery(w *writer, d *delivery) {
 	w.open('{').number("id", d.id).text("guid", d.guid).time("delivered_at", d.at).boolean("redelivery", d.redelivery).key("duration")
 	w.b = strconv.AppendFloat(w.b, d.took.Seconds(), 'f', 2, 64)

@@ -167,6 +167,9 @@ func (g *GitHub) Cancel(jobID int64) {
 
 // complete ends a job on GitHub. Its runner keeps what it has: see release.
 func (g *GitHub) complete(j *job, conclusion string) {
+	if !j.over() {
+		g.ended++
+	}
 	g.withdraw(j)
 	stop(j.expiry)
 	stop(j.deadline)

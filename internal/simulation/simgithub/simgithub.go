@@ -84,6 +84,7 @@ type GitHub struct {
 	runs    map[int64]*run
 	jobs    []*job // oldest first
 	jobByID map[int64]*job
+	ended   int // jobs
 	groups  map[group]*groupState
 	configs map[string]*runner // by encoded JIT config
 	count   DeliveryCount

@@ -42,6 +42,7 @@ type delivery struct {
 	status string // "OK", or why it failed
 	code   int
 	done   bool
+	shown  []byte // as a list has it, once it is done: it changes no more
 }
 
 // DeliveryCount counts webhooks.

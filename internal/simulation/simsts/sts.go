@@ -1,9 +1,9 @@
-// Package identitytest is the part of STS that a claim uses, and the place where ECS
+// Package simsts is the part of STS that a claim uses, and the place where ECS
 // gives out the credentials of tasks.
 //
 // It trusts nothing: it makes each signature again from the secret key and the request
 // as it came, with AWS's own signer.
-package identitytest
+package simsts
 
 import (
 	"cmp"
@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strconv"
 	"strings"
@@ -90,13 +89,13 @@ func tokenOf(key string) string { return "token//of++" + key + "==" }
 func (w *World) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	out := httptest.NewRecorder()
+	out := &answer{status: http.StatusOK}
 	switch id, credentials := strings.CutPrefix(r.URL.Path, CredentialsPath); {
 	case r.URL.Host == "169.254.170.2" && credentials && r.URL.Scheme == "http":
 		session := Task(id)
 		session.RoleID = cmp.Or(w.RoleID, RoleID)
 		c := w.credentials(session)
-		fmt.Fprintf(out, `{"RoleArn":"arn:aws:iam::%s:role/%s","AccessKeyId":%q,"SecretAccessKey":%q,"Token":%q,"Expiration":"2030-01-01T00:00:00Z"}`,
+		fmt.Fprintf(&out.body, `{"RoleArn":"arn:aws:iam::%s:role/%s","AccessKeyId":%q,"SecretAccessKey":%q,"Token":%q,"Expiration":"2030-01-01T00:00:00Z"}`,
 			Account, RoleName, c.AccessKeyID, c.SecretAccessKey, c.SessionToken)
 	case r.URL.Host == cmp.Or(w.Host, Host):
 		w.Asked = append(w.Asked, r)
@@ -110,12 +109,23 @@ func (w *World) RoundTrip(r *http.Request) (*http.Response, error) {
 	default:
 		return nil, fmt.Errorf("nothing answers at %s", r.URL.Host)
 	}
-	answer := out.Result()
-	answer.Request = r
-	return answer, nil
+	made := Response(out.status, out.body.String())
+	made.Request = r
+	return made, nil
 }
 
-func (w *World) sts(out http.ResponseWriter, r *http.Request) {
+// answer is what is said to one request.
+type answer struct {
+	status int
+	body   strings.Builder
+}
+
+func (a *answer) refuse(status int, code string) {
+	a.status = status
+	a.body.WriteString(Refusal(code))
+}
+
+func (w *World) sts(out *answer, r *http.Request) {
 	query := r.URL.Query()
 	key, _, _ := strings.Cut(query.Get("X-Amz-Credential"), "/")
 	session, known := w.sessions[key]
@@ -123,17 +133,17 @@ func (w *World) sts(out http.ResponseWriter, r *http.Request) {
 	age := w.Now().Sub(at)
 	switch {
 	case !known || query.Get("X-Amz-Security-Token") != tokenOf(key):
-		refuse(out, http.StatusForbidden, "InvalidClientTokenId")
+		out.refuse(http.StatusForbidden, "InvalidClientTokenId")
 	case err != nil || query.Get("Action") != "GetCallerIdentity" || query.Get("Version") != "2011-06-15" || r.Method != http.MethodGet || r.URL.Path != "/":
-		refuse(out, http.StatusBadRequest, "InvalidAction")
+		out.refuse(http.StatusBadRequest, "InvalidAction")
 	case !signedAs(r, key, cmp.Or(w.Region, Region), at):
-		refuse(out, http.StatusForbidden, "SignatureDoesNotMatch")
+		out.refuse(http.StatusForbidden, "SignatureDoesNotMatch")
 	case session.Expired:
-		refuse(out, http.StatusForbidden, "ExpiredToken")
+		out.refuse(http.StatusForbidden, "ExpiredToken")
 	case age > 15*time.Minute || age < -15*time.Minute: // whatever X-Amz-Expires says
-		refuse(out, http.StatusForbidden, "SignatureDoesNotMatch")
+		out.refuse(http.StatusForbidden, "SignatureDoesNotMatch")
 	default:
-		_, _ = io.WriteString(out, GetCallerIdentity(session))
+		out.body.WriteString(GetCallerIdentity(session))
 	}
 }
 
@@ -160,11 +170,6 @@ func signedAs(r *http.Request, key, region string, at time.Time) bool {
 	}
 	want, err := url.Parse(made)
 	return err == nil && want.Query().Encode() == query.Encode()
-}
-
-func refuse(out http.ResponseWriter, status int, code string) {
-	out.WriteHeader(status)
-	_, _ = io.WriteString(out, Refusal(code))
 }
 
 // Refusal is STS's answer with an error's code. Its message repeats the request.

@@ -68,6 +68,9 @@ func (t *tally) group(name string) Group {
 	return g
 }
 
+// PercentilesOf are those of times in milliseconds, nil for none.
+func PercentilesOf(ms []int64) *Percentiles { return percentiles(ms) }
+
 // percentiles returns nil for no values.
 func percentiles(values []int64) *Percentiles {
 	if len(values) == 0 {

@@ -1,0 +1,147 @@
+package forecast
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
+)
+
+// Text writes the result for people.
+func (r Result) Text(w io.Writer) error {
+	t := readable.NewTable(w, "OUTCOME", "JOBS")
+	for _, conclusion := range byCount(r.Conclusions) {
+		t.Row("ran: "+conclusion, r.Conclusions[conclusion])
+	}
+	for _, status := range fleet.RunStatuses() {
+		if n := r.Outcomes[status]; n > 0 && status != fleet.RunCompleted {
+			t.Row(strings.ToLower(strings.ReplaceAll(string(status), "_", " ")), n)
+		}
+	}
+	if r.NotOurs > 0 {
+		t.Row("not the fleet's, by their labels", r.NotOurs)
+	}
+	if r.NotServed > 0 {
+		t.Row("of repositories that it does not serve", r.NotServed)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	t = readable.NewTable(w, "WAITED FOR", "JOBS", "P50", "P95", "P99", "LONGEST")
+	if p := r.Wait; p != nil {
+		t.Row("a runner, in all", p.Count, readable.Took(&p.P50), readable.Took(&p.P95), readable.Took(&p.P99), readable.Took(&p.Max))
+	}
+	for _, part := range r.Waited {
+		t.Row("  "+string(part.For), part.Count, readable.Took(&part.P50), readable.Took(&part.P95), readable.Took(&part.P99), readable.Took(&part.Max))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, table := range []struct {
+		head, column string
+		of           map[string]int
+		third        string
+		about        func(name string) string
+	}{
+		{"SETBACK", "RUNNERS", r.Failures, "WHOSE BUSINESS", func(name string) string { return fleet.KindOf(name).Whose() }},
+		{"REPAIR BY THE SWEEP", "TIMES", r.Repairs, "", nil},
+		{"FAULT", "STRUCK", r.Faults, "WHAT IT DOES", does},
+	} {
+		if len(table.of) == 0 {
+			continue
+		}
+		fmt.Fprintln(w)
+		columns := []string{table.head, table.column}
+		if table.third != "" {
+			columns = append(columns, table.third)
+		}
+		t := readable.NewTable(w, columns...)
+		for _, name := range byCount(table.of) {
+			row := []any{name, table.of[name]}
+			if table.third != "" {
+				row = append(row, table.about(name))
+			}
+			t.Row(row...)
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintln(w)
+	return r.sums(w)
+}
+
+// sums writes what has no table.
+func (r Result) sums(w io.Writer) error {
+	tasks := fmt.Sprintf("%s for %s; %s runners open and %s jobs waiting at most", grouped(r.Tasks.Count), hours(r.Tasks.Seconds), grouped(r.Tasks.MostAtOnce), grouped(r.Tasks.MostWaiting))
+	if r.Tasks.SpotSeconds > 0 {
+		tasks += fmt.Sprintf("; %d %% of the time on Spot", r.Tasks.SpotSeconds*100/max(1, r.Tasks.Seconds))
+	}
+	cost := fmt.Sprintf("%s: Fargate %s, control plane %s, image builds %s; GitHub's own runners %s", r.Cost.Total, r.Cost.Fargate, r.Cost.ControlPlane, r.Cost.Builds, r.Cost.Hosted)
+	if r.Cost.NotCompared > 0 {
+		cost += fmt.Sprintf(", without %s jobs for which GitHub has none as large", grouped(r.Cost.NotCompared))
+	}
+	for _, line := range [][2]string{
+		{"tasks", tasks},
+		{"launches", "bound by " + r.Bound},
+		{"image builds", grouped(r.Builds)},
+		{"GitHub requests", fmt.Sprintf("%s, of which its limit counts %s; %s of %s in an hour at most", grouped(r.Requests.All), grouped(r.Requests.Counted), grouped(r.Requests.MostAnHour), grouped(r.Requests.Limit))},
+		{"cost", cost},
+	} {
+		if _, err := fmt.Fprintf(w, "%-16s %s\n", line[0], line[1]); err != nil {
+			return err
+		}
+	}
+	for _, v := range r.Violations {
+		fmt.Fprintf(w, "\nA rule that must always hold did not, in the fleet or in the simulation. Please report it: %s\n", v)
+	}
+	return nil
+}
+
+// RowsText writes a row for each result of a varied key.
+func RowsText(w io.Writer, screen readable.Screen, key string, results []Result) error {
+	list := readable.NewPage(w, screen, []readable.Column{
+		{Name: strings.ToUpper(key)}, {Name: "RAN"}, {Name: "WAIT P50"}, {Name: "P95"}, {Name: "P99"}, {Name: "LONGEST", Drop: 3}, {Name: "ROOM P95", Drop: 2},
+		{Name: "SETBACKS", Drop: 4}, {Name: "RUNNERS", Drop: 1}, {Name: "REQUESTS/H", Drop: 5}, {Name: "COST"},
+	}...)
+	for _, r := range results {
+		p50, p95, p99, longest, room := "", "", "", "", ""
+		if p := r.Wait; p != nil {
+			p50, p95, p99, longest = readable.Took(&p.P50), readable.Took(&p.P95), readable.Took(&p.P99), readable.Took(&p.Max)
+		}
+		for _, part := range r.Waited {
+			if part.For == Room {
+				room = readable.Took(&part.P95)
+			}
+		}
+		list.Row(r.Varied, r.Ran, p50, p95, p99, longest, room, sum(r.Failures), r.Tasks.MostAtOnce, r.Requests.MostAnHour, r.Cost.Total)
+	}
+	return list.Flush()
+}
+
+// byCount are names, the most frequent first.
+func byCount[V ~int](counts map[string]V) []string {
+	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	})
+}
+
+// grouped writes a number with commas.
+func grouped(n int) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+func hours(seconds int64) string {
+	return fmt.Sprintf("%.1f hours", (time.Duration(seconds) * time.Second).Hours())
+}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -28,6 +29,8 @@ func docsRules() docstest.Rules {
 			"sqlite3":   runsOnRecords,
 			"ssh":       forwardsAPort,
 			"openssl":   readsAKey,
+
+			"export-jobs": exportsJobs,
 		},
 		Names: map[string]docstest.Rule{},
 		Flag:  hasFlags,
@@ -110,6 +113,19 @@ func forwardsAPort(c docstest.Command) error {
 func readsAKey(c docstest.Command) error {
 	if len(c.Words) != 6 || c.Words[1] != "pkey" || c.Words[2] != "-in" || c.Words[4] != "-out" {
 		return errors.New("this test only knows openssl pkey -in FILE -out FILE")
+	}
+	return nil
+}
+
+// exportsJobs: a repository, and then days. Another test runs the script.
+func exportsJobs(c docstest.Command) error {
+	if len(c.Words) < 3 || !isRepository(c.Words[1]) {
+		return errors.New("scripts/export-jobs takes a repository and at least one day")
+	}
+	for _, day := range c.Words[2:] {
+		if _, err := time.Parse(time.DateOnly, day); err != nil {
+			return err
+		}
 	}
 	return nil
 }

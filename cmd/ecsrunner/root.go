@@ -127,7 +127,7 @@ standard error is talk.`,
 	addGroup(root, "Look at a fleet, on AWS or on this machine:", newSetup(), newConsole(), newWhy(), newDoctor(), newRuns(), newRunners(), newImages(), newEvents(), newCluster(), newClasses(), formerly("list-class-sizes", newClassesList()))
 	addGroup(root, "Watch a fleet and count what it did:", newTop(), newStats(), newCost())
 	addGroup(root, "Operate a fleet, on AWS or on this machine:", newPause(), newResume(), newDrain())
-	addGroup(root, "Try its configuration and its webhook:", newExplain(), newWebhook(), newConfig())
+	addGroup(root, "Try its configuration and its webhook:", newExplain(), newSimulate(), newWebhook(), newConfig())
 	root.AddCommand(newVersion(), newEntrypoint(), newSimulatedRunner(), newBenchStandIns())
 	addJQ(root)
 	addCompletion(root)

@@ -22,6 +22,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/bench"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/doctor"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/forecast"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/operate"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/price"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
@@ -61,6 +62,7 @@ var schemas = map[string][]schema{
 	"runs list":         {{"runs", []report.Run{}}},
 	"runs retry":        {{"retry", operate.RetryResult{}}},
 	"runs show":         {{"run_details", report.RunDetails{}}},
+	"simulate":          {{"simulation", forecast.Report{}}},
 	"stats":             {{"stats", periodStats{}}},
 	"top":               {{"top", top.Moment{}}},
 	"version":           {{"version", version{}}},
@@ -155,7 +157,7 @@ func (s schema) make(t *testing.T) []byte {
 	t.Helper()
 	r := jsonschema.Reflector{Anonymous: true, AllowAdditionalProperties: true, Mapper: mapped}
 	const module = "github.com/ecs-runner-fleet/ecs-runner-fleet/cmd/ecsrunner"
-	for _, dir := range []string{".", "../../internal/report", "../../internal/fleet", "../../internal/operate", "../../internal/why", "../../internal/stages", "../../internal/execution", "../../internal/doctor", "../../internal/stats", "../../internal/cost", "../../internal/price", "../../internal/top"} {
+	for _, dir := range []string{".", "../../internal/report", "../../internal/fleet", "../../internal/operate", "../../internal/why", "../../internal/stages", "../../internal/execution", "../../internal/doctor", "../../internal/stats", "../../internal/cost", "../../internal/price", "../../internal/top", "../../internal/forecast"} {
 		if err := r.AddGoComments(module, dir); err != nil {
 			t.Fatal(err)
 		}

@@ -152,7 +152,7 @@ func (r repository) rule(c Command) Rule {
 		return r.rules.Flag
 	case c.Inline && strings.HasPrefix(first, "-"):
 		return r.flags
-	case isScript(first):
+	case isScript(first) && r.rules.Programs[c.Program()] == nil:
 		return r.script
 	case c.Inline && r.rules.Names[first] != nil:
 		return r.rules.Names[first]

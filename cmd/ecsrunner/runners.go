@@ -22,34 +22,45 @@ func newRunners() *cobra.Command {
 
 func newRunnersList() *cobra.Command {
 	var src source
+	var asked runnerFilters
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List runners, the newest first",
 		Long: `List runners, the newest first. JOB is the id of the job that a runner took,
 which need not be the one that it was launched for: GitHub gives a queued job to
-any idle runner with its labels.`,
-		Example: `  ecsrunner runners list --json
-  ecsrunner runners list --stack ecsrunner-fleet`,
+any idle runner with its labels.
+
+Filters are combined. Runners that have not ended, by --open or by --status, and those
+since a time are answered by an index, however many runners there are; the others are
+looked for among the newest, at most ` + fmt.Sprint(report.MostLookedAt) + ` at a time. If there may be more, the list says how
+to go on.`,
+		Example: `  ecsrunner runners list --open
+  ecsrunner runners list --stack ecsrunner-fleet --status failed --since 24h
+  ecsrunner runners list --class large --limit 1000 --json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := asked.query(time.Now()); err != nil {
+				return err
+			}
 			return src.read(cmd.Context(), func(f *opened) error {
-				runners, err := report.Runners(cmd.Context(), f.records)
+				runners, said, err := asked.find(cmd, f.records, time.Now())
 				if err != nil {
 					return err
 				}
-				tellIfCut(cmd, len(runners))
 				if src.json {
-					return printJSON(cmd.OutOrStdout(), runners)
+					err = printJSON(cmd.OutOrStdout(), runners)
+				} else {
+					err = printRunners(cmd.OutOrStdout(), screenOf(cmd.OutOrStdout()), runners, time.Now())
 				}
-				if len(runners) == 0 {
-					cmd.PrintErrln("no runners yet: one is launched for each job that is admitted")
-					return nil
+				if said != "" {
+					cmd.PrintErrln(said)
 				}
-				return printRunners(cmd.OutOrStdout(), screenOf(cmd.OutOrStdout()), runners, time.Now())
+				return err
 			})
 		},
 	}
 	src.flags(cmd)
+	asked.flags(cmd)
 	return cmd
 }
 

@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"net/url"
 	"slices"
@@ -18,12 +19,15 @@ import (
 // runnersView is a page of a list of runners.
 type runnersView struct {
 	Phase, Search, State, Failure string
+	Class, Since                  string
+	After                         string // where the page before ended
 	Rows                          []runnerRow
 	Sort                          string
 	Heads                         []head
 	Next, First                   string
 	Groups                        []groupLink
-	Searched                      int
+	Classes, Spans                []string
+	Looked                        int // how many runners were looked at, if the page is short for that
 }
 
 type runnerRow struct {
@@ -56,60 +60,128 @@ func runnerRowOf(r fleet.Runner) runnerRow {
 
 func (c *Console) runnersPage(ctx context.Context, q url.Values) (page, error) {
 	get := func(name string) string { return fleet.Clip(strings.TrimSpace(q.Get(name)), 200) }
-	v := runnersView{Phase: get("phase"), Search: get("q"), State: get("state"), Failure: get("failure"), Sort: get("sort")}
-	after := get("after")
-	runners, err := c.Records.Runners(ctx, report.MostListed)
+	settings, err := c.Records.Settings(ctx)
 	if err != nil {
 		return page{}, err
 	}
-	if len(runners) == report.MostListed {
-		v.Searched = len(runners)
-	}
-	if v.Phase == "open" || v.State != "" {
-		v.Searched = 0
-		if runners, err = c.openRunners(ctx, runners); err != nil {
-			return page{}, err
-		}
-		slices.SortStableFunc(runners, func(a, b fleet.Runner) int { return b.At(fleet.StageLaunched).Compare(a.At(fleet.StageLaunched)) })
-	}
-	at := func(phase, after string) string {
-		return "/runners" + queryOf([]string{"phase", phase, "q", v.Search, "state", v.State, "failure", v.Failure, "sort", v.Sort, "after", after})
+	v := runnersView{
+		Phase: get("phase"), Search: get("q"), State: get("state"), Failure: get("failure"), Class: get("class"), Since: get("since"), Sort: get("sort"), After: get("after"),
+		Classes: slices.Sorted(maps.Keys(settings.ClassSizes)), Spans: spans,
 	}
 	for _, g := range [][2]string{{"", "All"}, {"open", "Open"}, {"failed", "Failed"}} {
-		v.Groups = append(v.Groups, groupLink{"/runners" + queryOf([]string{"phase", g[0], "q", v.Search, "sort", v.Sort}), g[1], g[0] == v.Phase && v.State == "" && v.Failure == ""})
+		to := runnersView{Phase: g[0], Search: v.Search, Class: v.Class, Since: v.Since}
+		v.Groups = append(v.Groups, groupLink{to.at(""), g[1], g[0] == v.Phase && v.State == "" && v.Failure == ""})
 	}
-	if v.Searched > 0 {
-		v.Sort, v.Heads = "", unsorted(runnerColumns())
+	if v.Phase == "open" || v.State != "" {
+		err = c.openRunnersOf(ctx, &v)
 	} else {
-		v.Heads = sorted(runners, v.Sort, runnerColumns(), func(by string) string {
-			return "/runners" + queryOf([]string{"phase", v.Phase, "q", v.Search, "state", v.State, "failure", v.Failure, "sort", by})
-		})
+		err = c.findRunners(ctx, &v)
 	}
-	begun := !slices.ContainsFunc(runners, func(r fleet.Runner) bool { return r.RunnerID == after })
-	for _, r := range runners {
-		if !begun {
-			begun = r.RunnerID == after
-			continue
-		}
-		switch {
-		case v.Phase == "open" && r.Phase == fleet.Closed, v.Phase == "failed" && r.FailureName == "",
-			v.State != "" && (r.Phase == fleet.Closed || stands(r) != v.State), v.Failure != "" && r.FailureName != v.Failure,
-			v.Search != "" && !containsFold(v.Search, r.RunnerID, r.RunID, r.Repository, r.ClassName, r.Image, r.FailureName, r.Reason):
-			continue
-		}
-		if len(v.Rows) == perPage {
-			v.Next = at(v.Phase, v.Rows[perPage-1].Runner.RunnerID)
-			break
-		}
-		v.Rows = append(v.Rows, runnerRowOf(r))
+	if err != nil {
+		return page{}, err
 	}
-	if after != "" {
-		v.First = at(v.Phase, "")
+	if v.After != "" {
+		v.First = v.at("")
 	}
 	return page{Title: "Runners", Nav: "/runners", Lead: "Each runner takes one job and ends.", Regions: []region{
 		{ID: "filter", Template: "runnerfilter", Data: v, Fixed: true, Wide: true},
 		{ID: "runners", Template: "runnerlist", Data: v, Wide: true},
 	}}, nil
+}
+
+// at is the address of the page that begins after another one, with the same filter.
+func (v runnersView) at(after string) string {
+	return "/runners" + queryOf([]string{"phase", v.Phase, "q", v.Search, "state", v.State, "failure", v.Failure, "class", v.Class, "since", v.Since, "sort", v.Sort, "after", after})
+}
+
+// Narrowed reports whether the list has not all runners of its group.
+func (v runnersView) Narrowed() bool { return v.Search+v.State+v.Failure+v.Class+v.Since != "" }
+
+// query is the filter as the records are asked. What is left for fits is looked for in what
+// that finds.
+func (v runnersView) query(now time.Time) report.RunnerQuery {
+	q := report.RunnerQuery{Class: v.Class, Open: v.Phase == "open" || v.State != "", After: v.After, Limit: perPage}
+	if d, err := time.ParseDuration(v.Since); err == nil && d > 0 {
+		q.Since = now.Add(-d)
+	}
+	return q
+}
+
+func (v runnersView) fits(r fleet.Runner) bool {
+	switch {
+	case v.Phase == "failed" && r.FailureName == "", v.State != "" && stands(r) != v.State, v.Failure != "" && r.FailureName != v.Failure:
+		return false
+	}
+	return v.Search == "" || containsFold(v.Search, r.RunnerID, r.RunID, r.Repository, r.ClassName, r.Image, r.FailureName, r.Reason)
+}
+
+// openRunnersOf fills a page with runners that are open: they are read whole, and so they can
+// be sorted. The page before ended with a runner, which may have ended since.
+func (c *Console) openRunnersOf(ctx context.Context, v *runnersView) error {
+	open, err := c.Records.OpenRunners(ctx)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(open, func(a, b fleet.Runner) int { return report.PlaceOfRunner(a).Compare(report.PlaceOfRunner(b)) })
+	v.Heads = sorted(open, v.Sort, runnerColumns(), func(by string) string {
+		to := *v
+		to.Sort = by
+		return to.at("")
+	})
+	q := v.query(c.Now())
+	begun := !slices.ContainsFunc(open, func(r fleet.Runner) bool { return r.RunnerID == v.After })
+	for _, r := range open {
+		switch {
+		case !begun:
+			begun = r.RunnerID == v.After
+		case !q.Matches(r) || !v.fits(r):
+		case len(v.Rows) == perPage:
+			v.Next = v.at(v.Rows[perPage-1].Runner.RunnerID)
+			return nil
+		default:
+			v.Rows = append(v.Rows, runnerRowOf(r))
+		}
+	}
+	return nil
+}
+
+// findRunners fills a page with runners, open and ended ones. It looks at
+// report.MostLookedAt at most: then the page is short, and leads on.
+func (c *Console) findRunners(ctx context.Context, v *runnersView) error {
+	v.Sort, v.Heads = "", unsorted(runnerColumns())
+	q := v.query(c.Now())
+	for looked := 0; len(v.Rows) < perPage; {
+		q.Limit = perPage - len(v.Rows)
+		if v.Search != "" || v.Phase != "" || v.Failure != "" {
+			q.Limit = 5 * perPage // of which few fit
+		}
+		found, err := report.SearchRunners(ctx, c.Records, q)
+		if errors.As(err, new(report.NotACursor)) { // of another release: the first page
+			q.After, v.After = "", ""
+			found, err = report.SearchRunners(ctx, c.Records, q)
+		}
+		if err != nil {
+			return err
+		}
+		for i, r := range found.Runners {
+			if !v.fits(r) {
+				continue
+			}
+			if v.Rows = append(v.Rows, runnerRowOf(r)); len(v.Rows) == perPage && (i < len(found.Runners)-1 || found.Next != "") {
+				v.Next = v.at(report.CursorOf(r))
+				return nil
+			}
+		}
+		if q.After, looked = found.Next, looked+found.Looked; found.Next == "" {
+			return nil
+		}
+		if looked >= report.MostLookedAt {
+			v.Looked = looked
+			break
+		}
+	}
+	v.Next = v.at(q.After)
+	return nil
 }
 
 // runnerColumns are those of the list of runners.

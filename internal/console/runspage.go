@@ -87,6 +87,9 @@ func (f filter) Query(name, value string) string {
 // Narrowed reports whether the list has not all runs.
 func (f filter) Narrowed() bool { return f != filter{After: f.After} }
 
+// spans are back to when people look. No one changes them.
+var spans = []string{"15m", "1h", "6h", "24h", "168h"}
+
 // groups are statuses that people look for together.
 var groups = []struct {
 	Name, Text string
@@ -160,7 +163,7 @@ func (c *Console) runsPage(ctx context.Context, q url.Values) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	v := runsView{filter: f, Repositories: settings.Repositories, Spans: []string{"15m", "1h", "6h", "24h", "168h"}}
+	v := runsView{filter: f, Repositories: settings.Repositories, Spans: spans}
 	if err := c.findRuns(ctx, &v); err != nil {
 		return page{}, err
 	}

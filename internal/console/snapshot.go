@@ -41,11 +41,6 @@ const (
 	recentElsewhere = time.Minute
 )
 
-// opener lists the runners that are not closed, however many newer ones there are.
-type opener interface {
-	OpenRunners(ctx context.Context) ([]fleet.Runner, error)
-}
-
 func (c *Console) snapshot(ctx context.Context) (s snapshot, err error) {
 	s.now = c.Now()
 	if s.settings, err = c.Records.Settings(ctx); err != nil {
@@ -76,7 +71,7 @@ func (c *Console) snapshot(ctx context.Context) (s snapshot, err error) {
 	if s.recent, err = c.readRecent(ctx, s.now); err != nil {
 		return s, err
 	}
-	s.open, err = c.openRunners(ctx, s.runners)
+	s.open, err = c.Records.OpenRunners(ctx)
 	return s, err
 }
 
@@ -116,16 +111,4 @@ func (c *Console) readRecent(ctx context.Context, now time.Time) (r recent, err 
 	defer c.mu.Unlock()
 	c.recent = r
 	return r, nil
-}
-
-func (c *Console) openRunners(ctx context.Context, newest []fleet.Runner) (open []fleet.Runner, err error) {
-	if all, ok := c.Records.(opener); ok {
-		return all.OpenRunners(ctx)
-	}
-	for _, r := range newest {
-		if r.Phase != fleet.Closed {
-			open = append(open, r)
-		}
-	}
-	return open, nil
 }

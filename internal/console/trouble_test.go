@@ -36,7 +36,11 @@ func (e *empty) Runs(context.Context, int) ([]fleet.Run, error) { return nil, e.
 func (e *empty) RunsBelow(context.Context, report.RunList, report.Place, time.Time, int) (report.RunsRead, error) {
 	return report.RunsRead{}, e.failed
 }
-func (e *empty) Runners(context.Context, int) ([]fleet.Runner, error)      { return nil, e.failed }
+func (e *empty) Runners(context.Context, int) ([]fleet.Runner, error) { return nil, e.failed }
+func (e *empty) RunnersBelow(context.Context, report.Place, time.Time, int) (report.RunnersRead, error) {
+	return report.RunnersRead{}, e.failed
+}
+func (e *empty) OpenRunners(context.Context) ([]fleet.Runner, error)       { return nil, e.failed }
 func (e *empty) RunnersOf(context.Context, string) ([]fleet.Runner, error) { return nil, e.failed }
 func (e *empty) Run(context.Context, string) (fleet.Run, bool, error) {
 	return fleet.Run{}, false, e.failed

@@ -187,14 +187,28 @@ func withOthers(ctx context.Context, src Source, run fleet.Run, runners []fleet.
 	return runners, nil
 }
 
-// Runners lists runners, the newest first.
+// Runners lists the newest runners, MostListed at most.
 func Runners(ctx context.Context, src Source) ([]Runner, error) {
-	runners, err := src.Runners(ctx, MostListed)
-	views := make([]Runner, 0, len(runners))
-	for _, r := range runners {
-		views = append(views, OfRunner(r))
+	page, err := FindRunners(ctx, src, RunnerQuery{})
+	return page.Runners, err
+}
+
+// RunnerPage is a page of runners, the newest first, as they are shown.
+type RunnerPage struct {
+	Runners []Runner
+	Next    string    // the cursor to go on with, "" after the last page
+	Looked  int       // runners that were looked at
+	Oldest  time.Time // the oldest of them was launched then; zero if there is none
+}
+
+// FindRunners shows what SearchRunners finds.
+func FindRunners(ctx context.Context, src Source, q RunnerQuery) (RunnerPage, error) {
+	found, err := SearchRunners(ctx, src, q)
+	page := RunnerPage{make([]Runner, 0, len(found.Runners)), found.Next, found.Looked, found.Oldest}
+	for _, r := range found.Runners {
+		page.Runners = append(page.Runners, OfRunner(r))
 	}
-	return views, err
+	return page, err
 }
 
 // ShowRunner reads one runner. It fails with NotFound.

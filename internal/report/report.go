@@ -27,6 +27,11 @@ type Source interface {
 	RunsBelow(ctx context.Context, list RunList, below Place, since time.Time, limit int) (RunsRead, error)
 	Runner(ctx context.Context, runnerID string) (fleet.Runner, bool, error)
 	Runners(ctx context.Context, limit int) ([]fleet.Runner, error)
+	// RunnersBelow reads up to limit runners that are older than a place and were launched no
+	// earlier than a time, the newest first, as RunsBelow does.
+	RunnersBelow(ctx context.Context, below Place, since time.Time, limit int) (RunnersRead, error)
+	// OpenRunners lists the runners that are not closed, in no order.
+	OpenRunners(ctx context.Context) ([]fleet.Runner, error)
 	// RunnersByID reads the runners that there are of the ids, in no order.
 	RunnersByID(ctx context.Context, ids []string) ([]fleet.Runner, error)
 	RunnersOf(ctx context.Context, runID string) ([]fleet.Runner, error)

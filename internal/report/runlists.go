@@ -51,7 +51,7 @@ func (l RunList) Has(run fleet.Run) bool {
 // Place is where a run is in a list, which begins with the newest run.
 type Place struct {
 	At    time.Time // fleet.StageReceived
-	RunID string
+	RunID string    // or a runner's id
 }
 
 // PlaceOf is the place of a run, in every list that it is in.
@@ -78,7 +78,7 @@ func (p Place) cursor() string {
 type NotACursor struct{ Text string }
 
 func (e NotACursor) Error() string {
-	return fmt.Sprintf("%q is not a cursor: take the one that a page of runs ended with", e.Text)
+	return fmt.Sprintf("%q is not a cursor: take the one that a page of the list ended with", e.Text)
 }
 
 func placeAt(cursor string) (Place, error) {

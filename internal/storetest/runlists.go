@@ -81,6 +81,44 @@ func pagesOf(t *testing.T, s Store, list report.RunList, below report.Place, sin
 	return nil
 }
 
+// runnerList has two runners launched at each time.
+func runnerList(t *testing.T, s Store) {
+	var runners []fleet.Runner
+	for i := range 26 {
+		r := fleet.Runner{Schema: fleet.Schema, RunnerID: fmt.Sprintf("fleet-%d-1", 100+i), Phase: []fleet.Phase{fleet.Closed, fleet.Open}[i%2], Times: fleet.Times{}}
+		runners = append(runners, r.Mark(fleet.StageLaunched, now.Add(time.Duration(i/2)*time.Minute+time.Nanosecond)))
+	}
+	for some := range slices.Chunk(runners, 10) {
+		write(t, s, fleet.Changes{Runners: some})
+	}
+	slices.SortFunc(runners, func(a, b fleet.Runner) int { return report.PlaceOfRunner(a).Compare(report.PlaceOfRunner(b)) })
+	for _, below := range []report.Place{{}, {At: now.Add(7*time.Minute + time.Nanosecond)}, report.PlaceOfRunner(runners[9]), report.PlaceOfRunner(runners[10])} {
+		for _, since := range []time.Time{{}, now.Add(3*time.Minute + time.Nanosecond), now.Add(3*time.Minute + 2*time.Nanosecond), now.Add(time.Hour)} {
+			var want, got []string
+			for _, r := range runners {
+				if at := report.PlaceOfRunner(r); !at.At.Before(since) && (below == report.Place{} || at.Compare(below) > 0) {
+					want = append(want, r.RunnerID)
+				}
+			}
+			for next, pages := below, 0; ; pages++ {
+				read, err := s.RunnersBelow(t.Context(), next, since, 3)
+				if must(t, err); len(read.Runners) > 3 || pages > 99 {
+					t.Fatalf("page %d has %d runners, want 3 at most", pages, len(read.Runners))
+				}
+				for _, r := range read.Runners {
+					got = append(got, r.RunnerID)
+				}
+				if next = read.Next; next == (report.Place{}) {
+					break
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("below %v since %v: %q, want %q", below, since, got, want)
+			}
+		}
+	}
+}
+
 func runsMove(t *testing.T, s Store) {
 	open, refused := report.RunList{By: report.ByOpen}, report.RunList{By: report.ByEnd, Of: string(fleet.RunRefused)}
 	in := func(when string, list report.RunList, want ...string) {

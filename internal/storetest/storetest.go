@@ -28,6 +28,7 @@ type Store interface {
 	Runs(ctx context.Context, limit int) ([]fleet.Run, error)
 	RunsBelow(ctx context.Context, list report.RunList, below report.Place, since time.Time, limit int) (report.RunsRead, error)
 	Runners(ctx context.Context, limit int) ([]fleet.Runner, error)
+	RunnersBelow(ctx context.Context, below report.Place, since time.Time, limit int) (report.RunnersRead, error)
 	RunnersByID(ctx context.Context, ids []string) ([]fleet.Runner, error)
 	RunnersOf(ctx context.Context, runID string) ([]fleet.Runner, error)
 	OpenRunners(ctx context.Context) ([]fleet.Runner, error)
@@ -76,6 +77,7 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		"a write of nothing is no error":                                 nothing,
 		"runs and runners are listed the newest first":                   newestFirst,
 		"every list of runs is read from any place, back to any time":    runLists,
+		"runners are read from any place, back to any time":              runnerList,
 		"runs move between the lists as they change":                     runsMove,
 		"runs are found by all that can be asked for, page by page":      findRuns,
 		"runners are read by their ids":                                  runnersByID,

@@ -21,6 +21,7 @@
 //	Waiting             index retry, NAME of the list         see below   1+n
 //	Runs, Runners       index newest, "run" or "runner"       eventual    1+n/2
 //	RunsBelow           index newest, unfinished, repository, class or ended   eventual   1+n/2
+//	RunnersBelow        index newest, "runner"                eventual    1+n/2
 //	RunnersOf           index of_run, ID of the run           eventual    1+n/2
 //	RunnersByID         pk runner#ID of each                  eventual    n/2
 //	Image               pk image#TAG, sk image                consistent  1

@@ -30,6 +30,28 @@ func indexOf(list report.RunList) (index, of string) {
 // a time, the newest first. A run that has just come into the list may be missing.
 func (s *Store) RunsBelow(ctx context.Context, list report.RunList, below report.Place, since time.Time, limit int) (report.RunsRead, error) {
 	index, of := indexOf(list)
+	keys, next, err := s.below(ctx, index, of, below, since, limit)
+	if err != nil {
+		return report.RunsRead{}, err
+	}
+	runs, err := records[fleet.Run](ctx, s, keys, eventual)
+	return report.RunsRead{Runs: runs, Next: next}, err
+}
+
+// RunnersBelow reads up to limit runners that are older than a place and were launched no
+// earlier than a time, the newest first. One that was just launched may be missing.
+func (s *Store) RunnersBelow(ctx context.Context, below report.Place, since time.Time, limit int) (report.RunnersRead, error) {
+	keys, next, err := s.below(ctx, indexNewest, listRunner, below, since, limit)
+	if err != nil {
+		return report.RunnersRead{}, err
+	}
+	runners, err := records[fleet.Runner](ctx, s, keys, eventual)
+	return report.RunnersRead{Runners: runners, Next: next}, err
+}
+
+// below reads the keys of up to limit records of a list that are older than a place, and the
+// place to go on below.
+func (s *Store) below(ctx context.Context, index, of string, below report.Place, since time.Time, limit int) (keys []key, next report.Place, err error) {
 	from, upTo := "", "~" // a time begins with a digit
 	if !since.IsZero() {
 		from = sortable(since)
@@ -38,7 +60,7 @@ func (s *Store) RunsBelow(ctx context.Context, list report.RunList, below report
 		upTo = sortable(below.At) + "#" + below.RunID
 	}
 	if from > upTo {
-		return report.RunsRead{}, nil
+		return nil, next, nil
 	}
 	query := &dynamodb.QueryInput{
 		TableName: &s.table, IndexName: &index, ScanIndexForward: aws.Bool(false),
@@ -50,14 +72,13 @@ func (s *Store) RunsBelow(ctx context.Context, list report.RunList, below report
 		query.KeyConditionExpression = aws.String("#of = :of AND #since <= :up_to")
 		delete(query.ExpressionAttributeValues, ":from")
 	}
-	var keys []key
 	var places []string
 	for len(keys) <= limit {
 		// One key more says that the list goes on, and another one may be the place itself.
 		query.Limit = aws.Int32(int32(limit + 2 - len(keys)))
 		page, err := s.client.Query(ctx, query)
 		if err != nil {
-			return report.RunsRead{}, named(err, "list %s %s", index, of)
+			return nil, next, named(err, "list %s %s", index, of)
 		}
 		for _, entry := range page.Items {
 			if place := textOf(entry, attrSince); place != upTo {
@@ -69,14 +90,11 @@ func (s *Store) RunsBelow(ctx context.Context, list report.RunList, below report
 		}
 		query.ExclusiveStartKey = page.LastEvaluatedKey
 	}
-	var read report.RunsRead
 	if len(keys) > limit {
 		keys = keys[:limit]
-		read.Next = placeOf(places[limit-1])
+		next = placeOf(places[limit-1])
 	}
-	var err error
-	read.Runs, err = records[fleet.Run](ctx, s, keys, eventual)
-	return read, err
+	return keys, next, nil
 }
 
 // RunnersByID reads the runners that there are of the ids, in no order.

@@ -73,7 +73,11 @@ func TestWhatIsShownIsReadByIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
+	all, _ := runnersQuery(report.Place{}, time.Time{}, 1)
+	older, _ := runnersQuery(report.Place{At: time.Now(), RunID: "fleet-1-1"}, time.Now(), 1)
 	for query, want := range map[string]string{
+		all:                  "SEARCH runners USING INDEX runners_by_time (launched_at>?)",
+		older:                "SEARCH runners USING INDEX runners_by_time (launched_at>? AND (launched_at,runner_id)<(?,?))",
 		runnersByID + ", ?)": "SEARCH runners USING INDEX sqlite_autoindex_runners_1 (runner_id=?)",
 		holdsBelow:           "SEARCH holds USING INDEX sqlite_autoindex_holds_1 (key>? AND key<?)",
 		newestRuns:           "SCAN runs USING INDEX runs_by_time", // as far as its limit

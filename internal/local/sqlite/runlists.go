@@ -53,6 +53,28 @@ func runsQuery(list report.RunList, below report.Place, since time.Time, limit i
 	return query + " ORDER BY received_at DESC, run_id DESC LIMIT ?", append(args, limit+1)
 }
 
+// RunnersBelow reads up to limit runners that are older than a place and were launched no
+// earlier than a time, the newest first.
+func (s *Store) RunnersBelow(ctx context.Context, below report.Place, since time.Time, limit int) (report.RunnersRead, error) {
+	query, args := runnersQuery(below, since, limit)
+	runners, err := list[fleet.Runner](ctx, s, "runners", query, args...)
+	if err != nil || len(runners) <= limit {
+		return report.RunnersRead{Runners: runners}, err
+	}
+	return report.RunnersRead{Runners: runners[:limit], Next: report.PlaceOfRunner(runners[limit-1])}, nil
+}
+
+// runnersQuery reads one runner more, which says that the list goes on.
+func runnersQuery(below report.Place, since time.Time, limit int) (query string, args []any) {
+	query = "SELECT record FROM runners WHERE launched_at >= ?"
+	args = append(args, sortable(since))
+	if (below != report.Place{}) {
+		query += " AND (launched_at, runner_id) < (?, ?)"
+		args = append(args, sortable(below.At), below.RunID)
+	}
+	return query + " ORDER BY launched_at DESC, runner_id DESC LIMIT ?", append(args, limit+1)
+}
+
 const runnersByID = "SELECT record FROM runners WHERE runner_id IN (?"
 
 // RunnersByID reads the runners that there are of the ids, in no order.

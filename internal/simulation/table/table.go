@@ -342,6 +342,25 @@ func (s *Store) RunsBelow(_ context.Context, list report.RunList, below report.P
 	return read, err
 }
 
+// RunnersBelow reads up to limit runners, the newest first.
+func (s *Store) RunnersBelow(_ context.Context, below report.Place, since time.Time, limit int) (read report.RunnersRead, err error) {
+	err = s.Call(List, func() error {
+		var found []fleet.Runner
+		for _, r := range s.runners {
+			at := report.PlaceOfRunner(r)
+			if !at.At.Before(since) && (below == report.Place{} || at.Compare(below) > 0) {
+				found = append(found, r)
+			}
+		}
+		found = sorted(found, func(a, b fleet.Runner) int { return report.PlaceOfRunner(a).Compare(report.PlaceOfRunner(b)) })
+		if read.Runners = first(limit, found); len(found) > limit {
+			read.Next = report.PlaceOfRunner(read.Runners[limit-1])
+		}
+		return nil
+	})
+	return read, err
+}
+
 // RunnersByID reads the runners that there are of the ids.
 func (s *Store) RunnersByID(_ context.Context, ids []string) (runners []fleet.Runner, err error) {
 	err = s.Call(List, func() error {

@@ -9,7 +9,8 @@ import (
 )
 
 // JobLog makes what a runner's hooks print from its record. flags are how commands find the
-// fleet, beginning with a space; without a book of prices the runner is not on AWS.
+// fleet, beginning with a space, "" if that is not known; without a book of prices the runner
+// is not on AWS.
 func JobLog(flags string, book *price.Book) func(fleet.Runner) *fleet.JobLog {
 	return func(r fleet.Runner) *fleet.JobLog {
 		log := fleet.JobLog{
@@ -34,7 +35,7 @@ func JobLogOnAWS(policy fleet.Policy, region string) func(fleet.Runner) *fleet.J
 		return nil
 	}
 	book := price.In(region)
-	return JobLog(" --stack ecsrunner-"+policy.FleetName, &book)
+	return JobLog("", &book) // whoever uses the construct names the stack
 }
 
 // digestIn is the digest in the name of an image, "" if it has none.

@@ -24,7 +24,7 @@ func TestWhatTheJobsLogSaysOfItsRunner(t *testing.T) {
 	sized(&r)
 	want := fleet.JobLog{
 		RunnerID: "ci-7-1", RunID: "job-8", ClassName: "large", CPU: 4096, Memory: 8192, Arch: fleet.X64, Image: "image:docker.io/library/node:22", Digest: "sha256:0a1b",
-		Provider: fleet.Fargate, Since: r.At(fleet.StageTaskStarted), Why: "ecsrunner why ci-7-1 --stack ecsrunner-ci",
+		Provider: fleet.Fargate, Since: r.At(fleet.StageTaskStarted), Why: "ecsrunner why ci-7-1",
 	}
 	got := claim.JobLogOnAWS(fleet.Policy{FleetName: "ci"}, "us-east-1")(r)
 	if math.Abs(got.PerMinute-0.0033) > 0.001 { // 4 vCPU and 8 GiB on demand
@@ -42,7 +42,7 @@ func TestWhatTheJobsLogSaysOfItsRunner(t *testing.T) {
 	if got := claim.JobLogOnAWS(fleet.Policy{}, "ap-south-2")(r); !got.Estimated {
 		t.Errorf("in a region without prices: %+v", got)
 	}
-	if got := claim.JobLog("", nil)(r); got.PerMinute != 0 || got.Provider != "" || got.Why != "ecsrunner why ci-7-1" {
+	if got := claim.JobLog(" --data-dir /srv/fleet", nil)(r); got.PerMinute != 0 || got.Provider != "" || got.Why != "ecsrunner why ci-7-1 --data-dir /srv/fleet" {
 		t.Errorf("on one machine: %+v", got)
 	}
 	r.Size, r.Digest = nil, "" // of the release before

@@ -170,7 +170,7 @@ func TestTheLogOfAJobSaysWhatItsRunnerIs(t *testing.T) {
 	w.awaitEnd(id)
 	run, log := w.run(id), w.jobLog(id)
 	for _, says := range []string{
-		"own hook of " + repository + "\n::group::Runner " + run.RanOn + "\n", "class          small (", "run            " + run.RunID + ", unless", "to explain it  ecsrunner why " + run.RanOn + "\n::endgroup::\n",
+		"own hook of " + repository + "\n::group::Runner " + run.RanOn + "\n", "class          small (", "run            " + run.RunID + ", unless", "to explain it  ecsrunner why " + run.RanOn + " --data-dir /", "\n::endgroup::\n",
 		"ecsrunner: runner " + run.RanOn + " was up for ",
 	} {
 		if !strings.Contains(log, says) {

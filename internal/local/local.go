@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"sync/atomic"
 	"time"
 
@@ -277,7 +278,7 @@ func (f *Fleet) wire(ctx context.Context) error {
 		},
 	}
 	if !f.cfg.Policy.NoJobLog {
-		f.claim.JobLog = claim.JobLog("", nil)
+		f.claim.JobLog = claim.JobLog(flagsOf(f.cfg.DataDir), nil)
 	}
 	if f.claims != nil {
 		if f.claims.containers != nil {
@@ -506,3 +507,16 @@ func (f *Fleet) webhook() webhook.Handler {
 type secrets func(context.Context) ([]string, error)
 
 func (s secrets) WebhookSecrets(ctx context.Context) ([]string, error) { return s(ctx) }
+
+// plainPath is one that no shell reads anything into.
+var plainPath = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-]+$`)
+
+// flagsOf are how commands find the fleet of a data directory, "" if its path cannot be typed
+// as it is.
+func flagsOf(dir string) string {
+	path, err := filepath.Abs(dir)
+	if err != nil || !plainPath.MatchString(path) {
+		return ""
+	}
+	return " --data-dir " + path
+}

@@ -324,7 +324,7 @@ func (s snapshot) budget() budgetView {
 	v.At, v.Failed = s.usage.At, s.usage.Failed
 	for _, b := range s.usage.Budgets {
 		left := b.Left(s.now)
-		line := budgetLine{Name: b.Credential, Left: left, Of: b.Limit, Part: part(left, b.Limit), Reset: b.Reset, Tone: toneRun}
+		line := budgetLine{Name: cmp.Or(b.Name, b.Credential), Left: left, Of: b.Limit, Part: part(left, b.Limit), Reset: b.Reset, Tone: toneRun}
 		switch {
 		case line.Part < 100:
 			line.Tone = toneBad

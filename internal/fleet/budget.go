@@ -6,11 +6,12 @@ import "time"
 // stands for a credential without a limit, or for one that has not asked yet.
 // https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
 type Budget struct {
-	Credential string    `json:"credential"` // its name, never the token
-	Resource   string    `json:"resource"`   // what GitHub limits, such as "core"
-	Limit      int       `json:"limit"`      // requests an hour
-	Remaining  int       `json:"remaining"`  // until Reset
-	Reset      time.Time `json:"reset"`      // when Remaining becomes Limit again
+	Credential string    `json:"credential"`                // its name, never the token
+	Name       string    `json:"credential_name,omitempty"` // as people know it
+	Resource   string    `json:"resource"`                  // what GitHub limits, such as "core"
+	Limit      int       `json:"limit"`                     // requests an hour
+	Remaining  int       `json:"remaining"`                 // until Reset
+	Reset      time.Time `json:"reset"`                     // when Remaining becomes Limit again
 	// Until is when requests may go on after a limit of the minute, as GitHub demands.
 	Until time.Time `json:"until,omitzero"`
 	// Expires is when the token expires; zero if it does not, or if GitHub does not say
@@ -54,6 +55,9 @@ func (b Budget) Merge(o Budget) Budget {
 	}
 	if b.Expires.IsZero() {
 		b.Expires = o.Expires
+	}
+	if b.Name == "" {
+		b.Name = o.Name
 	}
 	return b
 }

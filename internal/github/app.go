@@ -139,7 +139,7 @@ func (a *appTokens) tokenOf(ctx context.Context, i int, want Want) (Token, error
 	if err != nil {
 		return Token{}, err
 	}
-	return Token{Value: token.Value, Budget: a.budgetOf(i, installation)}, nil
+	return Token{Value: token.Value, Budget: a.budgetOf(i, installation), Name: "App " + a.List[i].ID + ", installed for " + want.Owner}, nil
 }
 
 // budgetOf names the limit that all tokens of an installation share.

@@ -374,7 +374,7 @@ func TestAnInstallationHasOneBudget(t *testing.T) {
 		t.Fatal(err)
 	}
 	before, err := hub.Budget(t.Context(), appRepository, w.at)
-	if err != nil || !before.Known() || !strings.HasPrefix(before.Credential, "app-Iv23simulated-") {
+	if err != nil || !before.Known() || !strings.HasPrefix(before.Credential, "app-Iv23simulated-") || !strings.HasPrefix(before.Name, "App Iv23simulated, installed for ") {
 		t.Fatalf("%+v, %v", before, err)
 	}
 	w.hub.RevokeTokens()

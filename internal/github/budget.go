@@ -43,7 +43,7 @@ func (c *Client) learn(ctx context.Context, token Token, h http.Header, retryAft
 	if !ok {
 		return
 	}
-	b.Credential = token.budget()
+	b.Credential, b.Name = token.budget(), token.Name
 	if at, err := http.ParseTime(h.Get("Date")); err == nil && retryAfter > 0 && b.Remaining > 0 {
 		b.Until = at.Add(retryAfter)
 	}

@@ -26,7 +26,11 @@ func (w Want) ofOwner() bool { return w.Repository == "" && !w.Repositories }
 type Token struct {
 	Value  string
 	Budget string // a name for that limit, which holds no secret; "" if it is the token's own
+	Name   string // of the credential, as people know it
 }
+
+// patName is a personal access token, as people know it.
+const patName = "personal access token"
 
 // budget names the limit that the token's requests count for.
 func (t Token) budget() string {
@@ -77,11 +81,11 @@ type storedSecret interface {
 func (p StoredPAT) Token(ctx context.Context, _ Want) (Token, error) {
 	token, err := p.Secret.Value(ctx)
 	if err != nil || !isJSON(token) {
-		return Token{Value: token}, err
+		return Token{Value: token, Name: patName}, err
 	}
 	if changed, err := p.Secret.Refresh(ctx); err == nil && changed {
 		if token, err = p.Secret.Value(ctx); err != nil || !isJSON(token) {
-			return Token{Value: token}, err
+			return Token{Value: token, Name: patName}, err
 		}
 	}
 	if strings.Contains(token, fleet.NoTokenYet) {
@@ -105,5 +109,5 @@ type PAT func(ctx context.Context) (string, error)
 // Token returns the personal access token.
 func (p PAT) Token(ctx context.Context, _ Want) (Token, error) {
 	token, err := p(ctx)
-	return Token{Value: token}, err
+	return Token{Value: token, Name: patName}, err
 }

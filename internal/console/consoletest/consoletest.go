@@ -76,7 +76,7 @@ func Fill(ctx context.Context, store Store, now time.Time) error {
 	}
 	usage, err := json.Marshal(fleet.GitHubUsage{
 		Since: f.now.Truncate(time.Hour), At: f.now.Add(-20 * time.Second),
-		Budgets: []fleet.Budget{{Credential: "app 12345, installation 678", Resource: "core", Limit: 12500, Remaining: 9120, Reset: f.now.Add(23 * time.Minute)}},
+		Budgets: []fleet.Budget{{Credential: "app-12345-678", Name: "App 12345, installed for octo-org", Resource: "core", Limit: 12500, Remaining: 9120, Reset: f.now.Add(23 * time.Minute)}},
 		Asked:   map[string]int{"jobs": 610, "runners": 240}, Unchanged: 3120,
 	})
 	if err != nil {

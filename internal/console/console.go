@@ -110,8 +110,20 @@ func New(o Options) *Console {
 	return c
 }
 
+// longestAnswer bounds the time of an answer: what takes longer has a reader that is gone.
+// Streams and logs have it anew with each part.
+const longestAnswer = time.Minute
+
 // ServeHTTP serves the pages.
-func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.routes.ServeHTTP(w, r) }
+func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	extend(w, longestAnswer)
+	c.routes.ServeHTTP(w, r)
+}
+
+// extend lets an answer take so much longer from now on.
+func extend(w http.ResponseWriter, by time.Duration) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(by)) // a recorder of tests has none
+}
 
 // page is what an address shows.
 type page struct {

@@ -250,7 +250,7 @@ func newStream(w http.ResponseWriter) (*stream, error) {
 func (s *stream) event(name string, data any) {
 	text, err := json.Marshal(data)
 	if err == nil && s.failed == nil {
-		_ = s.control.SetWriteDeadline(time.Now().Add(20 * time.Second)) // a browser that reads nothing is gone
+		extend(s.w, 20*time.Second) // a browser that reads nothing is gone
 		_, s.failed = fmt.Fprintf(s.w, "event: %s\ndata: %s\n\n", name, text)
 	}
 }

@@ -114,6 +114,7 @@ func (c *Console) serveLog(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	_, err = log.Read(r.Context(), true, func(line string) error {
+		extend(w, longestAnswer)
 		_, err := fmt.Fprintln(w, cleanLine(line))
 		return err
 	})

@@ -3,13 +3,37 @@ package console
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 )
+
+// hurried notes how long an answer may take.
+type hurried struct {
+	*httptest.ResponseRecorder
+	until []time.Time
+}
+
+func (h *hurried) SetWriteDeadline(at time.Time) error {
+	h.until = append(h.until, at)
+	return nil
+}
+
+// TestAReaderThatIsGoneEndsAnAnswer: a log may take as long as it is read.
+func TestAReaderThatIsGoneEndsAnAnswer(t *testing.T) {
+	for at, want := range map[string]int{"/": 1, "/assets/console.css": 1, "/runs/job-1": 1, "/runners/fleet-20000000900-1/log": 1 + 4} {
+		w, begun := &hurried{ResponseRecorder: httptest.NewRecorder()}, time.Now()
+		newBusy(t, nil).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, at, nil))
+		if len(w.until) != want || w.until[0].Before(begun.Add(longestAnswer)) {
+			t.Errorf("%s may take until %v, want %d limits", at, w.until, want)
+		}
+	}
+}
 
 func TestLinesOfALog(t *testing.T) {
 	for name, c := range map[string]struct{ line, want string }{

@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,28 @@ var usualColumns = []readable.Column{
 	{Name: "STATUS"}, {Name: "RUNNER", Drop: 4}, {Name: "TOOK", Drop: 1}, {Name: "REASON", Least: 16, Drop: 2},
 }
 
+// narrow is the width below which the usual columns do not fit.
+const narrow = 60
+
+// narrowColumns has the same columns, of which only the id is whole.
+func narrowColumns() []readable.Column {
+	columns := slices.Clone(usualColumns)
+	for i, c := range columns {
+		switch c.Name {
+		case "JOB":
+			columns[i].Least = 6
+		case "STATUS":
+			columns[i].Least = len(fleet.RunWaitingForJob)
+		case "WHEN":
+			columns[i].Drop = 1
+		case "RUN":
+		default:
+			columns[i].Drop++ // WHEN is the last to go
+		}
+	}
+	return columns
+}
+
 // stageColumns are the columns of stages.Names.
 var stageColumns = map[stages.Name]string{
 	stages.Webhook: "WEBHOOK", stages.Launch: "LAUNCH", stages.Room: "ROOM", stages.Tries: "TRIES", stages.Other: "OTHER", stages.NextTry: "NEXT TRY",
@@ -27,6 +50,9 @@ var stageColumns = map[stages.Name]string{
 // printRuns lists runs, and writes nothing if there are none.
 func printRuns(w io.Writer, screen readable.Screen, runs []report.Run, wide bool, now time.Time) error {
 	columns := usualColumns
+	if screen.Terminal() && screen.Width < narrow {
+		columns = narrowColumns()
+	}
 	if wide {
 		columns = wideColumns()
 		if screen.Terminal() {

@@ -72,6 +72,7 @@ func TestListsFitEveryTerminal(t *testing.T) {
 		screen readable.Screen
 		wide   bool
 	}{
+		"40":          {readable.Screen{Width: 40}, false},
 		"60":          {readable.Screen{Width: 60}, false},
 		"80":          {readable.Screen{Width: 80}, false},
 		"80_coloured": {readable.Screen{Width: 80, Colour: true}, false},

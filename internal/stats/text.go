@@ -45,7 +45,8 @@ func (s Stats) Text(w io.Writer, screen readable.Screen) error {
 		fmt.Fprintf(w, "and %d more; --json has all\n", more)
 	}
 	fmt.Fprintln(w)
-	t := readable.NewTable(w, "STAGE", "JOBS", "P50", "P95", "P99", "LONGEST")
+	t := readable.NewPage(w, screen, readable.Column{Name: "STAGE", Least: 20}, readable.Column{Name: "JOBS", Drop: 1}, readable.Column{Name: "P50"}, readable.Column{Name: "P95"},
+		readable.Column{Name: "P99", Drop: 3}, readable.Column{Name: "LONGEST", Drop: 2})
 	for _, stage := range s.All.Stages {
 		shown := shownOf(stage.Name)
 		t.Row(stage.Name, stage.Count, shown(&stage.P50), shown(&stage.P95), shown(&stage.P99), shown(&stage.Max))
@@ -53,12 +54,14 @@ func (s Stats) Text(w io.Writer, screen readable.Screen) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\noutcomes: %s\n", counted(s.All.Outcomes))
+	fmt.Fprintln(w)
+	folded(w, screen, "outcomes: "+counted(s.All.Outcomes))
 	if len(s.All.Failures) == 0 {
 		return nil
 	}
-	fmt.Fprintf(w, "setbacks: %s\n\n", counted(s.All.Setbacks))
-	t = readable.NewTable(w, "FAILURE", "RUNNERS", "WHOSE BUSINESS")
+	folded(w, screen, "setbacks: "+counted(s.All.Setbacks))
+	fmt.Fprintln(w)
+	t = readable.NewPage(w, screen, readable.Column{Name: "FAILURE", Least: 16}, readable.Column{Name: "RUNNERS"}, readable.Column{Name: "WHOSE BUSINESS", Drop: 1})
 	names := slices.SortedFunc(maps.Keys(s.All.Failures), func(a, b string) int {
 		return cmp.Or(s.All.Failures[b]-s.All.Failures[a], cmp.Compare(a, b))
 	})
@@ -66,6 +69,19 @@ func (s Stats) Text(w io.Writer, screen readable.Screen) error {
 		t.Row(name, s.All.Failures[name], fleet.KindOf(name).Whose())
 	}
 	return t.Flush()
+}
+
+// folded writes words on lines that fit the screen.
+func folded(w io.Writer, screen readable.Screen, text string) {
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if screen.Terminal() && line != "" && readable.Width(line+" "+word) > screen.Width {
+			fmt.Fprintln(w, line)
+			line = ""
+		}
+		line = strings.TrimPrefix(line+" "+word, " ")
+	}
+	fmt.Fprintln(w, line)
 }
 
 func (g Group) row(name string) []any {

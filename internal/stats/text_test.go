@@ -37,6 +37,17 @@ func TestTexts(t *testing.T) {
 		}
 		golden(t, "by-"+string(by), func(b *bytes.Buffer) error { return c.Stats().Text(b, readable.Screen{}) })
 		golden(t, "by-"+string(by)+"-80", func(b *bytes.Buffer) error { return c.Stats().Text(b, readable.Screen{Width: 80}) })
+		for _, width := range []int{40, 60} {
+			golden(t, fmt.Sprintf("by-%s-%d", by, width), func(b *bytes.Buffer) error {
+				err := c.Stats().Text(b, readable.Screen{Width: width})
+				for line := range strings.Lines(b.String()) {
+					if n := readable.Width(strings.TrimSuffix(line, "\n")); n > width {
+						t.Errorf("%d columns of %d: %s", n, width, line)
+					}
+				}
+				return err
+			})
+		}
 	}
 	golden(t, "nothing", func(b *bytes.Buffer) error {
 		return NewCounter(ByClass, at(0), time.UTC).Stats().Text(b, readable.Screen{})

@@ -50,7 +50,7 @@ func nothingToRetry(run fleet.Run) string {
 	case run.Status == fleet.RunRefused:
 		return "the policy refused it: change the labels of the job or the configuration, and run the job again on GitHub"
 	case run.Status.Terminal():
-		return fmt.Sprintf("it has ended as %s: run the job again on GitHub", run.Status)
+		return "nothing is left to try; run its job again on GitHub"
 	case run.WaitsForRoom:
 		return "it waits for room and needs no retry: " + run.Reason
 	case run.Status == fleet.RunWaiting:

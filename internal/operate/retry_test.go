@@ -25,9 +25,9 @@ func TestRetry(t *testing.T) {
 
 func TestNothingToRetry(t *testing.T) {
 	for want, setup := range map[string]func(w *world){
-		"the policy refused it":     func(w *world) { w.Launch(w.Job(7)); w.EditRun("job-7", status(fleet.RunRefused)) },
-		"it has ended as COMPLETED": func(w *world) { w.Launch(w.Job(7)); w.EditRun("job-7", status(fleet.RunCompleted)) },
-		"it waits for room":         func(w *world) { w.MaxRunners = 0; w.Launch(w.Job(7)) },
+		"the policy refused it":  func(w *world) { w.Launch(w.Job(7)); w.EditRun("job-7", status(fleet.RunRefused)) },
+		"nothing is left to try": func(w *world) { w.Launch(w.Job(7)); w.EditRun("job-7", status(fleet.RunCompleted)) },
+		"it waits for room":      func(w *world) { w.MaxRunners = 0; w.Launch(w.Job(7)) },
 		"GitHub waits for the approval": func(w *world) {
 			w.Launch(w.Job(7))
 			w.EditRun("job-7", status(fleet.RunWaiting))

@@ -90,9 +90,19 @@ const FieldFormat = "%-15s  %s\n"
 func Fields(w io.Writer, fields [][2]string) {
 	for _, f := range fields {
 		if f[1] != "" {
-			fmt.Fprintf(w, FieldFormat, f[0], Plain(f[1]))
+			fmt.Fprintf(w, FieldFormat, f[0], Plain(bounded(f[1])))
 		}
 	}
+}
+
+// mostShown bounds the bytes of a field: strangers give jobs their names.
+const mostShown = 2000
+
+func bounded(text string) string {
+	if len(text) <= mostShown {
+		return text
+	}
+	return strings.ToValidUTF8(text[:mostShown], "") + fmt.Sprintf("… (%d bytes; --json has them all)", len(text))
 }
 
 func orDash(s string) string {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -79,6 +80,14 @@ func TestVisits(t *testing.T) {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestALongFieldIsCut(t *testing.T) {
+	var out bytes.Buffer
+	Fields(&out, [][2]string{{"job", strings.Repeat("é", 800_000)}, {"reason", "short"}})
+	if got := out.String(); len(got) > 2100 || !utf8.ValidString(got) || !strings.Contains(got, "… (1600000 bytes; --json has them all)\n") || !strings.Contains(got, "short\n") {
+		t.Errorf("%d bytes: %.100q", len(got), got)
 	}
 }
 

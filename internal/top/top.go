@@ -166,6 +166,9 @@ func (m Moment) head(zone *time.Location) []string {
 		state += ", paused: " + m.Paused
 	}
 	lines := []string{fmt.Sprintf("fleet %s: %s; %d of %d runners open", m.FleetName, state, m.OpenRunners, m.MaxRunners)}
+	if m.FleetName == "" {
+		lines[0] = "the fleet is " + state + " and has noted nothing yet"
+	}
 	rates := fmt.Sprintf("last %d min: %d jobs started, %d ended", int(lately.Minutes()), m.Started, m.Ended)
 	if m.Queue != nil {
 		rates += fmt.Sprintf("; they waited %s (p50), %s (p95)", readable.Took(&m.Queue.P50), readable.Took(&m.Queue.P95))

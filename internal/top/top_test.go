@@ -61,6 +61,7 @@ func TestPages(t *testing.T) {
 		size Size
 	}{
 		"quiet":       {quiet, Size{80, 24}},
+		"unnoted":     {Moment{At: noon, State: "not running"}, Size{80, 24}},
 		"busy-80x24":  {busy(), Size{80, 24}},
 		"busy-60x12":  {busy(), Size{60, 12}},
 		"busy-200x50": {busy(), Size{200, 50}},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -49,7 +50,7 @@ a first line such as in examples/fleet.yaml.`,
 			if len(args) == 1 {
 				path = args[0]
 			}
-			found, err := checkConfig(path)
+			found, err := unlessStopped(cmd.Context(), func() (checked, error) { return checkConfig(path) })
 			if err != nil {
 				return usageError{err}
 			}
@@ -74,6 +75,23 @@ a first line such as in examples/fleet.yaml.`,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON with stable field names")
 	return cmd
+}
+
+// unlessStopped is what read returns, unless it is stopped before: a pipe that nothing writes
+// to cannot be waited for in another way.
+func unlessStopped[T any](ctx context.Context, read func() (T, error)) (value T, err error) {
+	done := make(chan struct{})
+	go func() { // it ends with the program
+		defer close(done)
+		value, err = read()
+	}()
+	select {
+	case <-done:
+		return value, err
+	case <-ctx.Done():
+		var none T
+		return none, errors.New("stopped: the configuration was not read to its end")
+	}
 }
 
 // checkConfig fails for a file that cannot be read.

@@ -57,7 +57,10 @@ func ask(ctx context.Context, in io.Reader, out io.Writer, what []string) error 
 	fmt.Fprint(out, "Go on? [y/N] ")
 	answers := make(chan string, 1)
 	go func() { // a read of a terminal cannot be ended: the program ends with it
-		line, _ := bufio.NewReader(in).ReadString('\n')
+		line, err := bufio.NewReader(in).ReadString('\n')
+		if err != nil { // Ctrl-D, which leaves the cursor behind the question
+			fmt.Fprintln(out)
+		}
 		answers <- strings.ToLower(strings.TrimSpace(line))
 	}()
 	select {

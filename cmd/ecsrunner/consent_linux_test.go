@@ -80,6 +80,18 @@ func TestAQuestionEndsWithCtrlC(t *testing.T) {
 	}
 }
 
+// Ctrl-D is no answer. The line of the question is ended, so that the shell's is not behind it.
+func TestAQuestionEndsWithCtrlD(t *testing.T) {
+	person, program := terminal(t)
+	if _, err := io.WriteString(person, "\x04"); err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	if err := ask(t.Context(), program, &said, []string{"3 runners are ended."}); err == nil || err.Error() != "nothing was done" || said.String() != "3 runners are ended.\nGo on? [y/N] \n" {
+		t.Errorf("%v after %q", err, said.String())
+	}
+}
+
 func TestAPipeIsNotAsked(t *testing.T) {
 	for name, c := range map[string]struct {
 		consent consent

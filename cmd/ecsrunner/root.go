@@ -7,8 +7,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -82,11 +85,26 @@ func status(err error, stderr io.Writer) int {
 // complain prints an error; joined errors take several lines.
 func complain(stderr io.Writer, err error) {
 	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintln(stderr, "ecsrunner:", strings.TrimSuffix(line, "\n"))
+		fmt.Fprintln(stderr, "ecsrunner:", visible(strings.TrimSuffix(line, "\n")))
 	}
 	if missing := new(report.NotFound); errors.As(err, missing) && (missing.What == "run" || missing.What == "runner") {
 		fmt.Fprintf(stderr, "ecsrunner: `ecsrunner %ss list` lists those there are\n", missing.What)
 	}
+}
+
+// visible writes what does not print, such as an escape code in an argument, as Go quotes it.
+func visible(text string) string {
+	var b strings.Builder
+	for len(text) > 0 {
+		r, size := utf8.DecodeRuneInString(text)
+		if part := text[:size]; unicode.IsPrint(r) && !(r == utf8.RuneError && size == 1) || r == '\t' {
+			b.WriteString(part)
+		} else {
+			b.WriteString(strings.Trim(strconv.Quote(part), `"`))
+		}
+		text = text[size:]
+	}
+	return b.String()
 }
 
 func newRoot() *cobra.Command {

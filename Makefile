@@ -25,6 +25,7 @@ check: ## Check format, vet, staticcheck, workflows and go.mod
 	$(TOOL) staticcheck -tags aws,moto,octokit,cdk,containers,browser,peers,man ./...
 	$(TOOL) actionlint .github/workflows/*.yml examples/workflows/*.yml
 	$(GO) mod tidy -diff
+	cd runner/soci/oracle && $(GO) mod tidy -diff
 
 .PHONY: crash-test
 crash-test: ## Kill a fleet 20 times at random moments while 20 jobs run (some minutes)

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # build.sh builds one revision of a runner image and pushes it. On standard output it
-# prints the image's digest, the version of GitHub's runner in it, and what its entrypoint
-# can show at its claim (identity or nothing); all talk goes to standard error. What fails
+# prints the image's digest, the version of GitHub's runner in it, what its entrypoint
+# can show at its claim (identity or nothing), and how many bytes are pulled of it; all talk
+# goes to standard error. What fails
 # is said last, in one line that begins with "ecsrunner: ", or with
 # "ecsrunner: try again: " if it passes by itself.
 #
@@ -19,6 +20,8 @@
 #   RUNNER_SHA256      checksum of that release's archive, if the fleet knows it
 #   DEFAULT_BASE       what the base image is made from
 #   SUDO               true or false: whether jobs may be root
+#   IMAGE_COMPRESSION  of layers: gzip or zstd
+#   SOCI_INDEX         true or false: whether the image gets a SOCI index
 #   DOCKER_HUB_MIRROR  where images of Docker Hub are pulled from instead
 #   DOCKER_HUB_SECRET  secret with the credentials of Docker Hub
 #   PULL_REGISTRIES    registries of ECR that base images are pulled from with a login
@@ -45,6 +48,7 @@ check() {
 check_given() { [ -z "${!1}" ] || check "$1" "$2"; }
 
 : "${RUNNER_VERSION:=latest}" "${RUNNER_RELEASE=}" "${RUNNER_SHA256=}" "${IMAGE_SOURCE=}" "${DEFAULT_BASE:=public.ecr.aws/ubuntu/ubuntu:24.04}" "${SUDO:=true}"
+: "${IMAGE_COMPRESSION:=gzip}" "${SOCI_INDEX:=false}"
 : "${DOCKER_HUB_MIRROR=}" "${DOCKER_HUB_SECRET=}" "${PULL_REGISTRIES=}" "${NAMED_REPOSITORIES=}"
 reference='[a-z0-9][A-Za-z0-9._:/@-]{0,254}'
 registry='[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?'
@@ -61,6 +65,8 @@ check_given RUNNER_RELEASE "$version"
 check_given RUNNER_SHA256 '[0-9a-f]{64}'
 check DEFAULT_BASE "$reference"
 check SUDO 'true|false'
+check IMAGE_COMPRESSION 'gzip|zstd'
+check SOCI_INDEX 'true|false'
 check_given DOCKER_HUB_MIRROR '[a-z0-9][a-z0-9.-]*(:[0-9]{1,5})?(/[a-z0-9][a-z0-9._-]*)*'
 check_given DOCKER_HUB_SECRET '[A-Za-z0-9/_+=.@!][A-Za-z0-9/_+=.@!:-]{0,511}'
 check_given PULL_REGISTRIES "$registry( $registry)*"
@@ -323,18 +329,22 @@ layer() {
     --tag "$3" --file "$work/context/Dockerfile" "$work/context"
 }
 
-# push TAG. Where tags cannot change, a build that was first has pushed the same.
-push() {
-  local said
-  docker tag "$image" "$IMAGE_REPOSITORY:$1"
-  if said=$(docker push "$IMAGE_REPOSITORY:$1" 2>&1); then
-    echo "$said" >&2
-  elif [[ $said == *"already exists"*"immutable"* ]]; then
-    echo "$1 is in the repository already and stays as it is" >&2
-  else
-    echo "$said" >&2
-    fail "the image cannot be pushed to $IMAGE_REPOSITORY: ${said##*$'\n'}"
+# publish TAG… pushes the image by our own program: docker pushes no zstd and no index. It
+# prints the digest and the size. Where tags cannot change, a build that was first has
+# pushed the same.
+publish() {
+  local said tag tags=()
+  for tag; do tags+=(-tag "$tag"); done
+  docker save --output "$work/image.tar" "$image" >&2 || fail "docker does not save the image that was built: build again"
+  # The layers are on the disk twice more meanwhile, beside the engine.
+  if TMPDIR=$work "./publish-$arch" -image "$work/image.tar" -to "$IMAGE_REPOSITORY" "${tags[@]}" -compression "$IMAGE_COMPRESSION" "-soci=$SOCI_INDEX" 2>"$work/log"; then
+    cat "$work/log" >&2
+    return
   fi
+  cat "$work/log" >&2
+  said=$(tail -n 1 "$work/log")
+  ! passes "$said" "$IMAGE_REPOSITORY" || later "the image cannot be pushed to $IMAGE_REPOSITORY just now: $said"
+  fail "the image cannot be pushed to $IMAGE_REPOSITORY: $said"
 }
 
 work=$(mktemp -d)
@@ -345,7 +355,7 @@ arch=amd64
 # A base image can have COPY for whoever builds on it (ONBUILD): it gets no more than
 # this, and no other image's folder.
 cp Dockerfile install.sh "entrypoint-$arch" "$work/context"
-chmod 0755 "$work/context/entrypoint-$arch"
+chmod 0755 "$work/context/entrypoint-$arch" "publish-$arch"
 find_release
 
 # No registry has names below this host (RFC 2606): what is not here is nowhere.
@@ -375,18 +385,15 @@ case $IMAGE_KIND in
     ;;
 esac
 
-echo "its size, by layer:" >&2
-docker history --format '{{.Size}} {{.CreatedBy}}' "$image" >&2 || true
-
 # The login to push comes after the build: what a Dockerfile ran is gone by now.
 unfence
 ecr_login "${IMAGE_REPOSITORY%%/*}" || fail "ECR does not let the build log in to ${IMAGE_REPOSITORY%%/*}"
-push "$IMAGE_TAG-$IMAGE_REVISION"
-[ "$IMAGE_KIND" != base ] || push "$PUBLISH_TAG"
-digest=$(aws ecr batch-get-image --repository-name "${IMAGE_REPOSITORY#*/}" --image-ids "imageTag=$IMAGE_TAG-$IMAGE_REVISION" --query 'images[0].imageId.imageDigest' --output text \
-  --accepted-media-types application/vnd.docker.distribution.manifest.v2+json application/vnd.oci.image.manifest.v1+json application/vnd.oci.image.index.v1+json)
-[[ $digest =~ ^sha256:[0-9a-f]{64}$ ]] || fail "ECR does not know the image that was pushed: build again"
+tags=("$IMAGE_TAG-$IMAGE_REVISION")
+[ "$IMAGE_KIND" != base ] || tags+=("$PUBLISH_TAG")
+published=$(publish "${tags[@]}")
+[[ $published =~ ^(sha256:[0-9a-f]{64})\ ([0-9]{1,15})$ ]] || fail "the image was pushed, and its digest is not known: build again"
+digest=${BASH_REMATCH[1]} size=${BASH_REMATCH[2]}
 # An extra image may come from a runner image of an earlier release.
 claim=$(docker image inspect --format '{{index .Config.Labels "ecsrunner.claim"}}' "$image")
 [ "$claim" = identity ] || claim=nothing
-printf '%s %s %s\n' "$digest" "$RUNNER_RELEASE" "$claim"
+printf '%s %s %s %s\n' "$digest" "$RUNNER_RELEASE" "$claim" "$size"

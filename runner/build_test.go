@@ -56,8 +56,14 @@ func newBench(t *testing.T) bench {
 		t.Fatal(err)
 	}
 	for name := range programs {
-		if err := os.Symlink(self, filepath.Join(b.dir, "tools", name)); err != nil {
-			t.Fatal(err)
+		places := []string{"tools"}
+		if strings.HasPrefix(name, "publish-") { // is found in the build's folder
+			places = append(places, "context")
+		}
+		for _, place := range places {
+			if err := os.Symlink(self, filepath.Join(b.dir, place, name)); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	if err := WriteContext(filepath.Join(b.dir, "context")); err != nil {
@@ -124,10 +130,11 @@ func put(t *testing.T, path, text string) {
 
 // outcome is the result of a build.
 type outcome struct {
-	digest, release, claim string // exported
-	said                   string
-	calls                  []call
-	ok                     bool
+	digest, release, claim, size string // exported
+
+	said  string
+	calls []call
+	ok    bool
 }
 
 // build runs the buildspec's commands as CodeBuild does: one after the other, in one
@@ -143,7 +150,7 @@ func (b bench) build(t *testing.T, env map[string]string) (got outcome) {
 	if err := yaml.Unmarshal([]byte(Buildspec), &spec); err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(spec.Env.Exported, []string{deployment.ImageDigestVariable, deployment.RunnerReleaseVariable, deployment.ImageClaimVariable}) || len(spec.Phases) != 1 {
+	if !slices.Equal(spec.Env.Exported, []string{deployment.ImageDigestVariable, deployment.RunnerReleaseVariable, deployment.ImageClaimVariable, deployment.ImageSizeVariable}) || len(spec.Phases) != 1 {
 		t.Fatalf("the buildspec has %+v", spec)
 	}
 	encoded, err := json.Marshal(b.outside)
@@ -151,7 +158,7 @@ func (b bench) build(t *testing.T, env map[string]string) (got outcome) {
 		t.Fatal(err)
 	}
 	put(t, filepath.Join(b.dir, "tools", "outside.json"), string(encoded))
-	script := strings.Join(spec.Phases["build"].Commands, " || exit 1\n") + " || exit 1\nbash -c 'printf \"%s|%s|%s\" \"$IMAGE_DIGEST\" \"$RUNNER_RELEASE\" \"$IMAGE_CLAIM\"' >../exported\n"
+	script := strings.Join(spec.Phases["build"].Commands, " || exit 1\n") + " || exit 1\nbash -c 'printf \"%s|%s|%s|%s\" \"$IMAGE_DIGEST\" \"$RUNNER_RELEASE\" \"$IMAGE_CLAIM\" \"$IMAGE_SIZE\"' >../exported\n"
 	cmd := exec.Command("bash", "-c", script)
 	cmd.Dir = filepath.Join(b.dir, "context")
 	all := maps.Clone(b.env)
@@ -165,8 +172,8 @@ func (b bench) build(t *testing.T, env map[string]string) (got outcome) {
 	out, err := cmd.CombinedOutput()
 	got.said, got.ok = string(out), err == nil
 	exported, _ := os.ReadFile(filepath.Join(b.dir, "exported"))
-	if values := strings.Split(string(exported), "|"); len(values) == 3 {
-		got.digest, got.release, got.claim = values[0], values[1], values[2]
+	if values := strings.Split(string(exported), "|"); len(values) == 4 {
+		got.digest, got.release, got.claim, got.size = values[0], values[1], values[2], values[3]
 	}
 	notes, _ := os.ReadFile(filepath.Join(b.dir, "tools", "calls"))
 	for decoder := json.NewDecoder(bytes.NewReader(notes)); decoder.More(); {
@@ -225,7 +232,10 @@ func layer(base, version, sum, arch, name string) string {
 func TestBuild(t *testing.T) {
 	const pulled, built = "ecsrunner.invalid/base:pulled", "ecsrunner.invalid/runner:built"
 	pull := func(image string) string { return words("docker pull --quiet", image) }
-	push := func(tag string) string { return words("docker push", repository+":"+tag) }
+	pushAs := func(goArch, format string, tags ...string) string {
+		return words("./publish-" + goArch + " -image …/image.tar -to " + repository + " -tag " + strings.Join(tags, " -tag ") + " " + format)
+	}
+	push := func(tag string) string { return pushAs("amd64", "-compression gzip -soci=false", tag) }
 	extra := words("docker build --label ecsrunner.image=" + contentTag + " --build-arg RUNNER_BASE=ecsrunner.invalid/runner:base --tag ecsrunner.invalid/extra:built --file extra/tools/Dockerfile.ci extra/tools")
 	again := words("docker build --label ecsrunner.image=" + contentTag + " --build-arg BASE_IMAGE=ecsrunner.invalid/extra:built --tag " + built + " -")
 	builder := pull(fleet.DefaultBaseImage)
@@ -241,6 +251,14 @@ func TestBuild(t *testing.T) {
 		"on demand": {
 			nil, nil, "2.330.0",
 			[]string{ask("latest"), pull(node), builder, layer(pulled, "2.330.0", sumX64, "x64", built), push(contentTag + "-3")},
+		},
+		"with layers as zstd": {
+			map[string]string{"IMAGE_COMPRESSION": "zstd"}, nil, "2.330.0",
+			[]string{ask("latest"), pull(node), builder, layer(pulled, "2.330.0", sumX64, "x64", built), pushAs("amd64", "-compression zstd -soci=false", contentTag+"-3")},
+		},
+		"with a SOCI index": {
+			map[string]string{"SOCI_INDEX": "true"}, nil, "2.330.0",
+			[]string{ask("latest"), pull(node), builder, layer(pulled, "2.330.0", sumX64, "x64", built), pushAs("amd64", "-compression gzip -soci=true", contentTag+"-3")},
 		},
 		"with the release that the fleet knows": {
 			map[string]string{"RUNNER_RELEASE": "2.336.0", "RUNNER_SHA256": sumKnown}, nil, "2.336.0",
@@ -271,7 +289,7 @@ func TestBuild(t *testing.T) {
 			func(o *outside) { o.Arch = "arm64" }, "2.330.0",
 			[]string{
 				ask("latest"), pull("docker.io/library/debian:12"), builder, layer(pulled, "2.330.0", sumARM64, "arm64", built),
-				push(contentTag + "-3"), push("base-arm64"),
+				pushAs("arm64", "-compression gzip -soci=false", contentTag+"-3", "base-arm64"),
 			},
 		},
 		"an extra image, on top of the base image": {
@@ -329,14 +347,14 @@ func TestBuild(t *testing.T) {
 				test.change(&b.outside)
 			}
 			got := b.build(t, test.env)
-			if want := "sha256:" + strings.Repeat("0", 63) + "7"; !got.ok || got.digest != want || got.release != test.release || got.claim != fleet.IdentityLabelValue {
-				t.Fatalf("exported %q, %q and %q: %s", got.digest, got.release, got.claim, got.said)
+			if want := "sha256:" + strings.Repeat("0", 63) + "7"; !got.ok || got.digest != want || got.release != test.release || got.claim != fleet.IdentityLabelValue || got.size != "151000123" {
+				t.Fatalf("exported %q, %q, %q and %q: %s", got.digest, got.release, got.claim, got.size, got.said)
 			}
-			if diff := cmp.Diff(test.want, got.of("curl", "docker pull", "docker build --label ecsrunner.image", "docker push")); diff != "" {
+			if diff := cmp.Diff(test.want, got.of("curl", "docker pull", "docker build --label ecsrunner.image", "./publish-")); diff != "" {
 				t.Errorf("(-want +called)\n%s", diff)
 			}
-			if sizes := got.of("docker history"); len(sizes) != 1 || !strings.Contains(sizes[0], "{{.Size}}") || !strings.Contains(sizes[0], built) {
-				t.Errorf("the size by layer is asked for with %q", sizes)
+			if saves := got.of("docker save"); len(saves) != 1 || !strings.HasSuffix(saves[0], `"…/image.tar" "`+built+`"]`) || !strings.Contains(got.said, "63.1 MB  0a1b2c3d4e5f") {
+				t.Errorf("saved by %q, and said %s", saves, got.said)
 			}
 			if left, err := os.ReadDir(filepath.Join(b.dir, "tmp")); err != nil || len(left) != 0 {
 				t.Errorf("left behind: %v, %v", left, err)
@@ -444,12 +462,14 @@ func TestCredentials(t *testing.T) {
 					}
 				case c.Args[0] == "iptables":
 					step = "iptables"
-				case !c.is("docker", "pull") && !c.is("docker", "push"):
+				case strings.HasPrefix(c.Args[0], "./publish-"):
+					step = "publish"
+				case !c.is("docker", "pull"):
 					continue
 				}
 				order = append(order, step)
 			}
-			if got, want := strings.Join(slices.Compact(order), ", "), "docker pull, iptables, docker build, iptables, docker push"; got != want {
+			if got, want := strings.Join(slices.Compact(order), ", "), "docker pull, iptables, docker build, iptables, publish"; got != want {
 				t.Errorf("first to last: %s, want %s", got, want)
 			}
 			for _, secret := range credentials {
@@ -675,6 +695,12 @@ func TestABuildThatFails(t *testing.T) {
 		"files of the deployment before, or after":  {map[string]string{"IMAGE_SOURCE": "d1" + strings.Repeat("0", 14)}, nil, otherFiles},
 		"an order of a fleet that knows no sources": {map[string]string{"IMAGE_SOURCE": ""}, nil, otherFiles},
 		"a label that is not deployed, and no hash": {map[string]string{"IMAGE_KIND": "extra", "IMAGE_LABEL": "gone", "IMAGE_SOURCE": ""}, nil, otherFiles},
+		"a push that passes": {
+			nil, fails("push", "push sha256:0a: unexpected EOF"), "try again: the image cannot be pushed to " + repository + " just now: push sha256:0a: unexpected EOF",
+		},
+		"an image that is not saved": {
+			nil, fails("save", "no space left on device"), "docker does not save the image that was built: build again",
+		},
 		"a push that is not allowed": {
 			nil, fails("push", "denied: User is not authorized to perform: ecr:PutImage"), "the image cannot be pushed to " + repository + ": denied: User is not authorized to perform: ecr:PutImage",
 		},
@@ -701,12 +727,15 @@ func TestABuildThatFails(t *testing.T) {
 	}
 }
 
-// If the repository's tags cannot change, the image of the first build is the revision.
-func TestAnotherBuildWasFirst(t *testing.T) {
-	b := newBench(t)
-	b.outside.Fails = map[string]string{"push": "tag invalid: The image tag '0123' already exists in the 'ci' repository and cannot be overwritten because the repository is immutable."}
-	if got := b.build(t, nil); !got.ok || got.digest == "" {
-		t.Errorf("exported %q: %s", got.digest, got.said)
+// What our own program prints is taken as a whole or not at all.
+func TestWhatIsPublishedIsKnown(t *testing.T) {
+	sum := "sha256:" + sumX64
+	for _, prints := range []string{"done", sum, sum + " ", sum + " -1", sum + " 12 13", "sha256:0a 12", "x " + sum + " 12", sum + " 1234567890123456"} {
+		b := newBench(t)
+		b.outside.Prints = prints
+		if got := b.build(t, nil); got.ok || got.digest != "" || got.reason() != "the image was pushed, and its digest is not known: build again" {
+			t.Errorf("%q: exported %q: %s", prints, got.digest, got.said)
+		}
 	}
 }
 
@@ -716,7 +745,7 @@ func TestHostileValues(t *testing.T) {
 	kinds := map[string]string{"IMAGE_LABEL": "extra", "PUBLISH_TAG": "base"}
 	for _, name := range []string{
 		"IMAGE_TAG", "IMAGE_REVISION", "IMAGE_KIND", "IMAGE_ARCH", "IMAGE_REPOSITORY", "BASE_IMAGE", "IMAGE_LABEL", "IMAGE_SOURCE", "PUBLISH_TAG", "RUNNER_VERSION", "RUNNER_RELEASE", "RUNNER_SHA256",
-		"DEFAULT_BASE", "SUDO", "DOCKER_HUB_MIRROR", "DOCKER_HUB_SECRET", "PULL_REGISTRIES", "NAMED_REPOSITORIES",
+		"DEFAULT_BASE", "SUDO", "IMAGE_COMPRESSION", "SOCI_INDEX", "DOCKER_HUB_MIRROR", "DOCKER_HUB_SECRET", "PULL_REGISTRIES", "NAMED_REPOSITORIES",
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t) // nothing changes it
@@ -765,6 +794,8 @@ func TestRefusedValues(t *testing.T) {
 		"IMAGE_SOURCE":       {strings.Repeat("0", 15), strings.Repeat("0", 17), strings.Repeat("A", 16)},
 		"RUNNER_SHA256":      {sumX64[1:], strings.ToUpper(sumX64), "sha256:" + sumX64},
 		"SUDO":               {"True", "1", "yes"},
+		"IMAGE_COMPRESSION":  {"GZIP", "zstd:chunked", "gzip zstd"},
+		"SOCI_INDEX":         {"True", "1", "v2"},
 		"DOCKER_HUB_MIRROR":  {"https://mirror.example", "mirror.example/", "mirror.example//x", "mirror.example/../x", "user@mirror.example", "mirror.example:x"},
 		"DOCKER_HUB_SECRET":  {strings.Repeat("a", 513)},
 		"NAMED_REPOSITORIES": {"*", "docker.io", "docker.io*", "docker.io/lib*", "docker.io/*/x", "docker.io//x", "docker.io/x ", "Docker.io/x"},
@@ -796,10 +827,10 @@ func TestVerbatimValues(t *testing.T) {
 		"the longest base":       {map[string]string{"BASE_IMAGE": longest}, []string{longest}},
 		"a base with a port":     {map[string]string{"BASE_IMAGE": "registry.example:5000/a_b/c--d:T.1_2"}, []string{"registry.example:5000/a_b/c--d:T.1_2"}},
 		"a secret by its ARN":    {map[string]string{"DOCKER_HUB_SECRET": arn}, []string{arn}},
-		"the longest publish":    {map[string]string{"IMAGE_KIND": "base", "PUBLISH_TAG": strings.Repeat("a", 128)}, []string{repository + ":" + strings.Repeat("a", 128)}},
+		"the longest publish":    {map[string]string{"IMAGE_KIND": "base", "PUBLISH_TAG": strings.Repeat("a", 128)}, []string{strings.Repeat("a", 128)}},
 		"a label with all there": {map[string]string{"IMAGE_KIND": "extra", "IMAGE_LABEL": "team/c++_web.1-x"}, []string{"extra/team/c++_web.1-x/A file; $(x).ci", "extra/team/c++_web.1-x"}},
-		"the largest revision":   {map[string]string{"IMAGE_REVISION": "999999999"}, []string{repository + ":" + contentTag + "-999999999"}},
-		"a repository in China":  {map[string]string{"IMAGE_REPOSITORY": "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/a/b.c"}, []string{"123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn", "cn-north-1", "a/b.c"}},
+		"the largest revision":   {map[string]string{"IMAGE_REVISION": "999999999"}, []string{contentTag + "-999999999"}},
+		"a repository in China":  {map[string]string{"IMAGE_REPOSITORY": "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/a/b.c"}, []string{"123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn", "cn-north-1", "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/a/b.c"}},
 		"no sudo":                {map[string]string{"SUDO": "false"}, []string{"ECSRUNNER_SUDO=false"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -56,7 +56,10 @@ if [ -n "$wanted" ] && ! install $wanted; then
 fi
 rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb /var/cache/dnf /var/cache/libdnf5 /var/cache/yum /var/cache/zypp /var/log/apt /var/log/dnf* /var/log/zypp
 
-id runner >/dev/null 2>&1 || useradd --create-home --home-dir /home/runner --user-group --shell /bin/sh runner ||
+# With the same number in every image, and that of GitHub's own runners, the runner's layer
+# is the same in all of them.
+id runner >/dev/null 2>&1 || useradd --uid 1001 --create-home --home-dir /home/runner --user-group --shell /bin/sh runner 2>/dev/null ||
+  useradd --create-home --home-dir /home/runner --user-group --shell /bin/sh runner ||
   fail "the user runner cannot be made in the base image; the lines above say why"
 grep -q '^runner:' /etc/group || groupadd runner || fail "the group runner cannot be made in the base image; the lines above say why"
 mkdir -p /home/runner

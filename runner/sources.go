@@ -22,6 +22,7 @@ type Folder struct{ Dir, Dockerfile string }
 type Inputs struct {
 	BaseImage  string // what the base image is made from
 	Sudo       bool
+	Format     string // how images are published, "" if they are not
 	Archs      []fleet.Arch
 	Entrypoint map[fleet.Arch]string // hashes of the entrypoint's programs
 	Extra      map[string]Folder     // by label
@@ -42,7 +43,7 @@ const sourceDigits = 16
 func Sources(in Inputs) (map[string]string, error) {
 	sources := map[string]string{}
 	for _, arch := range in.Archs {
-		common := digest("dockerfile", dockerfile, "install", install, "sudo", fmt.Sprint(in.Sudo), "arch", string(arch), "entrypoint", in.Entrypoint[arch])
+		common := digest("dockerfile", dockerfile, "install", install, "sudo", fmt.Sprint(in.Sudo), "format", in.Format, "arch", string(arch), "entrypoint", in.Entrypoint[arch])
 		sources[fleet.SourceOf(fleet.OnDemandImage, "", arch)] = common
 		base := digest("common", common, "base", in.BaseImage)
 		sources[fleet.SourceOf(fleet.BaseImage, "", arch)] = base

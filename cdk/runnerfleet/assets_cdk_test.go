@@ -76,12 +76,14 @@ func TestAssets(t *testing.T) {
 			checkProgram(t, filepath.Join(folder, "bootstrap"), elf.EM_AARCH64)
 			continue
 		}
-		want := []string{"Dockerfile", "Dockerfile.again", "build.sh", "entrypoint-amd64", "entrypoint-arm64", "extra/team/playwright/.dockerfile", "extra/team/playwright/Dockerfile.ci", "extra/team/playwright/files/hosts", "install.sh", runner.SourcesFile}
+		want := []string{"Dockerfile", "Dockerfile.again", "build.sh", "entrypoint-amd64", "entrypoint-arm64", "extra/team/playwright/.dockerfile", "extra/team/playwright/Dockerfile.ci", "extra/team/playwright/files/hosts", "install.sh", "publish-amd64", "publish-arm64", runner.SourcesFile}
 		if diff := cmp.Diff(want, list); diff != "" {
 			t.Errorf("asset %s (-want +got):\n%s", hash, diff)
 		}
-		checkProgram(t, filepath.Join(folder, "entrypoint-amd64"), elf.EM_X86_64)
-		checkProgram(t, filepath.Join(folder, "entrypoint-arm64"), elf.EM_AARCH64)
+		for _, program := range []string{"entrypoint", "publish"} {
+			checkProgram(t, filepath.Join(folder, program+"-amd64"), elf.EM_X86_64)
+			checkProgram(t, filepath.Join(folder, program+"-arm64"), elf.EM_AARCH64)
+		}
 		for name, text := range runner.Context() {
 			checkContent(t, filepath.Join(folder, name), text)
 		}

@@ -58,7 +58,7 @@ func fillBuildSource(p Props, assets bundler, dir, assembly string) (map[string]
 
 // sourcesOf hashes what images are made of, as it was collected.
 func sourcesOf(c Config, dir string) (map[string]string, error) {
-	in := runner.Inputs{BaseImage: c.RunnerBaseImage, Sudo: c.RunnerSudo, Archs: archs(c), Entrypoint: map[fleet.Arch]string{}, Extra: map[string]runner.Folder{}}
+	in := runner.Inputs{BaseImage: c.RunnerBaseImage, Sudo: c.RunnerSudo, Format: formatOf(c), Archs: archs(c), Entrypoint: map[fleet.Arch]string{}, Extra: map[string]runner.Folder{}}
 	for arch, name := range map[fleet.Arch]string{fleet.X64: "entrypoint-amd64", fleet.ARM64: "entrypoint-arm64"} {
 		program, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
@@ -71,6 +71,14 @@ func sourcesOf(c Config, dir string) (map[string]string, error) {
 		in.Extra[label] = runner.Folder{Dir: filepath.Join(dir, "extra", filepath.FromSlash(label)), Dockerfile: filepath.Base(filepath.FromSlash(path))}
 	}
 	return runner.Sources(in)
+}
+
+// formatOf is the format of images, for their hash: those of another are built anew.
+func formatOf(c Config) string {
+	if c.SOCIIndex {
+		return "soci"
+	}
+	return string(c.ImageCompression)
 }
 
 func hasARM(c Config) bool { return slices.Contains(archs(c), fleet.ARM64) }

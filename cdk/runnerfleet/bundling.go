@@ -91,15 +91,17 @@ func (b bundler) program(f functions.Function) *awss3assets.AssetOptions {
 }
 
 // collect puts what image builds start from into a folder: the Dockerfile, the
-// entrypoint for both architectures, and for each extra image the folder of its
+// entrypoint and the program that pushes, both for both architectures, and for each extra image the folder of its
 // Dockerfile, with the Dockerfile's name in the file .dockerfile.
 func (b bundler) collect(p Props, dir, assembly string) error {
 	if err := runner.WriteContext(dir); err != nil {
 		return err
 	}
 	for _, arch := range []string{"amd64", "arm64"} {
-		if err := b.build("./runner/cmd/entrypoint", arch, filepath.Join(dir, "entrypoint-"+arch)); err != nil {
-			return err
+		for _, program := range []string{"entrypoint", "publish"} {
+			if err := b.build("./runner/cmd/"+program, arch, filepath.Join(dir, program+"-"+arch)); err != nil {
+				return err
+			}
 		}
 	}
 	for label := range p.Config.ExtraRunnerImages {

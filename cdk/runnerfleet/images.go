@@ -136,6 +136,8 @@ func newProject(scope constructs.Construct, c Config, m machine, source awss3ass
 		variable("FLEET_NAME", jsii.String(c.FleetName)),
 		variable("DEFAULT_BASE", jsii.String(c.RunnerBaseImage)),
 		variable("SUDO", jsii.String(strconv.FormatBool(c.RunnerSudo))),
+		variable("IMAGE_COMPRESSION", jsii.String(string(c.ImageCompression))),
+		variable("SOCI_INDEX", jsii.String(strconv.FormatBool(c.SOCIIndex))),
 	}
 	dockerHub, _ := c.DockerHubCredentials.AWSSecret()
 	for _, optional := range []struct{ name, value string }{

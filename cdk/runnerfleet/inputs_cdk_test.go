@@ -241,6 +241,20 @@ var inputs = map[string]func(t *testing.T, without template){
 			t.Errorf("builds %v, sources %v", buildEnv(built), is)
 		}
 	},
+	"image_compression": func(t *testing.T, without template) {
+		built := of(t, "image_compression: zstd")
+		is, was := policyOf(t, built, "validate").ImageSources, policyOf(t, without, "validate").ImageSources
+		if buildEnv(built)["IMAGE_COMPRESSION"] != "zstd" || buildEnv(without)["IMAGE_COMPRESSION"] != "gzip" || is["on_demand:x64"] == was["on_demand:x64"] {
+			t.Errorf("builds %v, sources %v", buildEnv(built), is)
+		}
+	},
+	"soci_index": func(t *testing.T, without template) {
+		built := of(t, "soci_index: true")
+		is, was := policyOf(t, built, "validate").ImageSources, policyOf(t, without, "validate").ImageSources
+		if buildEnv(built)["SOCI_INDEX"] != "true" || buildEnv(without)["SOCI_INDEX"] != "false" || is["base:x64"] == was["base:x64"] {
+			t.Errorf("builds %v, sources %v", buildEnv(built), is)
+		}
+	},
 	"docker_hub_mirror": func(t *testing.T, without template) {
 		const cache = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub"
 		for mirror, allowed := range map[string]int{cache: 1, "mirror.example:5000/hub": 0} {

@@ -42,6 +42,7 @@ func TestAnUpgradeChangesBuildsBeforeFunctions(t *testing.T) {
 		"a Dockerfile":       {made(other), true},
 		"runner_base_image":  {made(dir, "runner_base_image: debian:12"), true},
 		"runner_sudo":        {made(dir, "runner_sudo: false"), true},
+		"soci_index":         {made(dir, "soci_index: true"), true},
 		"runner_version":     {made(dir, "runner_version: 2.330.0"), false},
 		"all of it together": {made(other, "runner_base_image: debian:12", "runner_sudo: false", "runner_version: 2.330.0"), true},
 	} {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -102,6 +103,21 @@ func withContainers(ctx context.Context, cfg *local.Config, found *container.Eng
 	}
 	cfg.Containers = &local.Containers{Engine: found, Images: images, Network: e.network, ClaimURL: e.claimURL}
 	return nil
+}
+
+// unpublished says that images of this machine have no format, "" if none is asked for.
+func unpublished(file config.Config) string {
+	var keys []string
+	if file.ImageCompression != fleet.CompressionGzip {
+		keys = append(keys, "image_compression")
+	}
+	if file.SOCIIndex {
+		keys = append(keys, "soci_index")
+	}
+	if len(keys) == 0 {
+		return ""
+	}
+	return strings.Join(keys, " and ") + ": for images on AWS; those of this machine stay in its engine, which keeps them unpacked"
 }
 
 // imagesOf is what a configuration makes images of; paths are relative to its file.

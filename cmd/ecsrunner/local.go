@@ -250,6 +250,9 @@ func localConfig(cmd *cobra.Command, flags localFlags) (local.Config, error) {
 		if err := fitToEngine(cmd.Context(), &cfg.Policy, found); err != nil {
 			return local.Config{}, usageError{err}
 		}
+		if note := unpublished(file); note != "" {
+			cmd.PrintErrln(note)
+		}
 		return cfg, withContainers(cmd.Context(), &cfg, found, flags.engineFlags, imagesOf(file, path))
 	}
 	if err := fitsProcesses(flags, command, &policy); err != nil {

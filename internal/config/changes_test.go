@@ -35,6 +35,7 @@ runner_image_tag: v7
 runner_version: 2.330.0
 runner_base_image: docker.io/library/debian:12
 runner_sudo: false
+image_compression: zstd
 allowed_registries: []
 runner_class_sizes: {a: {cpu: 512, memory: 1024, arch: arm64, spot: true, ephemeral_storage: 30}, b: {cpu: 256, memory: 512}}
 default_class: b

@@ -32,6 +32,15 @@ func (c *Config) checkRunnerImages(r *review) {
 	if reason := badBaseImage(c.RunnerBaseImage); reason != "" {
 		r.add("runner_base_image", "%s %s", quote(c.RunnerBaseImage), reason)
 	}
+	switch c.ImageCompression {
+	case fleet.CompressionGzip:
+	case fleet.CompressionZstd:
+		if c.SOCIIndex {
+			r.add("soci_index", "is made of gzip layers only, and image_compression is zstd; leave one of them out")
+		}
+	default:
+		r.add("image_compression", "%s is neither gzip nor zstd", quote(string(c.ImageCompression)))
+	}
 	if r.given("docker_hub_mirror") {
 		if !mirror.MatchString(c.DockerHubMirror) {
 			r.add("docker_hub_mirror", "%s is not a registry; write its host, and a path if its names have one, as in 123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub", quote(c.DockerHubMirror))

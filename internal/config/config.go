@@ -44,6 +44,8 @@ type Config struct {
 	RunnerVersion     string            `yaml:"runner_version"`      // "latest" or x.y.z
 	RunnerBaseImage   string            `yaml:"runner_base_image"`   // what the base image is made from
 	RunnerSudo        bool              `yaml:"runner_sudo"`         // jobs may be root, without a password
+	ImageCompression  fleet.Compression `yaml:"image_compression"`   // of layers: gzip or zstd
+	SOCIIndex         bool              `yaml:"soci_index"`          // images get one
 	ExtraRunnerImages map[string]string `yaml:"extra_runner_images"` // label → Dockerfile, relative to fleet.yaml's folder
 	AllowedRegistries []string          `yaml:"allowed_registries"`  // hosts, or repositories: see fleet.ParseImage
 	ImageBuildProject string            `yaml:"image_build_project"`
@@ -107,6 +109,7 @@ func defaults() Config {
 		RunnerVersion:     fleet.LatestRunner,
 		RunnerBaseImage:   fleet.DefaultBaseImage,
 		RunnerSudo:        true,
+		ImageCompression:  fleet.CompressionGzip,
 		AllowedRegistries: slices.Clone(fleet.DefaultRegistries),
 		RunnerClassSizes: map[string]fleet.Class{
 			"small":  {CPU: 512, Memory: 1024, Arch: fleet.X64},

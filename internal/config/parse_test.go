@@ -30,6 +30,7 @@ func TestDefaults(t *testing.T) {
 		RunnerVersion:     "latest",
 		RunnerBaseImage:   "public.ecr.aws/ubuntu/ubuntu:24.04",
 		RunnerSudo:        true,
+		ImageCompression:  fleet.CompressionGzip,
 		AllowedRegistries: fleet.DefaultRegistries,
 		RunnerClassSizes: map[string]fleet.Class{
 			"small":  {CPU: 512, Memory: 1024, Arch: "x64"},

@@ -45,6 +45,8 @@ func schemaOf(t reflect.Type, described map[string]string) object {
 		return object{"type": []string{"string", "integer"}}
 	case reflect.TypeFor[fleet.RefusalStatus]():
 		return object{"enum": []fleet.RefusalStatus{fleet.RefusalStatusPrivate, fleet.RefusalStatusAlways, fleet.RefusalStatusNever}}
+	case reflect.TypeFor[fleet.Compression]():
+		return object{"enum": []fleet.Compression{fleet.CompressionGzip, fleet.CompressionZstd}}
 	case reflect.TypeFor[Repositories](), reflect.TypeFor[fleet.Patterns]():
 		return object{"anyOf": []object{text, {"type": "array", "items": text}}}
 	case reflect.TypeFor[GitHubApps]():
@@ -265,6 +267,7 @@ func TestTheSchemaRefusesWhatTheFleetCannotRead(t *testing.T) {
 		"text for a number":            "max_runners: many",
 		"a fraction for a number":      "max_runners: 2.5",
 		"text for true or false":       "runner_sudo: 'yes'",
+		"another compression":          "image_compression: lz4",
 		"a number for a time":          "limits: {idle: 300}",
 		"a time without its unit":      "limits: {idle: '300'}",
 		"a mapping for a list":         "subnet_ids: {a: b}",

@@ -5,8 +5,8 @@ import "github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 // Environment variables between a build and the fleet. StartBuild sets the tag, the
 // revision and the owner of the lock under which the build is started. The buildspec
 // exports (env: exported-variables) the digest, in the form sha256:… or
-// repository@sha256:…, the version of GitHub's runner that is in the image, and the
-// value of its label fleet.IdentityLabel.
+// repository@sha256:…, the version of GitHub's runner that is in the image, the value of
+// its label fleet.IdentityLabel, and how many bytes are pulled of it.
 const (
 	ImageTagVariable      = "IMAGE_TAG"
 	ImageRevisionVariable = "IMAGE_REVISION"
@@ -14,6 +14,7 @@ const (
 	ImageDigestVariable   = "IMAGE_DIGEST"
 	RunnerReleaseVariable = "RUNNER_RELEASE"
 	ImageClaimVariable    = "IMAGE_CLAIM"
+	ImageSizeVariable     = "IMAGE_SIZE"
 )
 
 // TryAgain begins the message of a build that failed for a reason which passes by

@@ -64,7 +64,7 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 		return fleet.Image{}, err
 	}
 	if record.Usable() && record.Digest != call.Document.Image.Digest {
-		image := fleet.Image{Outcome: fleet.ImageReady, Tag: tag, Digest: record.Digest, Identity: record.Identity}
+		image := fleet.Image{Outcome: fleet.ImageReady, Tag: tag, Digest: record.Digest, Identity: record.Identity, Size: record.Size}
 		return image, s.finished(ctx, call.TaskToken, owner, image)
 	}
 	if why := record.Broken(s.Fleet.Now()); why != nil {

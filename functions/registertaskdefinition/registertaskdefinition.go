@@ -42,7 +42,7 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.TaskDefinitionPar
 		r = r.Forget().Mark(fleet.StageImageReady, s.Fleet.Now())
 		r.Reason = "" // what its image waited for
 		r.TaskDefinition = arn
-		r.Digest, r.Size = doc.Image.Digest, doc.Plan.Size
+		r.Digest, r.Size, r.ImageSize = doc.Image.Digest, doc.Plan.Size, doc.Image.Size
 		return r.Progress(fleet.RunnerStarting), r.Phase == fleet.Open
 	})
 	return fleet.TaskDefinitionPart{ARN: arn}, err

@@ -45,7 +45,7 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
 		return fleet.Image{}, err
 	}
 	if there && record.Usable() {
-		return fleet.Image{Outcome: fleet.ImageReady, Tag: tag, Digest: record.Digest, Identity: record.Identity}, s.used(ctx, record)
+		return fleet.Image{Outcome: fleet.ImageReady, Tag: tag, Digest: record.Digest, Identity: record.Identity, Size: record.Size}, s.used(ctx, record)
 	}
 	if spec.Kind == fleet.BaseImage && s.Registry != nil && !there {
 		digest, ok, err := s.Registry.Published(ctx, spec.PublishTag())

@@ -30,6 +30,7 @@ type Build struct {
 
 	Revision      int    `json:"revision,omitempty"`       // of the image
 	RunnerVersion string `json:"runner_version,omitempty"` // of the runner in it
+	Size          int64  `json:"size,omitempty"`           // bytes that are pulled of it, 0 if that is not known
 	Identity      bool   `json:"identity,omitempty"`       // its entrypoint can show which task it is in
 }
 

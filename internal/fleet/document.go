@@ -65,6 +65,8 @@ type Image struct {
 	// Identity reports whether the image's entrypoint can show which task it is in. It
 	// is not known of an image that was not published by the fleet.
 	Identity bool `json:"identity,omitempty"`
+	// Size is how many bytes are pulled of it, 0 if that is not known.
+	Size int64 `json:"size,omitempty"`
 }
 
 // TaskDefinitionPart is RegisterTaskDefinition's part.

@@ -34,6 +34,7 @@ type ImageRecord struct {
 	Digest        string    `json:"digest,omitempty"`
 	RunnerVersion string    `json:"runner_version,omitempty"` // of GitHub's runner in it
 	Identity      bool      `json:"identity,omitempty"`       // its entrypoint can show which task it is in
+	Size          int64     `json:"size,omitempty"`           // bytes that are pulled of Digest; records of the release before have none
 	BuiltAt       time.Time `json:"built_at,omitzero"`
 	UsedAt        time.Time `json:"used_at,omitzero"` // to a day
 
@@ -109,7 +110,7 @@ func (r ImageRecord) Built(b Build, now time.Time) ImageRecord {
 	if r.Digest != "" && revision <= r.Revision {
 		return r
 	}
-	r.Revision, r.Digest, r.RunnerVersion, r.Identity, r.BuiltAt = revision, b.Digest, b.RunnerVersion, b.Identity, now
+	r.Revision, r.Digest, r.RunnerVersion, r.Identity, r.Size, r.BuiltAt = revision, b.Digest, b.RunnerVersion, b.Identity, b.Size, now
 	r.Outdated, r.Rebuild, r.Failure = "", "", nil
 	if r.UsedAt.IsZero() {
 		r.UsedAt = now

@@ -47,11 +47,11 @@ func TestABrokenImage(t *testing.T) {
 
 func TestABuiltImage(t *testing.T) {
 	later := noon.Add(time.Hour)
-	third := fleet.Build{Revision: 3, Digest: "sha256:3", RunnerVersion: "2.336.0"}
+	third := fleet.Build{Revision: 3, Digest: "sha256:3", RunnerVersion: "2.336.0", Size: 151_000_123}
 	before := ready().Failed(fleet.BuildFailure{At: noon, Reason: "musl"})
 	before.Outdated, before.Rebuild = "why", "why not"
 	want := ready()
-	want.Revision, want.Digest, want.RunnerVersion, want.BuiltAt = 3, "sha256:3", "2.336.0", later
+	want.Revision, want.Digest, want.RunnerVersion, want.Size, want.BuiltAt = 3, "sha256:3", "2.336.0", 151_000_123, later
 	equal(t, before.Built(third, later), want)
 	equal(t, want.Built(third, later.Add(time.Hour)), want)                                       // repeated
 	equal(t, want.Built(fleet.Build{Revision: 2, Digest: "sha256:x"}, later), want)               // an earlier one

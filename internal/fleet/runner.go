@@ -64,6 +64,10 @@ type Runner struct {
 	// launched. Records of the release before have neither.
 	Digest string `json:"digest,omitempty"`
 	Size   *Class `json:"size,omitempty"`
+	// ImageSize is how many bytes are pulled of that image, and Pulled how many milliseconds
+	// the platform says its pull took: 0 if that is not known.
+	ImageSize int64 `json:"image_size,omitempty"`
+	Pulled    int64 `json:"pulled_ms,omitempty"`
 	// Rule is the name of the policy's rule that it is counted for: the one that admits
 	// the job that it has or is meant for. Records of the release before have none.
 	Rule string `json:"rule,omitempty"`
@@ -216,6 +220,9 @@ func (r Runner) ApplyTask(t Task, now time.Time) (_ Runner, changed bool) {
 		r.TaskARN = t.ARN
 	}
 	r.TaskStatus, r.TaskVersion = t.LastStatus, t.Version
+	if t.PullStartedAt != nil && t.PullStoppedAt != nil {
+		r.Pulled = max(0, t.PullStoppedAt.Sub(*t.PullStartedAt).Milliseconds())
+	}
 	switch t.LastStatus {
 	case TaskRunning:
 		r = r.Mark(StageContainerUp, orElse(t.StartedAt, now))

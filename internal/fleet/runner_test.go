@@ -112,6 +112,21 @@ func TestApplyTask(t *testing.T) {
 			fleet.Task{ARN: "arn", LastStatus: fleet.TaskRunning, Version: 3, StartedAt: &started},
 			fleet.Runner{TaskARN: "arn", TaskStatus: fleet.TaskRunning, TaskVersion: 3, Times: fleet.Times{fleet.StageContainerUp: started}},
 		},
+		"a container whose image was pulled": {
+			fleet.Runner{TaskARN: "arn", ImageSize: 151_000_000},
+			fleet.Task{ARN: "arn", LastStatus: fleet.TaskRunning, Version: 3, PullStartedAt: new(started.Add(-9750 * time.Millisecond)), PullStoppedAt: new(started.Add(-250 * time.Millisecond)), StartedAt: &started},
+			fleet.Runner{TaskARN: "arn", TaskStatus: fleet.TaskRunning, TaskVersion: 3, ImageSize: 151_000_000, Pulled: 9500, Times: fleet.Times{fleet.StageContainerUp: started}},
+		},
+		"a pull that has not ended": {
+			fleet.Runner{TaskARN: "arn"},
+			fleet.Task{ARN: "arn", LastStatus: fleet.TaskPending, Version: 2, PullStartedAt: &started},
+			fleet.Runner{TaskARN: "arn", TaskStatus: fleet.TaskPending, TaskVersion: 2},
+		},
+		"a pull whose times are in the wrong order": {
+			fleet.Runner{TaskARN: "arn"},
+			fleet.Task{ARN: "arn", LastStatus: fleet.TaskPending, Version: 2, PullStartedAt: &stopped, PullStoppedAt: &started},
+			fleet.Runner{TaskARN: "arn", TaskStatus: fleet.TaskPending, TaskVersion: 2},
+		},
 		"a container that is up without a time": {
 			fleet.Runner{TaskARN: "arn"},
 			fleet.Task{ARN: "arn", LastStatus: fleet.TaskRunning, Version: 3},

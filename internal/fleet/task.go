@@ -49,6 +49,8 @@ type Task struct {
 	Containers    []Container  `json:"containers,omitempty"`
 	Attachments   []Attachment `json:"attachments,omitempty"`
 	CreatedAt     *time.Time   `json:"createdAt,omitempty"`
+	PullStartedAt *time.Time   `json:"pullStartedAt,omitempty"` // of all its images
+	PullStoppedAt *time.Time   `json:"pullStoppedAt,omitempty"`
 	StartedAt     *time.Time   `json:"startedAt,omitempty"`
 	StoppingAt    *time.Time   `json:"stoppingAt,omitempty"` // when its end began
 	StoppedAt     *time.Time   `json:"stoppedAt,omitempty"`

@@ -135,7 +135,7 @@ func (f Fleet) tellBuilt(ctx context.Context, runnerID string, b fleet.Build) er
 	default:
 		return f.Executions.Fail(ctx, runner.TaskToken, fleet.BuildFailure{MayPass: b.MayPass}.Name(), b.Reason)
 	}
-	output, err := json.Marshal(fleet.Image{Outcome: fleet.ImageReady, Tag: b.Tag, Digest: b.Digest, Identity: b.Identity})
+	output, err := json.Marshal(fleet.Image{Outcome: fleet.ImageReady, Tag: b.Tag, Digest: b.Digest, Identity: b.Identity, Size: b.Size})
 	if err != nil {
 		return fmt.Errorf("encode image %s: %w", b.Tag, err)
 	}

@@ -29,6 +29,7 @@ type Image struct {
 	Revision      int             `json:"revision,omitempty"`
 	RunnerVersion string          `json:"runner_version,omitempty"`
 	Digest        string          `json:"digest,omitempty"`
+	Size          int64           `json:"size,omitempty"` // bytes that are pulled of it
 	BuiltAt       time.Time       `json:"built_at,omitzero"`
 	UsedAt        time.Time       `json:"used_at,omitzero"`
 	Rebuild       string          `json:"rebuild,omitempty"`  // why the next revision is wanted
@@ -90,7 +91,7 @@ func ShowImage(ctx context.Context, src Source, tag string, now time.Time) (Imag
 func ImageOf(r fleet.ImageRecord, building bool) Image {
 	i := Image{
 		Tag: r.Tag, Image: r.Spec.String(), Kind: r.Spec.Kind, Arch: r.Spec.Arch, Building: building,
-		Revision: r.Revision, RunnerVersion: r.RunnerVersion, Digest: r.Digest, BuiltAt: r.BuiltAt, UsedAt: r.UsedAt,
+		Revision: r.Revision, RunnerVersion: r.RunnerVersion, Digest: r.Digest, Size: r.Size, BuiltAt: r.BuiltAt, UsedAt: r.UsedAt,
 		Rebuild: r.Rebuild, Outdated: r.Outdated, BuildID: r.BuildID,
 	}
 	if r.Failure != nil {

@@ -98,6 +98,11 @@ type Group struct {
 	Queue *Percentiles `json:"queue"` // null if none ran
 	// Stages have the jobs that were in them: most are never in some.
 	Stages []Stage `json:"stages"`
+	// Pull is how long ECS says that it pulled images, for each MB that the registry keeps of
+	// them, in milliseconds, of runners whose images' sizes are known; and PulledMB is the
+	// median size.
+	Pull     *Percentiles `json:"pull_per_mb,omitempty"`
+	PulledMB float64      `json:"pulled_mb_p50,omitempty"`
 	// Runners were launched, of which Fruitless ended without a job. Failures count them by
 	// the name of their failure, and Setbacks by what that is about.
 	Runners   int                       `json:"runners"`

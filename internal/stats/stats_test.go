@@ -166,3 +166,28 @@ func TestGroupsAreTheWhole(t *testing.T) {
 		}
 	}
 }
+
+// TestPulls: a runner counts whose image's size and pull are both known.
+func TestPulls(t *testing.T) {
+	c := NewCounter(ByImage, at(100), time.UTC)
+	for id, pull := range []struct {
+		image            string
+		size, pulled, ms int64
+	}{{"base", 150_000_000, 9_000, 60}, {"base", 150_000_000, 15_000, 100}, {"tools", 2_000_000_000, 8_000, 4}, {"base", 0, 9_000, 0}, {"base", 150_000_000, 0, 0}} {
+		l := ran(int64(id+1), "small", 0, 10)
+		l.Run.Image, l.Runners[0].ImageSize, l.Runners[0].Pulled = pull.image, pull.size, pull.pulled
+		c.Add(l)
+	}
+	got := c.Stats()
+	if diff := cmp.Diff(&Percentiles{Count: 3, P50: 60, P95: 100, P99: 100, Max: 100}, got.All.Pull); diff != "" || got.All.PulledMB != 150 {
+		t.Errorf("of %g MB (-want +got):\n%s", got.All.PulledMB, diff)
+	}
+	if tools := got.Groups[1]; tools.Name != "tools" || tools.Pull == nil || tools.Pull.Max != 4 || tools.PulledMB != 2000 {
+		t.Errorf("%+v", tools)
+	}
+	none := NewCounter(ByImage, at(100), time.UTC)
+	none.Add(ran(1, "small", 0, 10))
+	if got := none.Stats(); got.All.Pull != nil {
+		t.Errorf("%+v", got.All.Pull)
+	}
+}

@@ -13,6 +13,8 @@ type tally struct {
 	g      Group
 	queue  []int64
 	stages map[stages.Name][]int64
+	pulls  []int64 // milliseconds for each MB
+	pulled []int64 // bytes
 }
 
 func newTally() *tally {
@@ -50,6 +52,9 @@ func (t *tally) add(l report.Lived, split stages.Split) {
 		if r.Took == 0 && r.Phase == fleet.Closed {
 			t.g.Fruitless++
 		}
+		if r.ImageSize > 0 && r.Pulled > 0 {
+			t.pulls, t.pulled = append(t.pulls, r.Pulled*mb/r.ImageSize), append(t.pulled, r.ImageSize)
+		}
 		if r.FailureName != "" {
 			t.g.Failures[r.FailureName]++
 			t.g.Setbacks[fleet.KindOf(r.FailureName)]++
@@ -60,6 +65,9 @@ func (t *tally) add(l report.Lived, split stages.Split) {
 func (t *tally) group(name string) Group {
 	g := t.g
 	g.Name, g.Queue, g.Stages = name, percentiles(t.queue), []Stage{}
+	if g.Pull = percentiles(t.pulls); g.Pull != nil {
+		g.PulledMB = float64(nearestRank(slices.Sorted(slices.Values(t.pulled)), 50)) / mb
+	}
 	for _, stage := range stages.Names() {
 		if p := percentiles(t.stages[stage]); p != nil {
 			g.Stages = append(g.Stages, Stage{stage, *p})
@@ -70,6 +78,9 @@ func (t *tally) group(name string) Group {
 
 // PercentilesOf are those of times in milliseconds, nil for none.
 func PercentilesOf(ms []int64) *Percentiles { return percentiles(ms) }
+
+// mb is a megabyte, as registries and networks count them.
+const mb = 1_000_000
 
 // percentiles returns nil for no values.
 func percentiles(values []int64) *Percentiles {

@@ -54,6 +54,9 @@ func (s Stats) Text(w io.Writer, screen readable.Screen) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	if err := s.pulls(w, screen, shown); err != nil {
+		return err
+	}
 	fmt.Fprintln(w)
 	folded(w, screen, "outcomes: "+counted(s.All.Outcomes))
 	if len(s.All.Failures) == 0 {
@@ -82,6 +85,27 @@ func folded(w io.Writer, screen readable.Screen, text string) {
 		line = strings.TrimPrefix(line+" "+word, " ")
 	}
 	fmt.Fprintln(w, line)
+}
+
+// pulls writes how long images were pulled, by ECS's own times: what shows whether
+// another compression or a SOCI index is worth it.
+func (s Stats) pulls(w io.Writer, screen readable.Screen, shown []Group) error {
+	if s.All.Pull == nil {
+		return nil
+	}
+	fmt.Fprintln(w)
+	t := readable.NewPage(w, screen, []readable.Column{
+		{Name: "IMAGES PULLED", Least: 12}, {Name: "RUNNERS"}, {Name: "MB P50"}, {Name: "MS/MB P50"}, {Name: "P95"}, {Name: "LONGEST", Drop: 1},
+	}...)
+	if len(s.Groups) > 1 {
+		shown = append(slices.Clone(shown), s.All)
+	}
+	for _, g := range shown {
+		if g.Pull != nil {
+			t.Row(g.Name, g.Pull.Count, fmt.Sprintf("%.0f", g.PulledMB), g.Pull.P50, g.Pull.P95, g.Pull.Max)
+		}
+	}
+	return t.Flush()
 }
 
 func (g Group) row(name string) []any {

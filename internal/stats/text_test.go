@@ -33,6 +33,9 @@ func TestTexts(t *testing.T) {
 				failed := fleet.Runner{RunnerID: "f-0", Phase: fleet.Closed, FailureName: []string{fleet.RunnerNoCapacity, fleet.ImageBuildFailed}[i%2]}
 				l.Runners = append(l.Runners, failed)
 			}
+			if i%3 == 0 {
+				l.Runners[0].ImageSize, l.Runners[0].Pulled = int64(151_000_000+i), int64(6000+97*i)
+			}
 			c.Add(l)
 		}
 		golden(t, "by-"+string(by), func(b *bytes.Buffer) error { return c.Stats().Text(b, readable.Screen{}) })

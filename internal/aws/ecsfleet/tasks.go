@@ -144,6 +144,8 @@ func taskOf(t types.Task) fleet.Task {
 		StopCode:      string(t.StopCode),
 		StoppedReason: text(t.StoppedReason),
 		CreatedAt:     t.CreatedAt,
+		PullStartedAt: t.PullStartedAt,
+		PullStoppedAt: t.PullStoppedAt,
 		StartedAt:     t.StartedAt,
 		StoppingAt:    t.StoppingAt,
 		StoppedAt:     t.StoppedAt,

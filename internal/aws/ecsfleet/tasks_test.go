@@ -82,13 +82,13 @@ func TestATaskIsRead(t *testing.T) {
 	got := taskOf(types.Task{
 		TaskArn: aws.String(taskARN), ClusterArn: aws.String("c"), StartedBy: aws.String("ci-7-1"), LastStatus: aws.String("STOPPED"),
 		DesiredStatus: aws.String("STOPPED"), StopCode: types.TaskStopCodeEssentialContainerExited, StoppedReason: aws.String("why"),
-		CreatedAt: &at, StartedAt: &at, StoppedAt: &at, Version: 4,
+		CreatedAt: &at, PullStartedAt: &at, PullStoppedAt: &at, StartedAt: &at, StoppedAt: &at, Version: 4,
 		Containers: []types.Container{{Name: aws.String("runner"), ExitCode: aws.Int32(7), Reason: aws.String("r")}, {Name: aws.String("other")}},
 	})
 	seven := 7
 	want := fleet.Task{
 		ARN: taskARN, ClusterARN: "c", StartedBy: "ci-7-1", LastStatus: fleet.TaskStopped, DesiredStatus: fleet.TaskStopped,
-		StopCode: fleet.StopEssentialContainerExited, StoppedReason: "why", CreatedAt: &at, StartedAt: &at, StoppedAt: &at, Version: 4,
+		StopCode: fleet.StopEssentialContainerExited, StoppedReason: "why", CreatedAt: &at, PullStartedAt: &at, PullStoppedAt: &at, StartedAt: &at, StoppedAt: &at, Version: 4,
 		Containers: []fleet.Container{{Name: "runner", ExitCode: &seven, Reason: "r"}, {Name: "other"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -74,6 +74,9 @@ func (l Listener) build(b build) (fleet.Build, bool) {
 		if version := valueOf(b.More.Exported, deployment.RunnerReleaseVariable); fleet.IsRunnerVersion(version) {
 			out.RunnerVersion = version
 		}
+		if size, err := strconv.ParseInt(valueOf(b.More.Exported, deployment.ImageSizeVariable), 10, 64); err == nil && size > 0 {
+			out.Size = size // builds of the release before say none
+		}
 		out.Identity = valueOf(b.More.Exported, deployment.ImageClaimVariable) == fleet.IdentityLabelValue
 	case fleet.BuildStopped:
 		out.Reason = b.reason(b.failure())

@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/container"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/task"
@@ -168,6 +170,7 @@ WORKDIR /srv/app
 ENTRYPOINT ["/bin/false"]
 CMD ["never"]
 `, nil)
+	runners, entrypoints := map[digest.Digest]string{}, map[digest.Digest]string{}
 	for base, sudo := range map[string]string{"docker.io/bases/bookworm:1": "true", "docker.io/bases/trixie:1": "false", "localhost/oven/odd:1": "true"} {
 		const name = "localhost/oven/runner:1"
 		id, err := o.layer(base, name, "ECSRUNNER_SUDO="+sudo)
@@ -192,6 +195,12 @@ CMD ["never"]
 				t.Errorf("%s: no %q in (exit status %d)\n%s", base, line, exit, said)
 			}
 		}
+		runner, entrypoint := o.lastLayers(name)
+		runners[runner], entrypoints[entrypoint] = base, base
+	}
+	// Where the user has the same number, all images share the runner's layer.
+	if len(runners) != 2 || len(entrypoints) != 1 {
+		t.Errorf("layers of the runner %v, of the entrypoint %v", runners, entrypoints)
 	}
 }
 

@@ -95,7 +95,7 @@ func (s Stats) pulls(w io.Writer, screen readable.Screen, shown []Group) error {
 	}
 	fmt.Fprintln(w)
 	t := readable.NewPage(w, screen, []readable.Column{
-		{Name: "IMAGES PULLED", Least: 12}, {Name: "RUNNERS"}, {Name: "MB P50"}, {Name: "MS/MB P50"}, {Name: "P95"}, {Name: "LONGEST", Drop: 1},
+		{Name: "IMAGES PULLED", Least: 12}, {Name: "RUNNERS", Drop: 2}, {Name: "MB P50"}, {Name: "MS/MB P50"}, {Name: "P95"}, {Name: "LONGEST", Drop: 1},
 	}...)
 	if len(s.Groups) > 1 {
 		shown = append(slices.Clone(shown), s.All)

@@ -278,6 +278,22 @@ func TestNothingImportsUpward(t *testing.T) {
 	}
 }
 
+// TestTheSimulationIsNoTest: the simulated world is a part of the ecsrunner program, which has
+// nothing of Go's test packages.
+func TestTheSimulationIsNoTest(t *testing.T) {
+	for _, path := range files(t, "internal/simulation", ".go") {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		_, file := parse(t, path)
+		for _, spec := range file.Imports {
+			if imported := strings.Trim(spec.Path.Value, `"`); imported == "testing" || strings.HasSuffix(imported, "test") {
+				t.Errorf("%s imports %s", path, imported)
+			}
+		}
+	}
+}
+
 // isForTests reports whether a package only serves tests.
 func isForTests(pkg string) bool {
 	return regexp.MustCompile(`(^|/)([a-z]+test|calls|firstfailures|flow|upgrade)(/|$)`).MatchString(pkg)

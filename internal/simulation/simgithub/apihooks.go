@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // listHooks shows the one webhook of a repository.
@@ -38,7 +39,10 @@ func (g *GitHub) listDeliveries(q *request) answer {
 	}
 	filter, size := q.value("status"), q.pages().size
 	oldest := g.k.Now().Add(-keepDeliveries)
-	w := &writer{b: make([]byte, 0, 2048)}
+	if a, ok := q.repo.hook.same(q, oldest); ok {
+		return a
+	}
+	w := &writer{b: make([]byte, 0, 400*size)}
 	w.open('[')
 	n, link := 0, ""
 	for _, d := range slices.Backward(q.repo.hook.log) {
@@ -58,7 +62,23 @@ func (g *GitHub) listDeliveries(q *request) answer {
 	w.close(']')
 	a := ok(w)
 	a.link = link
+	q.repo.hook.shown = shownPage{asked: q.http.URL.RequestURI(), answer: a, changes: q.repo.hook.changes}
 	return a
+}
+
+// shownPage is what a request for deliveries was answered with. Every sweep asks the same,
+// and mostly nothing has changed.
+type shownPage struct {
+	asked   string
+	answer  answer
+	changes int
+}
+
+// same is the last answer, if the same request would be answered with it: the log is as it
+// was, and none of it is too old by now.
+func (h *hook) same(q *request, oldest time.Time) (answer, bool) {
+	fresh := len(h.log) == 0 || !h.log[0].at.Before(oldest)
+	return h.shown.answer, fresh && h.shown.answer.body != nil && h.shown.changes == h.changes && h.shown.asked == q.http.URL.RequestURI()
 }
 
 // matches is the filter of https://docs.github.com/rest/repos/webhooks.

@@ -24,6 +24,9 @@ const (
 type hook struct {
 	id  int64
 	log []*delivery // oldest first
+
+	changes int // of the log
+	shown   shownPage
 }
 
 // delivery is one attempt to deliver a webhook. GitHub makes no second one by itself.
@@ -109,6 +112,7 @@ func (g *GitHub) record(repo *repository, d delivery) *delivery {
 	}
 	d.id, d.at = g.newID(), g.k.Now()
 	h.log = append(h.log, &d)
+	h.changes++
 	g.count.Attempts++
 	return &d
 }
@@ -145,6 +149,7 @@ func (g *GitHub) attempt(repo *repository, first delivery) {
 }
 
 func (g *GitHub) settle(d *delivery, word string, code int) {
+	d.job.repo().hookOf().changes++
 	d.done, d.status, d.code, d.took = true, word, code, g.k.Now().Sub(d.at)
 	if code/100 == 2 {
 		g.count.Accepted++

@@ -27,7 +27,11 @@ func (p Played) Chart(w io.Writer) error {
 	series := p.Series(mostBuckets)
 	c := &canvas{axis: p.axis(series)}
 	buckets := series.Buckets()
-	title := fmt.Sprintf("Simulated: %s jobs of %s on at most %s runners", grouped(len(p.Lived)), p.Plan.Workload.Name, grouped(p.Plan.Config.MaxRunners))
+	name := p.Plan.Workload.Name
+	if p.Plan.Workload.Made {
+		name = "the made workload " + name
+	}
+	title := fmt.Sprintf("Simulated: %s jobs of %s on at most %s runners", grouped(len(p.Lived)), name, grouped(p.Plan.Config.MaxRunners))
 	waiting, runners := panel{top: 96, name: "jobs that wait for a runner"}, panel{top: 326, name: "runners that are open", limit: p.Plan.Config.MaxRunners}
 	for _, b := range buckets {
 		waiting.values, runners.values = append(waiting.values, b.Waiting), append(runners.values, b.Runners)

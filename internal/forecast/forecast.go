@@ -102,6 +102,11 @@ func job(j workload.Job, policy fleet.Policy) simulation.Job {
 func simulated(p fleet.Policy) fleet.Policy {
 	p.Enterprise, p.RunnerGroup = "", ""
 	p.GitHubApp = p.GitHubApp && p.Organization != ""
+	p.Classes = maps.Clone(p.Classes)
+	for name, class := range p.Classes {
+		class.Warm = nil // they idle for ever, and belong to no run that their cost could be counted with
+		p.Classes[name] = class
+	}
 	return p
 }
 

@@ -71,6 +71,9 @@ func printRunners(w io.Writer, screen readable.Screen, runners []report.Runner, 
 		readable.Column{Name: "CLASS", Least: 6, Drop: 3}, readable.Column{Name: "IMAGE", Least: 8, Drop: 6}, readable.Column{Name: "JOB", Drop: 1},
 		readable.Column{Name: "TASK", Drop: 5}, readable.Column{Name: "REASON", Least: 16, Drop: 2})
 	for _, r := range runners {
+		if r.Idles() && r.Reason == "" {
+			r.Reason = "idles in pool " + r.Pool
+		}
 		list.Row(r.RunnerID, when(r.Times[fleet.StageLaunched], screen, now), r.Status, r.Phase, r.ClassName, shortImage(r.Image), jobOf(r), r.TaskStatus, r.Reason)
 	}
 	return list.Flush()

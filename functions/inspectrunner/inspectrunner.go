@@ -97,6 +97,9 @@ func (s Step) unsure(ctx context.Context, runner fleet.Runner, err error) (fleet
 func (s Step) busy(ctx context.Context, runner fleet.Runner) (fleet.Wait, error) {
 	limits := s.Fleet.Limits
 	start := runner.At(fleet.StageJobStarted)
+	if start.IsZero() && runner.IsWarm() { // it may have idled for hours before its job began
+		return wait(fleet.OutcomeBusy, limits.Inspect), nil
+	}
 	if start.IsZero() {
 		start = runner.At(fleet.StageRegistered)
 	}
@@ -168,7 +171,10 @@ func (s Step) idles(ctx context.Context, runner fleet.Runner) (fleet.Wait, error
 	if runner, err = s.Fleet.ReadRunner(ctx, runner.RunnerID); err != nil {
 		return fleet.Wait{}, err
 	}
-	if runner.Phase == fleet.Open { // it has a job, or a run expects it
+	switch {
+	case runner.Took != 0, runner.Status == fleet.RunnerRunning: // GitHub refused to delete it
+		return s.busy(ctx, runner)
+	case runner.Phase == fleet.Open: // a run has come to expect it
 		return wait(fleet.OutcomeWaiting, unsure), nil
 	}
 	return wait(fleet.OutcomeStopped, 0), nil

@@ -31,6 +31,13 @@ func TestAWarmRunnerIdlesForAsLongAsGitHubHasIt(t *testing.T) {
 			before: func(w *world, _ string) { w.GitHub.Fails["Registration"] = fleet.Errorf(fleet.GitHubUnavailable, down) },
 			want:   fleet.Wait{Outcome: fleet.OutcomeWaiting, Seconds: 60}, phase: fleet.Open,
 		},
+		"GitHub gave it a job after hours, and no webhook said so": {
+			before: func(w *world, id string) {
+				w.Pass(7 * time.Hour)
+				w.GitHub.Runner(fleet.RunnerName(id, 1)).Online, w.GitHub.Runner(fleet.RunnerName(id, 1)).Working = false, true
+			},
+			want: fleet.Wait{Outcome: fleet.OutcomeBusy, Seconds: 1800}, phase: fleet.Open,
+		},
 		"a run came to expect it just now": {
 			before: func(w *world, _ string) { w.Pass(3 * time.Hour); w.Launch(w.Job(7)); w.Pass(4 * time.Minute) },
 			want:   fleet.Wait{Outcome: fleet.OutcomeWaiting, Seconds: 1}, phase: fleet.Open,

@@ -215,8 +215,11 @@ func (s *sweep) task(ctx context.Context, task fleet.Task) error {
 	if err != nil || known && r.Phase != fleet.Closed && (r.TaskARN == "" || r.TaskARN == task.ARN) {
 		return err
 	}
-	limits := s.Fleet.Limits
-	if s.now.Sub(*task.CreatedAt) < limits.Start+limits.Idle+limits.MaxRuntime {
+	limits, since := s.Fleet.Limits, *task.CreatedAt
+	if closed := r.At(fleet.StageClosed); r.IsWarm() && closed.After(since) { // its job may have begun just before
+		since = closed
+	}
+	if s.now.Sub(since) < limits.Start+limits.Idle+limits.MaxRuntime {
 		if works, err := s.mayWork(ctx, task, r, known); err != nil || works {
 			return err
 		}

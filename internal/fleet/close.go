@@ -120,15 +120,13 @@ func closeRun(run Run, runner Runner, f CloseFacts) (_ Run, _ []Hold, relaunch b
 	case f.Plan != nil && f.Plan.Decision == Refused && runner.RunID == run.RunID && !runner.IsWarm():
 		// The plan is about the job that the runner was launched for, and no other.
 		return run.refuse(Judged{Rule: f.Plan.Rule, Reason: f.Plan.Reason, NotOurs: f.Plan.NotOurs}, f.RefusalStatus, f.Now), nil, false
-	case f.Error == "":
-		return run.Move(RunQueued, "its runner was let go before it took a job"), nil, true
-	}
-	if runner.IsWarm() && f.Error == RunnerStoppedEarly && endedWell(runner) {
-		// GitHub deleted it while it idled, so nothing kept the job from it. The run gets a
-		// runner of its own at once.
-		run = run.setBack(SetbackFleet, f.Error, f.Cause, f.Now)
+	case f.Error == "" && f.Runner.LostWarm():
+		// Nothing kept the job from it: the run gets a runner of its own at once.
+		run = run.setBack(SetbackFleet, RunnerStoppedEarly, "its warm runner "+lostIdle, f.Now)
 		run.Setback.NextTry = f.Now
 		return run, nil, true
+	case f.Error == "":
+		return run.Move(RunQueued, "its runner was let go before it took a job"), nil, true
 	}
 	run.Fruitless = min(run.Fruitless+1, mostFruitless)
 	run, holds := f.setBack(run, runner)
@@ -195,12 +193,15 @@ func kindOfEnd(name string, runner Runner, again bool) SetbackKind {
 }
 
 // lostIdle is the reason of a warm runner that ended by itself.
-const lostIdle = "it ended while it idled: GitHub deletes the registrations of runners that wait for some minutes (actions/runner#4726)"
+const lostIdle = "ended while it idled: GitHub deletes the registrations of runners that wait for some minutes (actions/runner#4726)"
 
-// LostIdle reports whether a stopped runner of a pool ended as such runners do: GitHub
-// deleted its registration, or its machine was taken back.
-func (r Runner) LostIdle() bool {
-	return r.Idle() && r.Stopped() && (endedWell(r) || r.StopCode == StopSpotInterruption)
+// LostWarm reports whether a stopped warm runner ended as those do that idle: GitHub deleted
+// its registration, or, while no run expected it, its machine was taken back.
+func (r Runner) LostWarm() bool {
+	if !r.IsWarm() || r.Took != 0 || r.Phase != Open || !r.Stopped() {
+		return false
+	}
+	return endedWell(r) || r.For == "" && r.StopCode == StopSpotInterruption
 }
 
 // endedWell reports whether a runner was registered and ended by itself: it had a job,

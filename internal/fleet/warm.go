@@ -37,6 +37,9 @@ type PoolState struct {
 	InARow  int       `json:"in_a_row,omitempty"`
 	NextTry time.Time `json:"next_try_at,omitzero"`
 	Failure string    `json:"failure,omitempty"`
+	// LostAt and LaunchedAt are the last times of each.
+	LostAt     time.Time `json:"lost_at,omitzero"`
+	LaunchedAt time.Time `json:"launched_at,omitzero"`
 }
 
 // replacePause is the shortest time between the launch of a runner that was lost and that of
@@ -44,10 +47,26 @@ type PoolState struct {
 // (actions/runner#4726), so this bounds what a pool costs whatever GitHub does.
 const replacePause = 2 * time.Minute
 
+// apart is the time between two launches of a pool that has lost runners in the time of
+// loses: so GitHub does not delete all of them at once.
+const (
+	apart = 50 * time.Second // less than a minute, which is between two sweeps
+	loses = 10 * time.Minute
+)
+
 // Idle reports whether the runner waits in its pool, or starts for it: no run expects it, and
 // it has no job that is known.
 func (r Runner) Idle() bool {
 	return r.Pool != "" && r.For == "" && r.Took == 0 && r.Phase == Open && r.Status != RunnerRunning
+}
+
+// IdleSince is since when a registered runner without a job waits for the job of a run: a
+// warm one has waited for none before.
+func (r Runner) IdleSince() time.Time {
+	if since := r.At(StageRegistered); r.ExpectedAt.Before(since) {
+		return since
+	}
+	return r.ExpectedAt
 }
 
 // IsWarm reports whether the runner was launched by a pool.
@@ -186,7 +205,7 @@ func dayOf(now time.Time) string { return now.UTC().Format(time.DateOnly) }
 func (c Capacity) State(pool string, now time.Time) PoolState {
 	s := c.Pools[pool]
 	if s.Day != dayOf(now) {
-		s = PoolState{Day: dayOf(now), InARow: s.InARow, NextTry: s.NextTry, Failure: s.Failure}
+		s = PoolState{Day: dayOf(now), InARow: s.InARow, NextTry: s.NextTry, Failure: s.Failure, LostAt: s.LostAt, LaunchedAt: s.LaunchedAt}
 	}
 	return s
 }
@@ -250,6 +269,7 @@ func (c Capacity) closedWarm(was Runner, name, cause string, now time.Time) Capa
 			return s
 		default:
 			s.Lost++
+			s.LostAt = now.UTC()
 		}
 		if next.After(s.NextTry) {
 			s.NextTry = next.UTC()
@@ -323,6 +343,8 @@ func (f PoolFacts) Fill() FillResult {
 		return FillResult{Reason: f.spentReason()}
 	case state.NextTry.After(now):
 		return FillResult{Reason: state.pauseReason()}
+	case now.Sub(state.LostAt) < loses && now.Sub(state.LaunchedAt) < apart:
+		return FillResult{Reason: "it loses runners while they idle, and launches one a minute"}
 	case f.Capacity.Open >= f.MaxRunners:
 		return FillResult{Reason: fmt.Sprintf("max_runners is %d", f.MaxRunners)}
 	case pool.Repository != "" && f.MaxPerRepository > 0 && open >= f.MaxPerRepository:
@@ -397,6 +419,7 @@ func (f PoolFacts) launch(rung int) FillResult {
 	capacity.OpenOf = count(capacity.OpenOf, RepositoryKey(runner.Repository), 1)
 	capacity = capacity.keptWarm(runner, runner, f.Now).poolIs(f.Pool.Key, f.Now, func(s PoolState) PoolState {
 		s.Launched++
+		s.LaunchedAt = f.Now.UTC()
 		return s
 	})
 	return FillResult{RunnerID: runner.RunnerID, Changes: Changes{Runners: []Runner{runner}, Capacity: &capacity}}

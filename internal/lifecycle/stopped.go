@@ -12,7 +12,7 @@ import (
 // WhyStopped is StoppedBeforeJob for a runner that was not ended by the fleet. Its run
 // may have ended all the same: then the name is Runner.NotWanted.
 func (f Fleet) WhyStopped(ctx context.Context, r fleet.Runner) (name, cause string, err error) {
-	if r.LostIdle() {
+	if r.LostWarm() {
 		return fleet.RunnerNotWanted, "it ended while it idled in its pool", nil
 	}
 	if name, cause = StoppedBeforeJob(r); name != fleet.RunnerClaimLost {

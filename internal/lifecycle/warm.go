@@ -13,8 +13,9 @@ import (
 // or one that gives way.
 const mostIdleRead = 10
 
-// findWarm finds a warm runner that idles and can take the run's job, rather one that GitHub
-// has registered than one that starts, and else those that could give way. The capacity
+// findWarm finds a warm runner that idles and can take the run's job, and else those that
+// could give way. It is the newest that GitHub has registered, or else one that starts:
+// GitHub deletes those that idle for long, and their ends come later. The capacity
 // lists them; their records say whether they still idle. They are in the transaction that
 // expects one, so if it changes meanwhile the launch is decided again.
 func (f Fleet) findWarm(ctx context.Context, facts *fleet.LaunchFacts) error {
@@ -30,6 +31,7 @@ func (f Fleet) findWarm(ctx context.Context, facts *fleet.LaunchFacts) error {
 			others = append(others, id)
 		}
 	}
+	slices.SortStableFunc(serve, func(a, b string) int { return facts.Capacity.Warm[b].Made.Compare(facts.Capacity.Warm[a].Made) })
 	for _, id := range serve[:min(len(serve), mostIdleRead)] {
 		runner, known, err := f.Records.Runner(ctx, id)
 		if err != nil {

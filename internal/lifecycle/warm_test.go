@@ -135,11 +135,10 @@ func TestARunWhoseWarmRunnerGitHubDeletedIsLaunchedAnew(t *testing.T) {
 	w.GitHub.Remove(fleet.RunnerName(warm1, 1))
 	task := w.Tasks.Ends(warm1, 0)
 	w.EditRunner(warm1, func(r *fleet.Runner) { *r, _ = r.ApplyTask(task, w.Now()) })
-	name, cause, err := w.Fleet().WhyStopped(t.Context(), w.Runner(warm1))
-	if err != nil || name != fleet.RunnerStoppedEarly {
-		t.Fatal(name, err)
+	if name, _, err := w.Fleet().WhyStopped(t.Context(), w.Runner(warm1)); err != nil || name != fleet.RunnerNotWanted {
+		t.Fatalf("%s, %v: want it to end green", name, err)
 	}
-	if _, next, err := w.Fleet().Finish(t.Context(), warm1, nil, name, cause); err != nil || next != "fleet-7-1" {
+	if _, next, err := w.Fleet().Finish(t.Context(), warm1, nil, "", ""); err != nil || next != "fleet-7-1" {
 		t.Fatalf("launched %q, %v", next, err)
 	}
 	if run := w.Run("job-7"); run.Fruitless != 0 || run.RunnerID != "fleet-7-1" {
@@ -179,6 +178,24 @@ func TestAnIdleRunnerThatGitHubDeletesIsReplacedLater(t *testing.T) {
 		n, why, err := w.Fleet().FillPool(t.Context(), w.Pool(fleet.Warm{Count: 1}), lifecycletest.Repository, 0, 5)
 		if err != nil || n != c.want || !strings.Contains(why, c.why) {
 			t.Errorf("%d launched, %q, %v; want %d, %q", n, why, err, c.want, c.why)
+		}
+	}
+}
+
+// Else GitHub would delete all of them at once, again and again.
+func TestAPoolThatLosesRunnersLaunchesOneAMinute(t *testing.T) {
+	w := lifecycletest.New(t)
+	for _, id := range w.Warm(2) {
+		task := w.Tasks.Ends(id, 0)
+		w.EditRunner(id, func(r *fleet.Runner) { *r, _ = r.ApplyTask(task, w.Now()) })
+		if _, _, err := w.Fleet().Finish(t.Context(), id, nil, "", ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, pass := range []time.Duration{3 * time.Minute, time.Minute} {
+		w.Pass(pass)
+		if n, why, err := w.Fleet().FillPool(t.Context(), w.Pool(fleet.Warm{Count: 3}), lifecycletest.Repository, 0, 5); err != nil || n != 1 || !strings.Contains(why, "one a minute") {
+			t.Errorf("%d launched, %q, %v", n, why, err)
 		}
 	}
 }

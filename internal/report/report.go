@@ -165,6 +165,7 @@ func RunnerOf(run fleet.Run) string {
 type Runner struct {
 	RunnerID        string             `json:"runner_id"`
 	RunID           string             `json:"run_id"`
+	Pool            string             `json:"pool,omitempty"` // of warm runners, that launched it
 	For             string             `json:"for,omitempty"`
 	Took            int64              `json:"took_job_id,omitempty"`
 	Status          fleet.RunnerStatus `json:"status"`
@@ -191,18 +192,26 @@ type Runner struct {
 }
 
 // RunShown is the run that a runner has, or had: of the job that it took, else the one that
-// expects it, else the one that it was launched for.
+// expects it, else the one that it was launched for; "" of a warm runner that idles.
 func (r Runner) RunShown() string {
-	if r.Took != 0 {
+	switch {
+	case r.Took != 0:
 		return fleet.RunID(r.Took)
+	case r.Idles():
+		return ""
 	}
 	return cmp.Or(r.For, r.RunID)
+}
+
+// Idles reports whether it is a warm runner that waits for a job, or starts to.
+func (r Runner) Idles() bool {
+	return r.Pool != "" && r.For == "" && r.Took == 0 && r.Phase == fleet.Open
 }
 
 // OfRunner shows a runner, without its task token and nonce.
 func OfRunner(r fleet.Runner) Runner {
 	view := Runner{
-		RunnerID: r.RunnerID, RunID: r.RunID, For: r.For, Took: r.Took, Status: r.Status, Phase: r.Phase,
+		RunnerID: r.RunnerID, RunID: r.RunID, Pool: r.Pool, For: r.For, Took: r.Took, Status: r.Status, Phase: r.Phase,
 		Reason: r.Reason, Repository: r.Repository, Labels: r.Labels, ClassName: r.ClassName, Image: r.Image,
 		TaskARN: r.TaskARN, TaskStatus: r.TaskStatus, StopCode: r.StopCode, StoppedReason: r.StoppedReason,
 		ExitCode: r.ExitCode, ContainerReason: r.ContainerReason, Claims: r.Claims, RegistrationID: r.RegistrationID,

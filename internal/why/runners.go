@@ -17,12 +17,17 @@ func (f Facts) became(r fleet.Runner, job string) string {
 	if f.Run == nil || r.RunID != f.Run.RunID {
 		says = "was launched for " + r.RunID
 	}
+	if r.IsWarm() {
+		says = "was launched to idle in pool " + r.Pool
+	}
 	switch {
 	case f.Run != nil && r.Took != 0 && r.Took == f.Run.Job.JobID:
 		return f.had(r, job)
 	case r.Took != 0:
 		says += fmt.Sprintf("; GitHub gave it %s instead", fleet.RunID(r.Took))
-		if r.RunID == fleet.RunID(r.Took) {
+		if r.IsWarm() {
+			says = "was launched to idle in pool " + r.Pool + ", and ran " + fleet.RunID(r.Took)
+		} else if r.RunID == fleet.RunID(r.Took) {
 			says = "ran " + r.RunID + ", which it was launched for"
 		}
 	case f.byOperator(r):
@@ -45,6 +50,8 @@ func (f Facts) became(r fleet.Runner, job string) string {
 		says += "; the job ended before it took it"
 	case r.For != "" && r.For != r.RunID && (f.Run == nil || r.For != f.Run.RunID):
 		says += "; it is now for " + r.For + ", since the two swapped their runners"
+	case r.Idle():
+		says += "; " + progress(r)
 	case r.For == "":
 		says += "; no job expects it any more"
 	default:
@@ -71,7 +78,9 @@ func (f Facts) had(r fleet.Runner, job string) string {
 	case f.cutShort(r):
 		end = "; " + f.stopped(r)
 	}
-	if r.RunID != f.Run.RunID {
+	if r.IsWarm() {
+		verb = "idled in pool " + r.Pool + " and " + verb
+	} else if r.RunID != f.Run.RunID {
 		verb = "was launched for " + r.RunID + " and " + verb
 	}
 	return verb + job + end

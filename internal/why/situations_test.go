@@ -14,6 +14,13 @@ var situations = map[string]func() *world{
 	"queued_and_nothing_happens": func() *world { return newWorld().after(9 * time.Minute) },
 	"approval":                   func() *world { return newWorld().change(fleet.Run.Wait).after(3 * time.Hour) },
 
+	// Warm runners.
+	"warm_idle":    func() *world { return newWorld().warm().about("ci-w1-1").after(2 * time.Hour) },
+	"warm_expects": func() *world { return newWorld().warm().launch().after(time.Second) },
+	"warm_runs": func() *world {
+		return newWorld().warm().launch().after(time.Second).took(theJob, "ci-w1-1").after(time.Minute)
+	},
+
 	// Room.
 	"room": func() *world { return newWorld().full(20).launch().after(5 * time.Minute) },
 	"room_share": func() *world {

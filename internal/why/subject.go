@@ -35,7 +35,7 @@ var (
 	bareID = regexp.MustCompile(`^(?:job-)?([1-9][0-9]{0,18})$`)
 	// A runner id, or the name of one of its registrations on GitHub, as fleet.RunnerName
 	// makes it.
-	runnerID = regexp.MustCompile(`^([a-z0-9](?:[a-z0-9-]{0,18}[a-z0-9])?-[1-9][0-9]{0,18}-[1-9][0-9]{0,8})(?:\.[1-9][0-9]{0,8})?$`)
+	runnerID = regexp.MustCompile(`^([a-z0-9](?:[a-z0-9-]{0,18}[a-z0-9])?-(?:w[1-9][0-9]{0,3}|[1-9][0-9]{0,18})-[1-9][0-9]{0,8})(?:\.[1-9][0-9]{0,8})?$`)
 
 	// Paths of a job: in its workflow run, as a check run, and in the REST API.
 	jobPath = regexp.MustCompile(`^(?:/api/v3)?(?:/repos)?/([^/]+/[^/]+)/(?:actions/runs/([0-9]{1,19})/(?:attempts/[0-9]+/)?job|actions/jobs|runs)/([1-9][0-9]{0,18})(?:/|$)`)

@@ -36,7 +36,7 @@ func (f Facts) underway() finding {
 			waits: &Waits{For: "the end of that runner", Event: "the fleet has closed it, and launches the next one"}, next: []Step{wait, logs},
 		}
 	case !at(fleet.StageRegistered).IsZero():
-		since := at(fleet.StageRegistered)
+		since := r.IdleSince()
 		return finding{
 			says:  fmt.Sprintf("has runner %s, registered and idle %s: GitHub has not given it the job", r.RunnerID, f.since(since)),
 			whose: ofGitHub,

@@ -118,6 +118,9 @@ func (f Facts) deliveries() string {
 // unknownRunner answers for a runner without a record.
 func (f Facts) unknownRunner() finding {
 	id := f.Subject.RunnerID
+	if f.Runner != nil && f.Runner.IsWarm() {
+		return f.warm(*f.Runner)
+	}
 	found := finding{
 		says: id + " is not known to this fleet: it never had a runner of that name, or has deleted its record", whose: ofFleet,
 		next: []Step{{"see which runners there are", f.command("runners list")}},
@@ -128,6 +131,13 @@ func (f Facts) unknownRunner() finding {
 			found.next = []Step{{Do: "ask the fleet whose name the runner's begins with"}}
 		}
 	}
+	return found
+}
+
+// warm answers for a warm runner that no job has come to expect.
+func (f Facts) warm(r fleet.Runner) finding {
+	found := finding{says: r.RunnerID + " " + f.became(r, "") + "; no job has come to expect it", whose: ofFleet}
+	found.next = []Step{{"see the other runners", f.command("runners list")}}
 	return found
 }
 

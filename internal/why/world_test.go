@@ -98,9 +98,40 @@ func (w *world) launch() *world { return w.launchFor(theJob) }
 func (w *world) launchFor(job int64) *world {
 	w.write(fleet.Launch(fleet.LaunchFacts{
 		FleetName: "ci", MaxRunners: w.policy.MaxRunners, MaxPerRepository: w.policy.Share(), KeptForOthers: w.policy.KeptForOthers(), Repositories: len(w.policy.Repositories),
-		MaxOfRules: w.policy.MaxOfRules(), Queue: w.policy.Limits.Queue, Run: w.runs[job], Capacity: w.capacity, Holds: w.holds, Deployment: "d1", Now: w.now,
+		MaxOfRules: w.policy.MaxOfRules(), Queue: w.policy.Limits.Queue, Run: w.runs[job], Capacity: w.capacity, Idle: w.idle(), Holds: w.holds, Deployment: "d1", Now: w.now,
 	}).Changes)
 	return w
+}
+
+// warm adds a warm runner that has idled for an hour.
+func (w *world) warm() *world {
+	r := fleet.Runner{
+		RunnerID: "ci-w1-1", Pool: "large@octo-org/app", Repository: "octo-org/app", RegisteredIn: "octo-org/app", Phase: fleet.Open, Status: fleet.RunnerWaitingForJob,
+		Labels: []string{"self-hosted", "linux", "x64", "class:large"}, ClassName: "large", Image: "ubuntu-24.04", Claims: 1, RegistrationID: 77, TaskStatus: fleet.TaskRunning,
+	}
+	for i, stage := range []fleet.Stage{fleet.StageLaunched, fleet.StageAdmitted, fleet.StageImageReady, fleet.StageTaskStarted, fleet.StageContainerUp, fleet.StageClaimed, fleet.StageRegistered} {
+		r = r.Mark(stage, noon.Add(time.Duration(i)*time.Second-time.Hour))
+	}
+	w.runners = append(w.runners, r)
+	w.capacity.Open, w.capacity.OpenOf = 1, map[string]int{"octo-org/app": 1}
+	w.capacity.Warm = map[string]fleet.WarmRunner{"ci-w1-1": {Pool: r.Pool, Place: r.RegisteredIn, Labels: r.Labels, Since: noon.Add(-time.Hour)}}
+	return w.change(func(run fleet.Run) fleet.Run { return run.Want(w.policy.Wants(run.Job)) })
+}
+
+// about asks about a runner.
+func (w *world) about(runnerID string) *world {
+	w.asked = runnerID
+	return w
+}
+
+// idle is the warm runner, if it idles.
+func (w *world) idle() *fleet.Runner {
+	for _, r := range w.runners {
+		if r.Idle() {
+			return &r
+		}
+	}
+	return nil
 }
 
 // newest is the newest runner of the job.

@@ -136,8 +136,8 @@ func writeRunner(ctx context.Context, tx *sql.Tx, runner fleet.Runner) error {
 			runner.RunnerID, runner.Version, runner.RunID, runner.Phase, runner.Unresolved, sortable(runner.At(fleet.StageLaunched)), string(record)))
 	}
 	return updated(tx.ExecContext(ctx,
-		"UPDATE runners SET version = ?, phase = ?, unresolved = ?, record = ? WHERE runner_id = ? AND version = ?",
-		runner.Version, runner.Phase, runner.Unresolved, string(record), runner.RunnerID, was))
+		"UPDATE runners SET version = ?, run_id = ?, phase = ?, unresolved = ?, record = ? WHERE runner_id = ? AND version = ?",
+		runner.Version, runner.RunID, runner.Phase, runner.Unresolved, string(record), runner.RunnerID, was))
 }
 
 func writeCapacity(ctx context.Context, tx *sql.Tx, capacity fleet.Capacity) error {

@@ -122,7 +122,7 @@ func (h Handler) handle(ctx context.Context, req Request) Reply {
 // is asked for anything. If GitHub must not be asked, refusal has a status.
 func (h Handler) begin(ctx context.Context, req Request) (_ fleet.Runner, refusal Reply, _ error) {
 	hash := fleet.NonceHash(req.Nonce)
-	runner, _, err := h.Fleet.ChangeWanted(ctx, req.RunnerID, func(r fleet.Runner, wanted bool) (fleet.Runner, bool) {
+	runner, _, err := h.Fleet.ChangeExpected(ctx, req.RunnerID, func(r fleet.Runner, wanted bool) (fleet.Runner, bool) {
 		now, reason, over := h.Fleet.Now(), unwanted(r, wanted), r.ClaimOver(h.Fleet.Now())
 		switch {
 		case r.NonceHash != "" && r.NonceHash != hash && h.identifies(r) && r.Took != 0:

@@ -135,7 +135,7 @@ func (h Handler) nameTaken(ctx context.Context, asked fleet.Runner) Reply {
 // change writes what became of an ask. If the runner is no longer needed, or a later
 // ask has begun, it writes nothing, and refusal says so.
 func (h Handler) change(ctx context.Context, asked fleet.Runner, to func(fleet.Runner) fleet.Runner) (_ fleet.Runner, refusal Reply, _ error) {
-	runner, _, err := h.Fleet.ChangeWanted(ctx, asked.RunnerID, func(r fleet.Runner, wanted bool) (fleet.Runner, bool) {
+	runner, _, err := h.Fleet.ChangeExpected(ctx, asked.RunnerID, func(r fleet.Runner, wanted bool) (fleet.Runner, bool) {
 		reason := unwanted(r, wanted)
 		switch {
 		case reason != "":

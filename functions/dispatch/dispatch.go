@@ -114,7 +114,7 @@ func (h Handler) task(ctx context.Context, task fleet.Task) error {
 			// it stopped the task. Without a claim it cannot have a job.
 			return h.Fleet.Tasks.Stop(ctx, runner.TaskARN, fleet.NeededNoLonger)
 		}
-		if !changed {
+		if !changed && task.LastStatus != fleet.TaskPending { // which is recorded before it is heard of
 			return nil
 		}
 		if err := h.Fleet.Heartbeat(ctx, runner); err != nil || task.LastStatus != fleet.TaskRunning {

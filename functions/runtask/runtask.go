@@ -127,7 +127,9 @@ func (s Step) started(ctx context.Context, was fleet.Runner, task fleet.Task) er
 		change = s.Fleet.ChangeBoth
 	}
 	runner, _, err := change(ctx, was.RunnerID, func(r fleet.Runner) (fleet.Runner, bool) {
-		r.TaskARN = task.ARN
+		if r.TaskARN = task.ARN; r.TaskStatus == "" {
+			r.TaskStatus = fleet.TaskPending // it is provisioned first, for some seconds
+		}
 		r.Reason = ""
 		return r.Mark(fleet.StageTaskStarted, s.Fleet.Now()), r.Phase == fleet.Open
 	})

@@ -128,7 +128,7 @@ func TestPlan(t *testing.T) {
 			if plan.Decision != c.decision || plan.Reason != c.reason || plan.Rule != c.rule {
 				t.Errorf("%s by %q: %s", plan.Decision, plan.Rule, plan.Reason)
 			}
-			if admitted := plan.Decision == fleet.Admitted; admitted != !w.Run("job-7").At(fleet.StageAdmitted).IsZero() {
+			if admitted := plan.Decision == fleet.Admitted; admitted != !w.Runner(id).At(fleet.StageAdmitted).IsZero() {
 				t.Error("the record does not say whether it was admitted")
 			}
 			if w.Tasks.Count() != 0 || len(w.GitHub.Names()) != 0 {

@@ -42,9 +42,9 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 )
 
-// functions connect each function as its main does; the flow's tests count the calls of
+// mains connect each function as its main does; the flow's tests count the calls of
 // the mains themselves.
-var functions = map[string]func(*world, *function.Function) handler{
+var mains = map[string]func(*world, *function.Function) handler{
 	"webhook": func(_ *world, f *function.Function) handler {
 		policy, signed, records, bus := params.Policy(f), secrets.WebhookOf(f), dynamo.Records(f), eventbus.Of(f)
 		return over(func(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {

@@ -34,8 +34,10 @@ type world struct {
 	engine  *engine.Engine
 	github  *hub
 	ecs     *cluster
-	images  bool // the registry has every image
-	choices map[string]bool
+	images  bool            // the registry has every image
+	choices map[string]bool // states that a Choice follows
+
+	last map[string]string // step of each execution
 
 	mu      sync.Mutex
 	warm    map[string]handler // functions that run, by folder
@@ -54,6 +56,7 @@ type call struct {
 // invocation is one of a function.
 type invocation struct {
 	function, what string // what is the state, or what was heard
+	states         int    // that the execution entered for it
 	cold           bool
 	began, ended   time.Duration // since the world began
 	counted        bool
@@ -67,8 +70,8 @@ type handler func(ctx context.Context, payload []byte) ([]byte, error)
 var discard = slog.New(slog.DiscardHandler)
 
 // tokenLength is how long a task token of Step Functions is: it may have 2,048 characters,
-// and those that people have shown have 600 to 900.
-const tokenLength = 800
+// and those that people have shown have 650 to 750.
+const tokenLength = 750
 
 // epoch is when virtual time begins.
 var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -100,7 +103,7 @@ func newWorld(t *testing.T, p fleet.Policy) *world {
 	w := &world{t: t, policy: p, db: dynamotest.New(dynamo.TableDefinition()), images: true, warm: map[string]handler{}}
 	w.github, w.ecs = &hub{w: w, jobs: map[int64]*job{}}, &cluster{w: w}
 	w.records = dynamo.Records(function.New(w.env, w.config(w.db), discard))
-	w.choices = afterChoices(t)
+	w.choices, w.last = beforeChoices(t), map[string]string{}
 	machine, err := engine.Parse(statemachine.Definition, statemachine.Values(statemachine.AWS, lambdaARN))
 	if err != nil {
 		t.Fatal(err)
@@ -113,12 +116,12 @@ func newWorld(t *testing.T, p fleet.Policy) *world {
 			if err := json.Unmarshal(payload, &c); err != nil {
 				return nil, err
 			}
-			w.pass("Step Functions, a state")
-			if w.choices[c.State] {
+			states := w.enter(c.RunnerID, c.State)
+			for range states {
 				w.pass("Step Functions, a state")
 			}
 			name := strings.ToLower(arn[strings.LastIndex(arn, ":")+1:])
-			return w.invoke(ctx, name, c.State, payload)
+			return w.invokeStep(ctx, name, c.State, states, payload)
 		},
 	})
 	if err != nil {
@@ -129,24 +132,32 @@ func newWorld(t *testing.T, p fleet.Policy) *world {
 
 func lambdaARN(step string) string { return "arn:aws:lambda:us-east-1:123456789012:function:" + step }
 
-// afterChoices are the states that only a Choice leads to.
-func afterChoices(t *testing.T) map[string]bool {
+// beforeChoices are the states that a Choice follows.
+func beforeChoices(t *testing.T) map[string]bool {
 	t.Helper()
 	var machine struct {
-		StartAt string
-		States  map[string]struct{ Type, Next string }
+		States map[string]struct{ Type, Next string }
 	}
 	if err := json.Unmarshal([]byte(statemachine.Definition), &machine); err != nil {
 		t.Fatal(err)
 	}
-	after := map[string]bool{}
-	for name := range machine.States {
-		after[name] = name != machine.StartAt
+	before := map[string]bool{}
+	for name, s := range machine.States {
+		before[name] = machine.States[s.Next].Type == "Choice"
 	}
-	for _, s := range machine.States {
-		delete(after, s.Next)
+	return before
+}
+
+// enter is how many states an execution enters from its last step to this one.
+func (w *world) enter(execution, state string) (states int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	states = 1
+	if w.choices[w.last[execution]] {
+		states++
 	}
-	return after
+	w.last[execution] = state
+	return states
 }
 
 // close waits for the executions.
@@ -164,7 +175,11 @@ func (w *world) pass(what string) { time.Sleep(latency(w.t, what)) }
 
 // invoke calls a function, which starts first if it does not run yet.
 func (w *world) invoke(ctx context.Context, name, what string, payload []byte) ([]byte, error) {
-	inv := &invocation{function: name, what: what}
+	return w.invokeStep(ctx, name, what, 0, payload)
+}
+
+func (w *world) invokeStep(ctx context.Context, name, what string, states int, payload []byte) ([]byte, error) {
+	inv := &invocation{function: name, what: what, states: states}
 	w.mu.Lock()
 	handle, runs := w.warm[name]
 	w.invoked = append(w.invoked, inv)
@@ -189,7 +204,7 @@ type ofInvocation struct{}
 // start connects a function as its main does, and makes its first calls.
 func (w *world) start(name string) handler {
 	made := function.New(w.env, w.config(&wire{w: w, function: name}), discard)
-	connect, ok := functions[name]
+	connect, ok := mains[name]
 	if !ok {
 		w.t.Fatalf("there is no function %s", name)
 	}

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 )
@@ -72,7 +73,9 @@ func Close(f CloseFacts) CloseResult {
 			run = run.interrupted(runner, f.Now)
 		}
 		res.Run = &run
-		res.Changes.Runs = []Run{run}
+		if !reflect.DeepEqual(run, *f.Run) {
+			res.Changes.Runs = []Run{run}
+		}
 	}
 	for _, h := range holds {
 		if h.InARow == 1 && h.Holds(f.Deployment) {
@@ -80,7 +83,9 @@ func Close(f CloseFacts) CloseResult {
 		}
 	}
 	res.Changes.Holds = f.leaveOthers(holds)
-	res.Changes.Runners = []Runner{runner}
+	if !reflect.DeepEqual(runner, f.Runner) {
+		res.Changes.Runners = []Runner{runner}
+	}
 	res.Runner = runner
 	return res
 }
@@ -98,6 +103,9 @@ func (f CloseFacts) leaveOthers(holds []Hold) []Hold {
 }
 
 func closeRun(run Run, runner Runner, f CloseFacts) (_ Run, _ []Hold, relaunch bool) {
+	if runner.Took == run.Job.JobID && run.RunnerID == runner.RunnerID && run.Wanted() {
+		run = run.startedOn(runner) // who recorded the first of the two facts died before the second
+	}
 	if f.Job != nil && f.Job.Status == JobCompleted {
 		if run.RunnerID == runner.RunnerID && run.RanOn == "" {
 			run.RunnerID = ""

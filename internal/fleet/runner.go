@@ -204,7 +204,7 @@ func (r Run) Follow(runner Runner) Run {
 	if !ok || !r.Wanted() || r.RunnerID != runner.RunnerID {
 		return r
 	}
-	return r.Move(to, runner.Reason)
+	return r.Move(to, runner.Reason).Mark(StageAdmitted, runner.At(StageAdmitted))
 }
 
 // ApplyTask records a change of the runner's task. changed is false if the change was
@@ -215,6 +215,9 @@ func (r Runner) ApplyTask(t Task, now time.Time) (_ Runner, changed bool) {
 	}
 	if r.TaskStatus == TaskStopped || t.Version <= r.TaskVersion && t.LastStatus != TaskStopped {
 		return r, false
+	}
+	if r.TaskStatus == TaskPending && t.LastStatus == TaskPending {
+		return r, false // RunTask has recorded it
 	}
 	if r.TaskARN == "" {
 		r.TaskARN = t.ARN

@@ -36,6 +36,10 @@ type TookResult struct {
 	Known    bool     // the fact was recorded already
 	Freed    []string // rules that have fewer runners than before
 	Stop     bool     // policy had refused the job: the runner must not run it
+	// Apart reports that the changes are two facts, of one runner and of one run, which may
+	// be written one by one: the runner first, since one that has a job is not ended. Who
+	// expects whom stays as it is.
+	Apart bool
 }
 
 // Took records that a runner took a job, and corrects the expectations: GitHub gives a
@@ -98,6 +102,7 @@ func Took(f TookFacts) TookResult {
 	res.Changes.Runners = append(res.Changes.Runners, runner)
 	res.countFor(f)
 	res.keepPools(f)
+	res.Apart = expected == runner.RunnerID && len(res.Changes.Runs) == 1 && len(res.Changes.Runners) == 1 && res.Changes.Capacity == nil
 	return res
 }
 
@@ -125,6 +130,12 @@ func (res *TookResult) keepPools(f TookFacts) {
 	if changed {
 		res.Changes.Capacity = &capacity
 	}
+}
+
+// startedOn is a run whose job the runner took that it expects.
+func (r Run) startedOn(runner Runner) Run {
+	r.RanOn, r.WaitsForRoom, r.Setback = runner.RunnerID, false, nil
+	return r.Move(RunRunning, "").Mark(StageJobStarted, runner.At(StageJobStarted))
 }
 
 // runsOrRefused is the run once a runner has its job. Where the runner's hook asks, it ends

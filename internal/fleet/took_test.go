@@ -30,7 +30,7 @@ func TestARunnerTookTheJobItWasLaunchedFor(t *testing.T) {
 	got := fleet.Took(fleet.TookFacts{Run: run, Runner: runner, At: started})
 
 	wantRun, wantRunner := taken(run, runner)
-	equal(t, got, fleet.TookResult{Changes: fleet.Changes{Runs: []fleet.Run{wantRun}, Runners: []fleet.Runner{wantRunner}}})
+	equal(t, got, fleet.TookResult{Changes: fleet.Changes{Runs: []fleet.Run{wantRun}, Runners: []fleet.Runner{wantRunner}}, Apart: true})
 }
 
 func TestTwoRunnersSwapTheirJobs(t *testing.T) {

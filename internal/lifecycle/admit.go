@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"reflect"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -32,9 +33,13 @@ func (f Fleet) Admit(ctx context.Context, runnerID string, job fleet.Job, d flee
 		res.Run = res.Run.Want(wants)
 		if full == "" {
 			res.Runner.ClassName, res.Runner.Image = d.Class, d.Image.String()
-			res.Run, res.Runner = res.Run.Mark(fleet.StageAdmitted, now), res.Runner.Mark(fleet.StageAdmitted, now)
+			res.Runner = res.Runner.Mark(fleet.StageAdmitted, now) // the run follows
 		}
-		return fleet.Changes{Runs: []fleet.Run{res.Run}, Runners: []fleet.Runner{res.Runner}, Capacity: res.Capacity}, nil
+		changes := fleet.Changes{Runners: []fleet.Runner{res.Runner}, Capacity: res.Capacity}
+		if !reflect.DeepEqual(res.Run, *run) { // the webhook knew less
+			changes.Runs = []fleet.Run{res.Run}
+		}
+		return changes, nil
 	})
 	return full, err
 }

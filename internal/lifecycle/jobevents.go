@@ -60,7 +60,7 @@ func (f Fleet) Waiting(ctx context.Context, job fleet.Job, receivedAt time.Time)
 // Queued makes the run of a queued job, if the run is new, waited for an approval or had
 // been given up, and launches it if it is wanted.
 func (f Fleet) Queued(ctx context.Context, job fleet.Job, wants fleet.Wants, receivedAt time.Time) error {
-	run, _, err := f.changeRun(ctx, fleet.RunID(job.JobID), func(run fleet.Run, known bool) (fleet.Run, bool) {
+	_, _, err := f.launchAs(ctx, fleet.RunID(job.JobID), func(run fleet.Run, known bool) (fleet.Run, bool) {
 		if !known {
 			return fleet.NewRun(job, receivedAt).Want(wants), true
 		}
@@ -70,10 +70,6 @@ func (f Fleet) Queued(ctx context.Context, job fleet.Job, wants fleet.Wants, rec
 		next, changed := run.Requeue(job, receivedAt)
 		return next.Want(wants), changed
 	})
-	if err != nil {
-		return err
-	}
-	_, err = f.Launch(ctx, run.RunID)
 	return err
 }
 

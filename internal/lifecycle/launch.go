@@ -16,12 +16,22 @@ func (f Fleet) Launch(ctx context.Context, runID string) (runnerID string, err e
 
 // launch is Launch. It returns the run as it is then, too.
 func (f Fleet) launch(ctx context.Context, runID string) (runnerID string, now fleet.Run, err error) {
+	return f.launchAs(ctx, runID, func(run fleet.Run, _ bool) (fleet.Run, bool) { return run, false })
+}
+
+// launchAs is launch with another change of the run in the same write, or alone if the run
+// gets no runner. known is false for a run without a record.
+func (f Fleet) launchAs(ctx context.Context, runID string, as func(run fleet.Run, known bool) (fleet.Run, bool)) (runnerID string, now fleet.Run, err error) {
 	var run fleet.Run
 	var res fleet.LaunchResult
 	err = f.change(ctx, func() (fleet.Changes, error) {
-		var err error
-		if run, err = f.ReadRun(ctx, runID); err != nil {
+		read, known, err := f.Records.Run(ctx, runID)
+		if err != nil {
 			return fleet.Changes{}, err
+		}
+		var changed bool
+		if run, changed = as(read, known); run.RunID == "" {
+			return fleet.Changes{}, noRecord(runID)
 		}
 		capacity, err := f.Records.Capacity(ctx)
 		if err != nil {
@@ -48,6 +58,9 @@ func (f Fleet) launch(ctx context.Context, runID string) (runnerID string, now f
 			return fleet.Changes{}, err
 		}
 		res = fleet.Launch(facts)
+		if changed && len(res.Changes.Runs) == 0 {
+			res.Changes.Runs = []fleet.Run{run}
+		}
 		for i := range res.Changes.Runs {
 			if res.RunnerID != "" { // it must be found again until its execution is started
 				res.Changes.Runs[i].WaitsForRoom, res.Changes.Runs[i].WaitsForShare, res.Changes.Runs[i].WaitsForRule = run.WaitsForRoom, run.WaitsForShare, run.WaitsForRule

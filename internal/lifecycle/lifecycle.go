@@ -114,13 +114,18 @@ const (
 // change repeats decide, which reads, decides and returns what to write, until the write
 // meets no conflict. decide must have no effect of its own.
 func (f Fleet) change(ctx context.Context, decide func() (fleet.Changes, error)) error {
+	return f.changeBy(ctx, f.Records.Write, decide)
+}
+
+// changeBy is change with another way to write than all or nothing.
+func (f Fleet) changeBy(ctx context.Context, write func(context.Context, fleet.Changes) error, decide func() (fleet.Changes, error)) error {
 	pause := firstPause
 	for round := 1; ; round++ {
 		changes, err := decide()
 		if err != nil || changes.Empty() {
 			return err
 		}
-		err = f.Records.Write(ctx, changes)
+		err = write(ctx, changes)
 		if err == nil || round == conflicts || !fleet.IsNamed(err, fleet.RecordsConflict) {
 			return err
 		}
@@ -199,10 +204,52 @@ func (f Fleet) ChangeRunner(ctx context.Context, runnerID string, decide func(fl
 	return now, written, err
 }
 
-// ChangeBoth is ChangeRunner for a runner and the run that expects it, if there
-// is one; the run follows the runner's status.
+// ChangeBoth is ChangeRunner for a runner that a run may expect: the run follows the
+// runner's status.
 func (f Fleet) ChangeBoth(ctx context.Context, runnerID string, decide func(fleet.Runner) (fleet.Runner, bool)) (fleet.Runner, bool, error) {
-	return f.ChangeWanted(ctx, runnerID, func(r fleet.Runner, _ bool) (fleet.Runner, bool) { return decide(r) })
+	return f.ChangeExpected(ctx, runnerID, func(r fleet.Runner, _ bool) (fleet.Runner, bool) { return decide(r) })
+}
+
+// ChangeExpected is ChangeBoth for a decision that depends on whether a wanted run expects
+// the runner, or it idles in its pool. Only the runner is written under the version that was read: a run that is
+// cancelled meanwhile has its runner ended by whoever cancels it (ADR 39).
+func (f Fleet) ChangeExpected(ctx context.Context, runnerID string, decide func(r fleet.Runner, wanted bool) (fleet.Runner, bool)) (fleet.Runner, bool, error) {
+	var behind bool
+	now, written, err := f.changeBoth(ctx, runnerID, func(r fleet.Runner, run *fleet.Run) (fleet.Runner, *fleet.Run, bool) {
+		next, ok := decide(r, run != nil && run.Wanted() || r.Idle())
+		behind = ok && run != nil && shown(run.Follow(next)) != shown(*run)
+		return next, nil, ok
+	})
+	if err == nil && behind {
+		f.follow(ctx, now)
+	}
+	return now, written, err
+}
+
+// shown is what a run shows of its runner.
+func shown(run fleet.Run) string { return string(run.Status) + " " + run.Reason }
+
+// follow lets the run that expects a runner follow its status. What people see of a run is
+// not worth a failure: the next change of the runner does it too.
+func (f Fleet) follow(ctx context.Context, runner fleet.Runner) {
+	err := f.change(ctx, func() (fleet.Changes, error) {
+		run, err := f.expecting(ctx, runner)
+		if err != nil || run == nil {
+			return fleet.Changes{}, err
+		}
+		now, err := f.ReadRunner(ctx, runner.RunnerID) // after the run: another may have followed it further
+		if err != nil {
+			return fleet.Changes{}, err
+		}
+		followed := run.Follow(now)
+		if shown(followed) == shown(*run) {
+			return fleet.Changes{}, nil
+		}
+		return fleet.Changes{Runs: []fleet.Run{followed}}, nil
+	})
+	if err != nil {
+		f.Log.WarnContext(ctx, "leaving the status of a run as it was", "run_id", runner.For, "error", err.Error())
+	}
 }
 
 func (f Fleet) changeBoth(ctx context.Context, runnerID string, decide func(fleet.Runner, *fleet.Run) (fleet.Runner, *fleet.Run, bool)) (fleet.Runner, bool, error) {
@@ -297,18 +344,4 @@ func (f Fleet) DescribeRun(ctx context.Context, runnerID string, describe func(f
 		return next, &nextRun, true
 	})
 	return err
-}
-
-// ChangeWanted is ChangeBoth for a decision that depends on whether a wanted run expects
-// the runner, or it idles in its pool. Both records are in the transaction, so if the run is cancelled meanwhile
-// the decision is made again.
-func (f Fleet) ChangeWanted(ctx context.Context, runnerID string, decide func(r fleet.Runner, wanted bool) (fleet.Runner, bool)) (fleet.Runner, bool, error) {
-	return f.changeBoth(ctx, runnerID, func(r fleet.Runner, run *fleet.Run) (fleet.Runner, *fleet.Run, bool) {
-		next, ok := decide(r, run != nil && run.Wanted() || r.Idle())
-		if ok && run != nil {
-			followed := run.Follow(next)
-			run = &followed
-		}
-		return next, run, ok
-	})
 }

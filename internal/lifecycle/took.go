@@ -13,7 +13,17 @@ import (
 // now.
 func (f Fleet) Took(ctx context.Context, job fleet.Job, runnerID string, at time.Time) error {
 	var res fleet.TookResult
-	err := f.change(ctx, func() (fleet.Changes, error) {
+	write := func(ctx context.Context, changes fleet.Changes) error {
+		if !res.Apart {
+			return f.Records.Write(ctx, changes)
+		}
+		// If this process dies in between, the event is handled again and adds the run.
+		if err := f.Records.Write(ctx, fleet.Changes{Runners: changes.Runners}); err != nil {
+			return err
+		}
+		return f.Records.Write(ctx, fleet.Changes{Runs: changes.Runs})
+	}
+	err := f.changeBy(ctx, write, func() (fleet.Changes, error) {
 		facts, ok, err := f.tookFacts(ctx, job, runnerID, at)
 		if err != nil || !ok {
 			return fleet.Changes{}, err

@@ -207,6 +207,19 @@ func (m *memory) GetItem(_ context.Context, in *dynamodb.GetItemInput, _ ...func
 	return &dynamodb.GetItemOutput{Item: m.items[keyOf(in.Key)]}, nil
 }
 
+// Query is of a whole partition.
+func (m *memory) Query(_ context.Context, in *dynamodb.QueryInput, _ ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+	out := &dynamodb.QueryOutput{}
+	of := in.ExpressionAttributeValues[":pk"].(*types.AttributeValueMemberS).Value
+	for _, key := range m.order {
+		item := m.items[key]
+		if pk, ok := item["pk"].(*types.AttributeValueMemberS); ok && pk.Value == of {
+			out.Items = append(out.Items, item)
+		}
+	}
+	return out, nil
+}
+
 func (m *memory) BatchGetItem(_ context.Context, in *dynamodb.BatchGetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
 	out := &dynamodb.BatchGetItemOutput{Responses: map[string][]map[string]types.AttributeValue{}}
 	for table, asked := range in.RequestItems {

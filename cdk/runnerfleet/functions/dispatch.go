@@ -20,7 +20,7 @@ var Dispatch = Function{
 		deployment.EnvGitHubCA,
 	},
 	May: slices.Concat(
-		records("GetItem", "PutItem", "UpdateItem", "DeleteItem"), launch(), jobEnds(), end(), signal("Success", "Failure", "Heartbeat"), failedBuilds(),
+		records("GetItem", "PutItem", "UpdateItem", "DeleteItem"), launch(), end(), signal("Success", "Failure", "Heartbeat"), failedBuilds(),
 		[]grants.Statement{
 			grants.Imply("AWS hands on what dispatch failed to do", grants.FailedEvents, "sqs:SendMessage"),
 		},

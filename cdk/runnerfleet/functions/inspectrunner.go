@@ -21,7 +21,7 @@ var InspectRunner = Function{
 		deployment.EnvGitHubCA,
 	},
 	May: slices.Concat(
-		records("GetItem", "PutItem", "DeleteItem"), launch(), jobEnds(), end(), signal("Success", "Failure"),
+		records("GetItem", "PutItem", "DeleteItem"), launch(), end(), signal("Success", "Failure"),
 		[]grants.Statement{grants.Allow("ECS is asked how the task stands", grants.Tasks, "ecs:DescribeTasks")},
 	),
 }

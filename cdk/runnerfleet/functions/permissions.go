@@ -16,14 +16,9 @@ func records(operations ...string) []grants.Statement {
 func launch() []grants.Statement {
 	return []grants.Statement{
 		grants.Allow("the runs that wait, in their order", grants.Table+"/index/retry", "dynamodb:Query"),
-		grants.Allow("what a list names is read again", grants.Table, "dynamodb:BatchGetItem"),
+		grants.Allow("what a list names is read again, and holds together", grants.Table, "dynamodb:BatchGetItem", "dynamodb:Query"),
 		grants.Allow("a runner's execution is started", grants.StateMachine, "states:StartExecution"),
 	}
-}
-
-// jobEnds is what hearing of the end of a job needs.
-func jobEnds() []grants.Statement {
-	return []grants.Statement{grants.Allow("the holds of a repository are listed in the table itself", grants.Table, "dynamodb:Query")}
 }
 
 // end is what letting a runner go needs beyond the records.

@@ -21,7 +21,7 @@ var Validate = Function{
 		deployment.EnvGitHubCA,
 	},
 	May: slices.Concat(
-		records("GetItem", "PutItem", "DeleteItem"), launch(), jobEnds(), end(), signal("Success", "Failure"),
+		records("GetItem", "PutItem", "DeleteItem"), launch(), end(), signal("Success", "Failure"),
 		[]grants.Statement{grants.Allow("admission needs the class sizes", grants.ClassSizes, "ssm:GetParameter")},
 	),
 }

@@ -12,7 +12,7 @@
 //	question            where it is answered                  read        units
 //	Run, Runner         pk run#ID or runner#ID                consistent  1
 //	Capacity            pk fleet, sk capacity                 consistent  1
-//	Holds               pk holds, sk KEY                      consistent  n
+//	Holds               pk holds, or sk KEY if there are many consistent  1, or n
 //	HoldsBelow          pk holds                              eventual    n/2
 //	OpenRunners         pk open_runners, then the records     consistent  1+n
 //	OpenRuns            index unfinished, "run"               see below   1+n
@@ -34,7 +34,8 @@
 //	change              how it is made                                    units
 //	Write of a record   PutItem under its version                         u
 //	Write of n records  TransactWriteItems under all their versions       2nu
-//	  opens or closes   the same, with the runner's entry in open_runners and 2 more
+//	  opens a runner    the same, with the runner's entry in open_runners    2 more
+//	  closes a runner   the same, and DeleteItem of that entry afterwards    1 more
 //	PutImage            PutItem under its version                         1
 //	PutCursor, PutSettings   PutItem, or DeleteItem of an empty cursor    1
 //	TakeLease           UpdateItem                                        1
@@ -55,8 +56,9 @@
 // happens to a run that begins to wait for room just after its fleet has looked.
 //
 // The recount of the open runners must not come too late, or it would undo a launch. So
-// open_runners is no index but a part of the table: a transaction that opens or closes
-// a runner writes its entry there, and changes the capacity's version. A writer that
+// open_runners is no index but a part of the table: a transaction that opens a runner
+// writes its entry there, and one that opens or closes a runner changes the capacity's version.
+// An entry whose runner is closed counts for nothing. A writer that
 // reads the capacity, then the entries, and then writes a count under the version that
 // it read is right, or is refused. One gap is left: DynamoDB applies a transaction item
 // by item, and for the milliseconds between the capacity and the entry a query sees the

@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -10,10 +11,38 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
-// Holds reads those of the keys that are there.
+// fewHolds is how many holds cost less to read than one key for each that there may be:
+// DynamoDB bills a key that is not there as a read, and holds by their size together.
+const fewHolds = 50
+
+// Holds reads those of the keys that are there. A fleet has few holds or none, so all of
+// them are read at once; where there are many, each key is.
 func (s *Store) Holds(ctx context.Context, keys []string) (map[string]fleet.Hold, error) {
 	if len(keys) == 0 {
 		return nil, nil
+	}
+	page, err := s.client.Query(ctx, &dynamodb.QueryInput{
+		TableName: &s.table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(fewHolds),
+		KeyConditionExpression:    aws.String("#pk = :pk"),
+		ExpressionAttributeNames:  map[string]string{"#pk": attrPK},
+		ExpressionAttributeValues: item{":pk": text(holdKey("").pk)},
+	})
+	if err != nil {
+		return nil, named(err, "read holds")
+	}
+	if len(page.LastEvaluatedKey) == 0 {
+		holds := map[string]fleet.Hold{}
+		for _, i := range page.Items {
+			if !slices.Contains(keys, textOf(i, attrSK)) {
+				continue
+			}
+			hold, err := decode[fleet.Hold](i)
+			if err != nil {
+				return nil, err
+			}
+			holds[hold.Key] = hold
+		}
+		return holds, nil
 	}
 	asked := make([]key, len(keys))
 	for i, k := range keys {

@@ -87,9 +87,15 @@ func (s *Store) OpenRunners(ctx context.Context) ([]fleet.Runner, error) {
 		if err != nil {
 			return nil, err
 		}
+		isOpen := map[string]bool{}
 		for _, r := range runners {
 			if r.Phase != fleet.Closed {
-				open = append(open, r)
+				open, isOpen[r.RunnerID] = append(open, r), true
+			}
+		}
+		for _, entry := range page.Items {
+			if id := textOf(entry, attrSK); !isOpen[id] {
+				s.forgetOpen(ctx, id) // who closed it died before that
 			}
 		}
 		if len(page.LastEvaluatedKey) == 0 {

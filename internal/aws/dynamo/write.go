@@ -28,9 +28,26 @@ func (s *Store) Write(ctx context.Context, changes fleet.Changes) error {
 	case err != nil || len(items) == 0:
 		return err
 	case len(items) == 1 && items[0].Put != nil:
-		return s.put(ctx, items[0].Put, id)
+		err = s.put(ctx, items[0].Put, id)
+	default:
+		err = s.transact(ctx, items, id)
 	}
-	return s.transact(ctx, items, id)
+	if err != nil {
+		return err
+	}
+	for _, runner := range changes.Runners {
+		if runner.Phase == fleet.Closed && runner.Version != 0 {
+			s.forgetOpen(ctx, runner.RunnerID)
+		}
+	}
+	return nil
+}
+
+// forgetOpen deletes the entry of a runner that is closed. The list leaves closed runners
+// out, and deletes what is left of them: so this need not be in the transaction that closes
+// the runner, at twice the price, and may fail.
+func (s *Store) forgetOpen(ctx context.Context, runnerID string) {
+	_, _ = s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &s.table, Key: openRunnerKey(runnerID).attributes()})
 }
 
 // writes lists the writes that make changes in the table.
@@ -52,12 +69,8 @@ func (s *Store) writes(changes fleet.Changes, id string) (items []types.Transact
 			return nil, err
 		}
 		put(i, runner.Version)
-		entry := openRunnerKey(runner.RunnerID).attributes()
-		switch {
-		case runner.Phase == fleet.Closed && runner.Version != 0:
-			items = append(items, types.TransactWriteItem{Delete: &types.Delete{TableName: &s.table, Key: entry}})
-		case runner.Phase != fleet.Closed && runner.Version == 0:
-			items = append(items, types.TransactWriteItem{Put: &types.Put{TableName: &s.table, Item: entry}})
+		if runner.Phase != fleet.Closed && runner.Version == 0 {
+			items = append(items, types.TransactWriteItem{Put: &types.Put{TableName: &s.table, Item: openRunnerKey(runner.RunnerID).attributes()}})
 		}
 	}
 	if c := changes.Capacity; c != nil {

@@ -7,13 +7,10 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/price"
 )
 
-// execution is what the control plane costs for a runner, in dollars: docs/cost.md counts it.
-const execution = 0.0003
-
 // cost is what the history cost on AWS, in dollars: Fargate from the start of the pull,
 // a minute at least; CodeBuild; and the control plane.
 func (w *World) cost(executions int) float64 {
-	dollars := float64(executions) * execution
+	dollars := float64(executions) * price.In(price.Home).Runner().Dollars()
 	for _, task := range w.ECS.Tasks() {
 		if task.PullStartedAt.IsZero() {
 			continue // it had no room, or no address

@@ -215,7 +215,9 @@ func TestAnOpenRunnerHasAnEntry(t *testing.T) {
 			server := &listening{}
 			must(t, server.store().Write(t.Context(), fleet.Changes{Runners: []fleet.Runner{{RunnerID: "f-7-1", Phase: c.phase, Version: c.version}}}))
 			var request struct {
-				TransactItems []struct{ Put *struct{ Item map[string]any } }
+				TransactItems []struct {
+					Put *struct{ Item map[string]any }
+				}
 			}
 			must(t, json.Unmarshal([]byte(server.requests[0].body), &request))
 			entry := map[string]any{"pk": map[string]any{"S": "open_runners"}, "sk": map[string]any{"S": "f-7-1"}}

@@ -88,7 +88,9 @@ func (h Handler) workflowJob(ctx context.Context, e fleet.WorkflowJob) error {
 			job.StartedAt, job.CompletedAt = now.StartedAt, now.CompletedAt
 		}
 	}
-	if _, err := h.Fleet.LearnJob(ctx, job); err != nil || e.Action != fleet.JobInProgress {
+	learning := h.Fleet
+	learning.HandledAgain = true
+	if _, err := learning.LearnJob(ctx, job); err != nil || e.Action != fleet.JobInProgress {
 		return err
 	}
 	return h.Fleet.LaunchPaced(ctx)

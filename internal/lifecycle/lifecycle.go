@@ -73,12 +73,15 @@ type Fleet struct {
 	SharedPlace   string // that all runners are registered in; "" is each job's repository
 	Limits        fleet.Limits
 	RefusalStatus fleet.RefusalStatus
-	SpotRetry     int    // how often a workflow run whose jobs Spot interrupted is run again: 0 or 1
-	Deployment    string // names the configuration: another one ends holds
-	Records       Records
-	Executions    Executions
-	GitHub        GitHub
-	Tasks         Tasks
+	// HandledAgain reports that what is handled is an event that comes again, whatever is
+	// recorded, if this process dies.
+	HandledAgain bool
+	SpotRetry    int    // how often a workflow run whose jobs Spot interrupted is run again: 0 or 1
+	Deployment   string // names the configuration: another one ends holds
+	Records      Records
+	Executions   Executions
+	GitHub       GitHub
+	Tasks        Tasks
 	// Backoff waits for a random part of a time before a change that met a conflict is
 	// decided again; nil does not wait.
 	Backoff func(ctx context.Context, most time.Duration) error

@@ -14,7 +14,7 @@ import (
 func (f Fleet) Took(ctx context.Context, job fleet.Job, runnerID string, at time.Time) error {
 	var res fleet.TookResult
 	write := func(ctx context.Context, changes fleet.Changes) error {
-		if !res.Apart {
+		if !res.Apart || !f.HandledAgain {
 			return f.Records.Write(ctx, changes)
 		}
 		// If this process dies in between, the event is handled again and adds the run.

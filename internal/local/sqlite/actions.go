@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -20,7 +19,7 @@ func (s *Store) Actions(ctx context.Context, since time.Time, limit int) ([]flee
 	return list[fleet.Action](ctx, s, "actions", "SELECT record FROM actions WHERE at >= ? ORDER BY at DESC, id DESC LIMIT ?", sortable(since), limit)
 }
 
-func writeAction(ctx context.Context, tx *sql.Tx, action fleet.Action) error {
+func writeAction(ctx context.Context, tx *transaction, action fleet.Action) error {
 	record, err := json.Marshal(action)
 	if err != nil {
 		return fmt.Errorf("encode action %s: %w", action.ID, err)

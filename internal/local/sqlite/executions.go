@@ -2,9 +2,9 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
 )
@@ -19,7 +19,7 @@ var _ engine.Store = Executions{}
 
 // Create adds an execution with its first events.
 func (e Executions) Create(ctx context.Context, r engine.Record, events []engine.Event) error {
-	return e.store.transact(ctx, func(tx *sql.Tx) error {
+	return e.store.transact(ctx, func(tx *transaction) error {
 		record, err := json.Marshal(r)
 		if err != nil {
 			return fmt.Errorf("encode execution %s: %w", r.Name, err)
@@ -38,13 +38,16 @@ func (e Executions) Create(ctx context.Context, r engine.Record, events []engine
 
 // Save replaces an execution of the revision before and adds events to it.
 func (e Executions) Save(ctx context.Context, r engine.Record, events []engine.Event) error {
-	return e.store.transact(ctx, func(tx *sql.Tx) error {
+	return e.store.transact(ctx, func(tx *transaction) error {
 		record, err := json.Marshal(r)
 		if err != nil {
 			return fmt.Errorf("encode execution %s: %w", r.Name, err)
 		}
-		res, err := tx.ExecContext(ctx, "UPDATE executions SET revision = ?, status = ?, record = ? WHERE name = ? AND revision = ?",
-			r.Revision, r.Status, string(record), r.Name, r.Revision-1)
+		update, args := "UPDATE executions SET revision = ?, status = ?, record = ? WHERE name = ? AND revision = ?", []any{r.Revision, r.Status, string(record), r.Name, r.Revision - 1}
+		if r.Status == engine.Running { // as it was: its place in the index by status stays
+			update, args = "UPDATE executions SET revision = ?, record = ? WHERE name = ? AND revision = ?", slices.Delete(args, 1, 2)
+		}
+		res, err := tx.ExecContext(ctx, update, args...)
 		if err != nil {
 			return err
 		}
@@ -55,17 +58,29 @@ func (e Executions) Save(ctx context.Context, r engine.Record, events []engine.E
 	})
 }
 
-func addEvents(ctx context.Context, tx *sql.Tx, name string, events []engine.Event) error {
-	for _, event := range events {
-		text, err := json.Marshal(event)
-		if err != nil {
-			return fmt.Errorf("encode event %d of %s: %w", event.ID, name, err)
-		}
-		if _, err := tx.ExecContext(ctx, "INSERT INTO execution_events (name, id, event) VALUES (?, ?, ?)", name, event.ID, string(text)); err != nil {
-			return err
-		}
+// addEvents adds the events of one step as one row, by the id of the first: a row each
+// would take most of the time of the step.
+func addEvents(ctx context.Context, tx *transaction, name string, events []engine.Event) error {
+	if len(events) == 0 {
+		return nil
 	}
-	return nil
+	text, err := json.Marshal(events)
+	if err != nil {
+		return fmt.Errorf("encode the events of %s from %d on: %w", name, events[0].ID, err)
+	}
+	_, err = tx.ExecContext(ctx, "INSERT INTO execution_events (name, id, event) VALUES (?, ?, ?)", name, events[0].ID, string(text))
+	return err
+}
+
+// step are the events of one row. Earlier builds wrote a row for each.
+type step []engine.Event
+
+func (s *step) UnmarshalJSON(text []byte) error {
+	if text[0] == '[' {
+		return json.Unmarshal(text, (*[]engine.Event)(s))
+	}
+	*s = make(step, 1)
+	return json.Unmarshal(text, &(*s)[0])
 }
 
 // Load reads one execution.
@@ -109,5 +124,6 @@ func (s *Store) ExecutionList(ctx context.Context, limit int) ([]engine.Executio
 
 // History reads the events of one execution, none if it does not exist.
 func (s *Store) History(ctx context.Context, name string) ([]engine.Event, error) {
-	return list[engine.Event](ctx, s, "history of "+name, "SELECT event FROM execution_events WHERE name = ? ORDER BY id", name)
+	steps, err := list[step](ctx, s, "history of "+name, "SELECT event FROM execution_events WHERE name = ? ORDER BY id", name)
+	return slices.Concat(steps...), err
 }

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 )
@@ -14,7 +13,7 @@ const forgotten = 500
 // over, a bounded number of each. It reports whether there are more. The file does not shrink:
 // new records use the free room.
 func (s *Store) Forget(ctx context.Context, before time.Time) (more bool, err error) {
-	err = s.transact(ctx, func(tx *sql.Tx) error {
+	err = s.transact(ctx, func(tx *transaction) error {
 		for _, delete := range []string{
 			"DELETE FROM execution_events WHERE name IN (SELECT name FROM executions WHERE started_at < ? AND status <> 'RUNNING' ORDER BY started_at, name LIMIT ?)",
 			"DELETE FROM executions WHERE name IN (SELECT name FROM executions WHERE started_at < ? AND status <> 'RUNNING' ORDER BY started_at, name LIMIT ?)",

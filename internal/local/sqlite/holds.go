@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -63,7 +62,7 @@ func (s *Store) Waiting(ctx context.Context, list, upTo string, limit int) ([]st
 	return texts(ctx, s, "waiting runs", "SELECT run_id FROM retries WHERE list = ? AND at <= ? ORDER BY at, run_id LIMIT ?", list, upTo, limit)
 }
 
-func writeHold(ctx context.Context, tx *sql.Tx, hold fleet.Hold) error {
+func writeHold(ctx context.Context, tx *transaction, hold fleet.Hold) error {
 	was := hold.Version
 	if hold.Over {
 		return updated(tx.ExecContext(ctx, "DELETE FROM holds WHERE key = ? AND version = ?", hold.Key, was))
@@ -80,7 +79,7 @@ func writeHold(ctx context.Context, tx *sql.Tx, hold fleet.Hold) error {
 }
 
 // writeRetry keeps the lists of runs that wait.
-func writeRetry(ctx context.Context, tx *sql.Tx, run fleet.Run) error {
+func writeRetry(ctx context.Context, tx *transaction, run fleet.Run) error {
 	if list, order := run.WaitList(); list != "" {
 		_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO retries (run_id, list, at) VALUES (?, ?, ?)", run.RunID, list, order)
 		return err

@@ -19,7 +19,7 @@ func (s *Store) Image(ctx context.Context, tag string) (fleet.ImageRecord, bool,
 // PutImage writes an image's record over the version that was read; version 0 makes it.
 // It fails with Records.Conflict if another writer was first.
 func (s *Store) PutImage(ctx context.Context, image fleet.ImageRecord) error {
-	return s.transact(ctx, func(tx *sql.Tx) error {
+	return s.transact(ctx, func(tx *transaction) error {
 		was := image.Version
 		image.Version++
 		record, err := json.Marshal(image)
@@ -60,7 +60,7 @@ func (s *Store) DeleteImage(ctx context.Context, tag string) error {
 // fleet.BuildOwner. The same runner gets the same owner when it joins again; any other
 // runner gets "".
 func (s *Store) JoinBuild(ctx context.Context, tag, runnerID string, now time.Time, lease time.Duration) (owner string, err error) {
-	err = s.transact(ctx, func(tx *sql.Tx) error {
+	err = s.transact(ctx, func(tx *transaction) error {
 		if _, err := tx.ExecContext(ctx, "INSERT INTO build_waiters (tag, runner_id) VALUES (?, ?) ON CONFLICT DO NOTHING", tag, runnerID); err != nil {
 			return err
 		}
@@ -77,7 +77,7 @@ func (s *Store) JoinBuild(ctx context.Context, tag, runnerID string, now time.Ti
 
 // ownerAfter is the runner's name as the owner of the build that it joins now, "" if
 // another runner owns it.
-func ownerAfter(ctx context.Context, tx *sql.Tx, tag, runnerID string, now time.Time) (string, error) {
+func ownerAfter(ctx context.Context, tx *transaction, tag, runnerID string, now time.Time) (string, error) {
 	var was, until string
 	err := tx.QueryRowContext(ctx, "SELECT owner, lease_until FROM builds WHERE tag = ?", tag).Scan(&was, &until)
 	// The previous release stored an owner's bare id.
@@ -92,7 +92,7 @@ func ownerAfter(ctx context.Context, tx *sql.Tx, tag, runnerID string, now time.
 
 // RenewBuild extends an owner's lease from now on, if it still owns the build.
 func (s *Store) RenewBuild(ctx context.Context, tag, owner string, at time.Time) error {
-	return s.transact(ctx, func(tx *sql.Tx) error {
+	return s.transact(ctx, func(tx *transaction) error {
 		var ms int64
 		err := tx.QueryRowContext(ctx, "SELECT lease_ms FROM builds WHERE tag = ? AND owner = ?", tag, owner).Scan(&ms)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -133,7 +133,7 @@ func (s *Store) BuildLock(ctx context.Context, tag string) (lock fleet.BuildLock
 // EndBuild gives up an owner's lock on a build and deletes the list of its waiters.
 // Another owner's lock stays.
 func (s *Store) EndBuild(ctx context.Context, tag, owner string) error {
-	return s.transact(ctx, func(tx *sql.Tx) error {
+	return s.transact(ctx, func(tx *transaction) error {
 		res, err := tx.ExecContext(ctx, "DELETE FROM builds WHERE tag = ? AND owner = ?", tag, owner)
 		if err != nil {
 			return err

@@ -73,7 +73,7 @@ func (s *Store) WaitingForRoom(ctx context.Context, limit int) ([]string, error)
 // Write writes all changes or none. It fails with Records.Conflict if a record
 // is not at the version that was read.
 func (s *Store) Write(ctx context.Context, changes fleet.Changes) error {
-	return s.transact(ctx, func(tx *sql.Tx) error {
+	return s.transact(ctx, func(tx *transaction) error {
 		for _, run := range changes.Runs {
 			if err := writeRun(ctx, tx, run); err != nil {
 				return err
@@ -103,7 +103,7 @@ func (s *Store) Write(ctx context.Context, changes fleet.Changes) error {
 	})
 }
 
-func writeRun(ctx context.Context, tx *sql.Tx, run fleet.Run) error {
+func writeRun(ctx context.Context, tx *transaction, run fleet.Run) error {
 	was := run.Version
 	run.Version++
 	record, err := json.Marshal(run)
@@ -123,7 +123,7 @@ func writeRun(ctx context.Context, tx *sql.Tx, run fleet.Run) error {
 		run.Version, run.Status, run.WaitsForRoom, string(record), run.RunID, was))
 }
 
-func writeRunner(ctx context.Context, tx *sql.Tx, runner fleet.Runner) error {
+func writeRunner(ctx context.Context, tx *transaction, runner fleet.Runner) error {
 	was := runner.Version
 	runner.Version++
 	record, err := json.Marshal(runner)
@@ -140,7 +140,7 @@ func writeRunner(ctx context.Context, tx *sql.Tx, runner fleet.Runner) error {
 		runner.Version, runner.RunID, runner.Phase, runner.Unresolved, string(record), runner.RunnerID, was))
 }
 
-func writeCapacity(ctx context.Context, tx *sql.Tx, capacity fleet.Capacity) error {
+func writeCapacity(ctx context.Context, tx *transaction, capacity fleet.Capacity) error {
 	was := capacity.Version
 	capacity.Version++
 	record, err := json.Marshal(capacity)
@@ -180,7 +180,7 @@ func sortable(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05
 // one reads the record that a query finds.
 func one[T any](ctx context.Context, s *Store, what, query string, args ...any) (record T, ok bool, err error) {
 	var text string
-	err = s.reads.QueryRowContext(ctx, query, args...).Scan(&text)
+	err = s.questions.row(ctx, s.reads, query, args...).Scan(&text)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return record, false, nil

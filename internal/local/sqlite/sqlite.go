@@ -79,6 +79,8 @@ type Store struct {
 	reads   *sql.DB
 	written func(error) // see OnWrite; may be nil
 	watch   watch
+
+	statements, questions statements // that write, and that read
 }
 
 // OnWrite calls told with the result of each transaction: nil, or why the file could
@@ -193,11 +195,11 @@ func (s *Store) prepare(ctx context.Context) error {
 		change = strings.Join(steps[found-1:], "\n")
 	}
 	change += additions
-	return s.transact(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, change); err != nil {
+	return s.transact(ctx, func(tx *transaction) error {
+		if _, err := tx.Tx.ExecContext(ctx, change); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", layout))
+		_, err := tx.Tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", layout))
 		return err
 	})
 }
@@ -227,7 +229,7 @@ func (s *Store) Close() error {
 
 // transact runs f in one transaction. Errors without a name become
 // Records.Unavailable, so that the state machine tries again.
-func (s *Store) transact(ctx context.Context, f func(*sql.Tx) error) error {
+func (s *Store) transact(ctx context.Context, f func(*transaction) error) error {
 	err := s.transactOnce(ctx, f)
 	if s.written != nil && !errors.Is(err, context.Canceled) {
 		var unavailable error
@@ -239,11 +241,13 @@ func (s *Store) transact(ctx context.Context, f func(*sql.Tx) error) error {
 	return err
 }
 
-func (s *Store) transactOnce(ctx context.Context, f func(*sql.Tx) error) error {
-	tx, err := s.writes.BeginTx(ctx, nil)
+func (s *Store) transactOnce(ctx context.Context, f func(*transaction) error) error {
+	begun, err := s.writes.BeginTx(ctx, nil)
 	if err != nil {
 		return named(err)
 	}
+	tx := &transaction{Tx: begun, known: &s.statements}
+	defer tx.known.learn(s.writes, &tx.unknown)
 	defer tx.Rollback() // after Commit it does nothing
 	if err := f(tx); err != nil {
 		return named(err)

@@ -13,7 +13,7 @@ import (
 
 // Cursor reads the place where the sweep stopped, "" if it has not been there.
 func (s *Store) Cursor(ctx context.Context, name string) (value string, err error) {
-	err = s.reads.QueryRowContext(ctx, "SELECT value FROM cursors WHERE name = ?", name).Scan(&value)
+	err = s.questions.row(ctx, s.reads, "SELECT value FROM cursors WHERE name = ?", name).Scan(&value)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}
@@ -33,7 +33,7 @@ func (s *Store) PutCursor(ctx context.Context, name, value string) error {
 // SwapCursor stores a value if the cursor still has the one that was read, "" if there
 // was none. Otherwise it fails with Records.Conflict.
 func (s *Store) SwapCursor(ctx context.Context, name, was, value string) error {
-	return s.transact(ctx, func(tx *sql.Tx) error {
+	return s.transact(ctx, func(tx *transaction) error {
 		query, args := "UPDATE cursors SET value = ? WHERE name = ? AND value = ?", []any{value, name, was}
 		if was == "" {
 			query, args = "INSERT INTO cursors (value, name) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", []any{value, name}
@@ -52,7 +52,7 @@ func (s *Store) SwapCursor(ctx context.Context, name, was, value string) error {
 // TakeLease takes a lease until a time, or extends it; a time that is over gives it up.
 // It reports false if another holder has it.
 func (s *Store) TakeLease(ctx context.Context, name, owner string, now, until time.Time) (taken bool, err error) {
-	err = s.transact(ctx, func(tx *sql.Tx) error {
+	err = s.transact(ctx, func(tx *transaction) error {
 		var value string
 		err := tx.QueryRowContext(ctx, "SELECT value FROM cursors WHERE name = ?", "lease/"+name).Scan(&value)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -72,7 +72,7 @@ func (s *Store) TakeLease(ctx context.Context, name, owner string, now, until ti
 
 // AddRepairs adds to the counts of repairs.
 func (s *Store) AddRepairs(ctx context.Context, repairs map[string]int) error {
-	return s.transact(ctx, func(tx *sql.Tx) error {
+	return s.transact(ctx, func(tx *transaction) error {
 		for cause, n := range repairs {
 			_, err := tx.ExecContext(ctx, "INSERT INTO repairs (cause, count) VALUES (?, ?) ON CONFLICT (cause) DO UPDATE SET count = count + excluded.count", cause, n)
 			if err != nil {

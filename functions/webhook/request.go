@@ -29,7 +29,11 @@ func (r Request) header(name string) string {
 }
 
 func (r Request) contentType() string {
-	mediaType, _, err := mime.ParseMediaType(r.header("Content-Type"))
+	given := r.header("Content-Type")
+	if given == jsonType { // GitHub's
+		return jsonType
+	}
+	mediaType, _, err := mime.ParseMediaType(given)
 	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
 		return ""
 	}

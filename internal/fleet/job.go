@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"regexp"
 	"strings"
 	"time"
 )
@@ -92,13 +91,16 @@ func (j Job) LastTime() (last time.Time) {
 	return last
 }
 
-var commitSHA = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
-
 // CommitSHA is the text if it is a commit's id in full, of SHA-1 or SHA-256, else "". It
 // becomes a part of addresses.
 func CommitSHA(text string) string {
-	if !commitSHA.MatchString(text) {
+	if len(text) != 40 && len(text) != 64 {
 		return ""
+	}
+	for _, c := range []byte(text) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return ""
+		}
 	}
 	return text
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -24,8 +25,10 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/doctable"
 )
 
-// starts is how often each function is started.
-const starts = 15
+const (
+	starts  = 15  // of each function
+	answers = 100 // of the one process whose memory is measured
+)
 
 const policy = `{"fleet_name":"fleet","repositories":["Codertocat/Hello-World"],"allow_public":true,"base_image":"base","max_runners":1}`
 
@@ -37,6 +40,8 @@ type subject struct {
 	event   any
 	answers func(json.RawMessage) bool // nil for a function that refuses the event
 	took    []time.Duration
+
+	first, after []int64 // the most resident memory until the first answer, and until the last, in bytes
 }
 
 // TestColdStart measures from the start of a process until the first answer: webhooks read
@@ -80,15 +85,21 @@ func TestColdStart(t *testing.T) {
 	}
 	for range starts {
 		for _, s := range subjects {
-			s.start(t, credentials)
+			s.start(t, credentials, 1)
+		}
+	}
+	for range rounds {
+		for _, s := range subjects {
+			s.start(t, credentials, answers)
 		}
 	}
 	peers, least := median(subjects[1].took), median(subjects[2].took)
-	table := doctable.New("function", "first answer", "of the peer's", "of a Go function that does nothing", "code", "code, compressed")
+	table := doctable.New("function", "first answer", "of the peer's", "of a Go function that does nothing", "memory at the first answer", fmt.Sprintf("after %d answers", answers), "of the peer's", "code", "code, compressed")
+	theirs := middle(subjects[1].after)
 	for _, s := range subjects {
 		took := median(s.took)
 		code, packed := sizes(t, s.command[len(s.command)-1])
-		table.Row(s.name, milliseconds(took), ratio(took, peers), ratio(took, least), code, packed)
+		table.Row(s.name, milliseconds(took), ratio(took, peers), ratio(took, least), megabytes(middle(s.first)), megabytes(middle(s.after)), fmt.Sprintf("%.2f", float64(middle(s.after))/float64(theirs)), code, packed)
 	}
 	show(t, table, "cold start")
 }
@@ -114,7 +125,9 @@ func status(want int) func(json.RawMessage) bool {
 	}
 }
 
-func (s *subject) start(t *testing.T, credentials map[string]string) {
+// start starts the function and has it answer that often. If it is once, the time counts,
+// and otherwise the memory.
+func (s *subject) start(t *testing.T, credentials map[string]string, times int) {
 	t.Helper()
 	env := map[string]string{}
 	for _, from := range []map[string]string{credentials, s.env} {
@@ -132,8 +145,22 @@ func (s *subject) start(t *testing.T, credentials map[string]string) {
 		t.Fatal(err)
 	}
 	from := time.Now()
+	s.ask(t, f, event)
+	if times == 1 {
+		s.took = append(s.took, time.Since(from))
+		return
+	}
+	s.first = append(s.first, mostResident(t, f))
+	for range times - 1 {
+		s.ask(t, f, event)
+	}
+	s.after = append(s.after, mostResident(t, f))
+}
+
+// ask has the function answer once.
+func (s *subject) ask(t *testing.T, f *lambdahost.Function, event json.RawMessage) {
+	t.Helper()
 	answer, err := f.Invoke(t.Context(), event)
-	took := time.Since(from)
 	var refused *lambdahost.Error
 	if s.answers == nil && errors.As(err, &refused) && !refused.Init && answered(refused) {
 		err = nil
@@ -142,7 +169,29 @@ func (s *subject) start(t *testing.T, credentials map[string]string) {
 		f.Kill()
 		t.Fatalf("%s: %s %v\n%s", s.name, answer, err, strings.Join(f.Logs(), "\n"))
 	}
-	s.took = append(s.took, took)
+}
+
+// mostResident is the most resident memory that the function's process had so far, by Linux.
+func mostResident(t *testing.T, f *lambdahost.Function) int64 {
+	t.Helper()
+	pids := f.PIDs()
+	if len(pids) != 1 {
+		t.Fatalf("the function has %d processes", len(pids))
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pids[0]))
+	if err != nil {
+		t.Skipf("the memory of a process is known on Linux: %v", err)
+	}
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	fields := strings.Fields(rest)
+	if len(fields) == 0 {
+		t.Fatalf("process %d has no VmHWM", pids[0])
+	}
+	kib, err := strconv.ParseInt(fields[0], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kib << 10
 }
 
 // answered reports whether the function itself answered with the error: a panic in a step is

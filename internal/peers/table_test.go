@@ -22,6 +22,13 @@ func median(of []time.Duration) time.Duration {
 	return sorted[len(sorted)/2]
 }
 
+func middle(of []int64) int64 {
+	sorted := slices.Sorted(slices.Values(of))
+	return sorted[len(sorted)/2]
+}
+
+func megabytes(bytes int64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/1e6) }
+
 func microseconds(d time.Duration) string {
 	return fmt.Sprintf("%.1f µs", float64(d.Nanoseconds())/1e3)
 }

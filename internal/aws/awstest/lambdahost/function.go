@@ -173,6 +173,16 @@ func (f *Function) Started() int {
 	return f.started
 }
 
+// PIDs are the processes that live.
+func (f *Function) PIDs() (pids []int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, p := range f.processes {
+		pids = append(pids, p.cmd.Process.Pid)
+	}
+	return pids
+}
+
 // Logs are the lines that the function's processes have written so far, to standard
 // output and standard error. Those of one process are in their order. What a
 // process wrote may be incomplete until it is killed or the function is closed.

@@ -103,7 +103,7 @@ func TestRegistry(t *testing.T) {
 }
 
 func TestKilled(t *testing.T) {
-	lifecycletest.KillEverywhere(t, lifecycletest.New, func(w *lifecycletest.World) error {
+	lifecycletest.KillEverywhere(t, func(t *testing.T) *lifecycletest.World { return lifecycletest.New(t) }, func(w *lifecycletest.World) error {
 		got, err := resolveimage.Step{Images: w.Images, Now: w.Now}.Run(t.Context(), call(spec))
 		if err == nil && got.Outcome != fleet.ImageMissing {
 			return errors.New(got.Outcome)

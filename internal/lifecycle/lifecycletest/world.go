@@ -29,7 +29,7 @@ const (
 
 // World is everything outside of the steps.
 type World struct {
-	t   *testing.T
+	t   testing.TB
 	now time.Time
 
 	MaxRunners   int
@@ -55,7 +55,7 @@ type World struct {
 }
 
 // New makes an empty world.
-func New(t *testing.T) *World {
+func New(t testing.TB) *World {
 	w := &World{
 		t: t, now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC), MaxRunners: 20,
 		Log: new(strings.Builder), meddle: map[string]func(){},

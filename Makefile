@@ -32,9 +32,8 @@ crash-test: ## Kill a fleet 20 times at random moments while 20 jobs run (some m
 	$(GO) test -count=3 -timeout 10m -v -run '^TestCrash$$' ./internal/local -args -crashes 20 -crash-jobs 20
 
 .PHONY: bench
-bench: ## Run the benchmarks, also of DynamoDB Local where Java and Maven are installed
-	$(GO) test -run '^$$' -bench . -benchmem ./...
-	@GO="$(GO)" scripts/bench-dynamodb
+bench: ## Run the Go benchmarks (7 minutes) and compare them with the baseline, also of DynamoDB Local where Java and Maven are installed
+	@GO="$(GO)" UPDATE="$(UPDATE)" scripts/bench
 
 .PHONY: bench-fleet
 bench-fleet: ## Measure a whole fleet on this machine, with up to 10,000 jobs and a million records (30 minutes)

@@ -170,6 +170,9 @@ func (s *standIns) run(ctx context.Context, r runner) {
 			Stdout: io.Discard, Client: s.sessions, Instead: s.job,
 		})
 	}
+	if ctx.Err() != nil {
+		code = standin.ExitTerminated
+	}
 	s.mu.Lock()
 	end := s.runners[r.ID]
 	delete(s.runners, r.ID)

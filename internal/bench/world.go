@@ -20,6 +20,7 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/github"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/sqlite"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim/standin"
 )
 
 const fleetName = "bench"
@@ -101,7 +102,7 @@ func (w *world) listen(lines *json.Decoder) {
 			w.tasks.exited(*n.Ended)
 			switch n.Ended.Code {
 			case 0:
-			case fleet.ExitClaimGone: // another runner had taken its job
+			case fleet.ExitClaimGone, standin.ExitTerminated: // another runner had taken its job
 				w.watch.late()
 			default:
 				w.watch.failed(fmt.Sprintf("runner %s ended with exit code %d", n.Ended.ID, n.Ended.Code))

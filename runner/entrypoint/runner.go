@@ -1,3 +1,5 @@
+//go:build unix
+
 package entrypoint
 
 import (
@@ -118,22 +120,4 @@ func cannotStart(command string, err error) string {
 		return "there is no " + command + " in this image: set its path as the container's command or in RUNNER_COMMAND"
 	}
 	return "start " + command + ": " + err.Error()
-}
-
-// exitCodeOf is the exit code of a process that a signal ended, as shells count it.
-func exitCodeOf(sig os.Signal) int {
-	if n, ok := sig.(syscall.Signal); ok {
-		return 128 + int(n)
-	}
-	return 128 + int(syscall.SIGTERM)
-}
-
-func signalName(sig os.Signal) string {
-	switch sig {
-	case syscall.SIGTERM:
-		return "SIGTERM"
-	case syscall.SIGINT:
-		return "SIGINT"
-	}
-	return sig.String()
 }

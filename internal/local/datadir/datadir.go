@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // lockName is the file whose lock says that a fleet serves the data directory.
@@ -30,14 +31,29 @@ func (e InUse) Error() string {
 }
 
 // Lock takes the data directory for this process, until the file is closed.
-// The operating system lets go of it however the process ends. It fails with InUse if
-// another process has it.
+// The operating system lets go of it however the process ends, but perhaps a moment later: a
+// child that was being started has the lock, too, until its own program begins. It fails
+// with InUse if another process has it.
 func Lock(dir string) (*os.File, error) {
+	return lockAfter(dir, func() { time.Sleep(pause) })
+}
+
+// How often, and after which pause, Lock tries again to lock what a dead process has locked.
+const (
+	tries = 100
+	pause = 20 * time.Millisecond
+)
+
+func lockAfter(dir string, wait func()) (*os.File, error) {
 	file, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock data directory: %w", err)
 	}
 	err = lock(file, true)
+	for n := 0; n < tries && errors.Is(err, errLocked) && isGone(readPID(file)); n++ {
+		wait()
+		err = lock(file, true)
+	}
 	if errors.Is(err, errLocked) {
 		defer file.Close()
 		return nil, InUse{Dir: dir, PID: readPID(file)}

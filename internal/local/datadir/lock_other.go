@@ -9,3 +9,5 @@ import (
 
 // lock fails: no fleet is served here.
 func lock(*os.File, bool) error { return errors.ErrUnsupported }
+
+func isGone(int) bool { return false }

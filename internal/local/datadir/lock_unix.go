@@ -20,3 +20,6 @@ func lock(file *os.File, alone bool) error {
 	}
 	return err
 }
+
+// isGone reports whether there is no such process.
+func isGone(pid int) bool { return pid > 0 && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }

@@ -1,9 +1,9 @@
 // Package dynamotest is the part of DynamoDB that package dynamo uses, in memory and
 // without a network. It counts the capacity units that DynamoDB would bill.
 //
-// It is a stand-in, made from DynamoDB's documentation. The tests of package storetest
-// hold it to what the store needs, and its units are compared with those that DynamoDB
-// Local reports where that is installed. Unlike the service its indexes never lag.
+// It is a stand-in, made from DynamoDB's documentation: nothing compares its units with the
+// service's. The tests of package storetest hold it to what the store needs. Unlike the
+// service its indexes never lag.
 //
 // Surprisingly, most of a small write can be its indexes: each one that an item enters
 // or leaves is a write of its own, whatever the item's size.

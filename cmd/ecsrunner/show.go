@@ -5,16 +5,7 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
-
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
-
-// tellIfCut says that a list may go on, since every list is bounded.
-func tellIfCut(cmd *cobra.Command, listed int) {
-	if listed >= report.MostListed {
-		cmd.PrintErrf("only the newest %d are listed\n", report.MostListed)
-	}
-}
 
 // show reads something of the fleet and prints it, for programs or for people.
 func show[T any](cmd *cobra.Command, src *source, read func(context.Context, *opened) (T, error), print func(io.Writer, T) error) error {

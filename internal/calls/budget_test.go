@@ -214,7 +214,7 @@ func (p play) run(t *testing.T) (out played) {
 			p.with(w)
 		}
 		p.act(w)
-		out = played{w.calls, w.invoked}
+		out = w.played()
 	})
 	return out
 }

@@ -152,12 +152,13 @@ func (h *hub) end(id int64, conclusion string) {
 // deliver sends a webhook. Its payload is a recorded one with this job in it.
 func (h *hub) deliver(id int64, action string) {
 	recorded, err := os.ReadFile("../../functions/webhook/testdata/github/workflow_job/06-queued-status-waiting-deployment.json")
-	if err != nil {
-		h.w.t.Fatal(err)
-	}
 	payload := map[string]any{}
-	if err := json.Unmarshal(recorded, &payload); err != nil {
-		h.w.t.Fatal(err)
+	if err == nil {
+		err = json.Unmarshal(recorded, &payload)
+	}
+	if err != nil {
+		h.w.t.Errorf("read a payload: %v", err)
+		return
 	}
 	delete(payload, "deployment")
 	h.mu.Lock()

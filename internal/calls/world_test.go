@@ -59,7 +59,6 @@ type invocation struct {
 	states         int    // that the execution entered for it
 	cold           bool
 	began, ended   time.Duration // since the world began
-	counted        bool
 }
 
 func (i *invocation) String() string { return i.function + " " + i.what }
@@ -274,6 +273,13 @@ func (w *world) forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.calls, w.invoked = nil, nil
+}
+
+// played is what was called since.
+func (w *world) played() played {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return played{w.calls, w.invoked}
 }
 
 // run is the record of a job.

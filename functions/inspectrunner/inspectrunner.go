@@ -8,6 +8,7 @@
 package inspectrunner
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -37,7 +38,7 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 	if err != nil {
 		return fleet.Wait{}, err
 	}
-	if runner.Claims > 0 && runner.Took == 0 && !runner.Idle() {
+	if runner.Claims > 0 && runner.Took == 0 && cmp.Or(runner.For, runner.RunID) != "" && !runner.Idle() {
 		// It may have taken a job although no webhook said so.
 		if runner, err = s.Fleet.AskAfter(ctx, runner); err != nil {
 			return s.unsure(ctx, runner, err)
@@ -158,7 +159,13 @@ func (s Step) idles(ctx context.Context, runner fleet.Runner) (fleet.Wait, error
 	switch {
 	case err != nil:
 		return s.unsure(ctx, runner, err)
-	case found && (reg.Online || reg.Busy):
+	case found && reg.Busy: // with a job of which nobody told: no run is to expect it
+		_, _, err := s.Fleet.ChangeRunner(ctx, runner.RunnerID, func(r fleet.Runner) (fleet.Runner, bool) {
+			idle := r.Idle()
+			return r.Progress(fleet.RunnerRunning), idle
+		})
+		return wait(fleet.OutcomeBusy, unsure), err
+	case found && reg.Online:
 		return wait(fleet.OutcomeWaiting, 0), nil
 	}
 	gone := "GitHub has the idle runner no more"

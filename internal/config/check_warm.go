@@ -46,9 +46,23 @@ func (c *Config) checkWarm(r *review) {
 		r.add(first, "idle runners do not go with allow_public_repositories: GitHub would give them the jobs of pull requests from forks; serve public repositories with a fleet of their own")
 	case c.Policy().SharedPlace() != "" && c.RunnerGroup == "":
 		r.add(first, "idle runners of an organization or enterprise need a runner_group: GitHub gives them jobs of every repository that may use their group")
-	case refuses(c.Rules) && !c.EnforcePolicy:
-		r.add(first, "idle runners need enforce_policy: true where a rule of policy refuses jobs: GitHub gives an idle runner a refused job too, and only its hook ends that")
+	case c.RequiredLabel != "":
+		r.add(first, "idle runners do not go with required_label: GitHub would give them jobs that ask only for self-hosted, and their hook would end those")
+	case !c.EnforcePolicy:
+		r.add(first, "idle runners need enforce_policy: true: GitHub gives an idle runner refused jobs too, those of forks among them if its repository becomes public, and only its hook ends them")
+	case c.MaxRunnersPerRepository > 0 && c.Policy().SharedPlace() == "" && most(pools) > c.MaxRunnersPerRepository:
+		r.add(first, "a repository would have %d idle runners at once, and max_runners_per_repository is %d; lower a count, or raise it", most(pools), c.MaxRunnersPerRepository)
 	}
+}
+
+// most is how many idle runners a place has.
+func most(pools []fleet.Pool) (n int) {
+	idle := map[string]int{}
+	for _, p := range pools {
+		idle[p.Place] += p.Warm.Count
+		n = max(n, idle[p.Place])
+	}
+	return n
 }
 
 func scopes(pools []fleet.Pool) string {
@@ -60,8 +74,4 @@ func scopes(pools []fleet.Pool) string {
 		return "their scope"
 	}
 	return "all repositories together"
-}
-
-func refuses(rules []fleet.Rule) bool {
-	return slices.ContainsFunc(rules, func(r fleet.Rule) bool { return r.Refuse != "" })
 }

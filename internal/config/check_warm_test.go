@@ -12,6 +12,7 @@ import (
 
 func TestWarmRunnersAreRead(t *testing.T) {
 	c, err := Parse([]byte(`github_repo: [Octo/app, octo/lib]
+enforce_policy: true
 runner_class_sizes:
   small:
     cpu: 512
@@ -37,17 +38,20 @@ runner_class_sizes:
 
 func TestWarmRunnersThatCannotBe(t *testing.T) {
 	for name, c := range map[string]struct{ head, warm, want string }{
-		"none":                       {"github_repo: octo/app", "{count: 0}", "warm.count 0: use 1 to 100"},
-		"a schedule that is none":    {"github_repo: octo/app", "{count: 1, schedule: weekdays}", "is not a schedule"},
-		"an age of seconds":          {"github_repo: octo/app", "{count: 1, rotate_after: 5s}", "warm.rotate_after 5s: use 10m0s to 168h0m0s"},
-		"hours below zero":           {"github_repo: octo/app", "{count: 1, idle_hours_per_day: -1}", "warm.idle_hours_per_day -1"},
-		"an image that is not there": {"github_repo: octo/app", "{count: 1, image: gpu}", "warm.image"},
-		"a repository of others":     {"github_repo: octo/app", "{count: 1, repositories: [octo/lib]}", "not a repository that this fleet's runners are registered in"},
-		"more than there may be":     {"github_repo: [octo/app, octo/lib]\nmax_runners: 5", "{count: 3}", "want 6 idle runners at once in all repositories together, and max_runners is 5"},
-		"public repositories":        {"github_repo: octo/app\nallow_public_repositories: true", "{count: 1}", "pull requests from forks"},
-		"no runner group":            {"github_org: octo", "{count: 1}", "need a runner_group"},
-		"rules that nobody enforces": {"github_repo: octo/app\npolicy: [{name: no-forks, fork: true, refuse: No.}]", "{count: 1}", "need enforce_policy: true"},
-		"a key that is none":         {"github_repo: octo/app", "{count: 1, cuont: 2}", "is not a key"},
+		"none":                            {"github_repo: octo/app", "{count: 0}", "warm.count 0: use 1 to 100"},
+		"a schedule that is none":         {"github_repo: octo/app", "{count: 1, schedule: weekdays}", "is not a schedule"},
+		"an age of seconds":               {"github_repo: octo/app", "{count: 1, rotate_after: 5s}", "warm.rotate_after 5s: use 10m0s to 168h0m0s"},
+		"hours below zero":                {"github_repo: octo/app", "{count: 1, idle_hours_per_day: -1}", "warm.idle_hours_per_day -1"},
+		"an image that is not there":      {"github_repo: octo/app", "{count: 1, image: gpu}", "warm.image"},
+		"a repository of others":          {"github_repo: octo/app", "{count: 1, repositories: [octo/lib]}", "not a repository that this fleet's runners are registered in"},
+		"more than there may be":          {"github_repo: [octo/app, octo/lib]\nmax_runners: 5", "{count: 3}", "want 6 idle runners at once in all repositories together, and max_runners is 5"},
+		"public repositories":             {"github_repo: octo/app\nallow_public_repositories: true", "{count: 1}", "pull requests from forks"},
+		"no runner group":                 {"github_org: octo", "{count: 1}", "need a runner_group"},
+		"a policy that nobody enforces":   {"github_repo: octo/app", "{count: 1}", "need enforce_policy: true"},
+		"more than a repository may have": {"github_repo: octo/app\nenforce_policy: true\nmax_runners_per_repository: 2", "{count: 3}", "3 idle runners at once, and max_runners_per_repository is 2"},
+		"jobs of other fleets":            {"github_repo: octo/app\nrequired_label: ours\nenforce_policy: true", "{count: 1}", "do not go with required_label"},
+		"a repository twice":              {"github_repo: octo/app", "{count: 1, repositories: [octo/app, Octo/APP]}", "is listed twice"},
+		"a key that is none":              {"github_repo: octo/app", "{count: 1, cuont: 2}", "is not a key"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Parse([]byte(c.head+"\nrunner_class_sizes:\n  small: {cpu: 512, memory: 1024, warm: "+c.warm+"}\n"), "fleet.yaml")

@@ -128,6 +128,11 @@ func closeRun(run Run, runner Runner, f CloseFacts) (_ Run, _ []Hold, relaunch b
 	case f.Plan != nil && f.Plan.Decision == Refused && runner.RunID == run.RunID && !runner.IsWarm():
 		// The plan is about the job that the runner was launched for, and no other.
 		return run.refuse(Judged{Rule: f.Plan.Rule, Reason: f.Plan.Reason, NotOurs: f.Plan.NotOurs}, f.RefusalStatus, f.Now), nil, false
+	case runner.IsWarm() && f.Error != "" && runner.At(StageRegistered).IsZero():
+		// Its image and rung are the pool's, so the run's own are not to blame.
+		run = run.setBack(SetbackFleet, f.Error, "its warm runner failed before it was registered: "+f.Cause, f.Now)
+		run.Setback.NextTry = f.Now
+		return run, nil, true
 	case f.Error == "" && f.Runner.LostWarm():
 		// Nothing kept the job from it: the run gets a runner of its own at once.
 		run = run.setBack(SetbackFleet, RunnerStoppedEarly, "its warm runner "+lostIdle, f.Now)

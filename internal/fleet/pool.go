@@ -104,14 +104,17 @@ func (p Policy) poolsOf(class string, warm Warm) (pools []Pool, err error) {
 	if decision.Verdict != Admitted {
 		return nil, fmt.Errorf("warm.image %s: %s", QuoteShort(warm.Image), decision.Reason)
 	}
-	for _, repository := range warm.Repositories {
+	for i, repository := range warm.Repositories {
+		if slices.ContainsFunc(warm.Repositories[:i], func(r string) bool { return SameRepository(r, repository) }) {
+			return nil, fmt.Errorf("warm.repositories: %s is listed twice", QuoteShort(repository))
+		}
 		if !slices.ContainsFunc(p.Repositories, func(r string) bool { return SameRepository(r, repository) }) || p.SharedPlace() != "" {
 			return nil, fmt.Errorf("warm.repositories: %s is not a repository that this fleet's runners are registered in", QuoteShort(repository))
 		}
 	}
 	pool := Pool{
 		Class: class, Warm: warm, Decision: decision, Labels: labels, schedule: schedule,
-		Spec: contentHash(append(slices.Clone(labels), fmt.Sprint(decision.Size), decision.Image.Tag())...),
+		Spec: contentHash(append(slices.Clone(labels), fmt.Sprint(decision.Size), decision.Image.Tag(), p.RunnerGroup, fmt.Sprint(p.EnforcePolicy))...),
 	}
 	if shared := p.SharedPlace(); shared != "" {
 		pool.Key, pool.Place = poolKey(class, shared), shared

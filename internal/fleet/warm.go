@@ -129,7 +129,7 @@ func (f LaunchFacts) givesWay(res LaunchResult, repository string) LaunchResult 
 		case listed.GivesWayTo == f.Run.RunID:
 			res.GivesWay = r.RunnerID
 			return res
-		case free == "" && listed.GivesWayTo == "" && (repository == "" || SameRepository(r.Repository, repository)):
+		case free == "" && listed.GivesWayTo == "" && f.makesRoom(r, repository):
 			free = r.RunnerID
 		}
 	}
@@ -142,6 +142,20 @@ func (f LaunchFacts) givesWay(res LaunchResult, repository string) LaunchResult 
 	capacity.Warm[free] = listed
 	res.GivesWay, res.Changes.Capacity = free, &capacity
 	return res
+}
+
+// makesRoom reports whether the end of an idle runner helps the run. That of another
+// repository's only runner does not where places are kept for repositories that have none:
+// its place would be kept, too.
+func (f LaunchFacts) makesRoom(r Runner, repository string) bool {
+	own := f.Run.Job.Repository
+	switch {
+	case repository != "":
+		return SameRepository(r.Repository, repository)
+	case r.Repository == "", SameRepository(r.Repository, own), f.KeptForOthers == 0:
+		return true
+	}
+	return f.Capacity.OpenOf[RepositoryKey(r.Repository)] > 1 || f.Capacity.OpenOf[RepositoryKey(own)] == 0
 }
 
 // Return lets a warm runner idle again: the run that expected it needs none any more.
@@ -259,7 +273,7 @@ func (c Capacity) closedWarm(was Runner, name, cause string, now time.Time) Capa
 	return c.poolIs(was.Pool, now, func(s PoolState) PoolState {
 		next := was.At(StageLaunched).Add(replacePause)
 		switch {
-		case name != "" && was.For == "":
+		case name != "" && (was.For == "" || was.At(StageRegistered).IsZero()):
 			s.InARow++
 			s.Failed++
 			s.Failure = name + ": " + cause

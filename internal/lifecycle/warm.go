@@ -31,13 +31,22 @@ func (f Fleet) findWarm(ctx context.Context, facts *fleet.LaunchFacts) error {
 			others = append(others, id)
 		}
 	}
+	slices.SortStableFunc(others, func(a, b string) int { // for its own repository's share, only those count
+		own := func(id string) int {
+			if f.servesFrom(facts.Capacity.Warm[id].Place, run) {
+				return 0
+			}
+			return 1
+		}
+		return own(a) - own(b)
+	})
 	slices.SortStableFunc(serve, func(a, b string) int { return facts.Capacity.Warm[b].Made.Compare(facts.Capacity.Warm[a].Made) })
 	for _, id := range serve[:min(len(serve), mostIdleRead)] {
 		runner, known, err := f.Records.Runner(ctx, id)
 		if err != nil {
 			return err
 		}
-		if !known || !runner.Idle() || !runner.CanTake() {
+		if !known || !runner.Idle() || !runner.CanTake() || runner.TaskARN == "" {
 			continue
 		}
 		registered := !runner.At(fleet.StageRegistered).IsZero()
@@ -123,6 +132,12 @@ func (f Fleet) FillPool(ctx context.Context, pool fleet.Pool, place string, repo
 				return fleet.Changes{}, err
 			}
 			res = facts.Fill()
+			if _, taken, err := f.Records.Runner(ctx, res.RunnerID); err != nil {
+				return fleet.Changes{}, err
+			} else if taken { // a release that does not know warm_made has written the capacity
+				facts.Capacity.WarmMade = int(facts.Now.Unix() - 1_700_000_000)
+				res = facts.Fill()
+			}
 			return res.Changes, nil
 		})
 		if err != nil || res.RunnerID == "" {

@@ -78,6 +78,9 @@ func parseClasses(text []byte) (map[string]fleet.Class, error) {
 		if err := class.Check(); err != nil {
 			return nil, fmt.Errorf("class %s: %w", name, err)
 		}
+		if class.Warm != nil {
+			return nil, fmt.Errorf("class %s: warm: idle runners are kept on one machine only so far", name)
+		}
 		if class.Arch == "" {
 			class.Arch = fleet.X64
 			classes[name] = class

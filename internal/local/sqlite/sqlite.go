@@ -75,7 +75,7 @@ CREATE TABLE execution_events (name TEXT NOT NULL, id INTEGER NOT NULL, event TE
 // several connections wait by sleeping: up to 100 ms, whoever wakes up first goes next, and
 // the transaction that is never first fails after busy_timeout.
 type Store struct {
-	writes  *sql.DB // nil of a Store that only reads
+	writes  *sql.DB // the same as reads, of a Store that only reads
 	reads   *sql.DB
 	written func(error) // see OnWrite; may be nil
 	watch   watch

@@ -55,13 +55,18 @@ func (w *World) explain(seed uint64) {
 // turnsAtOnce is how many turns are played before play asks again.
 const turnsAtOnce = 2000
 
-// play lets everything happen until the fleet is at rest, or the scenario's time is over. It
+// play lets everything happen until the fleet is at rest, or the scenario's time is over. A
+// history that is played for its numbers has time for as long as its jobs end. It
 // asks now and then whether to go on, and reports whether it came to the end.
 func (w *World) play(goOn func() bool) bool {
 	w.schedule()
 	s := w.scenario
 	end, last := kernel.Epoch.Add(s.end()), s.lastTrouble()
-	quiet := 0
+	patience := s.longestJob() + longestWait
+	if w.forNumbers { // no one asks what a fault does once the jobs have ended
+		last, end = s.lastJob(), end.Add(patience)
+	}
+	quiet, ended := 0, 0
 	for at := kernel.Epoch; at.Before(end); {
 		at = at.Add(time.Minute)
 		for n := 1; w.k.Step(at); n++ {
@@ -71,6 +76,11 @@ func (w *World) play(goOn func() bool) bool {
 		}
 		if !goOn() {
 			return false
+		}
+		if now := w.GitHub.Ended(); w.forNumbers && now > ended {
+			if ended = now; end.Before(at.Add(patience)) {
+				end = at.Add(patience)
+			}
 		}
 		// Looking whether all is at rest costs more, the longer the history is.
 		if quiet++; w.k.Since() <= last-restful*time.Minute || !w.atRest() {
@@ -87,6 +97,10 @@ func (w *World) playUntil(at time.Time) {
 	for w.k.Step(at) {
 	}
 }
+
+// longestWait is how long a history that is played for its numbers goes on though no job
+// ends: longer than a limit of a day holds jobs back, and than GitHub keeps them queued.
+const longestWait = 25 * time.Hour
 
 // restful is how many minutes in a row nothing must be under way.
 const restful = 6

@@ -268,8 +268,9 @@ func (s Scenario) lastTrouble() (last time.Duration) {
 	for _, c := range s.Fleet.Warm {
 		last = max(last, c.Until.Duration)
 	}
+	last = max(last, s.lastJob())
 	for _, j := range s.Jobs {
-		last = max(last, j.At.Duration+time.Duration(max(j.Count-1, 0))*j.Every.Duration, j.ApprovedAt.Duration, j.CancelledAt.Duration, j.RerunAt.Duration)
+		last = max(last, j.ApprovedAt.Duration, j.CancelledAt.Duration, j.RerunAt.Duration)
 	}
 	return last
 }
@@ -293,7 +294,23 @@ func (s Scenario) end() time.Duration {
 		work = min(work+time.Duration(max(j.Count, 1))*j.takes(), longest)
 		inTurn += j.inTurn()
 	}
-	return s.lastTrouble() + max(inTurn, work/time.Duration(s.Fleet.leastAtOnce())) + cmp.Or(s.Settles.Duration, 2*time.Hour)
+	return s.lastTrouble() + max(inTurn, s.longestJob()+work/time.Duration(s.Fleet.leastAtOnce())) + cmp.Or(s.Settles.Duration, 2*time.Hour)
+}
+
+// lastJob is when the last job comes.
+func (s Scenario) lastJob() (last time.Duration) {
+	for _, j := range s.Jobs {
+		last = max(last, j.At.Duration+time.Duration(max(j.Count-1, 0))*j.Every.Duration)
+	}
+	return last
+}
+
+// longestJob is how long the longest job takes.
+func (s Scenario) longestJob() (longest time.Duration) {
+	for _, j := range s.Jobs {
+		longest = max(longest, j.takes())
+	}
+	return longest
 }
 
 // leastAtOnce is how many runners there may be at once, if all jobs are of the rule that

@@ -43,8 +43,16 @@ func (f facts) milestones() (marks []milestone, last Name) {
 		return f.withoutRunner(marks)
 	}
 	launched := milestone{Tries, runner.At(fleet.StageLaunched)}
-	if runner.RunID != run.RunID {
+	if since := run.WaitsSince; runner.RunID != run.RunID {
 		launched.stage = Other
+		switch { // it would have waited on, had the other one not had room
+		case since.IsZero() || !since.Before(launched.at):
+		case first.IsZero():
+			launched.stage = Room
+		case since.After(first):
+			marks = append(marks, milestone{Tries, since})
+			launched.stage = Room
+		}
 	}
 	marks = append(marks, launched)
 	last = Admit

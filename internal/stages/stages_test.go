@@ -62,6 +62,16 @@ func TestTheTimeOfAJob(t *testing.T) {
 			[]fleet.Runner{walked, {RunnerID: "f-2-1", RunID: "job-2"}}, 50,
 			"reach the fleet 0.5, launch a runner 0.1, register on GitHub 0.4, get the job from GitHub 1, run the job 2* = 4",
 		},
+		"that waits for room, and whose runner is another job's": {
+			fleet.Run{RunID: "job-2", Status: fleet.RunRunning, RanOn: "f-1-1", WaitsSince: at(1), Times: times(map[fleet.Stage]float64{fleet.StageQueued: 0, fleet.StageReceived: 0.5, fleet.StageJobStarted: 48})},
+			[]fleet.Runner{walked}, 50,
+			"reach the fleet 0.5, launch a runner 0.5, wait for room 11, admit 0.4, get the image 0.6, start the task 2, pull and start the container 30, register on GitHub 2, get the job from GitHub 1, run the job 2* = 50",
+		},
+		"that lost its runner, and waits for room until another job's is launched": {
+			fleet.Run{RunID: "job-2", Status: fleet.RunRunning, RanOn: "f-1-1", LastRunner: "f-2-1", Launched: 1, WaitsSince: at(5), Times: times(map[fleet.Stage]float64{fleet.StageQueued: 0, fleet.StageReceived: 0.5, fleet.StageLaunched: 1, fleet.StageJobStarted: 48})},
+			[]fleet.Runner{walked, {RunnerID: "f-2-1", RunID: "job-2"}}, 50,
+			"reach the fleet 0.5, launch a runner 0.5, earlier tries 4, wait for room 7, admit 0.4, get the image 0.6, start the task 2, pull and start the container 30, register on GitHub 2, get the job from GitHub 1, run the job 2* = 50",
+		},
 		"that is tried again": {
 			fleet.Run{RunID: "job-1", Status: fleet.RunQueued, Launched: 1, LastRunner: "f-1-1", Setback: &fleet.Setback{Kind: fleet.SetbackStart}, Times: times(map[fleet.Stage]float64{fleet.StageQueued: 0, fleet.StageReceived: 1, fleet.StageLaunched: 2})},
 			[]fleet.Runner{{RunnerID: "f-1-1", RunID: "job-1", Times: times(map[fleet.Stage]float64{fleet.StageLaunched: 2, fleet.StageClosed: 22})}}, 30,

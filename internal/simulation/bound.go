@@ -1,7 +1,10 @@
 package simulation
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -19,14 +22,50 @@ func mostIn(span time.Duration, times []time.Time) (most int) {
 	return most
 }
 
-// bound names the limit that kept runners from being launched sooner, as far as one did.
-func (j *judge) bound() string {
-	minute := mostIn(time.Minute, j.launches)
-	switch {
-	case minute >= fleet.MostStarts:
-		return fmt.Sprintf("the %d starts a minute that GitHub's 900 points a minute allow", fleet.MostStarts)
-	case j.mostOpen >= j.w.policy.MaxRunners:
-		return fmt.Sprintf("max_runners, which is %d", j.w.policy.MaxRunners)
+// bounds are the runs that had to wait, by the limit that kept them.
+type bounds map[string]map[string]bool
+
+// note notes a run that waits for room.
+func (b bounds) note(run fleet.Run, policy fleet.Policy) {
+	if !run.WaitsForRoom || !run.Wanted() {
+		return
 	}
-	return fmt.Sprintf("no limit: %d runners were open at most, and %d were launched in a minute", j.mostOpen, minute)
+	limit := fmt.Sprintf("max_runners, which is %d", policy.MaxRunners)
+	switch {
+	case run.WaitsForPace():
+		limit = fmt.Sprintf("the %d starts a minute that GitHub's 900 points a minute allow", fleet.MostStarts)
+	case run.WaitsForRule:
+		limit = "max_runners of rule " + run.AdmittedBy
+	case run.WaitsForShare && policy.MaxPerRepository > 0:
+		limit = fmt.Sprintf("max_runners_per_repository, which is %d", policy.MaxPerRepository)
+	case run.WaitsForShare:
+		limit += fmt.Sprintf(" and of which %d are kept for repositories that have no runner", policy.KeptForOthers())
+	}
+	if b[limit] == nil {
+		b[limit] = map[string]bool{}
+	}
+	b[limit][run.RunID] = true
+}
+
+// bound names the limit that kept the most jobs from getting a runner sooner, as far as one
+// did.
+func (j *judge) bound() string {
+	limits := slices.SortedFunc(maps.Keys(j.bounds), func(a, b string) int {
+		return cmp.Or(len(j.bounds[b])-len(j.bounds[a]), cmp.Compare(a, b))
+	})
+	if len(limits) == 0 {
+		return fmt.Sprintf("no limit: %s open at most, and at most %d launched in a minute", were(j.mostOpen), mostIn(time.Minute, j.launches))
+	}
+	n := len(j.bounds[limits[0]])
+	if n == 1 {
+		return limits[0] + ": 1 job waited for it"
+	}
+	return fmt.Sprintf("%s: %d jobs waited for it", limits[0], n)
+}
+
+func were(runners int) string {
+	if runners == 1 {
+		return "1 runner was"
+	}
+	return fmt.Sprintf("%d runners were", runners)
 }

@@ -64,10 +64,11 @@ type judge struct {
 	waste      map[string][]time.Time // by run
 	launches   []time.Time            // of runners
 	mostOpen   int
+	bounds     bounds
 }
 
 func newJudge(w *World) *judge {
-	return &judge{w: w, seen: map[string]bool{}, runs: map[string]fleet.Run{}, runners: map[string]fleet.Runner{}, waste: map[string][]time.Time{}}
+	return &judge{w: w, seen: map[string]bool{}, runs: map[string]fleet.Run{}, runners: map[string]fleet.Runner{}, waste: map[string][]time.Time{}, bounds: bounds{}}
 }
 
 // find notes a violation, once for each rule and thing.
@@ -88,6 +89,7 @@ func (j *judge) wrote(c fleet.Changes) {
 	for _, run := range c.Runs {
 		j.run(j.runs[run.RunID], run)
 		j.runs[run.RunID] = run
+		j.bounds.note(run, j.w.policy)
 	}
 	for _, runner := range c.Runners {
 		j.runner(j.runners[runner.RunnerID], runner)

@@ -46,6 +46,7 @@ func (g *GitHub) Usage() map[string]Usage {
 	all := map[string]Usage{}
 	for _, c := range g.credentials {
 		one := c.usage
+		one.MaxUsed = c.mostUsed()
 		if g.k.Now().Before(c.reset) {
 			one.Used = c.used
 		}
@@ -92,9 +93,14 @@ func newCredential(c Credential, sees map[int64]bool) *credential {
 	return &credential{Credential: c, sees: sees, usage: Usage{Requests: map[string]int{}, Free: map[string]int{}}}
 }
 
+// mostUsed is what was used in any hour. Within one it is only known at its end: requests
+// that are answered with 304 are given back.
+func (c *credential) mostUsed() int { return max(c.usage.MaxUsed, c.used) }
+
 // primary counts a request of the hour. It reports whether there was one left.
 func (c *credential) primary(now time.Time) bool {
 	if !now.Before(c.reset) {
+		c.usage.MaxUsed = c.mostUsed()
 		c.used, c.reset = 0, now.Add(time.Hour)
 	}
 	if c.used >= c.Limit {
@@ -102,7 +108,6 @@ func (c *credential) primary(now time.Time) bool {
 		return false
 	}
 	c.used++
-	c.usage.MaxUsed = max(c.usage.MaxUsed, c.used)
 	return true
 }
 

@@ -31,7 +31,7 @@ func (p Played) Chart(w io.Writer) error {
 	if p.Plan.Workload.Made {
 		name = "the made workload " + name
 	}
-	title := fmt.Sprintf("Simulated: %s jobs of %s on at most %s runners", grouped(len(p.Lived)), name, grouped(p.Plan.Config.MaxRunners))
+	title := fmt.Sprintf("Simulated: %s of %s on at most %s", jobs(len(p.Lived)), name, runners(p.Plan.Config.MaxRunners))
 	waiting, runners := panel{top: 96, name: "jobs that wait for a runner"}, panel{top: 326, name: "runners that are open", limit: p.Plan.Config.MaxRunners}
 	for _, b := range buckets {
 		waiting.values, runners.values = append(waiting.values, b.Waiting), append(runners.values, b.Runners)

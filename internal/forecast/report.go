@@ -22,12 +22,19 @@ type Result struct {
 	Ran       int `json:"jobs_ran"`   // of them
 	NotOurs   int `json:"not_ours"`   // jobs whose labels are not the fleet's: GitHub's own runners took them
 	NotServed int `json:"not_served"` // jobs of repositories that the fleet does not serve
+	Unheard   int `json:"unheard"`    // jobs that ended before the fleet heard of them
 	Open      int `json:"open"`       // jobs that had not ended when the simulation did
+	// Reruns are how often a job was run again, since Spot had taken its runner back. All of
+	// these counts have such a job once, as it ended last.
+	Reruns int `json:"reruns"`
 
-	// Outcomes count the fleet's runs by their status, and Conclusions the jobs that ran by
-	// GitHub's conclusion.
+	// Outcomes count the fleet's jobs by their run's status, Conclusions those that ran and
+	// ended by GitHub's conclusion, NotRan the others by their run's status, and Refusals the
+	// refused ones by the reason.
 	Outcomes    map[fleet.RunStatus]int `json:"outcomes"`
 	Conclusions map[string]int          `json:"conclusions"`
+	NotRan      map[fleet.RunStatus]int `json:"not_ran"`
+	Refusals    map[string]int          `json:"refusals"`
 
 	// Wait is from GitHub's queueing of a job until a runner took it, of the jobs that ran.
 	Wait *stats.Percentiles `json:"wait"` // null if none ran
@@ -109,8 +116,7 @@ func (p Played) Result() Result {
 	}
 	all, spent := counter.Stats().All, costs.Report()
 	r := Result{
-		Jobs: all.Runs, Ran: p.Ran, NotOurs: p.NotOurs, NotServed: p.NotServed, Open: all.Open,
-		Outcomes: all.Outcomes, Conclusions: all.Conclusions, Wait: all.Queue, Waited: []Waited{}, Stages: all.Stages,
+		NotOurs: p.NotOurs, NotServed: p.NotServed, Wait: all.Queue, Waited: []Waited{}, Stages: all.Stages,
 		Setbacks: all.Setbacks, Failures: all.Failures, Repairs: p.Repairs, Faults: p.Faults,
 		Requests: Requests{All: p.Requests, Counted: sum(p.Counted), MostAnHour: p.MostAnHour, Limit: p.Limit, Operations: p.Calls},
 		Tasks:    Tasks{Count: p.Tasks, Seconds: spent.Total.TaskSeconds, SpotSeconds: spent.Total.SpotSeconds, Fruitless: all.Fruitless},
@@ -121,6 +127,7 @@ func (p Played) Result() Result {
 		},
 		Bound: p.Bound, Lasted: p.Lasted.Milliseconds(),
 	}
+	r.count(p.Lived, len(p.Plan.Workload.Jobs))
 	for _, cause := range Causes() {
 		if of := stats.PercentilesOf(waited[cause]); of != nil {
 			r.Waited = append(r.Waited, Waited{cause, *of})
@@ -177,7 +184,7 @@ const (
 func Causes() []Cause { return []Cause{Room, Image, Capacity, Again, Start, GitHub} }
 
 // causeOf says what each stage before a job is waiting for. Tries are told apart by what they
-// failed for.
+// failed for, and another job's runner is waited for after a try if there was one.
 var causeOf = map[stages.Name]Cause{
 	stages.Webhook: Start, stages.Launch: Start, stages.Other: Start, stages.Admit: Start, stages.Task: Start, stages.Container: Start,
 	stages.Room: Room, stages.Image: Image,
@@ -196,6 +203,9 @@ func causes(l report.Lived, now time.Time) map[Cause]int64 {
 	})
 	for _, name := range stages.Names() {
 		cause, waits := causeOf[name]
+		if name == stages.Other && l.Run.Launched > 0 {
+			cause = Again
+		}
 		if cause == Again && lacked {
 			cause = Capacity
 		}

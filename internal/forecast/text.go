@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
@@ -15,26 +14,11 @@ import (
 
 // Text writes the result for people.
 func (r Result) Text(w io.Writer) error {
-	t := readable.NewTable(w, "OUTCOME", "JOBS")
-	for _, conclusion := range byCount(r.Conclusions) {
-		t.Row("ran: "+conclusion, r.Conclusions[conclusion])
-	}
-	for _, status := range fleet.RunStatuses() {
-		if n := r.Outcomes[status]; n > 0 && status != fleet.RunCompleted {
-			t.Row(strings.ToLower(strings.ReplaceAll(string(status), "_", " ")), n)
-		}
-	}
-	if r.NotOurs > 0 {
-		t.Row("not the fleet's, by their labels", r.NotOurs)
-	}
-	if r.NotServed > 0 {
-		t.Row("of repositories that it does not serve", r.NotServed)
-	}
-	if err := t.Flush(); err != nil {
+	if err := r.outcomes(w); err != nil {
 		return err
 	}
 	fmt.Fprintln(w)
-	t = readable.NewTable(w, "WAITED FOR", "JOBS", "P50", "P95", "P99", "LONGEST")
+	t := readable.NewTable(w, "WAITED FOR", "JOBS", "P50", "P95", "P99", "LONGEST")
 	if p := r.Wait; p != nil {
 		t.Row("a runner, in all", p.Count, readable.Took(&p.P50), readable.Took(&p.P95), readable.Took(&p.P99), readable.Took(&p.Max))
 	}
@@ -80,13 +64,13 @@ func (r Result) Text(w io.Writer) error {
 
 // sums writes what has no table.
 func (r Result) sums(w io.Writer) error {
-	tasks := fmt.Sprintf("%s for %s; %s runners open and %s jobs waiting at most", grouped(r.Tasks.Count), hours(r.Tasks.Seconds), grouped(r.Tasks.MostAtOnce), grouped(r.Tasks.MostWaiting))
+	tasks := fmt.Sprintf("%s for %s; %s open and %s waiting at most", grouped(r.Tasks.Count), billed(r.Tasks.Seconds), runners(r.Tasks.MostAtOnce), jobs(r.Tasks.MostWaiting))
 	if r.Tasks.SpotSeconds > 0 {
 		tasks += fmt.Sprintf("; %d %% of the time on Spot", r.Tasks.SpotSeconds*100/max(1, r.Tasks.Seconds))
 	}
 	cost := fmt.Sprintf("%s: Fargate %s, control plane %s, image builds %s; GitHub's own runners %s", r.Cost.Total, r.Cost.Fargate, r.Cost.ControlPlane, r.Cost.Builds, r.Cost.Hosted)
 	if r.Cost.NotCompared > 0 {
-		cost += fmt.Sprintf(", without %s jobs for which GitHub has none as large", grouped(r.Cost.NotCompared))
+		cost += fmt.Sprintf(", without %s for which GitHub has none as large", jobs(r.Cost.NotCompared))
 	}
 	for _, line := range [][2]string{
 		{"tasks", tasks},
@@ -123,7 +107,13 @@ func RowsText(w io.Writer, screen readable.Screen, key string, results []Result)
 		}
 		list.Row(r.Varied, r.Ran, p50, p95, p99, longest, room, sum(r.Failures), r.Tasks.MostAtOnce, r.Requests.MostAnHour, r.Cost.Total)
 	}
-	return list.Flush()
+	if err := list.Flush(); err != nil {
+		return err
+	}
+	for _, line := range told(results, key) {
+		fmt.Fprintln(w, line)
+	}
+	return nil
 }
 
 // byCount are names, the most frequent first.
@@ -140,8 +130,4 @@ func grouped(n int) string {
 		text = text[:i] + "," + text[i:]
 	}
 	return text
-}
-
-func hours(seconds int64) string {
-	return fmt.Sprintf("%.1f hours", (time.Duration(seconds) * time.Second).Hours())
 }

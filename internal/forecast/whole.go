@@ -57,8 +57,8 @@ func (r Report) Text(w io.Writer, screen readable.Screen, maxRunners int) error 
 	if r.Vary == "max_runners" {
 		limit = ""
 	}
-	fmt.Fprintf(w, "SIMULATED: %s jobs of %s within %s, on %s%s; faults: %s; seed %d\n", grouped(r.Workload.Jobs), name,
-		Lasts(time.Duration(r.Workload.Lasts)*time.Millisecond), on, limit, readable.Plain(r.Faults), r.Seed)
+	fmt.Fprintf(w, "SIMULATED: %s of %s %s, on %s%s; faults: %s; seed %d\n", jobs(r.Workload.Jobs), name,
+		within(time.Duration(r.Workload.Lasts)*time.Millisecond), on, limit, readable.Plain(r.Faults), r.Seed)
 	switch n := r.Workload.Unfinished; {
 	case n == 1:
 		fmt.Fprintln(w, "1 job of the file had not ended, and is left out")

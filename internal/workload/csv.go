@@ -3,9 +3,11 @@ package workload
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -94,6 +96,12 @@ func ReadCSV(name string, from io.Reader) (Workload, error) {
 		}
 		return Workload{}, r.problem("", "it has a head and no jobs: write a line for each job")
 	}
+	spelt := map[string]string{} // as GitHub has them: in any case
+	for i, one := range rows {
+		key := strings.ToLower(one.repository)
+		spelt[key] = cmp.Or(spelt[key], one.repository)
+		rows[i].repository = spelt[key]
+	}
 	byAge := func(a, b row) int { return a.created.Compare(b.created) }
 	first, last := slices.MinFunc(rows, byAge), slices.MaxFunc(rows, byAge)
 	if span := last.created.Sub(first.created); span > longestSpan {
@@ -130,6 +138,7 @@ type reader struct {
 	name     string
 	from     *bufio.Reader
 	n        int // of the line
+	columns  int // of the head
 	problems []error
 }
 
@@ -183,6 +192,7 @@ func (r *reader) head() (map[string]int, error) {
 	if what != "" {
 		return nil, r.problem("", "%s", what)
 	}
+	r.columns = len(cells)
 	at := map[string]int{runColumn: -1}
 	for i, cell := range cells {
 		name := strings.ToLower(strings.TrimSpace(cell))
@@ -225,6 +235,10 @@ func (r *reader) row(at map[string]int, text string) (one row, ok bool) {
 		r.note("", "it has %d columns, and the head wants at least %d: quote cells that have commas", len(cells), last+1)
 		return one, false
 	}
+	if more := cells[min(len(cells), r.columns):]; strings.Join(more, "") != "" { // spreadsheets write empty ones
+		r.note("", "it has %d columns, and the head has %d: quote cells that have commas; between labels stand semicolons", len(cells), r.columns)
+		return one, false
+	}
 	one.created, one.started, one.completed = r.time("created_at", cell), r.time("started_at", cell), r.time("completed_at", cell)
 	one.repository, one.run = cell("repository"), cell(runColumn)
 	for _, label := range strings.Split(cell("labels"), Separator) {
@@ -258,6 +272,12 @@ const (
 	longestRun = 35 * 24 * time.Hour
 )
 
+// What GitHub allows as names.
+var (
+	ownerName      = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_-]{0,37}[A-Za-z0-9])?$`)
+	repositoryName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
+)
+
 // inaccuracy is how far apart two of GitHub's times may be, which have whole seconds.
 const inaccuracy = time.Second
 
@@ -266,7 +286,7 @@ func (r *reader) check(one row) {
 	switch {
 	case one.repository == "":
 		r.note("repository", "it is empty: write the job's repository as owner/name")
-	case !slash || owner == "" || repository == "" || strings.ContainsAny(one.repository, " \t") || strings.Contains(repository, "/"):
+	case !slash || !ownerName.MatchString(owner) || !repositoryName.MatchString(repository), strings.Trim(repository, ".") == "":
 		r.note("repository", "%.60q is not a repository: write it as owner/name", one.repository)
 	}
 	if one.created.IsZero() {

@@ -84,6 +84,9 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		"a file of ages":     {row("0001-07-01T09:00:00Z,0001-07-01T09:00:00Z,0001-07-01T09:00:00Z,octo/app,gpu"), "jobs.csv: its jobs are of 0001-07-01 to 2026-07-01, more than 92 days"},
 		"no repository":      {row("2026-07-01T09:00:00Z,,,,gpu"), "jobs.csv:3: repository: it is empty"},
 		"half a repository":  {row("2026-07-01T09:00:00Z,,,octo,gpu"), `jobs.csv:3: repository: "octo" is not a repository: write it as owner/name`},
+		"a repository's URL": {row("2026-07-01T09:00:00Z,,,https://github.com/octo/app,gpu"), `jobs.csv:3: repository: "https://github.com/octo/app" is not a repository: write it as owner/name`},
+		"no name at all":     {row("2026-07-01T09:00:00Z,,,octo/..,gpu"), `jobs.csv:3: repository: "octo/.." is not a repository`},
+		"too many columns":   {row("2026-07-01T09:00:00Z,,,octo/app,self-hosted,class:large"), "jobs.csv:3: it has 6 columns, and the head has 5: quote cells that have commas; between labels stand semicolons"},
 		"no labels":          {row("2026-07-01T09:00:00Z,,,octo/app,;"), "jobs.csv:3: labels: there are none"},
 		"too few columns":    {row("2026-07-01T09:00:00Z,octo/app"), "jobs.csv:3: it has 2 columns, and the head wants at least 5"},
 		"an open quote":      {row(`"2026-07-01T09:00:00Z,,,octo/app,gpu`), "jobs.csv:3: column 1 begins with a quote, and none ends it"},
@@ -99,6 +102,16 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 				t.Errorf("got  %v\nwant %s", err, c.want)
 			}
 		})
+	}
+}
+
+// GitHub's names are the same in any case.
+func TestARepositoryHasOneName(t *testing.T) {
+	w, err := ReadCSV("jobs.csv", strings.NewReader(head+
+		"2026-07-01T09:00:00Z,2026-07-01T09:00:00Z,2026-07-01T09:01:00Z,Octo/App,gpu,,\n"+ // as spreadsheets end lines
+		"2026-07-01T09:00:00Z,2026-07-01T09:00:00Z,2026-07-01T09:01:00Z,octo/app,gpu\n"))
+	if err != nil || len(w.Jobs) != 2 || len(w.Repositories()) != 1 || w.Repositories()[0] != "Octo/App" {
+		t.Errorf("%v of %v, %v", w.Jobs, w.Repositories(), err)
 	}
 }
 

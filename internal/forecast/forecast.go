@@ -56,6 +56,9 @@ func (p Plan) Play(ctx context.Context, progress func(simulation.Progress)) (Pla
 			hosted++
 		}
 	}
+	if required := p.Config.RequiredLabel; hosted == len(s.Jobs) && required != "" {
+		return Played{}, fmt.Errorf("no job of the workload has the label %s, which required_label wants of each: the first has %q; write it among their labels", required, strings.Join(s.Jobs[0].Labels, workload.Separator))
+	}
 	if hosted == len(s.Jobs) {
 		return Played{}, fmt.Errorf("no job of the workload has labels of the fleet: the first has %q; write what their runs-on is to be, such as self-hosted", strings.Join(s.Jobs[0].Labels, workload.Separator))
 	}
@@ -76,7 +79,9 @@ func (p Plan) scenario() (s simulation.Scenario, notServed int) {
 			notServed++
 			continue
 		}
-		if !slices.ContainsFunc(s.Fleet.Repositories, func(name string) bool { return strings.EqualFold(name, j.Repository) }) {
+		if i := slices.IndexFunc(s.Fleet.Repositories, func(name string) bool { return strings.EqualFold(name, j.Repository) }); i >= 0 {
+			j.Repository = s.Fleet.Repositories[i]
+		} else {
 			s.Fleet.Repositories = append(s.Fleet.Repositories, j.Repository)
 		}
 		s.Jobs = append(s.Jobs, job(j, policy))

@@ -192,6 +192,31 @@ func TestNothingToSimulateIsAnError(t *testing.T) {
 	}
 }
 
+func TestTheRequiredLabelIsNamed(t *testing.T) {
+	c := configured(t, "{github_repo: octo/app, required_label: fleet-a}")
+	if _, err := (Plan{Config: c, Workload: few(3, "self-hosted")}).Play(t.Context(), quietly); err == nil || !strings.Contains(err.Error(), `no job of the workload has the label fleet-a, which required_label wants of each: the first has "self-hosted"`) {
+		t.Errorf("%v", err)
+	}
+}
+
+// A repository that a workload may have can be that of a configuration, and no other.
+func TestNamesOfRepositoriesAreTheConfigurations(t *testing.T) {
+	for _, name := range []string{"octo/app", "o-c/a.b_c-d", "octo_corp/app", "octo/..", "-octo/app", "octo/a b", "octo/a/b", "octo/app!", "octo/.github", strings.Repeat("o", 40) + "/app"} {
+		_, wrongHere := workload.ReadCSV("jobs.csv", strings.NewReader("created_at,started_at,completed_at,repository,labels\n2026-07-01T09:00:00Z,,2026-07-01T09:00:00Z,"+name+",gpu\n"))
+		_, wrongThere := config.Source{Data: []byte("github_repo: '" + name + "'"), File: "fleet.yaml"}.Parse()
+		if (wrongHere == nil) != (wrongThere == nil) {
+			t.Errorf("%q: the workload says %v, and the configuration %v", name, wrongHere, wrongThere)
+		}
+	}
+}
+
+func TestARepositoryInAnotherCaseIsServed(t *testing.T) {
+	r := played(t, Plan{Config: configured(t, "{github_repo: Octo/App}"), Workload: few(2, "self-hosted"), Seed: 1}).Result()
+	if r.Ran != 2 || r.NotServed != 0 {
+		t.Errorf("%d ran, %d are not served", r.Ran, r.NotServed)
+	}
+}
+
 // Each way of registration that a configuration may have can be simulated.
 func TestEveryRegistrationIsSimulated(t *testing.T) {
 	for _, text := range []string{
@@ -250,15 +275,23 @@ func TestEveryNumberCanBeVaried(t *testing.T) {
 
 func TestWhatIsVariedWronglyIsNamed(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                          "write a key and its values, as in max_runners=20,50,100",
-		"max_runners":               "write a key and its values",
-		"max_runnners=2":            `"max_runnners" is no key that can be varied; there are max_runners, max_runners_per_repository,`,
-		"limits.queue=2h":           "limits.start, limits.idle,",
-		"max_runners=":              `"" is not a number or a time`,
-		"max_runners=2,,3":          `"" is not a number or a time`,
-		"max_runners=-1":            `"-1" is not a number or a time`,
-		"limits.idle=5m, start: 1h": `"start: 1h" is not a number`,
-		"max_runners=2,2":           "has 2 twice",
+		"":                                 "write a key and its values, as in max_runners=20,50,100",
+		"max_runners":                      "write a key and its values",
+		"max_runnners=2":                   `"max_runnners" is no key that can be varied; there are max_runners, max_runners_per_repository,`,
+		"limits.queue=2h":                  "limits.start, limits.idle,",
+		"max_runners=":                     `"" is not a whole number: write the values between commas, as in max_runners=20,50,100`,
+		"max_runners=2,,3":                 `"" is not a whole number`,
+		"max_runners=-1":                   `"-1" is negative`,
+		"limits.idle=-5m":                  `"-5m" is negative`,
+		"max_runners=5m":                   `"5m" is not a whole number`,
+		"max_runners=0x10":                 `"0x10" is not a whole number`,
+		"max_runners=010":                  `"010" begins with a zero: write it as 10`,
+		"max_runners=99999999999999999999": `"99999999999999999999" is too large`,
+		"limits.idle=5m, start: 1h":        `"start: 1h" is not a time: write it with its unit, as in limits.idle=5m,1h30m`,
+		"limits.idle=5":                    `"5" is not a time`,
+		"limits.idle=9999999999h":          `"9999999999h" is not a time`,
+		"limits.idle=60s,1m":               "has 1m twice",
+		"max_runners=2,2":                  "has 2 twice",
 		"max_runners=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21": "it has 21 values: use 20 at most",
 	} {
 		if _, err := ParseVary(text); err == nil || !strings.Contains(err.Error(), want) {

@@ -3,8 +3,8 @@ package forecast
 import (
 	"fmt"
 	"reflect"
-	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,9 +31,6 @@ func limitKeys() (keys []string) {
 	return keys
 }
 
-// plain is what a number or a time is made of.
-var plain = regexp.MustCompile(`^[0-9][0-9a-z.]*$`)
-
 // mostValues bounds how many simulations one command plays.
 const mostValues = 20
 
@@ -52,20 +49,56 @@ func ParseVary(text string) (Vary, error) {
 	case !slices.Contains(Variable(), key):
 		return Vary{}, fmt.Errorf("%q is no key that can be varied; there are %s", key, strings.Join(Variable(), ", "))
 	}
-	v := Vary{Key: key}
-	for _, value := range strings.Split(values, ",") {
-		if value = strings.TrimSpace(value); !plain.MatchString(value) {
-			return Vary{}, fmt.Errorf("%q is not a number or a time such as 5m: write the values between commas, as in max_runners=20,50,100", value)
+	v, texts, seen := Vary{Key: key}, strings.Split(values, ","), map[int64]bool{}
+	if len(texts) > mostValues {
+		return Vary{}, fmt.Errorf("it has %d values: use %d at most", len(texts), mostValues)
+	}
+	for _, value := range texts {
+		value = strings.TrimSpace(value)
+		read := number
+		if strings.HasPrefix(key, limitsKey+".") {
+			read = length
 		}
-		if slices.Contains(v.Values, value) {
+		n, err := read(key, value)
+		switch {
+		case err != nil:
+			return Vary{}, err
+		case seen[n]:
 			return Vary{}, fmt.Errorf("%q has %s twice", text, value)
 		}
+		seen[n] = true
 		v.Values = append(v.Values, value)
 	}
-	if len(v.Values) > mostValues {
-		return Vary{}, fmt.Errorf("it has %d values: use %d at most", len(v.Values), mostValues)
-	}
 	return v, nil
+}
+
+// number reads a whole number in decimal digits.
+func number(key, text string) (int64, error) {
+	n, err := strconv.ParseInt(text, 10, 32)
+	digits := strings.TrimLeft(text, "0123456789") == "" && text != ""
+	switch {
+	case strings.HasPrefix(text, "-"):
+		return 0, fmt.Errorf("%q is negative: write a number from 0 on", text)
+	case !digits:
+		return 0, fmt.Errorf("%q is not a whole number: write the values between commas, as in %s=20,50,100", text, key)
+	case err != nil:
+		return 0, fmt.Errorf("%q is too large: write a smaller number", text)
+	case text != strconv.FormatInt(n, 10):
+		return 0, fmt.Errorf("%q begins with a zero: write it as %d", text, n)
+	}
+	return n, nil
+}
+
+// length reads a time.
+func length(key, text string) (int64, error) {
+	if strings.HasPrefix(text, "-") {
+		return 0, fmt.Errorf("%q is negative: write a time such as 5m", text)
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a time: write it with its unit, as in %s=5m,1h30m", text, key)
+	}
+	return int64(d), nil
 }
 
 // Override is the configuration with one value. base is the configuration without.

@@ -50,7 +50,7 @@ a first line such as in examples/fleet.yaml.`,
 			if len(args) == 1 {
 				path = args[0]
 			}
-			found, err := unlessStopped(cmd.Context(), func() (checked, error) { return checkConfig(path) })
+			found, err := unlessStopped(cmd.Context(), "the configuration", func() (checked, error) { return checkConfig(path) })
 			if err != nil {
 				return usageError{err}
 			}
@@ -78,19 +78,23 @@ a first line such as in examples/fleet.yaml.`,
 }
 
 // unlessStopped is what read returns, unless it is stopped before: a pipe that nothing writes
-// to cannot be waited for in another way.
-func unlessStopped[T any](ctx context.Context, read func() (T, error)) (value T, err error) {
-	done := make(chan struct{})
+// to cannot be waited for in another way. what is what was being read.
+func unlessStopped[T any](ctx context.Context, what string, read func() (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	answers := make(chan answer, 1)
 	go func() { // it ends with the program
-		defer close(done)
-		value, err = read()
+		value, err := read()
+		answers <- answer{value, err}
 	}()
 	select {
-	case <-done:
-		return value, err
+	case a := <-answers:
+		return a.value, a.err
 	case <-ctx.Done():
 		var none T
-		return none, errors.New("stopped: the configuration was not read to its end")
+		return none, fmt.Errorf("stopped: %s was not read to its end", what)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,9 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/forecast"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/workload"
 )
+
+// standardInput is the name of a workload that is read from there.
+const standardInput = "-"
 
 // simulateFlags say what to simulate.
 type simulateFlags struct {
@@ -59,14 +63,41 @@ every machine.`,
 	cmd.Flags().StringVar(&flags.config, "config", "", "configuration (default $ECSRUNNER_CONFIG, else fleet.yaml if it is there)")
 	cmd.Flags().StringVar(&flags.workload, "workload", "day", "burst, day, or a CSV file of jobs; - is standard input")
 	cmd.Flags().StringVar(&flags.faults, "faults", forecast.NoFaults, "none, rough, or a file with the faults of a scenario")
-	cmd.Flags().Uint64Var(&flags.seed, "seed", 1, "seed of all that is left to chance")
-	cmd.Flags().StringVar(&flags.vary, "vary", "", "key of the configuration and values to try, as in max_runners=20,50,100")
+	flags.seed = 1
+	cmd.Flags().Var((*decimal)(&flags.seed), "seed", "seed of all that is left to chance")
+	cmd.Flags().Var((*once)(&flags.vary), "vary", "key of the configuration and values to try, as in max_runners=20,50,100")
 	cmd.Flags().StringVar(&flags.chart, "chart", "", "file for a chart (SVG) of the queue and the runners over time")
 	cmd.Flags().BoolVar(&flags.json, "json", false, "print JSON with stable field names")
 	_ = cmd.RegisterFlagCompletionFunc("workload", cobra.FixedCompletions(workload.Made, cobra.ShellCompDirectiveDefault))
 	_ = cmd.RegisterFlagCompletionFunc("faults", cobra.FixedCompletions([]string{forecast.NoFaults, forecast.Rough}, cobra.ShellCompDirectiveDefault))
 	_ = cmd.RegisterFlagCompletionFunc("vary", completeVary) // the flags are there, and have none yet
 	return cmd
+}
+
+// decimal is a whole number from 0 on, in decimal digits.
+type decimal uint64
+
+func (d *decimal) String() string { return strconv.FormatUint(uint64(*d), 10) }
+func (d *decimal) Type() string   { return "uint64" }
+
+func (d *decimal) Set(text string) error {
+	n, err := strconv.ParseUint(text, 10, 64)
+	*d = decimal(n)
+	return err
+}
+
+// once is a text that may be given once.
+type once string
+
+func (o *once) String() string { return string(*o) }
+func (o *once) Type() string   { return "string" }
+
+func (o *once) Set(text string) error {
+	if *o != "" {
+		return errors.New("it is given twice: vary one key at a time")
+	}
+	*o = once(text)
+	return nil
 }
 
 // completeVary completes the key.
@@ -90,9 +121,19 @@ func simulate(cmd *cobra.Command, flags simulateFlags) error {
 			return usagef("--vary %w", err)
 		}
 	}
-	plan, source, err := flags.plan(cmd)
+	if flags.workload == standardInput && canAsk(cmd) {
+		cmd.PrintErrln("the jobs are read from standard input: paste the CSV file, and end it with Ctrl-D")
+	}
+	read, err := unlessStopped(cmd.Context(), "what is to be simulated", func() (planned, error) {
+		plan, source, err := flags.plan(cmd)
+		return planned{plan, source}, err
+	})
 	if err != nil {
 		return usageError{err}
+	}
+	plan, source := read.plan, read.source
+	if err := flags.canDraw(source.File); err != nil {
+		return err
 	}
 	plans := []forecast.Plan{plan}
 	for i, value := range vary.Values {
@@ -115,16 +156,25 @@ func simulate(cmd *cobra.Command, flags simulateFlags) error {
 		}
 		report.Results = append(report.Results, result)
 	}
-	if flags.chart != "" {
-		if err := os.WriteFile(flags.chart, played[0].chart, 0o644); err != nil {
-			return fmt.Errorf("write the chart: %w", err)
-		}
-		cmd.PrintErrf("the chart is in %s\n", flags.chart)
-	}
 	if flags.json {
-		return printJSON(cmd.OutOrStdout(), report)
+		err = printJSON(cmd.OutOrStdout(), report)
+	} else {
+		err = report.Text(cmd.OutOrStdout(), screenOf(cmd.OutOrStdout()), plan.Config.MaxRunners)
 	}
-	return report.Text(cmd.OutOrStdout(), screenOf(cmd.OutOrStdout()), plan.Config.MaxRunners)
+	if err != nil || flags.chart == "" {
+		return err
+	}
+	if err := os.WriteFile(flags.chart, played[0].chart, 0o644); err != nil {
+		return fmt.Errorf("write the chart: %w", err)
+	}
+	cmd.PrintErrf("the chart is in %s\n", flags.chart)
+	return nil
+}
+
+// planned is what was read.
+type planned struct {
+	plan   forecast.Plan
+	source configSource
 }
 
 // configSource is a configuration that can be read again with another value.
@@ -183,7 +233,7 @@ func (f simulateFlags) plan(cmd *cobra.Command) (p forecast.Plan, source configS
 }
 
 func readWorkload(cmd *cobra.Command, name string) (workload.Workload, error) {
-	if name == "-" {
+	if name == standardInput {
 		return workload.ReadCSV("standard input", cmd.InOrStdin())
 	}
 	file, err := os.Open(name)

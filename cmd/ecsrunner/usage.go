@@ -107,7 +107,7 @@ func oneArg(what string) cobra.PositionalArgs {
 func flagError(cmd *cobra.Command, err error) error {
 	var value *pflag.InvalidValueError
 	if errors.As(err, &value) {
-		wanted := map[string]string{"int": "a whole number", "uint": "a whole number", "uint64": "a whole number from 0 on", "duration": "a time with its unit, such as 90s or 5m", "bool": "true or false"}
+		wanted := map[string]string{"int": "a whole number", "uint": "a whole number", "uint64": "a whole number from 0 on, below 2^64 and in decimal digits", "duration": "a time with its unit, such as 90s or 5m", "bool": "true or false"}
 		if want := wanted[value.GetFlag().Value.Type()]; want != "" {
 			return usagef("--%s %s: use %s", value.GetFlag().Name, value.GetValue(), want)
 		}

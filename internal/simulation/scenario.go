@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -118,28 +117,6 @@ func ReadScenario(text []byte) (Scenario, error) {
 		return s, fmt.Errorf("scenario %q: %w", s.Name, err)
 	}
 	return s, nil
-}
-
-// ReadFaults reads a file with the key faults, which are those of a scenario.
-func ReadFaults(text []byte) ([]kernel.Fault, error) {
-	var file struct {
-		Faults []kernel.Fault `yaml:"faults"`
-	}
-	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&file); err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	if len(file.Faults) == 0 {
-		return nil, errors.New("it has no faults: write them as a list below the key faults, such as {kind: ecs.no_capacity, from: 1h, until: 2h}")
-	}
-	return file.Faults, CheckFaults(file.Faults)
-}
-
-// CheckFaults reports what is wrong with faults.
-func CheckFaults(faults []kernel.Fault) error {
-	if slices.ContainsFunc(faults, func(f kernel.Fault) bool { return f.Kind == statesHistoryEnd }) {
-		return errors.New(statesHistoryEnd + " is what the event abort_execution does")
-	}
-	return kernel.CheckPlan(faults, Kinds)
 }
 
 func (s Scenario) check() error {

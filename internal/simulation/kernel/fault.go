@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -143,23 +144,47 @@ func (k *Kernel) Count(kind string) { k.counts[kind]++ }
 // Counts is how often faults struck, by kind.
 func (k *Kernel) Counts() map[string]int { return maps.Clone(k.counts) }
 
-// CheckPlan reports what is wrong with a plan.
+// Wrong is what is wrong with a fault of a plan.
+type Wrong struct {
+	Fault int    // its place in the plan, from 0
+	Key   string // as it is written in YAML
+	What  string
+}
+
+func (w Wrong) Error() string { return w.What }
+
+// CheckPlan reports, as Wrong, what is wrong with a plan.
 func CheckPlan(plan []Fault, known []Kind) error {
-	for _, f := range plan {
+	for i, f := range plan {
+		wrong := func(key, what string, args ...any) error { return Wrong{i, key, fmt.Sprintf(what, args...)} }
 		if !slices.ContainsFunc(known, func(kind Kind) bool { return kind.Name == f.Kind }) {
 			names := make([]string, len(known))
 			for i, kind := range known {
 				names[i] = kind.Name
 			}
 			slices.Sort(names)
-			return fmt.Errorf("there is no kind of fault %q; there are %s", f.Kind, strings.Join(names, ", "))
+			return wrong("kind", "there is no kind of fault %q; there are %s", f.Kind, strings.Join(names, ", "))
 		}
-		if f.Rate < 0 || f.Rate > 1 {
-			return fmt.Errorf("fault %s: rate %g is not between 0 and 1", f.Kind, f.Rate)
+		for key, at := range f.lengths() {
+			if at.Duration < 0 {
+				return wrong(key, "fault %s: %s is %s; use a time from 0 on", f.Kind, key, at)
+			}
 		}
-		if f.Until.Duration != 0 && f.Until.Duration <= f.From.Duration {
-			return fmt.Errorf("fault %s: it ends at %s, before it begins at %s", f.Kind, f.Until, f.From)
+		switch {
+		case f.Rate < 0 || f.Rate > 1:
+			return wrong("rate", "fault %s: rate %g is not between 0 and 1", f.Kind, f.Rate)
+		case f.Times < 0:
+			return wrong("times", "fault %s: times is %d; use a number from 0 on", f.Kind, f.Times)
+		case f.Until.Duration != 0 && f.Until.Duration <= f.From.Duration:
+			return wrong("until", "fault %s: it ends at %s, before it begins at %s", f.Kind, f.Until, f.From)
 		}
 	}
 	return nil
+}
+
+// lengths are its times, by their key and in their order.
+func (f Fault) lengths() iter.Seq2[string, Duration] {
+	return func(yield func(string, Duration) bool) {
+		_ = yield("from", f.From) && yield("until", f.Until) && yield("for", f.For)
+	}
 }

@@ -177,6 +177,10 @@ func TestCheckPlan(t *testing.T) {
 	for want, f := range map[string]kernel.Fault{
 		`no kind of fault "c"; there are a, b`: {Kind: "c"},
 		"rate 2 is not":                        {Kind: "a", Rate: 2},
+		"fault a: from is -1ns; use a time":    {Kind: "a", From: kernel.Duration{Duration: -1}},
+		"fault a: until is -1ns; use a time":   {Kind: "a", Until: kernel.Duration{Duration: -1}},
+		"fault a: for is -1ns; use a time":     {Kind: "a", For: kernel.Duration{Duration: -1}},
+		"fault a: times is -1; use a number":   {Kind: "a", Times: -1},
 		"before it begins":                     {Kind: "a", From: kernel.Duration{Duration: 2}, Until: kernel.Duration{Duration: 1}},
 	} {
 		if err := kernel.CheckPlan([]kernel.Fault{f}, known); err == nil || !strings.Contains(err.Error(), want) {

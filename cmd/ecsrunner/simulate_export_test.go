@@ -27,6 +27,53 @@ const runOfGitHub = `{"total_count": 4, "jobs": [
   {"run_id": 77, "run_url": "https://api.github.com/repos/octo-org/app/actions/runs/77", "conclusion": null, "runner_id": 6,
    "created_at": "2026-06-29T09:01:00Z", "started_at": "2026-06-29T09:01:10Z", "completed_at": null, "labels": ["ubuntu-latest"]}]}`
 
+// export runs the script with a stand-in for the GitHub CLI, a shell script.
+func export(t *testing.T, gh, runsOn string, args ...string) (out, talk string, status int) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "gh"), []byte("#!/bin/sh\n"+gh), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sh", append([]string{"../../scripts/export-jobs"}, args...)...)
+	cmd.Env = append(os.Environ(), "PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"), "RUNS_ON="+runsOn)
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		t.Skip(err) // no shell
+	}
+	return stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()
+}
+
+// An export that GitHub breaks off says so, for what is there looks like a file of jobs.
+func TestABrokenExportFails(t *testing.T) {
+	for gh, want := range map[string]string{
+		"case $3 in */runs/7/jobs*) echo row;; */jobs*) exit 1;; *) echo 7; echo 8; echo 9;; esac": "workflow run 8: the file is not complete",
+		"exit 4": "2026-06-29: the file is not complete",
+	} {
+		if out, talk, status := export(t, gh, "", "octo/app", "2026-06-29"); status != 1 || !strings.Contains(talk, want) {
+			t.Errorf("status %d, %s%s", status, out, talk)
+		}
+	}
+	if _, talk, status := export(t, "", "", "octo/app"); status != 2 || !strings.Contains(talk, "usage: export-jobs OWNER/NAME DAY...") {
+		t.Errorf("without a day: status %d, %s", status, talk)
+	}
+	if _, talk, status := export(t, "", ""); status != 2 || !strings.Contains(talk, "usage: ") {
+		t.Errorf("without arguments: status %d, %s", status, talk)
+	}
+	if _, talk, status := export(t, "", "ubuntu-latest", "octo/app", "2026-06-29"); status != 2 || !strings.Contains(talk, "RUNS_ON is ubuntu-latest: ") {
+		t.Errorf("without new labels: status %d, %s", status, talk)
+	}
+}
+
+// Labels are text: nothing in them means something to the program that replaces them.
+func TestLabelsOfAnExportAreText(t *testing.T) {
+	gh := "case $3 in */jobs*) echo 'a,[x].*/y$,b'; echo 'a,xyzy,b';; *) echo 7;; esac"
+	out, talk, status := export(t, gh, `[x].*/y$=image:ghcr.io/acme/ci&\1;self-hosted`, "octo/app", "2026-06-29")
+	if want := "a,image:ghcr.io/acme/ci&\\1;self-hosted,b\na,xyzy,b\n"; status != 0 || !strings.HasSuffix(out, want) {
+		t.Errorf("status %d, %s%s\nwant %s", status, out, talk, want)
+	}
+}
+
 // TestTheExportIsAWorkload runs the script of the docs with a stand-in for the GitHub CLI, in
 // which the script's own filter is applied by the same jq as that program has.
 func TestTheExportIsAWorkload(t *testing.T) {

@@ -27,7 +27,7 @@ func (p Played) Chart(w io.Writer) error {
 	series := p.Series(mostBuckets)
 	c := &canvas{axis: p.axis(series)}
 	buckets := series.Buckets()
-	name := p.Plan.Workload.Name
+	name := shortened(p.Plan.Workload.Name)
 	if p.Plan.Workload.Made {
 		name = "the made workload " + name
 	}
@@ -60,6 +60,18 @@ svg{font-family:system-ui,-apple-system,"Segoe UI",sans-serif;--page:#fff;--ink:
 .line{fill:none;stroke-width:1.5}.area{fill-opacity:.18;stroke:none}.queue{stroke:var(--queue);fill:var(--queue)}.runners{stroke:var(--runners);fill:var(--runners)}
 .line.queue,.line.runners{fill:none}
 `
+
+// longestName is how much of a file's name fits into the title.
+const longestName = 56
+
+// shortened is the end of a long name, which is what tells files apart.
+func shortened(name string) string {
+	runes := []rune(name)
+	if len(runes) <= longestName {
+		return name
+	}
+	return "…" + string(runes[len(runes)-longestName+1:])
+}
 
 // canvas collects the picture.
 type canvas struct {

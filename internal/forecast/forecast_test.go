@@ -365,6 +365,20 @@ func TestTheChart(t *testing.T) {
 	}
 }
 
+func TestALongNameIsCutInTheChart(t *testing.T) {
+	w := few(1, "self-hosted")
+	w.Name, w.Made = strings.Repeat("/jobs-of-ä", 30)+"/week.csv", false
+	var chart bytes.Buffer
+	if err := played(t, Plan{Config: configured(t, "github_repo: octo/app"), Workload: w, Seed: 1}).Chart(&chart); err != nil {
+		t.Fatal(err)
+	}
+	_, title, _ := strings.Cut(chart.String(), "<title id=\"title\">")
+	title, _, _ = strings.Cut(title, "</title>")
+	if n := len([]rune(title)); n > 100 || !strings.Contains(title, "…") || !strings.Contains(title, "/week.csv") {
+		t.Errorf("%d letters: %s", n, title)
+	}
+}
+
 // BenchmarkWeek plays a made week of 10,000 jobs.
 func BenchmarkWeek(b *testing.B) {
 	c := configured(b, "{github_repo: [octo/app, octo/lib, octo/site, octo/infra, octo/docs], max_runners: 100}")

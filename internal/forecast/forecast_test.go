@@ -91,7 +91,7 @@ func TestThePartsOfAWaitAddUp(t *testing.T) {
 	met := map[Cause]bool{}
 	for _, l := range p.Lived {
 		sum := int64(0)
-		for cause, ms := range causes(l, p.End) {
+		for cause, ms := range p.causes(l) {
 			sum += ms
 			met[cause] = true
 		}
@@ -225,7 +225,7 @@ func TestEveryRegistrationIsSimulated(t *testing.T) {
 		"{github_org: octo, github_repo: [octo/app, octo/lib], runner_group: big}",
 		"{github_org: octo, github_app: {id: Iv23abcdefgh, private_key: 'secretsmanager:key'}}",
 		"{github_enterprise: big, github_repo: [octo/app]}",
-		"{github_repo: octo/app, runner_class_sizes: {small: {cpu: 512, memory: 1024, warm: {count: 2}}}}",
+		"{github_repo: octo/app, enforce_policy: true, runner_class_sizes: {small: {cpu: 512, memory: 1024, warm: {count: 2}}}}",
 		"{github_repo: octo/app, runner_class_sizes: {arm: {cpu: 1024, memory: 2048, arch: arm64, spot: true}}, default_class: arm, runner_version: 2.330.0, required_label: self-hosted}",
 	} {
 		r := played(t, Plan{Config: configured(t, text), Workload: few(4, "self-hosted"), Seed: 1}).Result()

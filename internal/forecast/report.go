@@ -110,7 +110,7 @@ func (p Played) Result() Result {
 	for _, l := range p.Lived {
 		counter.Add(l)
 		costs.Add(l)
-		for cause, ms := range causes(l, p.End) {
+		for cause, ms := range p.causes(l) {
 			waited[cause] = append(waited[cause], ms)
 		}
 	}
@@ -193,26 +193,36 @@ var causeOf = map[stages.Name]Cause{
 }
 
 // causes are the parts of a job's wait in milliseconds, of a job that ran.
-func causes(l report.Lived, now time.Time) map[Cause]int64 {
+func (p Played) causes(l report.Lived) map[Cause]int64 {
 	if l.Run.At(fleet.StageJobStarted).IsZero() {
 		return nil
 	}
-	parts, split := map[Cause]int64{}, stages.Of(l.Run, l.Seen, now)
+	parts := map[Cause]int64{}
 	lacked := slices.ContainsFunc(l.Runners, func(r fleet.Runner) bool {
 		return r.FailureName != "" && fleet.KindOf(r.FailureName) == fleet.SetbackCapacity
 	})
-	for _, name := range stages.Names() {
-		cause, waits := causeOf[name]
-		if name == stages.Other && l.Run.Launched > 0 {
+	for _, stage := range stages.Of(l.Run, l.Seen, p.End).Stages {
+		cause, waits := causeOf[stage.Name]
+		if !waits || stage.Took == 0 {
+			continue
+		}
+		if stage.Name == stages.Other && l.Run.Launched > 0 {
 			cause = Again
+		}
+		if cause == Again || stage.Name == stages.Other { // between tries a job waits for room as well
+			room := int64(0)
+			for _, span := range p.Room[l.Run.RunID] {
+				room += span.Within(stage.From, stage.From.Add(time.Duration(stage.Took)*time.Millisecond)).Milliseconds()
+			}
+			parts[Room] += room
+			stage.Took -= room
 		}
 		if cause == Again && lacked {
 			cause = Capacity
 		}
-		if ms := split.Took(name); waits && ms > 0 {
-			parts[cause] += ms
-		}
+		parts[cause] += stage.Took
 	}
+	maps.DeleteFunc(parts, func(_ Cause, ms int64) bool { return ms == 0 })
 	return parts
 }
 

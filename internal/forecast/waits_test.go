@@ -33,6 +33,9 @@ func TestJobsThatWaitForRoomSayThat(t *testing.T) {
 	if room.Count < 150 || room.Max < time.Hour.Milliseconds() {
 		t.Errorf("they waited for room %+v", room)
 	}
+	if again := waitedFor(r, Again); again.P95 > (2*time.Minute).Milliseconds() || again.Max > (30*time.Minute).Milliseconds() {
+		t.Errorf("tries take less than two minutes, and they waited for another try %+v", again)
+	}
 	if !strings.HasPrefix(r.Bound, "max_runners, which is 20 and of which 2 are kept for repositories that have no runner: 1") {
 		t.Errorf("%d jobs waited for room, and launches were bound by %s", room.Count, r.Bound)
 	}

@@ -69,3 +69,27 @@ func were(runners int) string {
 	}
 	return fmt.Sprintf("%d runners were", runners)
 }
+
+// Span is a time from one moment to another; one without an end goes on.
+type Span struct{ From, To time.Time }
+
+// Within is how much of the span lies between two moments.
+func (s Span) Within(from, to time.Time) time.Duration {
+	if s.From.After(from) {
+		from = s.From
+	}
+	if !s.To.IsZero() && s.To.Before(to) {
+		to = s.To
+	}
+	return max(0, to.Sub(from))
+}
+
+// inRoom notes when a run begins and ends to wait for room.
+func (j *judge) inRoom(was, is fleet.Run) {
+	switch spans := j.room[is.RunID]; {
+	case is.WaitsForRoom && !was.WaitsForRoom:
+		j.room[is.RunID] = append(spans, Span{From: j.w.k.Now()})
+	case was.WaitsForRoom && !is.WaitsForRoom:
+		spans[len(spans)-1].To = j.w.k.Now()
+	}
+}

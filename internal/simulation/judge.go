@@ -65,10 +65,11 @@ type judge struct {
 	launches   []time.Time            // of runners
 	mostOpen   int
 	bounds     bounds
+	room       map[string][]Span // in which runs waited for room
 }
 
 func newJudge(w *World) *judge {
-	return &judge{w: w, seen: map[string]bool{}, runs: map[string]fleet.Run{}, runners: map[string]fleet.Runner{}, waste: map[string][]time.Time{}, bounds: bounds{}}
+	return &judge{w: w, seen: map[string]bool{}, runs: map[string]fleet.Run{}, runners: map[string]fleet.Runner{}, waste: map[string][]time.Time{}, bounds: bounds{}, room: map[string][]Span{}}
 }
 
 // find notes a violation, once for each rule and thing.
@@ -88,6 +89,7 @@ func (j *judge) find(rule, thing, format string, args ...any) {
 func (j *judge) wrote(c fleet.Changes) {
 	for _, run := range c.Runs {
 		j.run(j.runs[run.RunID], run)
+		j.inRoom(j.runs[run.RunID], run)
 		j.runs[run.RunID] = run
 		j.bounds.note(run, j.w.policy)
 	}

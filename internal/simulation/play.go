@@ -13,6 +13,8 @@ type Played struct {
 	Result
 	// Lived are all runs with their runners, the newest first.
 	Lived []report.Lived
+	// Room are the times in which each run waited for room, by its id.
+	Room map[string][]Span
 	// From and End are when it began and ended, in virtual time.
 	From, End time.Time
 	// BuildTimes are how long CodeBuild built each image.
@@ -44,7 +46,7 @@ func Play(ctx context.Context, s Scenario, seed uint64, progress func(Progress))
 	if !came {
 		return Played{}, ctx.Err()
 	}
-	p := Played{Result: w.result(), From: kernel.Epoch, End: w.k.Now(), Limit: w.GitHub.Usage()[credentialName].Limit, LongestTask: w.longestTask()}
+	p := Played{Result: w.result(), Room: w.judge.room, From: kernel.Epoch, End: w.k.Now(), Limit: w.GitHub.Usage()[credentialName].Limit, LongestTask: w.longestTask()}
 	for _, build := range w.CodeBuild.Builds() {
 		if build.BegunAt.IsZero() {
 			continue

@@ -20,7 +20,7 @@ var Claim = Function{
 		deployment.EnvGitHubCA,
 	},
 	May: slices.Concat(
-		records("GetItem", "PutItem", "BatchGetItem", "Query"), gitHub(), signal("Heartbeat"),
+		records("GetItem", "PutItem", "Query"), gitHub(), signal("Heartbeat"),
 		[]grants.Statement{
 			grants.Allow("claim tokens are verified", grants.ClaimKey, "secretsmanager:GetSecretValue"),
 			grants.Allow("with enforce_policy, whether a job is admitted depends on the class sizes", grants.ClassSizes, "ssm:GetParameter"),

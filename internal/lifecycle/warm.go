@@ -131,11 +131,15 @@ func (f Fleet) FillPool(ctx context.Context, pool fleet.Pool, place string, repo
 			if err != nil {
 				return fleet.Changes{}, err
 			}
-			res = facts.Fill()
-			if _, taken, err := f.Records.Runner(ctx, res.RunnerID); err != nil {
+			if res = facts.Fill(); res.RunnerID == "" {
+				return res.Changes, nil
+			}
+			_, used, err := f.Records.Runner(ctx, res.RunnerID)
+			if err != nil {
 				return fleet.Changes{}, err
-			} else if taken { // a release that does not know warm_made has written the capacity
-				facts.Capacity.WarmMade = int(facts.Now.Unix() - 1_700_000_000)
+			}
+			if used {
+				facts.Capacity = facts.Capacity.BeyondUsedIDs(facts.Now)
 				res = facts.Fill()
 			}
 			return res.Changes, nil

@@ -73,11 +73,7 @@ func (r runnerFilters) find(cmd *cobra.Command, records report.Source, now time.
 	case err != nil:
 		return nil, "", err
 	case page.Next != "":
-		said := fmt.Sprintf("more runners may match: %d were looked at, back to %s", page.Looked, page.Oldest.Local().Format(time.DateTime))
-		if len(page.Runners) == r.limit {
-			said = fmt.Sprintf("there are more than these %d", r.limit)
-		}
-		return page.Runners, said + "; go on with: " + cmd.CommandPath() + given(cmd.Flags(), "after") + " --after " + page.Next, nil
+		return page.Runners, sayMore(cmd, "runners", len(page.Runners) == r.limit, r.limit, page.Looked, page.Oldest, page.Next), nil
 	case len(page.Runners) > 0:
 		return page.Runners, "", nil
 	}

@@ -197,11 +197,7 @@ func (r runFilters) find(ctx context.Context, cmd *cobra.Command, records report
 	case err != nil:
 		return nil, "", err
 	case page.Next != "":
-		said := fmt.Sprintf("more runs may match: %d were looked at, back to %s", page.Looked, page.Oldest.Local().Format(time.DateTime))
-		if len(page.Runs) == r.limit {
-			said = fmt.Sprintf("there are more than these %d", r.limit)
-		}
-		return page.Runs, said + "; go on with: " + cmd.CommandPath() + given(cmd.Flags(), "after") + " --after " + page.Next, nil
+		return page.Runs, sayMore(cmd, "runs", len(page.Runs) == r.limit, r.limit, page.Looked, page.Oldest, page.Next), nil
 	case len(page.Runs) > 0:
 		return page.Runs, "", nil
 	}
@@ -239,4 +235,14 @@ func (r runFilters) sayNone(ctx context.Context, records report.Source) (string,
 		return "no run matches", nil
 	}
 	return "no runs yet: a run is made when a workflow_job webhook arrives", nil
+}
+
+// sayMore says that a list may go on, and by which command. It is full, or ended because it
+// has looked at many records.
+func sayMore(cmd *cobra.Command, kind string, full bool, limit, looked int, oldest time.Time, next string) string {
+	said := fmt.Sprintf("more %s may match: %d were looked at, back to %s", kind, looked, oldest.Local().Format(time.DateTime))
+	if full {
+		said = fmt.Sprintf("there are more than these %d", limit)
+	}
+	return said + "; go on with: " + cmd.CommandPath() + given(cmd.Flags(), "after") + " --after " + next
 }

@@ -73,7 +73,8 @@ func sourcesOf(c Config, dir string) (map[string]string, error) {
 	return runner.Sources(in)
 }
 
-// formatOf is the format of images, for their hash: those of another are built anew.
+// formatOf is the format of images. It is a part of their hash, so that another format has
+// them built anew.
 func formatOf(c Config) string {
 	if c.SOCIIndex {
 		return "soci"

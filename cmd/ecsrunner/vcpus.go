@@ -17,8 +17,8 @@ import (
 // quotasFor is how long the account's quotas are kept: raising one takes AWS hours.
 const quotasFor = time.Hour
 
-// vcpusAllowed reads the account's quotas of Fargate, at most once an hour. A failure is
-// kept as long: whoever may not read them is not told so at each look.
+// vcpusAllowed reads the account's quotas of Fargate, at most once an hour. It keeps a
+// failure for an hour too: without the permission to read them, asking again is no use.
 func (c *cloud) vcpusAllowed() func(context.Context) (map[fleet.CapacityProvider]float64, error) {
 	source := quotas.Quotas{ServiceQuotas: servicequotas.NewFromConfig(c.config)}
 	return remember(quotasFor, time.Now, func(ctx context.Context) (map[fleet.CapacityProvider]float64, error) {

@@ -94,6 +94,9 @@ type Options struct {
 	// NewID makes the id of one write: unique, and at most 36 characters long,
 	// DynamoDB's limit for the token of a request.
 	NewID func() string
+	// Tidies has OpenRunners delete what is left in its list of closed runners. A command
+	// that reads must write nothing.
+	Tidies bool
 }
 
 // Store is a fleet's table. It is safe for concurrent use.

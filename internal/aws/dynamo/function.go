@@ -15,7 +15,7 @@ import (
 // first invocation unless it reads something else then.
 func Records(f *function.Function) *Store {
 	store := New(dynamodb.NewFromConfig(f.AWS), f.Env(deployment.EnvTable), Options{
-		Retention: deployment.Retention, Now: time.Now, NewID: rand.Text,
+		Retention: deployment.Retention, Now: time.Now, NewID: rand.Text, Tidies: true,
 	})
 	if f.IsCold() {
 		f.Warm(func(ctx context.Context) error {

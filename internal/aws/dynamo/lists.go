@@ -94,7 +94,7 @@ func (s *Store) OpenRunners(ctx context.Context) ([]fleet.Runner, error) {
 			}
 		}
 		for _, entry := range page.Items {
-			if id := textOf(entry, attrSK); !isOpen[id] {
+			if id := textOf(entry, attrSK); !isOpen[id] && s.options.Tidies {
 				s.forgetOpen(ctx, id) // who closed it died before that
 			}
 		}

@@ -22,6 +22,10 @@ func (c *Config) checkWarm(r *review) {
 		if first == "" {
 			first = at
 		}
+		if hours := at + ".idle_hours_per_day"; warm.IdleHoursPerDay == 0 && r.given(hours) {
+			r.add(hours, "is 0; use 1 or more, or leave it out for no limit; for no idle runners leave warm out")
+			return
+		}
 		if err := warm.Check(); err != nil {
 			r.add(at, "%s", err)
 			return

@@ -41,6 +41,7 @@ func TestWarmRunnersThatCannotBe(t *testing.T) {
 		"none":                            {"github_repo: octo/app", "{count: 0}", "warm.count 0: use 1 to 100"},
 		"a schedule that is none":         {"github_repo: octo/app", "{count: 1, schedule: weekdays}", "is not a schedule"},
 		"an age of seconds":               {"github_repo: octo/app", "{count: 1, rotate_after: 5s}", "warm.rotate_after 5s: use 10m0s to 168h0m0s"},
+		"no hours":                        {"github_repo: octo/app", "{count: 1, idle_hours_per_day: 0}", "idle_hours_per_day: is 0; use 1 or more"},
 		"hours below zero":                {"github_repo: octo/app", "{count: 1, idle_hours_per_day: -1}", "warm.idle_hours_per_day -1"},
 		"an image that is not there":      {"github_repo: octo/app", "{count: 1, image: gpu}", "warm.image"},
 		"a repository of others":          {"github_repo: octo/app", "{count: 1, repositories: [octo/lib]}", "not a repository that this fleet's runners are registered in"},

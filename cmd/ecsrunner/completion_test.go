@@ -35,6 +35,20 @@ func TestACompletionBeginsWithWhatIsTyped(t *testing.T) {
 	}
 }
 
+// A flag that takes several values is completed behind its commas, in each command that has it.
+func TestStatusesAreCompletedBehindACommaToo(t *testing.T) {
+	for list, want := range map[string]string{"runs": "failed,RUNNING", "runners": "failed,running"} {
+		cmd, _, err := newRoot().Find([]string{list, "list"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		complete, _ := cmd.GetFlagCompletionFunc("status")
+		if got, _ := complete(cmd, nil, "failed,run"); !slices.Equal(got, []string{want}) {
+			t.Errorf("%s list --status failed,run: %q, want %q", list, got, want)
+		}
+	}
+}
+
 // What stands in a command's usage for a run or a runner is completed.
 func TestCommandsCompleteTheirArguments(t *testing.T) {
 	for _, path := range [][]string{{"runs", "show"}, {"runs", "retry"}, {"runners", "show"}, {"runners", "terminate"}, {"runners", "logs"}, {"images", "delete"}, {"images", "build"}, {"cluster", "status"}} {

@@ -30,7 +30,7 @@ func (r *runnerFilters) flags(cmd *cobra.Command) {
 	flags.StringVar(&r.since, "since", "", "only runners launched since then: 90m, 24h, 7d or a date")
 	flags.IntVarP(&r.limit, "limit", "L", usualLimit, fmt.Sprintf("list up to this many runners, at most %d", report.MostListed))
 	flags.StringVar(&r.after, "after", "", "go on after the list that ended with this cursor")
-	_ = cmd.RegisterFlagCompletionFunc("status", cobra.FixedCompletions(runnerStatuses(), cobra.ShellCompDirectiveNoFileComp)) // the flag is there, and has none yet
+	_ = cmd.RegisterFlagCompletionFunc("status", fixed(runnerStatuses()...).complete) // the flag is there, and has none yet
 }
 
 // query is what is asked for. A wrong value is a usage error that names the right ones.

@@ -28,13 +28,13 @@ const (
 )
 
 var meaning = map[string]string{
-	configVar:     "configuration file, where --config is not given",
+	configVar:     "configuration file, unless the command line names one",
 	dataDirVar:    "data directory, where --data-dir is not given",
 	patVar:        "GitHub personal access token, unless github_pat says otherwise",
 	secretVar:     "the webhook's secret, unless the configuration or --secret says otherwise",
 	noColorVar:    "if set, nothing is coloured",
 	forceColorVar: "if set and not 0, output is coloured though it is no terminal",
-	tempDirVar:    "where the demo's data directory is made",
+	tempDirVar:    "where temporary data directories are made",
 	dockerHostVar: "socket of the container engine, as unix:///run/podman/podman.sock",
 
 	otlpVar:        "OpenTelemetry receiver, as http://127.0.0.1:4318, to which metrics are exported",

@@ -40,6 +40,7 @@ func compare(t *testing.T, name string, doc []byte) {
 	if diff := cmp.Diff(want, got); gotErr == nil && diff != "" {
 		t.Errorf("%s (-encoding/json +ours):\n%s", name, diff)
 	}
+	sameAsDecode(t, name, doc)
 }
 
 func TestDecodeTakesWhatGitHubMightSend(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 
 // workflowJob decides about a workflow_job delivery that GitHub did send.
 func (h Handler) workflowJob(ctx context.Context, doc []byte, d *delivery) Response {
-	var p payload
-	if err := decode(doc, &p); err != nil {
+	p, err := read(doc)
+	if err != nil {
 		return invalid("%s", err)
 	}
 	d.action = fleet.ClipBytes(p.Action, maxShort)

@@ -18,9 +18,11 @@ type payload struct {
 	WorkflowJob *workflowJob `json:"workflow_job"`
 	Repository  *repository  `json:"repository"`
 	// Installation is there only if the webhook is a GitHub App's.
-	Installation *struct {
-		ID int64 `json:"id"`
-	} `json:"installation"`
+	Installation *installation `json:"installation"`
+}
+
+type installation struct {
+	ID int64 `json:"id"`
 }
 
 type repository struct {
@@ -66,8 +68,8 @@ const maxLabelsRead = 10 * fleet.MaxLabels
 
 // ReadJob is the job of a workflow_job payload, as a delivery with it puts it on the bus.
 func ReadJob(doc []byte) (fleet.Job, error) {
-	var p payload
-	if err := decode(doc, &p); err != nil {
+	p, err := read(doc)
+	if err != nil {
 		return fleet.Job{}, err
 	}
 	job, err := p.job()

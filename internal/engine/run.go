@@ -196,12 +196,15 @@ func (e *Engine) start(r *run, call *invocation) {
 // invoke calls a function and records its answer, even if the function panics or
 // ends its goroutine.
 func (e *Engine) invoke(r *run, call *invocation) {
-	answer := json.RawMessage(nil)
-	f := lambdaFailure(errFunctionExited, "the function ended its goroutine")
+	var answer json.RawMessage
+	var f *failure
+	returned := false
 	defer func() {
 		if p := recover(); p != nil {
 			e.cfg.Logger.Error("function panicked", "function", call.function, "panic", p, "stack", string(debug.Stack()))
 			f = lambdaFailure(errFunctionExited, fmt.Sprintf("panic: %v", p))
+		} else if !returned {
+			f = lambdaFailure(errFunctionExited, "the function ended its goroutine")
 		}
 		call.cancel()
 		e.drive(r, func(s *step) error { return s.answered(r, call, answer, f) })
@@ -212,6 +215,7 @@ func (e *Engine) invoke(r *run, call *invocation) {
 		}
 	}()
 	answer, f = e.ask(call)
+	returned = true
 }
 
 func (e *Engine) ask(call *invocation) (json.RawMessage, *failure) {

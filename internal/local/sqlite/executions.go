@@ -20,12 +20,8 @@ var _ engine.Store = Executions{}
 // Create adds an execution with its first events.
 func (e Executions) Create(ctx context.Context, r engine.Record, events []engine.Event) error {
 	return e.store.transact(ctx, func(tx *transaction) error {
-		record, err := json.Marshal(r)
-		if err != nil {
-			return fmt.Errorf("encode execution %s: %w", r.Name, err)
-		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO executions (name, revision, status, started_at, record) VALUES (?, ?, ?, ?, ?)",
-			r.Name, r.Revision, r.Status, sortable(r.StartedAt), string(record))
+		_, err := tx.ExecContext(ctx, "INSERT INTO executions (name, revision, status, started_at, record) VALUES (?, ?, ?, ?, ?)",
+			r.Name, r.Revision, r.Status, sortable(r.StartedAt), tx.text(r.AppendJSON))
 		if isDuplicate(err) {
 			return engine.ErrExecutionAlreadyExists
 		}
@@ -39,11 +35,8 @@ func (e Executions) Create(ctx context.Context, r engine.Record, events []engine
 // Save replaces an execution of the revision before and adds events to it.
 func (e Executions) Save(ctx context.Context, r engine.Record, events []engine.Event) error {
 	return e.store.transact(ctx, func(tx *transaction) error {
-		record, err := json.Marshal(r)
-		if err != nil {
-			return fmt.Errorf("encode execution %s: %w", r.Name, err)
-		}
-		update, args := "UPDATE executions SET revision = ?, status = ?, record = ? WHERE name = ? AND revision = ?", []any{r.Revision, r.Status, string(record), r.Name, r.Revision - 1}
+		record := tx.text(r.AppendJSON)
+		update, args := "UPDATE executions SET revision = ?, status = ?, record = ? WHERE name = ? AND revision = ?", []any{r.Revision, r.Status, record, r.Name, r.Revision - 1}
 		if r.Status == engine.Running { // as it was: its place in the index by status stays
 			update, args = "UPDATE executions SET revision = ?, record = ? WHERE name = ? AND revision = ?", slices.Delete(args, 1, 2)
 		}
@@ -64,11 +57,8 @@ func addEvents(ctx context.Context, tx *transaction, name string, events []engin
 	if len(events) == 0 {
 		return nil
 	}
-	text, err := json.Marshal(events)
-	if err != nil {
-		return fmt.Errorf("encode the events of %s from %d on: %w", name, events[0].ID, err)
-	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO execution_events (name, id, event) VALUES (?, ?, ?)", name, events[0].ID, string(text))
+	text := tx.text(func(b []byte) []byte { return engine.AppendEvents(b, events) })
+	_, err := tx.ExecContext(ctx, "INSERT INTO execution_events (name, id, event) VALUES (?, ?, ?)", name, events[0].ID, text)
 	return err
 }
 

@@ -2,9 +2,7 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -51,8 +49,7 @@ func (s *Store) Images(ctx context.Context) ([]fleet.ImageRecord, error) {
 
 // DeleteImage deletes the record of an image. An unknown image is no error.
 func (s *Store) DeleteImage(ctx context.Context, tag string) error {
-	_, err := s.writes.ExecContext(ctx, "DELETE FROM images WHERE tag = ?", tag)
-	return named(err)
+	return s.exec(ctx, "DELETE FROM images WHERE tag = ?", tag)
 }
 
 // JoinBuild notes that a runner waits for an image. If the build has no owner, or the
@@ -79,9 +76,9 @@ func (s *Store) JoinBuild(ctx context.Context, tag, runnerID string, now time.Ti
 // another runner owns it.
 func ownerAfter(ctx context.Context, tx *transaction, tag, runnerID string, now time.Time) (string, error) {
 	var was, until string
-	err := tx.QueryRowContext(ctx, "SELECT owner, lease_until FROM builds WHERE tag = ?", tag).Scan(&was, &until)
+	locked, err := tx.row(ctx, "SELECT owner, lease_until FROM builds WHERE tag = ?", []any{tag}, &was, &until)
 	// The previous release stored an owner's bare id.
-	if errors.Is(err, sql.ErrNoRows) || err == nil && (until < sortable(now) || was == runnerID) {
+	if err == nil && (!locked || until < sortable(now) || was == runnerID) {
 		return fleet.BuildOwner(runnerID, now), nil
 	}
 	if err != nil || !fleet.OwnsBuild(was, runnerID) {
@@ -94,11 +91,8 @@ func ownerAfter(ctx context.Context, tx *transaction, tag, runnerID string, now 
 func (s *Store) RenewBuild(ctx context.Context, tag, owner string, at time.Time) error {
 	return s.transact(ctx, func(tx *transaction) error {
 		var ms int64
-		err := tx.QueryRowContext(ctx, "SELECT lease_ms FROM builds WHERE tag = ? AND owner = ?", tag, owner).Scan(&ms)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
-		if err != nil {
+		owns, err := tx.row(ctx, "SELECT lease_ms FROM builds WHERE tag = ? AND owner = ?", []any{tag, owner}, &ms)
+		if err != nil || !owns {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, "UPDATE builds SET lease_until = ? WHERE tag = ?", sortable(at.Add(time.Duration(ms)*time.Millisecond)), tag)
@@ -152,8 +146,8 @@ func (s *Store) Register(ctx context.Context, d fleet.TaskDefinition) (string, e
 	if err != nil {
 		return "", fmt.Errorf("encode task definition %s: %w", d.Family(), err)
 	}
-	_, err = s.writes.ExecContext(ctx, "INSERT INTO task_definitions (family, record) VALUES (?, ?) ON CONFLICT DO NOTHING", d.Family(), string(record))
-	return "local:task-definition/" + d.Family() + ":1", named(err)
+	err = s.exec(ctx, "INSERT INTO task_definitions (family, record) VALUES (?, ?) ON CONFLICT DO NOTHING", d.Family(), string(record))
+	return "local:task-definition/" + d.Family() + ":1", err
 }
 
 // Definition is the task definition of an ARN that Register gave.

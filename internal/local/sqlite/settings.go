@@ -14,8 +14,7 @@ func (s *Store) PutSettings(ctx context.Context, settings report.Settings) error
 	if err != nil {
 		return fmt.Errorf("encode settings: %w", err)
 	}
-	_, err = s.writes.ExecContext(ctx, "INSERT INTO settings (id, record) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET record = excluded.record", string(record))
-	return named(err)
+	return s.exec(ctx, "INSERT INTO settings (id, record) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET record = excluded.record", string(record))
 }
 
 // Settings reads what the fleet said about itself.

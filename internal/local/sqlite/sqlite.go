@@ -75,12 +75,13 @@ CREATE TABLE execution_events (name TEXT NOT NULL, id INTEGER NOT NULL, event TE
 // several connections wait by sleeping: up to 100 ms, whoever wakes up first goes next, and
 // the transaction that is never first fails after busy_timeout.
 type Store struct {
-	writes  *sql.DB // the same as reads, of a Store that only reads
+	writes  *sql.DB // one connection; of a Store that only reads as well
 	reads   *sql.DB
 	written func(error) // see OnWrite; may be nil
 	watch   watch
 
-	statements, questions statements // that write, and that read
+	writer    writer
+	questions statements
 }
 
 // OnWrite calls told with the result of each transaction: nil, or why the file could
@@ -130,12 +131,16 @@ func closeToOthers(file string) error {
 // OpenReadOnly opens the database to read only, while the fleet writes it or
 // afterwards.
 func OpenReadOnly(ctx context.Context, file string) (*Store, error) {
-	reads, err := connect(file, readers, url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(10000)"}})
+	readOnly := url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(10000)"}}
+	reads, err := connect(file, readers, readOnly)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{reads: reads, writes: reads} // whose writes SQLite refuses
-	return s.opened(file, s.readable(ctx))
+	s := &Store{reads: reads}
+	if s.writes, err = connect(file, 1, readOnly); err == nil { // SQLite refuses its writes
+		err = s.readable(ctx)
+	}
+	return s.opened(file, err)
 }
 
 // connect returns up to most connections to the file, which stay open.
@@ -196,11 +201,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	}
 	change += additions
 	return s.transact(ctx, func(tx *transaction) error {
-		if _, err := tx.Tx.ExecContext(ctx, change); err != nil {
-			return err
-		}
-		_, err := tx.Tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", layout))
-		return err
+		return tx.script(ctx, change+fmt.Sprintf("\nPRAGMA user_version = %d;", layout))
 	})
 }
 
@@ -218,7 +219,7 @@ func (s *Store) hasAdditions(ctx context.Context) error {
 // Close closes the database.
 func (s *Store) Close() error {
 	s.watch.close()
-	var errs []error
+	errs := []error{s.writer.close(s.writes)}
 	for _, db := range []*sql.DB{s.reads, s.writes} { // the last to close writes back the log
 		if db != nil {
 			errs = append(errs, db.Close())
@@ -241,18 +242,31 @@ func (s *Store) transact(ctx context.Context, f func(*transaction) error) error 
 	return err
 }
 
+// exec runs one statement of a constant text in a transaction of its own.
+func (s *Store) exec(ctx context.Context, text string, args ...any) error {
+	return s.transact(ctx, func(tx *transaction) error {
+		_, err := tx.ExecContext(ctx, text, args...)
+		return err
+	})
+}
+
 func (s *Store) transactOnce(ctx context.Context, f func(*transaction) error) error {
-	begun, err := s.writes.BeginTx(ctx, nil)
+	conn, err := s.writes.Conn(ctx)
 	if err != nil {
 		return named(err)
 	}
-	tx := &transaction{Tx: begun, known: &s.statements}
-	defer tx.known.learn(s.writes, &tx.unknown)
-	defer tx.Rollback() // after Commit it does nothing
-	if err := f(tx); err != nil {
-		return named(err)
-	}
-	return named(tx.Commit())
+	defer conn.Close()
+	return named(conn.Raw(func(raw any) (err error) {
+		whole := false
+		defer func() {
+			if !whole || ctx.Err() != nil { // a panic, or SQLite was interrupted: database/sql closes the connection
+				s.writer.forget()
+			}
+		}()
+		err = s.writer.run(ctx, raw, f)
+		whole = true
+		return err
+	}))
 }
 
 func named(err error) error {

@@ -41,20 +41,3 @@ func (s *statements) row(ctx context.Context, db *sql.DB, text string, args ...a
 	}
 	return stmt.QueryRowContext(ctx, args...)
 }
-
-// transaction is one on the connection that writes. Nothing can be prepared there before it
-// is over.
-type transaction struct {
-	*sql.Tx
-	known   *statements
-	unknown []string // to learn
-}
-
-// ExecContext runs a statement, parsed once for all transactions.
-func (t *transaction) ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error) {
-	if stmt := t.known.find(text); stmt != nil {
-		return t.StmtContext(ctx, stmt).ExecContext(ctx, args...)
-	}
-	t.unknown = append(t.unknown, text)
-	return t.Tx.ExecContext(ctx, text, args...)
-}

@@ -23,11 +23,9 @@ func (s *Store) Cursor(ctx context.Context, name string) (value string, err erro
 // PutCursor stores the place where the sweep stopped; "" deletes it.
 func (s *Store) PutCursor(ctx context.Context, name, value string) error {
 	if value == "" {
-		_, err := s.writes.ExecContext(ctx, "DELETE FROM cursors WHERE name = ?", name)
-		return named(err)
+		return s.exec(ctx, "DELETE FROM cursors WHERE name = ?", name)
 	}
-	_, err := s.writes.ExecContext(ctx, "INSERT INTO cursors (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value)
-	return named(err)
+	return s.exec(ctx, "INSERT INTO cursors (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value)
 }
 
 // SwapCursor stores a value if the cursor still has the one that was read, "" if there
@@ -54,8 +52,7 @@ func (s *Store) SwapCursor(ctx context.Context, name, was, value string) error {
 func (s *Store) TakeLease(ctx context.Context, name, owner string, now, until time.Time) (taken bool, err error) {
 	err = s.transact(ctx, func(tx *transaction) error {
 		var value string
-		err := tx.QueryRowContext(ctx, "SELECT value FROM cursors WHERE name = ?", "lease/"+name).Scan(&value)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		if _, err := tx.row(ctx, "SELECT value FROM cursors WHERE name = ?", []any{"lease/" + name}, &value); err != nil {
 			return err
 		}
 		ends, holder, held := strings.Cut(value, " ")

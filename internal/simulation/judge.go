@@ -61,6 +61,7 @@ type judge struct {
 	seen       map[string]bool
 	runs       map[string]fleet.Run
 	runners    map[string]fleet.Runner
+	idlers     map[string]bool        // of these, those that are idle
 	waste      map[string][]time.Time // by run
 	launches   []time.Time            // of runners
 	mostOpen   int
@@ -69,7 +70,7 @@ type judge struct {
 }
 
 func newJudge(w *World) *judge {
-	return &judge{w: w, seen: map[string]bool{}, runs: map[string]fleet.Run{}, runners: map[string]fleet.Runner{}, waste: map[string][]time.Time{}, bounds: bounds{}, room: map[string][]Span{}}
+	return &judge{w: w, seen: map[string]bool{}, runs: map[string]fleet.Run{}, runners: map[string]fleet.Runner{}, idlers: map[string]bool{}, waste: map[string][]time.Time{}, bounds: bounds{}, room: map[string][]Span{}}
 }
 
 // find notes a violation, once for each rule and thing.
@@ -96,6 +97,11 @@ func (j *judge) wrote(c fleet.Changes) {
 	for _, runner := range c.Runners {
 		j.runner(j.runners[runner.RunnerID], runner)
 		j.runners[runner.RunnerID] = runner
+		if runner.Idle() {
+			j.idlers[runner.RunnerID] = true
+		} else {
+			delete(j.idlers, runner.RunnerID)
+		}
 	}
 	for _, run := range c.Runs {
 		j.pair(run.RunID)

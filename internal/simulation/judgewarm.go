@@ -65,9 +65,9 @@ func (j *judge) idle() {
 			j.find(ruleWarm, id, "runner %s is listed as idle, and is %s for %q with job %d", id, r.Phase, r.For, r.Took)
 		}
 	}
-	for _, r := range j.runners {
-		if _, is := listed[r.RunnerID]; r.Idle() && !is {
-			j.find(ruleWarm, r.RunnerID, "runner %s idles in pool %s, and no launch would find it", r.RunnerID, r.Pool)
+	for _, id := range slices.Sorted(maps.Keys(j.idlers)) {
+		if _, is := listed[id]; !is {
+			j.find(ruleWarm, id, "runner %s idles in pool %s, and no launch would find it", id, j.runners[id].Pool)
 		}
 	}
 }

@@ -163,7 +163,10 @@ func reported(err error) error {
 // invokeStep is the engine's Invoke.
 func (w *World) invokeStep(ctx context.Context, arn string, payload json.RawMessage) (out json.RawMessage, err error) {
 	name := arn[len(functionPrefix):]
-	about := callOf(payload)
+	about := ""
+	if w.k.Trace != nil || name == "InspectRunner" {
+		about = callOf(payload)
+	}
 	if name == "InspectRunner" {
 		w.inspects(about[strings.LastIndexByte(about, ' ')+1:])
 	}

@@ -24,6 +24,7 @@ type Kernel struct {
 	order   uint64
 	current *Process
 	alive   map[*Process]bool
+	idle    []*coroutine // whose processes have ended
 
 	plan   []Fault
 	struck []int
@@ -69,6 +70,7 @@ func (k *Kernel) Log(format string, args ...any) {
 // Timer is one thing that is to happen.
 type Timer struct {
 	at    time.Time
+	since time.Duration // at, since the epoch
 	order uint64
 	do    func()
 	index int
@@ -91,7 +93,7 @@ func (k *Kernel) At(at time.Time, do func()) *Timer {
 		at = k.now
 	}
 	k.order++
-	t := &Timer{at: at, order: k.order, do: do, k: k}
+	t := &Timer{at: at, since: at.Sub(Epoch), order: k.order, do: do, k: k}
 	heap.Push(&k.queue, t)
 	return t
 }
@@ -121,7 +123,12 @@ func (k *Kernel) Close() {
 	}
 	k.queue = nil
 	for p := range k.alive {
-		p.stop()
+		if p.on != nil {
+			p.on.stop()
+		}
+	}
+	for _, c := range k.idle {
+		c.stop()
 	}
 }
 
@@ -130,8 +137,8 @@ type timers []*Timer
 func (q timers) Len() int { return len(q) }
 
 func (q timers) Less(i, j int) bool {
-	if !q[i].at.Equal(q[j].at) {
-		return q[i].at.Before(q[j].at)
+	if q[i].since != q[j].since {
+		return q[i].since < q[j].since
 	}
 	return q[i].order < q[j].order
 }

@@ -16,9 +16,8 @@ type Process struct {
 	Calls int
 
 	k    *Kernel
-	next func() (struct{}, bool)
-	stop func()
-	wait func(struct{}) bool
+	body func()
+	on   *coroutine
 	dead bool
 	why  string
 	wake *Timer
@@ -29,37 +28,80 @@ type Process struct {
 // died is what unwinds a process that was killed.
 type died struct{}
 
+// coroutine is what a process runs on. It serves one after the other: a stack that has grown
+// to what a function needs takes longer to make than most calls.
+type coroutine struct {
+	next    func() (struct{}, bool)
+	stop    func()
+	yield   func(struct{}) bool
+	process *Process
+	stopped bool
+}
+
+func (k *Kernel) coroutine() *coroutine {
+	if n := len(k.idle); n > 0 {
+		c := k.idle[n-1]
+		k.idle = k.idle[:n-1]
+		return c
+	}
+	c := &coroutine{}
+	c.next, c.stop = iter.Pull(func(yield func(struct{}) bool) {
+		for c.yield = yield; ; {
+			c.run()
+			if c.stopped || !yield(struct{}{}) {
+				return
+			}
+		}
+	})
+	return c
+}
+
+// run runs the process to its end.
+func (c *coroutine) run() {
+	defer func() {
+		c.process = nil
+		if cause := recover(); cause != nil {
+			if _, killed := cause.(died); !killed {
+				panic(cause)
+			}
+		}
+	}()
+	c.process.body()
+}
+
+// wait gives the turn back, and reports whether there is another one.
+func (c *coroutine) wait() bool {
+	c.stopped = !c.yield(struct{}{})
+	return !c.stopped
+}
+
 // Go starts a process, which has its first turn after what happens now. ended is
 // called when it is over, with why it was killed or "".
 func (k *Kernel) Go(p *Process, body func(), ended func(why string)) *Process {
-	p.k = k
+	p.k, p.body = k, body
 	k.alive[p] = true
-	p.next, p.stop = iter.Pull(func(yield func(struct{}) bool) {
-		p.wait = yield
-		defer func() {
-			if cause := recover(); cause != nil {
-				if _, killed := cause.(died); !killed {
-					panic(cause)
-				}
-			}
-		}()
-		body()
-	})
 	p.again = func() { p.turn(ended) }
 	p.wake = k.After(0, p.again)
 	return p
 }
 
 func (p *Process) turn(ended func(why string)) {
-	before := p.k.current
-	p.k.current = p
-	_, going := p.next()
-	p.k.current = before
-	if going {
+	k := p.k
+	if p.on == nil {
+		p.on = k.coroutine()
+		p.on.process = p
+	}
+	before := k.current
+	k.current = p
+	p.on.next()
+	k.current = before
+	if p.on.process != nil {
 		p.wake.do = p.again
 		return
 	}
-	delete(p.k.alive, p)
+	k.idle = append(k.idle, p.on)
+	p.on = nil
+	delete(k.alive, p)
 	p.dead = true
 	if ended != nil {
 		ended(p.why)
@@ -95,7 +137,7 @@ func (k *Kernel) Pause(d time.Duration) {
 		panic(died{})
 	}
 	p.wake = k.After(d, nil)
-	if !p.wait(struct{}{}) || p.dead {
+	if !p.on.wait() || p.dead {
 		p.dead = true
 		panic(died{})
 	}
@@ -120,7 +162,7 @@ func (k *Kernel) Await(begin func(done func())) {
 			p.wake = k.After(0, p.again)
 		}
 	})
-	if !p.wait(struct{}{}) || p.dead {
+	if !p.on.wait() || p.dead {
 		p.dead = true
 		panic(died{})
 	}

@@ -135,6 +135,7 @@ func (g *GitHub) remove(r *runner) {
 	}
 	repo.gone = append(repo.gone, r)
 	delete(g.configs, r.config)
+	r.config = ""
 	g.k.Log("runner %s is no longer registered", r.name)
 }
 

@@ -40,8 +40,6 @@ func RunnerName(runnerID string, k int) string { return fmt.Sprintf("%s.%d", run
 // warmSlot begins the slot in the id of a warm runner.
 const warmSlot = "w"
 
-var runnerName = regexp.MustCompile(`^(.+)-(w[1-9][0-9]{0,3}|[1-9][0-9]{0,18})-([1-9][0-9]{0,8})(?:\.([1-9][0-9]{0,8}))?$`)
-
 // WarmID names a warm runner: the n-th of the fleet, in a slot that no other idle one has.
 func WarmID(fleetName string, slot, n int) string {
 	return fmt.Sprintf("%s-w%d-%d", fleetName, slot, n)
@@ -51,17 +49,38 @@ func WarmID(fleetName string, slot, n int) string {
 // runner was launched for no job: its jobID is 0. ok is false for every name that is not of
 // this fleet.
 func ParseRunnerID(fleetName, name string) (runnerID string, jobID int64, ok bool) {
-	m := runnerName.FindStringSubmatch(name)
-	if m == nil || m[1] != fleetName {
+	if fleetName == "" || len(name) <= len(fleetName) || name[:len(fleetName)] != fleetName || name[len(fleetName)] != '-' {
 		return "", 0, false
 	}
-	id, _, _ := strings.Cut(name, ".")
-	if strings.HasPrefix(m[2], warmSlot) {
+	own, registration, registered := strings.Cut(name[len(fleetName)+1:], ".")
+	id := name[:len(fleetName)+1+len(own)]
+	slot, count, ok := strings.Cut(own, "-")
+	if !ok || !isCount(count, 9) || registered && !isCount(registration, 9) {
+		return "", 0, false
+	}
+	if warm, ok := strings.CutPrefix(slot, warmSlot); ok && isCount(warm, 4) {
 		return id, 0, true
 	}
-	jobID, err := strconv.ParseInt(m[2], 10, 64)
+	if !isCount(slot, 19) {
+		return "", 0, false
+	}
+	jobID, err := strconv.ParseInt(slot, 10, 64)
 	if err != nil {
 		return "", 0, false
 	}
 	return id, jobID, true
+}
+
+// isCount reports whether a text is a number from 1 on as this package writes it, of at most
+// so many digits.
+func isCount(text string, most int) bool {
+	if text == "" || len(text) > most || text[0] == '0' {
+		return false
+	}
+	for _, c := range []byte(text) {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
 }

@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"math"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -95,6 +96,43 @@ func TestNamesThatAreNoRunners(t *testing.T) {
 				t.Errorf("%q is taken to be %q of job %d", text, id, jobID)
 			}
 		})
+	}
+}
+
+// TestRunnerNamesHaveOneForm takes names apart and puts them together anew, and holds what
+// is read to the form of a name.
+func TestRunnerNamesHaveOneForm(t *testing.T) {
+	form := regexp.MustCompile(`^(.+)-(w[1-9][0-9]{0,3}|[1-9][0-9]{0,18})-([1-9][0-9]{0,8})(?:\.([1-9][0-9]{0,8}))?$`)
+	parts := []string{"", "-", "--", ".", "fleet", "fleet-1", "w", "w1", "w01", "w10000", "0", "1", "20", "09", "999999999", "1000000000", "9223372036854775807", "9223372036854775808", "a.b", "\n"}
+	compared := 0
+	for _, ours := range []string{"fleet", "fleet-1", "1", "a.b", ""} {
+		for _, a := range parts {
+			for _, b := range parts {
+				for _, c := range parts {
+					for _, name := range []string{a + "-" + b + "-" + c, a + "-" + b + "-1." + c, a + b + c} {
+						compared++
+						m := form.FindStringSubmatch(name)
+						wantID, wantJob, want := "", int64(0), m != nil && m[1] == ours
+						if want && !strings.HasPrefix(m[2], "w") {
+							var err error
+							wantJob, err = strconv.ParseInt(m[2], 10, 64)
+							want = err == nil
+						}
+						if want {
+							wantID = ours + "-" + m[2] + "-" + m[3]
+						} else {
+							wantJob = 0
+						}
+						if id, job, ok := fleet.ParseRunnerID(ours, name); id != wantID || job != wantJob || ok != want {
+							t.Fatalf("ParseRunnerID(%q, %q) = %q, %d, %t; want %q, %d, %t", ours, name, id, job, ok, wantID, wantJob, want)
+						}
+					}
+				}
+			}
+		}
+	}
+	if compared < 10_000 {
+		t.Errorf("only %d names were compared", compared)
 	}
 }
 

@@ -146,10 +146,7 @@ func (c *Client) send(ctx context.Context, method string, at resource, token Tok
 	fail.RequestID = resp.Header.Get("X-GitHub-Request-Id")
 	fail.date, _ = http.ParseTime(resp.Header.Get("Date"))
 
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if len(body) > maxAnswer {
-		err = fmt.Errorf("answer is longer than %d bytes", maxAnswer)
-	}
+	body, err := readAnswer(resp)
 	if resp.StatusCode == http.StatusNotModified && at.unless != "" {
 		c.learn(ctx, token, resp.Header, 0)
 		return nil, errNotModified
@@ -172,6 +169,19 @@ func (c *Client) send(ctx context.Context, method string, at resource, token Tok
 		return nil, fail
 	}
 	return resp.Header, nil
+}
+
+// readAnswer reads the body, into memory of the size that the server says it has.
+func readAnswer(resp *http.Response) ([]byte, error) {
+	var body bytes.Buffer
+	if size := resp.ContentLength; size > 0 && size <= maxAnswer {
+		body.Grow(int(size) + bytes.MinRead)
+	}
+	_, err := body.ReadFrom(io.LimitReader(resp.Body, maxAnswer+1))
+	if body.Len() > maxAnswer {
+		err = fmt.Errorf("answer is longer than %d bytes", maxAnswer)
+	}
+	return body.Bytes(), err
 }
 
 // token returns the token for a request. It fails with errNoToken if that is empty.

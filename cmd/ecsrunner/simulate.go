@@ -252,7 +252,7 @@ type forecasted struct {
 
 // collectAt is how much garbage may lie around, in percent of what is in use: a simulation
 // makes much of it.
-const collectAt = 200
+const collectAt = 300
 
 // play plays the plans one after the other, with a bar on a terminal.
 func play(cmd *cobra.Command, plans []forecast.Plan, values []string) (all []forecasted, err error) {

@@ -50,13 +50,17 @@ func (e environment) values() map[string]*string {
 	}
 }
 
-// of are the variables of one function, without those that this fleet has no value for.
+// of are the variables of one function and of its runtime, without those that this fleet
+// has no value for.
 func (e environment) of(f functions.Function) map[string]*string {
 	values, set := e.values(), map[string]*string{}
 	for _, name := range f.Reads {
 		if value := values[name]; value != nil {
 			set[name] = value
 		}
+	}
+	for name, value := range f.Runtime() {
+		set[name] = jsii.String(value)
 	}
 	return set
 }

@@ -429,7 +429,7 @@ func line(effect string, actions []string, conditions map[string]any) string {
 }
 
 // TestFunctionsGetTheirVariables compares the variables that each function gets with
-// those that it reads.
+// those that it and its runtime read.
 func TestFunctionsGetTheirVariables(t *testing.T) {
 	built := golden(t)
 	for _, f := range functions.All {
@@ -437,6 +437,7 @@ func TestFunctionsGetTheirVariables(t *testing.T) {
 			// The example replaces no secret, and has a token and no App, of GitHub itself.
 			return name == deployment.EnvWebhookSecretPrevious || name == deployment.EnvGitHubApps || name == deployment.EnvGitHubCA
 		})
+		want = slices.AppendSeq(want, maps.Keys(f.Runtime()))
 		slices.Sort(want)
 		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(built.function(f.Folder()).variables()))); diff != "" {
 			t.Errorf("%s (-reads +set):\n%s", f.Name, diff)

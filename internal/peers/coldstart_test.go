@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -65,12 +66,13 @@ func TestColdStart(t *testing.T) {
 	node := func(file string) []string {
 		return []string{"node", absolute(t, "testdata/node/bootstrap.cjs"), absolute(t, file)}
 	}
+	webhook := functions.Webhook.Runtime()
+	maps.Copy(webhook, map[string]string{
+		deployment.EnvPolicy: policy, deployment.EnvClassSizes: "classes", deployment.EnvTable: "table", deployment.EnvWebhookSecret: "webhook", deployment.EnvBus: "bus",
+	})
 	peer := "testdata/node/node_modules/@cloudsnorkel/cdk-github-runners/assets/webhook-handler.lambda/index.js"
 	subjects := []*subject{
-		{name: "webhook", command: []string{absolute(t, built+"/webhook/bootstrap")}, event: event, answers: status(200), env: map[string]string{
-			deployment.EnvPolicy:     policy,
-			deployment.EnvClassSizes: "classes", deployment.EnvTable: "table", deployment.EnvWebhookSecret: "webhook", deployment.EnvBus: "bus",
-		}},
+		{name: "webhook", command: []string{absolute(t, built+"/webhook/bootstrap")}, event: event, answers: status(200), env: webhook},
 		{name: "webhook-handler of @cloudsnorkel/cdk-github-runners", command: node(peer), event: event, answers: status(200), env: map[string]string{
 			"WEBHOOK_SECRET_ARN": "peer", "STEP_FUNCTION_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:runners", "GITHUB_SECRET_ARN": "peer",
 			"SUPPORTED_LABELS": `[{"provider":"fargate","labels":["self-hosted","none-of-this"]}]`, "REQUIRE_SELF_HOSTED_LABEL": "1",
@@ -203,7 +205,7 @@ func answered(refused *lambdahost.Error) bool {
 // variables are those of a function's deployment, with the policy of the webhook above and
 // otherwise the name as the value.
 func variables(f functions.Function) map[string]string {
-	env := map[string]string{}
+	env := f.Runtime()
 	for _, name := range f.Reads {
 		env[name] = strings.ToLower(name)
 	}

@@ -119,7 +119,7 @@ func (r reader) object(member func(name []byte) bool) bool {
 	if token, err := r.ReadToken(); err != nil || token.Kind() != jsontext.KindBeginObject {
 		return false
 	}
-	for r.PeekKind() != jsontext.KindEndObject {
+	for n := 0; r.PeekKind() != jsontext.KindEndObject; n++ {
 		name, err := r.ReadValue()
 		if err != nil || bytes.IndexByte(name, '\\') >= 0 || !member(name) {
 			return false
@@ -174,7 +174,7 @@ func (r reader) texts(into *[]string) bool {
 		return false
 	}
 	texts := []string{}
-	for r.PeekKind() != jsontext.KindEndArray {
+	for n := 0; r.PeekKind() != jsontext.KindEndArray; n++ {
 		var text string
 		if !r.text(&text) {
 			return false

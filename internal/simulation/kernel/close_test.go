@@ -1,6 +1,7 @@
 package kernel_test
 
 import (
+	"runtime"
 	"testing"
 	"time"
 
@@ -23,5 +24,34 @@ func TestTimersMayBeStoppedWhileTheHistoryEnds(t *testing.T) {
 	k.Close()
 	if stopped {
 		t.Error("a timer is stopped that was gone")
+	}
+}
+
+// Processes that come one after the other share a stack, also those that are killed, and no
+// stack is left behind.
+func TestProcessesLeaveNothingBehind(t *testing.T) {
+	before := runtime.NumGoroutine()
+	k := kernel.New(1, []kernel.Fault{{Kind: kernel.Killed, Rate: 0.5}})
+	ran, ended, most := 0, map[string]int{}, 0
+	for i := range 100 {
+		k.After(time.Duration(i)*time.Minute, func() {
+			k.Go(&kernel.Process{Mortal: true}, func() {
+				_ = k.Call("call", func() error { return nil })
+				ran++
+			}, func(why string) { ended[why]++ })
+		})
+	}
+	k.Go(&kernel.Process{}, func() { k.Pause(1000 * time.Hour) }, nil)
+	for k.Step(kernel.Epoch.Add(200 * time.Minute)) {
+		most = max(most, runtime.NumGoroutine()-before)
+	}
+	if ran == 0 || ended[""] != ran || ended["before call"] != 100-ran || ran == 100 {
+		t.Errorf("%d ran, ended: %v", ran, ended)
+	}
+	if most > 2 {
+		t.Errorf("%d stacks were there at once, of two processes", most)
+	}
+	if k.Close(); runtime.NumGoroutine() > before {
+		t.Errorf("%d goroutines are left", runtime.NumGoroutine()-before)
 	}
 }

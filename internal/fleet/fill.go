@@ -30,6 +30,8 @@ type FillResult struct {
 	Changes  Changes
 	RunnerID string // to start an execution for
 	Reason   string // why the pool has fewer runners than it wants, "" if it has them all
+	// Next is when that reason is over, zero if no time is known.
+	Next time.Time
 }
 
 // Fill decides whether a pool gets one more runner. It is the only way to a warm runner: the
@@ -50,11 +52,11 @@ func (f PoolFacts) Fill() FillResult {
 	case f.Waiting:
 		return FillResult{Reason: "jobs wait for room"}
 	case f.spent():
-		return FillResult{Reason: f.spentReason()}
+		return FillResult{Reason: f.spentReason(), Next: now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)}
 	case state.NextTry.After(now):
-		return FillResult{Reason: state.pauseReason()}
+		return FillResult{Reason: state.pauseReason(), Next: state.NextTry}
 	case now.Sub(state.LostAt) < loses && now.Sub(state.LaunchedAt) < apart:
-		return FillResult{Reason: "it loses runners while they idle, and launches one a minute"}
+		return FillResult{Reason: "it loses runners while they idle, and launches one a minute", Next: state.LaunchedAt.Add(apart)}
 	case f.Capacity.Open >= f.MaxRunners:
 		return FillResult{Reason: fmt.Sprintf("max_runners is %d", f.MaxRunners)}
 	case pool.Repository != "" && f.MaxPerRepository > 0 && open >= f.MaxPerRepository:

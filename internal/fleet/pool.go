@@ -157,6 +157,9 @@ func (p Pool) Wanted(now time.Time) int {
 	return p.Warm.Count
 }
 
+// WantedFrom is when the pool wants idle runners next, and now if it does.
+func (p Pool) WantedFrom(now time.Time) time.Time { return p.schedule.Next(now) }
+
 // rotateAfter is the age at which an idle runner is replaced.
 func (p Pool) rotateAfter() time.Duration { return cmp.Or(p.Warm.RotateAfter, DefaultRotation) }
 

@@ -106,3 +106,18 @@ func (s Schedule) Wants(now time.Time) bool {
 	clock := time.Duration(there.Hour())*time.Hour + time.Duration(there.Minute())*time.Minute + time.Duration(there.Second())*time.Second
 	return s.days[there.Weekday()] && clock >= s.from && clock < s.to
 }
+
+// Next is when the schedule begins next, and now if the time is within it.
+func (s Schedule) Next(now time.Time) time.Time {
+	if s.Wants(now) {
+		return now.UTC()
+	}
+	there := now.In(s.zone)
+	for day := range len(s.days) + 1 {
+		at := time.Date(there.Year(), there.Month(), there.Day()+day, 0, int(s.from/time.Minute), 0, 0, s.zone)
+		if at.After(now) && s.Wants(at) {
+			return at.UTC()
+		}
+	}
+	return time.Time{} // of a schedule that no day is in
+}

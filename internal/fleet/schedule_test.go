@@ -52,3 +52,28 @@ func TestScheduleThatIsNoneSaysWhatToWrite(t *testing.T) {
 		}
 	}
 }
+
+func TestScheduleSaysWhenItBeginsNext(t *testing.T) {
+	for says, c := range map[string]struct{ schedule, at, want string }{
+		"now without one":             {"", "2026-11-28T03:00:00Z", "2026-11-28T03:00:00Z"},
+		"now within it":               {"daily 08:00-18:00", "2026-11-28T09:00:00Z", "2026-11-28T09:00:00Z"},
+		"later on the same day":       {"mon-fri 08:00-18:00 Europe/Berlin", "2026-11-30T03:00:00Z", "2026-11-30T07:00:00Z"},
+		"after the weekend":           {"mon-fri 08:00-18:00 Europe/Berlin", "2026-11-27T20:00:00Z", "2026-11-30T07:00:00Z"},
+		"a week later":                {"sun 08:00-09:00", "2026-11-29T09:00:00Z", "2026-12-06T08:00:00Z"},
+		"after the clocks went ahead": {"sun 08:00-09:00 Europe/Berlin", "2026-03-28T20:00:00Z", "2026-03-29T06:00:00Z"},
+	} {
+		t.Run(says, func(t *testing.T) {
+			s, err := ParseSchedule(c.schedule)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at, err := time.Parse(time.RFC3339, c.at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := s.Next(at).Format(time.RFC3339); got != c.want {
+				t.Errorf("%q after %s: %s, want %s", c.schedule, c.at, got, c.want)
+			}
+		})
+	}
+}

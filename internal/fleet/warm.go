@@ -35,6 +35,33 @@ func (r Runner) IdleSince() time.Time {
 	return r.ExpectedAt
 }
 
+// WarmFate is what became of a warm runner.
+type WarmFate string
+
+// The fates of warm runners.
+const (
+	WarmOpen   WarmFate = "open"   // without a job yet
+	WarmServed WarmFate = "served" // it took a job
+	WarmFailed WarmFate = "failed"
+	WarmEnded  WarmFate = "ended" // by the fleet or an operator, without a job
+	WarmLost   WarmFate = "lost"  // GitHub deleted it while it idled, or its machine was taken back
+)
+
+// Fate is what became of a warm runner.
+func (r Runner) Fate() WarmFate {
+	switch {
+	case r.Took != 0:
+		return WarmServed
+	case r.FailureName != "" && (r.For != "" || r.StopCode != StopSpotInterruption):
+		return WarmFailed
+	case !r.At(StageClosing).IsZero():
+		return WarmEnded
+	case r.FailureName != "" || r.Phase == Closed:
+		return WarmLost
+	}
+	return WarmOpen
+}
+
 // IsWarm reports whether the runner was launched by a pool.
 func (r Runner) IsWarm() bool { return r.Pool != "" }
 

@@ -7,7 +7,6 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/why"
 )
 
 // snapshot is what the page of the fleet is made from.
@@ -46,7 +45,7 @@ func (c *Console) snapshot(ctx context.Context) (s snapshot, err error) {
 	if s.settings, err = c.Records.Settings(ctx); err != nil {
 		return s, err
 	}
-	s.policy = why.PolicyOf(s.settings)
+	s.policy = report.PolicyOf(s.settings)
 	if s.capacity, err = c.Records.Capacity(ctx); err != nil {
 		return s, err
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/price"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/why"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
 // tryView is a question to the policy, and its answer.
@@ -35,7 +35,7 @@ func (c *Console) tryPage(ctx context.Context, q url.Values) (page, error) {
 	}
 	get := func(name string) string { return fleet.Clip(strings.TrimSpace(q.Get(name)), 2000) }
 	v := tryView{Labels: get("labels"), Repository: get("repository"), Visibility: get("visibility"), Event: get("event"), Branch: get("branch"), Fork: get("fork"), Repositories: s.Repositories, Asked: q.Has("labels")}
-	policy := why.PolicyOf(s)
+	policy := report.PolicyOf(s)
 	v.Unknown = len(policy.Classes) == 0
 	for _, labels := range []string{"self-hosted, class:" + s.DefaultClass, "self-hosted, class:" + s.DefaultClass + ", image:node:24-bookworm", "self-hosted, class:gigantic", "ubuntu-latest"} {
 		v.Examples = append(v.Examples, link{"/try?" + url.Values{"labels": {labels}, "event": {"push"}, "branch": {"main"}, "fork": {"false"}}.Encode(), labels})

@@ -72,6 +72,11 @@ func (b Book) Task(class fleet.Class, provider fleet.CapacityProvider, took time
 	return dollars(b.Hour(class, provider) * Billed(took).Hours())
 }
 
+// Time is the price of a part of a task's time, however short.
+func (b Book) Time(class fleet.Class, provider fleet.CapacityProvider, part time.Duration) Amount {
+	return dollars(b.Hour(class, provider) * part.Hours())
+}
+
 // Billed is the time that Fargate bills of a task.
 func Billed(took time.Duration) time.Duration {
 	seconds := (took + time.Second - 1).Truncate(time.Second)

@@ -8,6 +8,7 @@ package report
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -165,7 +166,9 @@ func RunnerOf(run fleet.Run) string {
 type Runner struct {
 	RunnerID        string             `json:"runner_id"`
 	RunID           string             `json:"run_id"`
-	Pool            string             `json:"pool,omitempty"` // of warm runners, that launched it
+	Pool            string             `json:"pool,omitempty"`      // of warm runners, that launched it
+	IdleSince       time.Time          `json:"idle_since,omitzero"` // of a warm runner that is registered and waits for any job
+	IdledFor        *int64             `json:"idled_ms,omitempty"`  // of a warm runner that has a job: from its registration until then
 	For             string             `json:"for,omitempty"`
 	Took            int64              `json:"took_job_id,omitempty"`
 	Status          fleet.RunnerStatus `json:"status"`
@@ -220,7 +223,34 @@ func OfRunner(r fleet.Runner) Runner {
 	if view.Labels == nil {
 		view.Labels = []string{}
 	}
+	registered, began := r.At(fleet.StageRegistered), r.At(fleet.StageJobStarted)
+	switch {
+	case !r.IsWarm() || registered.IsZero():
+	case r.Idle():
+		view.IdleSince = r.IdleSince().UTC()
+	case r.Took != 0 && began.After(registered):
+		ms := began.Sub(registered).Milliseconds()
+		view.IdledFor = &ms
+	}
 	return view
+}
+
+// InPool says of a warm runner of which pool it is, and what it does there, "" of any other.
+// at shows a time.
+func (r Runner) InPool(at func(time.Time) string) string {
+	switch {
+	case r.Pool == "":
+		return ""
+	case r.IdledFor != nil:
+		return fmt.Sprintf("warm, of pool %s; idled %s before its job", r.Pool, time.Duration(*r.IdledFor*int64(time.Millisecond)).Round(time.Second))
+	case !r.IdleSince.IsZero():
+		return fmt.Sprintf("warm, idles in pool %s since %s", r.Pool, at(r.IdleSince))
+	case r.Idles():
+		return "warm, starts for pool " + r.Pool
+	case r.For != "" && r.Took == 0 && r.Phase == fleet.Open:
+		return fmt.Sprintf("warm, of pool %s; %s expects it", r.Pool, r.For)
+	}
+	return "warm, of pool " + r.Pool
 }
 
 // Execution is an execution as it is shown, with its history if that was asked for.

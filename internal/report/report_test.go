@@ -169,3 +169,29 @@ func TestARefusalAndItsNotice(t *testing.T) {
 		}
 	}
 }
+
+func TestRunnerInAPool(t *testing.T) {
+	warm := func(change func(*fleet.Runner)) Runner {
+		r := fleet.Runner{RunnerID: "f-w1-1", Pool: "large@octo/app", Phase: fleet.Open, Status: fleet.RunnerWaitingForJob, Times: fleet.Times{fleet.StageRegistered: noon}}
+		change(&r)
+		return OfRunner(r)
+	}
+	at := func(at time.Time) string { return at.Format(time.TimeOnly) }
+	for name, c := range map[string]struct {
+		runner Runner
+		want   string
+	}{
+		"of no pool": {warm(func(r *fleet.Runner) { r.Pool = "" }), ""},
+		"idle":       {warm(func(r *fleet.Runner) {}), "warm, idles in pool large@octo/app since 12:00:00"},
+		"starting":   {warm(func(r *fleet.Runner) { r.Times = nil }), "warm, starts for pool large@octo/app"},
+		"expected":   {warm(func(r *fleet.Runner) { r.For = "job-1" }), "warm, of pool large@octo/app; job-1 expects it"},
+		"with a job": {warm(func(r *fleet.Runner) {
+			r.Took, r.Status, r.Times[fleet.StageJobStarted] = 1, fleet.RunnerRunning, after(90_000)
+		}), "warm, of pool large@octo/app; idled 1m30s before its job"},
+		"ended": {warm(func(r *fleet.Runner) { r.Phase = fleet.Closed }), "warm, of pool large@octo/app"},
+	} {
+		if got := c.runner.InPool(at); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}

@@ -18,7 +18,7 @@ func Read(ctx context.Context, src report.Source, subject Subject, now time.Time
 	if err != nil {
 		return f, err
 	}
-	f.Policy, f.GitHubURL, f.GitHubCA = PolicyOf(settings), settings.GitHubURL, settings.GitHubCA
+	f.Policy, f.GitHubURL, f.GitHubCA = report.PolicyOf(settings), settings.GitHubURL, settings.GitHubCA
 	runID := subject.RunID()
 	if subject.RunnerID != "" {
 		runner, ok, err := src.Runner(ctx, subject.RunnerID)
@@ -92,15 +92,4 @@ func runOf(r fleet.Runner) string {
 		return fleet.RunID(r.Took)
 	}
 	return cmp.Or(r.For, r.RunID)
-}
-
-// PolicyOf is what the fleet decides by. The settings of an earlier release have none.
-func PolicyOf(s report.Settings) fleet.Policy {
-	p := fleet.Policy{Limits: fleet.DefaultLimits(), AllowPublic: true}
-	if s.Policy != nil {
-		p = *s.Policy
-	}
-	p.FleetName, p.Repositories, p.MaxRunners, p.Classes = s.FleetName, s.Repositories, s.MaxRunners, s.ClassSizes
-	p.DefaultClass = cmp.Or(p.DefaultClass, s.DefaultClass)
-	return p
 }

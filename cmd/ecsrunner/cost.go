@@ -6,8 +6,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/cost"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/price"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
 // periodCost is the cost of what was looked at.
@@ -26,8 +26,9 @@ func newCost() *cobra.Command {
 FARGATE is each task from when the platform accepted it until it stopped, a minute at
 least, at the list price of its class, on Spot or on demand as it ran. Every runner is in
 it, those too that got no job: one belongs to the job that it took, or else to the one
-that it was launched for. CONTROL PLANE is the share of Step Functions, Lambda, DynamoDB
-and the like. GITHUB-HOSTED is GitHub's cheapest runner that is at least as large, for the
+that it was launched for. Warm runners that had no job belong to their class, repository
+and day, or are (idle), and IDLING COST is what the warm ones cost before their jobs.
+CONTROL PLANE is the share of Step Functions, Lambda, DynamoDB and the like. GITHUB-HOSTED is GitHub's cheapest runner that is at least as large, for the
 time of the job itself, rounded up to a minute.
 
 For a fleet on one machine it is what the same would cost on Fargate. What the amounts
@@ -69,12 +70,20 @@ func (p *period) cost(cmd *cobra.Command, f *opened, by cost.By) (*cost.Counter,
 	if err != nil {
 		return nil, looked{}, err
 	}
-	region := price.Home
-	if f.cloud != nil {
-		region = f.cloud.config.Region
-	}
 	now := time.Now()
-	counter := cost.NewCounter(by, price.In(region), settings.ClassSizes, now, time.Local)
-	read, err := p.read(cmd.Context(), f, now, cmd.ErrOrStderr(), func(l report.Lived) { counter.Add(l) })
+	counter := cost.NewCounter(by, price.In(f.region()), settings.ClassSizes, now, time.Local)
+	read, err := p.read(cmd.Context(), f, now, cmd.ErrOrStderr(), counter.Add, func(r fleet.Runner) {
+		if r.CountsFor() == "" {
+			counter.AddIdle(r)
+		}
+	})
 	return counter, read, err
+}
+
+// region is the one whose prices count for the fleet.
+func (f *opened) region() string {
+	if f.cloud == nil {
+		return price.Home
+	}
+	return f.cloud.config.Region
 }

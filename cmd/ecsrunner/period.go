@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
@@ -40,7 +41,8 @@ type looked struct {
 }
 
 // read counts the runs of the period, and says on a terminal how far it is.
-func (p *period) read(ctx context.Context, f *opened, now time.Time, talk io.Writer, count func(report.Lived)) (looked, error) {
+// warm gets the warm runners that were launched in it.
+func (p *period) read(ctx context.Context, f *opened, now time.Time, talk io.Writer, count func(report.Lived), warm func(fleet.Runner)) (looked, error) {
 	if p.most < 1 || p.most > report.MostRead {
 		return looked{}, usagef("--limit %d: use 1 to %d", p.most, report.MostRead)
 	}
@@ -58,6 +60,13 @@ func (p *period) read(ctx context.Context, f *opened, now time.Time, talk io.Wri
 		}
 		return ctx.Err()
 	})
+	if err == nil {
+		from := since
+		if read.Cut {
+			from = read.Oldest
+		}
+		err = report.WarmRunners(ctx, f.records, from, report.MostRead, warm)
+	}
 	if live {
 		fmt.Fprint(talk, "\r\x1b[K")
 	}

@@ -32,13 +32,16 @@ func (e endless) RunsBelow(ctx context.Context, _ report.RunList, below report.P
 
 func (endless) RunnersByID(context.Context, []string) ([]fleet.Runner, error) { return nil, nil }
 
+// Capacity is that of a fleet without pools.
+func (endless) Capacity(context.Context) (fleet.Capacity, error) { return fleet.Capacity{}, nil }
+
 // TestAnInterruptEndsACount: Ctrl-C ends it at the next page, and says what was done.
 func TestAnInterruptEndsACount(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	p := period{since: "2026-01-01", most: report.MostRead}
 	var talk bytes.Buffer
 	counted := 0
-	_, err := p.read(ctx, &opened{records: endless{interrupt: interrupt}}, time.Now(), &talk, func(report.Lived) { counted++ })
+	_, err := p.read(ctx, &opened{records: endless{interrupt: interrupt}}, time.Now(), &talk, func(report.Lived) { counted++ }, nil)
 	if err == nil || !strings.Contains(err.Error(), "interrupted after 1000 runs") || counted != report.MostListed || talk.Len() != 0 {
 		t.Errorf("%v, counted %d, said %q", err, counted, talk.String())
 	}
@@ -47,7 +50,7 @@ func TestAnInterruptEndsACount(t *testing.T) {
 func TestACountIsBounded(t *testing.T) {
 	p := period{since: "2026-01-01", most: 2500}
 	counted := 0
-	read, err := p.read(t.Context(), &opened{records: endless{interrupt: func() {}}}, time.Now(), &bytes.Buffer{}, func(report.Lived) { counted++ })
+	read, err := p.read(t.Context(), &opened{records: endless{interrupt: func() {}}}, time.Now(), &bytes.Buffer{}, func(report.Lived) { counted++ }, nil)
 	if err != nil || counted != 2500 || read.Looked != 2500 || !read.Cut {
 		t.Errorf("%+v, %v, counted %d", read, err, counted)
 	}

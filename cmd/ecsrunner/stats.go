@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/stats"
 )
 
@@ -25,7 +24,9 @@ func newStats() *cobra.Command {
 QUEUE is from GitHub queueing a job until a runner took it, of the jobs that ran; JOB is
 the job itself. Percentiles are of the nearest rank, so each is a time that some job had.
 OPEN runs have not ended. FRUITLESS runners ended without a job: they failed, or were no
-longer needed. A stage counts the jobs that were in it.
+longer needed. A stage counts the jobs that were in it. If warm runners took jobs, those are told
+apart from the others, with what became of each pool's runners: LOST IDLE are the ones that
+GitHub deleted while they idled.
 
 Days and hours are those of this machine's time zone. How many runs were looked at is on
 standard error; ` + "`--json`" + ` has it too, and every group with its own stages and failures.`,
@@ -41,7 +42,7 @@ standard error; ` + "`--json`" + ` has it too, and every group with its own stag
 			return asked.source.read(cmd.Context(), func(f *opened) error {
 				now := time.Now()
 				counter := stats.NewCounter(by, now, time.Local)
-				read, err := asked.read(cmd.Context(), f, now, cmd.ErrOrStderr(), func(l report.Lived) { counter.Add(l) })
+				read, err := asked.read(cmd.Context(), f, now, cmd.ErrOrStderr(), counter.Add, counter.AddWarm)
 				if err != nil {
 					return err
 				}

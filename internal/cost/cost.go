@@ -9,6 +9,7 @@ package cost
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -78,6 +79,10 @@ type Line struct {
 	Fargate      price.Amount `json:"fargate_usd"`
 	ControlPlane price.Amount `json:"control_plane_usd"`
 	Total        price.Amount `json:"total_usd"`
+	// Idle is the part of Fargate that warm runners cost before they had a job, or without
+	// one, and IdleSeconds that time.
+	Idle        price.Amount `json:"idle_usd,omitempty"`
+	IdleSeconds int64        `json:"idle_seconds,omitempty"`
 
 	// Hosted is what GitHub's own runners would have cost for the jobs that have ended, and
 	// HostedMinutes are what it would have counted.
@@ -97,6 +102,9 @@ type Report struct {
 	Estimated bool   `json:"estimated"` // the region's own prices are not known: those of us-east-1 are used
 	Total     Line   `json:"total"`
 	Lines     []Line `json:"lines"` // the most expensive first; days in their order
+	// Pools are the warm runners of each pool, which the lines have too: all of their tasks,
+	// with jobs and without.
+	Pools []Line `json:"pools,omitempty"`
 }
 
 // Counter adds runs one after the other.
@@ -108,12 +116,13 @@ type Counter struct {
 	zone    *time.Location
 	total   Line
 	lines   map[string]*Line
+	pools   map[string]*Line
 }
 
 // NewCounter makes a counter that has counted nothing. Tasks that still run are counted
 // until now.
 func NewCounter(by By, book price.Book, classes map[string]fleet.Class, now time.Time, zone *time.Location) *Counter {
-	return &Counter{by: by, book: book, classes: classes, now: now, zone: zone, total: Line{Name: "total"}, lines: map[string]*Line{}}
+	return &Counter{by: by, book: book, classes: classes, now: now, zone: zone, total: Line{Name: "total"}, lines: map[string]*Line{}, pools: map[string]*Line{}}
 }
 
 // Add counts a run with the runners that belong to it.
@@ -125,6 +134,11 @@ func (c *Counter) Add(l report.Lived) {
 	line := c.Of(l)
 	c.total.add(line)
 	c.lines[name].add(line)
+	for _, r := range l.Runners {
+		if r.IsWarm() {
+			c.pool(r, 1)
+		}
+	}
 }
 
 // Of is what one run cost.
@@ -158,6 +172,14 @@ func (c *Counter) task(line *Line, r fleet.Runner) {
 		}
 	}
 	took, provider := ended.Sub(began), class.CapacityProvider(r.Rung)
+	if r.IsWarm() {
+		idled := took
+		if job := r.At(fleet.StageJobStarted); !job.IsZero() {
+			idled = min(max(job.Sub(began), 0), took)
+		}
+		line.IdleSeconds += int64(idled / time.Second)
+		line.Idle += c.book.Time(class, provider, idled)
+	}
 	seconds := int64(price.Billed(took) / time.Second)
 	line.TaskSeconds += seconds
 	if provider == fleet.FargateSpot {
@@ -197,6 +219,8 @@ func (l *Line) add(o Line) {
 	l.Fargate += o.Fargate
 	l.ControlPlane += o.ControlPlane
 	l.Total += o.Total
+	l.Idle += o.Idle
+	l.IdleSeconds += o.IdleSeconds
 	l.Hosted += o.Hosted
 	l.HostedMinutes += o.HostedMinutes
 	l.Open += o.Open
@@ -209,6 +233,9 @@ func (c *Counter) Report() Report {
 	r := Report{By: c.by, Region: c.book.Region, AsOf: c.book.AsOf, Estimated: c.book.Estimated, Total: c.total, Lines: make([]Line, 0, len(c.lines))}
 	for _, line := range c.lines {
 		r.Lines = append(r.Lines, *line)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.pools)) {
+		r.Pools = append(r.Pools, *c.pools[name])
 	}
 	slices.SortFunc(r.Lines, func(a, b Line) int {
 		if c.by == ByDay {

@@ -15,7 +15,7 @@ const mostShown = 50
 // Text writes the costs for people. On a terminal they fit its width; elsewhere nothing is
 // cut.
 func (r Report) Text(w io.Writer, screen readable.Screen) error {
-	if r.Total.Runs == 0 {
+	if r.Total.Runs == 0 && r.Total.Runners == 0 {
 		return nil
 	}
 	t := readable.NewPage(w, screen, []readable.Column{
@@ -38,7 +38,7 @@ func (r Report) Text(w io.Writer, screen readable.Screen) error {
 	if more := len(r.Lines) - len(shown); more > 0 {
 		fmt.Fprintf(w, "and %d more, which the total has; --json has all\n", more)
 	}
-	return nil
+	return r.warm(w, screen)
 }
 
 func (l Line) row() []any {
@@ -69,6 +69,9 @@ func (r Report) Notes(here bool) []string {
 		notes[0] = fmt.Sprintf("an estimate: no prices of %s are known, so these are those of us-east-1 as of %s; Spot's is a rule of thumb", r.Region, r.AsOf)
 	}
 	notes = append(notes, "image builds, logs, public addresses and what an idle fleet costs are not in it")
+	if r.Total.Idle > 0 {
+		notes = append(notes, fmt.Sprintf("%s of it is for warm runners before they had a job, or without one", r.Total.Idle))
+	}
 	if here {
 		notes = append(notes, "this fleet runs on one machine: that is what the same would cost on Fargate")
 	}

@@ -96,6 +96,10 @@ type Group struct {
 	Conclusions map[string]int          `json:"conclusions"`
 	// Queue is from GitHub's queueing of the job until a runner took it, of jobs that ran.
 	Queue *Percentiles `json:"queue"` // null if none ran
+	// Warm and Cold are the same of jobs that warm runners ran, and of the others. Both are
+	// absent if there were no warm ones.
+	Warm *Percentiles `json:"queue_warm,omitempty"`
+	Cold *Percentiles `json:"queue_cold,omitempty"`
 	// Stages have the jobs that were in them: most are never in some.
 	Stages []Stage `json:"stages"`
 	// Pull is how long ECS says that it pulled images, for each MB that the registry keeps of
@@ -122,7 +126,8 @@ type Stage struct {
 type Stats struct {
 	By     By      `json:"by"`
 	All    Group   `json:"all"`
-	Groups []Group `json:"groups"` // the one with the most runs first; days and hours in their order
+	Groups []Group `json:"groups"`          // the one with the most runs first; days and hours in their order
+	Pools  []Pool  `json:"pools,omitempty"` // of warm runners, by name
 }
 
 // Counter counts runs one after the other. It keeps their times, and nothing else of them.
@@ -132,12 +137,13 @@ type Counter struct {
 	zone   *time.Location
 	all    *tally
 	groups map[string]*tally
+	pools  map[string]*Pool
 }
 
 // NewCounter makes a counter that has counted nothing. The time of runs that have not ended
 // goes on until now.
 func NewCounter(by By, now time.Time, zone *time.Location) *Counter {
-	return &Counter{by: by, now: now, zone: zone, all: newTally(), groups: map[string]*tally{}}
+	return &Counter{by: by, now: now, zone: zone, all: newTally(), groups: map[string]*tally{}, pools: map[string]*Pool{}}
 }
 
 // Add counts a run.
@@ -163,5 +169,6 @@ func (c *Counter) Stats() Stats {
 		}
 		return cmp.Or(b.Runs-a.Runs, cmp.Compare(a.Name, b.Name))
 	})
+	s.Pools = c.poolsOf()
 	return s
 }

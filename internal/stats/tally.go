@@ -12,6 +12,8 @@ import (
 type tally struct {
 	g      Group
 	queue  []int64
+	warm   []int64 // of queue, those that warm runners ran, and cold the others
+	cold   []int64
 	stages map[stages.Name][]int64
 	pulls  []int64 // milliseconds for each MB
 	pulled []int64 // bytes
@@ -38,7 +40,13 @@ func (t *tally) add(l report.Lived, split stages.Split) {
 		t.g.Conclusions[run.Conclusion]++
 	}
 	if !run.At(fleet.StageJobStarted).IsZero() {
-		t.queue = append(t.queue, split.BeforeJob())
+		waited := split.BeforeJob()
+		t.queue = append(t.queue, waited)
+		if onWarm(l) {
+			t.warm = append(t.warm, waited)
+		} else {
+			t.cold = append(t.cold, waited)
+		}
 	}
 	for _, name := range stages.Names() {
 		ms, open := split.Took(name), split.Open() == name
@@ -65,6 +73,9 @@ func (t *tally) add(l report.Lived, split stages.Split) {
 func (t *tally) group(name string) Group {
 	g := t.g
 	g.Name, g.Queue, g.Stages = name, percentiles(t.queue), []Stage{}
+	if g.Warm = percentiles(t.warm); g.Warm != nil {
+		g.Cold = percentiles(t.cold)
+	}
 	if g.Pull = percentiles(t.pulls); g.Pull != nil {
 		g.PulledMB = float64(nearestRank(slices.Sorted(slices.Values(t.pulled)), 50)) / mb
 	}

@@ -20,7 +20,7 @@ const mostShown = 50
 // On a terminal the groups fit its width; elsewhere nothing is cut.
 func (s Stats) Text(w io.Writer, screen readable.Screen) error {
 	if s.All.Runs == 0 {
-		return nil
+		return s.warm(w, screen)
 	}
 	list := readable.NewPage(w, screen, []readable.Column{
 		{Name: strings.ToUpper(string(s.By)), Least: 12}, {Name: "RUNS"}, {Name: "OPEN", Drop: 4}, {Name: "SUCCESS", Drop: 2}, {Name: "FAILURE", Drop: 2}, {Name: "OTHER", Drop: 6},
@@ -52,6 +52,9 @@ func (s Stats) Text(w io.Writer, screen readable.Screen) error {
 		t.Row(stage.Name, stage.Count, shown(&stage.P50), shown(&stage.P95), shown(&stage.P99), shown(&stage.Max))
 	}
 	if err := t.Flush(); err != nil {
+		return err
+	}
+	if err := s.warm(w, screen); err != nil {
 		return err
 	}
 	if err := s.pulls(w, screen, shown); err != nil {

@@ -28,8 +28,9 @@ func newClusterStatus() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [<cluster>]",
 		Short: "Show the fleet at a glance",
-		Long: `Show the fleet at a glance, and the holds: what keeps runs from being launched, since
-when, and which runner tries next whether it is over.
+		Long: `Show the fleet at a glance; the pools of warm runners, with why one is not full; and the
+holds: what keeps runs from being launched, since when, and which runner tries next whether
+it is over.
 
 A data directory or a stack has one fleet; its name, or on AWS that of its ECS cluster,
 may be given as <cluster> to be sure that it is the one meant.`,
@@ -44,7 +45,7 @@ may be given as <cluster> to be sure that it is the one meant.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return show(cmd, &src, func(ctx context.Context, f *opened) (report.Cluster, error) {
-				cluster, err := report.ClusterStatus(ctx, f.records, time.Now())
+				cluster, err := report.ClusterStatus(ctx, f.records, f.region(), time.Now())
 				if err != nil {
 					return cluster, err
 				}
@@ -94,6 +95,9 @@ func printCluster(w io.Writer, c report.Cluster) error {
 		{"runners", newest(c.RunnersBy)}, {"runs", newest(c.RunsBy)}, {"repairs", counts(c.Repairs)},
 		{"github", left}, {"token", expiryOf(c.GitHub)}, {"requests", asked}, {"put off", putOff},
 	})
+	if err := printPools(w, screenOf(w), c.Pools); err != nil {
+		return err
+	}
 	return printHolds(w, c.Holds)
 }
 
@@ -329,10 +333,10 @@ func printClasses(w io.Writer, screen readable.Screen, s report.Settings) error 
 	}
 	slices.SortFunc(names, func(a, b string) int { return bySize(s.ClassSizes[a], s.ClassSizes[b], a, b) })
 	list := readable.NewList(w, screen, readable.Column{Name: "CLASS"}, readable.Column{Name: "CPU (UNITS)"}, readable.Column{Name: "MEMORY (MIB)"},
-		readable.Column{Name: "ARCH"}, readable.Column{Name: "SPOT"}, readable.Column{Name: "DEFAULT"})
+		readable.Column{Name: "ARCH"}, readable.Column{Name: "SPOT"}, readable.Column{Name: "DEFAULT"}, readable.Column{Name: "WARM RUNNERS", Least: 12, Drop: 1})
 	for _, name := range names {
 		c := s.ClassSizes[name]
-		list.Row(name, c.CPU, c.Memory, c.Arch, yes(c.Spot), yes(name == s.DefaultClass))
+		list.Row(name, c.CPU, c.Memory, c.Arch, yes(c.Spot), yes(name == s.DefaultClass), warmOf(c.Warm))
 	}
 	return list.Flush()
 }

@@ -28,7 +28,8 @@ func newRunnersList() *cobra.Command {
 		Short: "List runners, the newest first",
 		Long: `List runners, the newest first. JOB is the id of the job that a runner took,
 which need not be the one that it was launched for: GitHub gives a queued job to
-any idle runner with its labels.
+any idle runner with its labels. REASON also says which runners are warm, of which pool,
+and since when they idle.
 
 Filters are combined. Runners that have not ended, by --open or by --status, and those
 since a time are answered by an index, however many runners there are; the others are
@@ -71,8 +72,8 @@ func printRunners(w io.Writer, screen readable.Screen, runners []report.Runner, 
 		readable.Column{Name: "CLASS", Least: 6, Drop: 3}, readable.Column{Name: "IMAGE", Least: 8, Drop: 6}, readable.Column{Name: "JOB", Drop: 1},
 		readable.Column{Name: "TASK", Drop: 5}, readable.Column{Name: "REASON", Least: 16, Drop: 2})
 	for _, r := range runners {
-		if r.Idles() && r.Reason == "" {
-			r.Reason = "idles in pool " + r.Pool
+		if r.Reason == "" {
+			r.Reason = r.InPool(day)
 		}
 		list.Row(r.RunnerID, when(r.Times[fleet.StageLaunched], screen, now), r.Status, r.Phase, r.ClassName, shortImage(r.Image), jobOf(r), r.TaskStatus, r.Reason)
 	}
@@ -118,7 +119,7 @@ func printRunner(w io.Writer, r report.Runner) error {
 		failure += ": " + r.Failure
 	}
 	readable.Fields(w, [][2]string{
-		{"runner", r.RunnerID}, {"run", r.RunID}, {"expected for", r.For}, {"took job", jobOf(r)},
+		{"runner", r.RunnerID}, {"pool", r.InPool(day)}, {"run", r.RunID}, {"expected for", r.For}, {"took job", jobOf(r)},
 		{"status", string(r.Status)}, {"phase", string(r.Phase)}, {"reason", r.Reason}, {"failure", failure},
 		{"repository", r.Repository}, {"labels", strings.Join(r.Labels, ", ")}, {"class", r.ClassName}, {"image", r.Image},
 		{"enforce_policy", enforcedOn(r)}, {"task", r.TaskARN}, {"task status", r.TaskStatus}, {"stop code", r.StopCode}, {"stopped", r.StoppedReason}, {"exit", exit},

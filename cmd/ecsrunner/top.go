@@ -27,8 +27,8 @@ func newTop() *cobra.Command {
 		Short: "Watch the fleet: what runs, what waits and why, and what is left of the budgets",
 		Long: `Watch the fleet: what runs, what waits and why, how many jobs started and ended in the
 last 15 minutes and how long they waited, what is left of GitHub's limit, on AWS how many
-of the account's vCPUs on Fargate this fleet uses, and what keeps runs from being
-launched. Ctrl-C ends it. In a pipe it writes one page and ends.
+of the account's vCPUs on Fargate this fleet uses, how its pools of warm runners are, and
+what keeps runs from being launched. Ctrl-C ends it. In a pipe it writes one page and ends.
 
 On AWS a page costs some read units of the table for each run that is open: look less
 often with --every.`,
@@ -42,7 +42,7 @@ often with --every.`,
 			return src.read(cmd.Context(), func(f *opened) error {
 				vcpus := f.vcpus(cmd)
 				read := func(ctx context.Context) (top.Moment, error) {
-					m, err := top.Read(ctx, f.records, time.Now())
+					m, err := top.Read(ctx, f.records, f.region(), time.Now())
 					if err == nil {
 						m.State = f.state()
 						m.Fargate, err = vcpus(ctx)

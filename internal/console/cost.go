@@ -17,9 +17,9 @@ func (s snapshot) costToday(region string, zone *time.Location) figure {
 	counter := cost.NewCounter(cost.ByDay, price.In(region), s.settings.ClassSizes, s.now, zone)
 	runners := map[string][]fleet.Runner{}
 	for _, r := range s.runners {
-		id := r.RunID
-		if r.Took != 0 {
-			id = fleet.RunID(r.Took)
+		id := r.CountsFor()
+		if id == "" && !r.At(fleet.StageLaunched).Before(midnight) {
+			counter.AddIdle(r)
 		}
 		runners[id] = append(runners[id], r)
 	}
@@ -46,7 +46,7 @@ func (s snapshot) costToday(region string, zone *time.Location) figure {
 func (c *Console) runCost(run fleet.Run, runners []fleet.Runner, classes map[string]fleet.Class) (total, hosted string) {
 	var its []fleet.Runner
 	for _, r := range runners {
-		if r.Took == run.Job.JobID || r.Took == 0 && r.RunID == run.RunID {
+		if r.CountsFor() == run.RunID {
 			its = append(its, r)
 		}
 	}

@@ -29,17 +29,18 @@ func (c *Console) fleetPage(ctx context.Context) (page, error) {
 	queue, runners := queueChart(s), runnerChart(s)
 	queue.Ticks = spanOf(s).ticks(s.now, c.Zone)
 	runners.Ticks = queue.Ticks
-	p.Regions = []region{
+	p.Regions = slices.Concat([]region{
 		{ID: "notices", Template: "notices", Data: s.notices(c), Wide: true},
 		{ID: "figures", Template: "figures", Data: append(s.figures(), s.costToday(c.Region, c.Zone)), Wide: true},
 		{ID: "machine", Template: "machine", Data: c.machine(s)},
 		{ID: "waits", Template: "waits", Data: s.waits(c.Flags)},
 		{ID: "budget", Template: "budget", Data: s.budget()},
+	}, c.pools(s), []region{
 		{ID: "queue", Template: "chart", Data: queue},
 		{ID: "open", Template: "chart", Data: runners},
 		{ID: "failures", Template: "failures", Data: s.failures()},
 		{ID: "latest", Template: "latest", Data: rowsOf(s.latest), Wide: true},
-	}
+	})
 	return p, nil
 }
 

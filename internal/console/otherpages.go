@@ -33,8 +33,11 @@ type runnersView struct {
 type runnerRow struct {
 	Runner   fleet.Runner
 	State    state
-	Stands   string // in the state machine, of an open one
-	Took     string // the run that it took, "" for none
+	Of       string    // the run that it was launched for or that expects it, "" of one that idles
+	Idle     time.Time // since when a warm runner idles, zero if it does not
+	Idled    *int64    // how long it did before its job
+	Stands   string    // in the state machine, of an open one
+	Took     string    // the run that it took, "" for none
 	Launched time.Time
 	Ended    time.Time
 	Lived    *int64
@@ -42,6 +45,11 @@ type runnerRow struct {
 
 func runnerRowOf(r fleet.Runner) runnerRow {
 	one := runnerRow{Runner: r, State: stateOf(r.Status), Launched: r.At(fleet.StageLaunched), Ended: r.At(fleet.StageClosed)}
+	shown := report.OfRunner(r)
+	one.Of, one.Idle, one.Idled = r.RunID, shown.IdleSince, shown.IdledFor
+	if r.IsWarm() {
+		one.Of = r.For
+	}
 	if r.Phase != fleet.Closed {
 		one.Stands = stands(r)
 	}
@@ -112,7 +120,7 @@ func (v runnersView) fits(r fleet.Runner) bool {
 	case v.Phase == "failed" && r.FailureName == "", v.State != "" && stands(r) != v.State, v.Failure != "" && r.FailureName != v.Failure:
 		return false
 	}
-	return v.Search == "" || containsFold(v.Search, r.RunnerID, r.RunID, r.Repository, r.ClassName, r.Image, r.FailureName, r.Reason)
+	return v.Search == "" || containsFold(v.Search, r.RunnerID, r.RunID, r.Repository, r.ClassName, r.Image, r.FailureName, r.Reason, r.Pool)
 }
 
 // openRunnersOf fills a page with runners that are open: they are read whole, and so they can
@@ -338,7 +346,8 @@ func (c *Console) classesPage(ctx context.Context, q url.Values) (page, error) {
 	}
 	slices.SortStableFunc(rows, func(a, b classRow) int { return cmp.Compare(a.Minute, b.Minute) })
 	heads := sorted(rows, q.Get("sort"), classColumns(), func(by string) string { return "/classes" + queryOf([]string{"sort", by}) })
-	return page{Title: "Classes", Nav: "/classes", Lead: "Sizes that a job asks for by the label class:NAME. Prices are us-east-1's list prices.", Regions: []region{{ID: "classes", Template: "classlist", Data: classesView{rows, len(s.runs), heads}, Wide: true}}}, nil
+	regions := []region{{ID: "classes", Template: "classlist", Data: classesView{rows, len(s.runs), heads}, Wide: true}}
+	return page{Title: "Classes", Nav: "/classes", Lead: "Sizes that a job asks for by the label class:NAME. Prices are us-east-1's list prices.", Regions: append(regions, c.pools(s)...)}, nil
 }
 
 type classesView struct {

@@ -150,7 +150,7 @@ func TestTheAccountsLimits(t *testing.T) {
 func TestPagesSay(t *testing.T) {
 	c := newBusy(t, nil)
 	for at, want := range map[string][]string{
-		"/":                                    {"15", "of 40 places", "for a runner of a job that rule training admits", "Runner.StartTimeout", "App 12345, installed for octo-org", "9120 of 12500 requests left", "AwaitCompletion: 8 runners", "Cost today"},
+		"/":                                    {"15", "of 40 places", "for a runner of a job that rule training admits", "Runner.StartTimeout", "App 12345, installed for octo-org", "9120 of 12500 requests left", "AwaitCompletion: 9 runners", "Cost today"},
 		"/runs":                                {"Retrying", "Refused", "Job failed", "train résumé-parser 日本語", "&lt;script&gt;alert(&#39;job&#39;)", "launched for another job"},
 		"/runs/job-20000000902":                {"waits for its next try: its image browser could not be pulled", "ecsrunner runs retry job-20000000902 --data-dir /var/lib/ecsrunner", "earlier tries"},
 		"/runs/job-20000000901":                {"launched for this job, took job-20000000910", "launched for job-20000000910, took this job", "Cost on Fargate"},
@@ -227,7 +227,7 @@ func TestFilters(t *testing.T) {
 		"/runs?status=RETRYING":                    1,
 		"/runs?status=waiting":                     8,
 		"/runs?status=ready":                       7,
-		"/runs?status=running":                     9,
+		"/runs?status=running":                     10,
 		"/runs?status=stopped&since=1h&q=gigantic": 1,
 		"/runs?repository=octo-org%2Fml-training&status=open": 6,
 		"/runs?repository=OCTO-ORG%2FML-TRAINING&status=open": 6,

@@ -17,6 +17,7 @@ import (
 	"github.com/clipperhouse/displaywidth"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/pools"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/stages"
@@ -43,6 +44,7 @@ type Moment struct {
 	// Fargate is what the fleet uses of the AWS account's limits. It is empty where the fleet
 	// is not on AWS, and if they are not known.
 	Fargate []report.VCPUs `json:"fargate"`
+	Pools   []pools.Pool   `json:"pools,omitempty"` // of warm runners
 
 	// Started and Ended count jobs of the last 15 minutes, and Queue is how long those waited
 	// that were started. RatesCut reports that only the newest jobs of that time were counted.
@@ -63,8 +65,8 @@ type Hold struct {
 	Next   time.Time `json:"next_try_at"`
 }
 
-// Read looks at the fleet.
-func Read(ctx context.Context, src report.Source, now time.Time) (Moment, error) {
+// Read looks at the fleet. Prices are those of a region.
+func Read(ctx context.Context, src report.Source, region string, now time.Time) (Moment, error) {
 	m := Moment{At: now.UTC(), Holds: []Hold{}, Fargate: []report.VCPUs{}, Runs: []report.Run{}}
 	settings, err := src.Settings(ctx)
 	if err != nil {
@@ -90,6 +92,10 @@ func Read(ctx context.Context, src report.Source, now time.Time) (Moment, error)
 	}
 	if usage := (fleet.GitHubUsage{}); json.Unmarshal([]byte(text), &usage) == nil {
 		m.GitHub = &usage
+	}
+	known := report.PoolRecords{Policy: report.PolicyOf(settings), Capacity: capacity, Holds: holds, GitHub: m.GitHub}
+	if m.Pools, err = report.Pools(ctx, src, known, region, now); err != nil {
+		return m, err
 	}
 	if err := m.readOpen(ctx, src, now); err != nil {
 		return m, err
@@ -189,6 +195,17 @@ func (m Moment) head(zone *time.Location) []string {
 		}
 		lines = append(lines, "vCPUs of the AWS account: "+strings.Join(parts, ", "))
 	}
+	for i, p := range m.Pools {
+		if i == mostPoolsShown {
+			lines = append(lines, fmt.Sprintf("and %d more pools", len(m.Pools)-i))
+			break
+		}
+		line := fmt.Sprintf("pool %s: %s", p.Pool, p.Has())
+		if !p.Full() {
+			line += "; " + p.Reason
+		}
+		lines = append(lines, line+"; idled "+p.Today.Idled()+" today")
+	}
 	for i, h := range m.Holds {
 		if i == mostHoldsShown {
 			lines = append(lines, fmt.Sprintf("and %d more holds", len(m.Holds)-i))
@@ -199,7 +216,10 @@ func (m Moment) head(zone *time.Location) []string {
 	return append(lines, "")
 }
 
-const mostHoldsShown = 4
+const (
+	mostHoldsShown = 4
+	mostPoolsShown = 4
+)
 
 // table has a line for each of some runs that there is room for, after its title.
 func (m Moment) table(title string, runs []report.Run, room, columns int) []string {

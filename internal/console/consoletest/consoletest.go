@@ -37,6 +37,13 @@ const (
 	Failing   = 20000000902 // its runner has failed twice, and it is tried again later
 	Refused   = 20000000903
 	HasScript = 20000000904 // its names are hostile
+	OnWarm    = 20000000905 // it runs on WarmRunner
+)
+
+// Warm runners with a known id: the first idles, and the second has a job.
+const (
+	IdleRunner = "fleet-w1-1"
+	WarmRunner = "fleet-w2-2"
 )
 
 // Policy is what the fleet decides by.
@@ -45,11 +52,13 @@ func Policy() fleet.Policy {
 		FleetName: "fleet", Repositories: []string{"octo-org/app", "octo-org/web", "octo-org/ml-training", "octo-org/design-system"},
 		MaxRunners: 40, MaxPerRepository: 20, DefaultClass: "small", BaseImage: "ubuntu-24.04",
 		Classes: map[string]fleet.Class{
-			"small":  {CPU: 1024, Memory: 2048, Arch: fleet.X64, Spot: true},
-			"medium": {CPU: 2048, Memory: 4096, Arch: fleet.X64, Spot: true},
-			"large":  {CPU: 4096, Memory: 8192, Arch: fleet.X64},
-			"arm":    {CPU: 2048, Memory: 4096, Arch: fleet.ARM64},
-			"huge":   {CPU: 16384, Memory: 65536, Arch: fleet.X64, EphemeralStorage: 100},
+			"small": {CPU: 1024, Memory: 2048, Arch: fleet.X64, Spot: true},
+			"medium": {CPU: 2048, Memory: 4096, Arch: fleet.X64, Spot: true, Warm: &fleet.Warm{
+				Count: 3, Schedule: "daily 00:00-24:00 Europe/Berlin", Repositories: []string{"octo-org/app", "octo-org/web"}, IdleHoursPerDay: 48,
+			}},
+			"large": {CPU: 4096, Memory: 8192, Arch: fleet.X64},
+			"arm":   {CPU: 2048, Memory: 4096, Arch: fleet.ARM64},
+			"huge":  {CPU: 16384, Memory: 65536, Arch: fleet.X64, EphemeralStorage: 100},
 		},
 		ExtraImages: map[string]string{"browser": "images/browser/Dockerfile"},
 		Registries:  fleet.DefaultRegistries, Limits: fleet.DefaultLimits(),
@@ -346,6 +355,48 @@ func (f *filling) present() {
 		{ID: "3", At: ago(50 * time.Minute), Command: fleet.CommandTerminate, By: "uid 1000 (<b>hubot</b>)", Reason: Hostile, RunnerID: "fleet-20000000409-9", RunID: "job-20000000409"},
 	}
 	f.changes.Capacity = &fleet.Capacity{Open: f.open, OpenOf: map[string]int{"octo-org/app": 6, "octo-org/web": 5, "octo-org/ml-training": 4}, OpenOfRule: map[string]int{"training": 4, "rest": f.open - 4}}
+	f.warm(ago)
+}
+
+// warm makes a pool that loses its runners to GitHub, and a full one.
+func (f *filling) warm(ago func(time.Duration) time.Time) {
+	app, web := "medium@octo-org/app", "medium@octo-org/web"
+	capacity := f.changes.Capacity
+	capacity.WarmMade, capacity.Warm = 6, map[string]fleet.WarmRunner{}
+	capacity.Pools = map[string]fleet.PoolState{
+		app: {
+			Day: f.now.Format(time.DateOnly), Launched: 14, Taken: 8, Lost: 3, IdleSeconds: 4 * 3600,
+			LostAt: ago(50 * time.Second), LaunchedAt: ago(80 * time.Second), NextTry: f.now.Add(70 * time.Second),
+		},
+		web: {Day: f.now.Format(time.DateOnly), Launched: 3, IdleSeconds: 600},
+	}
+	for i, in := range []struct {
+		id, pool string
+		until    fleet.Stage
+	}{
+		{IdleRunner, app, fleet.StageRegistered}, {WarmRunner, app, fleet.StageJobStarted}, {"fleet-w3-3", app, fleet.StageTaskStarted},
+		{"fleet-w4-4", web, fleet.StageRegistered}, {"fleet-w5-5", web, fleet.StageRegistered}, {"fleet-w6-6", web, fleet.StageRegistered},
+	} {
+		run, r := f.ran(f.job(OnWarm, 5*(i/3), ago(8*time.Minute)), in.until)
+		_, place, _ := strings.Cut(in.pool, "@")
+		r.RunnerID, r.RunID, r.For, r.Rule, r.Pool, r.RegisteredIn = in.id, "", "", "", in.pool, place
+		for stage, at := range r.Times {
+			if stage != fleet.StageJobStarted {
+				r.Times[stage] = at.Add(-30 * time.Minute)
+			}
+		}
+		if in.until == fleet.StageJobStarted {
+			run.RunnerID, run.LastRunner, run.RanOn, run.Launched = r.RunnerID, r.RunnerID, r.RunnerID, 0
+			run.Times[fleet.StageJobStarted], r.Times[fleet.StageJobStarted] = ago(8*time.Minute-4*time.Second), ago(8*time.Minute-4*time.Second)
+			r.RunID, r.For, r.ExpectedAt = run.RunID, run.RunID, ago(8*time.Minute)
+			f.changes.Runs = append(f.changes.Runs, run)
+		} else {
+			r.Took = 0
+			capacity.Warm[r.RunnerID] = fleet.WarmRunner{Pool: in.pool, Place: place, Labels: r.Labels, Since: r.At(fleet.StageLaunched), Made: r.At(fleet.StageLaunched)}
+		}
+		capacity.Open++
+		f.changes.Runners = append(f.changes.Runners, r)
+	}
 }
 
 // swap makes two runs whose runners GitHub exchanged.

@@ -12,7 +12,7 @@ func TestPagesShowPoolsAndTheirRunners(t *testing.T) {
 	for at, wants := range map[string][]string{
 		"/":                                  {"Warm runners", "medium@octo-org/app", "1 of 3 idle, 1 starting, 1 with a job", "Not full: its last runner was lost soon", "8 taken, 3 lost to GitHub", "of 48 h", "3 of 3 idle"},
 		"/classes":                           {"Warm runners", "medium@octo-org/web"},
-		"/runners?phase=open":                {"idles for", "pool medium@octo-org/app", "warm, idled"},
+		"/runners?phase=open":                {"idles for", "in its pool", "warm, idled"},
 		"/runners/" + consoletest.IdleRunner: {"Launched to idle in pool", "Idles"},
 		"/runners/" + consoletest.WarmRunner: {"Launched to idle in pool", "Idled before its job", "/runs/job-20000000905"},
 	} {

@@ -23,7 +23,7 @@ func TestWhatIdlingCosts(t *testing.T) {
 	served.Took = 1
 	served.Times[fleet.StageJobStarted] = at(540)
 	run := fleet.Run{RunID: "job-1", Job: fleet.Job{JobID: 1, Repository: "octo/app"}, RanOn: served.RunnerID}
-	second := price.Amount(13_713.8889 * 10_000) / 10_000 // of small, as in TestWhatARunCosts
+	second := price.Amount(13_713.8889*10_000) / 10_000 // of small, as in TestWhatARunCosts
 	for by, lines := range map[By]int{ByRun: 2, ByRepository: 1, ByWorkflow: 2, ByClass: 1, ByDay: 2} {
 		c := counter(by)
 		c.Add(report.Lived{Run: run, Runners: []fleet.Runner{served}})

@@ -85,9 +85,9 @@ func (f LaunchFacts) held(rung int) bool {
 
 func (s PoolState) pauseReason() string {
 	if s.Failure != "" {
-		return "its last runner failed, and it tries again at " + s.NextTry.Format(time.TimeOnly) + " UTC: " + s.Failure
+		return "its last runner failed, and it tries again after a pause: " + s.Failure
 	}
-	return "its last runner was lost soon after it was launched, and the next one comes at " + s.NextTry.Format(time.TimeOnly) + " UTC"
+	return "its last runner was lost soon after it was launched, and it pauses before the next one"
 }
 
 func (f PoolFacts) spent() bool {

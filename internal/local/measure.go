@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/sweep"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -37,6 +38,9 @@ func (f *Fleet) measureLevels(ctx context.Context, to metric.Recorder) error {
 	for status, n := range statuses {
 		to.Put(metric.Runners, float64(n), metric.Labels{metric.ByStatus: string(status)})
 	}
+	if err := f.measurePools(to, runners); err != nil {
+		return err
+	}
 	holds, err := f.store.HoldsBelow(ctx, "", report.MostListed)
 	if err != nil {
 		return err
@@ -50,6 +54,26 @@ func (f *Fleet) measureLevels(ctx context.Context, to metric.Recorder) error {
 	for _, kind := range fleet.SetbackKinds() {
 		to.Put(metric.Holds, float64(kinds[kind]), metric.Labels{metric.ByKind: string(kind)})
 	}
+	return nil
+}
+
+// measurePools measures the pools of warm runners, and nothing of a fleet without.
+func (f *Fleet) measurePools(to metric.Recorder, open []fleet.Runner) error {
+	pools, err := f.cfg.Policy.Pools()
+	if err != nil || len(pools) == 0 {
+		return err
+	}
+	wanted, idle := 0, 0
+	for _, p := range pools {
+		wanted += p.Wanted(time.Now())
+	}
+	for _, r := range open {
+		if r.Idle() && !r.At(fleet.StageRegistered).IsZero() {
+			idle++
+		}
+	}
+	to.Put(metric.WarmWanted, float64(wanted), nil)
+	to.Put(metric.WarmIdle, float64(idle), nil)
 	return nil
 }
 

@@ -31,5 +31,8 @@ func TestAJobIsMeasured(t *testing.T) {
 			t.Errorf("/metrics has no %s:\n%s", want, text)
 		}
 	}
+	if strings.Contains(text, "warm_runners") {
+		t.Errorf("/metrics of a fleet without pools has some of pools:\n%s", text)
+	}
 	w.stop(time.Second)
 }

@@ -35,6 +35,10 @@ func (w *world) awaitWarm(id string) {
 func TestAWarmRunnerTakesAJob(t *testing.T) {
 	w := newWorld(t, warm(1))
 	w.awaitWarm("test-w1-1")
+	w.await("the idle runner is measured", func() bool {
+		text := w.get("/metrics")
+		return strings.Contains(text, `ecsrunner_warm_runners_idle{fleet_name="test"} 1`) && strings.Contains(text, `ecsrunner_warm_runners_wanted{fleet_name="test"} 1`)
+	})
 	began := time.Now()
 	id := w.github.Queue(job("class:small"))
 	w.await("start of the job", func() bool { return w.run(id).RanOn != "" })

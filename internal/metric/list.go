@@ -16,6 +16,8 @@ const (
 	RunsEnded       Name = "runs_ended"
 	JobTime         Name = "job_time_ms"
 	Holds           Name = "holds"
+	WarmIdle        Name = "warm_runners_idle"
+	WarmWanted      Name = "warm_runners_wanted"
 	Sweeps          Name = "sweeps"
 	SweepsFailed    Name = "sweeps_failed"
 )
@@ -39,6 +41,8 @@ func All() []Metric {
 		{RunsEnded, Counter, Count, ByStatus, "runs that ended, by their last status; an amended run counts once more", OneMachine},
 		{JobTime, Histogram, Milliseconds, "", "how long jobs ran, by GitHub's whole seconds", OneMachine},
 		{Holds, Gauge, Count, ByKind, "what keeps runs from being launched, by the kind of setback", OneMachine},
+		{WarmIdle, Gauge, Count, "", "warm runners that are registered and that no job expects; only of a fleet with pools", OneMachine},
+		{WarmWanted, Gauge, Count, "", "how many are to idle now, by the schedules; only of a fleet with pools", OneMachine},
 		{Sweeps, Counter, Count, "", "sweeps that ended", OneMachine},
 		{SweepsFailed, Counter, Count, "", "sweeps that left something undone", OneMachine},
 	}

@@ -203,6 +203,9 @@ func (m Moment) head(zone *time.Location) []string {
 		line := fmt.Sprintf("pool %s: %s", p.Pool, p.Has())
 		if !p.Full() {
 			line += "; " + p.Reason
+			if !p.NextLaunch.IsZero() {
+				line += ", until " + p.NextLaunch.In(zone).Format(time.TimeOnly)
+			}
 		}
 		lines = append(lines, line+"; idled "+p.Today.Idled()+" today")
 	}

@@ -41,7 +41,7 @@ func busy() Moment {
 		Holds:   []Hold{{"Runner.NoCapacity: no room on FARGATE_SPOT\x1b[31m", "capacity", noon.Add(time.Minute)}},
 		Fargate: []report.VCPUs{{Provider: fleet.Fargate, InUse: 2.5, Allowed: 6}, {Provider: fleet.FargateSpot, InUse: 12, Allowed: 100}},
 		Pools: []pools.Pool{
-			{Pool: "medium@octo-org/app", Wanted: 3, Idle: 1, Starting: 1, Reason: "its last runner was lost soon after it was launched, and the next one comes at 12:01:10 UTC", Today: pools.Day{IdleSeconds: 16_200, IdleHoursPerDay: 24}},
+			{Pool: "medium@octo-org/app", Wanted: 3, Idle: 1, Starting: 1, Reason: "its last runner was lost soon after it was launched, and it pauses before the next one", NextLaunch: noon.Add(70 * time.Second), Today: pools.Day{IdleSeconds: 16_200, IdleHoursPerDay: 24}},
 			{Pool: "medium@octo-org/web", Wanted: 2, Idle: 2},
 		},
 		Started: 31, Ended: 28, Queue: &stats.Percentiles{Count: 31, P50: 41_000, P95: 95_000}, RatesCut: true,

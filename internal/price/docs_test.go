@@ -28,7 +28,7 @@ func TestThePageHasThePrices(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := string(doc)
-	for name, table := range map[string]string{"sizes": sizes(), "control-plane": controlPlane(), "hosted": hosted(), "prices": prices()} {
+	for name, table := range map[string]string{"sizes": sizes(), "warm": warm(), "control-plane": controlPlane(), "hosted": hosted(), "prices": prices()} {
 		begin, end := "<!-- "+name+": made by a test of internal/price -->\n", "<!-- end of "+name+" -->"
 		before, rest, ok := strings.Cut(want, begin)
 		_, after, ended := strings.Cut(rest, end)
@@ -57,6 +57,17 @@ func sizes() string {
 		onARM.Arch = fleet.ARM64
 		fmt.Fprintf(&b, "| %d vCPU, %d GB | $%.5f | $%.5f | $%.5f |\n", size[0], size[1],
 			price.Minute(class, fleet.Fargate), price.Minute(onARM, fleet.Fargate), price.Minute(class, fleet.FargateSpot))
+	}
+	return b.String()
+}
+
+// warm is what one idle runner costs.
+func warm() string {
+	var b strings.Builder
+	b.WriteString("| class | an hour | always, a month | working hours, a month |\n| --- | --- | --- | --- |\n")
+	for _, size := range [][2]int{{1, 2}, {2, 4}, {4, 8}, {8, 32}} {
+		hour := price.Hour(fleet.Class{CPU: size[0] * 1024, Memory: size[1] * 1024}, fleet.Fargate)
+		fmt.Fprintf(&b, "| %d vCPU, %d GB | $%.4f | $%.2f | $%.2f |\n", size[0], size[1], hour, hour*24*365/12, hour*10*22)
 	}
 	return b.String()
 }

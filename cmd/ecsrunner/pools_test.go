@@ -14,8 +14,8 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/top"
 )
 
-// printed is what a command writes.
-func printed(t *testing.T, args ...string) string {
+// outputOf is what a command writes.
+func outputOf(t *testing.T, args ...string) string {
 	t.Helper()
 	var out bytes.Buffer
 	root := newRoot()
@@ -41,7 +41,7 @@ func TestCommandsShowPools(t *testing.T) {
 		"cost":                                   {"WARM RUNNERS", "medium@octo-org/app  3             1 "},
 	} {
 		t.Run(command, func(t *testing.T) {
-			got := printed(t, append(strings.Fields(command), "--data-dir", dir)...)
+			got := outputOf(t, append(strings.Fields(command), "--data-dir", dir)...)
 			for _, want := range wants {
 				if !strings.Contains(got, want) {
 					t.Errorf("it does not print %q:\n%s", want, got)
@@ -60,7 +60,7 @@ func TestCommandsAgreeAboutPools(t *testing.T) {
 	var spent, byClass struct{ cost.Report }
 	read := func(into any, args ...string) {
 		t.Helper()
-		if err := json.Unmarshal([]byte(printed(t, append(args, "--json", "--data-dir", dir)...)), into); err != nil {
+		if err := json.Unmarshal([]byte(outputOf(t, append(args, "--json", "--data-dir", dir)...)), into); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -79,7 +79,7 @@ func (f Facts) had(r fleet.Runner, job string) string {
 		end = "; " + f.stopped(r)
 	}
 	if r.IsWarm() {
-		verb = "idled in pool " + r.Pool + " and " + verb
+		verb = idled(r) + " and " + verb
 	} else if r.RunID != f.Run.RunID {
 		verb = "was launched for " + r.RunID + " and " + verb
 	}

@@ -15,7 +15,23 @@ var situations = map[string]func() *world{
 	"approval":                   func() *world { return newWorld().change(fleet.Run.Wait).after(3 * time.Hour) },
 
 	// Warm runners.
-	"warm_idle":    func() *world { return newWorld().warm().about("ci-w1-1").after(2 * time.Hour) },
+	"warm_idle": func() *world { return newWorld().warm().about("ci-w1-1").after(2 * time.Hour) },
+	"warm_starting": func() *world {
+		w := newWorld().warm().about("ci-w1-1")
+		w.runners[0].Status, w.runners[0].TaskStatus = fleet.RunnerStarting, fleet.TaskPending
+		for _, stage := range []fleet.Stage{fleet.StageContainerUp, fleet.StageClaimed, fleet.StageRegistered} {
+			delete(w.runners[0].Times, stage)
+		}
+		return w.after(2 * time.Second)
+	},
+	"warm_lost": func() *world {
+		w := newWorld().warm().about("ci-w1-1").after(2 * time.Minute)
+		r := w.runners[0]
+		r.Phase, r.Status, r.TaskStatus = fleet.Closed, fleet.RunnerOffline, fleet.TaskStopped
+		r.Reason = "ended while it idled: GitHub deletes the registrations of runners that wait for some minutes (actions/runner#4726)"
+		w.runners[0] = r.Mark(fleet.StageClosed, w.now.Add(-time.Minute))
+		return w
+	},
 	"warm_expects": func() *world { return newWorld().warm().launch().after(time.Second) },
 	"warm_runs": func() *world {
 		return newWorld().warm().launch().after(time.Second).took(theJob, "ci-w1-1").after(time.Minute)

@@ -134,13 +134,6 @@ func (f Facts) unknownRunner() finding {
 	return found
 }
 
-// warm answers for a warm runner that no job has come to expect.
-func (f Facts) warm(r fleet.Runner) finding {
-	found := finding{says: r.RunnerID + " " + f.became(r, "") + "; no job has come to expect it", whose: ofFleet}
-	found.next = []Step{{"see the other runners", f.command("runners list")}}
-	return found
-}
-
 // given is the job of which the labels are known. A repository that nobody calls public
 // counts as private.
 func (f Facts) given() (job fleet.Job, ok bool) {

@@ -28,8 +28,9 @@ least, at the list price of its class, on Spot or on demand as it ran. Every run
 it, those too that got no job: one belongs to the job that it took, or else to the one
 that it was launched for. Warm runners that had no job belong to their class, repository
 and day, or are (idle), and IDLING COST is what the warm ones cost before their jobs.
-CONTROL PLANE is the share of Step Functions, Lambda, DynamoDB and the like. GITHUB-HOSTED is GitHub's cheapest runner that is at least as large, for the
-time of the job itself, rounded up to a minute.
+CONTROL PLANE is the share of Step Functions, Lambda, DynamoDB and the like. GITHUB-HOSTED
+is GitHub's cheapest runner that is at least as large, for the time of the job itself,
+rounded up to a minute.
 
 For a fleet on one machine it is what the same would cost on Fargate. What the amounts
 rest on is on standard error. A bill is another thing: it has your discounts, Spot's real

@@ -47,13 +47,15 @@ file of jobs that GitHub has had, with the columns created_at, started_at, compl
 repository and labels, which have semicolons between them. docs/simulate.md says how to
 export it. --faults rough adds what goes wrong in a bad week; a file has the faults of a
 scenario of docs/simulation.md. --vary prints a row for each value of a number or time of
-the configuration.
+the configuration, and with warm=0,1,2 for so many idle runners of each class that keeps
+some, or of the default class (warm.CLASS=0,1,2: of that class).
 
 Without --config it is ECSRUNNER_CONFIG or fleet.yaml if there is one, else the default
 configuration for the repositories of the workload. One seed gives the same output on
 every machine.`,
 		Example: `  ecsrunner simulate
   ecsrunner simulate --config fleet.yaml --workload week.csv --vary max_runners=20,50,100
+  ecsrunner simulate --workload week.csv --vary warm=0,1,2
   ecsrunner simulate --workload week.csv --faults rough --chart week.svg
   ecsrunner simulate --workload burst --jq '.results[0].wait.p95_ms'`,
 		Annotations: environment(configVar),
@@ -138,10 +140,18 @@ func simulate(cmd *cobra.Command, flags simulateFlags) error {
 	plans := []forecast.Plan{plan}
 	for i, value := range vary.Values {
 		varied := plan
-		if varied.Config, err = source.with(vary.Override(value, plan.Config)); err != nil {
+		if vary.OfWarm() {
+			varied.Config, err = vary.Warm(value, plan.Config)
+		} else {
+			varied.Config, err = source.with(vary.Override(value, plan.Config))
+		}
+		if err != nil {
 			return usageError{err}
 		}
 		plans = append(plans[:i], varied)
+	}
+	if vary.OfWarm() {
+		plan = plans[len(plans)-1] // what is assumed of pools is the same for all of them
 	}
 	report := forecast.NewReport(plan, source.File, flags.faults)
 	report.Vary = vary.Key

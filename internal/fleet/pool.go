@@ -22,7 +22,13 @@ type Warm struct {
 	// IdleHoursPerDay bounds how long its idle runners live together, in each scope and each
 	// day of UTC; 0 is no limit.
 	IdleHoursPerDay int `json:"idle_hours_per_day,omitempty"`
+	// Within are the times in which runners are wanted in place of the schedule, if it is not
+	// nil: of simulations, whose calendar is another.
+	Within []Span `json:"-" yaml:"-"`
 }
+
+// Span is a time from one moment until another.
+type Span struct{ From, Until time.Time }
 
 // DefaultRotation is the age at which an idle runner is replaced: a newer image may be there,
 // and GitHub updates runners that wait for long.
@@ -96,6 +102,7 @@ func (p Policy) poolsOf(class string, warm Warm) (pools []Pool, err error) {
 	if err != nil {
 		return nil, err
 	}
+	schedule.within = warm.Within
 	labels := NormalLabels(p.warmLabels(class, warm))
 	if image := strings.ToLower(warm.Image); image != "" && p.ExtraImages[image] == "" && !strings.HasPrefix(image, imagePrefix) {
 		return nil, fmt.Errorf("warm.image %s: it is not the label of an image; use one of extra_runner_images, or %s<name>", QuoteShort(warm.Image), imagePrefix)

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -12,6 +13,7 @@ type Schedule struct {
 	days     [7]bool // from Sunday, as time.Weekday counts
 	from, to time.Duration
 	zone     *time.Location
+	within   []Span // in place of all of it, if it is not nil
 }
 
 const scheduleExample = `"mon-fri 08:00-18:00 Europe/Berlin"`
@@ -99,6 +101,9 @@ func timeOfDay(text string) (time.Duration, bool) {
 
 // Wants reports whether the time is within the schedule, by the clocks of its zone.
 func (s Schedule) Wants(now time.Time) bool {
+	if s.within != nil {
+		return slices.ContainsFunc(s.within, func(span Span) bool { return !now.Before(span.From) && now.Before(span.Until) })
+	}
 	if s.zone == nil {
 		return true
 	}
@@ -111,6 +116,14 @@ func (s Schedule) Wants(now time.Time) bool {
 func (s Schedule) Next(now time.Time) time.Time {
 	if s.Wants(now) {
 		return now.UTC()
+	}
+	for _, span := range s.within {
+		if span.From.After(now) {
+			return span.From.UTC()
+		}
+	}
+	if s.within != nil {
+		return time.Time{}
 	}
 	there := now.In(s.zone)
 	for day := range len(s.days) + 1 {

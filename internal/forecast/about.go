@@ -41,12 +41,7 @@ func (p Plan) Assumptions() []string {
 	case policy.GitHubApp && policy.Organization == "":
 		says = append(says, "The fleet uses a token with 5,000 requests an hour in place of its GitHub App.")
 	}
-	for _, class := range policy.Classes {
-		if class.Warm != nil {
-			says = append(says, "Warm runners are left out: every job starts cold, and idle runners cost nothing here.")
-			break
-		}
-	}
+	says = append(says, p.aboutPools()...)
 	prices := "Costs are list prices of %s as of %s, and Spot's is a rule of thumb; logs, public addresses and what an idle fleet costs are not in them."
 	book := p.book()
 	if book.Estimated {

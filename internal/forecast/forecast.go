@@ -69,7 +69,7 @@ func (p Plan) Play(ctx context.Context, progress func(simulation.Progress)) (Pla
 // scenario is the plan as the simulated world takes it. notServed are the jobs of repositories
 // that the fleet does not serve: it never hears of them.
 func (p Plan) scenario() (s simulation.Scenario, notServed int) {
-	policy := simulated(p.Config.Policy())
+	policy := p.withPools(simulated(p.Config.Policy()))
 	s = simulation.Scenario{Name: p.Workload.Name, Policy: &policy, Faults: p.shifted()}
 	s.Fleet.MaxRunners, s.Fleet.Rules, s.Fleet.BuildsAtOnce = policy.MaxRunners, policy.Rules, p.Config.OnDemandBuildsAtOnce
 	s.Fleet.Organization, s.Fleet.GitHubApp = policy.Organization, policy.GitHubApp
@@ -108,10 +108,6 @@ func simulated(p fleet.Policy) fleet.Policy {
 	p.Enterprise, p.RunnerGroup = "", ""
 	p.GitHubApp = p.GitHubApp && p.Organization != ""
 	p.Classes = maps.Clone(p.Classes)
-	for name, class := range p.Classes {
-		class.Warm = nil // they idle for ever, and belong to no run that their cost could be counted with
-		p.Classes[name] = class
-	}
 	return p
 }
 

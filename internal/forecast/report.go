@@ -54,6 +54,7 @@ type Result struct {
 	Tasks    Tasks    `json:"tasks"`
 	Builds   int      `json:"image_builds"`
 	Cost     Cost     `json:"cost"`
+	Warm     *Warm    `json:"warm,omitempty"` // nil without warm runners
 
 	// Bound names the limit that kept runners from being launched sooner.
 	Bound string `json:"bound"`
@@ -107,6 +108,12 @@ func (p Played) Result() Result {
 	counter := stats.NewCounter(stats.ByClass, p.End, time.UTC)
 	costs := cost.NewCounter(cost.ByClass, p.Plan.book(), p.Plan.Config.RunnerClassSizes, p.End, time.UTC)
 	waited := map[Cause][]int64{}
+	for _, runner := range p.Warm {
+		counter.AddWarm(runner)
+		if runner.CountsFor() == "" {
+			costs.AddIdle(runner)
+		}
+	}
 	for _, l := range p.Lived {
 		counter.Add(l)
 		costs.Add(l)
@@ -114,7 +121,8 @@ func (p Played) Result() Result {
 			waited[cause] = append(waited[cause], ms)
 		}
 	}
-	all, spent := counter.Stats().All, costs.Report()
+	counted, spent := counter.Stats(), costs.Report()
+	all := counted.All
 	r := Result{
 		NotOurs: p.NotOurs, NotServed: p.NotServed, Wait: all.Queue, Waited: []Waited{}, Stages: all.Stages,
 		Setbacks: all.Setbacks, Failures: all.Failures, Repairs: p.Repairs, Faults: p.Faults,
@@ -125,7 +133,7 @@ func (p Played) Result() Result {
 			Fargate: spent.Total.Fargate, ControlPlane: spent.Total.ControlPlane, Hosted: spent.Total.Hosted, NotCompared: spent.Total.NotCompared,
 			Region: spent.Region, AsOf: spent.AsOf, Estimated: spent.Estimated,
 		},
-		Bound: p.Bound, Lasted: p.Lasted.Milliseconds(),
+		Bound: p.Bound, Lasted: p.Lasted.Milliseconds(), Warm: warmOf(counted, spent.Total),
 	}
 	r.count(p.Lived, len(p.Plan.Workload.Jobs))
 	for _, cause := range Causes() {
@@ -152,6 +160,11 @@ func (p Played) Series(most int) *stats.Series {
 	s := stats.NewSeries(p.From, p.End, step(p.End.Sub(p.From), most))
 	for _, l := range p.Lived {
 		s.Add(l)
+	}
+	for _, runner := range p.Warm {
+		if runner.CountsFor() == "" {
+			s.Add(report.Lived{Runners: []fleet.Runner{runner}})
+		}
 	}
 	return s
 }

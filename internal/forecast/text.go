@@ -74,11 +74,15 @@ func (r Result) sums(w io.Writer) error {
 	}
 	for _, line := range [][2]string{
 		{"tasks", tasks},
+		{"warm runners", r.Warm.String()},
 		{"launches", "bound by " + r.Bound},
 		{"image builds", grouped(r.Builds)},
 		{"GitHub requests", fmt.Sprintf("%s, of which its limit counts %s; %s of %s in an hour at most", grouped(r.Requests.All), grouped(r.Requests.Counted), grouped(r.Requests.MostAnHour), grouped(r.Requests.Limit))},
 		{"cost", cost},
 	} {
+		if line[1] == "" {
+			continue
+		}
 		if _, err := fmt.Fprintf(w, "%-16s %s\n", line[0], line[1]); err != nil {
 			return err
 		}
@@ -91,10 +95,15 @@ func (r Result) sums(w io.Writer) error {
 
 // RowsText writes a row for each result of a varied key.
 func RowsText(w io.Writer, screen readable.Screen, key string, results []Result) error {
-	list := readable.NewPage(w, screen, []readable.Column{
+	columns := []readable.Column{
 		{Name: strings.ToUpper(key)}, {Name: "RAN"}, {Name: "WAIT P50"}, {Name: "P95"}, {Name: "P99"}, {Name: "LONGEST", Drop: 3}, {Name: "ROOM P95", Drop: 2},
 		{Name: "SETBACKS", Drop: 4}, {Name: "RUNNERS", Drop: 1}, {Name: "REQUESTS/H", Drop: 5}, {Name: "COST"},
-	}...)
+	}
+	withPools := slices.ContainsFunc(results, func(r Result) bool { return r.Warm != nil })
+	if withPools {
+		columns = append(columns, readable.Column{Name: "JOBS ON WARM", Drop: 1}, readable.Column{Name: "LOST IDLE", Drop: 2}, readable.Column{Name: "IDLING COST"})
+	}
+	list := readable.NewPage(w, screen, columns...)
 	for _, r := range results {
 		p50, p95, p99, longest, room := "", "", "", "", ""
 		if p := r.Wait; p != nil {
@@ -105,7 +114,11 @@ func RowsText(w io.Writer, screen readable.Screen, key string, results []Result)
 				room = readable.Took(&part.P95)
 			}
 		}
-		list.Row(r.Varied, r.Ran, p50, p95, p99, longest, room, sum(r.Failures), r.Tasks.MostAtOnce, r.Requests.MostAnHour, r.Cost.Total)
+		row := []any{r.Varied, r.Ran, p50, p95, p99, longest, room, sum(r.Failures), r.Tasks.MostAtOnce, r.Requests.MostAnHour, r.Cost.Total}
+		if withPools {
+			row = append(row, r.Warm.row()...)
+		}
+		list.Row(row...)
 	}
 	if err := list.Flush(); err != nil {
 		return err

@@ -20,7 +20,7 @@ const limitsKey = "limits"
 var variable = []string{"max_runners", "max_runners_per_repository", "on_demand_builds_per_day", "on_demand_builds_at_once", "spot_retry"}
 
 // Variable are all keys that can be varied.
-func Variable() []string { return append(slices.Clone(variable), limitKeys()...) }
+func Variable() []string { return append(append(slices.Clone(variable), warmKey), limitKeys()...) }
 
 func limitKeys() (keys []string) {
 	for field := range reflect.TypeFor[fleet.Limits]().Fields() {
@@ -46,7 +46,7 @@ func ParseVary(text string) (Vary, error) {
 	switch {
 	case !ok || key == "":
 		return Vary{}, fmt.Errorf("%q: write a key and its values, as in max_runners=20,50,100", text)
-	case !slices.Contains(Variable(), key):
+	case !slices.Contains(Variable(), key) && !(Vary{Key: key}).OfWarm():
 		return Vary{}, fmt.Errorf("%q is no key that can be varied; there are %s", key, strings.Join(Variable(), ", "))
 	}
 	v, texts, seen := Vary{Key: key}, strings.Split(values, ","), map[int64]bool{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/kernel"
 )
@@ -13,6 +14,8 @@ type Played struct {
 	Result
 	// Lived are all runs with their runners, the newest first.
 	Lived []report.Lived
+	// Warm are the warm runners, those without a job too, the newest first.
+	Warm []fleet.Runner
 	// Room are the times in which each run waited for room, by its id.
 	Room map[string][]Span
 	// From and End are when it began and ended, in virtual time.
@@ -58,9 +61,13 @@ func Play(ctx context.Context, s Scenario, seed uint64, progress func(Progress))
 		p.BuildTimes = append(p.BuildTimes, end.Sub(build.BegunAt))
 	}
 	w.Table.Call = func(_ string, effect func() error) error { return effect() }
-	_, err := report.History(context.WithoutCancel(ctx), source{w.Table, w.engine}, report.RunQuery{}, report.MostRead, func(page []report.Lived) error {
+	records := source{w.Table, w.engine}
+	_, err := report.History(context.WithoutCancel(ctx), records, report.RunQuery{}, report.MostRead, func(page []report.Lived) error {
 		p.Lived = append(p.Lived, page...)
 		return nil
 	})
-	return p, err
+	if err != nil {
+		return p, err
+	}
+	return p, report.WarmRunners(context.WithoutCancel(ctx), records, time.Time{}, report.MostRead, func(r fleet.Runner) { p.Warm = append(p.Warm, r) })
 }

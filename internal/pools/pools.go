@@ -75,8 +75,15 @@ type Day struct {
 
 // Of are the pools of the configuration, sorted by name, and those that it no longer has and
 // that have runners.
-func Of(f Facts) []Pool {
-	all := []Pool{}
+func Of(facts Facts) []Pool {
+	f, all := known{Facts: facts, deployment: facts.Policy.Fingerprint(), holds: map[string]fleet.Hold{}, waits: map[string]bool{}}, []Pool{}
+	for _, h := range f.Holds {
+		f.holds[h.Key] = h
+	}
+	for _, run := range f.Runs {
+		list, _ := run.WaitList()
+		f.waits[list] = true
+	}
 	// A configuration with pools that cannot be is refused before it is served.
 	configured, _ := f.Policy.Pools()
 	for _, pool := range configured {
@@ -93,7 +100,15 @@ func Of(f Facts) []Pool {
 	return all
 }
 
-func (f Facts) of(pool fleet.Pool) Pool {
+// known are the facts, as each pool needs them.
+type known struct {
+	Facts
+	deployment string
+	holds      map[string]fleet.Hold
+	waits      map[string]bool // lists that runs wait in
+}
+
+func (f known) of(pool fleet.Pool) Pool {
 	p := f.counted(pool)
 	p.Wanted = pool.Wanted(f.Now)
 	if p.Wanted == 0 {
@@ -114,7 +129,7 @@ func (f Facts) of(pool fleet.Pool) Pool {
 }
 
 // counted counts the pool's runners, and what it did today.
-func (f Facts) counted(pool fleet.Pool) Pool {
+func (f known) counted(pool fleet.Pool) Pool {
 	state, warm := f.Capacity.State(pool.Key, f.Now), pool.Warm
 	class := f.Policy.Classes[pool.Class]
 	idle := f.Capacity.IdleToday(pool.Key, f.Now)
@@ -147,35 +162,25 @@ func (f Facts) counted(pool fleet.Pool) Pool {
 }
 
 // fill asks whether the next sweep would launch a runner.
-func (f Facts) fill(pool fleet.Pool) fleet.FillResult {
-	holds := map[string]fleet.Hold{}
-	for _, h := range f.Holds {
-		holds[h.Key] = h
-	}
+func (f known) fill(pool fleet.Pool) fleet.FillResult {
+	// A run that waits for room, or for its repository's share, would take what the pool takes.
+	waiting := f.waits[fleet.RoomList] || pool.Repository != "" && f.waits[fleet.ShareList(pool.Place)]
 	return fleet.PoolFacts{
 		FleetName: f.Policy.FleetName, MaxRunners: f.Policy.MaxRunners, MaxPerRepository: f.Policy.Share(), KeptForOthers: f.Policy.KeptForOthers(),
-		Repositories: f.Policy.Serves(), Pool: pool, Place: pool.Place, Capacity: f.Capacity, Waiting: f.waiting(pool), Holds: holds,
-		Deployment: f.Policy.Fingerprint(), Now: f.Now,
+		Repositories: f.Policy.Serves(), Pool: pool, Place: pool.Place, Capacity: f.Capacity, Waiting: waiting, Holds: f.holds,
+		Deployment: f.deployment, Now: f.Now,
 	}.Fill()
-}
-
-// waiting reports whether a run waits for the room that the pool would take.
-func (f Facts) waiting(pool fleet.Pool) bool {
-	return slices.ContainsFunc(f.Runs, func(run fleet.Run) bool {
-		list, _ := run.WaitList()
-		return list == fleet.RoomList || pool.Repository != "" && list == fleet.ShareList(pool.Place)
-	})
 }
 
 // gitHubLow says that what is left of GitHub's limit is kept for claims, "" if it is not, or
 // if several credentials have limits: which of them serves a pool is in no record.
-func (f Facts) gitHubLow() string {
+func (f known) gitHubLow() string {
 	if f.GitHub == nil || len(f.GitHub.Budgets) != 1 {
 		return ""
 	}
 	b := f.GitHub.Budgets[0]
 	if left := b.Left(f.Now); b.Known() && left <= b.Reserve(min(f.Capacity.Open, f.Policy.MaxRunners), 0) {
-		return fmt.Sprintf("the %d requests that GitHub's limit leaves are kept for the claims of jobs", left)
+		return fmt.Sprintf("GitHub's limit leaves %d requests, which are kept for the claims of jobs", left)
 	}
 	return ""
 }
@@ -186,7 +191,7 @@ const (
 )
 
 // sweeps says why a runner that a pool may have is not there: the sweep comes each minute.
-func (f Facts) sweeps() string {
+func (f known) sweeps() string {
 	if f.GitHub != nil {
 		if _, failed, found := strings.Cut(f.GitHub.Failed, sweepName); found {
 			failed, _, _ = strings.Cut(failed, "\n")

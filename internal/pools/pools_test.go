@@ -2,6 +2,8 @@ package pools
 
 import (
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -84,7 +86,34 @@ func TestAPoolSaysWhatItHasAndDid(t *testing.T) {
 	}
 }
 
+// explanations are the first words of what docs/operations.md explains of pools.
+func explanations(t *testing.T) (rows []string) {
+	t.Helper()
+	doc, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(doc), "\n## A pool of warm runners is not full\n")
+	section, _, _ = strings.Cut(section, "\n### ")
+	for line := range strings.Lines(section) {
+		cell, _, ok := strings.Cut(strings.TrimPrefix(line, "| "), " | ")
+		if !ok || !strings.HasPrefix(line, "| ") {
+			continue
+		}
+		for part := range strings.SplitSeq(cell, ", ") {
+			if first, _, _ := strings.Cut(part, "…"); len(first) > 5 {
+				rows = append(rows, strings.TrimSpace(first))
+			}
+		}
+	}
+	if len(rows) < 10 {
+		t.Fatalf("only %q are explained", rows)
+	}
+	return rows
+}
+
 func TestWhyAPoolIsNotFull(t *testing.T) {
+	explained := explanations(t)
 	midnight := time.Date(2026, 7, 2, 0, 0, 0, 0, time.UTC)
 	state := func(s fleet.PoolState) map[string]fleet.PoolState {
 		s.Day = "2026-07-01"
@@ -113,8 +142,14 @@ func TestWhyAPoolIsNotFull(t *testing.T) {
 		"a failure": {1, func(f *Facts, _ *fleet.Warm) {
 			f.Capacity.Pools = state(fleet.PoolState{NextTry: noon.Add(time.Minute), Failure: "Image.NotFound: gone"})
 		}, "Image.NotFound: gone", noon.Add(time.Minute)},
-		"no room":      {1, func(f *Facts, _ *fleet.Warm) { f.Policy.MaxRunners = 1 }, "max_runners is 1", time.Time{}},
-		"GitHub":       {1, func(f *Facts, _ *fleet.Warm) { f.GitHub.Budgets[0].Remaining = 4 }, "the 4 requests that GitHub's limit leaves are kept for the claims of jobs", noon.Add(time.Hour)},
+		"no room": {1, func(f *Facts, _ *fleet.Warm) { f.Policy.MaxRunners = 1 }, "max_runners is 1", time.Time{}},
+		"a hold": {1, func(f *Facts, _ *fleet.Warm) {
+			f.Holds = []fleet.Hold{{Key: "capacity/large/0", Kind: fleet.SetbackCapacity, Needs: 1, Met: map[string]time.Time{"job-1": noon}}}
+		}, "launches of its class or image are held", time.Time{}},
+		"too many starts": {1, func(f *Facts, _ *fleet.Warm) {
+			f.Capacity.Pace = fleet.Pace{Slot: noon.Unix() / 10, Counts: []int{fleet.MostStarts}}
+		}, "waits for its turn", time.Time{}},
+		"GitHub":       {1, func(f *Facts, _ *fleet.Warm) { f.GitHub.Budgets[0].Remaining = 4 }, "GitHub's limit leaves 4 requests, which are kept for the claims of jobs", noon.Add(time.Hour)},
 		"a late sweep": {1, func(f *Facts, _ *fleet.Warm) { f.GitHub.At = noon.Add(-time.Hour) }, "the last one was at 11:00 UTC", time.Time{}},
 		"a bad sweep": {1, func(f *Facts, _ *fleet.Warm) {
 			f.GitHub.Failed = "sweep room: x\nsweep warm runners: no table\nsweep y: z"
@@ -123,6 +158,9 @@ func TestWhyAPoolIsNotFull(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := Of(facts(c.change, c.idle, 0, 0, 0))[0]
+			if c.want != "" && !slices.ContainsFunc(explained, func(row string) bool { return strings.Contains(p.Reason, row) }) {
+				t.Errorf("docs/operations.md does not explain %q", p.Reason)
+			}
 			if !strings.Contains(p.Reason, c.want) || p.Full() != (c.want == "") || !p.NextLaunch.Equal(c.next) {
 				t.Errorf("%q, next at %s; want %q at %s", p.Reason, p.NextLaunch, c.want, c.next)
 			}

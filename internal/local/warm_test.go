@@ -7,6 +7,8 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/pools"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/sim"
 )
 
@@ -39,6 +41,9 @@ func TestAWarmRunnerTakesAJob(t *testing.T) {
 		text := w.get("/metrics")
 		return strings.Contains(text, `ecsrunner_warm_runners_idle{fleet_name="test"} 1`) && strings.Contains(text, `ecsrunner_warm_runners_wanted{fleet_name="test"} 1`)
 	})
+	if p := w.pool(); p.Has() != "1 of 1 idle" || !p.Full() || p.Today.Launched != 1 {
+		t.Errorf("before the job the pool says %q, %q, %q", p.Has(), p.Reason, p.Today.Did())
+	}
 	began := time.Now()
 	id := w.github.Queue(job("class:small"))
 	w.await("start of the job", func() bool { return w.run(id).RanOn != "" })
@@ -49,6 +54,22 @@ func TestAWarmRunnerTakesAJob(t *testing.T) {
 		t.Errorf("run: %+v", run)
 	}
 	w.await("end of test-w1-1", func() bool { return w.runner("test-w1-1").Phase == fleet.Closed })
+	if p := w.pool(); p.Today.Taken != 1 || p.Today.Lost+p.Today.Ended+p.Today.Failed != 0 {
+		t.Errorf("after the job the pool has %q", p.Today.Did())
+	}
+	if shown := report.OfRunner(w.runner("test-w1-1")); shown.IdledFor == nil || !strings.Contains(shown.InPool(time.Time.String), "before its job") {
+		t.Errorf("the runner is shown as %q", shown.InPool(time.Time.String))
+	}
+}
+
+// pool is the one pool as `ecsrunner cluster status` shows it.
+func (w *world) pool() pools.Pool {
+	w.t.Helper()
+	cluster, err := report.ClusterStatus(w.t.Context(), w.fleet.Source(), "", time.Now())
+	if err != nil || len(cluster.Pools) != 1 {
+		w.t.Fatalf("pools %v, %v", cluster.Pools, err)
+	}
+	return cluster.Pools[0]
 }
 
 // GitHub gives the job to an idle runner before policy has refused it: the runner's hook

@@ -275,7 +275,7 @@ func counts[K ~string](by map[K]int) string {
 }
 
 func newClasses() *cobra.Command {
-	return group("classes", "The classes that jobs may ask for", newClassesList())
+	return group("classes", "The classes that jobs may ask for", newClassesList(), newClassesShow())
 }
 
 func newClassesList() *cobra.Command {

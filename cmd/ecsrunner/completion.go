@@ -33,7 +33,7 @@ var (
 		"stack": stackNames, "class": classNames, "repository": repositories, "repo": repositories, "runner-id": runnerIDs,
 		"status": fixed(runStatuses()...), "engine": fixed(engineProcess, engineDocker), "arch": fixed(string(fleet.X64), string(fleet.ARM64)),
 	}
-	argWords = map[string]words{"<runner_id": runnerIDs, "<run_id": runIDs, "<tag>": imageTags, "<image>": imageNames, "[<cluster>]": fleetNames, "<job URL": runIDs}
+	argWords = map[string]words{"<runner_id": runnerIDs, "<run_id": runIDs, "<tag>": imageTags, "<image>": imageNames, "[<cluster>]": fleetNames, "<class>": classNames, "<job URL": runIDs}
 )
 
 func runStatuses() (all []string) {

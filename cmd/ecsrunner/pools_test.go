@@ -33,6 +33,8 @@ func TestCommandsShowPools(t *testing.T) {
 	for command, wants := range map[string][]string{
 		"cluster status":                         {"POOL ", "medium@octo-org/app  3       1     1 ", " of 48 h", "medium@octo-org/app is not full: its last runner was lost soon", "; the next runner comes from "},
 		"top":                                    {"pool medium@octo-org/app: 1 of 3 idle, 1 starting, 1 with a job; its last runner was lost", "pool medium@octo-org/web: 3 of 3 idle; idled"},
+		"classes show medium":                    {"class            medium", "spot             yes", "price            $0.0987 an hour, on Spot about $0.0296 in us-east-1", "warm runners     3 idle, daily", "medium@octo-org/web  3       3 "},
+		"classes show large":                     {"class            large"},
 		"classes list":                           {"3 idle, daily 00:00-24:00 Europe/Berlin"},
 		"runners list --open":                    {"warm, idles in pool medium@octo-org/app since "},
 		"runners show " + consoletest.IdleRunner: {"pool             warm, idles in pool medium@octo-org/app since "},

@@ -41,6 +41,7 @@ var schemas = map[string][]schema{
 	"bench":             {{"bench", bench.Result{}}},
 	"cluster status":    {{"cluster", report.Cluster{}}},
 	"classes list":      {{"classes", map[string]fleet.Class{}}},
+	"classes show":      {{"class", shownClass{}}},
 	"config check":      {{"problems", checked{}}},
 	"console":           {{"console", consoleLink{}}},
 	"cost":              {{"cost", periodCost{}}},

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -42,6 +43,29 @@ func Pools(ctx context.Context, src Source, known PoolRecords, region string, no
 	return pools.Of(pools.Facts{
 		Policy: known.Policy, Capacity: known.Capacity, Runners: runners, Runs: open.Runs, Holds: known.Holds, GitHub: known.GitHub, Book: price.In(region), Now: now,
 	}), nil
+}
+
+// ReadPools reads all that pools are told from.
+func ReadPools(ctx context.Context, src Source, region string, now time.Time) ([]pools.Pool, error) {
+	settings, err := src.Settings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known := PoolRecords{Policy: PolicyOf(settings)}
+	if known.Capacity, err = src.Capacity(ctx); err != nil || !known.HasPools() {
+		return nil, err
+	}
+	if known.Holds, err = src.HoldsBelow(ctx, "", MostListed); err != nil {
+		return nil, err
+	}
+	text, err := src.Cursor(ctx, fleet.GitHubUsageCursor)
+	if err != nil {
+		return nil, err
+	}
+	if usage := (fleet.GitHubUsage{}); json.Unmarshal([]byte(text), &usage) == nil {
+		known.GitHub = &usage
+	}
+	return Pools(ctx, src, known, region, now)
 }
 
 // WarmRunners reads the warm runners that were launched since a time, the newest first, with

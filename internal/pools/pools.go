@@ -117,9 +117,9 @@ func (f known) of(pool fleet.Pool) Pool {
 	}
 	res := f.fill(pool)
 	p.Reason, p.NextLaunch = res.Reason, res.Next
-	switch low := f.gitHubLow(); {
+	switch low, until := f.gitHubLow(); {
 	case res.RunnerID != "" && low != "":
-		p.Reason, p.NextLaunch = low, f.GitHub.Budgets[0].Reset
+		p.Reason, p.NextLaunch = low, until
 	case res.RunnerID != "":
 		p.Reason = f.sweeps()
 	case p.Reason == "" && p.Starting > 0:
@@ -172,17 +172,23 @@ func (f known) fill(pool fleet.Pool) fleet.FillResult {
 	}.Fill()
 }
 
-// gitHubLow says that what is left of GitHub's limit is kept for claims, "" if it is not, or
-// if several credentials have limits: which of them serves a pool is in no record.
-func (f known) gitHubLow() string {
-	if f.GitHub == nil || len(f.GitHub.Budgets) != 1 {
-		return ""
+// gitHubLow says that what is left of GitHub's limit is kept for claims, and until when; "" if
+// it is not. Of several credentials it must be so of all: which of them serves a pool is in no
+// record.
+func (f known) gitHubLow() (says string, until time.Time) {
+	if f.GitHub == nil {
+		return "", time.Time{}
 	}
-	b := f.GitHub.Budgets[0]
-	if left := b.Left(f.Now); b.Known() && left <= b.Reserve(min(f.Capacity.Open, f.Policy.MaxRunners), 0) {
-		return fmt.Sprintf("GitHub's limit leaves %d requests, which are kept for the claims of jobs", left)
+	for _, b := range f.GitHub.Budgets {
+		left := b.Left(f.Now)
+		if !b.Known() || left > b.Reserve(min(f.Capacity.Open, f.Policy.MaxRunners), 0) {
+			return "", time.Time{}
+		}
+		if says == "" || b.Reset.Before(until) {
+			says, until = fmt.Sprintf("GitHub's limit leaves %d requests, which are kept for the claims of jobs", left), b.Reset
+		}
 	}
-	return ""
+	return says, until
 }
 
 const (

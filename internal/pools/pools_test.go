@@ -149,7 +149,15 @@ func TestWhyAPoolIsNotFull(t *testing.T) {
 		"too many starts": {1, func(f *Facts, _ *fleet.Warm) {
 			f.Capacity.Pace = fleet.Pace{Slot: noon.Unix() / 10, Counts: []int{fleet.MostStarts}}
 		}, "waits for its turn", time.Time{}},
-		"GitHub":       {1, func(f *Facts, _ *fleet.Warm) { f.GitHub.Budgets[0].Remaining = 4 }, "GitHub's limit leaves 4 requests, which are kept for the claims of jobs", noon.Add(time.Hour)},
+		"GitHub": {1, func(f *Facts, _ *fleet.Warm) { f.GitHub.Budgets[0].Remaining = 4 }, "GitHub's limit leaves 4 requests, which are kept for the claims of jobs", noon.Add(time.Hour)},
+		"GitHub, of one of two credentials": {1, func(f *Facts, _ *fleet.Warm) {
+			f.GitHub.Budgets[0].Remaining = 4
+			f.GitHub.Budgets = append(f.GitHub.Budgets, fleet.Budget{Credential: "d", Limit: 5000, Remaining: 4000, Reset: noon.Add(time.Hour)})
+		}, "the next sweep launches one", time.Time{}},
+		"GitHub, of both credentials": {1, func(f *Facts, _ *fleet.Warm) {
+			f.GitHub.Budgets[0].Remaining = 4
+			f.GitHub.Budgets = append(f.GitHub.Budgets, fleet.Budget{Credential: "d", Limit: 5000, Remaining: 3, Reset: noon.Add(time.Minute)})
+		}, "GitHub's limit leaves 3 requests", noon.Add(time.Minute)},
 		"a late sweep": {1, func(f *Facts, _ *fleet.Warm) { f.GitHub.At = noon.Add(-time.Hour) }, "the last one was at 11:00 UTC", time.Time{}},
 		"a bad sweep": {1, func(f *Facts, _ *fleet.Warm) {
 			f.GitHub.Failed = "sweep room: x\nsweep warm runners: no table\nsweep y: z"

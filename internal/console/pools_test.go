@@ -10,7 +10,7 @@ import (
 func TestPagesShowPoolsAndTheirRunners(t *testing.T) {
 	c := newBusy(t, nil)
 	for at, wants := range map[string][]string{
-		"/":                                  {"Warm runners", "medium@octo-org/app", "1 of 3 idle, 1 starting, 1 with a job", "Not full: its last runner was lost soon", "8 taken, 3 lost to GitHub", "of 48 h", "3 of 3 idle"},
+		"/":                                  {"Warm runners", "medium@octo-org/app", "1 of 3 idle, 1 starting, 1 with a job", "Not full: its last runner was lost soon", "8 taken, 3 lost while they idled", "of 48 h", "3 of 3 idle"},
 		"/classes":                           {"Warm runners", "medium@octo-org/web"},
 		"/runners?phase=open":                {"idles for", "in its pool", "warm, idled"},
 		"/runners/" + consoletest.IdleRunner: {"Launched to idle in pool", "Idles"},

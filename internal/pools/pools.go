@@ -233,7 +233,7 @@ func (d Day) Did() string {
 	for _, part := range []struct {
 		n    int
 		says string
-	}{{d.Lost, "lost to GitHub"}, {d.Ended, "ended idle"}, {d.Failed, "failed"}} {
+	}{{d.Lost, "lost while they idled"}, {d.Ended, "ended idle"}, {d.Failed, "failed"}} {
 		if part.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.says))
 		}

@@ -77,7 +77,7 @@ func TestAPoolSaysWhatItHasAndDid(t *testing.T) {
 	}
 	for _, says := range [][2]string{
 		{got[0].Has(), "1 of 2 idle, 1 starting, 1 expected, 2 with a job"},
-		{got[0].Today.Did(), "9 launched, 5 taken, 2 lost to GitHub, 1 ended idle"},
+		{got[0].Today.Did(), "9 launched, 5 taken, 2 lost while they idled, 1 ended idle"},
 		{got[0].Today.Idled(), "2 h 00 min of 12 h"},
 	} {
 		if says[0] != says[1] {

@@ -46,7 +46,7 @@ async function accessible(page, how) {
 
 const pages = {
   fleet: "/", runs: "/runs", run: "/runs/job-20000000900", swap: "/runs/job-20000000901", retrying: "/runs/job-20000000902", refused: "/runs/job-20000000903", hostile: "/runs/job-20000000904",
-  runners: "/runners", runner: "/runners/fleet-20000000900-1", failed: "/runners/fleet-20000000902-1", images: "/images", classes: "/classes", repositories: "/repositories", events: "/events",
+  runners: "/runners", runner: "/runners/fleet-20000000900-1", failed: "/runners/fleet-20000000902-1", warm: "/runners/fleet-w1-1", images: "/images", classes: "/classes", repositories: "/repositories", events: "/events",
   try: "/try?labels=self-hosted%2C+class%3Asmall&event=push&branch=main&fork=false", missing: "/runs/job-1",
 };
 

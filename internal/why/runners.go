@@ -112,6 +112,9 @@ func (f Facts) notes() (notes []string) {
 	if r := f.runner(); r != nil && r.RunID != run.RunID && r.At(fleet.StageLaunched).Before(run.At(fleet.StageQueued)) {
 		notes = append(notes, fmt.Sprintf("runner %s was there before this job was queued: that time is not counted", r.RunnerID))
 	}
+	if says := f.cold(); says != "" {
+		notes = append(notes, says)
+	}
 	if n := run.Displaced; n > 0 {
 		notes = append(notes, times(n)+" GitHub gave the runner of this job another job with the same labels; the fleet launches a new one then")
 	}

@@ -32,6 +32,11 @@ var situations = map[string]func() *world{
 		w.runners[0] = r.Mark(fleet.StageClosed, w.now.Add(-time.Minute))
 		return w
 	},
+	"warm_none_idle": func() *world {
+		w := newWorld().warm()
+		w.runners, w.capacity = nil, fleet.Capacity{}
+		return w.launch().after(10 * time.Second)
+	},
 	"warm_expects": func() *world { return newWorld().warm().launch().after(time.Second) },
 	"warm_runs": func() *world {
 		return newWorld().warm().launch().after(time.Second).took(theJob, "ci-w1-1").after(time.Minute)

@@ -43,3 +43,23 @@ func idled(r fleet.Runner) string {
 	}
 	return fmt.Sprintf("idled for %s in pool %s", lasted(until.Sub(from)), r.Pool)
 }
+
+// cold says that the job got a runner of its own although a pool could have served it, "" if
+// it did not.
+func (f Facts) cold() string {
+	run, r := f.Run, f.runner()
+	if r == nil || r.IsWarm() || r.RunID != run.RunID || run.Launched != 1 || run.Setback != nil {
+		return ""
+	}
+	pools, err := f.Policy.Pools()
+	if err != nil {
+		return "" // of another release
+	}
+	for _, p := range pools {
+		of := p.Repository == "" || fleet.SameRepository(p.Repository, run.Job.Repository)
+		if wanted := p.Wanted(r.At(fleet.StageLaunched)); of && wanted > 0 && fleet.CanRun(p.Labels, run.Job) {
+			return fmt.Sprintf("pool %s wants %s, and had none for this job when its own runner was launched", p.Key, plural(wanted, "idle runner", "idle runners"))
+		}
+	}
+	return ""
+}

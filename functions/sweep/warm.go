@@ -15,24 +15,25 @@ const mostFilled = 10
 
 // warm ends the idle runners that their pools want no longer, and launches those that the
 // pools lack: after the runs that wait for room. Only the sweep does either, and there is one
-// at a time.
+// at a time. Idle runners of a pool that the fleet must not have, as the class sizes are now,
+// end like those of one that is no more.
 func (s *sweep) warm(ctx context.Context) error {
-	pools, err := s.configured.Pools()
-	if err != nil {
-		return fmt.Errorf("read the pools of the configuration: %w", err)
+	pools, refused := s.configured.Pools()
+	if refused != nil {
+		refused = fmt.Errorf("keep warm runners: %w; correct runner_class_sizes, on AWS its parameter", refused)
 	}
 	if len(pools) == 0 && !s.idle {
-		return nil
+		return refused
 	}
 	if err := s.Fleet.EndStrays(ctx, pools); err != nil {
-		return err
+		return errors.Join(refused, err)
 	}
-	return each(pools, func(pool fleet.Pool) error {
+	return errors.Join(refused, each(pools, func(pool fleet.Pool) error {
 		if err := s.Fleet.EndUnwanted(ctx, pool); err != nil {
 			return err
 		}
 		return s.fill(ctx, pool)
-	})
+	}))
 }
 
 func (s *sweep) fill(ctx context.Context, pool fleet.Pool) error {

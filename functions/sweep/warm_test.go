@@ -1,6 +1,7 @@
 package sweep_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -62,6 +63,36 @@ func mustSweepOrPutOff(t *testing.T, w *world) {
 	t.Helper()
 	if _, err := run(w); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// People edit the class sizes in a parameter, behind the check of the configuration.
+func TestTheSweepKeepsNoPoolsThatTheFleetMustNotHave(t *testing.T) {
+	for name, c := range map[string]struct {
+		edit func(*world, *fleet.Policy)
+		want string
+	}{
+		"too few runners":         {func(w *world, _ *fleet.Policy) { w.Keeps.Count = 0 }, "keep warm runners: class small: warm.count 0: use 1 to 100"},
+		"no policy is enforced":   {func(_ *world, p *fleet.Policy) { p.EnforcePolicy = false }, "class small: idle runners need enforce_policy: true"},
+		"a label is required":     {func(_ *world, p *fleet.Policy) { p.RequiredLabel = "ours" }, "do not go with required_label"},
+		"public repositories":     {func(_ *world, p *fleet.Policy) { p.AllowPublic = true }, "do not go with allow_public_repositories"},
+		"no runner group":         {func(_ *world, p *fleet.Policy) { p.Organization = "octo" }, "need a runner_group"},
+		"an image that is no one": {func(w *world, _ *fleet.Policy) { w.Keeps.Image = "gpu" }, `warm.image "gpu"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := lifecycletest.New(t)
+			idle := w.Warm(2)
+			h := handler(w)
+			c.edit(w, &h.Policy)
+			if _, err := h.Run(t.Context()); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("the sweep says %v; want %q", err, c.want)
+			}
+			for _, id := range idle {
+				if r := w.Runner(id); r.Idle() {
+					t.Errorf("%s idles on", id)
+				}
+			}
+		})
 	}
 }
 

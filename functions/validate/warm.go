@@ -16,21 +16,15 @@ func (s Step) warm(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 	if runner.Phase != fleet.Open {
 		return fleet.Plan{Decision: fleet.NotWanted, Reason: runner.NotWanted()}, nil
 	}
-	pools, err := s.Policy.Pools()
-	if err != nil {
-		return fleet.Plan{}, fleet.Errorf(fleet.RunnerLaunchFailed, "%w", err)
+	pool, ok := s.Policy.PoolOf(call.Document.Pool, runner.Spec)
+	if !ok {
+		return fleet.Plan{Decision: fleet.NotWanted, Reason: "the configuration has changed, and no pool wants such a runner any more"}, nil
 	}
-	for _, pool := range pools {
-		if pool.Key != call.Document.Pool || pool.Spec != runner.Spec {
-			continue
-		}
-		if err := s.canRegister(ctx, call.Document.Job); err != nil {
-			return fleet.Plan{}, err
-		}
-		if err := s.Fleet.AdmitWarm(ctx, call.RunnerID, pool.Decision); err != nil {
-			return fleet.Plan{}, err
-		}
-		return s.plan(pool.Decision), nil
+	if err := s.canRegister(ctx, call.Document.Job); err != nil {
+		return fleet.Plan{}, err
 	}
-	return fleet.Plan{Decision: fleet.NotWanted, Reason: "the configuration has changed, and no pool wants such a runner any more"}, nil
+	if err := s.Fleet.AdmitWarm(ctx, call.RunnerID, pool.Decision); err != nil {
+		return fleet.Plan{}, err
+	}
+	return s.plan(pool.Decision), nil
 }

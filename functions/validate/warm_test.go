@@ -38,3 +38,15 @@ func TestPlanOfAWarmRunner(t *testing.T) {
 		})
 	}
 }
+
+// People edit the class sizes in a parameter, behind the check of the configuration.
+func TestAWarmRunnerThatTheFleetMustNotHave(t *testing.T) {
+	w := lifecycletest.New(t)
+	id := w.Warm(1)[0]
+	step := validate.Step{Fleet: w.Fleet(), Policy: w.Policy(), Budgets: w.GitHub}
+	step.Policy.EnforcePolicy = false
+	plan, err := step.Run(t.Context(), fleet.Call{RunnerID: id, State: "Validate", Document: w.Runner(id).Input()})
+	if err != nil || plan.Decision != fleet.NotWanted {
+		t.Errorf("%+v, %v", plan, err)
+	}
+}

@@ -36,7 +36,6 @@ func (c *Config) checkClasses(r *review) {
 		case !r.given(at + ".memory"):
 			r.add(at, "lacks memory, in MiB")
 		default:
-			class.Warm = nil // see checkWarm
 			if err := class.Check(); err != nil {
 				r.add(at, "%s", err)
 			}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"reflect"
 
 	"github.com/goccy/go-yaml/ast"
@@ -83,13 +84,17 @@ func (r *review) override(o Override, whole reflect.Value) {
 	}
 }
 
-// checkOnAWS refuses secrets that a function on AWS could not read. The defaults
-// mean that the deployment makes the secrets.
+// mostOfParameter is how long a standard parameter of Systems Manager may be
+// (https://docs.aws.amazon.com/general/latest/gr/ssm.html).
+const mostOfParameter = 4096
+
+// checkOnAWS refuses class sizes that do not fit in their parameter, and secrets that a
+// function on AWS could not read. The defaults mean that the deployment makes the secrets.
 func (c *Config) checkOnAWS(r *review) {
-	for name, class := range c.RunnerClassSizes {
-		if class.Warm != nil {
-			r.add(joined("runner_class_sizes", name)+".warm", "idle runners are kept on one machine only so far; leave warm out of a fleet on AWS")
-		}
+	if text, err := json.Marshal(c.RunnerClassSizes); err != nil {
+		panic(err) // plain values
+	} else if len(text) > mostOfParameter {
+		r.add("runner_class_sizes", "takes %d characters as JSON, and the parameter that has it on AWS %d; name fewer classes, or fewer repositories below warm", len(text), mostOfParameter)
 	}
 	secrets := []stored{
 		{"github_pat", c.GitHubPAT, DefaultGitHubPAT},

@@ -2,62 +2,11 @@ package fleet
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 )
-
-// Warm is how many idle runners a class keeps in each scope that runners are registered in:
-// each repository, or the organization or enterprise that all runners are registered in.
-type Warm struct {
-	Count    int    `json:"count"`
-	Schedule string `json:"schedule,omitempty"` // as ParseSchedule reads it; "" is always
-	Image    string `json:"image,omitempty"`    // the label of an image; "" is the base image
-	// Repositories are those of the fleet's that have warm runners; none means all.
-	Repositories []string `json:"repositories,omitempty"`
-	// RotateAfter is the age at which an idle runner is replaced; 0 is DefaultRotation.
-	RotateAfter time.Duration `json:"rotate_after,omitempty"`
-	// IdleHoursPerDay bounds how long its idle runners live together, in each scope and each
-	// day of UTC; 0 is no limit.
-	IdleHoursPerDay int `json:"idle_hours_per_day,omitempty"`
-	// Within are the times in which runners are wanted in place of the schedule, if it is not
-	// nil: of simulations, whose calendar is another.
-	Within []Span `json:"-" yaml:"-"`
-}
-
-// Span is a time from one moment until another.
-type Span struct{ From, Until time.Time }
-
-// DefaultRotation is the age at which an idle runner is replaced: a newer image may be there,
-// and GitHub updates runners that wait for long.
-const DefaultRotation = 6 * time.Hour
-
-// Bounds of Warm.
-const (
-	mostWarm       = 100
-	leastRotation  = 10 * time.Minute
-	mostRotation   = 7 * 24 * time.Hour
-	mostHoursOfDay = mostWarm * 24
-)
-
-// Check refuses values that no pool can have. Whether the image is one is checked by
-// Policy.Pools.
-func (w Warm) Check() error {
-	_, err := ParseSchedule(w.Schedule)
-	switch {
-	case w.Count < 1 || w.Count > mostWarm:
-		return fmt.Errorf("warm.count %d: use 1 to %d idle runners, or leave warm out for none", w.Count, mostWarm)
-	case err != nil:
-		return fmt.Errorf("warm.schedule: %w", err)
-	case w.RotateAfter != 0 && (w.RotateAfter < leastRotation || w.RotateAfter > mostRotation || w.RotateAfter%time.Second != 0):
-		return fmt.Errorf("warm.rotate_after %s: use %s to %s in whole seconds, or leave it out for %s", w.RotateAfter, leastRotation, mostRotation, DefaultRotation)
-	case w.IdleHoursPerDay < 0 || w.IdleHoursPerDay > mostHoursOfDay:
-		return fmt.Errorf("warm.idle_hours_per_day %d: use 1 to %d, or leave it out for no limit", w.IdleHoursPerDay, mostHoursOfDay)
-	}
-	return nil
-}
 
 // Pool keeps idle runners of one class registered in one scope.
 type Pool struct {
@@ -76,26 +25,39 @@ type Pool struct {
 // poolKey names a pool of a class in a place.
 func poolKey(class, place string) string { return class + "@" + strings.ToLower(place) }
 
-// Pools are the fleet's pools of warm runners, sorted by key. It fails if a class asks for
-// what its pool cannot have.
+// Pools are the fleet's pools of warm runners, sorted by key. It leaves out what a class asks
+// for and the fleet cannot have, or must not: the error, PoolErrors, says so of each class.
 func (p Policy) Pools() (pools []Pool, err error) {
+	var refused PoolErrors
+	var first string
 	for _, class := range p.classNames() {
 		warm := p.Classes[class].Warm
 		if warm == nil {
 			continue
 		}
+		first = cmp.Or(first, class)
 		of, why := p.poolsOf(class, *warm)
 		if why != nil {
-			err = errors.Join(err, fmt.Errorf("class %s: %w", class, why))
+			refused = append(refused, PoolError{class, why})
 		}
 		pools = append(pools, of...)
 	}
+	if why := p.noPools(pools); first != "" && why != nil {
+		pools, refused = nil, append(refused, PoolError{first, why})
+	}
 	slices.SortFunc(pools, func(a, b Pool) int { return cmp.Compare(a.Key, b.Key) })
-	return pools, err
+	if refused != nil {
+		return pools, refused
+	}
+	return pools, nil
 }
 
-func (p Policy) poolsOf(class string, warm Warm) (pools []Pool, err error) {
+// poolsOf are the pools of one class, if it may have them.
+func (p Policy) poolsOf(class string, warm Warm) ([]Pool, error) {
 	if err := warm.Check(); err != nil {
+		return nil, err
+	}
+	if err := p.checkRotation(warm); err != nil {
 		return nil, err
 	}
 	schedule, err := ParseSchedule(warm.Schedule)
@@ -103,6 +65,34 @@ func (p Policy) poolsOf(class string, warm Warm) (pools []Pool, err error) {
 		return nil, err
 	}
 	schedule.within = warm.Within
+	pools, err := p.runnersOf(class, warm)
+	for i := range pools {
+		pools[i].schedule = schedule
+	}
+	return pools, err
+}
+
+// PoolOf is the pool of that key whose runners are spec; ok is false if the fleet has none. It
+// reads no schedule: only the sweep has the time zones for it.
+func (p Policy) PoolOf(key, spec string) (pool Pool, ok bool) {
+	class, _, _ := strings.Cut(key, "@")
+	warm := p.Classes[class].Warm
+	if warm == nil || p.noPools(nil) != nil {
+		return Pool{}, false
+	}
+	pools, err := p.runnersOf(class, *warm)
+	if err != nil {
+		return Pool{}, false
+	}
+	i := slices.IndexFunc(pools, func(pool Pool) bool { return pool.Key == key && pool.Spec == spec })
+	if i < 0 {
+		return Pool{}, false
+	}
+	return pools[i], true
+}
+
+// runnersOf are the pools of one class without their schedule.
+func (p Policy) runnersOf(class string, warm Warm) (pools []Pool, err error) {
 	labels := NormalLabels(p.warmLabels(class, warm))
 	if image := strings.ToLower(warm.Image); image != "" && p.ExtraImages[image] == "" && !strings.HasPrefix(image, imagePrefix) {
 		return nil, fmt.Errorf("warm.image %s: it is not the label of an image; use one of extra_runner_images, or %s<name>", QuoteShort(warm.Image), imagePrefix)
@@ -120,7 +110,7 @@ func (p Policy) poolsOf(class string, warm Warm) (pools []Pool, err error) {
 		}
 	}
 	pool := Pool{
-		Class: class, Warm: warm, Decision: decision, Labels: labels, schedule: schedule,
+		Class: class, Warm: warm, Decision: decision, Labels: labels,
 		Spec: contentHash(append(slices.Clone(labels), fmt.Sprint(decision.Size), decision.Image.Tag(), p.RunnerGroup, fmt.Sprint(p.EnforcePolicy))...),
 	}
 	if shared := p.SharedPlace(); shared != "" {

@@ -102,7 +102,8 @@ var fargateOdd = map[int][]int{
 	32768: {61440, 122880, 249856},
 }
 
-// Check refuses a size that Fargate does not offer, and says which memory fits.
+// Check refuses a size that Fargate does not offer, and says which memory fits. Idle runners
+// are checked by Policy.Pools: if they cannot be, the class's jobs still run.
 func (c Class) Check() error {
 	if err := checkPair(c.CPU, c.Memory); err != nil {
 		return err
@@ -114,9 +115,6 @@ func (c Class) Check() error {
 	}
 	if c.EphemeralStorage != 0 && (c.EphemeralStorage < 21 || c.EphemeralStorage > 200) {
 		return fmt.Errorf("ephemeral_storage %d: use 21 to 200 (GiB), or leave it out for Fargate's own 20", c.EphemeralStorage)
-	}
-	if c.Warm != nil {
-		return c.Warm.Check()
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ func warm(count int) option {
 	return func(c *local.Config, _ *sim.Config) {
 		small := c.Policy.Classes["small"]
 		small.Warm = &fleet.Warm{Count: count}
-		c.Policy.Classes["small"] = small
+		c.Policy.Classes["small"], c.Policy.EnforcePolicy = small, true
 	}
 }
 

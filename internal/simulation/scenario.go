@@ -230,6 +230,7 @@ func (f FleetConfig) policy(repositories []string) fleet.Policy {
 		}),
 		RequiredLabel: f.RequiredLabel, ExtraImages: extra, Registries: fleet.DefaultRegistries,
 		MaxRunners: cmp.Or(f.MaxRunners, 20), RunnerVersion: cmp.Or(f.RunnerVersion, "latest"), SpotRetry: f.SpotRetry, Limits: limits, Rules: f.Rules,
+		EnforcePolicy: len(f.Warm) > 0, // pools need it
 	}
 }
 

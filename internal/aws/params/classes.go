@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"time"
@@ -59,32 +58,32 @@ func (c *Classes) read(ctx context.Context) (map[string]fleet.Class, error) {
 }
 
 // parseClasses reads what passed the configuration's check, and checks it again: people
-// edit parameters.
+// edit parameters. Whether the fleet may have the idle runners that it asks for is left to
+// fleet.Policy.Pools, so that a mistake there keeps no job from running.
 func parseClasses(text []byte) (map[string]fleet.Class, error) {
-	var classes map[string]fleet.Class
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&classes); err != nil {
+	var given map[string]json.RawMessage
+	if err := json.Unmarshal(text, &given); err != nil {
 		return nil, err
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("something follows the object")
-	}
-	if len(classes) == 0 {
+	if len(given) == 0 {
 		return nil, errors.New("it names no class")
 	}
-	for _, name := range slices.Sorted(maps.Keys(classes)) {
-		class := classes[name]
-		if err := class.Check(); err != nil {
-			return nil, fmt.Errorf("class %s: %w", name, err)
+	classes := map[string]fleet.Class{}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		var class fleet.Class
+		d := json.NewDecoder(bytes.NewReader(given[name]))
+		d.DisallowUnknownFields()
+		err := d.Decode(&class)
+		if err == nil {
+			err = class.Check()
 		}
-		if class.Warm != nil {
-			return nil, fmt.Errorf("class %s: warm: idle runners are kept on one machine only so far", name)
+		if err != nil {
+			return nil, fmt.Errorf("class %s: %w", name, err)
 		}
 		if class.Arch == "" {
 			class.Arch = fleet.X64
-			classes[name] = class
 		}
+		classes[name] = class
 	}
 	return classes, nil
 }

@@ -104,6 +104,7 @@ func (w *World) Policy() fleet.Policy {
 			"large": {CPU: 4096, Memory: 8192, Spot: true},
 		},
 		Registries: fleet.DefaultRegistries, MaxRunners: w.MaxRunners, SpotRetry: w.SpotRetry, Limits: fleet.DefaultLimits(),
+		EnforcePolicy: w.Keeps != nil, // pools need it
 	}
 }
 

@@ -94,14 +94,18 @@ func (s Step) unsure(ctx context.Context, runner fleet.Runner, err error) (fleet
 }
 
 // busy waits for the end of the job, never past the longest time that a job may take.
-// If no webhook reported the job, its earliest start is the registration.
+// If no webhook reported the job, its earliest start is the registration; a warm runner may
+// have idled for hours since, so that of its job is when it is first found busy.
 func (s Step) busy(ctx context.Context, runner fleet.Runner) (fleet.Wait, error) {
 	limits := s.Fleet.Limits
 	start := runner.At(fleet.StageJobStarted)
-	if start.IsZero() && runner.IsWarm() { // it may have idled for hours before its job began
-		return wait(fleet.OutcomeBusy, limits.Inspect), nil
-	}
-	if start.IsZero() {
+	switch {
+	case start.IsZero() && runner.IsWarm():
+		var err error
+		if start, err = s.foundBusy(ctx, runner); err != nil {
+			return fleet.Wait{}, err
+		}
+	case start.IsZero():
 		start = runner.At(fleet.StageRegistered)
 	}
 	left := limits.MaxRuntime - s.Fleet.Now().Sub(start)
@@ -113,6 +117,18 @@ func (s Step) busy(ctx context.Context, runner fleet.Runner) (fleet.Wait, error)
 		return fleet.Wait{}, err
 	}
 	return wait(fleet.OutcomeBusy, unsure), nil
+}
+
+// foundBusy returns when the runner was first found busy, and notes it if that is now.
+func (s Step) foundBusy(ctx context.Context, runner fleet.Runner) (time.Time, error) {
+	runner, _, err := s.Fleet.ChangeRunner(ctx, runner.RunnerID, func(r fleet.Runner) (fleet.Runner, bool) {
+		first := r.FoundBusyAt.IsZero()
+		if first {
+			r.FoundBusyAt = s.Fleet.Now().UTC()
+		}
+		return r, first
+	})
+	return runner.FoundBusyAt, err
 }
 
 // waiting decides about a runner without a job: either it goes on waiting, or it is

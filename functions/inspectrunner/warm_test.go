@@ -70,3 +70,25 @@ func TestAWarmRunnerThatNeverRegistersFails(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
+
+func TestAJobThatNobodyToldOfEndsAtMaxRuntime(t *testing.T) {
+	for name, idled := range map[string]time.Duration{"soon": 10 * time.Minute, "after hours": 7 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			w := lifecycletest.New(t)
+			id := w.Warm(1)[0]
+			w.Pass(idled)
+			w.GitHub.Runner(fleet.RunnerName(id, 1)).Online, w.GitHub.Runner(fleet.RunnerName(id, 1)).Working = false, true
+			for _, c := range []struct {
+				after   time.Duration
+				seconds int
+				stopped bool
+			}{{0, 1800, false}, {5*time.Hour + 50*time.Minute, 600, false}, {10 * time.Minute, 60, true}} {
+				w.Pass(c.after)
+				got, err := run(t, w, id)
+				if err != nil || got != (fleet.Wait{Outcome: fleet.OutcomeBusy, Seconds: c.seconds}) || w.Tasks.Asked(w.Runner(id).TaskARN) != c.stopped {
+					t.Errorf("%s later: %+v, %v, asked to stop: %t", c.after, got, err, w.Tasks.Asked(w.Runner(id).TaskARN))
+				}
+			}
+		})
+	}
+}

@@ -79,6 +79,8 @@ type Runner struct {
 	Spec         string    `json:"pool_spec,omitempty"`
 	RepositoryID int64     `json:"repository_id,omitempty"`
 	ExpectedAt   time.Time `json:"expected_at,omitzero"`
+	// FoundBusyAt is when a warm runner was first found with a job that no webhook had reported.
+	FoundBusyAt time.Time `json:"found_busy_at,omitzero"`
 
 	TaskToken  string `json:"task_token,omitempty"`
 	WaitingFor string `json:"waiting_for,omitempty"`

@@ -181,3 +181,23 @@ func TestWithoutTheClassesTheRecordSaysTheRule(t *testing.T) {
 		t.Errorf("%d are launched:\n%s", n, w.State())
 	}
 }
+
+// A warm runner that returns to its pool counts for no rule any more.
+func TestAWarmRunnerThatReturnsGivesItsPlaceOn(t *testing.T) {
+	w := lifecycletest.New(t)
+	w.Warm(2)
+	policy := w.Policy()
+	policy.Rules = []fleet.Rule{{Name: "small", Class: fleet.Patterns{"small"}, Allow: true, MaxRunners: 1}}
+	f := w.Fleet()
+	f.MaxOfRules, f.RuleOf = policy.MaxOfRules(), policy.RuleOf
+	queue(t, f, w.Job(7), w.Job(8))
+	if launched(w, "job-7") != 1 || launched(w, "job-8") != 0 {
+		t.Fatalf("one has a runner, and the other waits:\n%s", w.State())
+	}
+	if err := f.Completed(t.Context(), lifecycletest.Completed(w.Job(7), "cancelled")); err != nil {
+		t.Fatal(err)
+	}
+	if launched(w, "job-8") != 1 {
+		t.Errorf("the second waits on:\n%s", w.State())
+	}
+}

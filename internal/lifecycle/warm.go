@@ -89,15 +89,17 @@ func (f Fleet) giveWay(ctx context.Context, runnerID string) {
 }
 
 // returnToPool lets a warm runner idle again whose run needs none any more. It reports false
-// for every other runner, and for one that can take no job. A run that waits for room may
-// expect it.
+// for every other runner, and for one that can take no job. Runs that wait for room, or for
+// the share of its repository or its rule, may go on.
 func (f Fleet) returnToPool(ctx context.Context, runnerID string) (returned bool, err error) {
 	if _, jobID, ok := fleet.ParseRunnerID(f.Name, runnerID); !ok || jobID != 0 {
 		return false, nil
 	}
+	var was fleet.Runner
 	err = f.change(ctx, func() (fleet.Changes, error) {
 		returned = false
 		runner, run, err := f.readPair(ctx, runnerID)
+		was = runner
 		if err != nil {
 			return fleet.Changes{}, err
 		}
@@ -117,7 +119,12 @@ func (f Fleet) returnToPool(ctx context.Context, runnerID string) (returned bool
 	if err := f.LaunchWaiting(ctx); err != nil {
 		return true, err
 	}
-	return true, nil
+	if fleet.IsShared(was.RegisteredIn) && was.Repository != "" {
+		if err := f.LaunchShare(ctx, was.Repository); err != nil {
+			return true, err
+		}
+	}
+	return true, f.launchFreed(ctx, was.Rule)
 }
 
 // FillPool gives a pool the runners that it lacks, each in a transaction of its own and up to

@@ -30,6 +30,9 @@ type access interface {
 	// CanRegister reports, as an error, what keeps the fleet from registering a runner
 	// for jobs of a repository.
 	CanRegister(ctx context.Context, repository string) error
+	// CanIdle reports, as an error, what keeps the fleet from having runners that idle where
+	// runners are registered.
+	CanIdle(ctx context.Context) error
 }
 
 // Step serves the state Validate.

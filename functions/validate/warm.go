@@ -7,7 +7,9 @@ import (
 )
 
 // warm returns the plan of a runner that a pool launched: what the pool's runners are. There
-// is no job yet to ask GitHub or policy about; its hook asks about the one that it takes.
+// is no job yet to ask GitHub or policy about; its hook asks about the one that it takes. GitHub
+// is asked whether the runner group has none but private repositories; without an answer the
+// pool tries again later.
 func (s Step) warm(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 	runner, err := s.Fleet.ReadRunner(ctx, call.RunnerID)
 	if err != nil {
@@ -20,8 +22,10 @@ func (s Step) warm(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 	if !ok {
 		return fleet.Plan{Decision: fleet.NotWanted, Reason: "the configuration has changed, and no pool wants such a runner any more"}, nil
 	}
-	if err := s.canRegister(ctx, call.Document.Job); err != nil {
-		return fleet.Plan{}, err
+	if pool.Repository == "" {
+		if err := s.Access.CanIdle(ctx); err != nil {
+			return fleet.Plan{}, err
+		}
 	}
 	if err := s.Fleet.AdmitWarm(ctx, call.RunnerID, pool.Decision); err != nil {
 		return fleet.Plan{}, err

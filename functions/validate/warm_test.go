@@ -50,3 +50,32 @@ func TestAWarmRunnerThatTheFleetMustNotHave(t *testing.T) {
 		t.Errorf("%+v, %v", plan, err)
 	}
 }
+
+// Idle runners of an organization need a group without public repositories, as GitHub says.
+func TestAWarmRunnerOfAnOrganization(t *testing.T) {
+	for name, c := range map[string]struct {
+		asked error
+		want  fleet.Verdict
+		err   string
+	}{
+		"its group has private repositories alone": {want: fleet.Admitted},
+		"its group allows public repositories":     {asked: fleet.Errorf(fleet.RunnerLaunchFailed, "public"), err: fleet.RunnerLaunchFailed},
+		"GitHub does not say":                      {asked: fleet.Errorf(fleet.GitHubUnavailable, "502"), err: fleet.GitHubUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := lifecycletest.New(t)
+			id := w.Warm(1)[0]
+			step := validate.Step{Fleet: w.Fleet(), Policy: w.Policy(), Budgets: w.GitHub, Access: own{err: c.asked}}
+			step.Policy.Organization, step.Policy.RunnerGroup = "octo", "fleet"
+			pools, err := step.Policy.Pools()
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.EditRunner(id, func(r *fleet.Runner) { r.Pool, r.Spec = pools[0].Key, pools[0].Spec })
+			plan, err := step.Run(t.Context(), fleet.Call{RunnerID: id, State: "Validate", Document: w.Runner(id).Input()})
+			if plan.Decision != c.want || fleet.ErrorName(err) != c.err {
+				t.Errorf("%+v, %v", plan, err)
+			}
+		})
+	}
+}

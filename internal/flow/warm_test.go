@@ -148,4 +148,3 @@ func (w *world) tenMinutesPass() {
 		return err == nil
 	})
 }
-

@@ -466,6 +466,37 @@ func TestARunnerGroupThatIsMadeAnew(t *testing.T) {
 	}
 }
 
+// Idle runners of a group get the jobs of all repositories that may use it, now and later.
+func TestARunnerGroupThatAllowsPublicRepositories(t *testing.T) {
+	public, status := true, http.StatusOK
+	hub := github.NewForFleet(apiBase, github.PAT(func(context.Context) (string, error) { return "t", nil }), &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+		rec := httptest.NewRecorder()
+		rec.WriteHeader(status)
+		fmt.Fprintf(rec, `{"runner_groups":[{"id":1,"name":"Default"},{"id":7,"name":"Fleet","allows_public_repositories":%t}]}`, public)
+		return rec.Result(), nil
+	})})
+	hub.Scope = github.Scope{Place: fleet.OrganizationPlace("octo-org"), Group: "fleet"}
+	if err := hub.CanRegister(t.Context(), ""); err != nil {
+		t.Errorf("runners with a job: %v", err)
+	}
+	err := hub.CanIdle(t.Context())
+	if !fleet.IsNamed(err, fleet.RunnerLaunchFailed) || !strings.Contains(err.Error(), `runner group "Fleet" of organization octo-org allows public repositories`) || !strings.Contains(err.Error(), "under Actions, Runner groups") {
+		t.Errorf("%v", err)
+	}
+	public = false
+	if err := hub.CanIdle(t.Context()); err != nil {
+		t.Errorf("it does no more: %v", err)
+	}
+	status = http.StatusBadGateway
+	if err := hub.CanIdle(t.Context()); !fleet.IsNamed(err, fleet.GitHubUnavailable) {
+		t.Errorf("GitHub does not say: %v", err)
+	}
+	hub.Scope = github.Scope{}
+	if err := hub.CanIdle(t.Context()); err != nil {
+		t.Errorf("runners of a repository: %v", err)
+	}
+}
+
 // Two requests with a token that was revoked: while one of them forgets it, the other must
 // not bring it back from the table.
 func TestARevokedTokenStaysForgotten(t *testing.T) {

@@ -73,8 +73,9 @@ func (Repository) hooks() string { return "repository_hooks" }
 // RunnerGroup is a group of a shared place's runners, which says which repositories may use
 // them.
 type RunnerGroup struct {
-	ID   int64  `json:"id"`
-	Name string `json:"name"`
+	ID     int64  `json:"id"`
+	Name   string `json:"name"`
+	Public bool   `json:"allows_public_repositories"` // may use them too
 }
 
 // groups are the ids of runner groups by name, as they were when they were asked for.
@@ -87,21 +88,29 @@ type groups struct {
 // group has failed, ForgetRunnerGroups makes it ask again. A group that does not exist is
 // GitHub.NoRunnerGroup.
 func (c *Client) RunnerGroupID(ctx context.Context, of Shared, name string) (int64, error) {
-	what, settings := of.inWords()
-	key := strings.ToLower(what + "/" + name)
+	what, _ := of.inWords()
 	c.groups.mu.Lock()
-	id := c.groups.ids[key]
+	id := c.groups.ids[groupKey(what, name)]
 	c.groups.mu.Unlock()
 	if id != 0 {
 		return id, nil
 	}
+	group, err := c.RunnerGroup(ctx, of, name)
+	return group.ID, err
+}
+
+func groupKey(what, name string) string { return strings.ToLower(what + "/" + name) }
+
+// RunnerGroup asks GitHub for a runner group.
+func (c *Client) RunnerGroup(ctx context.Context, of Shared, name string) (RunnerGroup, error) {
+	what, settings := of.inWords()
 	type page struct {
 		Groups []RunnerGroup `json:"runner_groups"`
 	}
 	var names []string
 	for group, err := range list(ctx, c, of.resource("/actions/runner-groups?per_page=100"), func(p page) []RunnerGroup { return p.Groups }) {
 		if err != nil {
-			return 0, fmt.Errorf("look for runner group %q of %s: %w", name, what, hinted(of, err))
+			return RunnerGroup{}, fmt.Errorf("look for runner group %q of %s: %w", name, what, hinted(of, err))
 		}
 		if strings.EqualFold(group.Name, name) {
 			c.groups.mu.Lock()
@@ -109,12 +118,12 @@ func (c *Client) RunnerGroupID(ctx context.Context, of Shared, name string) (int
 			if c.groups.ids == nil {
 				c.groups.ids = map[string]int64{}
 			}
-			c.groups.ids[key] = group.ID
-			return group.ID, nil
+			c.groups.ids[groupKey(what, name)] = group.ID
+			return group, nil
 		}
 		names = append(names, group.Name)
 	}
-	return 0, fleet.Errorf(fleet.GitHubNoRunnerGroup, "%s has no runner group %q (it has %s): make it in %s, or correct runner_group", what, name, strings.Join(names, ", "), settings)
+	return RunnerGroup{}, fleet.Errorf(fleet.GitHubNoRunnerGroup, "%s has no runner group %q (it has %s): make it in %s, or correct runner_group", what, name, strings.Join(names, ", "), settings)
 }
 
 // hinted adds to GitHub's refusal of what is asked about an enterprise what may be the cause.
@@ -157,6 +166,21 @@ func (f ForFleet) CanRegister(ctx context.Context, _ string) error {
 	}
 	_, err := f.group(ctx, at(f.Scope.Place))
 	return err
+}
+
+// CanIdle reports, as an error, what keeps the fleet from having runners that idle: those of a
+// group that public repositories may use would get the jobs of forks.
+func (f ForFleet) CanIdle(ctx context.Context) error {
+	shared, ok := at(f.Scope.Place).(Shared)
+	if !ok {
+		return nil
+	}
+	group, err := f.Client.RunnerGroup(ctx, shared, f.Scope.Group)
+	if err != nil || !group.Public {
+		return err
+	}
+	what, settings := shared.inWords()
+	return fleet.Errorf(fleet.RunnerLaunchFailed, "runner group %q of %s allows public repositories, and GitHub would give its idle runners the jobs of forks: do not allow them in %s, or leave warm out", group.Name, what, settings)
 }
 
 // group is the id of the runner group that runners are registered in.

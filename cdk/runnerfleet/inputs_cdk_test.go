@@ -319,6 +319,11 @@ var inputs = map[string]func(t *testing.T, without template){
 		if diff := cmp.Diff(want, sizes); diff != "" || parameter["Name"] != "/fleet/runner_class_sizes" || env(built, "webhook", deployment.EnvClassSizes) != parameter["Name"] {
 			t.Errorf("parameter %v: %s", parameter, diff)
 		}
+		warm := of(t, "enforce_policy: true", `runner_class_sizes: {small: {cpu: 512, memory: 1024, warm: {count: 2, schedule: "daily 08:00-18:00", rotate_after: 90m}}}`)
+		const value = `{"small":{"cpu":512,"memory":1024,"arch":"x64","warm":{"count":2,"schedule":"daily 08:00-18:00","rotate_after":"1h30m0s"}}}`
+		if got := warm.only("AWS::SSM::Parameter").Properties["Value"]; got != value {
+			t.Errorf("idle runners are %v in the parameter", got)
+		}
 		if policyOf(t, built, "webhook").Classes != nil {
 			t.Error("the classes are in the environment too, where they would not change with the parameter")
 		}

@@ -27,7 +27,7 @@ var Sweep = Function{
 			grants.Allow("open runners and holds are listed in the table itself, unfinished runs and runners, runs that wait for room and the images by an index", grants.Table, "dynamodb:Query").
 				And(grants.Table+"/index/unfinished", grants.Table+"/index/waiting", grants.Table+"/index/newest"),
 			grants.Allow("runners whose execution has ended are closed", grants.Executions, "states:DescribeExecution"),
-			grants.Allow("runs whose policy is asked again need the class sizes", grants.ClassSizes, "ssm:GetParameter"),
+			grants.Allow("pools of warm runners, and runs whose policy is asked again, need the class sizes", grants.ClassSizes, "ssm:GetParameter"),
 			grants.Allow("lost events are put again", grants.Bus, "events:PutEvents"),
 			grants.Allow("what dispatch could not do is done again", grants.FailedEvents, "sqs:ReceiveMessage", "sqs:DeleteMessage"),
 			grants.Allow("tasks of this cluster are compared with the records; ListTasks knows container instances only, so the cluster is a condition", grants.All, "ecs:ListTasks").When("ArnEquals", "ecs:cluster", grants.Cluster),

@@ -41,17 +41,20 @@ func (p Policy) noPools(pools []Pool) error {
 		return errors.New("idle runners need enforce_policy: true: GitHub gives an idle runner refused jobs too, those of forks among them if its repository becomes public, and only its hook ends them")
 	}
 	if size := sizeOf(pools); size > mostIdleBytes {
-		return fmt.Errorf("the idle runners would take %d KB in the record that each launch reads and writes, and it has %d KB for them; lower a count, or name repositories below warm", size/1024, mostIdleBytes/1024)
+		return fmt.Errorf("the idle runners and their pools would take %d KB in the record that each launch reads and writes, and it has %d KB for them; lower a count, or name repositories below warm", size/1024, mostIdleBytes/1024)
 	}
 	return nil
 }
 
-// mostIdleBytes bounds the list of idle runners in the record of the capacity, which has open
-// runners and turns by repository too. DynamoDB takes items of up to 400 KB
+// mostIdleBytes bounds idle runners and the states of pools in the record of the capacity,
+// which has open runners and turns by repository too. DynamoDB takes items of up to 400 KB
 // (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html).
 const mostIdleBytes = 200 * 1024
 
-// sizeOf is how many bytes the runners of full pools take in the record, at most.
+// mostOfState is how many bytes the state of a pool takes, with its last failure.
+const mostOfState = 400 + mostFailure
+
+// sizeOf is how many bytes full pools take in the record, at most.
 func sizeOf(pools []Pool) (size int) {
 	at := time.Date(2026, 3, 4, 5, 6, 7, 123456789, time.UTC)
 	for _, pool := range pools {
@@ -61,7 +64,7 @@ func sizeOf(pools []Pool) (size int) {
 		if err != nil {
 			panic(err) // plain values
 		}
-		size += pool.Warm.Count * len(text)
+		size += pool.Warm.Count*len(text) + len(pool.Key) + mostOfState
 	}
 	return size
 }

@@ -94,6 +94,9 @@ func (c Capacity) State(pool string, now time.Time) PoolState {
 	return s
 }
 
+// keptDays is how long the state of a pool is kept in which nothing happens.
+const keptDays = 7
+
 // poolIs changes the state of a pool.
 func (c Capacity) poolIs(pool string, now time.Time, change func(PoolState) PoolState) Capacity {
 	next := change(c.State(pool, now))
@@ -101,6 +104,8 @@ func (c Capacity) poolIs(pool string, now time.Time, change func(PoolState) Pool
 	if c.Pools == nil {
 		c.Pools = map[string]PoolState{}
 	}
+	oldest := dayOf(now.AddDate(0, 0, -keptDays))
+	maps.DeleteFunc(c.Pools, func(_ string, s PoolState) bool { return s.Day < oldest })
 	c.Pools[pool] = next
 	return c
 }
@@ -128,6 +133,9 @@ func (c Capacity) taken(runner Runner, now time.Time) Capacity {
 	})
 }
 
+// mostFailure bounds the failure in a pool's state: each launch reads it.
+const mostFailure = 300
+
 // poolPauses are how long a pool waits after so many failures in a row.
 var poolPauses = []time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 30 * time.Minute}
 
@@ -146,7 +154,7 @@ func (c Capacity) closedWarm(was Runner, name, cause string, now time.Time) Capa
 		case name != "" && (was.For == "" || was.At(StageRegistered).IsZero()):
 			s.InARow++
 			s.Failed++
-			s.Failure = name + ": " + cause
+			s.Failure = Clip(name+": "+cause, mostFailure)
 			next = now.Add(poolPauses[min(s.InARow, len(poolPauses))-1])
 		case was.Phase == Closing:
 			s.Ended++

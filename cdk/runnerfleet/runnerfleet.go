@@ -39,6 +39,8 @@ type Config = config.Config
 type (
 	Class     = fleet.Class      // a size of runners
 	Arch      = fleet.Arch       // of a class
+	Warm      = fleet.Warm       // how many idle runners a class keeps
+	Age       = fleet.Age        // of an idle runner
 	Limits    = fleet.Limits     // times
 	Rule      = fleet.Rule       // of the policy
 	Patterns  = fleet.Patterns   // of a rule's condition

@@ -188,6 +188,8 @@ func mapped(of reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "number", Description: "US dollars, with all digits"}
 	case reflect.TypeFor[time.Duration]():
 		return &jsonschema.Schema{Type: "integer", Description: "nanoseconds"}
+	case reflect.TypeFor[fleet.Age]():
+		return &jsonschema.Schema{Type: "string", Description: "a time with its unit, such as 6h0m0s"}
 	}
 	return nil
 }

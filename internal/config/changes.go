@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"reflect"
 	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
 // Changes are the keys that set changes from their defaults, for a program that has its
@@ -32,7 +34,8 @@ func Changes(set func(*Config), from string) []Override {
 // written is a value as it would stand in the file. Of a struct, it has the fields that
 // differ from before.
 func written(v, before reflect.Value) any {
-	if v.Type() == reflect.TypeFor[time.Duration]() {
+	switch v.Type() {
+	case reflect.TypeFor[time.Duration](), reflect.TypeFor[fleet.Age]():
 		return time.Duration(v.Int()).String()
 	}
 	switch v.Kind() {

@@ -81,6 +81,20 @@ func TestChangesKeepTheDefaultsOfWhatIsLeftOut(t *testing.T) {
 	}
 }
 
+func TestChangesHaveWarmRunners(t *testing.T) {
+	want := &fleet.Warm{Count: 2, Schedule: "mon-fri 08:00-18:00", Repositories: []string{"o/r"}, RotateAfter: fleet.Age(2 * time.Hour)}
+	got, err := made(func(c *Config) {
+		c.Repositories, c.EnforcePolicy = []string{"o/r"}, true
+		c.RunnerClassSizes = map[string]fleet.Class{"small": {CPU: 512, Memory: 1024, Warm: want}}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got.RunnerClassSizes["small"].Warm); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestChangesHaveTheFilesProblems(t *testing.T) {
 	for want, set := range map[string]func(*Config){
 		"app.go: github_repo: ":          func(*Config) {},

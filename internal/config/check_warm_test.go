@@ -23,7 +23,7 @@ runner_class_sizes:
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &fleet.Warm{Count: 2, Schedule: "mon-fri 08:00-18:00 Europe/Berlin", Repositories: []string{"octo/APP"}, RotateAfter: 2 * time.Hour, IdleHoursPerDay: 20}
+	want := &fleet.Warm{Count: 2, Schedule: "mon-fri 08:00-18:00 Europe/Berlin", Repositories: []string{"octo/APP"}, RotateAfter: fleet.Age(2 * time.Hour), IdleHoursPerDay: 20}
 	if diff := cmp.Diff(want, c.RunnerClassSizes["small"].Warm); diff != "" {
 		t.Error(diff)
 	}

@@ -15,7 +15,7 @@ import (
 // must have: no other type is converted, so that a typing error is an error.
 func (r *review) read(key string, n ast.Node, into reflect.Value) {
 	switch into.Type() {
-	case reflect.TypeFor[time.Duration]():
+	case reflect.TypeFor[time.Duration](), reflect.TypeFor[fleet.Age]():
 		r.duration(key, n, into)
 		return
 	case reflect.TypeFor[AppID]():

@@ -39,7 +39,7 @@ const durations = `^[-+]?(0|(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h
 func schemaOf(t reflect.Type, described map[string]string) object {
 	text := object{"type": "string"}
 	switch t {
-	case reflect.TypeFor[time.Duration]():
+	case reflect.TypeFor[time.Duration](), reflect.TypeFor[fleet.Age]():
 		return object{"type": "string", "pattern": durations}
 	case reflect.TypeFor[AppID]():
 		return object{"type": []string{"string", "integer"}}

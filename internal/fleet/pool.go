@@ -158,7 +158,9 @@ func (p Pool) Wanted(now time.Time) int {
 func (p Pool) WantedFrom(now time.Time) time.Time { return p.schedule.Next(now) }
 
 // rotateAfter is the age at which an idle runner is replaced.
-func (p Pool) rotateAfter() time.Duration { return cmp.Or(p.Warm.RotateAfter, DefaultRotation) }
+func (p Pool) rotateAfter() time.Duration {
+	return cmp.Or(time.Duration(p.Warm.RotateAfter), DefaultRotation)
+}
 
 // run stands for the runs that the pool's runners could serve: the holds that keep those
 // from being launched keep the pool from it as well.

@@ -1,8 +1,6 @@
 package fleet
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -16,7 +14,7 @@ type Warm struct {
 	// Repositories are those of the fleet's that have warm runners; none means all.
 	Repositories []string `json:"repositories,omitempty"`
 	// RotateAfter is the age at which an idle runner is replaced; 0 is DefaultRotation.
-	RotateAfter time.Duration `json:"rotate_after,omitempty"`
+	RotateAfter Age `json:"rotate_after,omitempty"`
 	// IdleHoursPerDay bounds how long its idle runners live together, in each scope and each
 	// day of UTC; 0 is no limit.
 	IdleHoursPerDay int `json:"idle_hours_per_day,omitempty"`
@@ -44,53 +42,35 @@ const (
 // Policy.Pools.
 func (w Warm) Check() error {
 	_, err := ParseSchedule(w.Schedule)
+	age := time.Duration(w.RotateAfter)
 	switch {
 	case w.Count < 1 || w.Count > mostWarm:
 		return fmt.Errorf("warm.count %d: use 1 to %d idle runners, or leave warm out for none", w.Count, mostWarm)
 	case err != nil:
 		return fmt.Errorf("warm.schedule: %w", err)
-	case w.RotateAfter != 0 && (w.RotateAfter < leastRotation || w.RotateAfter > mostRotation || w.RotateAfter%time.Second != 0):
-		return fmt.Errorf("warm.rotate_after %s: use %s to %s in whole seconds, or leave it out for %s", w.RotateAfter, leastRotation, mostRotation, DefaultRotation)
+	case age != 0 && (age < leastRotation || age > mostRotation || age%time.Second != 0):
+		return fmt.Errorf("warm.rotate_after %s: use %s to %s in whole seconds, or leave it out for %s", age, leastRotation, mostRotation, DefaultRotation)
 	case w.IdleHoursPerDay < 0 || w.IdleHoursPerDay > mostHoursOfDay:
 		return fmt.Errorf("warm.idle_hours_per_day %d: use 1 to %d, or leave it out for no limit", w.IdleHoursPerDay, mostHoursOfDay)
 	}
 	return nil
 }
 
-// warmFields are Warm's, with the age as people write it.
-type warmFields struct {
-	plainWarm
-	RotateAfter string `json:"rotate_after,omitempty"`
-}
+// Age is how old an idle runner may become: in JSON it is text, such as 6h0m0s, since people
+// edit class sizes in a parameter of AWS.
+type Age time.Duration
 
-type plainWarm Warm
+func (a Age) String() string { return time.Duration(a).String() }
 
-// MarshalJSON writes warm as the configuration has it: an age is text, such as 6h0m0s.
-func (w Warm) MarshalJSON() ([]byte, error) {
-	fields := warmFields{plainWarm: plainWarm(w)}
-	if w.RotateAfter != 0 {
-		fields.RotateAfter = w.RotateAfter.String()
-	}
-	return json.Marshal(fields)
-}
+// MarshalText writes an age as UnmarshalText reads it.
+func (a Age) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
-// UnmarshalJSON reads what MarshalJSON writes, and refuses other keys: people edit it in a
-// parameter of AWS.
-func (w *Warm) UnmarshalJSON(text []byte) error {
-	var fields warmFields
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&fields); err != nil {
-		return fmt.Errorf("warm: %w", err)
-	}
-	*w = Warm(fields.plainWarm)
-	if fields.RotateAfter == "" {
-		return nil
-	}
-	age, err := time.ParseDuration(fields.RotateAfter)
+// UnmarshalText reads a time with its unit.
+func (a *Age) UnmarshalText(text []byte) error {
+	d, err := time.ParseDuration(string(text))
 	if err != nil {
-		return fmt.Errorf("warm.rotate_after: %s is not a time; write it with its unit, such as 90m or 6h", QuoteShort(fields.RotateAfter))
+		return fmt.Errorf("warm.rotate_after: %s is not a time; write it with its unit, such as 90m or 6h", QuoteShort(string(text)))
 	}
-	w.RotateAfter = age
+	*a = Age(d)
 	return nil
 }

@@ -281,7 +281,7 @@ func TestThePoolEndsWhatItDoesNotWant(t *testing.T) {
 	}{
 		"too many":                {fleet.Warm{Count: 1}, 0, 1, "more idle runners than it wants"},
 		"outside of its schedule": {fleet.Warm{Count: 2, Schedule: "daily 10:00-11:00"}, 0, 0, "its schedule wants no runner now"},
-		"too old, one by one":     {fleet.Warm{Count: 2, RotateAfter: time.Hour}, time.Hour, 1, "replaced after 1h0m0s"},
+		"too old, one by one":     {fleet.Warm{Count: 2, RotateAfter: fleet.Age(time.Hour)}, time.Hour, 1, "replaced after 1h0m0s"},
 		"hours used up":           {fleet.Warm{Count: 2, IdleHoursPerDay: 1}, 30 * time.Minute, 0, "idle_hours_per_day (1) are used up"},
 		"all as it wants":         {fleet.Warm{Count: 2}, time.Hour, 2, ""},
 	} {

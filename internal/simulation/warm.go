@@ -32,7 +32,7 @@ func (c WarmConfig) warm() fleet.Warm {
 	clock := func(d kernel.Duration) string { return kernel.Epoch.Add(d.Duration).Format("15:04") }
 	return fleet.Warm{
 		Count: c.Count, Schedule: "daily " + clock(c.From) + "-" + clock(c.Until), Image: c.Image,
-		RotateAfter: c.RotateAfter.Duration, IdleHoursPerDay: c.IdleHoursPerDay,
+		RotateAfter: fleet.Age(c.RotateAfter.Duration), IdleHoursPerDay: c.IdleHoursPerDay,
 	}
 }
 

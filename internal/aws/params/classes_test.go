@@ -55,11 +55,11 @@ func TestClasses(t *testing.T) {
 		"idle runners": {
 			`{"a":{"cpu":256,"memory":512,"warm":{"count":2,"schedule":"mon-fri 08:00-18:00 Europe/Berlin","image":"gpu","repositories":["o/r"],"rotate_after":"90m","idle_hours_per_day":8}}}`,
 			map[string]fleet.Class{"a": {CPU: 256, Memory: 512, Arch: fleet.X64, Warm: &fleet.Warm{
-				Count: 2, Schedule: "mon-fri 08:00-18:00 Europe/Berlin", Image: "gpu", Repositories: []string{"o/r"}, RotateAfter: 90 * time.Minute, IdleHoursPerDay: 8,
+				Count: 2, Schedule: "mon-fri 08:00-18:00 Europe/Berlin", Image: "gpu", Repositories: []string{"o/r"}, RotateAfter: fleet.Age(90 * time.Minute), IdleHoursPerDay: 8,
 			}}}, "",
 		},
 		"idle runners that cannot be, for Policy.Pools to refuse": {`{"a":{"cpu":256,"memory":512,"warm":{"count":0}}}`, map[string]fleet.Class{"a": {CPU: 256, Memory: 512, Arch: fleet.X64, Warm: &fleet.Warm{}}}, ""},
-		"a key of idle runners that is misspelt":                  {`{"a":{"cpu":256,"memory":512,"warm":{"cuont":2}}}`, nil, `class a: warm: json: unknown field "cuont"`},
+		"a key of idle runners that is misspelt":                  {`{"a":{"cpu":256,"memory":512,"warm":{"cuont":2}}}`, nil, `class a: json: unknown field "cuont"`},
 		"an age that is none":                                     {`{"a":{"cpu":256,"memory":512,"warm":{"count":2,"rotate_after":"soon"}}}`, nil, `class a: warm.rotate_after: "soon" is not a time`},
 		"a size that Fargate has not":                             {`{"a":{"cpu":256,"memory":512},"b":{"cpu":512,"memory":512}}`, nil, "class b: cpu 512 with memory 512 is no Fargate size"},
 	}

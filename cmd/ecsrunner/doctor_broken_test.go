@@ -183,6 +183,13 @@ func TestDoctorNamesTheCause(t *testing.T) {
 			`lacks the organization's Self-hosted runners: read and write`, ``},
 		"an organization without the runner group": {
 			ofOrganization("nosuch", nil), doctor.Error, "administration", `organization octo-org has no runner group "nosuch" \(it has Default, Fleet\)`, ``},
+		"an organization whose runner group allows public repositories, with idle runners": {
+			ofOrganization("fleet", func(d *deployed) {
+				d.policy.Classes = map[string]fleet.Class{"small": {CPU: 512, Memory: 1024, Warm: &fleet.Warm{Count: 1}}}
+				answers("/orgs/octo-org/actions/runner-groups", func(w http.ResponseWriter, _ *http.Request) {
+					_, _ = w.Write([]byte(`{"total_count": 1, "runner_groups": [{"id": 7, "name": "Fleet", "allows_public_repositories": true}]}`))
+				})(d)
+			}), doctor.Warning, "administration", `the runner group fleet allows public repositories, so the fleet starts no idle runners`, ``},
 		"an organization's repository without a webhook": {
 			ofOrganization("fleet", func(d *deployed) { d.hookURL = "none" }), doctor.Unchecked, "webhook", `whether one of the organization does, the token may not see`, `-X POST`},
 		"an organization without a webhook": {

@@ -14,7 +14,7 @@ import (
 type gitHub interface {
 	GetRepository(ctx context.Context, repo github.Repository) (github.RepositoryInfo, error)
 	MayListRunners(ctx context.Context, at github.Place) error
-	RunnerGroupID(ctx context.Context, of github.Shared, name string) (int64, error)
+	RunnerGroup(ctx context.Context, of github.Shared, name string) (github.RunnerGroup, error)
 	// NewestRepository is the one of an organization that was pushed to last; found is false if
 	// GitHub shows none.
 	NewestRepository(ctx context.Context, org github.Organization) (repo github.Repository, found bool, err error)

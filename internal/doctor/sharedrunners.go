@@ -64,13 +64,18 @@ func (h *hub) sharedRunners(ctx context.Context) Result {
 	if h.Policy.RunnerGroup == "" {
 		return Healthy("the %s may list the runners of %s; that it may register them, only a runner shows", h.registrar(), place.name)
 	}
-	switch _, err := h.GitHub.RunnerGroupID(ctx, place.Shared, h.Policy.RunnerGroup); {
+	switch group, err := h.GitHub.RunnerGroup(ctx, place.Shared, h.Policy.RunnerGroup); {
 	case fleet.IsNamed(err, fleet.GitHubNoRunnerGroup):
 		return Found(Finding{
 			Severity: Error, What: h.explained(err), Whose: "configuration", Do: "make the group at " + place.groups + ", or correct runner_group",
 		})
 	case err != nil:
 		return Found(h.unanswered(err, place.needs))
+	case group.Public && h.Policy.WantsWarm():
+		return Found(Finding{
+			Severity: Warning, What: "the runner group " + h.Policy.RunnerGroup + " allows public repositories, so the fleet starts no idle runners: GitHub would give them the jobs of forks",
+			Whose: "configuration", Do: "do not allow public repositories at " + place.groups + ", or leave warm out of runner_class_sizes",
+		})
 	}
 	return Healthy("the %s may list the runners of %s, and there is the group %s", h.registrar(), place.name, h.Policy.RunnerGroup)
 }

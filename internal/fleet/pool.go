@@ -52,6 +52,16 @@ func (p Policy) Pools() (pools []Pool, err error) {
 	return pools, nil
 }
 
+// WantsWarm reports whether a class is to keep idle runners.
+func (p Policy) WantsWarm() bool {
+	for _, class := range p.Classes {
+		if class.Warm != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // poolsOf are the pools of one class, if it may have them.
 func (p Policy) poolsOf(class string, warm Warm) ([]Pool, error) {
 	if err := warm.Check(); err != nil {

@@ -15,8 +15,9 @@ import (
 )
 
 // TestAPoolOfWarmRunners has people change the class sizes in their parameter: the sweep fills
-// the pool, a job runs on the runner that idles, GitHub deletes the next one, and the pool ends.
-// Every call is checked against the policy of the function that makes it.
+// the pool, a job runs on the runner that idles, GitHub deletes the next one, and a wrong number
+// ends the pool and no job. Every call is checked against the policy of the function that makes
+// it.
 func TestAPoolOfWarmRunners(t *testing.T) {
 	w := startWith(t, setup{policy: func(p *fleet.Policy) { p.EnforcePolicy = true }})
 	w.guarded(t)
@@ -49,9 +50,16 @@ func TestAPoolOfWarmRunners(t *testing.T) {
 	w.sweep()
 	w.awaitIdle("flow-w1-3")
 
-	w.storeClasses(`{"small":{"cpu":512,"memory":1024}}`)
-	w.sweep()
+	w.storeClasses(`{"small":{"cpu":512,"memory":1024,"warm":{"count":0}}}`)
+	if _, err := w.invoke("sweep", []byte(`{"source":"aws.scheduler"}`)); err == nil || !strings.Contains(err.Error(), "class small: warm.count 0: use 1 to 100") {
+		t.Errorf("the sweep says of a pool that cannot be: %v", err)
+	}
 	w.endsGreen("flow-w1-3")
+	id = w.github.Queue(job())
+	w.awaitEnd(id)
+	if run := w.run(id); run.Conclusion != "success" {
+		t.Errorf("without the pool the job ends with %q (%s)", run.Conclusion, run.Reason)
+	}
 	w.leftNothing()
 }
 

@@ -38,6 +38,7 @@ var othersCommands = map[string]usage{
 	"aws s3 cp":                           {may: options{"--recursive": false, "--exclude": true, "--include": true}, args: 2},
 	"aws secretsmanager create-secret":    {must: options{"--name": true, "--secret-string": true}},
 	"aws secretsmanager put-secret-value": {must: options{"--secret-id": true, "--secret-string": true}},
+	"aws ssm put-parameter":               {must: options{"--name": true, "--value": true}, may: options{"--overwrite": false}},
 	"aws sns subscribe":                   {must: options{"--topic-arn": true, "--protocol": true}, may: options{"--notification-endpoint": true}},
 	"cdk bootstrap":                       {},
 	"cdk deploy":                          {},

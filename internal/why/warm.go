@@ -20,7 +20,7 @@ func (f Facts) warm(r fleet.Runner) finding {
 		found.says = fmt.Sprintf("%s idles in pool %s %s: GitHub gives it the next job with its labels", r.RunnerID, r.Pool, f.since(since))
 		found.waits = &Waits{For: "a job whose labels are among its own", Sooner: "the end of the pool's schedule, its hours of the day, or a job that has no room otherwise"}
 		if warm := f.Policy.Classes[r.ClassName].Warm; warm != nil {
-			found.waits.Until, found.waits.Event = r.At(fleet.StageLaunched).Add(cmp.Or(warm.RotateAfter, fleet.DefaultRotation)), "a newer one replaces it (warm.rotate_after)"
+			found.waits.Until, found.waits.Event = r.At(fleet.StageLaunched).Add(cmp.Or(time.Duration(warm.RotateAfter), fleet.DefaultRotation)), "a newer one replaces it (warm.rotate_after)"
 		}
 		found.notes = []string{"GitHub may delete it before: it deletes registrations that idle for some minutes"}
 	case r.Idle():

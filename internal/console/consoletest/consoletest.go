@@ -50,7 +50,7 @@ const (
 func Policy() fleet.Policy {
 	return fleet.Policy{
 		FleetName: "fleet", Repositories: []string{"octo-org/app", "octo-org/web", "octo-org/ml-training", "octo-org/design-system"},
-		MaxRunners: 40, MaxPerRepository: 20, DefaultClass: "small", BaseImage: "ubuntu-24.04",
+		MaxRunners: 40, MaxPerRepository: 20, DefaultClass: "small", BaseImage: "ubuntu-24.04", EnforcePolicy: true,
 		Classes: map[string]fleet.Class{
 			"small": {CPU: 1024, Memory: 2048, Arch: fleet.X64, Spot: true},
 			"medium": {CPU: 2048, Memory: 4096, Arch: fleet.X64, Spot: true, Warm: &fleet.Warm{

@@ -195,7 +195,7 @@ func one[T any](ctx context.Context, s *Store, what, query string, args ...any) 
 
 // strings reads the first column of what a query finds.
 func texts(ctx context.Context, s *Store, what, query string, args ...any) ([]string, error) {
-	rows, err := s.reads.QueryContext(ctx, query, args...)
+	rows, err := s.questions.rows(ctx, s.reads, query, args...)
 	if err != nil {
 		return nil, named(fmt.Errorf("list %s: %w", what, err))
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/pools"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/price"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
 // shownClass is one class, what it costs, and its pools of warm runners. Its JSON is stable.
@@ -63,7 +62,7 @@ func showClass(ctx context.Context, f *opened, name string) (shownClass, error) 
 	if size.Spot {
 		c.Spot = book.Hour(size, fleet.FargateSpot)
 	}
-	all, err := report.ReadPools(ctx, f.records, f.region(), time.Now())
+	all, err := pools.ReadAll(ctx, f.records, f.region(), time.Now())
 	for _, p := range all {
 		if p.Class == name {
 			c.Pools = append(c.Pools, p)

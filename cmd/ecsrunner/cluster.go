@@ -15,12 +15,19 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/control"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/local/datadir"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/pools"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 )
 
 func newCluster() *cobra.Command {
 	return group("cluster", "The fleet as a whole", newClusterStatus())
+}
+
+// cluster is the fleet at a glance, with its pools. Its JSON is stable.
+type cluster struct {
+	report.Cluster
+	Pools []pools.Pool `json:"pools,omitempty"` // of warm runners
 }
 
 func newClusterStatus() *cobra.Command {
@@ -44,26 +51,29 @@ may be given as <cluster> to be sure that it is the one meant.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return show(cmd, &src, func(ctx context.Context, f *opened) (report.Cluster, error) {
-				cluster, err := report.ClusterStatus(ctx, f.records, f.region(), time.Now())
-				if err != nil {
-					return cluster, err
+			return show(cmd, &src, func(ctx context.Context, f *opened) (c cluster, err error) {
+				now := time.Now()
+				if c.Cluster, err = report.ClusterStatus(ctx, f.records, now); err != nil {
+					return c, err
+				}
+				if c.Pools, err = pools.ReadAll(ctx, f.records, f.region(), now); err != nil {
+					return c, err
 				}
 				if f.cloud != nil {
-					cluster.OnAWS, cluster.Running = f.cloud.place(), true
+					c.OnAWS, c.Running = f.cloud.place(), true
 				} else {
-					cluster.Running = datadir.IsServed(f.dir)
+					c.Running = datadir.IsServed(f.dir)
 					if health, err := (control.Client{Dir: f.dir}).Health(ctx); err == nil {
-						cluster.Health = &health
+						c.Health = &health
 					}
 				}
-				if len(args) == 1 && args[0] != cluster.FleetName && (args[0] != cluster.ECSCluster || args[0] == "") {
-					return cluster, usagef("cluster %q is not here: %s", args[0], whoseItIs(f, cluster))
+				if len(args) == 1 && args[0] != c.FleetName && (args[0] != c.ECSCluster || args[0] == "") {
+					return c, usagef("cluster %q is not here: %s", args[0], whoseItIs(f, c.Cluster))
 				}
-				if f.cloud != nil && cluster.StartedAt.IsZero() {
+				if f.cloud != nil && c.StartedAt.IsZero() {
 					cmd.PrintErrln("the fleet has not told its settings yet: it does within a minute of its deployment")
 				}
-				return cluster, nil
+				return c, nil
 			}, printCluster)
 		},
 	}
@@ -82,14 +92,14 @@ func whoseItIs(f *opened, c report.Cluster) string {
 	return fmt.Sprintf("the table belongs to fleet %q; name that, or another table by %s", c.FleetName, recordsTable.variable)
 }
 
-func printCluster(w io.Writer, c report.Cluster) error {
+func printCluster(w io.Writer, c cluster) error {
 	room := fmt.Sprint(c.OpenRunners)
 	if c.MaxRunners > 0 {
 		room = fmt.Sprintf("%d of at most %d", c.OpenRunners, c.MaxRunners)
 	}
 	left, asked, putOff := gitHubOf(c.GitHub)
 	readable.Fields(w, [][2]string{
-		{"fleet", c.FleetName}, {"state", stateOf(c)}, {"records", apiOf(c)}, {"last write", lastWrite(c)}, {"last sweep", lastSweep(c)}, {"paused", pausedOf(c)}, {"webhook", c.WebhookURL}, {"ecs cluster", c.ECSCluster}, {"engine", c.Engine},
+		{"fleet", c.FleetName}, {"state", stateOf(c.Cluster)}, {"records", apiOf(c.Cluster)}, {"last write", lastWrite(c.Cluster)}, {"last sweep", lastSweep(c.Cluster)}, {"paused", pausedOf(c.Cluster)}, {"webhook", c.WebhookURL}, {"ecs cluster", c.ECSCluster}, {"engine", c.Engine},
 		{"repositories", c.Serves()}, {"open runners", room}, {"left out", leftOut(c.SubnetsLeftOut)},
 		{"waiting", fmt.Sprintf("%d runs wait for room", c.WaitingForRoom)}, {"rules", ruleShares(c.Rules)},
 		{"runners", newest(c.RunnersBy)}, {"runs", newest(c.RunsBy)}, {"repairs", counts(c.Repairs)},

@@ -38,7 +38,7 @@ func TestClusterStatusShowsRequestsToGitHub(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			if err := printCluster(&out, report.Cluster{GitHub: c.usage}); err != nil {
+			if err := printCluster(&out, cluster{Cluster: report.Cluster{GitHub: c.usage}}); err != nil {
 				t.Fatal(err)
 			}
 			for _, want := range c.want {
@@ -71,7 +71,7 @@ func TestClusterStatusShowsWhenTheTokenExpires(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			if err := printCluster(&out, report.Cluster{GitHub: &fleet.GitHubUsage{At: at, Budgets: c.budgets}}); err != nil {
+			if err := printCluster(&out, cluster{Cluster: report.Cluster{GitHub: &fleet.GitHubUsage{At: at, Budgets: c.budgets}}}); err != nil {
 				t.Fatal(err)
 			}
 			row := regexp.MustCompile(`(?m)^token +(.*)$`).FindSubmatch(out.Bytes())
@@ -89,7 +89,7 @@ func TestClusterStatusShowsSubnetsThatAreLeftOut(t *testing.T) {
 		`(?m)^open runners +0$`: nil,
 	} {
 		var out bytes.Buffer
-		if err := printCluster(&out, report.Cluster{SubnetsLeftOut: subnets}); err != nil {
+		if err := printCluster(&out, cluster{Cluster: report.Cluster{SubnetsLeftOut: subnets}}); err != nil {
 			t.Fatal(err)
 		}
 		if !regexp.MustCompile(want).Match(out.Bytes()) || len(subnets) == 0 && bytes.Contains(out.Bytes(), []byte("left out")) {
@@ -105,7 +105,7 @@ func TestClusterStatusShowsTheSharesOfRules(t *testing.T) {
 		`(?m)^open runners +0$`: nil,
 	} {
 		var out bytes.Buffer
-		if err := printCluster(&out, report.Cluster{Rules: rules}); err != nil {
+		if err := printCluster(&out, cluster{Cluster: report.Cluster{Rules: rules}}); err != nil {
 			t.Fatal(err)
 		}
 		if !regexp.MustCompile(want).Match(out.Bytes()) || rules == nil && bytes.Contains(out.Bytes(), []byte("rules")) {
@@ -127,7 +127,7 @@ func TestClusterStatusShowsWhatDoesNotWork(t *testing.T) {
 		`(?m)^last sweep +failed at .*: the token is not valid$`: failing,
 	} {
 		var out bytes.Buffer
-		if err := printCluster(&out, c); err != nil {
+		if err := printCluster(&out, cluster{Cluster: c}); err != nil {
 			t.Fatal(err)
 		}
 		if !regexp.MustCompile(want).Match(out.Bytes()) {
@@ -135,7 +135,7 @@ func TestClusterStatusShowsWhatDoesNotWork(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	if err := printCluster(&out, well); err != nil || regexp.MustCompile(`(?m)^last `).Match(out.Bytes()) || !regexp.MustCompile(`(?m)^state +running, `).Match(out.Bytes()) {
+	if err := printCluster(&out, cluster{Cluster: well}); err != nil || regexp.MustCompile(`(?m)^last `).Match(out.Bytes()) || !regexp.MustCompile(`(?m)^state +running, `).Match(out.Bytes()) {
 		t.Errorf("%v: a fleet that is well shows\n%s", err, out.String())
 	}
 }

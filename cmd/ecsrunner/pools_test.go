@@ -9,7 +9,6 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/console/consoletest"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/cost"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/report"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/stats"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/top"
 )
@@ -56,7 +55,7 @@ func TestCommandsShowPools(t *testing.T) {
 // TestCommandsAgreeAboutPools: the JSON of all of them has the same numbers.
 func TestCommandsAgreeAboutPools(t *testing.T) {
 	dir, _ := busyFleet(t)
-	var status report.Cluster
+	var status cluster
 	var moment top.Moment
 	var counted struct{ stats.Stats }
 	var spent, byClass struct{ cost.Report }

@@ -39,7 +39,7 @@ type schema struct {
 // schemas are those of every command that has --json. One with --dry-run has two.
 var schemas = map[string][]schema{
 	"bench":             {{"bench", bench.Result{}}},
-	"cluster status":    {{"cluster", report.Cluster{}}},
+	"cluster status":    {{"cluster", cluster{}}},
 	"classes list":      {{"classes", map[string]fleet.Class{}}},
 	"classes show":      {{"class", shownClass{}}},
 	"config check":      {{"problems", checked{}}},

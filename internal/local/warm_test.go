@@ -65,11 +65,11 @@ func TestAWarmRunnerTakesAJob(t *testing.T) {
 // pool is the one pool as `ecsrunner cluster status` shows it.
 func (w *world) pool() pools.Pool {
 	w.t.Helper()
-	cluster, err := report.ClusterStatus(w.t.Context(), w.fleet.Source(), "", time.Now())
-	if err != nil || len(cluster.Pools) != 1 {
-		w.t.Fatalf("pools %v, %v", cluster.Pools, err)
+	all, err := pools.ReadAll(w.t.Context(), w.fleet.Source(), "", time.Now())
+	if err != nil || len(all) != 1 {
+		w.t.Fatalf("pools %v, %v", all, err)
 	}
-	return cluster.Pools[0]
+	return all[0]
 }
 
 // GitHub gives the job to an idle runner before policy has refused it: the runner's hook

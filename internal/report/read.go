@@ -10,7 +10,6 @@ import (
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/execution"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
-	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/pools"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/stages"
 )
 
@@ -287,7 +286,6 @@ type Cluster struct {
 	RunsBy         map[fleet.RunStatus]int    `json:"runs_by_status"`    // of the newest MostListed
 	WaitingForRoom int                        `json:"waiting_for_room"`
 	Rules          []RuleShare                `json:"rules,omitempty"` // of the policy that have a limit of runners
-	Pools          []pools.Pool               `json:"pools,omitempty"` // of warm runners
 	Holds          []Hold                     `json:"holds"`           // what keeps runs from being launched
 	// SubnetsLeftOut had no room lately: until when runners are launched into others.
 	SubnetsLeftOut map[string]time.Time `json:"subnets_left_out,omitempty"`
@@ -339,13 +337,13 @@ type Trouble struct {
 	Error string    `json:"error"`
 }
 
-// ClusterStatus counts what the fleet has. Prices are those of a region.
-func ClusterStatus(ctx context.Context, src Source, region string, now time.Time) (Cluster, error) {
+// ClusterStatus counts what the fleet has.
+func ClusterStatus(ctx context.Context, src Source, now time.Time) (Cluster, error) {
 	settings, err := src.Settings(ctx)
 	if err != nil {
 		return Cluster{}, err
 	}
-	policy, decides := settings.Policy, PolicyOf(settings)
+	policy := settings.Policy
 	settings.Policy, settings.GitHubCA = nil, ""
 	cluster := Cluster{Settings: settings, RunnersBy: map[fleet.RunnerStatus]int{}, RunsBy: map[fleet.RunStatus]int{}}
 	capacity, err := src.Capacity(ctx)
@@ -369,9 +367,6 @@ func ClusterStatus(ctx context.Context, src Source, region string, now time.Time
 	}
 	if usage := (fleet.GitHubUsage{}); json.Unmarshal([]byte(text), &usage) == nil {
 		cluster.GitHub = &usage
-	}
-	if cluster.Pools, err = Pools(ctx, src, PoolRecords{decides, capacity, holds, cluster.GitHub}, region, now); err != nil {
-		return Cluster{}, err
 	}
 	runs, err := src.Runs(ctx, MostListed)
 	if err != nil {

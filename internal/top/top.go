@@ -93,8 +93,8 @@ func Read(ctx context.Context, src report.Source, region string, now time.Time) 
 	if usage := (fleet.GitHubUsage{}); json.Unmarshal([]byte(text), &usage) == nil {
 		m.GitHub = &usage
 	}
-	known := report.PoolRecords{Policy: report.PolicyOf(settings), Capacity: capacity, Holds: holds, GitHub: m.GitHub}
-	if m.Pools, err = report.Pools(ctx, src, known, region, now); err != nil {
+	known := pools.Records{Policy: report.PolicyOf(settings), Capacity: capacity, Holds: holds, GitHub: m.GitHub}
+	if m.Pools, err = pools.Read(ctx, src, known, region, now); err != nil {
 		return m, err
 	}
 	if err := m.readOpen(ctx, src, now); err != nil {

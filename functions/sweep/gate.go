@@ -152,6 +152,13 @@ func (g *gate) LatestRunner(ctx context.Context, repository string) (fleet.Runne
 	return g.github.LatestRunner(ctx, repository)
 }
 
+func (g *gate) CanIdle(ctx context.Context, place string) error {
+	if err := g.may(ctx, place, kindRegistrations, pointsOfGet, true); err != nil {
+		return err
+	}
+	return g.github.CanIdle(ctx, place)
+}
+
 // Job asks for a job that the sweep looks at. Operations of the fleet ask through
 // repairing.
 func (g *gate) Job(ctx context.Context, repository string, jobID int64) (fleet.Job, error) {

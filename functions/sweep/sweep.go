@@ -86,6 +86,9 @@ type github interface {
 	Budget(ctx context.Context, repository string, now time.Time) (fleet.Budget, error)
 	// LatestRunner returns the latest release of GitHub's runner program.
 	LatestRunner(ctx context.Context, place string) (fleet.RunnerRelease, error)
+	// CanIdle reports, as an error, what keeps the fleet from having runners that idle in a
+	// place: Runner.LaunchFailed, unless GitHub does not say.
+	CanIdle(ctx context.Context, place string) error
 }
 
 // executions reports the state of an execution.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"time"
 	_ "time/tzdata" // schedules name time zones, and a function's machine has no database of them
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -18,10 +20,7 @@ const mostFilled = 10
 // at a time. Idle runners of a pool that the fleet must not have, as the class sizes are now,
 // end like those of one that is no more.
 func (s *sweep) warm(ctx context.Context) error {
-	pools, refused := s.configured.Pools()
-	if refused != nil {
-		refused = fmt.Errorf("keep warm runners: %w; correct runner_class_sizes, on AWS its parameter", refused)
-	}
+	pools, refused := s.pools(ctx)
 	if len(pools) == 0 && !s.idle {
 		return refused
 	}
@@ -34,6 +33,44 @@ func (s *sweep) warm(ctx context.Context) error {
 		}
 		return s.fill(ctx, pool)
 	}))
+}
+
+// pools are the pools that the fleet may have; the error says why it may not have others.
+func (s *sweep) pools(ctx context.Context) ([]fleet.Pool, error) {
+	pools, refused := s.configured.Pools()
+	if refused != nil {
+		refused = fmt.Errorf("keep warm runners: %w; correct runner_class_sizes, on AWS its parameter", refused)
+	}
+	if len(pools) == 0 || !fleet.IsShared(pools[0].Place) {
+		return pools, refused
+	}
+	err := s.canIdle(ctx, pools[0].Place)
+	if err == nil {
+		return pools, refused
+	}
+	if fleet.IsNamed(err, fleet.RunnerLaunchFailed) {
+		pools = nil
+	}
+	return pools, errors.Join(refused, fmt.Errorf("keep warm runners: %w", err))
+}
+
+// A runner group may come to allow public repositories at any time. groupCursor keeps the
+// second in which GitHub last said that it does not.
+const (
+	groupLook   = 10 * time.Minute
+	groupCursor = "runner_group"
+)
+
+// canIdle asks GitHub at times whether runners of a shared place may idle.
+func (s *sweep) canIdle(ctx context.Context, place string) error {
+	last, err := s.number(ctx, groupCursor)
+	if err != nil || s.now.Sub(time.Unix(last, 0)) < groupLook {
+		return err
+	}
+	if err := s.GitHub.CanIdle(ctx, place); err != nil {
+		return err
+	}
+	return s.Records.PutCursor(ctx, groupCursor, strconv.FormatInt(s.now.Unix(), 10))
 }
 
 func (s *sweep) fill(ctx context.Context, pool fleet.Pool) error {

@@ -96,6 +96,55 @@ func TestTheSweepKeepsNoPoolsThatTheFleetMustNotHave(t *testing.T) {
 	}
 }
 
+// GitHub says whether public repositories may use an organization's runner group: of idle
+// runners every ten minutes.
+func TestTheSweepAsksWhetherTheGroupAllowsPublicRepositories(t *testing.T) {
+	w := lifecycletest.New(t)
+	id := w.Warm(1)[0]
+	once := func() error {
+		h := handler(w)
+		h.Policy.Organization, h.Policy.RunnerGroup = "octo", "fleet"
+		pools, err := h.Policy.Pools()
+		if err != nil {
+			t.Fatal(err)
+		}
+		pool := pools[0]
+		w.EditRunner(id, func(r *fleet.Runner) { r.Pool, r.Spec = pool.Key, pool.Spec })
+		w.Records.LoseWarm() // the sweep lists it anew
+		_, err = h.Run(t.Context())
+		return err
+	}
+	for _, c := range []struct {
+		says  string
+		after time.Duration
+		group error
+		asked int // so far
+		idles bool
+	}{
+		{"at first", 0, nil, 1, true},
+		{"soon after", 9 * time.Minute, nil, 1, true},
+		{"after ten minutes GitHub does not answer", time.Minute, fleet.Errorf(fleet.GitHubUnavailable, "502"), 2, true},
+		{"so a minute later", time.Minute, nil, 3, true},
+		{"the group allows them later", 10 * time.Minute, fleet.Errorf(fleet.RunnerLaunchFailed, "it allows public repositories"), 4, false},
+	} {
+		w.Pass(c.after)
+		w.GitHub.Fails["CanIdle"] = c.group
+		err := once()
+		if (err != nil) != (c.group != nil) {
+			t.Errorf("%s: %v", c.says, err)
+		}
+		asked := 0
+		for _, call := range w.GitHub.Calls {
+			if call == "CanIdle" {
+				asked++
+			}
+		}
+		if asked != c.asked || w.Runner(id).Idle() != c.idles {
+			t.Errorf("%s: asked %d times, it idles: %t", c.says, asked, w.Runner(id).Idle())
+		}
+	}
+}
+
 // Without pools nothing more is asked of anybody.
 func TestASweepWithoutPoolsReadsNoMore(t *testing.T) {
 	w := lifecycletest.New(t)

@@ -30,9 +30,9 @@ type access interface {
 	// CanRegister reports, as an error, what keeps the fleet from registering a runner
 	// for jobs of a repository.
 	CanRegister(ctx context.Context, repository string) error
-	// CanIdle reports, as an error, what keeps the fleet from having runners that idle where
-	// runners are registered.
-	CanIdle(ctx context.Context) error
+	// CanIdle reports, as an error, what keeps the fleet from having runners that idle in a
+	// place.
+	CanIdle(ctx context.Context, place string) error
 }
 
 // Step serves the state Validate.

@@ -252,7 +252,7 @@ type own struct {
 
 func (o own) CanRegister(context.Context, string) error { return o.err }
 
-func (o own) CanIdle(context.Context) error { return o.err }
+func (o own) CanIdle(context.Context, string) error { return o.err }
 
 func (o own) IsInstallation(_ context.Context, _ string, id int64) (bool, error) {
 	return id == o.id, o.err

@@ -23,7 +23,7 @@ func (s Step) warm(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 		return fleet.Plan{Decision: fleet.NotWanted, Reason: "the configuration has changed, and no pool wants such a runner any more"}, nil
 	}
 	if pool.Repository == "" {
-		if err := s.Access.CanIdle(ctx); err != nil {
+		if err := s.Access.CanIdle(ctx, pool.Place); err != nil {
 			return fleet.Plan{}, err
 		}
 	}

@@ -475,24 +475,24 @@ func TestARunnerGroupThatAllowsPublicRepositories(t *testing.T) {
 		fmt.Fprintf(rec, `{"runner_groups":[{"id":1,"name":"Default"},{"id":7,"name":"Fleet","allows_public_repositories":%t}]}`, public)
 		return rec.Result(), nil
 	})})
-	hub.Scope = github.Scope{Place: fleet.OrganizationPlace("octo-org"), Group: "fleet"}
+	place := fleet.OrganizationPlace("octo-org")
+	hub.Scope = github.Scope{Place: place, Group: "fleet"}
 	if err := hub.CanRegister(t.Context(), ""); err != nil {
 		t.Errorf("runners with a job: %v", err)
 	}
-	err := hub.CanIdle(t.Context())
+	err := hub.CanIdle(t.Context(), place)
 	if !fleet.IsNamed(err, fleet.RunnerLaunchFailed) || !strings.Contains(err.Error(), `runner group "Fleet" of organization octo-org allows public repositories`) || !strings.Contains(err.Error(), "under Actions, Runner groups") {
 		t.Errorf("%v", err)
 	}
 	public = false
-	if err := hub.CanIdle(t.Context()); err != nil {
+	if err := hub.CanIdle(t.Context(), place); err != nil {
 		t.Errorf("it does no more: %v", err)
 	}
 	status = http.StatusBadGateway
-	if err := hub.CanIdle(t.Context()); !fleet.IsNamed(err, fleet.GitHubUnavailable) {
+	if err := hub.CanIdle(t.Context(), place); !fleet.IsNamed(err, fleet.GitHubUnavailable) {
 		t.Errorf("GitHub does not say: %v", err)
 	}
-	hub.Scope = github.Scope{}
-	if err := hub.CanIdle(t.Context()); err != nil {
+	if err := hub.CanIdle(t.Context(), "octo-org/app"); err != nil {
 		t.Errorf("runners of a repository: %v", err)
 	}
 }

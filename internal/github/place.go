@@ -168,10 +168,11 @@ func (f ForFleet) CanRegister(ctx context.Context, _ string) error {
 	return err
 }
 
-// CanIdle reports, as an error, what keeps the fleet from having runners that idle: those of a
-// group that public repositories may use would get the jobs of forks.
-func (f ForFleet) CanIdle(ctx context.Context) error {
-	shared, ok := at(f.Scope.Place).(Shared)
+// CanIdle reports, as an error, what keeps the fleet from having runners that idle in a place:
+// those of a group that public repositories may use would get the jobs of forks. That is
+// Runner.LaunchFailed.
+func (f ForFleet) CanIdle(ctx context.Context, place string) error {
+	shared, ok := at(place).(Shared)
 	if !ok {
 		return nil
 	}

@@ -326,6 +326,11 @@ func (g *GitHub) LatestRunner(context.Context, string) (release fleet.RunnerRele
 	return release, err
 }
 
+// CanIdle lets runners idle everywhere.
+func (g *GitHub) CanIdle(context.Context, string) error {
+	return g.call("CanIdle", func() error { return nil })
+}
+
 // WorkflowRun reads the state of a workflow run.
 func (g *GitHub) WorkflowRun(_ context.Context, _ string, id int64) (w fleet.WorkflowRun, err error) {
 	err = g.call("WorkflowRun", func() error {

@@ -39,19 +39,35 @@ func (p Platform) Register(ctx context.Context, definition fleet.TaskDefinition)
 	if err != nil {
 		return "", err
 	}
-	found, err := p.ECS.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: want.Family})
-	switch {
-	case isUnknownFamily(err):
-	case err != nil:
-		return "", registerError(err, "look up", *want.Family)
-	case serves(found.TaskDefinition, want):
-		return text(found.TaskDefinition.TaskDefinitionArn), nil
+	if arn, ok, err := p.find(ctx, want); err != nil || ok {
+		return arn, err
 	}
 	made, err := p.ECS.RegisterTaskDefinition(ctx, want)
 	if err != nil {
 		return "", registerError(err, "register", *want.Family)
 	}
 	return text(made.TaskDefinition.TaskDefinitionArn), nil
+}
+
+// Find returns the ARN of the family's active definition, if there is one that Register would
+// return. It fails as Register does.
+func (p Platform) Find(ctx context.Context, definition fleet.TaskDefinition) (arn string, ok bool, err error) {
+	want, err := p.definition(definition)
+	if err != nil {
+		return "", false, err
+	}
+	return p.find(ctx, want)
+}
+
+func (p Platform) find(ctx context.Context, want *ecs.RegisterTaskDefinitionInput) (arn string, ok bool, err error) {
+	found, err := p.ECS.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: want.Family})
+	switch {
+	case isUnknownFamily(err):
+		return "", false, nil
+	case err != nil:
+		return "", false, registerError(err, "look up", *want.Family)
+	}
+	return text(found.TaskDefinition.TaskDefinitionArn), serves(found.TaskDefinition, want), nil
 }
 
 func (p Platform) definition(d fleet.TaskDefinition) (*ecs.RegisterTaskDefinitionInput, error) {

@@ -49,6 +49,9 @@ func TestRegister(t *testing.T) {
 				c.lookErr, c.definition = nil, as(must(p.definition(content()))(t))
 				test.change(c.definition)
 			}
+			if _, ok, err := p.Find(t.Context(), content()); err != nil || ok != (test.times == 0) || len(c.registered) > 0 {
+				t.Errorf("found it: %t, %v, registered %d times", ok, err, len(c.registered))
+			}
 			arn, err := p.Register(t.Context(), content())
 			if err != nil || !strings.HasSuffix(arn, content().Family()+":1") || len(c.registered) != test.times {
 				t.Errorf("got %q, %v, registered %d times", arn, err, len(c.registered))

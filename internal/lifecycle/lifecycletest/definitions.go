@@ -16,9 +16,9 @@ type Definitions struct {
 	w         *World
 	kept      []fleet.RegisteredDefinition
 	revisions map[string]int // of each family, deleted ones too
-	Calls     int            // of all but Register
+	Calls     int            // of all but Register and Find
 
-	Fails       error // of Register
+	Fails       error // of Register and Find
 	Refuses     error // of all other methods
 	Undeletable error // of DeleteDefinitions
 }
@@ -35,11 +35,30 @@ func (d *Definitions) Register(_ context.Context, definition fleet.TaskDefinitio
 	return arn, err
 }
 
-func (d *Definitions) register(family string, at time.Time) string {
+// Find finds the active definition of a content.
+func (d *Definitions) Find(_ context.Context, definition fleet.TaskDefinition) (arn string, ok bool, err error) {
+	err = d.w.point("Definitions.Find", func() error {
+		if d.Fails != nil {
+			return d.Fails
+		}
+		arn, ok = d.active(definition.Family())
+		return nil
+	})
+	return arn, ok, err
+}
+
+func (d *Definitions) active(family string) (arn string, ok bool) {
 	for _, known := range slices.Backward(d.kept) {
 		if known.Family == family && known.Active {
-			return known.ARN
+			return known.ARN, true
 		}
+	}
+	return "", false
+}
+
+func (d *Definitions) register(family string, at time.Time) string {
+	if arn, ok := d.active(family); ok {
+		return arn
 	}
 	d.revisions[family]++
 	made := fleet.RegisteredDefinition{

@@ -147,8 +147,17 @@ func (s *Store) Register(ctx context.Context, d fleet.TaskDefinition) (string, e
 		return "", fmt.Errorf("encode task definition %s: %w", d.Family(), err)
 	}
 	err = s.exec(ctx, "INSERT INTO task_definitions (family, record) VALUES (?, ?) ON CONFLICT DO NOTHING", d.Family(), string(record))
-	return "local:task-definition/" + d.Family() + ":1", err
+	return definitionARN(d.Family()), err
 }
+
+// Find returns the ARN that Register gave for a content.
+func (s *Store) Find(ctx context.Context, d fleet.TaskDefinition) (arn string, ok bool, err error) {
+	arn = definitionARN(d.Family())
+	_, ok, err = s.Definition(ctx, arn)
+	return arn, ok, err
+}
+
+func definitionARN(family string) string { return "local:task-definition/" + family + ":1" }
 
 // Definition is the task definition of an ARN that Register gave.
 func (s *Store) Definition(ctx context.Context, arn string) (fleet.TaskDefinition, bool, error) {

@@ -18,7 +18,8 @@ func TestCostsAreCounted(t *testing.T) {
 	d, golden := load(t), loadGolden(t)
 	counted := map[string]int{}
 	for row, walk := range map[string]string{
-		"a job":                                  "a job that runs",
+		"a job":                                  "a job whose image and task definition are there",
+		"a job whose task definition is new":     "a job that runs",
 		"a job that is refused":                  "a job that policy refuses",
 		"a job whose image is built first":       "an image that is built first",
 		"a job that is cancelled while it waits": "a job that needs no runner any more",

@@ -12,14 +12,15 @@ import (
 // images follow GitHub's releases, its revision is not used again, and the next runner
 // waits for the next revision. Elsewhere only a person can help.
 func (s Step) deprecated(ctx context.Context, doc fleet.Document, cause string) (name, why string, err error) {
-	if doc.Plan == nil || doc.Image == nil || doc.Plan.RunnerVersion == "" { // of the release before
+	image, _ := doc.StartsFrom()
+	if doc.Plan == nil || image == nil || doc.Plan.RunnerVersion == "" { // of the release before
 		return fleet.RunnerVersionDeprecated, cause, nil
 	}
 	if pinned := doc.Plan.RunnerVersion; pinned != fleet.LatestRunner {
 		return fleet.RunnerVersionDeprecated, fmt.Sprintf("GitHub gives no jobs to runner %s any more: set runner_version in fleet.yaml to latest or to a newer version, and deploy", pinned), nil
 	}
-	record, err := lifecycle.ChangeImage(ctx, s.Images, doc.Image.Tag, func(r fleet.ImageRecord) (fleet.ImageRecord, bool) {
-		used := r.Digest == doc.Image.Digest && r.Usable()
+	record, err := lifecycle.ChangeImage(ctx, s.Images, image.Tag, func(r fleet.ImageRecord) (fleet.ImageRecord, bool) {
+		used := r.Digest == image.Digest && r.Usable()
 		if used {
 			r.Outdated = "GitHub gives no jobs to its runner"
 		}

@@ -30,19 +30,18 @@ type Step struct {
 // definitions that open runners refer to. It may be repeated.
 func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.TaskDefinitionPart, error) {
 	doc := call.Document
+	image, _ := doc.StartsFrom()
 	arn, err := s.Definitions.Register(ctx, fleet.TaskDefinition{
 		FleetName: s.Fleet.Name,
-		Image:     doc.Image.Digest,
+		Image:     image.Digest,
 		Arch:      doc.Plan.ImageSpec.Arch,
 	})
 	if err != nil {
 		return fleet.TaskDefinitionPart{}, err
 	}
 	_, _, err = s.Fleet.ChangeBoth(ctx, call.RunnerID, func(r fleet.Runner) (fleet.Runner, bool) {
-		r = r.Forget().Mark(fleet.StageImageReady, s.Fleet.Now())
+		r = r.Forget().StartFrom(*image, arn, doc.Plan.Size, s.Fleet.Now())
 		r.Reason = "" // what its image waited for
-		r.TaskDefinition = arn
-		r.Digest, r.Size, r.ImageSize = doc.Image.Digest, doc.Plan.Size, doc.Image.Size
 		return r.Progress(fleet.RunnerStarting), r.Phase == fleet.Open
 	})
 	return fleet.TaskDefinitionPart{ARN: arn}, err

@@ -47,6 +47,20 @@ func TestRegisteredAgain(t *testing.T) {
 	}
 }
 
+// RunTask found that what Validate had found is gone.
+func TestRegisteredAfterValidateFoundIt(t *testing.T) {
+	w := lifecycletest.New(t)
+	id := w.Launch(w.Job(1))
+	step := registertaskdefinition.Step{Fleet: w.Fleet(), Definitions: w.Definitions}
+	part, err := step.Run(t.Context(), fleet.Call{RunnerID: id, Document: fleet.Document{Plan: &fleet.Plan{
+		ImageSpec: &fleet.ImageSpec{Kind: fleet.BaseImage, Name: "v1", Arch: fleet.ARM64},
+		Ready:     &fleet.Ready{Image: fleet.Image{Outcome: fleet.ImageReady, Digest: "sha256:1"}, TaskDefinition: fleet.TaskDefinitionPart{ARN: "definition/gone:1"}},
+	}}})
+	if err != nil || part.ARN == "definition/gone:1" || w.Runner(id).TaskDefinition != part.ARN || w.Runner(id).Digest != "sha256:1" {
+		t.Errorf("the runner refers to %q: %v", w.Runner(id).TaskDefinition, err)
+	}
+}
+
 func TestAfterTheBuild(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Launch(w.Job(1))

@@ -28,13 +28,17 @@ type Step struct {
 	Now      func() time.Time
 }
 
-// Run answers ready with a digest, or missing, with the digest of a record whose image
+// Run is Resolve for the plan's image.
+func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
+	return s.Resolve(ctx, *call.Document.Plan.ImageSpec)
+}
+
+// Resolve answers ready with a digest, or missing, with the digest of a record whose image
 // was deleted. It uses a base image that others have published under its tag as it is.
 // After the build of an image that jobs cannot do without has failed, it fails for some
 // minutes with Image.BuildFailed, or for less than one with Image.SourceUnavailable. It
 // may be repeated.
-func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Image, error) {
-	spec := *call.Document.Plan.ImageSpec
+func (s Step) Resolve(ctx context.Context, spec fleet.ImageSpec) (fleet.Image, error) {
 	tag := spec.Tag()
 	record, _, err := s.Images.Image(ctx, tag)
 	if err != nil {

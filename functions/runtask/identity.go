@@ -10,9 +10,10 @@ type Signed struct{ Host, Region string }
 // only if its image's entrypoint can, and RunTask says how. The first RunTask decides
 // that, and it stays: a task that was started without may already be up.
 func (s Step) identity(doc fleet.Document) func(fleet.Runner) fleet.Runner {
+	image, _ := doc.StartsFrom()
 	return func(r fleet.Runner) fleet.Runner {
 		if r.TaskARN == "" && r.WaitingFor != fleet.WaitForJob {
-			r.Identity = s.Signed.Host != "" && doc.Image != nil && doc.Image.Identity
+			r.Identity = s.Signed.Host != "" && image != nil && image.Identity
 		}
 		return r
 	}

@@ -80,6 +80,7 @@ func (s Step) launch(call fleet.Call, runner fleet.Runner) fleet.TaskLaunch {
 	doc := call.Document
 	rung := runner.Rung
 	size := *doc.Plan.Size
+	_, definition := doc.StartsFrom()
 	env := map[string]string{
 		fleet.EnvRunnerID:   call.RunnerID,
 		fleet.EnvClaimURL:   s.ClaimURL + "/runners/" + call.RunnerID + "/claim",
@@ -91,7 +92,7 @@ func (s Step) launch(call fleet.Call, runner fleet.Runner) fleet.TaskLaunch {
 	return fleet.TaskLaunch{
 		RunnerID:         call.RunnerID,
 		ClientToken:      fmt.Sprintf("%s.%d", call.RunnerID, rung),
-		TaskDefinition:   doc.TaskDefinition.ARN,
+		TaskDefinition:   definition,
 		CPU:              size.CPU,
 		Memory:           size.Memory,
 		EphemeralStorage: size.EphemeralStorage,

@@ -1,5 +1,6 @@
 // Package validate is the first step of an execution: labels become a plan,
-// admission policy decides, and GitHub is asked whether the job still waits.
+// admission policy decides, and GitHub is asked whether the job still waits. If the image and
+// its task definition are there, the plan says so, and the task is started next.
 //
 // It fails open: when GitHub is down or limits our rate, or what is left of its limit is
 // kept for claims, the job is taken to be queued. Only a credential that GitHub refuses,
@@ -41,6 +42,12 @@ type Step struct {
 	Policy  fleet.Policy
 	Budgets budgets
 	Access  access
+	// Images and Definitions are where it looks whether a job's image and its task
+	// definition are there; nil leaves both to their own states.
+	Images      images
+	Definitions definitions
+	// Together makes calls at the same time; nil makes one after the other.
+	Together func(calls ...func())
 }
 
 // Run returns the plan for the job, or why it gets none. It fails with
@@ -71,24 +78,35 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 			return refused(decision), nil
 		}
 	}
-	reason, err := s.unwanted(ctx, call)
+	var reason string
+	var err error
+	plan := s.plan(decision)
+	s.together(
+		func() { reason, err = s.mayStart(ctx, call) },
+		func() { plan.Ready = s.ready(ctx, decision.Image) },
+	)
 	if err != nil {
 		return fleet.Plan{}, err
 	}
 	if reason != "" {
 		return fleet.Plan{Decision: fleet.NotWanted, Reason: reason}, nil
 	}
-	if err := s.canRegister(ctx, job); err != nil {
-		return fleet.Plan{}, err
-	}
-	full, err := s.Fleet.Admit(ctx, call.RunnerID, job, decision)
+	full, err := s.Fleet.Admit(ctx, call.RunnerID, job, decision, plan.Ready)
 	if err != nil {
 		return fleet.Plan{}, err
 	}
 	if full != "" {
 		return fleet.Plan{Decision: fleet.NotWanted, Rule: decision.Rule, Reason: full}, nil
 	}
-	return s.plan(decision), nil
+	return plan, nil
+}
+
+// mayStart says why the job needs no runner any more, and fails if it can have none.
+func (s Step) mayStart(ctx context.Context, call fleet.Call) (reason string, err error) {
+	if reason, err = s.unwanted(ctx, call); err != nil || reason != "" {
+		return reason, err
+	}
+	return "", s.canRegister(ctx, call.Document.Job)
 }
 
 // plan is the plan of a runner whose job is admitted.

@@ -27,8 +27,10 @@ func (s Step) warm(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 			return fleet.Plan{}, err
 		}
 	}
-	if err := s.Fleet.AdmitWarm(ctx, call.RunnerID, pool.Decision); err != nil {
+	plan := s.plan(pool.Decision)
+	plan.Ready = s.ready(ctx, pool.Decision.Image)
+	if err := s.Fleet.AdmitWarm(ctx, call.RunnerID, pool.Decision, plan.Ready); err != nil {
 		return fleet.Plan{}, err
 	}
-	return s.plan(pool.Decision), nil
+	return plan, nil
 }

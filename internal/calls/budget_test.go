@@ -190,6 +190,7 @@ type play struct {
 	policy      func(*fleet.Policy)
 	with        func(*world)
 	cold        bool // functions do not run yet
+	stopped     bool // they ran another job, and do not run any more
 	act         func(*world)
 }
 
@@ -210,6 +211,9 @@ func (p play) run(t *testing.T) (out played) {
 			w.sweep()
 			w.forget()
 		}
+		if p.stopped {
+			w.stop()
+		}
 		if p.with != nil {
 			p.with(w)
 		}
@@ -229,6 +233,10 @@ var plays = []play{
 		name: "a job that signs its claim", about: "The same, with an image whose entrypoint shows which task it is in.",
 		with: func(w *world) { w.base(true) },
 		act:  func(w *world) { w.github.queue(7, time.Minute); w.await(7) },
+	},
+	{
+		name: "a job after a pause", about: "The first after some hours: no function runs any more.", stopped: true,
+		act: func(w *world) { w.github.queue(7, time.Minute); w.await(7) },
 	},
 	{
 		name: "a job whose image is built first", about: "Its base image is named by a label and was never built.",

@@ -109,12 +109,13 @@ var mains = map[string]func(*world, *function.Function) handler{
 		policy, records := params.Policy(f), dynamo.Records(f)
 		gh := gitHubOf(f, records)
 		lc := operations.Fleet(f, records, stepfn.ExecutionsOf(f), gh, ecsfleet.Tasks(f))
+		resolve, definitions := resolveimage.Step{Images: records, Registry: images.RegistryOf(f), Now: time.Now}, ecsfleet.Definitions(f)
 		return over(func(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 			current, err := policy(ctx)
 			if err != nil {
 				return fleet.Plan{}, err
 			}
-			return validate.Step{Fleet: lc.Informed(current), Policy: current, Budgets: gh, Access: gh}.Run(ctx, call)
+			return validate.Step{Fleet: lc.Informed(current), Policy: current, Budgets: gh, Access: gh, Images: resolve, Definitions: definitions, Together: operations.Together}.Run(ctx, call)
 		})
 	},
 	"resolveimage": func(_ *world, f *function.Function) handler {

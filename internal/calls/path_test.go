@@ -33,15 +33,18 @@ func (w way) total() (all time.Duration) {
 }
 
 // onTheWay are the invocations from the webhook to the claim, in their order, and how each
-// is reached.
-var onTheWay = []struct{ invocation, reached string }{
-	{"webhook workflow_job queued", "API Gateway"},
-	{"dispatch workflow_job queued", "EventBridge"},
-	{"validate Validate", "Step Functions"},
-	{"resolveimage ResolveImage", "Step Functions"},
-	{"registertaskdefinition RegisterTaskDefinition", "Step Functions"},
-	{"runtask RunTask", "Step Functions"},
-	{"claim claim", "the task's start"},
+// is reached. Those that are skipped are made only if something is missing.
+var onTheWay = []struct {
+	invocation, reached string
+	skipped             bool
+}{
+	{"webhook workflow_job queued", "API Gateway", false},
+	{"dispatch workflow_job queued", "EventBridge", false},
+	{"validate Validate", "Step Functions", false},
+	{"resolveimage ResolveImage", "Step Functions", true},
+	{"registertaskdefinition RegisterTaskDefinition", "Step Functions", true},
+	{"runtask RunTask", "Step Functions", false},
+	{"claim claim", "the task's start", false},
 }
 
 // ours is the way as it was played: what each invocation took until what follows began, from
@@ -57,6 +60,9 @@ func ours(t *testing.T, name string, p played) way {
 				inv = i
 				break
 			}
+		}
+		if inv == nil && on.skipped {
+			continue
 		}
 		if inv == nil {
 			t.Fatalf("%s: %s was not invoked", name, on.invocation)
@@ -109,7 +115,7 @@ func TestCriticalPath(t *testing.T) {
 		switch p.name {
 		case "a job":
 			warm = p.run(t)
-		case "the first job":
+		case "a job after a pause":
 			cold = p.run(t)
 		}
 	}

@@ -268,6 +268,13 @@ func (w *world) record(c call) {
 	w.calls = append(w.calls, c)
 }
 
+// stop ends all functions: each starts again when it is called.
+func (w *world) stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	clear(w.warm)
+}
+
 // forget leaves out what was called until now.
 func (w *world) forget() {
 	w.mu.Lock()

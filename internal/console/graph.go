@@ -48,12 +48,30 @@ type definition struct {
 	StartAt string
 	States  map[string]struct {
 		Comment, Type, Next, Default string
-		Choices                      []struct{ StringEquals, Next string }
+		Choices                      []rule
 		Catch                        []struct {
 			ErrorEquals []string
 			Next        string
 		}
 	}
+}
+
+// rule is one of a choice.
+type rule struct {
+	Variable, StringEquals, Next string
+	IsPresent                    bool
+	And                          []rule
+}
+
+// why is what the rule asks for in a few words: a value, or what is there.
+func (r rule) why() string {
+	switch {
+	case len(r.And) > 0:
+		return r.And[0].why()
+	case r.IsPresent:
+		return r.Variable[strings.LastIndexByte(r.Variable, '.')+1:]
+	}
+	return r.StringEquals
 }
 
 // Layout reads a definition and lays it out.
@@ -97,7 +115,7 @@ func (w *walk) leads(name string) (edges []Edge) {
 	}
 	add(s.Next, edgeNext, "next")
 	for _, c := range s.Choices {
-		add(c.Next, edgeNext, c.StringEquals)
+		add(c.Next, edgeNext, c.why())
 	}
 	add(s.Default, edgeNext, "otherwise")
 	for _, c := range s.Catch {

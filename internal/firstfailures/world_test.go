@@ -99,9 +99,10 @@ func newFleet(t *testing.T, c *cloud) *world {
 	if err := store.PutImage(t.Context(), fleet.ImageRecord{Tag: spec.Tag(), Spec: spec, Revision: 1, Digest: "sha256:0a1b", UsedAt: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
+	resolve := resolveimage.Step{Images: store, Now: time.Now}
 	w.start(t, map[string]invoke{
-		"Validate":               step(validate.Step{Fleet: lc, Policy: policy, Budgets: gh}.Run),
-		"ResolveImage":           step(resolveimage.Step{Images: store, Now: time.Now}.Run),
+		"Validate":               step(validate.Step{Fleet: lc, Policy: policy, Budgets: gh, Images: resolve, Definitions: platform}.Run),
+		"ResolveImage":           step(resolve.Run),
 		"BuildImage":             step(buildimage.Step{Fleet: lc, Images: store, Builder: builds.BuilderOf(f), Release: lifecycle.KeptRelease(store), Counts: store, OnDemandBuilds: 50}.Run),
 		"RegisterTaskDefinition": step(registertaskdefinition.Step{Fleet: lc, Definitions: platform}.Run),
 		"RunTask":                step(runtask.Step{Fleet: lc, Launcher: platform, ClaimURL: "https://api.example", ClaimKey: []byte("key")}.Run),

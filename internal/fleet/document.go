@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -18,6 +19,27 @@ type Document struct {
 	TaskDefinition *TaskDefinitionPart `json:"task_definition,omitempty"`
 	Wait           *Wait               `json:"wait,omitempty"`
 	Error          *CaughtError        `json:"error,omitempty"`
+}
+
+// StartsFrom is what the runner is started from, as far as it is known: what Validate found,
+// unless a later state has made another. Image is nil if neither has.
+func (d Document) StartsFrom() (image *Image, definition string) {
+	image = d.Image
+	if ready := d.ready(); ready != nil {
+		image = cmp.Or(image, &ready.Image)
+		definition = ready.TaskDefinition.ARN
+	}
+	if d.TaskDefinition != nil {
+		definition = d.TaskDefinition.ARN
+	}
+	return image, definition
+}
+
+func (d Document) ready() *Ready {
+	if d.Plan == nil {
+		return nil
+	}
+	return d.Plan.Ready
 }
 
 // Call is what the state machine sends to every function.
@@ -47,6 +69,15 @@ type Plan struct {
 	BuildLeaseSeconds int        `json:"build_lease_seconds,omitempty"`
 	RunnerVersion     string     `json:"runner_version,omitempty"` // of GitHub's runner, or latest
 	LogMiB            int        `json:"log_mib,omitempty"`        // of the runner's output; 0 is DefaultLogMiB
+	// Ready is what the runner is started from, if Validate found all of it: the states that
+	// make it are then not entered.
+	Ready *Ready `json:"ready,omitempty"`
+}
+
+// Ready is an image that is built and fresh, and the task definition that runs it.
+type Ready struct {
+	Image          Image              `json:"image"`
+	TaskDefinition TaskDefinitionPart `json:"task_definition"`
 }
 
 // Outcomes of ResolveImage and BuildImage.

@@ -174,6 +174,13 @@ func (r Runner) Mark(s Stage, at time.Time) Runner {
 	return r
 }
 
+// StartFrom records what its task is started from, and its class's size.
+func (r Runner) StartFrom(image Image, definition string, size *Class, now time.Time) Runner {
+	r.TaskDefinition = definition
+	r.Digest, r.Size, r.ImageSize = image.Digest, size, image.Size
+	return r.Mark(StageImageReady, now)
+}
+
 // Progress moves an open runner forward and otherwise changes nothing: late events must
 // not take a running runner back to its start.
 func (r Runner) Progress(to RunnerStatus) Runner {

@@ -305,7 +305,7 @@ func (f *Fleet) wire(ctx context.Context) error {
 // steps are the functions that the state machine calls, by their names in it.
 func (f *Fleet) steps(key []byte) map[string]function {
 	return map[string]function{
-		arnPrefix + "Validate":               step(validate.Step{Fleet: f.lifecycle, Policy: f.cfg.Policy, Budgets: f.github, Access: f.github}.Run),
+		arnPrefix + "Validate":               step(validate.Step{Fleet: f.lifecycle, Policy: f.cfg.Policy, Budgets: f.github, Access: f.github, Images: f.resolveImage(), Definitions: f.store}.Run),
 		arnPrefix + "ResolveImage":           step(f.resolveImage().Run),
 		arnPrefix + "BuildImage":             step(f.buildImage().Run),
 		arnPrefix + "RegisterTaskDefinition": step(registertaskdefinition.Step{Fleet: f.lifecycle, Definitions: f.store}.Run),

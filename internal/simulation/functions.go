@@ -87,6 +87,7 @@ func (w *World) functions() functions {
 	running := builds.Builds{CodeBuild: w.CodeBuild, Project: buildProject, Now: w.k.Clock, LastLines: w.CodeBuild.LastLines}
 	builder := builds.Builder{CodeBuild: w.CodeBuild, Project: buildProject}
 	registry := images.Registry{ECR: w.ECR, Repository: imageRepository}
+	resolve := resolveimage.Step{Images: w.Table, Registry: registry, Now: w.k.Clock}
 	listener := awsevents.Listener{ClusterARN: w.clusterARN(), BuildProject: buildProject, StateMachineARN: w.stateMachineARN()}
 	eventBus := eventbus.Bus{EventBridge: bus{w}, Name: "fleet"}
 	newID := func() string { return w.id("fleet") }
@@ -118,8 +119,8 @@ func (w *World) functions() functions {
 			Lease: w.Table, Time: timeOut("sweep") - sweep.Overhead,
 		},
 		steps: map[string]step{
-			"Validate":               border(validate.Step{Fleet: lc.Informed(w.policy), Policy: w.policy, Budgets: gh, Access: gh}.Run),
-			"ResolveImage":           border(resolveimage.Step{Images: w.Table, Registry: registry, Now: w.k.Clock}.Run),
+			"Validate":               border(validate.Step{Fleet: lc.Informed(w.policy), Policy: w.policy, Budgets: gh, Access: gh, Images: resolve, Definitions: platform}.Run),
+			"ResolveImage":           border(resolve.Run),
 			"BuildImage":             border(buildimage.Step{Fleet: lc, Images: w.Table, Builder: builder, Release: lifecycle.KeptRelease(w.Table), Counts: w.Table, OnDemandBuilds: cmp.Or(w.policy.OnDemandBuilds, 50), BuildsOfRules: w.policy.BuildsOfRules()}.Run),
 			"RegisterTaskDefinition": border(registertaskdefinition.Step{Fleet: lc, Definitions: platform}.Run),
 			"RunTask":                border(runtask.Step{Fleet: lc, Launcher: platform, ClaimURL: apiURL, ClaimKey: claimKey, Signed: runtask.Signed{Host: endpoint.Host(), Region: endpoint.Region}}.Run),

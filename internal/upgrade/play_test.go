@@ -83,9 +83,10 @@ func (p *play) wire() {
 		Bus: world.Bus, NewID: world.NewID, Grace: time.Minute, Images: world.Images,
 	}
 	p.claims = claim.Handler{Fleet: home, GitHub: world.GitHub, Keys: [][]byte{[]byte(theKey)}, Log: world.Logger()}
+	resolve := resolveimage.Step{Images: world.Images, Now: p.Now}
 	p.steps = map[string]step{
-		"Validate":               border(validate.Step{Fleet: home, Policy: world.Policy(), Budgets: world.GitHub}.Run),
-		"ResolveImage":           border(resolveimage.Step{Images: world.Images, Now: p.Now}.Run),
+		"Validate":               border(validate.Step{Fleet: home, Policy: world.Policy(), Budgets: world.GitHub, Images: resolve, Definitions: world.Definitions}.Run),
+		"ResolveImage":           border(resolve.Run),
 		"BuildImage":             border(buildimage.Step{Fleet: home, Images: world.Images, Builder: world.Images}.Run),
 		"RegisterTaskDefinition": border(registertaskdefinition.Step{Fleet: home, Definitions: world.Definitions}.Run),
 		"RunTask":                border(runtask.Step{Fleet: home, Launcher: platform{p}, ClaimURL: theClaimURL, ClaimKey: []byte(theKey)}.Run),

@@ -46,6 +46,15 @@ var walks = map[string]walk{
 			w.taskEnds("fleet-7-1", fleet.StopEssentialContainerExited)
 		},
 	},
+	"a job whose image and task definition are there": {
+		entries: map[string]string{"RunTask 2": "Validate found what it starts from"},
+		tell: func(w *teller) {
+			w.queued(7)
+			w.works("fleet-7-1", 7)
+			w.queued(8)
+			w.works("fleet-8-1", 8)
+		},
+	},
 	"an image that is built first, for two jobs": {
 		entries: map[string]string{
 			"ResolveImage":           "an image that there is not",

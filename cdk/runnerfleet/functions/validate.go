@@ -8,7 +8,8 @@ import (
 )
 
 // Validate asks GitHub about the job. What GitHub says may end the runner of another job, or
-// give the job its runner.
+// give the job its runner. Meanwhile it looks whether image and task definition are there; it
+// makes neither.
 var Validate = Function{
 	Name:    "Validate",
 	Step:    true,
@@ -18,10 +19,14 @@ var Validate = Function{
 	Reads: []string{
 		deployment.EnvPolicy, deployment.EnvClassSizes, deployment.EnvTable, deployment.EnvStateMachine,
 		deployment.EnvCluster, deployment.EnvGitHubURL, deployment.EnvGitHubPAT, deployment.EnvGitHubApps,
-		deployment.EnvGitHubCA,
+		deployment.EnvGitHubCA, deployment.EnvRepository, deployment.EnvExecutionRole, deployment.EnvTaskRole, deployment.EnvRunnerLogs,
 	},
 	May: slices.Concat(
 		records("GetItem", "PutItem", "DeleteItem"), launch(), end(), signal("Success", "Failure"),
-		[]grants.Statement{grants.Allow("admission needs the class sizes", grants.ClassSizes, "ssm:GetParameter")},
+		[]grants.Statement{
+			grants.Allow("admission needs the class sizes", grants.ClassSizes, "ssm:GetParameter"),
+			published(),
+			grants.Allow("a definition that is there needs no registration; ECS has no resources for this", grants.All, "ecs:DescribeTaskDefinition"),
+		},
 	),
 }

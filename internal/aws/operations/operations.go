@@ -5,6 +5,7 @@
 package operations
 
 import (
+	"sync"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/dynamo"
@@ -24,4 +25,13 @@ func Fleet(f *function.Function, records lifecycle.Records, executions lifecycle
 	made.Records, made.Executions, made.GitHub, made.Tasks = records, executions, hub, tasks
 	made.Backoff, made.Now, made.Log = dynamo.Backoff, time.Now, f.Log
 	return made
+}
+
+// Together makes calls at the same time, and returns when all have returned.
+func Together(calls ...func()) {
+	var all sync.WaitGroup
+	for _, call := range calls {
+		all.Go(call)
+	}
+	all.Wait()
 }

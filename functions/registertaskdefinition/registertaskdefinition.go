@@ -40,7 +40,7 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.TaskDefinitionPar
 		return fleet.TaskDefinitionPart{}, err
 	}
 	_, _, err = s.Fleet.ChangeBoth(ctx, call.RunnerID, func(r fleet.Runner) (fleet.Runner, bool) {
-		r = r.Forget().StartFrom(*image, arn, doc.Plan.Size, s.Fleet.Now())
+		r = s.Fleet.StartFrom(r.Forget(), *image, arn, doc.Plan.Size)
 		r.Reason = "" // what its image waited for
 		return r.Progress(fleet.RunnerStarting), r.Phase == fleet.Open
 	})

@@ -61,6 +61,27 @@ func TestRegisteredAfterValidateFoundIt(t *testing.T) {
 	}
 }
 
+func TestWhichClaimsMustShowTheirTask(t *testing.T) {
+	for name, c := range map[string]struct{ platform, image, want bool }{
+		"an image whose entrypoint can":       {true, true, true},
+		"an image whose entrypoint cannot":    {true, false, false},
+		"a platform that knows no identities": {false, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := lifecycletest.New(t)
+			id, f := w.Launch(w.Job(1)), w.Fleet()
+			f.TasksSign = c.platform
+			step := registertaskdefinition.Step{Fleet: f, Definitions: w.Definitions}
+			if _, err := step.Run(t.Context(), fleet.Call{RunnerID: id, Document: fleet.Document{
+				Plan:  &fleet.Plan{ImageSpec: &fleet.ImageSpec{Kind: fleet.BaseImage, Name: "v1", Arch: fleet.ARM64}},
+				Image: &fleet.Image{Outcome: fleet.ImageReady, Digest: "sha256:1", Identity: c.image},
+			}}); err != nil || w.Runner(id).Identity != c.want {
+				t.Errorf("recorded %t: %v", w.Runner(id).Identity, err)
+			}
+		})
+	}
+}
+
 func TestAfterTheBuild(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Launch(w.Job(1))

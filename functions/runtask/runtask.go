@@ -3,6 +3,9 @@
 // Its state completes when the runner takes a job, not when the step returns.
 // The step may be called again for the same runner, with a new token: it then
 // finds the task by the record, or by the client token, and starts no second one.
+//
+// The token is stored with the task, once that is started: one write. A process that dies in
+// between has failed, and the next attempt gets the same task and stores its own token.
 package runtask
 
 import (
@@ -31,12 +34,15 @@ type Step struct {
 	Signed   Signed
 }
 
-// Run stores the token and starts the task if there is none. It fails with
+// Run starts the task if there is none, and stores the token. It fails with
 // Runner.NotWanted if the job needs no runner any more, and with the platform's error
 // if that starts no task.
 func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 	none := fleet.Wait{}
-	runner, err := s.Fleet.StoreTokenAnd(ctx, call.RunnerID, call.TaskToken, fleet.WaitForJob, fleet.RunnerStarting, s.identity(call.Document))
+	runner, err := s.Fleet.ReadRunner(ctx, call.RunnerID)
+	if err == nil && !isNew(runner) {
+		runner, err = s.Fleet.StoreToken(ctx, call.RunnerID, call.TaskToken, fleet.WaitForJob, fleet.RunnerStarting)
+	}
 	if err != nil {
 		return none, err
 	}
@@ -61,8 +67,12 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Wait, error) {
 	if err != nil {
 		return none, fmt.Errorf("start the task of %s: %w", runner.RunnerID, err)
 	}
-	return none, s.started(ctx, runner, task)
+	return none, s.started(ctx, call.TaskToken, runner, task)
 }
+
+// isNew reports whether no task of the runner is known, so that nothing can have happened for
+// which the execution waits.
+func isNew(r fleet.Runner) bool { return r.TaskARN == "" && r.Took == 0 }
 
 // wanted fails unless a run expects the runner, or it is to idle in its pool. If the runner has a job it has a task,
 // although the process that started it died before it recorded that.
@@ -119,10 +129,11 @@ func (s Step) nextRung(ctx context.Context, was fleet.Runner, cause error) error
 	return cause
 }
 
-// started records the task. If the runner was let go meanwhile, the process that let it
-// go saw no task to stop, so started stops it. It writes the run only if the run shows
-// what delayed the start of the task.
-func (s Step) started(ctx context.Context, was fleet.Runner, task fleet.Task) error {
+// started records the task and the token, which completes at once if what it waits for has
+// happened. If the runner was let go meanwhile, the process that let it go saw no task to
+// stop, so started stops it. It writes the run only if the run shows what delayed the start of
+// the task.
+func (s Step) started(ctx context.Context, token string, was fleet.Runner, task fleet.Task) error {
 	change := s.Fleet.ChangeRunner
 	if was.Reason != "" {
 		change = s.Fleet.ChangeBoth
@@ -131,14 +142,17 @@ func (s Step) started(ctx context.Context, was fleet.Runner, task fleet.Task) er
 		if r.TaskARN = task.ARN; r.TaskStatus == "" {
 			r.TaskStatus = fleet.TaskPending // it is provisioned first, for some seconds
 		}
-		r.Reason = ""
-		return r.Mark(fleet.StageTaskStarted, s.Fleet.Now()), r.Phase == fleet.Open
+		r.Reason, r.TaskToken, r.WaitingFor = "", token, fleet.WaitForJob
+		return r.Progress(fleet.RunnerStarting).Mark(fleet.StageTaskStarted, s.Fleet.Now()), r.Phase == fleet.Open
 	})
 	if err != nil {
 		return err
 	}
 	if runner.Phase == fleet.Open || runner.Took != 0 {
-		return nil
+		if was.TaskToken == token { // stored before, and signalled then
+			return nil
+		}
+		return s.Fleet.Signal(ctx, runner)
 	}
 	if err := s.Fleet.Tasks.Stop(ctx, task.ARN, runner.NotWanted()); err != nil {
 		return err

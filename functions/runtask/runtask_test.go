@@ -326,6 +326,34 @@ func TestTheTaskStopsBeforeRunTaskHasNotedIt(t *testing.T) {
 	}
 }
 
+// A job that another attempt's task took, and nobody has noted its task: the token completes.
+func TestTheRunnerTookAJobBeforeRunTaskHasNotedItsTask(t *testing.T) {
+	w := lifecycletest.New(t)
+	id := w.Launch(w.Job(7))
+	w.After("Tasks.Launch", func() {
+		w.EditRunner(id, func(r *fleet.Runner) { r.Took = 7 })
+	})
+	if err := run(t, w, id); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{`fleet-7-1 succeeded {"outcome":"took","seconds":1800}`}; !slices.Equal(w.Executions.Signals, want) {
+		t.Errorf("signals %q", w.Executions.Signals)
+	}
+}
+
+// A launch that failed leaves no token behind: its state has ended, and the next attempt has
+// another.
+func TestALaunchThatFailedStoresNoToken(t *testing.T) {
+	for _, name := range []string{fleet.RunnerNoCapacity, fleet.RunnerLaunchUnclear, fleet.RunnerDefinitionGone} {
+		w := lifecycletest.New(t)
+		id := w.Launch(w.Job(7))
+		w.Tasks.Fails["Launch"] = fleet.Errorf(name, "not now")
+		if err := run(t, w, id); fleet.ErrorName(err) != name || w.Runner(id).TaskToken != "" {
+			t.Errorf("after %s: %v, and %q is stored", name, err, w.Runner(id).TaskToken)
+		}
+	}
+}
+
 func TestKilled(t *testing.T) {
 	cases := map[string]struct {
 		setup  func(w *world)

@@ -128,6 +128,20 @@ func TestAnUnwantedJobStartsNothing(t *testing.T) {
 	}
 }
 
+// Whether the claim must show its task is recorded before the task is there.
+func TestAClaimMustShowItsTask(t *testing.T) {
+	w := lifecycletest.New(t)
+	have(t, w)
+	w.Images.Edit(theBase(w).Tag(), func(r *fleet.ImageRecord) { r.Identity = true })
+	job := w.Job(7)
+	id := w.Launch(job)
+	step := looking(w)
+	step.Fleet.TasksSign = true
+	if _, err := step.Run(t.Context(), fleet.Call{RunnerID: id, Document: fleet.Document{Job: job}}); err != nil || !w.Runner(id).Identity {
+		t.Errorf("recorded %t: %v", w.Runner(id).Identity, err)
+	}
+}
+
 // The use of an image is noted, whoever looks it up: the sweep deletes those that no job wants.
 func TestTheImagesUseIsNoted(t *testing.T) {
 	w := lifecycletest.New(t)

@@ -174,9 +174,10 @@ func (r Runner) Mark(s Stage, at time.Time) Runner {
 	return r
 }
 
-// StartFrom records what its task is started from, and its class's size.
+// StartFrom records what its task is started from, its class's size, and whether its claim must
+// show that it comes from its task.
 func (r Runner) StartFrom(image Image, definition string, size *Class, now time.Time) Runner {
-	r.TaskDefinition = definition
+	r.TaskDefinition, r.Identity = definition, image.Identity
 	r.Digest, r.Size, r.ImageSize = image.Digest, size, image.Size
 	return r.Mark(StageImageReady, now)
 }

@@ -3,7 +3,6 @@ package lifecycle
 import (
 	"context"
 	"reflect"
-	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -23,7 +22,7 @@ func (f Fleet) Admit(ctx context.Context, runnerID string, job fleet.Job, d flee
 			if ready == nil || runner.Phase != fleet.Open {
 				return fleet.Changes{}, nil
 			}
-			return fleet.Changes{Runners: []fleet.Runner{startFrom(runner, ready, d, f.Now())}}, nil
+			return fleet.Changes{Runners: []fleet.Runner{f.startFromReady(runner, ready, d)}}, nil
 		}
 		facts := fleet.AdmitFacts{Run: *run, Runner: runner, MaxOfRules: f.MaxOfRules, Rule: d.RuleName()}
 		wants := d.Wants()
@@ -37,11 +36,10 @@ func (f Fleet) Admit(ctx context.Context, runnerID string, job fleet.Job, d flee
 		}
 		res := fleet.Admit(facts)
 		full = res.Full
-		now := f.Now()
 		res.Run = res.Run.Want(wants)
 		if full == "" {
 			res.Runner.ClassName, res.Runner.Image = d.Class, d.Image.String()
-			res.Runner = startFrom(res.Runner.Mark(fleet.StageAdmitted, now), ready, d, now) // the run follows
+			res.Runner = f.startFromReady(res.Runner.Mark(fleet.StageAdmitted, f.Now()), ready, d) // the run follows
 		}
 		changes := fleet.Changes{Runners: []fleet.Runner{res.Runner}, Capacity: res.Capacity}
 		if !reflect.DeepEqual(res.Run, *run) { // the webhook knew less
@@ -52,11 +50,19 @@ func (f Fleet) Admit(ctx context.Context, runnerID string, job fleet.Job, d flee
 	return full, err
 }
 
-func startFrom(r fleet.Runner, ready *fleet.Ready, d fleet.Decision, now time.Time) fleet.Runner {
+func (f Fleet) startFromReady(r fleet.Runner, ready *fleet.Ready, d fleet.Decision) fleet.Runner {
 	if ready == nil {
 		return r
 	}
-	return r.StartFrom(ready.Image, ready.TaskDefinition.ARN, &d.Size, now)
+	return f.StartFrom(r, ready.Image, ready.TaskDefinition.ARN, &d.Size)
+}
+
+// StartFrom records what a runner's task is started from. Its claim must show which task it
+// comes from if the platform's tasks can, and the image's entrypoint: that is decided here, and
+// stays, since a task that was started without may already be up.
+func (f Fleet) StartFrom(r fleet.Runner, image fleet.Image, definition string, size *fleet.Class) fleet.Runner {
+	image.Identity = image.Identity && f.TasksSign
+	return r.StartFrom(image, definition, size, f.Now())
 }
 
 // AdmitWarm records on a warm runner what its pool's runners are, and what it is started from
@@ -67,8 +73,7 @@ func (f Fleet) AdmitWarm(ctx context.Context, runnerID string, d fleet.Decision,
 			return r, false
 		}
 		r.ClassName, r.Image = d.Class, d.Image.String()
-		now := f.Now()
-		return startFrom(r.Mark(fleet.StageAdmitted, now), ready, d, now), true
+		return f.startFromReady(r.Mark(fleet.StageAdmitted, f.Now()), ready, d), true
 	})
 	return err
 }

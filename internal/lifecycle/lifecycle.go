@@ -70,6 +70,7 @@ type Fleet struct {
 	MaxOfRules       map[string]int // of the rules of the policy that say it: see fleet.Policy.MaxOfRules
 	// RuleOf is fleet.Policy.RuleOf; nil leaves what the runs' records say.
 	RuleOf        func(fleet.Job) (name string, known bool)
+	TasksSign     bool   // the platform's tasks can show which task they are
 	SharedPlace   string // that all runners are registered in; "" is each job's repository
 	Limits        fleet.Limits
 	RefusalStatus fleet.RefusalStatus

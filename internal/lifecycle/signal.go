@@ -72,14 +72,7 @@ func (f Fleet) Heartbeat(ctx context.Context, runner fleet.Runner) error {
 // once if that has happened already. A closed runner keeps no token, but a late call for
 // it gets the same answer.
 func (f Fleet) StoreToken(ctx context.Context, runnerID, token, waitingFor string, status fleet.RunnerStatus) (fleet.Runner, error) {
-	return f.StoreTokenAnd(ctx, runnerID, token, waitingFor, status, func(r fleet.Runner) fleet.Runner { return r })
-}
-
-// StoreTokenAnd is StoreToken with another change in the same write. note gets the
-// runner as it was.
-func (f Fleet) StoreTokenAnd(ctx context.Context, runnerID, token, waitingFor string, status fleet.RunnerStatus, note func(fleet.Runner) fleet.Runner) (fleet.Runner, error) {
 	runner, _, err := f.ChangeBoth(ctx, runnerID, func(r fleet.Runner) (fleet.Runner, bool) {
-		r = note(r)
 		r.TaskToken, r.WaitingFor = token, waitingFor
 		return r.Progress(status), r.Phase != fleet.Closed
 	})

@@ -95,6 +95,7 @@ func (w *World) functions() functions {
 	classless.Classes = nil
 	lc := lifecycle.Of(classless)
 	lc.Records, lc.Executions, lc.GitHub, lc.Tasks = w.Table, executions, gh, platform
+	lc.TasksSign = true
 	lc.Backoff, lc.Now, lc.Log = w.backoff, w.k.Clock, w.log
 	notices := lifecycle.Notices{GitHub: gh, Cursors: w.Table, URL: w.policy.RefusalURL}
 	dispatcher := dispatch.Handler{Fleet: lc, Images: w.Table, Cursors: w.Table, Policy: w.policy}

@@ -23,6 +23,7 @@ func Notices(f *function.Function, hub lifecycle.NoticeBoard, cursors lifecycle.
 func Fleet(f *function.Function, records lifecycle.Records, executions lifecycle.Executions, hub lifecycle.GitHub, tasks lifecycle.Tasks) lifecycle.Fleet {
 	made := lifecycle.Of(f.Policy())
 	made.Records, made.Executions, made.GitHub, made.Tasks = records, executions, hub, tasks
+	made.TasksSign = true
 	made.Backoff, made.Now, made.Log = dynamo.Backoff, time.Now, f.Log
 	return made
 }

@@ -68,16 +68,19 @@ func alarms(c Config, made Fleet, e events) []alarm {
 }
 
 // functionAlarms are those about calls that Lambda refuses, by what is lost with them, and
-// about calls that fail.
+// about calls that fail. Lambda refuses calls when the account has no more concurrency, for
+// every function alike: so of the steps those are looked at that each runner takes, as an alarm
+// costs by the metric.
 func functionAlarms(made Fleet) []alarm {
 	var called, steps []awscloudwatch.IMetric
 	var names []string
 	var failures []alarm
 	for _, f := range functions.All {
 		function := made.Functions[f.Folder()]
-		if f.Step {
+		switch {
+		case f.EachRunner:
 			steps = append(steps, function.MetricThrottles(sumOf(five)))
-		} else {
+		case !f.Step:
 			called, names = append(called, function.MetricThrottles(sumOf(five))), append(names, f.Folder())
 		}
 		if f.FailureAlarm != nil {

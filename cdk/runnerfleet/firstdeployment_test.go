@@ -21,7 +21,7 @@ func TestTheFirstDeploymentsWordsAreTheCodes(t *testing.T) {
 		"runner/build.sh":                   {"takes no more pulls", "ordered from other files than this build has"},
 		"internal/aws/ecsfleet/classify.go": {"unable to assume the service linked role", "not associated with the cluster"},
 		"internal/aws/events/build.go":      {"phase %s ended as %s"},
-		"docs/cost.md":                      {"$4.38", "$0.0002"},
+		"docs/cost.md":                      {"$2.78", "$0.0002"},
 		"README.md":                         {"unable to assume the service linked role"},
 	} {
 		text := strings.ToLower(read(file))

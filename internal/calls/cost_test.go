@@ -224,7 +224,7 @@ const sweeps = 43_800
 // idleTable is what a fleet costs that has nothing to do. A test of the deployment holds
 // secrets, dashboards and alarms to the template.
 func idleTable(p played) string {
-	used := p.units()
+	table := p.units()
 	var b strings.Builder
 	total := 0.0
 	b.WriteString("| what | how many | about |\n| --- | --- | --- |\n")
@@ -233,17 +233,18 @@ func idleTable(p played) string {
 		total += float64(int(dollars*100+0.5)) / 100
 	}
 	row(fmt.Sprintf("sweep: invocations, %.2f GB-seconds each", p.gbSeconds()), "43,800", sweeps*(usd("lambda/invocation")+p.gbSeconds()*usd("lambda/time")))
-	row("what the sweep reads of the table*", fmt.Sprintf("%.0f units a minute", used.Read), sweeps*used.Read*usd("dynamodb/read"))
-	row("what the sweep writes into it*", fmt.Sprintf("%.0f units a minute", used.Write), sweeps*used.Write*usd("dynamodb/write"))
+	row("what the sweep reads of the table*", fmt.Sprintf("%.0f units a minute", table.Read), sweeps*table.Read*usd("dynamodb/read"))
+	row("what the sweep writes into it*", fmt.Sprintf("%.0f units a minute", table.Write), sweeps*table.Write*usd("dynamodb/write"))
 	row("secrets*", "3", 3*usd("secretsmanager/secret"))
-	row("metrics that alarms look at, ten of them free: three of the 12 alarms add several up", "23", 13*usd("cloudwatch/alarm"))
+	row("metrics that alarms look at, ten of them free*: three of the 12 alarms add several up", "19", 9*usd("cloudwatch/alarm"))
 	b.WriteString("| dashboards (three are free) | 1 | $0.00 to $3.00 |\n")
-	row("metrics of the sweep, each minute", "4", 4*usd("cloudwatch/metric"))
+	row("metrics of the sweep, each minute, of ten that are free*", "4", 0)
 	row("traces of the sweep, of 100,000 that are free", "43,800", 0)
 	row("images in ECR: see below", "2 GB", 2*usd("ecr/storage"))
 	row("logs, about 1 KB for each sweep, of 5 GB that are free", "50 MB", 0)
 	b.WriteString("| schedule, bus, queues, class sizes, state machine, roles | | $0.00 |\n")
-	fmt.Fprintf(&b, "\nAbout **$%.2f**, or $%.2f if the account has three dashboards already.\n", total, total+3)
+	used := 4*usd("cloudwatch/metric") + 10*usd("cloudwatch/alarm")
+	fmt.Fprintf(&b, "\nAbout **$%.2f**, or $%.2f if the account has three dashboards already, and $%.2f more if it has used up the free metrics and alarms that CloudWatch gives each account a month.\n", total, total+3, used)
 	return b.String()
 }
 

@@ -30,6 +30,8 @@ type Function struct {
 	Name string
 	// Step reports whether the state machine calls it.
 	Step bool
+	// EachRunner reports whether the execution of every runner that gets a job calls it.
+	EachRunner bool
 	// Seconds is its time-out, below the time that its caller waits.
 	Seconds int
 	// Memory is in MiB. Processor time comes with it.

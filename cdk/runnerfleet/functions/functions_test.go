@@ -1,8 +1,13 @@
 package functions_test
 
 import (
+	"encoding/json"
+	"fmt"
+	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -39,6 +44,44 @@ func TestStepsAreWhatTheStateMachineCalls(t *testing.T) {
 	slices.Sort(steps)
 	if diff := cmp.Diff(statemachine.Steps(), steps); diff != "" {
 		t.Errorf("steps (-called by the state machine +in All):\n%s", diff)
+	}
+}
+
+// A job whose image and task definition are there takes the shortest way.
+func TestWhatEachRunnerCalls(t *testing.T) {
+	var machine struct {
+		States map[string]struct {
+			Resource   string
+			Parameters struct{ FunctionName string }
+		}
+	}
+	if err := json.Unmarshal(statemachine.Definition, &machine); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../../../statemachine/testdata/walks.golden.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var walks map[string]struct{ Path string }
+	if err := json.Unmarshal(text, &walks); err != nil {
+		t.Fatal(err)
+	}
+	var want, got []string
+	for state := range strings.FieldsSeq(walks["a job whose image and task definition are there"].Path) {
+		s := machine.States[state]
+		if m := regexp.MustCompile(`\$\{([A-Za-z]+)FunctionArn\}`).FindStringSubmatch(fmt.Sprint(s.Resource, s.Parameters.FunctionName)); m != nil {
+			want = append(want, m[1])
+		}
+	}
+	for _, f := range functions.All {
+		if f.EachRunner {
+			got = append(got, f.Name)
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(slices.Compact(want), got); diff != "" || len(got) == 0 {
+		t.Errorf("functions (-on the way +said to be called for each runner):\n%s", diff)
 	}
 }
 

@@ -9,11 +9,12 @@ import (
 
 // RecordStatus serves three states: AwaitCompletion, RecordStatus and RecordFailure.
 var RecordStatus = Function{
-	Name:    "RecordStatus",
-	Step:    true,
-	Seconds: 100,
-	Memory:  unhurried,
-	Says:    "waits for a runner's end and records it",
+	Name:       "RecordStatus",
+	Step:       true,
+	EachRunner: true,
+	Seconds:    100,
+	Memory:     unhurried,
+	Says:       "waits for a runner's end and records it",
 	Reads: []string{
 		deployment.EnvPolicy, deployment.EnvTable, deployment.EnvStateMachine, deployment.EnvCluster, deployment.EnvBus,
 		deployment.EnvGitHubURL, deployment.EnvGitHubPAT, deployment.EnvGitHubApps,

@@ -9,11 +9,12 @@ import (
 
 // RunTask returns once the task is started. Its state ends when the runner has a job.
 var RunTask = Function{
-	Name:    "RunTask",
-	Step:    true,
-	Seconds: 30,
-	Memory:  hurried,
-	Says:    "starts a runner's task",
+	Name:       "RunTask",
+	Step:       true,
+	EachRunner: true,
+	Seconds:    30,
+	Memory:     hurried,
+	Says:       "starts a runner's task",
 	Reads: []string{
 		deployment.EnvPolicy, deployment.EnvTable, deployment.EnvCluster, deployment.EnvSubnets,
 		deployment.EnvSecurityGroups, deployment.EnvAssignPublicIP, deployment.EnvAPIURL, deployment.EnvClaimKey,

@@ -11,11 +11,12 @@ import (
 // give the job its runner. Meanwhile it looks whether image and task definition are there; it
 // makes neither.
 var Validate = Function{
-	Name:    "Validate",
-	Step:    true,
-	Seconds: 55,
-	Memory:  hurried,
-	Says:    "admits a job",
+	Name:       "Validate",
+	Step:       true,
+	EachRunner: true,
+	Seconds:    55,
+	Memory:     hurried,
+	Says:       "admits a job",
 	Reads: []string{
 		deployment.EnvPolicy, deployment.EnvClassSizes, deployment.EnvTable, deployment.EnvStateMachine,
 		deployment.EnvCluster, deployment.EnvGitHubURL, deployment.EnvGitHubPAT, deployment.EnvGitHubApps,

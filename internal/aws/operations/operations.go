@@ -5,6 +5,8 @@
 package operations
 
 import (
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -28,11 +30,25 @@ func Fleet(f *function.Function, records lifecycle.Records, executions lifecycle
 	return made
 }
 
-// Together makes calls at the same time, and returns when all have returned.
+// Together makes calls at the same time, and returns when all have returned. If one panics,
+// Together does: the border of a function recovers only what its own goroutine does.
 func Together(calls ...func()) {
 	var all sync.WaitGroup
+	panics := make(chan string, len(calls))
 	for _, call := range calls {
-		all.Go(call)
+		all.Go(func() {
+			defer func() {
+				if p := recover(); p != nil {
+					panics <- fmt.Sprintf("%v\n%s", p, debug.Stack())
+				}
+			}()
+			call()
+		})
 	}
 	all.Wait()
+	select {
+	case p := <-panics:
+		panic(p)
+	default:
+	}
 }

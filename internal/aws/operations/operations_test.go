@@ -3,7 +3,9 @@ package operations_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,4 +28,16 @@ func TestAFunctionWaitsBetweenConflicts(t *testing.T) {
 	if err := lc.Backoff(gone, time.Hour); !errors.Is(err, context.Canceled) {
 		t.Errorf("after its caller is gone: %v", err)
 	}
+}
+
+// Both calls run before either has returned, and a panic reaches the caller.
+func TestTogether(t *testing.T) {
+	a, b := make(chan struct{}), make(chan struct{})
+	operations.Together(func() { close(a); <-b }, func() { close(b); <-a })
+	defer func() {
+		if p := recover(); p == nil || !strings.Contains(fmt.Sprint(p), "no such runner") {
+			t.Errorf("recovered %v", p)
+		}
+	}()
+	operations.Together(func() {}, func() { panic("no such runner") })
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 	"time"
 
@@ -192,6 +193,12 @@ func outcome(output json.RawMessage) string {
 	var fields map[string]any
 	if json.Unmarshal(output, &fields) != nil {
 		return ""
+	}
+	if ready, ok := fields["ready"].(map[string]any); ok { // what the states that make it would say
+		for _, part := range ready {
+			found, _ := part.(map[string]any)
+			maps.Copy(fields, found)
+		}
 	}
 	var said []string
 	for _, key := range []string{"decision", "outcome", "class_name", "digest", "arn", "reason", "runner_status", "run_status", "conclusion", "next_runner_id"} {

@@ -52,6 +52,14 @@ func TestVisits(t *testing.T) {
 				{"IsAdmitted", -1, nil},
 			},
 		},
+		"a state that says what was there already": {
+			secondsApart(
+				execution.Event{Type: "TaskStateEntered", State: "Validate"},
+				execution.Event{Type: "TaskSucceeded", Output: json.RawMessage(`{"decision":"admitted","ready":{"image":{"outcome":"ready","tag":"0a","digest":"sha256:1"},"task_definition":{"arn":"arn:1"}}}`)},
+				execution.Event{Type: "TaskStateExited"},
+			),
+			[]stay{{"Validate", 2 * time.Second, []string{"decision admitted, outcome ready, digest sha256:1, arn arn:1"}}},
+		},
 		"an execution that fails leaves its last state": {
 			secondsApart(
 				execution.Event{Type: "FailStateEntered", State: "Failed"},

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"context"
+	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
@@ -18,11 +19,20 @@ type definitions interface {
 	Find(ctx context.Context, definition fleet.TaskDefinition) (arn string, ok bool, err error)
 }
 
+// LookFor leaves time for the rest if ECR or ECS gives no answer: in a network without a way
+// to one of them, a request hangs.
+const LookFor = 5 * time.Second
+
 // ready returns what a runner is started from, nil if that is not all there. Then the states
 // that make it find out what is missing, and fail if they must: so no answer is a failure here.
 func (s Step) ready(ctx context.Context, spec fleet.ImageSpec) *fleet.Ready {
 	if s.Images == nil || s.Definitions == nil {
 		return nil
+	}
+	if s.LookFor > 0 {
+		limited, cancel := context.WithTimeout(ctx, s.LookFor)
+		defer cancel()
+		ctx = limited
 	}
 	image, err := s.Images.Resolve(ctx, spec)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -103,6 +104,29 @@ type emptied struct{}
 func (emptied) Published(context.Context, string) (string, bool, error) { return "", false, nil }
 
 func (emptied) Has(context.Context, string) (bool, error) { return false, nil }
+
+// silent is a registry that gives no answer.
+type silent struct{}
+
+func (silent) Resolve(ctx context.Context, _ fleet.ImageSpec) (fleet.Image, error) {
+	<-ctx.Done()
+	return fleet.Image{}, ctx.Err()
+}
+
+func TestItDoesNotWaitForALook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lifecycletest.New(t)
+		have(t, w)
+		job := w.Job(7)
+		id := w.Launch(job)
+		step := looking(w)
+		step.Images, step.LookFor = silent{}, validate.LookFor
+		plan, err := step.Run(t.Context(), fleet.Call{RunnerID: id, Document: fleet.Document{Job: job}})
+		if err != nil || plan.Decision != fleet.Admitted || plan.Ready != nil {
+			t.Errorf("%+v, %v", plan, err)
+		}
+	})
+}
 
 // For a job that gets no runner nothing is looked up before policy has decided, and nothing
 // is started.

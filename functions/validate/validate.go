@@ -46,6 +46,7 @@ type Step struct {
 	// definition are there; nil leaves both to their own states.
 	Images      images
 	Definitions definitions
+	LookFor     time.Duration // at most; 0 is no limit
 	// Together makes calls at the same time; nil makes one after the other.
 	Together func(calls ...func())
 }

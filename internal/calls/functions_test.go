@@ -115,7 +115,7 @@ var mains = map[string]func(*world, *function.Function) handler{
 			if err != nil {
 				return fleet.Plan{}, err
 			}
-			return validate.Step{Fleet: lc.Informed(current), Policy: current, Budgets: gh, Access: gh, Images: resolve, Definitions: definitions, Together: operations.Together}.Run(ctx, call)
+			return validate.Step{Fleet: lc.Informed(current), Policy: current, Budgets: gh, Access: gh, Images: resolve, Definitions: definitions, LookFor: validate.LookFor, Together: operations.Together}.Run(ctx, call)
 		})
 	},
 	"resolveimage": func(_ *world, f *function.Function) handler {

@@ -31,7 +31,7 @@ func main() {
 		}
 		return validate.Step{
 			Fleet: lc.Informed(current), Policy: current, Budgets: gh, Access: gh,
-			Images: resolve, Definitions: definitions, Together: operations.Together,
+			Images: resolve, Definitions: definitions, LookFor: validate.LookFor, Together: operations.Together,
 		}.Run(ctx, call)
 	})
 }

@@ -179,9 +179,9 @@ func (v Vary) Warm(value string, base config.Config) (config.Config, error) {
 		sizes[name] = class
 	}
 	base.RunnerClassSizes = sizes
-	if base.RequiredLabel != "" && n > 0 {
-		return base, fmt.Errorf("--vary %s: a fleet with required_label keeps no idle runners", v.Key)
+	base.EnforcePolicy = base.EnforcePolicy || n > 0 // pools need it, and it changes nothing here
+	if _, err = base.Policy().Pools(); err != nil {
+		err = fmt.Errorf("--vary %s: %w", v.Key, err)
 	}
-	_, err = base.Policy().Pools()
 	return base, err
 }

@@ -116,6 +116,7 @@ func (w *world) warm() *world {
 	w.capacity.Open, w.capacity.OpenOf = 1, map[string]int{"octo-org/app": 1}
 	w.capacity.Warm = map[string]fleet.WarmRunner{"ci-w1-1": {Pool: r.Pool, Place: r.RegisteredIn, Labels: r.Labels, Since: noon.Add(-time.Hour)}}
 	w.policy.Classes = maps.Clone(w.policy.Classes)
+	w.policy.EnforcePolicy = true
 	large := w.policy.Classes["large"]
 	large.Warm = &fleet.Warm{Count: 1}
 	w.policy.Classes["large"] = large

@@ -142,7 +142,11 @@ func (s Step) started(ctx context.Context, token string, was fleet.Runner, task 
 		if r.TaskARN = task.ARN; r.TaskStatus == "" {
 			r.TaskStatus = fleet.TaskPending // it is provisioned first, for some seconds
 		}
-		r.Reason, r.TaskToken, r.WaitingFor = "", token, fleet.WaitForJob
+		r.Reason = ""
+		// A late attempt must not take its token from a state that the execution is in by now.
+		if late := r.WaitingFor == fleet.WaitForStopped && was.WaitingFor != fleet.WaitForStopped; !late {
+			r.TaskToken, r.WaitingFor = token, fleet.WaitForJob
+		}
 		return r.Progress(fleet.RunnerStarting).Mark(fleet.StageTaskStarted, s.Fleet.Now()), r.Phase == fleet.Open
 	})
 	if err != nil {

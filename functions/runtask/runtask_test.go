@@ -341,6 +341,24 @@ func TestTheRunnerTookAJobBeforeRunTaskHasNotedItsTask(t *testing.T) {
 	}
 }
 
+// An attempt that Step Functions has given up hears from ECS when the runner has long had its
+// job: what the execution waits for now stays.
+func TestALateAttemptLeavesTheTokenOfALaterState(t *testing.T) {
+	w := lifecycletest.New(t)
+	id := w.Launch(w.Job(7))
+	w.After("Tasks.Launch", func() {
+		w.EditRunner(id, func(r *fleet.Runner) {
+			r.TaskARN, r.Took, r.TaskToken, r.WaitingFor = w.Tasks.Of(id).ARN, 7, "of AwaitCompletion", fleet.WaitForStopped
+		})
+	})
+	if err := run(t, w, id); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.Runner(id); r.TaskToken != "of AwaitCompletion" || r.WaitingFor != fleet.WaitForStopped {
+		t.Errorf("it waits for %s, with token %q", r.WaitingFor, r.TaskToken)
+	}
+}
+
 // A launch that failed leaves no token behind: its state has ended, and the next attempt has
 // another.
 func TestALaunchThatFailedStoresNoToken(t *testing.T) {

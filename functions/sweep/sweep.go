@@ -87,7 +87,7 @@ type github interface {
 	// LatestRunner returns the latest release of GitHub's runner program.
 	LatestRunner(ctx context.Context, place string) (fleet.RunnerRelease, error)
 	// CanIdle reports, as an error, what keeps the fleet from having runners that idle in a
-	// place: Runner.LaunchFailed, unless GitHub does not say.
+	// place: Runner.LaunchFailed or GitHub.NoRunnerGroup, unless GitHub does not say.
 	CanIdle(ctx context.Context, place string) error
 }
 

@@ -25,7 +25,7 @@ func (s *sweep) warm(ctx context.Context) error {
 		return refused
 	}
 	if err := s.Fleet.EndStrays(ctx, pools); err != nil {
-		return errors.Join(refused, err)
+		refused = errors.Join(refused, err) // the pools go on
 	}
 	return errors.Join(refused, each(pools, func(pool fleet.Pool) error {
 		if err := s.Fleet.EndUnwanted(ctx, pool); err != nil {
@@ -48,7 +48,8 @@ func (s *sweep) pools(ctx context.Context) ([]fleet.Pool, error) {
 	if err == nil {
 		return pools, refused
 	}
-	if fleet.IsNamed(err, fleet.RunnerLaunchFailed) {
+	// GitHub moves the runners of a group that is deleted to the default group.
+	if fleet.IsNamed(err, fleet.RunnerLaunchFailed, fleet.GitHubNoRunnerGroup) {
 		pools = nil
 	}
 	return pools, errors.Join(refused, fmt.Errorf("keep warm runners: %w", err))

@@ -145,6 +145,44 @@ func TestTheSweepAsksWhetherTheGroupAllowsPublicRepositories(t *testing.T) {
 	}
 }
 
+// GitHub moves the runners of a group that is deleted to the organization's default group, which
+// may allow public repositories.
+func TestIdleRunnersEndWithTheirGroup(t *testing.T) {
+	w := lifecycletest.New(t)
+	id := w.Warm(1)[0]
+	h := handler(w)
+	h.Policy.Organization, h.Policy.RunnerGroup = "octo", "fleet"
+	pools, err := h.Policy.Pools()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.EditRunner(id, func(r *fleet.Runner) { r.Pool, r.Spec = pools[0].Key, pools[0].Spec })
+	w.Records.LoseWarm() // the sweep lists it anew
+	w.GitHub.Fails["CanIdle"] = fleet.Errorf(fleet.GitHubNoRunnerGroup, "there is none")
+	if _, err := h.Run(t.Context()); err == nil {
+		t.Error("the sweep says nothing")
+	}
+	if w.Runner(id).Idle() {
+		t.Error("it idles on")
+	}
+}
+
+// One that cannot be ended now does not keep the others, or fill no pool.
+func TestTheSweepEndsEachIdleRunner(t *testing.T) {
+	w := lifecycletest.New(t)
+	idle := w.Warm(2)
+	w.Keeps = nil
+	w.GitHub.Fails["Delete"] = fleet.Errorf(fleet.GitHubNoAccess, "the App is not installed there")
+	if _, err := run(w); err == nil {
+		t.Error("the sweep says nothing")
+	}
+	for _, id := range idle {
+		if r := w.Runner(id); r.Phase != fleet.Closing {
+			t.Errorf("%s is %s", id, r.Phase)
+		}
+	}
+}
+
 // Without pools nothing more is asked of anybody.
 func TestASweepWithoutPoolsReadsNoMore(t *testing.T) {
 	w := lifecycletest.New(t)

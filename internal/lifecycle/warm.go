@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -210,13 +211,13 @@ func (f Fleet) EndStrays(ctx context.Context, pools []fleet.Pool) error {
 	return f.endIdle(ctx, append(capacity.Strays(pools), capacity.GivingWay()...))
 }
 
+// endIdle begins the end of each: one that GitHub refuses to delete must not let others idle on.
 func (f Fleet) endIdle(ctx context.Context, ends []fleet.WarmEnd) error {
+	var failed []error
 	for _, end := range ends {
-		if err := f.EndIdle(ctx, end.RunnerID, end.Reason); err != nil {
-			return err
-		}
+		failed = append(failed, f.EndIdle(ctx, end.RunnerID, end.Reason))
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // EndIdle is End for a warm runner that idles. If a run has come to expect it, or it has a

@@ -166,6 +166,38 @@ func TestAClaimMustShowItsTask(t *testing.T) {
 	}
 }
 
+// An attempt that Step Functions has given up may answer when the task is up. The task has what
+// it was started with.
+func TestALateLookChangesNothingOfATaskThatIsUp(t *testing.T) {
+	for name, warm := range map[string]bool{"of a job": false, "of a pool": true} {
+		t.Run(name, func(t *testing.T) {
+			w := lifecycletest.New(t)
+			have(t, w)
+			var id string
+			call := fleet.Call{State: "Validate"}
+			if warm {
+				id = w.Warm(1)[0]
+				call.Document = w.Runner(id).Input()
+			} else {
+				job := w.Job(7)
+				id = w.Launch(job)
+				call.Document.Job = job
+			}
+			call.RunnerID = id
+			w.EditRunner(id, func(r *fleet.Runner) { r.TaskARN, r.TaskDefinition, r.Digest = "task", "definition", "sha256:before" })
+			w.Images.Edit(theBase(w).Tag(), func(r *fleet.ImageRecord) { r.Identity = true })
+			step := looking(w)
+			step.Fleet.TasksSign = true
+			if _, err := step.Run(t.Context(), call); err != nil {
+				t.Fatal(err)
+			}
+			if r := w.Runner(id); r.Identity || r.TaskDefinition != "definition" || r.Digest != "sha256:before" {
+				t.Errorf("its claim must be signed: %t; recorded %q, %q", r.Identity, r.TaskDefinition, r.Digest)
+			}
+		})
+	}
+}
+
 // The use of an image is noted, whoever looks it up: the sweep deletes those that no job wants.
 func TestTheImagesUseIsNoted(t *testing.T) {
 	w := lifecycletest.New(t)

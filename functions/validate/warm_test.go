@@ -79,3 +79,26 @@ func TestAWarmRunnerOfAnOrganization(t *testing.T) {
 		})
 	}
 }
+
+// The answer of an attempt was lost, which had not found the image: what the next one finds is
+// what RunTask starts, so the record says so, and whether the claim must be signed.
+func TestAWarmRunnerIsLookedAtAgain(t *testing.T) {
+	w := lifecycletest.New(t)
+	id := w.Warm(1)[0]
+	w.EditRunner(id, func(r *fleet.Runner) { r.TaskARN = "" })
+	call := fleet.Call{RunnerID: id, State: "Validate", Document: w.Runner(id).Input()}
+	step := looking(w)
+	step.Fleet.TasksSign = true
+	if plan, err := step.Run(t.Context(), call); err != nil || plan.Ready != nil {
+		t.Fatalf("%+v, %v", plan, err)
+	}
+	arn := have(t, w)
+	w.Images.Edit(theBase(w).Tag(), func(r *fleet.ImageRecord) { r.Identity = true })
+	plan, err := step.Run(t.Context(), call)
+	if err != nil || plan.Ready == nil {
+		t.Fatalf("%+v, %v", plan, err)
+	}
+	if r := w.Runner(id); r.TaskDefinition != arn || r.Digest != theDigest || r.Size == nil || !r.Identity {
+		t.Errorf("the plan has %+v, and the record %q, %q, %+v, %t", plan.Ready, r.TaskDefinition, r.Digest, r.Size, r.Identity)
+	}
+}

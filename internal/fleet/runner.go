@@ -175,8 +175,11 @@ func (r Runner) Mark(s Stage, at time.Time) Runner {
 }
 
 // StartFrom records what its task is started from, its class's size, and whether its claim must
-// show that it comes from its task.
+// show that it comes from its task. A task that is there stays what it was started from.
 func (r Runner) StartFrom(image Image, definition string, size *Class, now time.Time) Runner {
+	if r.TaskARN != "" {
+		return r
+	}
 	r.TaskDefinition, r.Identity = definition, image.Identity
 	r.Digest, r.Size, r.ImageSize = image.Digest, size, image.Size
 	return r.Mark(StageImageReady, now)

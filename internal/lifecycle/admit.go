@@ -69,7 +69,7 @@ func (f Fleet) StartFrom(r fleet.Runner, image fleet.Image, definition string, s
 // as Admit does. It may be repeated.
 func (f Fleet) AdmitWarm(ctx context.Context, runnerID string, d fleet.Decision, ready *fleet.Ready) error {
 	_, _, err := f.ChangeRunner(ctx, runnerID, func(r fleet.Runner) (fleet.Runner, bool) {
-		if !r.At(fleet.StageAdmitted).IsZero() || r.Phase != fleet.Open {
+		if r.Phase != fleet.Open || ready == nil && !r.At(fleet.StageAdmitted).IsZero() {
 			return r, false
 		}
 		r.ClassName, r.Image = d.Class, d.Image.String()

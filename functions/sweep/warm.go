@@ -20,14 +20,14 @@ const mostFilled = 10
 // at a time. Idle runners of a pool that the fleet must not have, as the class sizes are now,
 // end like those of one that is no more.
 func (s *sweep) warm(ctx context.Context) error {
-	pools, refused := s.pools(ctx)
+	pools, failed := s.pools(ctx)
 	if len(pools) == 0 && !s.idle {
-		return refused
+		return failed
 	}
 	if err := s.Fleet.EndStrays(ctx, pools); err != nil {
-		refused = errors.Join(refused, err) // the pools go on
+		failed = errors.Join(failed, err) // the pools go on
 	}
-	return errors.Join(refused, each(pools, func(pool fleet.Pool) error {
+	return errors.Join(failed, each(pools, func(pool fleet.Pool) error {
 		if err := s.Fleet.EndUnwanted(ctx, pool); err != nil {
 			return err
 		}
@@ -35,24 +35,25 @@ func (s *sweep) warm(ctx context.Context) error {
 	}))
 }
 
-// pools are the pools that the fleet may have; the error says why it may not have others.
+// pools are the pools that the fleet may have; the error says why none may be, or what is not
+// known. That a class may have none is no failure of this part, which is shown with the others' pools.
 func (s *sweep) pools(ctx context.Context) ([]fleet.Pool, error) {
 	pools, refused := s.configured.Pools()
 	if refused != nil {
-		refused = fmt.Errorf("keep warm runners: %w; correct runner_class_sizes, on AWS its parameter", refused)
+		s.left = append(s.left, fmt.Errorf("keep warm runners: %w; correct runner_class_sizes, on AWS its parameter", refused))
 	}
 	if len(pools) == 0 || !fleet.IsShared(pools[0].Place) {
-		return pools, refused
+		return pools, nil
 	}
 	err := s.canIdle(ctx, pools[0].Place)
 	if err == nil {
-		return pools, refused
+		return pools, nil
 	}
 	// GitHub moves the runners of a group that is deleted to the default group.
 	if fleet.IsNamed(err, fleet.RunnerLaunchFailed, fleet.GitHubNoRunnerGroup) {
 		pools = nil
 	}
-	return pools, errors.Join(refused, fmt.Errorf("keep warm runners: %w", err))
+	return pools, fmt.Errorf("keep warm runners: %w", err)
 }
 
 // A runner group may come to allow public repositories at any time. groupCursor keeps the

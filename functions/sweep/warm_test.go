@@ -96,6 +96,24 @@ func TestTheSweepKeepsNoPoolsThatTheFleetMustNotHave(t *testing.T) {
 	}
 }
 
+// What is wrong with one class is not why the pool of another is not full: the parts of a sweep
+// that failed are shown there.
+func TestOneWrongPoolIsNoFailureOfTheOthers(t *testing.T) {
+	w := lifecycletest.New(t)
+	w.Keeps = &fleet.Warm{Count: 1}
+	h := handler(w)
+	large := h.Policy.Classes["large"]
+	large.Warm = &fleet.Warm{}
+	h.Policy.Classes["large"] = large
+	_, err := h.Run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "class large") || strings.Contains(err.Error(), "sweep warm runners") {
+		t.Errorf("the sweep says %v", err)
+	}
+	if len(warmIDs(w)) != 1 {
+		t.Errorf("idle: %q", warmIDs(w))
+	}
+}
+
 // GitHub says whether public repositories may use an organization's runner group: of idle
 // runners every ten minutes.
 func TestTheSweepAsksWhetherTheGroupAllowsPublicRepositories(t *testing.T) {

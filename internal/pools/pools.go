@@ -84,7 +84,7 @@ func Of(facts Facts) []Pool {
 		list, _ := run.WaitList()
 		f.waits[list] = true
 	}
-	// A configuration with pools that cannot be is refused before it is served.
+	// Of one that cannot be, the sweep says so.
 	configured, _ := f.Policy.Pools()
 	for _, pool := range configured {
 		all = append(all, f.of(pool))

@@ -47,6 +47,6 @@ var Sweep = Function{
 	Asynchronous: &Asynchronous{OnFailure: grants.MissedSweeps, Retries: 0, MaxAge: time.Minute},
 	FailureAlarm: &Alarm{
 		Periods: 3,
-		Says:    "The sweep has failed for a quarter of an hour, so what gets lost now stays lost. Its log names the cause; often GitHub is down or its token is no longer good.",
+		Says:    "The sweep has failed for a quarter of an hour, so what gets lost now may stay lost. Its log names the cause; often GitHub is down, its token is no longer good, or a class's warm runners are wrong in the parameter of the class sizes: then the rest of the sweep goes on.",
 	},
 }

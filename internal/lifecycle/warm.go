@@ -211,11 +211,16 @@ func (f Fleet) EndStrays(ctx context.Context, pools []fleet.Pool) error {
 	return f.endIdle(ctx, append(capacity.Strays(pools), capacity.GivingWay()...))
 }
 
-// endIdle begins the end of each: one that GitHub refuses to delete must not let others idle on.
+// endIdle begins the end of each: one that GitHub refuses to delete must not let others idle
+// on. After an outage the next sweep goes on.
 func (f Fleet) endIdle(ctx context.Context, ends []fleet.WarmEnd) error {
 	var failed []error
 	for _, end := range ends {
-		failed = append(failed, f.EndIdle(ctx, end.RunnerID, end.Reason))
+		err := f.EndIdle(ctx, end.RunnerID, end.Reason)
+		failed = append(failed, err)
+		if fleet.IsNamed(err, fleet.GitHubUnavailable, fleet.GitHubRateLimited, fleet.RecordsUnavailable, fleet.AWSUnavailable) || ctx.Err() != nil {
+			break
+		}
 	}
 	return errors.Join(failed...)
 }

@@ -155,7 +155,7 @@ func slimLabels(labels []string) []string {
 	if len(out) > fleet.MaxLabels {
 		out = out[:fleet.MaxLabels+1]
 	}
-	if encoded, err := json.Marshal(out); err == nil && len(encoded) <= maxAllLabels {
+	if areShort(out) {
 		return out
 	}
 	for i, l := range out {
@@ -166,9 +166,23 @@ func slimLabels(labels []string) []string {
 	return out
 }
 
+// areShort reports whether labels take no more than maxAllLabels in JSON, where a byte takes up
+// to six: so they are encoded only if they are long.
+func areShort(labels []string) bool {
+	most := len("[]")
+	for _, l := range labels {
+		most += len(`"",`) + 6*len(l)
+	}
+	if most <= maxAllLabels {
+		return true
+	}
+	encoded, err := json.Marshal(labels)
+	return err == nil && len(encoded) <= maxAllLabels
+}
+
 // distinct leaves out labels that differ from an earlier one only in case.
 func distinct(labels []string) []string {
-	seen := map[string]bool{}
+	seen := make(map[string]bool, len(labels))
 	return slices.DeleteFunc(slices.Clone(labels), func(l string) bool {
 		l = strings.ToLower(l)
 		again := seen[l]

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"strconv"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -21,10 +22,16 @@ func read(doc []byte) (p payload, err error) {
 }
 
 func fastRead(doc []byte) (p payload, taken bool) {
-	r := reader{jsontext.NewDecoder(bytes.NewBuffer(doc), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
+	d := decoders.Get().(*jsontext.Decoder)
+	defer decoders.Put(d)
+	d.Reset(bytes.NewBuffer(doc), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	r := reader{d}
 	taken = r.payload(&p) && r.over()
 	return p, taken
 }
+
+// decoders keeps a decoder for the next delivery.
+var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
 
 // reader reads values into fields. Its methods report whether a value was as GitHub sends
 // it; null is the zero value.

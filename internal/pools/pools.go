@@ -7,6 +7,7 @@ package pools
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -52,7 +53,8 @@ type Pool struct {
 	Today      Day       `json:"today"`
 	LostAt     time.Time `json:"lost_at,omitzero"` // the last one
 	Failure    string    `json:"failure,omitempty"`
-	// Gone reports that the configuration no longer has the pool: what idles is ended.
+	// Gone reports that the configuration no longer has the pool, or must not have it: what
+	// idles is ended.
 	Gone bool `json:"gone,omitempty"`
 }
 
@@ -73,8 +75,8 @@ type Day struct {
 	MostCost price.Amount `json:"most_usd,omitempty"`
 }
 
-// Of are the pools of the configuration, sorted by name, and those that it no longer has and
-// that have runners.
+// Of are the pools of the configuration, sorted by name, with those that it no longer has and
+// that have runners. A class that must not have warm runners stands for its pools.
 func Of(facts Facts) []Pool {
 	f, all := known{Facts: facts, deployment: facts.Policy.Fingerprint(), holds: map[string]fleet.Hold{}, waits: map[string]bool{}}, []Pool{}
 	for _, h := range f.Holds {
@@ -84,8 +86,7 @@ func Of(facts Facts) []Pool {
 		list, _ := run.WaitList()
 		f.waits[list] = true
 	}
-	// Of one that cannot be, the sweep says so.
-	configured, _ := f.Policy.Pools()
+	configured, err := f.Policy.Pools()
 	for _, pool := range configured {
 		all = append(all, f.of(pool))
 	}
@@ -95,6 +96,12 @@ func Of(facts Facts) []Pool {
 			gone.Gone, gone.Reason = true, "the configuration has no such pool any more"
 			all = append(all, gone)
 		}
+	}
+	refused, _ := errors.AsType[fleet.PoolErrors](err)
+	for _, class := range refused {
+		p := f.counted(fleet.Pool{Key: class.Class, Class: class.Class, Warm: *f.Policy.Classes[class.Class].Warm})
+		p.Gone, p.Reason = true, class.Err.Error()
+		all = append(all, p)
 	}
 	slices.SortFunc(all, func(a, b Pool) int { return cmp.Compare(a.Pool, b.Pool) })
 	return all

@@ -187,3 +187,25 @@ func TestAPoolThatTheConfigurationNoLongerHas(t *testing.T) {
 		t.Errorf("%+v of a fleet that has and had no pools", Of(f))
 	}
 }
+
+// A class whose warm is wrong is shown with the reason, whether or not its runners are left.
+func TestAClassThatMustNotHaveAPoolSaysWhy(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*Facts, *fleet.Warm)
+		why    string
+	}{
+		"a wrong count":       {func(_ *Facts, w *fleet.Warm) { w.Count = 0 }, "warm.count 0"},
+		"policy not enforced": {func(f *Facts, _ *fleet.Warm) { f.Policy.EnforcePolicy = false }, "enforce_policy"},
+	} {
+		for _, idle := range []int{0, 1} {
+			all := Of(facts(test.change, idle, 0, 0, 0))
+			if len(all) != 1+idle || all[0].Pool != "large" || !all[0].Gone || !strings.Contains(all[0].Reason, test.why) {
+				t.Errorf("%s, %d idle: %+v", name, idle, all)
+			}
+		}
+	}
+	f := facts(func(_ *Facts, w *fleet.Warm) { w.Count = 0 }, 0, 0, 0, 0)
+	if !(Records{Policy: f.Policy}).has() {
+		t.Error("nothing is read for a fleet whose only class is wrong")
+	}
+}

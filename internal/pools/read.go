@@ -21,8 +21,7 @@ type Records struct {
 
 // has reports whether there is a pool to tell of, without reading more.
 func (p Records) has() bool {
-	configured, _ := p.Policy.Pools()
-	return len(configured) > 0 || len(p.Capacity.Warm) > 0
+	return p.Policy.WantsWarm() || len(p.Capacity.Warm) > 0
 }
 
 // Read tells of the fleet's pools at the prices of a region. It reads the open runners and

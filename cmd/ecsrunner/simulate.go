@@ -150,10 +150,7 @@ func simulate(cmd *cobra.Command, flags simulateFlags) error {
 		}
 		plans = append(plans[:i], varied)
 	}
-	if vary.OfWarm() {
-		plan = plans[len(plans)-1] // what is assumed of pools is the same for all of them
-	}
-	report := forecast.NewReport(plan, source.File, flags.faults)
+	report := forecast.NewReport(assumed(plan, plans), source.File, flags.faults)
 	report.Vary = vary.Key
 	played, err := play(cmd, plans, vary.Values)
 	if err != nil {
@@ -258,6 +255,17 @@ func readWorkload(cmd *cobra.Command, name string) (workload.Workload, error) {
 type forecasted struct {
 	result forecast.Result
 	chart  []byte
+}
+
+// assumed is the plan whose assumptions hold for all: one that has pools of warm runners, if
+// --vary gives them to some.
+func assumed(plan forecast.Plan, plans []forecast.Plan) forecast.Plan {
+	for _, p := range append([]forecast.Plan{plan}, plans...) {
+		if p.Config.Policy().WantsWarm() {
+			return p
+		}
+	}
+	return plan
 }
 
 // collectAt is how much garbage may lie around, in percent of what is in use: a simulation

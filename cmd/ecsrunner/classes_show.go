@@ -72,9 +72,9 @@ func showClass(ctx context.Context, f *opened, name string) (shownClass, error) 
 }
 
 func printClass(w io.Writer, c shownClass) error {
-	price := fmt.Sprintf("$%.4f an hour", c.Hour)
+	costs := fmt.Sprintf("$%.4f an hour", c.Hour)
 	if c.Spot > 0 {
-		price += fmt.Sprintf(", on Spot about $%.4f", c.Spot)
+		costs += fmt.Sprintf(", on Spot about $%.4f", c.Spot)
 	}
 	storage := ""
 	if c.Size.EphemeralStorage > 0 {
@@ -82,7 +82,7 @@ func printClass(w io.Writer, c shownClass) error {
 	}
 	readable.Fields(w, [][2]string{
 		{"class", c.Name}, {"default", yes(c.Default)}, {"cpu", fmt.Sprintf("%d units", c.Size.CPU)}, {"memory", fmt.Sprintf("%d MiB", c.Size.Memory)},
-		{"arch", string(c.Size.Arch)}, {"spot", yes(c.Size.Spot)}, {"storage", storage}, {"price", price + " in " + c.Region}, {"warm runners", warmOf(c.Size.Warm)},
+		{"arch", string(c.Size.Arch)}, {"spot", yes(c.Size.Spot)}, {"storage", storage}, {"price", costs + " in " + c.Region}, {"warm runners", warmOf(c.Size.Warm)},
 	})
 	return printPools(w, screenOf(w), c.Pools)
 }

@@ -326,7 +326,8 @@ func TestTheTaskStopsBeforeRunTaskHasNotedIt(t *testing.T) {
 	}
 }
 
-// A job that another attempt's task took, and nobody has noted its task: the token completes.
+// An earlier attempt started the task and died before it recorded it, and the task took a job:
+// the token completes.
 func TestTheRunnerTookAJobBeforeRunTaskHasNotedItsTask(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Launch(w.Job(7))

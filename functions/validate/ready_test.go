@@ -198,7 +198,8 @@ func TestALateLookChangesNothingOfATaskThatIsUp(t *testing.T) {
 	}
 }
 
-// The use of an image is noted, whoever looks it up: the sweep deletes those that no job wants.
+// Validate and ResolveImage both note that an image is used: the sweep deletes images that no
+// job wants.
 func TestTheImagesUseIsNoted(t *testing.T) {
 	w := lifecycletest.New(t)
 	have(t, w)

@@ -99,8 +99,8 @@ func TestNamesThatAreNoRunners(t *testing.T) {
 	}
 }
 
-// TestRunnerNamesHaveOneForm takes names apart and puts them together anew, and holds what
-// is read to the form of a name.
+// TestRunnerNamesHaveOneForm compares ParseRunnerID with a regular expression, for names made
+// of all combinations of odd parts.
 func TestRunnerNamesHaveOneForm(t *testing.T) {
 	form := regexp.MustCompile(`^(.+)-(w[1-9][0-9]{0,3}|[1-9][0-9]{0,18})-([1-9][0-9]{0,8})(?:\.([1-9][0-9]{0,8}))?$`)
 	parts := []string{"", "-", "--", ".", "fleet", "fleet-1", "w", "w1", "w01", "w10000", "0", "1", "20", "09", "999999999", "1000000000", "9223372036854775807", "9223372036854775808", "a.b", "\n"}

@@ -37,9 +37,18 @@ func (c *Counter) AddWarm(r fleet.Runner) {
 		c.pools[r.Pool] = p
 	}
 	p.Launched++
-	*map[fleet.WarmFate]*int{
-		fleet.WarmServed: &p.Served, fleet.WarmLost: &p.Lost, fleet.WarmEnded: &p.Ended, fleet.WarmFailed: &p.Failed, fleet.WarmOpen: &p.Open,
-	}[r.Fate()]++
+	switch r.Fate() {
+	case fleet.WarmServed:
+		p.Served++
+	case fleet.WarmLost:
+		p.Lost++
+	case fleet.WarmEnded:
+		p.Ended++
+	case fleet.WarmFailed:
+		p.Failed++
+	case fleet.WarmOpen:
+		p.Open++
+	}
 	registered := r.At(fleet.StageRegistered)
 	if registered.IsZero() {
 		return

@@ -51,7 +51,7 @@ func TestStatusesAreCompletedBehindACommaToo(t *testing.T) {
 
 // What stands in a command's usage for a run or a runner is completed.
 func TestCommandsCompleteTheirArguments(t *testing.T) {
-	for _, path := range [][]string{{"runs", "show"}, {"runs", "retry"}, {"runners", "show"}, {"runners", "terminate"}, {"runners", "logs"}, {"images", "delete"}, {"images", "build"}, {"cluster", "status"}} {
+	for _, path := range [][]string{{"runs", "show"}, {"runs", "retry"}, {"runners", "show"}, {"runners", "terminate"}, {"runners", "logs"}, {"images", "delete"}, {"images", "build"}, {"cluster", "status"}, {"classes", "show"}} {
 		cmd, _, err := newRoot().Find(path)
 		if err != nil || cmd.ValidArgsFunction == nil {
 			t.Errorf("%v is not completed: %v", path, err)

@@ -25,7 +25,7 @@ func fastRead(doc []byte) (p payload, taken bool) {
 	d := decoders.Get().(*jsontext.Decoder)
 	defer decoders.Put(d)
 	d.Reset(bytes.NewBuffer(doc), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	r := reader{d}
+	r := reader{Decoder: d, escapes: bytes.IndexByte(doc, '\\') >= 0}
 	taken = r.payload(&p) && r.over()
 	return p, taken
 }
@@ -35,7 +35,10 @@ var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
 
 // reader reads values into fields. Its methods report whether a value was as GitHub sends
 // it; null is the zero value.
-type reader struct{ *jsontext.Decoder }
+type reader struct {
+	*jsontext.Decoder
+	escapes bool // whether a name of the document can have an escape
+}
 
 func (r reader) payload(into *payload) bool {
 	return r.object(func(name []byte) bool {
@@ -128,7 +131,7 @@ func (r reader) object(member func(name []byte) bool) bool {
 	}
 	for n := 0; r.PeekKind() != jsontext.KindEndObject; n++ {
 		name, err := r.ReadValue()
-		if err != nil || bytes.IndexByte(name, '\\') >= 0 || !member(name) {
+		if err != nil || r.escapes && bytes.IndexByte(name, '\\') >= 0 || !member(name) {
 			return false
 		}
 	}

@@ -9,7 +9,6 @@ package table
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -424,70 +423,6 @@ func sorted[T any](records []T, order func(a, b T) int) []T {
 
 func first[T any](limit int, records []T) []T { return records[:min(limit, len(records))] }
 
-// Cursor reads a cursor, "" if there is none.
-func (s *Store) Cursor(_ context.Context, name string) (string, error) {
-	value, _, err := read(s, s.cursors, name)
-	return value, err
-}
-
-// PutCursor keeps a cursor; "" forgets it.
-func (s *Store) PutCursor(_ context.Context, name, value string) error {
-	return s.Call(Write, func() error {
-		if len(value) > mostBytes {
-			return fmt.Errorf("cursor %s has %d bytes: an item holds %d", name, len(value), mostBytes)
-		}
-		s.cursors[name] = value
-		if value == "" {
-			delete(s.cursors, name)
-		}
-		return nil
-	})
-}
-
-// SwapCursor keeps a value if the cursor is still what was read.
-func (s *Store) SwapCursor(_ context.Context, name, was, value string) error {
-	return s.Call(Write, func() error {
-		if s.cursors[name] != was {
-			return fleet.Errorf(fleet.RecordsConflict, "cursor %s has changed", name)
-		}
-		s.cursors[name] = value
-		return nil
-	})
-}
-
-// mostBytes is the size of an item, less its keys.
-// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
-const mostBytes = 400<<10 - 2<<10
-
-// Cursors is how many cursors are kept.
-func (s *Store) Cursors() int { return len(s.cursors) }
-
-// LargestCursor is the size of the largest one that is kept now, in bytes.
-func (s *Store) LargestCursor() (size int) {
-	for name, value := range s.cursors {
-		size = max(size, len(name)+len(value))
-	}
-	return size
-}
-
-// lease is who has a lease, and until when.
-type lease struct {
-	owner string
-	ends  time.Time
-}
-
-// TakeLease takes a lease, keeps it, or gives it up with a time that has come.
-func (s *Store) TakeLease(_ context.Context, name, owner string, now, until time.Time) (taken bool, err error) {
-	err = s.Call(Write, func() error {
-		was := s.leases[name]
-		if taken = was.owner == "" || was.owner == owner || !was.ends.After(now); taken {
-			s.leases[name] = lease{owner, until}
-		}
-		return nil
-	})
-	return taken && err == nil, err
-}
-
 // AddRepairs counts repairs.
 func (s *Store) AddRepairs(_ context.Context, repairs map[string]int) error {
 	return s.Call(Write, func() error {
@@ -523,57 +458,3 @@ func (s *Store) Settings(context.Context) (settings report.Settings, err error) 
 	})
 	return settings, err
 }
-
-// Everything that follows is the truth, past every fault: it is for the judge.
-
-// AllRuns yields every run.
-func (s *Store) AllRuns() []fleet.Run { return sorted(slices.Collect(maps.Values(s.runs)), oldestRun) }
-
-// AllRunners yields every runner.
-func (s *Store) AllRunners() []fleet.Runner {
-	return sorted(slices.Collect(maps.Values(s.runners)), byRunnerID)
-}
-
-// RunNow is a run as it is.
-func (s *Store) RunNow(id string) (fleet.Run, bool) {
-	run, ok := s.runs[id]
-	return run, ok
-}
-
-// RunnerNow is a runner as it is.
-func (s *Store) RunnerNow(id string) (fleet.Runner, bool) {
-	runner, ok := s.runners[id]
-	return runner, ok
-}
-
-// CapacityNow is the count as it is.
-func (s *Store) CapacityNow() fleet.Capacity { return s.capacity }
-
-// OpenNow counts the runners that are not closed.
-func (s *Store) OpenNow() int { return len(s.open) }
-
-// OpenOfRuleNow counts the open runners of each rule that has any.
-func (s *Store) OpenOfRuleNow() map[string]int {
-	of := map[string]int{}
-	for id := range s.open {
-		if rule := s.runners[id].Rule; rule != "" {
-			of[rule]++
-		}
-	}
-	return of
-}
-
-// HoldsNow are the holds as they are.
-func (s *Store) HoldsNow() map[string]fleet.Hold { return maps.Clone(s.holds) }
-
-// LocksNow lists the tags of builds that are locked, with the end of the lease.
-func (s *Store) LocksNow() map[string]time.Time {
-	held := map[string]time.Time{}
-	for tag, l := range s.locks {
-		held[tag] = l.until
-	}
-	return held
-}
-
-// RepairsNow are all repairs.
-func (s *Store) RepairsNow() map[string]int { return maps.Clone(s.repairs) }

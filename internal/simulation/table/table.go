@@ -43,9 +43,10 @@ type Store struct {
 	settings report.Settings
 
 	open       map[string]bool // runners, consistent with the records
-	waiting    map[string]bool // runs that wait for room
+	waiting    *index          // runs that wait for room, the oldest first
 	listed     map[string]bool // runs with a WaitList
-	active     map[string]bool // runs that have not ended
+	waits      waitLists       // those of them that have one now
+	active     *index          // runs that have not ended, the oldest first
 	unresolved map[string]bool // runners
 }
 
@@ -55,7 +56,7 @@ func New() *Store {
 		Call: func(_ string, effect func() error) error { return effect() },
 		runs: map[string]fleet.Run{}, runners: map[string]fleet.Runner{}, holds: map[string]fleet.Hold{}, actions: map[string]fleet.Action{},
 		images: map[string]fleet.ImageRecord{}, locks: map[string]lock{}, cursors: map[string]string{}, leases: map[string]lease{}, repairs: map[string]int{},
-		open: map[string]bool{}, waiting: map[string]bool{}, listed: map[string]bool{}, active: map[string]bool{}, unresolved: map[string]bool{},
+		open: map[string]bool{}, waiting: newIndex(), listed: map[string]bool{}, waits: newWaitLists(), active: newIndex(), unresolved: map[string]bool{},
 	}
 }
 
@@ -129,24 +130,10 @@ func (s *Store) HoldsBelow(_ context.Context, prefix string, limit int) (found [
 // Waiting lists up to limit runs of a list up to an order, in that order.
 func (s *Store) Waiting(_ context.Context, list, upTo string, limit int) (ids []string, err error) {
 	err = s.Call(List, func() error {
-		var runs []fleet.Run
-		for _, run := range pick(s.runs, s.listed) {
-			if of, order := run.WaitList(); of == list && order <= upTo {
-				runs = append(runs, run)
-			}
-		}
-		for _, run := range first(limit, sorted(runs, waitOrder)) {
-			ids = append(ids, run.RunID)
-		}
+		ids = s.waits.list(list).upTo(upTo, limit)
 		return nil
 	})
 	return ids, err
-}
-
-func waitOrder(a, b fleet.Run) int {
-	_, first := a.WaitList()
-	_, second := b.WaitList()
-	return cmp.Or(cmp.Compare(first, second), cmp.Compare(a.RunID, b.RunID))
 }
 
 // Capacity reads the count of open runners.
@@ -227,6 +214,9 @@ func (s *Store) apply(c fleet.Changes) {
 	for _, run := range c.Runs {
 		run.Version++
 		s.runs[run.RunID] = run
+		if s.listed[run.RunID] {
+			s.waits.put(run)
+		}
 	}
 	for _, runner := range c.Runners {
 		runner.Version++
@@ -249,10 +239,14 @@ func (s *Store) apply(c fleet.Changes) {
 	index := func() {
 		for _, run := range c.Runs {
 			now := s.runs[run.RunID]
-			set(s.waiting, run.RunID, now.WaitsForRoom)
+			received := fleet.TimeOrder(now.At(fleet.StageReceived))
+			s.waiting.set(run.RunID, received, now.WaitsForRoom)
+			s.active.set(run.RunID, received, !now.Status.Terminal())
 			list, _ := now.WaitList()
 			set(s.listed, run.RunID, list != "")
-			set(s.active, run.RunID, !now.Status.Terminal())
+			if list != "" {
+				s.waits.put(now)
+			}
 		}
 		for _, runner := range c.Runners {
 			set(s.unresolved, runner.RunnerID, s.runners[runner.RunnerID].Unresolved)
@@ -276,9 +270,7 @@ func set(in map[string]bool, id string, is bool) {
 // WaitingForRoom lists up to limit runs that wait for room, the oldest first.
 func (s *Store) WaitingForRoom(_ context.Context, limit int) (ids []string, err error) {
 	err = s.Call(List, func() error {
-		for _, run := range first(limit, sorted(pick(s.runs, s.waiting), oldestRun)) {
-			ids = append(ids, run.RunID)
-		}
+		ids = s.waiting.first(limit)
 		return nil
 	})
 	return ids, err
@@ -287,7 +279,9 @@ func (s *Store) WaitingForRoom(_ context.Context, limit int) (ids []string, err 
 // OpenRuns lists up to limit runs that have not ended, the oldest first.
 func (s *Store) OpenRuns(_ context.Context, limit int) (runs []fleet.Run, err error) {
 	err = s.Call(List, func() error {
-		runs = first(limit, sorted(pick(s.runs, s.active), oldestRun))
+		for _, id := range s.active.first(limit) {
+			runs = append(runs, s.runs[id])
+		}
 		return nil
 	})
 	return runs, err

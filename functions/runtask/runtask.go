@@ -116,7 +116,7 @@ func (s Step) launch(call fleet.Call, runner fleet.Runner) fleet.TaskLaunch {
 // asks under a new client token: ECS remembers the old one.
 func (s Step) nextRung(ctx context.Context, was fleet.Runner, cause error) error {
 	_, _, err := s.Fleet.ChangeBoth(ctx, was.RunnerID, func(r fleet.Runner) (fleet.Runner, bool) {
-		if r.Rung != was.Rung {
+		if r.Rung != was.Rung || !isNew(r) {
 			return r, false
 		}
 		r.Rung++

@@ -285,6 +285,25 @@ func TestOneFailureOneRung(t *testing.T) {
 	}
 }
 
+// The answer of a slow try comes after another try has started the task.
+func TestALateFailureChangesNothing(t *testing.T) {
+	w := lifecycletest.New(t)
+	id := w.Launch(w.Job(7))
+	w.Tasks.Fails["Launch"] = fleet.Errorf(fleet.RunnerNoCapacity, "no room")
+	w.After("Tasks.Launch", func() {
+		delete(w.Tasks.Fails, "Launch")
+		if err := run(t, w, id); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := run(t, w, id); fleet.ErrorName(err) != fleet.RunnerNoCapacity {
+		t.Fatal(err)
+	}
+	if r := w.Runner(id); r.TaskARN == "" || r.Rung != 0 || r.Reason != "" {
+		t.Errorf("with its task started: task %q, rung %d, reason %q", r.TaskARN, r.Rung, r.Reason)
+	}
+}
+
 func TestAnUnclearAnswerRepeatsTheSame(t *testing.T) {
 	w := lifecycletest.New(t)
 	id := w.Launch(w.Job(7))

@@ -49,6 +49,7 @@ func TestABrokenExportFails(t *testing.T) {
 	for gh, want := range map[string]string{
 		"case $3 in */runs/7/jobs*) echo row;; */jobs*) exit 1;; *) echo 7; echo 8; echo 9;; esac": "workflow run 8: the file is not complete",
 		"exit 4": "2026-06-29: the file is not complete",
+		"case $3 in */jobs*) exit 9;; *) seq 1000;; esac": "2026-06-29 has 1,000 workflow runs or more, and GitHub lists no more of one search; give parts of it, as 2026-06-29T00:00:00Z..2026-06-29T11:59:59Z: the file is not complete",
 	} {
 		if out, talk, status := export(t, gh, "", "octo/app", "2026-06-29"); status != 1 || !strings.Contains(talk, want) {
 			t.Errorf("status %d, %s%s", status, out, talk)

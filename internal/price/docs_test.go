@@ -73,7 +73,9 @@ func warm() string {
 }
 
 func controlPlane() string {
-	return fmt.Sprintf("So the control plane costs $%.6f for each runner.\n", price.In("").Runner().Dollars())
+	runner := price.In("").Runner().Dollars()
+	minute := price.Minute(fleet.Class{CPU: 2 * 1024, Memory: 4 * 1024}, fleet.Fargate)
+	return fmt.Sprintf("So the control plane costs $%.6f for each runner. A minute of a task of 2 vCPU and 4 GB, such as one minute more of pulling an image, costs %.0f times as much.\n", runner, minute/runner)
 }
 
 func hosted() string {

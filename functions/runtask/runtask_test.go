@@ -379,6 +379,32 @@ func TestALateAttemptLeavesTheTokenOfALaterState(t *testing.T) {
 	}
 }
 
+// An attempt may also begin so late that its task is up and its job taken.
+func TestALateAttemptOfARunnerWithAJobStoresNothing(t *testing.T) {
+	w := lifecycletest.New(t)
+	id := w.Busy(w.Job(7))
+	w.EditRunner(id, func(r *fleet.Runner) { r.TaskToken, r.WaitingFor = "of AwaitCompletion", fleet.WaitForStopped })
+	if err := run(t, w, id); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.Runner(id); r.TaskToken != "of AwaitCompletion" || r.WaitingFor != fleet.WaitForStopped {
+		t.Errorf("it waits for %s, with token %q", r.WaitingFor, r.TaskToken)
+	}
+}
+
+// One that was found busy without a job, and then not, waits for its job again.
+func TestARunnerThatSeemedBusyWaitsForItsJobAgain(t *testing.T) {
+	w := lifecycletest.New(t)
+	id := w.Up(w.Job(7))
+	w.EditRunner(id, func(r *fleet.Runner) { r.TaskToken, r.WaitingFor = "of AwaitCompletion", fleet.WaitForStopped })
+	if err := run(t, w, id); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.Runner(id); r.TaskToken == "of AwaitCompletion" || r.WaitingFor != fleet.WaitForJob {
+		t.Errorf("it waits for %s, with token %q", r.WaitingFor, r.TaskToken)
+	}
+}
+
 // A launch that failed leaves no token behind: its state has ended, and the next attempt has
 // another.
 func TestALaunchThatFailedStoresNoToken(t *testing.T) {

@@ -69,12 +69,16 @@ func (f Fleet) Heartbeat(ctx context.Context, runner fleet.Runner) error {
 }
 
 // StoreToken records what the runner's execution waits for, and completes the token at
-// once if that has happened already. A closed runner keeps no token, but a late call for
-// it gets the same answer.
+// once if that has happened already. A closed runner keeps no token, and one with a job keeps
+// that of its end, but a late call gets the same answer.
 func (f Fleet) StoreToken(ctx context.Context, runnerID, token, waitingFor string, status fleet.RunnerStatus) (fleet.Runner, error) {
 	runner, _, err := f.ChangeBoth(ctx, runnerID, func(r fleet.Runner) (fleet.Runner, bool) {
+		late := r.Took != 0 && r.WaitingFor == fleet.WaitForStopped && waitingFor != fleet.WaitForStopped
+		if late || r.Phase == fleet.Closed {
+			return r, false
+		}
 		r.TaskToken, r.WaitingFor = token, waitingFor
-		return r.Progress(status), r.Phase != fleet.Closed
+		return r.Progress(status), true
 	})
 	if err != nil {
 		return runner, err

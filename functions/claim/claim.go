@@ -36,8 +36,8 @@ type Request struct {
 
 // Reply is the answer to a claim. Its statuses are 200, 400 (no usable nonce),
 // 401 (wrong token, unknown runner, or not from its task), 409 (claimed with another
-// nonce), 410 (no longer wanted, or the credential has been used), 424 (GitHub refuses)
-// and 503 (ask again after RetryAfter).
+// nonce), 410 (no longer wanted, or the credential has been used), 424 (GitHub refuses, or a
+// warm runner cannot ask about its job) and 503 (ask again after RetryAfter).
 type Reply struct {
 	Status     int
 	Body       fleet.ClaimResponse
@@ -138,6 +138,12 @@ func (h Handler) begin(ctx context.Context, req Request) (_ fleet.Runner, refusa
 			refusal = refuse(http.StatusGone, fleet.RunnerNotWanted, reason)
 		case over != "":
 			refusal = refuse(http.StatusGone, fleet.RunnerClaimLost, over)
+		case r.IsWarm() && h.hook(req) == fleet.HookMissing:
+			refusal = refuse(http.StatusFailedDependency, fleet.RunnerStoppedEarly, noHook)
+			if r.FailureName == "" {
+				r.FailureName, r.Failure = fleet.RunnerStoppedEarly, noHook
+				return r, true
+			}
 		case now.Before(r.AskAt):
 			refusal = later(r.AskAt.Sub(now), "", "GitHub did not register the runner when it was last asked")
 		default:
@@ -160,6 +166,10 @@ func (h Handler) begin(ctx context.Context, req Request) (_ fleet.Runner, refusa
 	}
 	return runner, refusal, err
 }
+
+// noHook is why a warm runner gets no credential: GitHub may give it a job about which the
+// fleet has not decided, and nothing else would end a refused one.
+const noHook = "the entrypoint of its image is too old to ask about jobs, which a warm runner must do: have the image built again"
 
 // hook is what the job-started hook of a container that claims will do.
 func (h Handler) hook(req Request) fleet.JobHook {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/claim"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
@@ -30,6 +31,24 @@ func TestAWarmRunnerClaimsBeforeAnyJob(t *testing.T) {
 	}
 	if r.Status != fleet.RunnerWaitingForJob || !r.Idle() {
 		t.Errorf("it is %+v", r)
+	}
+}
+
+// GitHub may give it a job before the fleet has decided about that, and then only the hook ends a
+// refused one.
+func TestAWarmRunnerWithoutAHookGetsNoCredential(t *testing.T) {
+	for _, canAsk := range []bool{false, true} {
+		w, id := unclaimed(t)
+		h := handler(w)
+		h.Enforce, h.Judge.Cursors = true, w.Records
+		reply := h.Handle(t.Context(), claim.Request{RunnerID: id, Token: fleet.ClaimToken(key, id), Nonce: "nonce", CanAsk: canAsk})
+		registered, failed := len(w.GitHub.Names()) == 1, w.Runner(id).FailureName != ""
+		switch {
+		case canAsk && (reply.Status != http.StatusOK || !registered || failed):
+			t.Errorf("with a hook: %+v, GitHub has %q", reply, w.GitHub.Names())
+		case !canAsk && (reply.Status != http.StatusFailedDependency || registered || !failed):
+			t.Errorf("without one: %+v, GitHub has %q, its failure is %q", reply, w.GitHub.Names(), w.Runner(id).FailureName)
+		}
 	}
 }
 

@@ -26,7 +26,7 @@ type Judge struct {
 // jobs are GitHub's lists of jobs, and what is left of its limit.
 type jobs interface {
 	JobsOf(ctx context.Context, repository string, run fleet.WorkflowRun, was fleet.Page[fleet.Job]) (fleet.Page[fleet.Job], error)
-	Budget(ctx context.Context, repository string, now time.Time) (fleet.Budget, error)
+	Budget(ctx context.Context, place string, now time.Time) (fleet.Budget, error)
 }
 
 type bus interface {
@@ -227,7 +227,7 @@ func (h Handler) jobOf(ctx context.Context, runner fleet.Runner, hint fleet.JobH
 // mayAsk counts a question for which GitHub is to be asked. If it must not be, now, later has
 // a status; wait is how long the next one has to wait.
 func (h Handler) mayAsk(ctx context.Context, runner fleet.Runner) (_ fleet.Runner, wait time.Duration, later JobReply) {
-	budget, err := h.Judge.GitHub.Budget(ctx, runner.Repository, h.Fleet.Now())
+	budget, err := h.Judge.GitHub.Budget(ctx, h.Fleet.PlaceOf(runner), h.Fleet.Now())
 	if err == nil { // else the request finds out
 		spare, err := h.Fleet.Spare(ctx, budget)
 		switch {

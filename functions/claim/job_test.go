@@ -403,6 +403,34 @@ type away struct{}
 
 func (away) Put(context.Context, fleet.Event) error { return errors.New("no bus") }
 
+// budgetAsked keeps all of the limit of one place for claims.
+type budgetAsked struct {
+	*lifecycletest.GitHub
+	usedUp string
+}
+
+func (b budgetAsked) Budget(_ context.Context, place string, now time.Time) (fleet.Budget, error) {
+	if place != b.usedUp {
+		return fleet.Budget{}, nil
+	}
+	return fleet.Budget{Limit: 5000, Remaining: 3, Reset: now.Add(time.Hour)}, nil
+}
+
+// A warm runner of an organization belongs to no repository until it has a job.
+func TestAHookOfAnOrganizationSparesItsLimit(t *testing.T) {
+	e := newEnforced(t)
+	id := e.idle(e.Job(7))
+	e.EditRunner(id, func(r *fleet.Runner) { r.Repository, r.RegisteredIn = "", fleet.OrganizationPlace("octo") })
+	e.org = "octo"
+	h := e.handler()
+	h.Judge.GitHub = budgetAsked{e.GitHub, fleet.OrganizationPlace("octo")}
+	e.GitHub.Calls = nil
+	reply := h.HandleJob(t.Context(), claim.JobRequest{Request: claim.Request{RunnerID: id, Token: fleet.ClaimToken(key, id), Nonce: "nonce"}, Hint: itsRun})
+	if reply.Status != http.StatusServiceUnavailable || len(e.GitHub.Calls) != 0 {
+		t.Errorf("answered %+v, after GitHub was asked %q", reply, e.GitHub.Calls)
+	}
+}
+
 // The function may die anywhere, and is asked again.
 func TestAHookIsAnsweredByAFunctionThatDies(t *testing.T) {
 	for _, branch := range []string{"main", "release"} {

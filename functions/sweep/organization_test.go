@@ -373,3 +373,28 @@ func TestTheRoundIsKept(t *testing.T) {
 		t.Errorf("within the hour the repositories were looked at %d times more", n)
 	}
 }
+
+// runsAsked notes of which repositories GitHub was asked for workflow runs.
+type runsAsked struct {
+	*lifecycletest.GitHub
+	of map[string]bool
+}
+
+func (a runsAsked) WorkflowRuns(ctx context.Context, repository, status string, was fleet.Page[fleet.WorkflowRun]) (fleet.Page[fleet.WorkflowRun], error) {
+	a.of[repository] = true
+	return a.GitHub.WorkflowRuns(ctx, repository, status, was)
+}
+
+// A warm runner of an organization belongs to no repository until it has a job.
+func TestAnIdleRunnerOfAnOrganizationIsNoRepository(t *testing.T) {
+	w := organization(t, 3)
+	w.Keeps = &fleet.Warm{Count: 1}
+	h := ofAll(w)
+	h.Policy.RunnerGroup = "fleet"
+	of := map[string]bool{}
+	h.GitHub = runsAsked{w.GitHub, of}
+	sweepAll(t, w, h, 12)
+	if len(warmIDs(w)) != 1 || len(of) == 0 || of[""] {
+		t.Errorf("with %q, GitHub was asked for the workflow runs of %v", warmIDs(w), of)
+	}
+}

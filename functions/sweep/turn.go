@@ -76,7 +76,9 @@ func (s *sweep) busy(ctx context.Context) (map[string]string, error) {
 		return nil, err
 	}
 	for _, r := range *s.openRunners {
-		busy[s.key(r.Repository)] = r.Repository
+		if r.Repository != "" { // else it idles for an organization
+			busy[s.key(r.Repository)] = r.Repository
+		}
 	}
 	return busy, nil
 }

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/bench"
@@ -45,7 +46,7 @@ func main() {
 }
 
 func run(ctx context.Context, program string, update bool) error {
-	table := doctable.New("jobs", "each takes", "ended runs before", "jobs a second", "webhooks a second", "overhead p50", "p95", "p99", "memory of a live runner", "descriptors", "processor time of a job", "errors")
+	table := doctable.New("jobs", "each takes", "ended runs before", "jobs a second", "webhooks a second", "overhead p50", "p95", "p99", "memory of a live runner", "descriptors", "processor time of a job", "load average before", "errors")
 	var last bench.Result
 	for _, flags := range rows {
 		r, err := measure(ctx, program, flags)
@@ -55,15 +56,21 @@ func run(ctx context.Context, program string, update bool) error {
 		last = r
 		table.Row(strconv.Itoa(r.Jobs), fmt.Sprintf("%g s", r.JobSeconds), strconv.Itoa(r.Records), fmt.Sprintf("%.1f", r.JobRate), fmt.Sprintf("%.1f", r.HookRate),
 			milliseconds(r.Overhead.P50), milliseconds(r.Overhead.P95), milliseconds(r.Overhead.P99),
-			fmt.Sprintf("%d KiB", max(r.Live.Heap, r.Live.Resident)>>10), fmt.Sprintf("%.1f", r.Live.Descriptors), milliseconds(r.CPUPerJob), strconv.Itoa(r.Errors))
+			fmt.Sprintf("%d KiB", max(r.Live.Heap, r.Live.Resident)>>10), fmt.Sprintf("%.1f", r.Live.Descriptors), milliseconds(r.CPUPerJob), minute(r.Machine.Load), strconv.Itoa(r.Errors))
 	}
 	m := last.Machine
-	table.Note("%s/%s, %d processors, %s, %s, load average %s; stand-ins: %s and %s, in a process of their own; at most %d jobs at once.", m.OS, m.Arch, m.Processors, m.Go, time.Now().Format(time.DateOnly), m.Load, last.StandIns[0], last.StandIns[1], last.Concurrency)
+	table.Note("%s/%s, %d processors, %s, %s; stand-ins: %s and %s, in a process of their own; at most %d jobs at once.", m.OS, m.Arch, m.Processors, m.Go, time.Now().Format(time.DateOnly), last.StandIns[0], last.StandIns[1], last.Concurrency)
 	fmt.Print(table)
 	if !update {
 		return nil
 	}
 	return table.Write(page, "fleet")
+}
+
+// minute is the load average over the last minute.
+func minute(load string) string {
+	of, _, _ := strings.Cut(load, " ")
+	return of
 }
 
 func milliseconds(ms float64) string { return fmt.Sprintf("%.1f ms", ms) }

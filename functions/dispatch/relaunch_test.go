@@ -41,7 +41,7 @@ func TestQueuedWaitingQueuedWithAReapBetween(t *testing.T) {
 
 	w.Pass(6 * time.Minute)
 	w.Executions.TimeOut(first)
-	wait, err := inspectrunner.Step{Fleet: w.Fleet(), Platform: w.Tasks}.Run(t.Context(), fleet.Call{RunnerID: first, State: "InspectRunner", Document: fleet.Document{Job: job}})
+	wait, err := inspectrunner.Step{Fleet: w.Fleet(), Budgets: w.GitHub, Platform: w.Tasks}.Run(t.Context(), fleet.Call{RunnerID: first, State: "InspectRunner", Document: fleet.Document{Job: job}})
 	if err != nil || wait.Outcome != fleet.OutcomeReaped {
 		t.Fatalf("inspection: %+v, %v", wait, err)
 	}

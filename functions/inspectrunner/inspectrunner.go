@@ -23,12 +23,18 @@ type platform interface {
 	Describe(ctx context.Context, arn string) (task fleet.Task, ok bool, err error)
 }
 
+// budgets says what GitHub still answers.
+type budgets interface {
+	Budget(ctx context.Context, place string, now time.Time) (fleet.Budget, error)
+}
+
 // unsure is how long to wait if GitHub did not answer.
 const unsure = time.Minute
 
 // Step serves the state InspectRunner.
 type Step struct {
 	Fleet    lifecycle.Fleet
+	Budgets  budgets
 	Platform platform
 }
 
@@ -171,6 +177,9 @@ func (s Step) waiting(ctx context.Context, call fleet.Call, runner fleet.Runner)
 // idles is waiting for a warm runner that no run expects: it goes on for as long as its pool
 // wants it, unless GitHub has it no more. Then a run must not come to expect it.
 func (s Step) idles(ctx context.Context, runner fleet.Runner) (fleet.Wait, error) {
+	if may, err := s.mayLook(ctx, runner); err != nil || !may {
+		return wait(fleet.OutcomeWaiting, 0), err
+	}
 	reg, found, err := s.Fleet.GitHub.Registration(ctx, s.Fleet.PlaceOf(runner), fleet.RunnerName(runner.RunnerID, runner.Claims))
 	switch {
 	case err != nil:
@@ -201,6 +210,19 @@ func (s Step) idles(ctx context.Context, runner fleet.Runner) (fleet.Wait, error
 		return wait(fleet.OutcomeWaiting, unsure), nil
 	}
 	return wait(fleet.OutcomeStopped, 0), nil
+}
+
+// mayLook reports whether a look at an idle runner leaves GitHub's limit to everything else.
+// Such a look can wait: a runner that GitHub has deleted ends by itself.
+func (s Step) mayLook(ctx context.Context, runner fleet.Runner) (bool, error) {
+	b, err := s.Budgets.Budget(ctx, s.Fleet.PlaceOf(runner), s.Fleet.Now())
+	switch {
+	case err != nil:
+		return true, nil // the look finds out
+	case b.Known() && !b.LeavesHalf(s.Fleet.Now()):
+		return false, nil
+	}
+	return s.Fleet.Spare(ctx, b)
 }
 
 func since(now time.Time, r fleet.Runner, stage fleet.Stage) time.Duration {

@@ -14,7 +14,7 @@ type world = lifecycletest.World
 
 func run(t *testing.T, w *world, id string) (fleet.Wait, error) {
 	w.Executions.TimeOut(id) // the reason for the inspection
-	step := inspectrunner.Step{Fleet: w.Fleet(), Platform: w.Tasks}
+	step := inspectrunner.Step{Fleet: w.Fleet(), Budgets: w.GitHub, Platform: w.Tasks}
 	return step.Run(t.Context(), fleet.Call{RunnerID: id, State: "InspectRunner", Document: fleet.Document{Job: w.GitHub.Has(7)}})
 }
 

@@ -1,6 +1,7 @@
 package inspectrunner_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -88,6 +89,44 @@ func TestAJobThatNobodyToldOfEndsAtMaxRuntime(t *testing.T) {
 				if err != nil || got != (fleet.Wait{Outcome: fleet.OutcomeBusy, Seconds: c.seconds}) || w.Tasks.Asked(w.Runner(id).TaskARN) != c.stopped {
 					t.Errorf("%s later: %+v, %v, asked to stop: %t", c.after, got, err, w.Tasks.Asked(w.Runner(id).TaskARN))
 				}
+			}
+		})
+	}
+}
+
+// Looks at idle runners come last: what they leave is for claims, launches and the sweep.
+func TestALookLeavesGitHubsLimitToClaims(t *testing.T) {
+	for name, c := range map[string]struct {
+		used, open int
+		asked      bool
+	}{
+		"nothing was used":                           {used: 0, asked: true},
+		"a quarter in half of the hour":              {used: 1200, asked: true},
+		"more than half, if it goes on like that":    {used: 1400, asked: false},
+		"all was used":                               {used: 5000, asked: false},
+		"what is left is kept for many open runners": {used: 1200, open: 1300, asked: false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := lifecycletest.New(t)
+			w.MaxRunners = 2000
+			id := w.Warm(1)[0]
+			w.GitHub.Remove(fleet.RunnerName(id, 1))
+			capacity := w.Capacity()
+			capacity.Open += c.open
+			if err := w.Records.Write(t.Context(), fleet.Changes{Capacity: &capacity}); err != nil {
+				t.Fatal(err)
+			}
+			w.GitHub.Left = fleet.Budget{Credential: "token", Resource: "core", Limit: 5000, Remaining: 5000 - c.used, Reset: w.Now().Add(30 * time.Minute)}
+			w.GitHub.Calls = nil
+			got, err := run(t, w, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if asked := slices.Contains(w.GitHub.Calls, "Registration"); asked != c.asked {
+				t.Errorf("GitHub was asked: %t; %+v", asked, got)
+			}
+			if waits := got.Outcome == fleet.OutcomeWaiting; waits == c.asked {
+				t.Errorf("GitHub was asked: %t, and the runner %+v", c.asked, got)
 			}
 		})
 	}

@@ -225,7 +225,7 @@ func (h *history) step(id string, e *execution) bool {
 		case "RunTask":
 			_, err = runtask.Step{Fleet: h.w.Fleet(), Launcher: h.w.Tasks, ClaimURL: "https://fleet.example", ClaimKey: key}.Run(context.Background(), call)
 		case "InspectRunner":
-			waits, err = inspectrunner.Step{Fleet: h.w.Fleet(), Platform: h.w.Tasks}.Run(context.Background(), call)
+			waits, err = inspectrunner.Step{Fleet: h.w.Fleet(), Budgets: h.w.GitHub, Platform: h.w.Tasks}.Run(context.Background(), call)
 		default:
 			_, err = recordstatus.Step{Fleet: h.w.Fleet(), Bus: h.w.Bus, NewID: h.w.NewID}.Run(context.Background(), call)
 		}

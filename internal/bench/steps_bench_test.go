@@ -87,7 +87,7 @@ func BenchmarkStep(b *testing.B) {
 		"InspectRunner": func(w *world) func() error {
 			id := w.Busy(w.Job(7))
 			w.Executions.TimeOut(id)
-			c, step := call(w, id, false), inspectrunner.Step{Fleet: w.Fleet(), Platform: w.Tasks}
+			c, step := call(w, id, false), inspectrunner.Step{Fleet: w.Fleet(), Budgets: w.GitHub, Platform: w.Tasks}
 			return func() error { _, err := step.Run(ctx, c); return err }
 		},
 		"RecordStatus": func(w *world) func() error {

@@ -146,8 +146,9 @@ var mains = map[string]func(*world, *function.Function) handler{
 	},
 	"inspectrunner": func(_ *world, f *function.Function) handler {
 		records, tasks := dynamo.Records(f), ecsfleet.Tasks(f)
-		lc := operations.Fleet(f, records, stepfn.ExecutionsOf(f), gitHubOf(f, records), tasks)
-		return over(inspectrunner.Step{Fleet: lc, Platform: tasks}.Run)
+		gh := gitHubOf(f, records)
+		lc := operations.Fleet(f, records, stepfn.ExecutionsOf(f), gh, tasks)
+		return over(inspectrunner.Step{Fleet: lc, Budgets: gh, Platform: tasks}.Run)
 	},
 	"recordstatus": func(_ *world, f *function.Function) handler {
 		records := dynamo.Records(f)

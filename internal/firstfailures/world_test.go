@@ -106,7 +106,7 @@ func newFleet(t *testing.T, c *cloud) *world {
 		"BuildImage":             step(buildimage.Step{Fleet: lc, Images: store, Builder: builds.BuilderOf(f), Release: lifecycle.KeptRelease(store), Counts: store, OnDemandBuilds: 50}.Run),
 		"RegisterTaskDefinition": step(registertaskdefinition.Step{Fleet: lc, Definitions: platform}.Run),
 		"RunTask":                step(runtask.Step{Fleet: lc, Launcher: platform, ClaimURL: "https://api.example", ClaimKey: []byte("key")}.Run),
-		"InspectRunner":          step(inspectrunner.Step{Fleet: lc, Platform: platform}.Run),
+		"InspectRunner":          step(inspectrunner.Step{Fleet: lc, Budgets: gh, Platform: platform}.Run),
 		"RecordStatus":           step(recordstatus.Step{Fleet: lc, Images: store, Bus: w, NewID: rand.Text}.Run),
 	})
 	listener := events.ListenerOf(f, logs.LastLines(f))

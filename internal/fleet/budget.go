@@ -107,11 +107,17 @@ const mostShare = 18
 
 // LeavesMost reports whether less than mostShare of the limit has been used so far, in
 // proportion to the part of the hour that is over.
-func (b Budget) LeavesMost(now time.Time) bool {
+func (b Budget) LeavesMost(now time.Time) bool { return b.usedLess(mostShare, now) }
+
+// LeavesHalf is LeavesMost for half of the limit: the pace of looks that can wait. The sweep
+// looks around within the same half and without that pace, so it goes first.
+func (b Budget) LeavesHalf(now time.Time) bool { return b.usedLess(50, now) }
+
+func (b Budget) usedLess(percent int, now time.Time) bool {
 	used := b.Limit - b.Left(now)
 	over := time.Hour - min(max(b.Reset.Sub(now), 0), time.Hour)
 	if !now.Before(b.Reset) {
 		over = 0
 	}
-	return used*100*60 < b.Limit*mostShare*(int(over/time.Minute)+1)
+	return used*100*60 < b.Limit*percent*(int(over/time.Minute)+1)
 }

@@ -310,7 +310,7 @@ func (f *Fleet) steps(key []byte) map[string]function {
 		arnPrefix + "BuildImage":             step(f.buildImage().Run),
 		arnPrefix + "RegisterTaskDefinition": step(registertaskdefinition.Step{Fleet: f.lifecycle, Definitions: f.store}.Run),
 		arnPrefix + "RunTask":                step(runtask.Step{Fleet: f.lifecycle, Launcher: f.platform, ClaimURL: f.claimURL(), ClaimKey: key}.Run),
-		arnPrefix + "InspectRunner":          step(inspectrunner.Step{Fleet: f.lifecycle, Platform: f.platform}.Run),
+		arnPrefix + "InspectRunner":          step(inspectrunner.Step{Fleet: f.lifecycle, Budgets: f.github, Platform: f.platform}.Run),
 		arnPrefix + "RecordStatus":           step(recordstatus.Step{Fleet: f.lifecycle, Images: f.images(), Notices: f.notices(), Bus: f.bus, NewID: rand.Text, Metrics: f.measured}.Run),
 	}
 }

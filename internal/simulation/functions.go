@@ -125,7 +125,7 @@ func (w *World) functions() functions {
 			"BuildImage":             border(buildimage.Step{Fleet: lc, Images: w.Table, Builder: builder, Release: lifecycle.KeptRelease(w.Table), Counts: w.Table, OnDemandBuilds: cmp.Or(w.policy.OnDemandBuilds, 50), BuildsOfRules: w.policy.BuildsOfRules()}.Run),
 			"RegisterTaskDefinition": border(registertaskdefinition.Step{Fleet: lc, Definitions: platform}.Run),
 			"RunTask":                border(runtask.Step{Fleet: lc, Launcher: platform, ClaimURL: apiURL, ClaimKey: claimKey, Signed: runtask.Signed{Host: endpoint.Host(), Region: endpoint.Region}}.Run),
-			"InspectRunner":          border(inspectrunner.Step{Fleet: lc, Platform: platform}.Run),
+			"InspectRunner":          border(inspectrunner.Step{Fleet: lc, Budgets: gh, Platform: platform}.Run),
 			"RecordStatus":           border(recordstatus.Step{Fleet: lc, Images: w.Table, Notices: notices, Bus: eventBus, NewID: newID}.Run),
 		},
 	}

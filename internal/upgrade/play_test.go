@@ -90,7 +90,7 @@ func (p *play) wire() {
 		"BuildImage":             border(buildimage.Step{Fleet: home, Images: world.Images, Builder: world.Images}.Run),
 		"RegisterTaskDefinition": border(registertaskdefinition.Step{Fleet: home, Definitions: world.Definitions}.Run),
 		"RunTask":                border(runtask.Step{Fleet: home, Launcher: platform{p}, ClaimURL: theClaimURL, ClaimKey: []byte(theKey)}.Run),
-		"InspectRunner":          border(inspectrunner.Step{Fleet: home, Platform: world.Tasks}.Run),
+		"InspectRunner":          border(inspectrunner.Step{Fleet: home, Budgets: world.GitHub, Platform: world.Tasks}.Run),
 		"RecordStatus":           border(recordstatus.Step{Fleet: home, Bus: world.Bus, NewID: world.NewID}.Run),
 	}
 }

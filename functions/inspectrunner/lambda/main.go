@@ -14,6 +14,7 @@ import (
 func main() {
 	f := border.New()
 	records, tasks := dynamo.Records(f), ecsfleet.Tasks(f)
-	lc := operations.Fleet(f, records, stepfn.ExecutionsOf(f), githubapi.Of(f, records), tasks)
-	border.Start(f, inspectrunner.Step{Fleet: lc, Platform: tasks}.Run)
+	gh := githubapi.Of(f, records)
+	lc := operations.Fleet(f, records, stepfn.ExecutionsOf(f), gh, tasks)
+	border.Start(f, inspectrunner.Step{Fleet: lc, Budgets: gh, Platform: tasks}.Run)
 }

@@ -3,6 +3,7 @@ package sweep
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -12,37 +13,65 @@ import (
 // mostUnresolved is the most runners whose jobs one sweep searches for.
 const mostUnresolved = 100
 
+// A search is for all runners that have closed since the last one: most had no job, since
+// GitHub deletes runners that idle, and a pool then loses one every few minutes. searchedCursor
+// keeps the second in which the last one ended.
+const (
+	searchAgain         = 10 * time.Minute
+	searchAgainInShared = time.Hour // a place whose search asks for up to mostSearched repositories
+	searchedCursor      = "resolved"
+)
+
 // unresolved searches for the jobs of runners that were registered and ended well, and
 // whose jobs are not known: every webhook of the job was lost. Workflow runs that have
 // ended are listed only while there are such runners.
 func (s *sweep) unresolved(ctx context.Context) error {
+	search, again := s.unresolvedInRepositories, searchAgain
+	if s.Policy.SharedPlace() != "" {
+		search, again = s.unresolvedInOrganization, searchAgainInShared
+	}
 	runners, err := s.Records.UnresolvedRunners(ctx, mostUnresolved)
 	if err != nil {
 		return err
 	}
-	if s.Policy.SharedPlace() != "" {
-		return s.unresolvedInOrganization(ctx, runners)
-	}
-	byRepository := map[string][]fleet.Runner{}
-	for _, r := range runners {
-		if s.old(r.At(fleet.StageClosed)) {
-			byRepository[s.key(r.Repository)] = append(byRepository[s.key(r.Repository)], r)
+	more := len(runners) == mostUnresolved // perhaps: then the next sweep goes on
+	runners = slices.DeleteFunc(runners, func(r fleet.Runner) bool { return !s.old(r.At(fleet.StageClosed)) })
+	if len(runners) > 0 {
+		last, err := s.number(ctx, searchedCursor)
+		if err != nil || s.now.Sub(time.Unix(last, 0)) < again {
+			return err
 		}
 	}
+	ended, err := search(ctx, runners)
+	if ended && !more {
+		err = errors.Join(err, s.Records.PutCursor(ctx, searchedCursor, strconv.FormatInt(s.now.Unix(), 10)))
+	}
+	return err
+}
+
+// unresolvedInRepositories reports whether a search has ended. If not, the next sweep goes on.
+func (s *sweep) unresolvedInRepositories(ctx context.Context, runners []fleet.Runner) (ended bool, err error) {
+	byRepository := map[string][]fleet.Runner{}
+	for _, r := range runners {
+		byRepository[s.key(r.Repository)] = append(byRepository[s.key(r.Repository)], r)
+	}
+	ended = len(runners) > 0
 	err = each(s.Policy.Repositories, func(repository string) error {
 		of := byRepository[s.key(repository)]
 		delete(byRepository, s.key(repository))
 		if len(of) == 0 {
 			return nil
 		}
-		return s.resolve(ctx, repository, of)
+		done, err := s.resolve(ctx, repository, of)
+		ended = ended && done
+		return err
 	})
 	if err != nil {
-		return err
+		return ended, err
 	}
 	// The search for the jobs of repositories that the configuration no longer has
 	// would never end.
-	return each(runners, func(r fleet.Runner) error {
+	return ended, each(runners, func(r fleet.Runner) error {
 		if _, left := byRepository[s.key(r.Repository)]; !left {
 			return nil
 		}
@@ -61,7 +90,7 @@ func resolvedCursor(repository string) string { return "resolved/" + fleet.Repos
 // resolve compares the jobs that ended since the oldest of the runners was launched, as
 // many as fit into one sweep. Whatever that finds, in the end the jobs of those runners
 // are not searched for again.
-func (s *sweep) resolve(ctx context.Context, repository string, runners []fleet.Runner) error {
+func (s *sweep) resolve(ctx context.Context, repository string, runners []fleet.Runner) (ended bool, err error) {
 	since := s.now
 	for _, r := range runners {
 		if at := r.At(fleet.StageLaunched); at.Before(since) {
@@ -70,16 +99,16 @@ func (s *sweep) resolve(ctx context.Context, repository string, runners []fleet.
 	}
 	from, err := s.number(ctx, resolvedCursor(repository))
 	if err != nil {
-		return err
+		return false, err
 	}
 	reached, err := s.resolveFrom(ctx, repository, since, from)
 	if reached != from {
 		err = errors.Join(err, s.Records.PutCursor(ctx, resolvedCursor(repository), strconv.FormatInt(reached, 10)))
 	}
 	if err != nil || reached != 0 {
-		return err
+		return err != nil && !hopeless(err), err
 	}
-	return each(runners, func(r fleet.Runner) error { return s.settle(ctx, r.RunnerID) })
+	return true, each(runners, func(r fleet.Runner) error { return s.settle(ctx, r.RunnerID) })
 }
 
 // resolveFrom returns the last workflow run that it looked at, 0 if there are no more.

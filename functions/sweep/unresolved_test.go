@@ -2,6 +2,7 @@ package sweep_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/sweep"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
@@ -116,5 +117,60 @@ func TestUnresolvedOfARepositoryThatWasTakenOut(t *testing.T) {
 	}
 	if w.Runner("fleet-7-1").Unresolved {
 		t.Errorf("it is looked for again:\n%s", w.State())
+	}
+}
+
+// GitHub deletes what idles: a pool may lose a runner each minute, and none of them had a job.
+func TestOneSearchIsForAllRunnersOfTenMinutes(t *testing.T) {
+	for name, in := range map[string]struct {
+		handler func(*world) sweep.Handler
+		most    int // searches in 40 minutes
+	}{"of a repository": {handler, 4}, "of an organization": {ofAll, 1}} {
+		t.Run(name, func(t *testing.T) {
+			w := lifecycletest.New(t)
+			h := in.handler(w)
+			for range 10 {
+				lost(t, w)
+				w.Pass(time.Minute)
+				if _, err := h.Run(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if n := askedFor(w, "EndedRuns"); n < 1 || n > in.most {
+				t.Errorf("ended workflow runs were listed %d times in 40 minutes, want %d at most", n, in.most)
+			}
+		})
+	}
+}
+
+// lost is the end of a warm runner whose registration GitHub deleted after three minutes.
+func lost(t *testing.T, w *world) (id string) {
+	t.Helper()
+	id = w.Warm(1)[0]
+	w.Pass(3 * time.Minute)
+	w.GitHub.Remove(fleet.RunnerName(id, 1))
+	task := w.Tasks.Ends(id, 0)
+	w.EditRunner(id, func(r *fleet.Runner) { *r, _ = r.ApplyTask(task, w.Now()) })
+	if _, _, err := w.Fleet().Finish(t.Context(), id, nil, "", ""); err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+func TestTheJobOfAWarmRunnerIsFoundWithTheNextSearch(t *testing.T) {
+	w := lifecycletest.New(t)
+	lost(t, w)
+	w.Pass(grace)
+	mustSweep(t, w)
+	id := lost(t, w)
+	w.GitHub.Set(completed(inProgress(w.Job(8), fleet.RunnerName(id, 1)), "success"))
+	w.GitHub.Unlisted[8] = true
+	for range 3 {
+		lost(t, w)
+		w.Pass(time.Minute)
+		mustSweep(t, w)
+	}
+	if r := w.Runner(id); r.Took != 8 || r.Unresolved {
+		t.Errorf("its job is not known:\n%s", w.State())
 	}
 }

@@ -27,13 +27,12 @@ type search struct {
 	Left  []string `json:"left,omitempty"`  // repositories
 }
 
-// unresolvedInOrganization is unresolved for runners of a shared place. After one search
-// their jobs are not searched for again.
-func (s *sweep) unresolvedInOrganization(ctx context.Context, runners []fleet.Runner) error {
-	runners = slices.DeleteFunc(runners, func(r fleet.Runner) bool { return !s.old(r.At(fleet.StageClosed)) })
+// unresolvedInOrganization is unresolvedInRepositories for runners of a shared place. After one
+// search their jobs are not searched for again.
+func (s *sweep) unresolvedInOrganization(ctx context.Context, runners []fleet.Runner) (ended bool, err error) {
 	text, err := s.kept(ctx, searchCursor)
 	if err != nil {
-		return err
+		return false, err
 	}
 	var at search
 	if json.Unmarshal([]byte(text), &at) != nil {
@@ -41,22 +40,22 @@ func (s *sweep) unresolvedInOrganization(ctx context.Context, runners []fleet.Ru
 	}
 	switch {
 	case len(runners) == 0 && text == "":
-		return nil
+		return false, nil
 	case len(runners) == 0:
-		return s.Records.PutCursor(ctx, searchCursor, "") // all were found
+		return false, s.Records.PutCursor(ctx, searchCursor, "") // all were found
 	case at.Began == 0:
 		at = s.beginSearch(runners)
 	}
 	failed := s.search(ctx, &at)
 	if len(at.Left) > 0 {
-		return errors.Join(failed, s.keep(ctx, searchCursor, at))
+		return false, errors.Join(failed, s.keep(ctx, searchCursor, at))
 	}
 	for _, r := range runners {
 		if r.At(fleet.StageClosed).Unix() <= at.Began {
 			failed = errors.Join(failed, s.settle(ctx, r.RunnerID))
 		}
 	}
-	return errors.Join(failed, s.Records.PutCursor(ctx, searchCursor, ""))
+	return true, errors.Join(failed, s.Records.PutCursor(ctx, searchCursor, ""))
 }
 
 // beginSearch lists first the repositories that the runners were launched for, and then

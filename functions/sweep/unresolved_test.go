@@ -1,6 +1,7 @@
 package sweep_test
 
 import (
+	"cmp"
 	"testing"
 	"time"
 
@@ -172,5 +173,33 @@ func TestTheJobOfAWarmRunnerIsFoundWithTheNextSearch(t *testing.T) {
 	}
 	if r := w.Runner(id); r.Took != 8 || r.Unresolved {
 		t.Errorf("its job is not known:\n%s", w.State())
+	}
+}
+
+// The hook of a warm runner asks the fleet before the first step of a job, and the answer is
+// recorded.
+func TestAWarmRunnerThatHadNoJobIsNotSearchedFor(t *testing.T) {
+	for name, in := range map[string]struct {
+		hook     fleet.JobHook
+		judged   *fleet.Judged
+		status   fleet.RunnerStatus
+		searched bool
+	}{
+		"its hook never asked":  {hook: fleet.HookAsks},
+		"its hook was answered": {hook: fleet.HookAsks, judged: &fleet.Judged{JobID: 8, Verdict: fleet.Admitted}, searched: true},
+		"GitHub called it busy": {hook: fleet.HookAsks, status: fleet.RunnerRunning, searched: true},
+		"of the release before": {searched: true},
+		"its image has no hook": {hook: fleet.HookMissing, searched: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := lifecycletest.New(t)
+			w.EditRunner(w.Warm(1)[0], func(r *fleet.Runner) { r.Hook, r.Judged, r.Status = in.hook, in.judged, cmp.Or(in.status, r.Status) })
+			lost(t, w)
+			w.Pass(grace)
+			mustSweep(t, w)
+			if searched := askedFor(w, "EndedRuns") > 0; searched != in.searched {
+				t.Errorf("its job was searched for: %t", searched)
+			}
+		})
 	}
 }

@@ -50,7 +50,7 @@ func Close(f CloseFacts) CloseResult {
 		} else if f.Plan != nil && f.Plan.Decision != Admitted {
 			runner.Reason = f.Plan.Reason
 		}
-		runner.Unresolved = runner.Took == 0 && runner.RegistrationID != 0 && (runner.ExitCode == nil || *runner.ExitCode == 0)
+		runner.Unresolved = f.Runner.mayHaveHadJob()
 		if runner.Reason == "" && f.Runner.Idle() {
 			runner.Reason = lostIdle
 		}
@@ -215,6 +215,16 @@ func (r Runner) LostWarm() bool {
 		return false
 	}
 	return endedWell(r) || r.For == "" && r.StopCode == StopSpotInterruption
+}
+
+// mayHaveHadJob reports whether a runner that ended may have had a job that no webhook has
+// reported. The hook of a warm runner lets a job begin once the fleet has answered it, and the
+// answer is recorded first.
+func (r Runner) mayHaveHadJob() bool {
+	if r.Took != 0 || r.RegistrationID == 0 || r.ExitCode != nil && *r.ExitCode != 0 {
+		return false
+	}
+	return !r.IsWarm() || r.Hook != HookAsks || r.Judged != nil || r.Status == RunnerRunning
 }
 
 // endedWell reports whether a runner was registered and ended by itself: it had a job,

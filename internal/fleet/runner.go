@@ -136,8 +136,8 @@ type Runner struct {
 	FailureName string `json:"failure_name,omitempty"`
 	Failure     string `json:"failure,omitempty"`
 
-	// Unresolved reports that it was registered and ended well, and that no webhook
-	// reported which job it took. The sweep searches for that job.
+	// Unresolved reports that it was registered and ended well, may have had a job, and that
+	// no webhook reported which. The sweep searches for that job.
 	Unresolved bool `json:"unresolved,omitempty"`
 
 	// Actions are the last that operators took on it, the newest first. Records of the

@@ -23,6 +23,18 @@ func (s *sweep) names(ctx context.Context) error {
 	return err
 }
 
+// presentNames are those of the configured repositories that have others, by their keys in the
+// configuration.
+func (s *sweep) presentNames() map[string]string {
+	names := map[string]string{}
+	for i, configured := range s.configured.Repositories {
+		if now := s.Policy.Repositories[i]; !fleet.SameRepository(now, configured) {
+			names[fleet.RepositoryKey(configured)] = now
+		}
+	}
+	return names
+}
+
 // nameNow is what to call a repository on GitHub that a record names: after it was renamed,
 // its old name may be another's.
 func (s *sweep) nameNow(repository string) string {

@@ -333,6 +333,7 @@ func (s *sweep) noteUsage(ctx context.Context) error {
 			s.Fleet.Log.WarnContext(ctx, "the GitHub token expires soon: store a new one", "expires_at", b.Expires)
 		}
 	}
+	s.gate.usage.Renamed = s.presentNames()
 	if err := errors.Join(s.left...); err != nil {
 		s.gate.usage.Failed = fleet.Clip(err.Error(), mostTold)
 	}

@@ -79,22 +79,22 @@ func (s *sweep) fill(ctx context.Context, pool fleet.Pool) error {
 	if pool.Wanted(s.Fleet.Now()) == 0 {
 		return nil
 	}
-	place, id := pool.Place, int64(0)
+	var known fleet.Repository
 	if pool.Repository != "" {
-		known, err := lifecycle.KnownRepository(ctx, s.Records, pool.Repository)
-		if err != nil {
+		var err error
+		if known, err = lifecycle.KnownRepository(ctx, s.Records, pool.Repository); err != nil {
 			return err
 		}
-		place, id = known.NameNow(s.configured, pool.Repository), known.ID
+		pool = pool.NamedNow(known.NameNow(s.configured, pool.Repository))
 	}
-	budget, err := s.GitHub.Budget(ctx, place, s.Fleet.Now())
+	budget, err := s.GitHub.Budget(ctx, pool.Place, s.Fleet.Now())
 	if err == nil {
 		spare, err := s.Fleet.Spare(ctx, budget)
 		if err != nil || !spare {
 			return errors.Join(err, s.putOff(spare))
 		}
 	}
-	_, _, err = s.Fleet.FillPool(ctx, pool, place, id, mostFilled)
+	_, _, err = s.Fleet.FillPool(ctx, pool, known.ID, mostFilled)
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
 )
 
@@ -111,6 +112,58 @@ func TestOneWrongPoolIsNoFailureOfTheOthers(t *testing.T) {
 	}
 	if len(warmIDs(w)) != 1 {
 		t.Errorf("idle: %q", warmIDs(w))
+	}
+}
+
+// After its repository was renamed, the pool counts for it, and is held with it, as its jobs are.
+func TestAPoolOfARenamedRepositoryKeepsToItsShare(t *testing.T) {
+	const next = "octo/next"
+	held := fleet.Hold{Key: "access/" + next, Kind: fleet.SetbackAccess, Needs: 1, InARow: 1, Met: map[string]time.Time{"job-1": {}}}
+	for name, c := range map[string]struct {
+		share, kept int
+		hold        *fleet.Hold
+		want        int // idle runners
+	}{
+		"its share":             {9, 0, nil, 1},
+		"what is kept":          {0, 1, nil, 1},
+		"its holds":             {0, 0, &held, 0},
+		"nothing keeps it back": {0, 0, nil, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := lifecycletest.New(t)
+			for i, name := range []string{lifecycletest.Repository, next} {
+				at := w.Now().Add(time.Duration(i) * time.Minute)
+				if err := lifecycle.LearnRepository(t.Context(), w.Records, w.Policy(), fleet.Job{Repository: name, RepositoryID: 1, CreatedAt: &at}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for id := range int64(8) {
+				job := w.Job(id + 1)
+				job.Repository = next
+				w.Launch(job)
+			}
+			if c.hold != nil {
+				c.hold.NextTry = w.Now().Add(time.Hour)
+				w.Records.Put(*c.hold)
+			}
+			w.MaxRunners, w.Keeps = 10, &fleet.Warm{Count: 2}
+			h := handler(w)
+			h.Fleet.MaxPerRepository, h.Fleet.KeptForOthers, h.Fleet.Repositories = c.share, c.kept, 2
+			if _, err := h.Run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if ids := warmIDs(w); len(ids) != c.want {
+				t.Errorf("%q idle, want %d", ids, c.want)
+			}
+			if got := usage(t, w).Renamed[lifecycletest.Repository]; got != next {
+				t.Errorf("those who ask why it is not full are told the name %q", got)
+			}
+			for _, id := range warmIDs(w) {
+				if r := w.Runner(id); r.Repository != next || r.RegisteredIn != next || r.Pool != "small@"+lifecycletest.Repository {
+					t.Errorf("%s is of %s in %s, in pool %s", id, r.Repository, r.RegisteredIn, r.Pool)
+				}
+			}
+		})
 	}
 }
 

@@ -15,9 +15,8 @@ type PoolFacts struct {
 	MaxPerRepository int
 	KeptForOthers    int
 	Repositories     int
-	Pool             Pool
-	Place            string // the present name of the pool's place
-	RepositoryID     int64  // GitHub's, 0 if it is not known
+	Pool             Pool  // as its repository is named now
+	RepositoryID     int64 // GitHub's, 0 if it is not known
 	Capacity         Capacity
 	Waiting          bool // a run waits for room, or is about to
 	Holds            map[string]Hold
@@ -67,7 +66,6 @@ func (f PoolFacts) Fill() FillResult {
 		return FillResult{Reason: paceReason}
 	}
 	run := pool.run()
-	run.Job.Repository = f.repositoryNow()
 	facts := LaunchFacts{Run: run, Holds: f.Holds, Deployment: f.Deployment, Now: now}
 	for rung := run.FirstRung; rung < max(1, run.Rungs); rung++ {
 		if !facts.held(rung) {
@@ -110,20 +108,12 @@ func (f PoolFacts) idle() (ids []string) {
 	return ids
 }
 
-// repositoryNow is the present name of the pool's repository, "" if its place is shared.
-func (f PoolFacts) repositoryNow() string {
-	if f.Pool.Repository == "" {
-		return ""
-	}
-	return f.Place
-}
-
 func (f PoolFacts) launch(rung int) FillResult {
 	capacity := f.Capacity
 	capacity.WarmMade++
 	runner := Runner{
-		Schema: Schema, RunnerID: WarmID(f.FleetName, capacity.freeSlot(f.FleetName), capacity.WarmMade), Pool: f.Pool.Key, RegisteredIn: f.Place, Spec: f.Pool.Spec,
-		Status: RunnerStarting, Phase: Open, Repository: f.repositoryNow(), RepositoryID: f.RepositoryID,
+		Schema: Schema, RunnerID: WarmID(f.FleetName, capacity.freeSlot(f.FleetName), capacity.WarmMade), Pool: f.Pool.Key, RegisteredIn: f.Pool.Place, Spec: f.Pool.Spec,
+		Status: RunnerStarting, Phase: Open, Repository: f.Pool.Repository, RepositoryID: f.RepositoryID,
 		Labels: f.Pool.Labels, Rung: rung, Times: Times{}.set(StageLaunched, f.Now),
 	}
 	capacity.Open++

@@ -10,7 +10,7 @@ import (
 
 // Pool keeps idle runners of one class registered in one scope.
 type Pool struct {
-	Key        string // names it in records
+	Key        string // names it in records, also after its repository was renamed
 	Class      string
 	Place      string // that its runners are registered in
 	Repository string // "" if the place is shared
@@ -154,6 +154,15 @@ func (p Pool) Job() Job { return jobOfPool(p.Repository, p.Labels) }
 
 func jobOfPool(repository string, labels []string) Job {
 	return Job{Repository: repository, Private: true, Labels: labels, Status: JobQueued}
+}
+
+// NamedNow is the pool with GitHub's present name of its repository, "" if that has not
+// changed: its runners, runs and holds are found by that name.
+func (p Pool) NamedNow(repository string) Pool {
+	if p.Repository != "" && repository != "" {
+		p.Place, p.Repository = repository, repository
+	}
+	return p
 }
 
 // Wanted is how many idle runners the pool wants at a time.

@@ -22,7 +22,7 @@ func TestWhatFullPoolsTakeInTheRecord(t *testing.T) {
 	var full Capacity
 	for _, pool := range pools {
 		for range pool.Warm.Count {
-			res := PoolFacts{FleetName: "fleet", MaxRunners: 1000, Pool: pool, Place: pool.Place, Capacity: full, Now: now}.launch(0)
+			res := PoolFacts{FleetName: "fleet", MaxRunners: 1000, Pool: pool, Capacity: full, Now: now}.launch(0)
 			full = *res.Changes.Capacity
 		}
 		failed := Runner{Pool: pool.Key, Times: Times{}.set(StageLaunched, now)}

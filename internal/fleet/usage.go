@@ -22,6 +22,8 @@ type GitHubUsage struct {
 	PutOff    map[string]int `json:"put_off,omitempty"`   // left to a later sweep, by kind
 	Last      map[string]int `json:"last,omitempty"`      // of them, by the last sweep
 	Failed    string         `json:"failed,omitempty"`    // what the last sweep could not do, "" if nothing
+	// present names of configured repositories that were renamed, by the keys of their old ones
+	Renamed map[string]string `json:"renamed,omitempty"`
 }
 
 // Know records what is left for a credential.
@@ -50,7 +52,7 @@ func (u GitHubUsage) Add(one GitHubUsage, at time.Time) GitHubUsage {
 	if !u.Since.Equal(hour) {
 		u = GitHubUsage{Since: hour, Budgets: u.Budgets}
 	}
-	u.At, u.Last, u.Failed = at, one.PutOff, one.Failed
+	u.At, u.Last, u.Failed, u.Renamed = at, one.PutOff, one.Failed, one.Renamed
 	u.Unchanged += one.Unchanged
 	u.Asked, u.PutOff = sum(u.Asked, one.Asked), sum(u.PutOff, one.PutOff)
 	return u

@@ -129,13 +129,13 @@ func (f Fleet) returnToPool(ctx context.Context, runnerID string) (returned bool
 }
 
 // FillPool gives a pool the runners that it lacks, each in a transaction of its own and up to
-// most, and returns how many it launched, and why it has fewer than it wants. repository is
-// what is known of the pool's, nothing if its place is shared.
-func (f Fleet) FillPool(ctx context.Context, pool fleet.Pool, place string, repositoryID int64, most int) (launched int, why string, err error) {
+// most, and returns how many it launched, and why it has fewer than it wants. The pool is as
+// its repository is named now, and repositoryID is GitHub's, 0 if it is not known.
+func (f Fleet) FillPool(ctx context.Context, pool fleet.Pool, repositoryID int64, most int) (launched int, why string, err error) {
 	for range most {
 		var res fleet.FillResult
 		err := f.change(ctx, func() (fleet.Changes, error) {
-			facts, err := f.poolFacts(ctx, pool, place, repositoryID)
+			facts, err := f.poolFacts(ctx, pool, repositoryID)
 			if err != nil {
 				return fleet.Changes{}, err
 			}
@@ -167,10 +167,10 @@ func (f Fleet) FillPool(ctx context.Context, pool fleet.Pool, place string, repo
 	return launched, "", nil
 }
 
-func (f Fleet) poolFacts(ctx context.Context, pool fleet.Pool, place string, repositoryID int64) (facts fleet.PoolFacts, err error) {
+func (f Fleet) poolFacts(ctx context.Context, pool fleet.Pool, repositoryID int64) (facts fleet.PoolFacts, err error) {
 	facts = fleet.PoolFacts{
 		FleetName: f.Name, MaxRunners: f.MaxRunners, MaxPerRepository: f.MaxPerRepository, KeptForOthers: f.KeptForOthers, Repositories: f.Repositories,
-		Pool: pool, Place: place, RepositoryID: repositoryID, Deployment: f.Deployment, Now: f.Now(),
+		Pool: pool, RepositoryID: repositoryID, Deployment: f.Deployment, Now: f.Now(),
 	}
 	if facts.Capacity, err = f.Records.Capacity(ctx); err != nil {
 		return facts, err
@@ -180,7 +180,7 @@ func (f Fleet) poolFacts(ctx context.Context, pool fleet.Pool, place string, rep
 	}
 	lists := []string{fleet.RoomList}
 	if pool.Repository != "" {
-		lists = append(lists, fleet.ShareList(place))
+		lists = append(lists, fleet.ShareList(pool.Repository))
 	}
 	for _, list := range lists {
 		waiting, err := f.Records.Waiting(ctx, list, fleet.LaterOrder, 1)

@@ -175,7 +175,7 @@ func TestAnIdleRunnerThatGitHubDeletesIsReplacedLater(t *testing.T) {
 		why  string
 	}{{time.Minute, 0, "was lost soon after it was launched"}, {time.Minute, 1, ""}} {
 		w.Pass(c.pass)
-		n, why, err := w.Fleet().FillPool(t.Context(), w.Pool(fleet.Warm{Count: 1}), lifecycletest.Repository, 0, 5)
+		n, why, err := w.Fleet().FillPool(t.Context(), w.Pool(fleet.Warm{Count: 1}), 0, 5)
 		if err != nil || n != c.want || !strings.Contains(why, c.why) {
 			t.Errorf("%d launched, %q, %v; want %d, %q", n, why, err, c.want, c.why)
 		}
@@ -194,7 +194,7 @@ func TestAPoolThatLosesRunnersLaunchesOneAMinute(t *testing.T) {
 	}
 	for _, pass := range []time.Duration{3 * time.Minute, time.Minute} {
 		w.Pass(pass)
-		if n, why, err := w.Fleet().FillPool(t.Context(), w.Pool(fleet.Warm{Count: 3}), lifecycletest.Repository, 0, 5); err != nil || n != 1 || !strings.Contains(why, "one a minute") {
+		if n, why, err := w.Fleet().FillPool(t.Context(), w.Pool(fleet.Warm{Count: 3}), 0, 5); err != nil || n != 1 || !strings.Contains(why, "one a minute") {
 			t.Errorf("%d launched, %q, %v", n, why, err)
 		}
 	}
@@ -240,7 +240,7 @@ func TestAPoolIsNotFilledWhile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := lifecycletest.New(t)
 			c.setup(w)
-			n, why, err := w.Fleet().FillPool(t.Context(), w.Pool(c.warm), lifecycletest.Repository, 0, 5)
+			n, why, err := w.Fleet().FillPool(t.Context(), w.Pool(c.warm), 0, 5)
 			if err != nil || n != 0 || !strings.Contains(why, c.why) {
 				t.Errorf("%d launched, %q, %v; want it to say %q", n, why, err, c.why)
 			}
@@ -340,7 +340,7 @@ func TestFunctionsDieWhileAPoolIsUsed(t *testing.T) {
 	}
 	for name, call := range map[string]func(*world, lifecycle.Fleet) error{
 		"filled": func(w *world, f lifecycle.Fleet) error {
-			_, _, err := f.FillPool(t.Context(), w.Pool(fleet.Warm{Count: 2}), lifecycletest.Repository, 0, 2)
+			_, _, err := f.FillPool(t.Context(), w.Pool(fleet.Warm{Count: 2}), 0, 2)
 			return err
 		},
 		"taken from": func(w *world, f lifecycle.Fleet) error {

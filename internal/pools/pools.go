@@ -116,6 +116,9 @@ type known struct {
 }
 
 func (f known) of(pool fleet.Pool) Pool {
+	if f.GitHub != nil {
+		pool = pool.NamedNow(f.GitHub.Renamed[fleet.RepositoryKey(pool.Repository)])
+	}
 	p := f.counted(pool)
 	p.Wanted = pool.Wanted(f.Now)
 	if p.Wanted == 0 {
@@ -171,10 +174,10 @@ func (f known) counted(pool fleet.Pool) Pool {
 // fill asks whether the next sweep would launch a runner.
 func (f known) fill(pool fleet.Pool) fleet.FillResult {
 	// A run that waits for room, or for its repository's share, would take what the pool takes.
-	waiting := f.waits[fleet.RoomList] || pool.Repository != "" && f.waits[fleet.ShareList(pool.Place)]
+	waiting := f.waits[fleet.RoomList] || pool.Repository != "" && f.waits[fleet.ShareList(pool.Repository)]
 	return fleet.PoolFacts{
 		FleetName: f.Policy.FleetName, MaxRunners: f.Policy.MaxRunners, MaxPerRepository: f.Policy.Share(), KeptForOthers: f.Policy.KeptForOthers(),
-		Repositories: f.Policy.Serves(), Pool: pool, Place: pool.Place, Capacity: f.Capacity, Waiting: waiting, Holds: f.holds,
+		Repositories: f.Policy.Serves(), Pool: pool, Capacity: f.Capacity, Waiting: waiting, Holds: f.holds,
 		Deployment: f.deployment, Now: f.Now,
 	}.Fill()
 }

@@ -143,6 +143,18 @@ func TestWhyAPoolIsNotFull(t *testing.T) {
 			f.Capacity.Pools = state(fleet.PoolState{NextTry: noon.Add(time.Minute), Failure: "Image.NotFound: gone"})
 		}, "Image.NotFound: gone", noon.Add(time.Minute)},
 		"no room": {1, func(f *Facts, _ *fleet.Warm) { f.Policy.MaxRunners = 1 }, "max_runners is 1", time.Time{}},
+		"no room for its renamed repository": {1, func(f *Facts, _ *fleet.Warm) {
+			f.Policy.MaxPerRepository, f.Capacity.OpenOf = 5, map[string]int{"octo/next": 5}
+			f.GitHub.Renamed = map[string]string{"octo/app": "octo/Next"}
+		}, "max_runners_per_repository is 5", time.Time{}},
+		"a hold on its renamed repository": {1, func(f *Facts, _ *fleet.Warm) {
+			f.Holds = []fleet.Hold{{Key: "access/octo/next", Kind: fleet.SetbackAccess, Needs: 1, Met: map[string]time.Time{"job-1": noon}}}
+			f.GitHub.Renamed = map[string]string{"octo/app": "octo/Next"}
+		}, "launches of its class or image are held", time.Time{}},
+		"a run of its renamed repository waits": {1, func(f *Facts, _ *fleet.Warm) {
+			f.Runs = []fleet.Run{{Job: fleet.Job{Repository: "octo/Next"}, WaitsForRoom: true, WaitsForShare: true}}
+			f.GitHub.Renamed = map[string]string{"octo/app": "octo/Next"}
+		}, "jobs wait for room", time.Time{}},
 		"a hold": {1, func(f *Facts, _ *fleet.Warm) {
 			f.Holds = []fleet.Hold{{Key: "capacity/large/0", Kind: fleet.SetbackCapacity, Needs: 1, Met: map[string]time.Time{"job-1": noon}}}
 		}, "launches of its class or image are held", time.Time{}},

@@ -194,7 +194,7 @@ func (s *sweep) parts(sweeps int64) []part {
 	groups := [][]part{
 		{{"jobs", s.jobs, 20}, {"credential", s.credential, 1}, {"open runs", s.openRuns, 10}, {"unresolved runners", s.unresolved, 5}, {"deliveries", s.deliveries, 5}, {"jobs to run again", s.reruns, 2}},
 		{{"registrations", s.registrations, 5}, {"tasks", s.tasks, 10}, {"runners", s.runners, 10}},
-		{{"room", s.room, 3}, {"warm runners", s.warm, 3}, {"refusals to show", s.notices, 2}},
+		{{"room", s.room, 3}, {"warm runners", s.warm, 10}, {"refusals to show", s.notices, 2}},
 		{{"task definitions", s.definitions, 5}},
 		{{"locks on builds", s.locks, 2}, {"images", s.images, 3}, {"old images", s.oldRevisions, 2}},
 	}

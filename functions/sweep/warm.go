@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 	_ "time/tzdata" // schedules name time zones, and a function's machine has no database of them
@@ -12,27 +13,54 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 )
 
+// poolsCursor keeps the pool at which the time of the last sweep was used up.
+const poolsCursor = "pools"
+
+// errLater leaves the other pools to the next sweep.
+var errLater = fmt.Errorf("keep warm runners: %w", errPutOff)
+
 // mostFilled is how many warm runners one sweep launches for one pool.
 const mostFilled = 10
 
 // warm ends the idle runners that their pools want no longer, and launches those that the
 // pools lack: after the runs that wait for room. Only the sweep does either, and there is one
 // at a time. Idle runners of a pool that the fleet must not have, as the class sizes are now,
-// end like those of one that is no more.
+// end like those of one that is no more. When the time is used up, the next sweep goes on with
+// the next pool: one that always lacks runners keeps no other waiting.
 func (s *sweep) warm(ctx context.Context) error {
 	pools, failed := s.pools(ctx)
 	if len(pools) == 0 && !s.idle {
 		return failed
 	}
-	if err := s.Fleet.EndStrays(ctx, pools); err != nil {
+	if err := s.Fleet.EndStrays(ctx, pools, s.late); err != nil {
 		failed = errors.Join(failed, err) // the pools go on
 	}
-	return errors.Join(failed, each(pools, func(pool fleet.Pool) error {
-		if err := s.Fleet.EndUnwanted(ctx, pool); err != nil {
+	after, err := s.Records.Cursor(ctx, poolsCursor)
+	if err != nil {
+		return errors.Join(failed, err)
+	}
+	next := 0
+	for next < len(pools) && pools[next].Key <= after {
+		next++
+	}
+	reached := after
+	failed = errors.Join(failed, each(slices.Concat(pools[next:], pools[:next]), func(pool fleet.Pool) error {
+		if s.late() {
+			return errLater
+		}
+		reached = pool.Key
+		if err := s.Fleet.EndUnwanted(ctx, pool, s.late); err != nil {
 			return err
 		}
 		return s.fill(ctx, pool)
 	}))
+	if !s.late() {
+		reached = ""
+	}
+	if reached != after {
+		failed = errors.Join(failed, s.Records.PutCursor(ctx, poolsCursor, reached))
+	}
+	return failed
 }
 
 // pools are the pools that the fleet may have; the error says why none may be, or what is not
@@ -90,18 +118,13 @@ func (s *sweep) fill(ctx context.Context, pool fleet.Pool) error {
 	budget, err := s.GitHub.Budget(ctx, pool.Place, s.Fleet.Now())
 	if err == nil {
 		spare, err := s.Fleet.Spare(ctx, budget)
-		if err != nil || !spare {
-			return errors.Join(err, s.putOff(spare))
+		if err != nil {
+			return err
+		}
+		if !spare {
+			return errLater
 		}
 	}
-	_, _, err = s.Fleet.FillPool(ctx, pool, known.ID, mostFilled)
+	_, _, err = s.Fleet.FillPool(ctx, pool, known.ID, mostFilled, s.late)
 	return err
-}
-
-// putOff says that what is left of GitHub's limit is kept for the claims of jobs.
-func (s *sweep) putOff(spare bool) error {
-	if spare {
-		return nil
-	}
-	return fmt.Errorf("launch warm runners: %w", errPutOff)
 }

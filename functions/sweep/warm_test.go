@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/functions/sweep"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/lifecycle/lifecycletest"
@@ -261,5 +262,86 @@ func TestASweepWithoutPoolsReadsNoMore(t *testing.T) {
 	mustSweep(t, w)
 	for id := range w.Capacity().Pools {
 		t.Errorf("the capacity knows pool %s", id)
+	}
+}
+
+// sluggish takes a second for each end of an idle runner, and for each launch.
+type sluggish struct {
+	*lifecycletest.GitHub
+	*lifecycletest.Executions
+	w *world
+}
+
+func (s sluggish) Delete(ctx ctx, place string, id int64) error {
+	s.w.Pass(time.Second)
+	return s.GitHub.Delete(ctx, place, id)
+}
+
+func (s sluggish) Start(ctx ctx, name string, input []byte) error {
+	s.w.Pass(time.Second)
+	return s.Executions.Start(ctx, name, input)
+}
+
+// A sweep has ten seconds for warm runners.
+func sluggishHandler(w *world) sweep.Handler {
+	h, s := handler(w), sluggish{w.GitHub, w.Executions, w}
+	h.Fleet.GitHub, h.Fleet.Executions, h.Time = s, s, 100*time.Second
+	return h
+}
+
+// Else the many that end with a schedule would have the sweep killed.
+func TestASweepEndsAsManyIdleRunnersAsItHasTimeFor(t *testing.T) {
+	for name, keeps := range map[string]*fleet.Warm{
+		"the schedule has ended": {Count: 30, Schedule: "daily 22:00-23:00"}, "the pool is no more": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := lifecycletest.New(t)
+			w.MaxRunners = 100
+			w.Warm(30)
+			w.Keeps = keeps
+			for _, want := range []int{20, 10, 0} {
+				w.Pass(time.Minute)
+				if _, err := sluggishHandler(w).Run(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				idle := 0
+				for _, id := range warmIDs(w) {
+					if w.Runner(id).Idle() {
+						idle++
+					}
+				}
+				if idle != want {
+					t.Errorf("%d idle, want %d", idle, want)
+				}
+			}
+		})
+	}
+}
+
+// The first pool loses its runners to jobs all the time.
+func TestNoPoolWaitsForAnotherForEver(t *testing.T) {
+	w := lifecycletest.New(t)
+	w.MaxRunners, w.Keeps = 100, &fleet.Warm{Count: 10}
+	for range 4 {
+		before := w.Capacity().WarmMade
+		h := sluggishHandler(w)
+		h.Policy.Repositories = []string{"octo/a", "octo/b", "octo/c"}
+		if _, err := h.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := w.Capacity().WarmMade - before; n > 10 {
+			t.Errorf("a sweep has launched %d", n)
+		}
+		for id, idle := range w.Capacity().Warm {
+			if idle.Pool == "small@octo/a" {
+				w.EditRunner(id, func(r *fleet.Runner) { r.Took, r.Status = 9, fleet.RunnerRunning })
+			}
+		}
+		w.Pass(time.Minute)
+	}
+	for _, pool := range []string{"small@octo/a", "small@octo/b", "small@octo/c"} {
+		if n := w.Capacity().State(pool, w.Now()).Launched; n < 10 {
+			t.Errorf("%s has launched %d", pool, n)
+		}
 	}
 }

@@ -128,11 +128,15 @@ func (f Fleet) returnToPool(ctx context.Context, runnerID string) (returned bool
 	return true, f.launchFreed(ctx, was.Rule)
 }
 
-// FillPool gives a pool the runners that it lacks, each in a transaction of its own and up to
-// most, and returns how many it launched, and why it has fewer than it wants. The pool is as
-// its repository is named now, and repositoryID is GitHub's, 0 if it is not known.
-func (f Fleet) FillPool(ctx context.Context, pool fleet.Pool, repositoryID int64, most int) (launched int, why string, err error) {
+// FillPool gives a pool the runners that it lacks, each in a transaction of its own, up to
+// most and as many as there is time for. It returns how many it launched, and why the pool has
+// fewer than it wants. The pool is as its repository is named now, and repositoryID is
+// GitHub's, 0 if it is not known.
+func (f Fleet) FillPool(ctx context.Context, pool fleet.Pool, repositoryID int64, most int, late func() bool) (launched int, why string, err error) {
 	for range most {
+		if late() {
+			break
+		}
 		var res fleet.FillResult
 		err := f.change(ctx, func() (fleet.Changes, error) {
 			facts, err := f.poolFacts(ctx, pool, repositoryID)
@@ -192,30 +196,34 @@ func (f Fleet) poolFacts(ctx context.Context, pool fleet.Pool, repositoryID int6
 	return facts, nil
 }
 
-// EndUnwanted ends the idle runners of a pool that it wants no longer.
-func (f Fleet) EndUnwanted(ctx context.Context, pool fleet.Pool) error {
+// EndUnwanted ends the idle runners of a pool that it wants no longer, as many as there is
+// time for.
+func (f Fleet) EndUnwanted(ctx context.Context, pool fleet.Pool, late func() bool) error {
 	capacity, err := f.Records.Capacity(ctx)
 	if err != nil {
 		return err
 	}
-	return f.endIdle(ctx, fleet.PoolFacts{Pool: pool, Capacity: capacity, Now: f.Now()}.Ends())
+	return f.endIdle(ctx, fleet.PoolFacts{Pool: pool, Capacity: capacity, Now: f.Now()}.Ends(), late)
 }
 
 // EndStrays ends the idle runners whose pools the configuration no longer has, and those that
-// give way.
-func (f Fleet) EndStrays(ctx context.Context, pools []fleet.Pool) error {
+// give way, as many as there is time for.
+func (f Fleet) EndStrays(ctx context.Context, pools []fleet.Pool, late func() bool) error {
 	capacity, err := f.Records.Capacity(ctx)
 	if err != nil {
 		return err
 	}
-	return f.endIdle(ctx, append(capacity.Strays(pools), capacity.GivingWay()...))
+	return f.endIdle(ctx, append(capacity.Strays(pools), capacity.GivingWay()...), late)
 }
 
 // endIdle begins the end of each: one that GitHub refuses to delete must not let others idle
-// on. After an outage the next sweep goes on.
-func (f Fleet) endIdle(ctx context.Context, ends []fleet.WarmEnd) error {
+// on. After an outage, or when it is late, the next sweep goes on.
+func (f Fleet) endIdle(ctx context.Context, ends []fleet.WarmEnd, late func() bool) error {
 	var failed []error
 	for _, end := range ends {
+		if late() {
+			break
+		}
 		err := f.EndIdle(ctx, end.RunnerID, end.Reason)
 		failed = append(failed, err)
 		if fleet.IsNamed(err, fleet.GitHubUnavailable, fleet.GitHubRateLimited, fleet.RecordsUnavailable, fleet.AWSUnavailable) || ctx.Err() != nil {

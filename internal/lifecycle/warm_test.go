@@ -175,7 +175,7 @@ func TestAnIdleRunnerThatGitHubDeletesIsReplacedLater(t *testing.T) {
 		why  string
 	}{{time.Minute, 0, "was lost soon after it was launched"}, {time.Minute, 1, ""}} {
 		w.Pass(c.pass)
-		n, why, err := w.Fleet().FillPool(t.Context(), w.Pool(fleet.Warm{Count: 1}), 0, 5)
+		n, why, err := w.Fleet().FillPool(t.Context(), w.Pool(fleet.Warm{Count: 1}), 0, 5, inTime)
 		if err != nil || n != c.want || !strings.Contains(why, c.why) {
 			t.Errorf("%d launched, %q, %v; want %d, %q", n, why, err, c.want, c.why)
 		}
@@ -194,7 +194,7 @@ func TestAPoolThatLosesRunnersLaunchesOneAMinute(t *testing.T) {
 	}
 	for _, pass := range []time.Duration{3 * time.Minute, time.Minute} {
 		w.Pass(pass)
-		if n, why, err := w.Fleet().FillPool(t.Context(), w.Pool(fleet.Warm{Count: 3}), 0, 5); err != nil || n != 1 || !strings.Contains(why, "one a minute") {
+		if n, why, err := w.Fleet().FillPool(t.Context(), w.Pool(fleet.Warm{Count: 3}), 0, 5, inTime); err != nil || n != 1 || !strings.Contains(why, "one a minute") {
 			t.Errorf("%d launched, %q, %v", n, why, err)
 		}
 	}
@@ -240,7 +240,7 @@ func TestAPoolIsNotFilledWhile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := lifecycletest.New(t)
 			c.setup(w)
-			n, why, err := w.Fleet().FillPool(t.Context(), w.Pool(c.warm), 0, 5)
+			n, why, err := w.Fleet().FillPool(t.Context(), w.Pool(c.warm), 0, 5, inTime)
 			if err != nil || n != 0 || !strings.Contains(why, c.why) {
 				t.Errorf("%d launched, %q, %v; want it to say %q", n, why, err, c.why)
 			}
@@ -272,6 +272,8 @@ func expects(run fleet.Run, runnerID string) fleet.Run {
 
 func ptr[T any](v T) *T { return &v }
 
+func inTime() bool { return false }
+
 func TestThePoolEndsWhatItDoesNotWant(t *testing.T) {
 	for name, c := range map[string]struct {
 		warm  fleet.Warm
@@ -289,7 +291,7 @@ func TestThePoolEndsWhatItDoesNotWant(t *testing.T) {
 			w := lifecycletest.New(t)
 			w.Warm(2)
 			w.Pass(c.pass)
-			if err := w.Fleet().EndUnwanted(t.Context(), w.Pool(c.warm)); err != nil {
+			if err := w.Fleet().EndUnwanted(t.Context(), w.Pool(c.warm), inTime); err != nil {
 				t.Fatal(err)
 			}
 			left := 0
@@ -312,7 +314,7 @@ func TestARunnerThatARunExpectsDoesNotEndWithItsPool(t *testing.T) {
 	w := lifecycletest.New(t)
 	w.Warm(1)
 	w.After("Records.Capacity", func() { w.Launch(w.Job(7)) })
-	if err := w.Fleet().EndUnwanted(t.Context(), w.Pool(fleet.Warm{Count: 1, Schedule: "daily 10:00-11:00"})); err != nil {
+	if err := w.Fleet().EndUnwanted(t.Context(), w.Pool(fleet.Warm{Count: 1, Schedule: "daily 10:00-11:00"}), inTime); err != nil {
 		t.Fatal(err)
 	}
 	if r := w.Runner(warm1); r.Phase != fleet.Open || r.For != "job-7" {
@@ -340,7 +342,7 @@ func TestFunctionsDieWhileAPoolIsUsed(t *testing.T) {
 	}
 	for name, call := range map[string]func(*world, lifecycle.Fleet) error{
 		"filled": func(w *world, f lifecycle.Fleet) error {
-			_, _, err := f.FillPool(t.Context(), w.Pool(fleet.Warm{Count: 2}), 0, 2)
+			_, _, err := f.FillPool(t.Context(), w.Pool(fleet.Warm{Count: 2}), 0, 2, inTime)
 			return err
 		},
 		"taken from": func(w *world, f lifecycle.Fleet) error {
@@ -351,7 +353,7 @@ func TestFunctionsDieWhileAPoolIsUsed(t *testing.T) {
 			return f.Completed(t.Context(), lifecycletest.Completed(w.Job(7), fleet.ConclusionCancelled))
 		},
 		"emptied": func(w *world, f lifecycle.Fleet) error {
-			return f.EndUnwanted(t.Context(), w.Pool(fleet.Warm{Count: 2, Schedule: "daily 10:00-11:00"}))
+			return f.EndUnwanted(t.Context(), w.Pool(fleet.Warm{Count: 2, Schedule: "daily 10:00-11:00"}), inTime)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -13,7 +13,7 @@ func TestAWarmRunnerThatFailsHoldsNothingOfTheRunThatExpectedIt(t *testing.T) {
 	w := lifecycletest.New(t)
 	pool := w.Pool(fleet.Warm{Count: 1, Image: "image:node:22"})
 	w.Keeps = &pool.Warm
-	if n, why, err := w.Fleet().FillPool(t.Context(), pool, 0, 1); n != 1 || err != nil {
+	if n, why, err := w.Fleet().FillPool(t.Context(), pool, 0, 1, inTime); n != 1 || err != nil {
 		t.Fatal(n, why, err)
 	}
 	w.EditRunner(warm1, func(r *fleet.Runner) { *r = r.Progress(fleet.RunnerImageCreating) })
@@ -39,7 +39,7 @@ func TestIDsOfWarmRunnersAreNotUsedAgain(t *testing.T) {
 	if err := w.Records.Write(t.Context(), fleet.Changes{Capacity: &c}); err != nil {
 		t.Fatal(err)
 	}
-	if n, why, err := w.Fleet().FillPool(t.Context(), w.Pool(fleet.Warm{Count: 1}), 0, 1); n != 1 {
+	if n, why, err := w.Fleet().FillPool(t.Context(), w.Pool(fleet.Warm{Count: 1}), 0, 1, inTime); n != 1 {
 		t.Errorf("%d launched, %q, %v", n, why, err)
 	}
 }
@@ -73,7 +73,7 @@ func TestAnIdleRunnerOfTheRepositoryGivesWayAmongMany(t *testing.T) {
 		if i == 3 {
 			other = pool
 		}
-		if n, why, err := f.FillPool(t.Context(), other, 0, 2); n != 2 {
+		if n, why, err := f.FillPool(t.Context(), other, 0, 2, inTime); n != 2 {
 			t.Fatal(n, why, err)
 		}
 	}

@@ -250,7 +250,7 @@ func (w *World) Pool(warm fleet.Warm) fleet.Pool {
 func (w *World) Warm(count int) (ids []string) {
 	w.t.Helper()
 	w.Keeps = &fleet.Warm{Count: count}
-	if _, why, err := w.Fleet().FillPool(w.t.Context(), w.Pool(fleet.Warm{Count: count}), 0, count); err != nil || why != "" {
+	if _, why, err := w.Fleet().FillPool(w.t.Context(), w.Pool(fleet.Warm{Count: count}), 0, count, func() bool { return false }); err != nil || why != "" {
 		w.t.Fatal(why, err)
 	}
 	for _, id := range slices.Sorted(maps.Keys(w.Records.capacity.Warm)) {

@@ -115,8 +115,8 @@ func Launch(f LaunchFacts) LaunchResult {
 	if f.fullRepository(run) {
 		return f.givesWay(f.waitForRoom(run, fmt.Sprintf("waits for room: max_runners_per_repository is %d", f.MaxPerRepository), forShare), run.Job.Repository)
 	}
-	if kept := f.kept(); kept > 0 && f.Capacity.OpenOf[RepositoryKey(run.Job.Repository)] > 0 && f.Capacity.Open >= f.MaxRunners-kept {
-		return f.givesWay(f.waitForRoom(run, fmt.Sprintf("waits for room: the last %d of max_runners are kept for repositories that have no runner", kept), forShare), "")
+	if f.onlyKept() {
+		return f.givesWay(f.waitForRoom(run, fmt.Sprintf("waits for room: the last %d of max_runners are kept for repositories that have no runner", f.kept()), forShare), "")
 	}
 	if f.Capacity.Open >= f.MaxRunners || f.Behind {
 		res := f.waitForRoom(run, fmt.Sprintf("waits for room: max_runners is %d", f.MaxRunners), forRoom)
@@ -136,6 +136,18 @@ func Launch(f LaunchFacts) LaunchResult {
 // left to others.
 func (f LaunchFacts) kept() int {
 	return min(f.KeptForOthers, max(0, f.Repositories-len(f.Capacity.OpenOf)))
+}
+
+// onlyKept reports whether the places that are left are kept for others than the run's
+// repository.
+func (f LaunchFacts) onlyKept() bool {
+	kept := f.kept()
+	return kept > 0 && f.Capacity.OpenOf[RepositoryKey(f.Run.Job.Repository)] > 0 && f.Capacity.Open >= f.MaxRunners-kept
+}
+
+// HasRoom reports whether no runner has to end before the run can have one.
+func (f LaunchFacts) HasRoom() bool {
+	return f.Capacity.Open < f.MaxRunners && !f.fullRepository(f.Run) && !f.onlyKept()
 }
 
 // overdue is when a run may be launched that GitHub has had queued for longer than it

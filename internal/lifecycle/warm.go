@@ -32,15 +32,6 @@ func (f Fleet) findWarm(ctx context.Context, facts *fleet.LaunchFacts) error {
 			others = append(others, id)
 		}
 	}
-	slices.SortStableFunc(others, func(a, b string) int { // for its own repository's share, only those count
-		own := func(id string) int {
-			if f.servesFrom(facts.Capacity.Warm[id].Place, run) {
-				return 0
-			}
-			return 1
-		}
-		return own(a) - own(b)
-	})
 	slices.SortStableFunc(serve, func(a, b string) int { return facts.Capacity.Warm[b].Made.Compare(facts.Capacity.Warm[a].Made) })
 	for _, id := range serve[:min(len(serve), mostIdleRead)] {
 		runner, known, err := f.Records.Runner(ctx, id)
@@ -58,9 +49,18 @@ func (f Fleet) findWarm(ctx context.Context, facts *fleet.LaunchFacts) error {
 			return nil
 		}
 	}
-	if facts.Idle != nil || facts.Capacity.Open < f.MaxRunners && f.MaxPerRepository == 0 {
+	if facts.Idle != nil || facts.HasRoom() {
 		return nil
 	}
+	slices.SortStableFunc(others, func(a, b string) int { // for its own repository's share, only those count
+		own := func(id string) int {
+			if f.servesFrom(facts.Capacity.Warm[id].Place, run) {
+				return 0
+			}
+			return 1
+		}
+		return own(a) - own(b)
+	})
 	for _, id := range others[:min(len(others), mostIdleRead)] {
 		runner, known, err := f.Records.Runner(ctx, id)
 		if err != nil {

@@ -1,6 +1,7 @@
 package lifecycle_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -83,6 +84,53 @@ func TestALaunchLooksFor(t *testing.T) {
 			}
 			if got := w.Launch(w.Job(7, c.labels...)); got != c.want {
 				t.Errorf("launched %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+// reads notes the runners that a launch reads.
+type reads struct {
+	*lifecycletest.Records
+	runners map[string]bool
+}
+
+func (r reads) Runner(ctx context.Context, id string) (fleet.Runner, bool, error) {
+	r.runners[id] = true
+	return r.Records.Runner(ctx, id)
+}
+
+func TestALaunchReadsFewRunners(t *testing.T) {
+	own, other := []string{"self-hosted", "class:small"}, []string{"self-hosted", "class:large"}
+	for name, c := range map[string]struct {
+		labels           []string
+		max, share, kept int
+		want             int
+	}{
+		"the first that idles":                {own, 20, 0, 0, 1},
+		"none that idles for another class":   {other, 20, 0, 0, 0},
+		"nor with shares":                     {other, 20, 18, 0, 0},
+		"nor with places kept":                {other, 20, 18, 2, 0},
+		"those that may give way to it":       {other, 5, 0, 0, 5},
+		"those that may give it their share":  {other, 20, 5, 0, 5},
+		"those in the places before the kept": {other, 7, 6, 2, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := lifecycletest.New(t)
+			w.Warm(5)
+			read := reads{w.Records, map[string]bool{}}
+			f := w.Fleet()
+			f.Records, f.MaxRunners, f.MaxPerRepository, f.KeptForOthers, f.Repositories = read, c.max, c.share, c.kept, 3
+			job := w.Job(7, c.labels...)
+			run := fleet.NewRun(job, w.Now()).Want(w.Policy().Wants(job))
+			if err := w.Records.Write(t.Context(), fleet.Changes{Runs: []fleet.Run{run}}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.Launch(t.Context(), run.RunID); err != nil {
+				t.Fatal(err)
+			}
+			if len(read.runners) != c.want {
+				t.Errorf("it reads %d, want %d: %s", len(read.runners), c.want, w.Run(run.RunID).Reason)
 			}
 		})
 	}

@@ -33,7 +33,10 @@ func (f Fleet) findWarm(ctx context.Context, facts *fleet.LaunchFacts) error {
 		}
 	}
 	slices.SortStableFunc(serve, func(a, b string) int { return facts.Capacity.Warm[b].Made.Compare(facts.Capacity.Warm[a].Made) })
-	for _, id := range serve[:min(len(serve), mostIdleRead)] {
+	if n := len(serve); n > mostIdleRead { // the newest may all be starting: the oldest are not
+		serve = slices.Concat(serve[:mostIdleRead/2], serve[n-mostIdleRead/2:])
+	}
+	for _, id := range serve {
 		runner, known, err := f.Records.Runner(ctx, id)
 		if err != nil {
 			return err

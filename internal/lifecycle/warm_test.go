@@ -136,6 +136,20 @@ func TestALaunchReadsFewRunners(t *testing.T) {
 	}
 }
 
+func TestALaunchFindsAnIdleRunnerBehindManyThatStart(t *testing.T) {
+	for _, age := range []time.Duration{30 * time.Second, 5 * time.Minute} {
+		w := lifecycletest.New(t)
+		registered := w.Warm(2)
+		w.Pass(age)
+		if n, why, err := w.Fleet().FillPool(t.Context(), w.Pool(fleet.Warm{Count: 20}), 0, 10, inTime); n != 10 {
+			t.Fatal(n, why, err)
+		}
+		if got := w.Launch(w.Job(7)); !slices.Contains(registered, got) {
+			t.Errorf("launched %s, and %q idle since %s", got, registered, age)
+		}
+	}
+}
+
 // GitHub chooses among the idle runners: half of the time not the one that is expected.
 func TestAWarmRunnerWhoseJobAnotherTookIdlesAgain(t *testing.T) {
 	w := lifecycletest.New(t)

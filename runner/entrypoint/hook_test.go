@@ -57,8 +57,8 @@ func serveJobs(t *testing.T, answer func() (int, fleet.JobResponse)) *fleetOf {
 			}
 			s.mu.Lock()
 			s.asked = append(s.asked, body)
-			s.mu.Unlock()
 			status, response := s.answer()
+			s.mu.Unlock()
 			if status == 0 {
 				panic(http.ErrAbortHandler)
 			}

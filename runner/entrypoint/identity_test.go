@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,20 +26,20 @@ const secretPath = "/v2/credentials/a-path-is-secret"
 type ecs struct {
 	*httptest.Server
 	answers []func(w http.ResponseWriter) // in place of credentials, one after the other
-	asked   int
+	asked   atomic.Int32
 }
 
 func newECS(t *testing.T, answers ...func(w http.ResponseWriter)) *ecs {
 	e := &ecs{answers: answers}
 	e.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		e.asked++
+		n := int(e.asked.Add(1))
 		switch {
 		case r.Host != "169.254.170.2" || r.URL.Path != secretPath || r.Header.Get("Authorization") != "":
 			t.Errorf("asked for %s%s, %v", r.Host, r.URL.Path, r.Header)
-		case e.asked <= len(e.answers):
-			e.answers[e.asked-1](w)
+		case n <= len(e.answers):
+			e.answers[n-1](w)
 		default:
-			fmt.Fprintf(w, `{"RoleArn":"arn","AccessKeyId":"ASIA%016d","SecretAccessKey":"key-is-secret","Token":"token-is-secret","Expiration":"2030-01-01T00:00:00Z"}`, e.asked)
+			fmt.Fprintf(w, `{"RoleArn":"arn","AccessKeyId":"ASIA%016d","SecretAccessKey":"key-is-secret","Token":"token-is-secret","Expiration":"2030-01-01T00:00:00Z"}`, n)
 		}
 	}))
 	t.Cleanup(e.Close)
@@ -86,8 +87,8 @@ func TestEachAskIsSignedAnew(t *testing.T) {
 	e := newECS(t)
 	w, claims := inTask(t, e, unavailable("7"), claimed)
 	code, output := w.run(t)
-	if code != 0 || e.asked != 2 || len(*claims) != 2 {
-		t.Fatalf("exit code %d after %d claims, with credentials asked for %d times:\n%s", code, len(*claims), e.asked, output)
+	if n := e.asked.Load(); code != 0 || n != 2 || len(*claims) != 2 {
+		t.Fatalf("exit code %d after %d claims, with credentials asked for %d times:\n%s", code, len(*claims), n, output)
 	}
 	first, second := (*claims)[0], (*claims)[1]
 	if first.Nonce != second.Nonce || first.Identity == nil || second.Identity == nil {

@@ -17,7 +17,7 @@ import (
 // connect: by then it knows every option, and has checked the values that it knows a form for.
 func TestAWSTakesTheCommandsInTheDocs(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{"build/template/function.zip", "build/template/ecsrunner-fleet.template.json"} {
+	for _, name := range []string{"build/template/function.zip", "build/template/ecsrunner-fleet.template.json", "classes.json"} {
 		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755); err != nil {
 			t.Fatal(err)
 		}

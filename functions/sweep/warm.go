@@ -39,10 +39,7 @@ func (s *sweep) warm(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(failed, err)
 	}
-	next := 0
-	for next < len(pools) && pools[next].Key <= after {
-		next++
-	}
+	next := max(0, slices.IndexFunc(pools, func(p fleet.Pool) bool { return p.Key > after }))
 	reached := after
 	failed = errors.Join(failed, each(slices.Concat(pools[next:], pools[:next]), func(pool fleet.Pool) error {
 		if s.late() {

@@ -30,7 +30,9 @@ const mostReplaced = 34
 func (j *judge) filled(runner fleet.Runner) {
 	pool, known := j.w.pool(runner.Pool)
 	now := j.w.k.Now()
-	if !known || pool.Wanted(now.Add(-time.Minute)) == 0 && pool.Wanted(now) == 0 { // the sweep that decided may be slow
+	// The sweep that decided may be slow, and its clock ahead of the world's.
+	wantedIn := func(d time.Duration) bool { return pool.Wanted(now.Add(d)) > 0 }
+	if !known || !wantedIn(-time.Minute) && !wantedIn(0) && !wantedIn(time.Minute) {
 		j.find(ruleWarm, runner.RunnerID, "runner %s is launched for pool %s, which wants none", runner.RunnerID, runner.Pool)
 		return
 	}

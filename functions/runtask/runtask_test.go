@@ -379,29 +379,25 @@ func TestALateAttemptLeavesTheTokenOfALaterState(t *testing.T) {
 	}
 }
 
-// An attempt may also begin so late that its task is up and its job taken.
-func TestALateAttemptOfARunnerWithAJobStoresNothing(t *testing.T) {
-	w := lifecycletest.New(t)
-	id := w.Busy(w.Job(7))
-	w.EditRunner(id, func(r *fleet.Runner) { r.TaskToken, r.WaitingFor = "of AwaitCompletion", fleet.WaitForStopped })
-	if err := run(t, w, id); err != nil {
-		t.Fatal(err)
-	}
-	if r := w.Runner(id); r.TaskToken != "of AwaitCompletion" || r.WaitingFor != fleet.WaitForStopped {
-		t.Errorf("it waits for %s, with token %q", r.WaitingFor, r.TaskToken)
-	}
-}
-
-// One that was found busy without a job, and then not, waits for its job again.
-func TestARunnerThatSeemedBusyWaitsForItsJobAgain(t *testing.T) {
-	w := lifecycletest.New(t)
-	id := w.Up(w.Job(7))
-	w.EditRunner(id, func(r *fleet.Runner) { r.TaskToken, r.WaitingFor = "of AwaitCompletion", fleet.WaitForStopped })
-	if err := run(t, w, id); err != nil {
-		t.Fatal(err)
-	}
-	if r := w.Runner(id); r.TaskToken == "of AwaitCompletion" || r.WaitingFor != fleet.WaitForJob {
-		t.Errorf("it waits for %s, with token %q", r.WaitingFor, r.TaskToken)
+// RunTask is called while AwaitCompletion's token is stored: too late, if the runner has its
+// job, and rightly, if it only seemed busy and waits for its job again.
+func TestTheTokenOfAwaitCompletionStaysWithAJob(t *testing.T) {
+	for name, c := range map[string]struct {
+		runner func(w *world, job fleet.Job) string
+		waits  string
+	}{
+		"a runner with a job":                  {(*world).Busy, fleet.WaitForStopped},
+		"a runner that only seemed to be busy": {(*world).Up, fleet.WaitForJob},
+	} {
+		w := lifecycletest.New(t)
+		id := c.runner(w, w.Job(7))
+		w.EditRunner(id, func(r *fleet.Runner) { r.TaskToken, r.WaitingFor = "of AwaitCompletion", fleet.WaitForStopped })
+		if err := run(t, w, id); err != nil {
+			t.Fatal(err)
+		}
+		if r := w.Runner(id); r.WaitingFor != c.waits || (r.TaskToken == "of AwaitCompletion") != (c.waits == fleet.WaitForStopped) {
+			t.Errorf("%s waits for %s, with token %q", name, r.WaitingFor, r.TaskToken)
+		}
 	}
 }
 

@@ -46,10 +46,7 @@ func (s *sweep) warm(ctx context.Context) error {
 			return errLater
 		}
 		reached = pool.Key
-		if err := s.Fleet.EndUnwanted(ctx, pool, s.late); err != nil {
-			return err
-		}
-		return s.fill(ctx, pool)
+		return s.tend(ctx, pool)
 	}))
 	if !s.late() {
 		reached = ""
@@ -100,18 +97,25 @@ func (s *sweep) canIdle(ctx context.Context, place string) error {
 	return s.Records.PutCursor(ctx, groupCursor, strconv.FormatInt(s.now.Unix(), 10))
 }
 
-func (s *sweep) fill(ctx context.Context, pool fleet.Pool) error {
-	if pool.Wanted(s.Fleet.Now()) == 0 {
-		return nil
-	}
+// tend ends what the pool wants no longer, and launches what it lacks.
+func (s *sweep) tend(ctx context.Context, pool fleet.Pool) error {
+	wanted := pool.Wanted(s.Fleet.Now()) > 0
 	var known fleet.Repository
-	if pool.Repository != "" {
+	if wanted && pool.Repository != "" {
 		var err error
 		if known, err = lifecycle.KnownRepository(ctx, s.Records, pool.Repository); err != nil {
 			return err
 		}
 		pool = pool.NamedNow(known.NameNow(s.configured, pool.Repository))
 	}
+	if err := s.Fleet.EndUnwanted(ctx, pool, known.ID, s.late); err != nil || !wanted {
+		return err
+	}
+	return s.fill(ctx, pool, known.ID)
+}
+
+// fill launches what a pool lacks, named as its repository is now.
+func (s *sweep) fill(ctx context.Context, pool fleet.Pool, repositoryID int64) error {
 	budget, err := s.GitHub.Budget(ctx, pool.Place, s.Fleet.Now())
 	if err == nil {
 		spare, err := s.Fleet.Spare(ctx, budget)
@@ -122,6 +126,6 @@ func (s *sweep) fill(ctx context.Context, pool fleet.Pool) error {
 			return errLater
 		}
 	}
-	_, _, err = s.Fleet.FillPool(ctx, pool, known.ID, mostFilled, s.late)
+	_, _, err = s.Fleet.FillPool(ctx, pool, repositoryID, mostFilled, s.late)
 	return err
 }

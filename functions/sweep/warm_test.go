@@ -168,6 +168,42 @@ func TestAPoolOfARenamedRepositoryKeepsToItsShare(t *testing.T) {
 	}
 }
 
+// No launch looks for a runner under a name that its repository had.
+func TestIdleRunnersOfARenamedRepositoryAreReplaced(t *testing.T) {
+	const first, next = lifecycletest.Repository, "octo/next"
+	w := lifecycletest.New(t)
+	idle := w.Warm(2)
+	for _, name := range []string{first, next, first, next} {
+		w.Pass(time.Minute)
+		at := w.Now()
+		if err := lifecycle.LearnRepository(t.Context(), w.Records, w.Policy(), fleet.Job{Repository: name, RepositoryID: 1, CreatedAt: &at}); err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range idle {
+			named := strings.EqualFold(w.Runner(id).RegisteredIn, name)
+			mustSweepOrPutOff(t, w)
+			if r := w.Runner(id); r.Idle() != named || !named && !strings.Contains(r.Reason, name) {
+				t.Errorf("in %s: %s of %s idles: %t, %q", name, id, r.RegisteredIn, r.Idle(), r.Reason)
+			}
+		}
+		idle = warmIDs(w)
+		if len(idle) != 2 {
+			t.Fatalf("in %s %q idle, want 2", name, idle)
+		}
+	}
+	w.Pass(time.Minute)
+	// As docs/operations.md says for a repository that was made anew.
+	if err := w.Records.PutCursor(t.Context(), "repository/"+first, ""); err != nil {
+		t.Fatal(err)
+	}
+	mustSweepOrPutOff(t, w)
+	for _, id := range idle {
+		if !w.Runner(id).Idle() {
+			t.Errorf("%s has ended, and nothing is known of its repository", id)
+		}
+	}
+}
+
 // GitHub says whether public repositories may use an organization's runner group: of idle
 // runners every ten minutes.
 func TestTheSweepAsksWhetherTheGroupAllowsPublicRepositories(t *testing.T) {

@@ -170,6 +170,9 @@ func (f PoolFacts) Ends() (ends []WarmEnd) {
 		case w.Spec != f.Pool.Spec:
 			end(id, "the configuration of its class has changed")
 			continue
+		case f.RepositoryID != 0 && !SameRepository(w.Place, f.Pool.Place):
+			end(id, "it is registered under an old name of its repository, which is "+f.Pool.Repository+" now")
+			continue
 		case f.Now.Sub(w.Made) >= f.Pool.rotateAfter() && (oldest == "" || w.Made.Before(f.Capacity.Warm[oldest].Made)):
 			oldest = id
 		}

@@ -200,13 +200,13 @@ func (f Fleet) poolFacts(ctx context.Context, pool fleet.Pool, repositoryID int6
 }
 
 // EndUnwanted ends the idle runners of a pool that it wants no longer, as many as there is
-// time for.
-func (f Fleet) EndUnwanted(ctx context.Context, pool fleet.Pool, late func() bool) error {
+// time for. The pool and repositoryID are as FillPool has them.
+func (f Fleet) EndUnwanted(ctx context.Context, pool fleet.Pool, repositoryID int64, late func() bool) error {
 	capacity, err := f.Records.Capacity(ctx)
 	if err != nil {
 		return err
 	}
-	return f.endIdle(ctx, fleet.PoolFacts{Pool: pool, Capacity: capacity, Now: f.Now()}.Ends(), late)
+	return f.endIdle(ctx, fleet.PoolFacts{Pool: pool, RepositoryID: repositoryID, Capacity: capacity, Now: f.Now()}.Ends(), late)
 }
 
 // EndStrays ends the idle runners whose pools the configuration no longer has, and those that

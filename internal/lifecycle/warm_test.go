@@ -353,7 +353,7 @@ func TestThePoolEndsWhatItDoesNotWant(t *testing.T) {
 			w := lifecycletest.New(t)
 			w.Warm(2)
 			w.Pass(c.pass)
-			if err := w.Fleet().EndUnwanted(t.Context(), w.Pool(c.warm), inTime); err != nil {
+			if err := w.Fleet().EndUnwanted(t.Context(), w.Pool(c.warm), 0, inTime); err != nil {
 				t.Fatal(err)
 			}
 			left := 0
@@ -376,7 +376,7 @@ func TestARunnerThatARunExpectsDoesNotEndWithItsPool(t *testing.T) {
 	w := lifecycletest.New(t)
 	w.Warm(1)
 	w.After("Records.Capacity", func() { w.Launch(w.Job(7)) })
-	if err := w.Fleet().EndUnwanted(t.Context(), w.Pool(fleet.Warm{Count: 1, Schedule: "daily 10:00-11:00"}), inTime); err != nil {
+	if err := w.Fleet().EndUnwanted(t.Context(), w.Pool(fleet.Warm{Count: 1, Schedule: "daily 10:00-11:00"}), 0, inTime); err != nil {
 		t.Fatal(err)
 	}
 	if r := w.Runner(warm1); r.Phase != fleet.Open || r.For != "job-7" {
@@ -415,7 +415,7 @@ func TestFunctionsDieWhileAPoolIsUsed(t *testing.T) {
 			return f.Completed(t.Context(), lifecycletest.Completed(w.Job(7), fleet.ConclusionCancelled))
 		},
 		"emptied": func(w *world, f lifecycle.Fleet) error {
-			return f.EndUnwanted(t.Context(), w.Pool(fleet.Warm{Count: 2, Schedule: "daily 10:00-11:00"}), inTime)
+			return f.EndUnwanted(t.Context(), w.Pool(fleet.Warm{Count: 2, Schedule: "daily 10:00-11:00"}), 0, inTime)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

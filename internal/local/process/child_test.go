@@ -48,7 +48,7 @@ func beChild(does string) int {
 		code, _ = strconv.Atoi(strings.TrimSpace(line))
 		return code
 	}
-	fmt.Fprintln(conn, does)
+	fmt.Fprintln(conn, os.Getpid(), does)
 
 	switch what {
 	case "wait": // to be let go on, or to be killed

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -87,7 +88,9 @@ type rig struct {
 // its end is the end of the connection.
 type child struct {
 	net.Conn
-	in *bufio.Reader
+	in    *bufio.Reader
+	pid   int
+	start string
 }
 
 func newRig(t *testing.T, adapt func(*Config)) *rig {
@@ -169,8 +172,13 @@ func (r *rig) meet(name string) child {
 		if err != nil {
 			r.t.Fatal(err)
 		}
-		c := child{conn, bufio.NewReader(conn)}
-		r.children[c.line(r.t)] = c
+		c := child{Conn: conn, in: bufio.NewReader(conn)}
+		pid, name, _ := strings.Cut(c.line(r.t), " ")
+		if c.pid, err = strconv.Atoi(pid); err != nil {
+			r.t.Fatal(err)
+		}
+		c.start, _ = startTime(c.pid) // "" if it is dead by now
+		r.children[name] = c
 		r.t.Cleanup(func() { conn.Close() })
 	}
 }
@@ -186,12 +194,14 @@ func (c child) line(t *testing.T) string {
 
 func (c child) letGoOn() { _, _ = c.Write([]byte("\n")) }
 
-// awaitDeath returns when the process is dead: only that closes its connection.
+// awaitDeath returns when the process is dead. Only that closes its connection, a moment before
+// others see that it lives no more.
 func (c child) awaitDeath(t *testing.T) {
 	t.Helper()
 	if rest, err := io.ReadAll(c.in); err != nil && !strings.Contains(err.Error(), "reset") {
 		t.Errorf("the child's connection ended with %q, %v", rest, err)
 	}
+	<-leader{pid: c.pid, start: c.start}.exited(time.After)
 }
 
 func (r *rig) log(id string) string {

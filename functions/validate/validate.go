@@ -29,8 +29,8 @@ type access interface {
 	// for a repository.
 	IsInstallation(ctx context.Context, repository string, id int64) (bool, error)
 	// CanRegister reports, as an error, what keeps the fleet from registering a runner
-	// for jobs of a repository.
-	CanRegister(ctx context.Context, repository string) error
+	// for jobs of a repository. It asks GitHub, and not what GitHub once said, if anew is true.
+	CanRegister(ctx context.Context, repository string, anew bool) error
 	// CanIdle reports, as an error, what keeps the fleet from having runners that idle in a
 	// place.
 	CanIdle(ctx context.Context, place string) error
@@ -104,10 +104,29 @@ func (s Step) Run(ctx context.Context, call fleet.Call) (fleet.Plan, error) {
 
 // mayStart says why the job needs no runner any more, and fails if it can have none.
 func (s Step) mayStart(ctx context.Context, call fleet.Call) (reason string, err error) {
-	if reason, err = s.unwanted(ctx, call); err != nil || reason != "" {
+	runner, err := s.Fleet.ReadRunner(ctx, call.RunnerID)
+	if err != nil {
+		return "", err
+	}
+	if runner.Phase != fleet.Open || runner.For == "" {
+		return runner.NotWanted(), nil
+	}
+	spare, err := s.spare(ctx, runner.Repository)
+	if err != nil {
+		return "", err
+	}
+	if !spare {
+		s.Fleet.Log.InfoContext(ctx, "taking the job to be queued: what is left of GitHub's limit is kept for claims", "runner_id", call.RunnerID)
+		return "", s.canRegister(ctx, call.Document.Job, false)
+	}
+	run, err := s.Fleet.ReadRun(ctx, runner.For) // after a swap not the one that it was launched for
+	if err != nil {
+		return "", err
+	}
+	if reason, err = s.unwanted(ctx, runner, run); err != nil || reason != "" {
 		return reason, err
 	}
-	return "", s.canRegister(ctx, call.Document.Job)
+	return "", s.canRegister(ctx, call.Document.Job, run.Setback != nil && run.Setback.Kind == fleet.SetbackAccess)
 }
 
 // plan is the plan of a runner whose job is admitted.
@@ -150,12 +169,13 @@ func (s Step) foreign(ctx context.Context, job fleet.Job) (string, error) {
 }
 
 // canRegister fails if the fleet's runner group does not exist, before a task costs
-// anything. Where GitHub does not say, the claim will find out.
-func (s Step) canRegister(ctx context.Context, job fleet.Job) error {
+// anything. Where GitHub does not say, the claim will find out. GitHub is asked anew if the last
+// try failed: the group was there once, or is there by now.
+func (s Step) canRegister(ctx context.Context, job fleet.Job, failed bool) error {
 	if s.Policy.RunnerGroup == "" {
 		return nil
 	}
-	err := s.Access.CanRegister(ctx, job.Repository)
+	err := s.Access.CanRegister(ctx, job.Repository, failed)
 	if fleet.IsNamed(err, fleet.GitHubNoRunnerGroup, fleet.GitHubNotFound, fleet.GitHubNoAccess, fleet.GitHubUnauthorized, fleet.GitHubUntrusted, fleet.SecretMissing) {
 		return err
 	}
@@ -215,28 +235,9 @@ func (s Step) hinted(repository string, err error) error {
 	return err
 }
 
-// unwanted says why the job needs no runner any more, "" if it does. GitHub's
+// unwanted says why the run needs no runner any more, "" if it does. GitHub's
 // answer is recorded as if its webhook had come.
-func (s Step) unwanted(ctx context.Context, call fleet.Call) (string, error) {
-	runner, err := s.Fleet.ReadRunner(ctx, call.RunnerID)
-	if err != nil {
-		return "", err
-	}
-	if runner.Phase != fleet.Open || runner.For == "" {
-		return runner.NotWanted(), nil
-	}
-	spare, err := s.spare(ctx, runner.Repository)
-	if err != nil {
-		return "", err
-	}
-	if !spare {
-		s.Fleet.Log.InfoContext(ctx, "taking the job to be queued: what is left of GitHub's limit is kept for claims", "runner_id", call.RunnerID)
-		return "", nil
-	}
-	run, err := s.Fleet.ReadRun(ctx, runner.For) // after a swap not the one that it was launched for
-	if err != nil {
-		return "", err
-	}
+func (s Step) unwanted(ctx context.Context, runner fleet.Runner, run fleet.Run) (string, error) {
 	repository := s.Fleet.RepositoryOf(runner, run)
 	job, err := s.Fleet.GitHub.Job(ctx, repository, run.Job.JobID)
 	switch fleet.ErrorName(err) {
@@ -244,7 +245,7 @@ func (s Step) unwanted(ctx context.Context, call fleet.Call) (string, error) {
 		return "", s.hinted(repository, err)
 	}
 	if err != nil {
-		s.Fleet.Log.WarnContext(ctx, "taking the job to be queued: GitHub did not say", "runner_id", call.RunnerID, "error", err.Error())
+		s.Fleet.Log.WarnContext(ctx, "taking the job to be queued: GitHub did not say", "runner_id", runner.RunnerID, "error", err.Error())
 		return "", nil
 	}
 	queued, err := s.Fleet.LearnJob(ctx, job)
@@ -252,7 +253,7 @@ func (s Step) unwanted(ctx context.Context, call fleet.Call) (string, error) {
 	case err != nil:
 		return "", err
 	case !queued:
-		return s.taken(ctx, call.RunnerID, run, job)
+		return s.taken(ctx, runner.RunnerID, run, job)
 	case job.Status == fleet.JobPending:
 		return "", fleet.Errorf(fleet.GitHubJobPending, "GitHub holds the job back: max-parallel or a concurrency group does not let it start yet")
 	}

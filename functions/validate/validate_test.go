@@ -250,7 +250,7 @@ type own struct {
 	err error
 }
 
-func (o own) CanRegister(context.Context, string) error { return o.err }
+func (o own) CanRegister(context.Context, string, bool) error { return o.err }
 
 func (o own) CanIdle(context.Context, string) error { return o.err }
 
@@ -315,6 +315,46 @@ func TestRunnerGroups(t *testing.T) {
 			_, err := step.Run(t.Context(), fleet.Call{RunnerID: id, State: "Validate", Document: fleet.Document{Schema: fleet.Schema, RunID: w.Runner(id).RunID, Job: job}})
 			if fleet.ErrorName(err) != c.err {
 				t.Errorf("%v, want %q", err, c.err)
+			}
+		})
+	}
+}
+
+// remembers is what a fleet knows of its runner group, and how it was asked.
+type remembers struct {
+	own
+	anew *[]bool
+}
+
+func (r remembers) CanRegister(_ context.Context, _ string, anew bool) error {
+	*r.anew = append(*r.anew, anew)
+	return nil
+}
+
+// The id of a runner group is remembered. Where its last try failed, a run asks GitHub: a task
+// that could not register would cost as much each time.
+func TestARunThatCouldNotRegisterAsksAnew(t *testing.T) {
+	for name, c := range map[string]struct {
+		setback *fleet.Setback
+		want    bool
+	}{
+		"its first try":             {nil, false},
+		"its group was missing":     {&fleet.Setback{Kind: fleet.SetbackAccess, Name: fleet.GitHubNoRunnerGroup}, true},
+		"it waited for another run": {&fleet.Setback{Kind: fleet.SetbackAccess, Hold: "access"}, true},
+		"there was no capacity":     {&fleet.Setback{Kind: fleet.SetbackCapacity}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := lifecycletest.New(t)
+			job := w.Job(7)
+			id := w.Launch(job)
+			w.EditRun("job-7", func(r *fleet.Run) { r.Setback = c.setback })
+			policy := w.Policy()
+			policy.Organization, policy.RunnerGroup = "octo", "fleet"
+			var anew []bool
+			step := validate.Step{Fleet: w.Fleet(), Policy: policy, Budgets: w.GitHub, Access: remembers{anew: &anew}}
+			_, err := step.Run(t.Context(), fleet.Call{RunnerID: id, State: "Validate", Document: fleet.Document{Schema: fleet.Schema, RunID: "job-7", Job: job}})
+			if err != nil || len(anew) != 1 || anew[0] != c.want {
+				t.Errorf("%v, asked anew: %v, want %t", err, anew, c.want)
 			}
 		})
 	}

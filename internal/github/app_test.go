@@ -477,7 +477,7 @@ func TestARunnerGroupThatAllowsPublicRepositories(t *testing.T) {
 	})})
 	place := fleet.OrganizationPlace("octo-org")
 	hub.Scope = github.Scope{Place: place, Group: "fleet"}
-	if err := hub.CanRegister(t.Context(), ""); err != nil {
+	if err := hub.CanRegister(t.Context(), "", false); err != nil {
 		t.Errorf("runners with a job: %v", err)
 	}
 	err := hub.CanIdle(t.Context(), place)
@@ -494,6 +494,36 @@ func TestARunnerGroupThatAllowsPublicRepositories(t *testing.T) {
 	}
 	if err := hub.CanIdle(t.Context(), "octo-org/app"); err != nil {
 		t.Errorf("runners of a repository: %v", err)
+	}
+}
+
+// The id of a group that is there is remembered; one that is not is looked for each time.
+func TestARunnerGroupIsRemembered(t *testing.T) {
+	groups, asked := `{"id":7,"name":"Fleet"}`, 0
+	hub := github.NewForFleet(apiBase, github.PAT(func(context.Context) (string, error) { return "t", nil }), &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+		asked++
+		rec := httptest.NewRecorder()
+		fmt.Fprintf(rec, `{"runner_groups":[%s]}`, groups)
+		return rec.Result(), nil
+	})})
+	hub.Scope = github.Scope{Place: fleet.OrganizationPlace("octo-org"), Group: "fleet"}
+	for _, c := range []struct {
+		groups string
+		anew   bool
+		missed bool
+		asked  int
+	}{
+		{groups, false, false, 1},
+		{"", false, false, 1},
+		{"", true, true, 2},
+		{"", false, true, 3},
+		{groups, false, false, 4},
+		{groups, false, false, 4},
+	} {
+		groups = c.groups
+		if err := hub.CanRegister(t.Context(), "", c.anew); fleet.IsNamed(err, fleet.GitHubNoRunnerGroup) != c.missed || !c.missed && err != nil || asked != c.asked {
+			t.Errorf("%+v: %v, asked %d times", c, err, asked)
+		}
 	}
 }
 

@@ -21,7 +21,7 @@ func TestRunnersOfAnEnterprise(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			hub := enterprise(t, sim.Config{Token: "t", Scopes: []string{"repo", github.RunnersScope}}, path)
 			place := hub.Scope.Place
-			if err := hub.CanRegister(t.Context(), appRepository); err != nil {
+			if err := hub.CanRegister(t.Context(), appRepository, false); err != nil {
 				t.Fatal(err)
 			}
 			made, config, err := hub.Register(t.Context(), place, "a", []string{"x"})
@@ -44,7 +44,7 @@ func TestRunnersOfAnEnterprise(t *testing.T) {
 				t.Error(err)
 			}
 			hub.Scope.Group = "nosuch"
-			if err := hub.CanRegister(t.Context(), appRepository); !fleet.IsNamed(err, fleet.GitHubNoRunnerGroup) || !strings.Contains(err.Error(), `enterprise corp has no runner group "nosuch" (it has Default, Fleet)`) {
+			if err := hub.CanRegister(t.Context(), appRepository, false); !fleet.IsNamed(err, fleet.GitHubNoRunnerGroup) || !strings.Contains(err.Error(), `enterprise corp has no runner group "nosuch" (it has Default, Fleet)`) {
 				t.Error(err)
 			}
 		})
@@ -63,7 +63,7 @@ func TestACredentialThatMayNotRegisterInTheEnterprise(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			hub := enterprise(t, c.cfg, "")
 			_, _, failed := hub.Register(t.Context(), hub.Scope.Place, "a", []string{"x"})
-			for _, err := range []error{hub.CanRegister(t.Context(), appRepository), failed} {
+			for _, err := range []error{hub.CanRegister(t.Context(), appRepository, false), failed} {
 				if !fleet.IsNamed(err, c.name) || !strings.Contains(err.Error(), "a classic token with manage_runners:enterprise, of an owner") {
 					t.Errorf("%v, want %s", err, c.name)
 				}

@@ -159,10 +159,14 @@ func at(place string) Place {
 }
 
 // CanRegister reports, as an error, what keeps the fleet from registering a runner for jobs
-// of a repository, as far as GitHub says so without registering one.
-func (f ForFleet) CanRegister(ctx context.Context, _ string) error {
+// of a repository, as far as GitHub says so without registering one. What GitHub once said
+// of the runner group is good enough unless anew is true.
+func (f ForFleet) CanRegister(ctx context.Context, _ string, anew bool) error {
 	if f.Scope.Place == "" {
 		return nil
+	}
+	if anew {
+		f.Client.ForgetRunnerGroups()
 	}
 	_, err := f.group(ctx, at(f.Scope.Place))
 	return err

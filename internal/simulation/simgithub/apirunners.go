@@ -125,6 +125,10 @@ func (g *GitHub) postJITConfig(q *request) answer {
 	if a := body.check(); a.status != 0 {
 		return a
 	}
+	group := q.repo.groupByID(*body.GroupID)
+	if group == nil {
+		return notFound()
+	}
 	now := g.k.Now()
 	recent := &q.repo.recent
 	for len(*recent) > 0 && now.Sub((*recent)[0]) >= registrationWindow {
@@ -143,6 +147,7 @@ func (g *GitHub) postJITConfig(q *request) answer {
 	q.by.usage.MaxRegistrations = max(q.by.usage.MaxRegistrations, q.by.registrations.add(now, 1))
 
 	r := g.register(q.repo, *body.Name, body.Labels)
+	r.group = group
 	r.config = g.jitConfig(r)
 	g.configs[r.config] = r
 	g.expireLater(r)
@@ -174,8 +179,6 @@ func (r jitRequest) check() answer {
 		return unprocessable("Invalid property /name: it must have 1 to 64 characters.")
 	case *r.GroupID == hostedGroup:
 		return refuse(http.StatusForbidden, "Runners cannot be added to the group of GitHub-hosted runners.")
-	case *r.GroupID != defaultGroup:
-		return notFound()
 	}
 	for _, l := range r.Labels {
 		if l == "" || len(l) > maxLabel || strings.Contains(l, ",") {

@@ -125,12 +125,12 @@ func (g *GitHub) offer(j *job, r *runner) {
 }
 
 // begin is the moment at which a runner has a job.
-func (g *GitHub) begin(j *job, id int64, name string) {
+func (g *GitHub) begin(j *job, id int64, name string, group *runnerGroup) {
 	stop(j.expiry)
 	stop(j.deadline)
 	g.k.Log("job %d is in progress on runner %s", j.id, name)
 	g.show(j, func(s *jobState) {
-		s.status, s.started, s.runnerID, s.runnerName = inProgress, g.k.Now(), id, name
+		s.status, s.started, s.runnerID, s.runnerName, s.group = inProgress, g.k.Now(), id, name, group
 	})
 	g.emit(inProgress, j)
 	j.deadline = g.k.After(runLimit, func() {
@@ -150,7 +150,7 @@ func (g *GitHub) runHosted(j *job) {
 	}
 	g.withdraw(j)
 	j.taken = true
-	g.begin(j, g.newID(), "GitHub Actions "+string(rune('1'+g.k.Int("github.hosted", 9))))
+	g.begin(j, g.newID(), "GitHub Actions "+string(rune('1'+g.k.Int("github.hosted", 9))), hosted)
 	g.k.After(j.spec.Takes, func() {
 		if j.taken {
 			g.complete(j, success)

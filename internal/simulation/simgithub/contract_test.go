@@ -183,6 +183,7 @@ func TestRequestsAreOneCallEach(t *testing.T) {
 		"POST /repos/octo/app/actions/runs/1/rerun-failed-jobs":    "github.rerun_failed_jobs",
 		"GET /repos/actions/runner/releases/tags/v1.2.3":           "github.releases",
 		"GET /repos/octo/app/issues":                               "github.unknown",
+		"GET /orgs/octo/actions/runner-groups":                     "github.runner_groups",
 		"GET /user":                                                "github.unknown",
 		"GET /api/v3/repos/octo/app/actions/jobs/1":                "github.job",
 	} {

@@ -49,6 +49,7 @@ type webhook struct {
 		Conclusion  string   `json:"conclusion"`
 		RunnerID    *int64   `json:"runner_id"`
 		RunnerName  string   `json:"runner_name"`
+		RunnerGroup string   `json:"runner_group_name"`
 		Steps       []any    `json:"steps"`
 		Labels      []string `json:"labels"`
 		CreatedAt   string   `json:"created_at"`

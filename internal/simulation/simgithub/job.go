@@ -131,6 +131,7 @@ type jobState struct {
 	status, conclusion string
 	runnerID           int64
 	runnerName         string
+	group              *runnerGroup // of the runner
 	started, completed time.Time
 }
 

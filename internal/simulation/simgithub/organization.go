@@ -16,7 +16,10 @@ const tokenLasts = time.Hour
 // addOrganization makes an organization of the repositories of an owner. It is a repository
 // without a name of its own, as far as runners and webhooks go.
 func (g *GitHub) addOrganization(name string) {
-	org := &repository{id: g.newID(), name: name + "/", created: g.k.Now(), hook: hook{id: g.newID()}, isOrganization: true}
+	org := &repository{id: g.newID(), name: name + "/", created: g.k.Now(), hook: hook{id: g.newID()}, isOrganization: true, groups: []*runnerGroup{{id: defaultGroup, name: "Default"}}}
+	for _, group := range g.cfg.RunnerGroups {
+		g.addRunnerGroup(org, group)
+	}
 	g.organizations = append(g.organizations, org)
 	for _, repo := range g.repositories {
 		if strings.EqualFold(repo.owner(), name) {
@@ -39,7 +42,13 @@ func (repo *repository) pool() []*runner {
 	if repo.organization == nil {
 		return repo.runners
 	}
-	return slices.Concat(repo.runners, repo.organization.runners)
+	all := slices.Clone(repo.runners)
+	for _, r := range repo.organization.runners {
+		if repo.mayUse(r) {
+			all = append(all, r)
+		}
+	}
+	return all
 }
 
 // listRepositories lists the repositories of an organization, by name or by the last push.

@@ -48,7 +48,7 @@ func (g *GitHub) writeJob(w *writer, j *job, s jobState, full bool) {
 		texts("labels", j.spec.Labels)
 	switch {
 	case s.runnerID != 0:
-		w.number("runner_id", s.runnerID).text("runner_name", s.runnerName).number("runner_group_id", defaultGroup).text("runner_group_name", "Default")
+		w.number("runner_id", s.runnerID).text("runner_name", s.runnerName).number("runner_group_id", s.group.id).text("runner_group_name", s.group.name)
 	case s.status == completed:
 		// Cancelled before a runner had it (actions/actions-runner-controller#2520).
 		w.number("runner_id", 0).text("runner_name", "").number("runner_group_id", 0).text("runner_group_name", "")
@@ -108,7 +108,7 @@ func (g *GitHub) writeRunner(w *writer, r *runner, s runnerState) {
 	if s.online {
 		online = "online"
 	}
-	w.open('{').number("id", r.id).number("runner_group_id", defaultGroup).text("name", r.name).
+	w.open('{').number("id", r.id).number("runner_group_id", r.group.id).text("name", r.name).
 		text("os", system).text("status", online).boolean("busy", s.busy).boolean("ephemeral", !r.foreign).
 		textOrNull("version", version).key("labels").open('[')
 	for i, l := range r.labels {

@@ -30,6 +30,7 @@ type repository struct {
 	organization   *repository   // whose runners may get its jobs, nil if there is none
 	isOrganization bool          // it is one
 	members        []*repository // of an organization
+	groups         []*runnerGroup
 }
 
 func (g *GitHub) addRepository(r Repository) {
@@ -39,6 +40,7 @@ func (g *GitHub) addRepository(r Repository) {
 	repo := &repository{
 		id: g.newID(), ownerID: g.newID(), name: r.Name, private: r.Private, fork: r.Fork, maxParallel: r.MaxParallel,
 		created: g.k.Now(), pushed: g.k.Now().AddDate(0, 0, -1), hook: hook{id: g.newID()},
+		groups: onlyGroup,
 	}
 	g.repositories = append(g.repositories, repo)
 	g.byName[strings.ToLower(r.Name)] = repo

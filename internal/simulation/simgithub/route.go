@@ -86,6 +86,8 @@ func (r *route) find(req *http.Request) {
 		if strings.Contains(req.URL.RawQuery, "sort=pushed") {
 			r.operation = "github.org_pushed"
 		}
+	case r.organization != "" && one == "actions" && two == "runner-groups" && n == 2 && method == http.MethodGet:
+		set("github.runner_groups", (*GitHub).listRunnerGroups)
 	case r.organization != "" && one != "hooks" && (one != "actions" || two != "runners"):
 	case one == "actions" && two == "jobs" && n == 3 && method == http.MethodGet:
 		set("github.job", (*GitHub).getJob, part[2])

@@ -49,6 +49,7 @@ func (g *GitHub) Registrations() []Registration {
 type runner struct {
 	id      int64
 	repo    *repository
+	group   *runnerGroup
 	name    string
 	labels  []string
 	lower   []string
@@ -92,7 +93,7 @@ func (g *GitHub) showRunner(r *runner) {
 }
 
 func (g *GitHub) register(repo *repository, name string, labels []string) *runner {
-	r := &runner{id: g.newID(), repo: repo, name: name, labels: slices.Clone(labels), created: g.k.Now()}
+	r := &runner{id: g.newID(), repo: repo, group: repo.groups[0], name: name, labels: slices.Clone(labels), created: g.k.Now()}
 	for _, l := range labels {
 		r.lower = append(r.lower, strings.ToLower(l))
 	}

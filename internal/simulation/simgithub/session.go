@@ -70,7 +70,7 @@ func (g *GitHub) accept(r *runner, j *job) {
 	j.runner, r.job = r, j
 	j.foreign = r.foreign
 	g.showRunner(r)
-	g.begin(j, r.id, r.name)
+	g.begin(j, r.id, r.name, r.group)
 	g.completeEarly(j, r)
 	g.takeBack(j, r)
 }

@@ -21,6 +21,8 @@ type Config struct {
 	Credentials  []Credential
 	// Organizations are owners whose runners and webhook are those of all their repositories.
 	Organizations []string
+	// RunnerGroups are the groups that each of them has beside the default one.
+	RunnerGroups []string
 	// App makes the first credential that of a GitHub App's installation: its tokens last
 	// for an hour, and the organization's webhook is the App's.
 	App bool

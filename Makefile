@@ -56,10 +56,11 @@ simulate: ## Play histories of a fleet in a simulated world and judge them (20,0
 	$(GO) run ./internal/simulation/cmd/simulate $(SIMULATE)
 
 .PHONY: simulate-short
-simulate-short: ## Every scenario, 2,000 histories, and 200 with warm runners (CI runs this)
+simulate-short: ## Every scenario, 2,000 histories, 200 with warm runners and 200 in an organization (CI runs this)
 	$(GO) run ./internal/simulation/cmd/simulate -scenarios
 	$(GO) run ./internal/simulation/cmd/simulate -histories 2000 -time 30m
 	$(GO) run ./internal/simulation/cmd/simulate -warm -histories 200 -time 30m
+	$(GO) run ./internal/simulation/cmd/simulate -organization -histories 200 -time 30m
 
 .PHONY: simulate-warm
 simulate-warm: ## Play 20,000 histories with warm runners (an hour: a scheduled workflow runs it, not CI)

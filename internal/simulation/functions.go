@@ -77,7 +77,7 @@ func (w *World) functions() functions {
 	}
 	gh := github.NewForFleet(base, credential, &http.Client{Transport: watched{w}})
 	gh.Client.Shared = w.Table
-	gh.Scope.Place = w.policy.SharedPlace()
+	gh.Scope = github.Scope{Place: w.policy.SharedPlace(), Group: w.policy.RunnerGroup}
 	executions := stepfn.Executions{SFN: states{w}, StateMachineARN: w.stateMachineARN()}
 	platform := ecsfleet.Platform{
 		ECS: w.ECS, Cluster: w.clusterARN(), FleetName: w.policy.FleetName,

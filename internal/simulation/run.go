@@ -228,6 +228,12 @@ func (w *World) does(e Event) {
 			w.policy.ImageSources = map[string]string{fleet.SourceOf(fleet.OnDemandImage, "", fleet.X64): e.With}
 		}
 		w.lambdas.recycle()
+	case "open_group", "close_group":
+		w.GitHub.OpenRunnerGroup(w.policy.Organization, w.policy.RunnerGroup, e.Does == "open_group")
+	case "delete_group":
+		w.GitHub.DeleteRunnerGroup(w.policy.Organization, w.policy.RunnerGroup)
+	case "make_group":
+		w.GitHub.AddRunnerGroup(w.policy.Organization, w.policy.RunnerGroup)
 	case "abort_execution":
 		w.abort()
 	case "delete_image":

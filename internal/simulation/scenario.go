@@ -48,7 +48,8 @@ type FleetConfig struct {
 	// Organization is served as a whole: the repositories, of which it is the owner, are not
 	// in the configuration.
 	Organization string `yaml:"organization,omitempty"`
-	GitHubApp    bool   `yaml:"github_app,omitempty"` // the fleet acts as one, not with a token
+	RunnerGroup  string `yaml:"runner_group,omitempty"` // of the organization, "" is the default group
+	GitHubApp    bool   `yaml:"github_app,omitempty"`   // the fleet acts as one, not with a token
 	// GitHubRepo is github_repo as the configuration has it; the repositories' names if empty.
 	GitHubRepo      []string        `yaml:"github_repo,omitempty"`
 	MaxRunners      int             `yaml:"max_runners,omitempty"` // 20 if it is zero
@@ -97,14 +98,16 @@ const numberInLabel = "{n}"
 // Event is something that a person does.
 type Event struct {
 	At kernel.Duration `yaml:"at,omitempty"`
-	// Does is one of: rename, foreign_runner, copy_names, replace_token, new_runner_release, deploy,
-	// abort_execution, delete_image.
+	// Does is one of eventVerbs or groupVerbs.
 	Does string `yaml:"does"`
 	Of   string `yaml:"of,omitempty"`
 	With string `yaml:"with,omitempty"`
 }
 
 var eventVerbs = []string{"rename", "foreign_runner", "copy_names", "replace_token", "new_runner_release", "deploy", "abort_execution", "delete_image"}
+
+// groupVerbs do something to the fleet's runner group: open lets public repositories use it.
+var groupVerbs = []string{"open_group", "close_group", "delete_group", "make_group"}
 
 // ReadScenario reads a scenario and checks it as a whole.
 func ReadScenario(text []byte) (Scenario, error) {
@@ -129,8 +132,11 @@ func (s Scenario) check() error {
 		problems = append(problems, errors.New("it has neither jobs nor a time that it lasts"))
 	}
 	for _, e := range s.Events {
-		if !slices.Contains(eventVerbs, e.Does) {
-			problems = append(problems, fmt.Errorf("event %q is not known; does is one of %s", e.Does, strings.Join(eventVerbs, ", ")))
+		if verbs := slices.Concat(eventVerbs, groupVerbs); !slices.Contains(verbs, e.Does) {
+			problems = append(problems, fmt.Errorf("event %q is not known; does is one of %s", e.Does, strings.Join(verbs, ", ")))
+		}
+		if slices.Contains(groupVerbs, e.Does) && s.Fleet.RunnerGroup == "" {
+			problems = append(problems, fmt.Errorf("event %s needs fleet.runner_group", e.Does))
 		}
 		if known := s.repositories(); e.Does == "copy_names" && (e.Of == e.With || !slices.Contains(known, e.Of) || !slices.Contains(known, e.With)) {
 			problems = append(problems, errors.New("event copy_names: of is the repository that copies, with the other one, both among fleet.repositories"))
@@ -147,8 +153,8 @@ func (s Scenario) check() error {
 	if _, err := s.Fleet.policy(s.repositories()).Pools(); err != nil {
 		problems = append(problems, err)
 	}
-	if s.Fleet.GitHubApp && s.Fleet.Organization == "" {
-		problems = append(problems, errors.New("fleet.github_app needs fleet.organization"))
+	if s.Fleet.Organization == "" && (s.Fleet.GitHubApp || s.Fleet.RunnerGroup != "") {
+		problems = append(problems, errors.New("fleet.github_app and fleet.runner_group need fleet.organization"))
 	}
 	for _, text := range s.Expect {
 		if _, err := parseExpectation(text); err != nil {
@@ -222,7 +228,7 @@ func (f FleetConfig) policy(repositories []string) fleet.Policy {
 		extra["gpu"] = "images/gpu/Dockerfile"
 	}
 	return fleet.Policy{
-		FleetName: "fleet", Repositories: repositories, Organization: f.Organization, GitHubApp: f.GitHubApp, DefaultClass: "small", BaseImage: "latest",
+		FleetName: "fleet", Repositories: repositories, Organization: f.Organization, RunnerGroup: f.RunnerGroup, GitHubApp: f.GitHubApp, DefaultClass: "small", BaseImage: "latest",
 		Classes: f.warmClasses(map[string]fleet.Class{
 			"small": {CPU: 1024, Memory: 2048, Arch: fleet.X64},
 			"large": {CPU: 4096, Memory: 8192, Arch: fleet.X64},

@@ -70,5 +70,8 @@ func WarmHistory(seed uint64) Scenario {
 	if d.chance(0.4) { // as GitHub has done since September 2026
 		s.Faults = append(s.Faults, kernel.Fault{Kind: "github.idle_deleted", For: d.minutes(2, 6), Until: kernel.Duration{Duration: time.Hour}})
 	}
+	if seed%4 == 3 {
+		s = inOrganization(s, seed)
+	}
 	return s
 }

@@ -124,6 +124,9 @@ func (w *World) newGitHub() {
 	}
 	if organization := w.scenario.Fleet.Organization; organization != "" {
 		cfg.Organizations, cfg.App = []string{organization}, w.scenario.Fleet.GitHubApp
+		if group := w.scenario.Fleet.RunnerGroup; group != "" {
+			cfg.RunnerGroups = []string{group}
+		}
 	}
 	for _, name := range w.scenario.repositories() {
 		cfg.Repositories = append(cfg.Repositories, simgithub.Repository{Name: name, Private: true})

@@ -40,10 +40,14 @@ type options struct {
 	stop      bool
 	reaps     int
 	warm      bool
+	org       bool
 }
 
 // draw is the history of a seed.
 func (o options) draw(seed uint64) simulation.Scenario {
+	if o.org {
+		return simulation.OrganizationHistory(seed)
+	}
 	if o.warm {
 		return simulation.WarmHistory(seed)
 	}
@@ -64,7 +68,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.BoolVar(&o.trace, "trace", false, "with -seed or -scenario: print everything that happens")
 	flags.IntVar(&o.shrink, "shrink", 400, "play at most so many histories to shrink a violation; 0 shrinks none")
 	flags.IntVar(&o.reaps, "reaps", 0, "play histories full of idle and busy runners until the fleet has made so many `decisions` about ending one")
-	flags.BoolVar(&o.warm, "warm", false, "keep warm runners in the histories of seeds")
+	flags.BoolVar(&o.warm, "warm", false, "keep warm runners in the histories of seeds; those of every fourth are an organization's")
+	flags.BoolVar(&o.org, "organization", false, "have the runners of the histories of seeds be an organization's")
 	flags.BoolVar(&o.stop, "stop", false, "end at the first violation that is not known")
 	flags.BoolVar(&o.faults, "faults", false, "list the kinds of faults and where they are published")
 	flags.Usage = func() {

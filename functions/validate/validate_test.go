@@ -270,6 +270,7 @@ func TestForeignInstallations(t *testing.T) {
 		"another's":                         {installation: 6, rule: "installation.foreign"},
 		"a repository's webhook names none": {},
 		"a fleet with a token":              {installation: 6, token: true},
+		"GitHub shows none of the fleet's":  {installation: 6, asked: fleet.Errorf(fleet.GitHubNotFound, "404")},
 		"GitHub is down":                    {installation: 6, asked: fleet.Errorf(fleet.GitHubUnavailable, "502")},
 		"GitHub refuses the key":            {installation: 6, asked: fleet.Errorf(fleet.GitHubUnauthorized, "401"), err: fleet.GitHubUnauthorized},
 	} {

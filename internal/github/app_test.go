@@ -419,7 +419,7 @@ func TestIsInstallation(t *testing.T) {
 		t.Errorf("after it was installed again: %v, %v", ours, err)
 	}
 	w.hub.Uninstall()
-	if ours, err := w.function().IsInstallation(t.Context(), appRepository, own); err != nil || ours {
+	if ours, err := w.function().IsInstallation(t.Context(), appRepository, own); !fleet.IsNamed(err, fleet.GitHubNotFound) || ours {
 		t.Errorf("after it was uninstalled: %v, %v", ours, err)
 	}
 	pat := github.NewForFleet(w.url, github.PAT(func(context.Context) (string, error) { return "ghp_fallback", nil }), http.DefaultClient)

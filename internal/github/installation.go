@@ -9,7 +9,8 @@ import (
 
 // IsInstallation reports whether an installation of a GitHub App, which a webhook names, is
 // the fleet's own for a repository. Without an App of its own the fleet cannot know, and
-// takes every one.
+// takes every one. It fails with GitHub.NotFound where GitHub shows none of the fleet's own: one
+// may have been installed a moment ago, or GitHub may err.
 func (f ForFleet) IsInstallation(ctx context.Context, repository string, id int64) (bool, error) {
 	apps, ok := f.Client.credential.(*appTokens)
 	if !ok {
@@ -20,22 +21,29 @@ func (f ForFleet) IsInstallation(ctx context.Context, repository string, id int6
 }
 
 func (a *appTokens) serves(ctx context.Context, want Want, id int64) (bool, error) {
+	var missing error
+	others := 0
 	for i := range a.List {
-		for {
-			installation, known, err := a.installation(ctx, i, want)
-			if err != nil && !fleet.IsNamed(err, fleet.GitHubNotFound) {
-				return false, err
-			}
-			if err == nil && installation == id {
-				return true, nil
-			}
-			if !known {
-				break
-			}
+		installation, known, err := a.installation(ctx, i, want)
+		if known && installation != id {
 			a.forget(i, want) // it may have been installed again since
+			installation, _, err = a.installation(ctx, i, want)
+		}
+		switch {
+		case fleet.IsNamed(err, fleet.GitHubNotFound):
+			missing = err
+		case err != nil:
+			return false, err
+		case installation == id:
+			return true, nil
+		default:
+			others++
 		}
 	}
-	return false, nil
+	if others > 0 {
+		return false, nil
+	}
+	return false, missing
 }
 
 // Granted returns the permissions that the installation of the client's App for a repository

@@ -26,6 +26,7 @@ const (
 	ruleKilled   = "killed with a job" // 5
 	ruleSecret   = "secret shown"      // 6
 	ruleSpent    = "spent on a refusal"
+	ruleRefused  = "refused wrongly"
 	ruleShown    = "shown and not refused"
 	ruleAgain    = "run again for Spot alone"
 	ruleForeign  = "another's touched" // 9
@@ -253,9 +254,20 @@ func (j *judge) final() {
 	j.tasks()
 	j.budget()
 	j.secrets()
+	j.refused()
 	j.shown()
 	j.runAgain()
 	j.expected()
+}
+
+// refused finds the runs that have been refused although policy admits their jobs.
+func (j *judge) refused() {
+	for _, id := range slices.Sorted(maps.Keys(j.runs)) {
+		run := j.runs[id]
+		if job, known := j.w.GitHub.Job(run.Job.JobID); known && run.Status == fleet.RunRefused && j.ours(job) {
+			j.find(ruleRefused, id, "job %d, which policy admits, was refused: %s", job.ID, run.Reason)
+		}
+	}
 }
 
 // shown finds the commits that have a failed status although no job of theirs was refused.

@@ -192,7 +192,7 @@ func TestIdleRunnersOfARenamedRepositoryAreReplaced(t *testing.T) {
 		}
 	}
 	w.Pass(time.Minute)
-	// As docs/operations.md says for a repository that was made anew.
+	// docs/operations.md tells operators to delete this record when a repository was recreated.
 	if err := w.Records.PutCursor(t.Context(), "repository/"+first, ""); err != nil {
 		t.Fatal(err)
 	}

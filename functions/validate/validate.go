@@ -29,7 +29,7 @@ type access interface {
 	// for a repository.
 	IsInstallation(ctx context.Context, repository string, id int64) (bool, error)
 	// CanRegister reports, as an error, what keeps the fleet from registering a runner
-	// for jobs of a repository. It asks GitHub, and not what GitHub once said, if anew is true.
+	// for jobs of a repository. With anew it uses no answer that it remembers.
 	CanRegister(ctx context.Context, repository string, anew bool) error
 	// CanIdle reports, as an error, what keeps the fleet from having runners that idle in a
 	// place.
@@ -169,8 +169,8 @@ func (s Step) foreign(ctx context.Context, job fleet.Job) (string, error) {
 }
 
 // canRegister fails if the fleet's runner group does not exist, before a task costs
-// anything. Where GitHub does not say, the claim will find out. GitHub is asked anew if the last
-// try failed: the group was there once, or is there by now.
+// anything. Where GitHub does not say, the claim will find out. After a try that failed it asks
+// GitHub again, since somebody may have deleted the group or made it.
 func (s Step) canRegister(ctx context.Context, job fleet.Job, failed bool) error {
 	if s.Policy.RunnerGroup == "" {
 		return nil

@@ -159,8 +159,8 @@ func at(place string) Place {
 }
 
 // CanRegister reports, as an error, what keeps the fleet from registering a runner for jobs
-// of a repository, as far as GitHub says so without registering one. What GitHub once said
-// of the runner group is good enough unless anew is true.
+// of a repository, as far as GitHub says so without registering one. It remembers the id of
+// the runner group; with anew it asks GitHub again.
 func (f ForFleet) CanRegister(ctx context.Context, _ string, anew bool) error {
 	if f.Scope.Place == "" {
 		return nil

@@ -31,13 +31,14 @@ func (w *world) in(f github.ForFleet, name string) *runner {
 	w.t.Helper()
 	r := &runner{}
 	var encoded string
+	var err error
 	w.do(func() {
-		registration, config, err := f.Register(context.Background(), f.Scope.Place, name, labels)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		r.id, encoded = registration.ID, config
+		registration, config, problem := f.Register(context.Background(), f.Scope.Place, name, labels)
+		r.id, encoded, err = registration.ID, config, problem
 	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	w.connect(r, encoded)
 	return r
 }

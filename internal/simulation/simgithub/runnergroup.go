@@ -2,6 +2,7 @@ package simgithub
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -43,12 +44,7 @@ func (g *GitHub) OpenRunnerGroup(organization, name string, public bool) {
 func (g *GitHub) DeleteRunnerGroup(organization, name string) {
 	org := g.organization(organization)
 	deleted := org.group(name)
-	for i, group := range org.groups {
-		if group == deleted {
-			org.groups = append(org.groups[:i:i], org.groups[i+1:]...)
-			break
-		}
-	}
+	org.groups = slices.DeleteFunc(org.groups, func(group *runnerGroup) bool { return group == deleted })
 	for _, r := range org.runners {
 		if r.group == deleted {
 			r.group = org.groups[0]

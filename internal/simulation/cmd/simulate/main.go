@@ -91,6 +91,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case flags.NArg() > 0:
 		fmt.Fprintf(stderr, "simulate: %q is no flag; see -help\n", flags.Arg(0))
 		return 2
+	case o.warm && o.org:
+		fmt.Fprintln(stderr, "simulate: use -warm or -organization, not both: every fourth seed of -warm is an organization's")
+		return 2
 	case o.faults:
 		for _, kind := range slices.SortedFunc(slices.Values(simulation.Kinds), func(a, b kernel.Kind) int { return cmp.Compare(a.Name, b.Name) }) {
 			fmt.Fprintf(stdout, "%-26s %s (%s)\n", kind.Name, kind.Does, kind.Source)

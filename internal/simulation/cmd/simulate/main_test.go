@@ -27,6 +27,7 @@ func TestRun(t *testing.T) {
 		"help":                       {[]string{"-help"}, 0, "", "Exit status: 0 if every rule held"},
 		"a flag that there is not":   {[]string{"-sead", "1"}, 2, "", "flag provided but not defined: -sead"},
 		"a word too many":            {[]string{"scenario.yaml"}, 2, "", `simulate: "scenario.yaml" is no flag; see -help`},
+		"two kinds of histories":     {[]string{"-warm", "-organization"}, 2, "", "simulate: use -warm or -organization, not both"},
 		"a seed that is no number":   {[]string{"-seed", "x"}, 2, "", "invalid value"},
 		"a file that there is not":   {[]string{"-scenario", "/nowhere/a.yaml"}, 2, "", "simulate: open /nowhere/a.yaml"},
 		"a file that is no scenario": {[]string{"-scenario", file("jobs: []\n")}, 2, "", "it has no name"},

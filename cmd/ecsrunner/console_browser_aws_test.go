@@ -8,9 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
-	"regexp"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -55,13 +53,6 @@ func sameAnswer(t *testing.T, stack, run, text string) {
 	if got, want := withoutTimes(text), withoutTimes(says); got != want {
 		t.Errorf("the page of %s says:\n%s\nand the command:\n%s", run, text, says)
 	}
-}
-
-// durations are how long something takes, and moments.
-var durations = regexp.MustCompile(`\d[\d.:]*( ?(ms|s|m|min|h|d|seconds?|minutes?|hours?|days?)\b)?`)
-
-func withoutTimes(text string) string {
-	return strings.Join(strings.Fields(durations.ReplaceAllString(text, "…")), " ")
 }
 
 // busyStack deploys a busy fleet on moto.

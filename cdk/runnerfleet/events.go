@@ -13,6 +13,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/cdk/runnerfleet/grants"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 )
 
@@ -83,7 +84,7 @@ func addRules(parent constructs.Construct, c Config, e events, dispatch awslambd
 	})
 	rule("Tasks", "its tasks", nil, awsevents.EventPattern{
 		Source: texts("aws.ecs"), DetailType: texts(fleet.TaskEvent),
-		Detail: &map[string]any{"clusterArn": []*string{tasks.arn}, "lastStatus": []string{fleet.TaskPending, fleet.TaskRunning, fleet.TaskStopped}},
+		Detail: &map[string]any{"clusterArn": []*string{tasks.arn}, "lastStatus": deployment.TaskStatuses},
 	})
 	rule("Builds", "its image builds", nil, awsevents.EventPattern{
 		Source: texts("aws.codebuild"), DetailType: texts(fleet.BuildEvent, "CodeBuild Build Phase Change"),
@@ -91,7 +92,7 @@ func addRules(parent constructs.Construct, c Config, e events, dispatch awslambd
 	})
 	rule("Executions", "executions that ended badly", nil, awsevents.EventPattern{
 		Source: texts("aws.states"), DetailType: texts(fleet.ExecutionEvent),
-		Detail: &map[string]any{"stateMachineArn": []*string{stateMachineARN}, "status": []string{"FAILED", "TIMED_OUT", "ABORTED"}},
+		Detail: &map[string]any{"stateMachineArn": []*string{stateMachineARN}, "status": deployment.ExecutionStatuses},
 	})
 }
 

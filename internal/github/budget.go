@@ -44,8 +44,10 @@ func (c *Client) learn(ctx context.Context, token Token, h http.Header, retryAft
 		return
 	}
 	b.Credential, b.Name = token.budget(), token.Name
-	if at, err := http.ParseTime(h.Get("Date")); err == nil && retryAfter > 0 && b.Remaining > 0 {
-		b.Until = at.Add(retryAfter)
+	if retryAfter > 0 && b.Remaining > 0 {
+		if at, err := http.ParseTime(h.Get("Date")); err == nil {
+			b.Until = at.Add(retryAfter)
+		}
 	}
 	name := budgetName(b.Credential, b.Resource)
 	c.budgets.mu.Lock()

@@ -144,7 +144,6 @@ func (c *Client) send(ctx context.Context, method string, at resource, token Tok
 	defer resp.Body.Close()
 	fail.StatusCode = resp.StatusCode
 	fail.RequestID = resp.Header.Get("X-GitHub-Request-Id")
-	fail.date, _ = http.ParseTime(resp.Header.Get("Date"))
 
 	body, err := readAnswer(resp)
 	if resp.StatusCode == http.StatusNotModified && at.unless != "" {
@@ -152,6 +151,7 @@ func (c *Client) send(ctx context.Context, method string, at resource, token Tok
 		return nil, errNotModified
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		fail.date, _ = http.ParseTime(resp.Header.Get("Date"))
 		if fail.Message = message(resp, body); token.Value != "" {
 			fail.Message = strings.ReplaceAll(fail.Message, token.Value, "***")
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,9 +23,11 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/kernel"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/simaws"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/simsts"
 )
 
@@ -259,13 +262,21 @@ func (b bus) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ...f
 	return out, err
 }
 
-// happened takes an event of an AWS service, which delivers them on a best-effort
-// basis.
-func (b bus) happened(raw json.RawMessage) {
-	var e events.EventBridgeEvent
-	if err := json.Unmarshal(raw, &e); err != nil {
-		panic(fmt.Sprintf("simulation: an event that is none: %v", err))
+// changed takes what ECS and CodeBuild tell, as far as the fleet's rules match it.
+func (b bus) changed(e simaws.Event) {
+	if e.DetailType == fleet.TaskEvent && !slices.Contains(deployment.TaskStatuses, e.LastStatus) {
+		return
 	}
+	detail, err := json.Marshal(e.Detail)
+	if err != nil {
+		panic(err)
+	}
+	b.happened(events.EventBridgeEvent{ID: e.ID, Source: e.Source, DetailType: e.DetailType, Time: e.Time, Detail: detail})
+}
+
+// happened takes an event of an AWS service that a rule matches. AWS's services deliver
+// them on a best-effort basis.
+func (b bus) happened(e events.EventBridgeEvent) {
 	if _, strikes := b.w.k.Strikes(eventsLost, e.Source); strikes {
 		return
 	}

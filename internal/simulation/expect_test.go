@@ -12,7 +12,7 @@ func TestExpectations(t *testing.T) {
 	for text, want := range map[string]string{
 		"every job runs": "", "tasks == 1": "", "tasks <= 1": "", "tasks >= 1": "", "last start <= 2m": "", "last start >= 20s": "",
 		"jobs of success == 1": "", "jobs of failure == 0": "", "exits of 0 == 1": "", "tasks of FARGATE == 1": "", "webhooks of queued == 1": "",
-		"requests of github.generate_jitconfig == 1": "", "events of ECS Task State Change == 9": "", "invocations of runtask == 1": "",
+		"requests of github.generate_jitconfig == 1": "", "events of ECS Task State Change == 4": "", "events of Step Functions Execution Status Change == 0": "", "invocations of runtask == 1": "",
 		"lines of is in progress == 1": "", "time from is in progress to is completed >= 1m": "",
 		"tasks == 2":                  "tasks are 1, want == 2",
 		"tasks >= 2":                  "tasks are 1, want >= 2",

@@ -17,6 +17,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/engine"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/simulation/kernel"
@@ -143,10 +146,10 @@ func (w *World) newAWS() {
 	w.ECR = simaws.NewECR(w.k, cfg)
 	w.ECS = simaws.NewECS(w.k, cfg)
 	w.ECS.Images = w.ECR
-	w.ECS.OnEvent = bus{w}.happened
+	w.ECS.OnEvent = bus{w}.changed
 	w.ECS.OnStart, w.ECS.OnSignal, w.ECS.OnKill = w.containerUp, w.containerSignalled, w.containerKilled
 	w.CodeBuild = simaws.NewCodeBuild(w.k, cfg, w.ECR)
-	w.CodeBuild.OnEvent = bus{w}.happened
+	w.CodeBuild.OnEvent = bus{w}.changed
 }
 
 func (w *World) clusterARN() string {
@@ -211,9 +214,10 @@ func (c engineClock) AfterFunc(d time.Duration, f func()) engine.Timer { return 
 // executionEnded puts an execution's end on the default bus, as Step Functions does.
 func (w *World) executionEnded(e engine.Execution) {
 	w.k.Log("execution %s ended %s %s %s", e.Name, e.Status, e.Error, e.Cause)
-	if e.Status != engine.Succeeded {
-		w.redEnds[e.Error]++
+	if !slices.Contains(deployment.ExecutionStatuses, string(e.Status)) {
+		return
 	}
+	w.redEnds[e.Error]++
 	detail, err := json.Marshal(map[string]any{
 		"executionArn":    strings.Replace(w.stateMachineARN(), ":stateMachine:", ":execution:", 1) + ":" + e.Name,
 		"stateMachineArn": w.stateMachineARN(), "name": e.Name, "status": e.Status, "error": e.Error, "cause": e.Cause,
@@ -221,13 +225,7 @@ func (w *World) executionEnded(e engine.Execution) {
 	if err != nil {
 		panic(err)
 	}
-	raw, err := json.Marshal(map[string]any{
-		"id": w.id("event"), "source": "aws.states", "detail-type": fleet.ExecutionEvent, "time": w.k.Now(), "detail": json.RawMessage(detail),
-	})
-	if err != nil {
-		panic(err)
-	}
-	bus{w}.happened(raw)
+	bus{w}.happened(events.EventBridgeEvent{ID: w.id("event"), Source: "aws.states", DetailType: fleet.ExecutionEvent, Time: w.k.Now(), Detail: detail})
 }
 
 // id is a name that was not there before in this history.

@@ -1,6 +1,11 @@
 package events
 
-import "github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+import (
+	"slices"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/aws/deployment"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/fleet"
+)
 
 // execution is the detail of a Step Functions event
 // (https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html).
@@ -13,10 +18,7 @@ type execution struct {
 	Cause           string `json:"cause"`
 }
 
-// badEnds are the statuses with which an execution may have left its runner open.
-var badEnds = map[string]bool{"FAILED": true, "TIMED_OUT": true, "ABORTED": true}
-
 func (l Listener) execution(e execution) (fleet.ExecutionEnded, bool) {
 	ours := l.StateMachineARN != "" && e.StateMachineARN == l.StateMachineARN
-	return fleet.ExecutionEnded{Name: e.Name, Status: e.Status, Error: e.Error, Cause: e.Cause}, ours && badEnds[e.Status]
+	return fleet.ExecutionEnded{Name: e.Name, Status: e.Status, Error: e.Error, Cause: e.Cause}, ours && slices.Contains(deployment.ExecutionStatuses, e.Status)
 }

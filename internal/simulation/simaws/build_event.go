@@ -67,7 +67,7 @@ func (c *CodeBuild) stateChanged(b *build) {
 	}
 	d := c.detail(b)
 	d.Status, d.Phase, d.PhaseContext = string(b.status), string(b.current().kind), "[]"
-	c.OnEvent(c.cfg.event(c.eventIDs.uuid(), "aws.codebuild", "CodeBuild Build State Change", b.arn, c.k.Now(), d))
+	c.OnEvent(c.cfg.event(c.eventIDs.uuid(), "aws.codebuild", "CodeBuild Build State Change", b.arn, c.k.Now(), &d))
 }
 
 // phaseChanged makes the event of a phase that is over.
@@ -79,7 +79,7 @@ func (c *CodeBuild) phaseChanged(b *build, p *phase) {
 	d := c.detail(b)
 	d.CompletedPhase, d.CompletedStatus, d.CompletedTakes = string(p.kind), string(p.status), seconds(p)
 	d.CompletedText, d.CompletedStart, d.CompletedEnd = "["+p.context()+"]", clock(p.started), clock(p.ended)
-	c.OnEvent(c.cfg.event(c.eventIDs.uuid(), "aws.codebuild", "CodeBuild Build Phase Change", b.arn, c.k.Now(), d))
+	c.OnEvent(c.cfg.event(c.eventIDs.uuid(), "aws.codebuild", "CodeBuild Build Phase Change", b.arn, c.k.Now(), &d))
 }
 
 func (c *CodeBuild) detail(b *build) buildDetail {

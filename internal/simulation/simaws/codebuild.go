@@ -1,7 +1,6 @@
 package simaws
 
 import (
-	"encoding/json"
 	"strings"
 	"time"
 
@@ -13,9 +12,9 @@ import (
 
 // CodeBuild is the fleet's four projects, and what their buildspec does.
 type CodeBuild struct {
-	// OnEvent gets each event of the default bus, in EventBridge's envelope and in
+	// OnEvent gets each event of the default bus, in
 	// the order in which CodeBuild makes them.
-	OnEvent func(event json.RawMessage)
+	OnEvent func(Event)
 	// Release says which version of the runner a build finds if its order names
 	// none; nil is always the same.
 	Release func() string

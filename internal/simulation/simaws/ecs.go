@@ -1,7 +1,6 @@
 package simaws
 
 import (
-	"encoding/json"
 	"strings"
 	"time"
 
@@ -13,9 +12,9 @@ import (
 
 // ECS is one cluster on Fargate, and the account's task definitions.
 type ECS struct {
-	// OnEvent gets each event of the default bus, in EventBridge's envelope and in
+	// OnEvent gets each event of the default bus, in
 	// the order in which ECS makes them. The bus decides what becomes of them.
-	OnEvent func(event json.RawMessage)
+	OnEvent func(Event)
 	// OnStart says that the container named runner is up.
 	OnStart func(TaskStart)
 	// OnSignal says that the container gets SIGTERM. It is killed after the

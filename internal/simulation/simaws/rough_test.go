@@ -1,7 +1,6 @@
 package simaws_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -165,7 +164,7 @@ func BenchmarkATasksLife(b *testing.B) {
 	cfg := simaws.Config{Cluster: "ci", Account: "123456789012", Region: "eu-west-1", Subnets: []string{"subnet-1"}, Project: "ci-images", Repository: "ci"}
 	e := simaws.NewECS(k, cfg)
 	events := 0
-	e.OnEvent = func(json.RawMessage) { events++ }
+	e.OnEvent = func(simaws.Event) { events++ }
 	e.OnStart = func(s simaws.TaskStart) { k.After(time.Minute, func() { e.Exit(s.ARN, 0) }) }
 	if _, err := e.RegisterTaskDefinition(b.Context(), &ecs.RegisterTaskDefinitionInput{
 		Family: aws.String(family), NetworkMode: types.NetworkModeAwsvpc,

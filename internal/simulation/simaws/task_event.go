@@ -1,34 +1,33 @@
 package simaws
 
 import (
-	"encoding/json"
 	"strconv"
 	"time"
 )
 
-// envelope is EventBridge's, as each event of the default bus has it
-// (https://docs.aws.amazon.com/eventbridge/latest/ref/events-structure.html).
-type envelope struct {
-	Version    string   `json:"version"`
-	ID         string   `json:"id"`
-	DetailType string   `json:"detail-type"`
-	Source     string   `json:"source"`
-	Account    string   `json:"account"`
-	Time       string   `json:"time"` // in seconds
-	Region     string   `json:"region"`
-	Resources  []string `json:"resources"`
-	Detail     any      `json:"detail"`
+// Event is one of the default bus, in EventBridge's envelope
+// (https://docs.aws.amazon.com/eventbridge/latest/ref/events-structure.html). It marshals
+// to EventBridge's JSON.
+type Event struct {
+	Version    string    `json:"version"`
+	ID         string    `json:"id"`
+	DetailType string    `json:"detail-type"`
+	Source     string    `json:"source"`
+	Account    string    `json:"account"`
+	Time       time.Time `json:"time"` // in whole seconds
+	Region     string    `json:"region"`
+	Resources  []string  `json:"resources"`
+	Detail     any       `json:"detail"` // a pointer to a struct
+
+	// LastStatus is the detail's, if that is a task's.
+	LastStatus string `json:"-"`
 }
 
-func (c Config) event(id, source, detailType, resource string, now time.Time, detail any) json.RawMessage {
-	text, err := json.Marshal(envelope{
-		Version: "0", ID: id, DetailType: detailType, Source: source, Account: c.Account, Time: now.Format(time.RFC3339),
+func (c Config) event(id, source, detailType, resource string, now time.Time, detail any) Event {
+	return Event{
+		Version: "0", ID: id, DetailType: detailType, Source: source, Account: c.Account, Time: now.Truncate(time.Second),
 		Region: c.Region, Resources: []string{resource}, Detail: detail,
-	})
-	if err != nil {
-		panic(err) // texts, numbers and times of our own
 	}
-	return text
 }
 
 // taskDetail is the detail of a task state change event: like a task of
@@ -101,7 +100,7 @@ type pairDetail struct {
 	Value string `json:"value"`
 }
 
-func (e *ECS) event(t *task) json.RawMessage {
+func (e *ECS) event(t *task) Event {
 	now := e.k.Now()
 	detail := taskDetail{
 		Attachments:      []attachmentDetail{{ID: t.id, Type: "eni", Status: t.interfaceStatus(), Details: []pairDetail{{"subnetId", t.subnet}}}},
@@ -122,7 +121,9 @@ func (e *ECS) event(t *task) json.RawMessage {
 			LastStatus: c.status, ExitCode: c.exit, Reason: c.reason, TaskARN: t.arn, CPU: "0",
 		})
 	}
-	return e.cfg.event(e.eventIDs.uuid(), "aws.ecs", "ECS Task State Change", t.arn, now, detail)
+	event := e.cfg.event(e.eventIDs.uuid(), "aws.ecs", "ECS Task State Change", t.arn, now, &detail)
+	event.LastStatus = t.last
+	return event
 }
 
 // interfaceStatus is that of the network interface, in the words of the API

@@ -98,9 +98,12 @@ func newWorldWith(t *testing.T, seed uint64, cfg simaws.Config, plan ...kernel.F
 	return w
 }
 
-func (w *world) hear(raw json.RawMessage) {
+func (w *world) hear(told simaws.Event) {
 	e := event{At: w.k.Now()}
-	err := json.Unmarshal(raw, &e)
+	raw, err := json.Marshal(told)
+	if err == nil {
+		err = json.Unmarshal(raw, &e)
+	}
 	if err == nil && e.DetailType == "ECS Task State Change" {
 		err = json.Unmarshal(e.Raw, &e.Detail)
 	} else if err == nil {
@@ -108,6 +111,9 @@ func (w *world) hear(raw json.RawMessage) {
 	}
 	if err != nil {
 		w.Errorf("event %s: %v", raw, err)
+	}
+	if told.LastStatus != e.Detail.LastStatus {
+		w.Errorf("event %s: its status is told as %q", raw, told.LastStatus)
 	}
 	w.events, w.raw = append(w.events, e), append(w.raw, raw)
 }

@@ -20,9 +20,9 @@ test: ## Run all Go tests, with the race detector if there is a C compiler (Go i
 .PHONY: check
 check: ## Check format, vet, staticcheck, workflows and go.mod
 	@unformatted=$$(find . -name node_modules -prune -o -name "*.go" -print | xargs gofmt -l); if [ -n "$$unformatted" ]; then echo "not gofmt'ed: $$unformatted"; exit 1; fi
-	$(GO) vet -tags aws,moto,octokit,cdk,containers,browser,peers,man ./...
+	$(GO) vet -tags aws,moto,octokit,cdk,containers,browser,heavy,peers,man ./...
 	GOOS=windows GOARCH=amd64 $(GO) vet ./cmd/ecsrunner
-	$(TOOL) staticcheck -tags aws,moto,octokit,cdk,containers,browser,peers,man ./...
+	$(TOOL) staticcheck -tags aws,moto,octokit,cdk,containers,browser,heavy,peers,man ./...
 	$(TOOL) actionlint .github/workflows/*.yml examples/workflows/*.yml
 	$(GO) mod tidy -diff
 	cd runner/soci/oracle && $(GO) mod tidy -diff
@@ -67,9 +67,8 @@ simulate-warm: ## Play 20,000 histories with warm runners (an hour: a scheduled 
 	$(GO) run ./internal/simulation/cmd/simulate -warm -histories 20000 -time 100m
 
 .PHONY: simulate-heavy
-simulate-heavy: ## Scenarios with a thousand jobs (a scheduled workflow runs them, not CI)
-	@for scenario in internal/simulation/heavy/*.yaml; do \
-		$(GO) run ./internal/simulation/cmd/simulate -scenario $$scenario || exit 1; done
+simulate-heavy: ## Scenarios with hundreds of jobs, and the docs' table of them (a minute: a scheduled workflow runs it, not CI)
+	$(GO) test -tags heavy -count=1 -v -timeout 60m -run '^TestHeavyScenarios$$' ./internal/simulation
 
 .PHONY: simulate-reaps
 simulate-reaps: ## A million decisions about ending a runner, with lies and lost webhooks (10 to 30 minutes: a scheduled workflow runs it)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/stats"
 )
 
@@ -38,7 +39,7 @@ func (p Played) Chart(w io.Writer) error {
 	}
 	c.printf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-labelledby="title says">`+"\n", chartWidth, chartHeight)
 	c.printf("<title id=\"title\">%s</title>\n", escaped(title))
-	c.printf("<desc id=\"says\">At most %s jobs waited at once, and %s runners were open. Each step is the most within %s.</desc>\n", grouped(slices.Max(waiting.values)), grouped(slices.Max(runners.values)), span(series.Step()))
+	c.printf("<desc id=\"says\">At most %s jobs waited at once, and %s runners were open. Each step is the most within %s.</desc>\n", readable.Grouped(slices.Max(waiting.values)), readable.Grouped(slices.Max(runners.values)), span(series.Step()))
 	c.printf("<style>%s</style>\n", chartStyle)
 	c.printf(`<rect class="page" width="%d" height="%d"/>`+"\n", chartWidth, chartHeight)
 	c.text("head", plotLeft, 34, title)
@@ -106,7 +107,7 @@ func (c *canvas) panel(p panel, class string) {
 	c.text("", plotLeft, p.top-14, p.name)
 	for v := 0; v <= top; v += unit {
 		c.printf(`<line class="grid" x1="%d" y1="%d" x2="%d" y2="%d"/>`+"\n", plotLeft, y(v), plotRight, y(v))
-		c.text("tick end", plotLeft-8, y(v)+4, grouped(v))
+		c.text("tick end", plotLeft-8, y(v)+4, readable.Grouped(v))
 	}
 	for _, t := range c.axis.ticks {
 		c.printf(`<line class="grid" x1="%d" y1="%d" x2="%d" y2="%d"/>`+"\n", t.x, bottom, t.x, bottom+5)
@@ -121,7 +122,7 @@ func (c *canvas) panel(p panel, class string) {
 	c.printf(`<path class="line %s" d="M%s"/>`+"\n", class, line.String()[1:])
 	if p.limit > 0 {
 		c.printf(`<line class="limit" x1="%d" y1="%d" x2="%d" y2="%d"/>`+"\n", plotLeft, y(p.limit), plotRight, y(p.limit))
-		c.text("tick end", plotRight, y(p.limit)-5, "max_runners "+grouped(p.limit))
+		c.text("tick end", plotRight, y(p.limit)-5, "max_runners "+readable.Grouped(p.limit))
 	}
 }
 

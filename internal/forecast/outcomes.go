@@ -119,7 +119,7 @@ func jobs(n int) string {
 	if n == 1 {
 		return "1 job"
 	}
-	return grouped(n) + " jobs"
+	return readable.Grouped(n) + " jobs"
 }
 
 func jobsWere(n int) string {
@@ -133,7 +133,7 @@ func runners(n int) string {
 	if n == 1 {
 		return "1 runner"
 	}
-	return grouped(n) + " runners"
+	return readable.Grouped(n) + " runners"
 }
 
 // within is the time in which jobs came.

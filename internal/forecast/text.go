@@ -64,7 +64,7 @@ func (r Result) Text(w io.Writer) error {
 
 // sums writes what has no table.
 func (r Result) sums(w io.Writer) error {
-	tasks := fmt.Sprintf("%s for %s; %s open and %s waiting at most", grouped(r.Tasks.Count), billed(r.Tasks.Seconds), runners(r.Tasks.MostAtOnce), jobs(r.Tasks.MostWaiting))
+	tasks := fmt.Sprintf("%s for %s; %s open and %s waiting at most", readable.Grouped(r.Tasks.Count), billed(r.Tasks.Seconds), runners(r.Tasks.MostAtOnce), jobs(r.Tasks.MostWaiting))
 	if r.Tasks.SpotSeconds > 0 {
 		tasks += fmt.Sprintf("; %d %% of the time on Spot", r.Tasks.SpotSeconds*100/max(1, r.Tasks.Seconds))
 	}
@@ -76,8 +76,8 @@ func (r Result) sums(w io.Writer) error {
 		{"tasks", tasks},
 		{"warm runners", r.Warm.String()},
 		{"launches", "bound by " + r.Bound},
-		{"image builds", grouped(r.Builds)},
-		{"GitHub requests", fmt.Sprintf("%s, of which its limit counts %s; %s of %s in an hour at most", grouped(r.Requests.All), grouped(r.Requests.Counted), grouped(r.Requests.MostAnHour), grouped(r.Requests.Limit))},
+		{"image builds", readable.Grouped(r.Builds)},
+		{"GitHub requests", fmt.Sprintf("%s, of which its limit counts %s; %s of %s in an hour at most", readable.Grouped(r.Requests.All), readable.Grouped(r.Requests.Counted), readable.Grouped(r.Requests.MostAnHour), readable.Grouped(r.Requests.Limit))},
 		{"cost", cost},
 	} {
 		if line[1] == "" {
@@ -134,13 +134,4 @@ func byCount[V ~int](counts map[string]V) []string {
 	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
 	})
-}
-
-// grouped writes a number with commas.
-func grouped(n int) string {
-	text := fmt.Sprint(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
 }

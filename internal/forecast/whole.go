@@ -63,7 +63,7 @@ func (r Report) Text(w io.Writer, screen readable.Screen, maxRunners int) error 
 	case n == 1:
 		fmt.Fprintln(w, "1 job of the file had not ended, and is left out")
 	case n > 1:
-		fmt.Fprintf(w, "%s jobs of the file had not ended, and are left out\n", grouped(n))
+		fmt.Fprintf(w, "%s jobs of the file had not ended, and are left out\n", readable.Grouped(n))
 	}
 	fmt.Fprintln(w)
 	var err error

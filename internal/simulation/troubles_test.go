@@ -1,0 +1,167 @@
+package simulation
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/doctable"
+	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
+)
+
+const troublesPage = "../../docs/operations.md"
+
+// trouble is a row of the docs' tables of what troubles cost.
+type trouble struct {
+	says     string
+	scenario string              // its name
+	last     func(Result) string // when the last job ran; nil is how long it waited
+}
+
+// after is how long the last job waited, in a sentence.
+func after(sentence string) func(Result) string {
+	return func(r Result) string { return fmt.Sprintf(sentence, inWords(r.LastStart())) }
+}
+
+func always(text string) func(Result) string { return func(Result) string { return text } }
+
+var troubles = []trouble{
+	{"a build takes 40 minutes", "a build of forty minutes", after("%s, the build among it")},
+	{"generate-jitconfig answers 503 for 2 h", "generate-jitconfig answers 503 for two hours", nil},
+	{"GitHub assigns nothing for 2 h", "GitHub assigns nothing for two hours", nil},
+	{"the API does not know a job for ten seconds", "the API does not know a job for ten seconds", nil},
+	{"the token is invalid for 8 h, then replaced", "the token is invalid for eight hours, then replaced", func(r Result) string {
+		return inWords(r.LastStart()-450*time.Minute) + " after it was replaced" // 7 h 30 min after the first job was queued
+	}},
+	{"the token is replaced, and functions have the old one", "the token is replaced and the old one revoked", nil},
+	{"GitHub is down for 2 h", "GitHub is down for two hours", nil},
+	{"five jobs, held one after another for 10 h", "five jobs, held one after another for ten hours", nil},
+	{"an approval after 60 h", "an environment is approved after sixty hours", nil},
+	{"no Fargate capacity for 3 h", "Fargate has no capacity for three hours", nil},
+	{"one subnet without addresses, for ever, beside one with", "one subnet has no addresses beside one that has", nil},
+	{"image pulls fail for 3 h", "image pulls fail for three hours", nil},
+	{"an image whose build fails until a deployment after 3 h", "an image whose build fails until a deployment after three hours", nil},
+	{"GitHub deletes idle registrations after 3 min", "GitHub deletes idle registrations after three minutes", nil},
+	{"GitHub accepts the token for lists and refuses with 401 to register for 3 h", "GitHub answers 401 to registrations alone", nil},
+	{"GitHub refuses every registration with 422 for 3 h", "GitHub refuses every registration as it is", nil},
+	{"registration is down for one of two repositories for 3 h", "registration is down for one repository", func(r Result) string {
+		return inWords(r.LastStart()) + "; the other one's within " + inWords(lastOf(r, "octo/well"))
+	}},
+	{"runners die just after they registered for 6 h", "runners die just after they registered", nil},
+	{"two repositories with 60 jobs of 5 h, and an honest one, `max_runners: 20`", "two hostile repositories with long jobs beside an honest one", func(r Result) string {
+		return "the honest one's within " + inWords(lastOf(r, "octo/honest"))
+	}},
+	{"a job stays queued in a workflow run that is over", "a job stays queued in a workflow run that is over", always("its run ends, with that reason")},
+	{"a matrix of 256 in two seconds, `max_runners: 300`", "a matrix of 256 jobs in two seconds", after("%s: 80 start in a minute, which is what binds")},
+	{"30 % of all webhooks are lost for good", "a third of all webhooks is lost for good", func(r Result) string {
+		return inWords(r.LastStart()) + "; half of the jobs have started after " + inWords(r.Start(50))
+	}},
+	{"jobs of others take ten runners", "jobs of others take every runner that they can", after("%s, and one launch for each theft")},
+}
+
+// endless are the troubles that never end.
+var endless = []trouble{
+	{"30 jobs whose image never builds", "a day with thirty jobs whose image never builds", nil},
+	{"a job that GitHub matches otherwise: a runner group, a label that only looks alike", "a day with a job that GitHub matches otherwise", nil},
+	{"a job that a concurrency group or `max-parallel` holds", "a day with a job that a concurrency group holds", nil},
+	{"ten jobs of a repository that the token may not see, and five of another", "a day with ten jobs of a repository that the token may not see", nil},
+}
+
+// checkTroubles compares the docs' tables with what came of the scenarios.
+func checkTroubles(t *testing.T, played map[string]Result) {
+	t.Helper()
+	checkTable(t, "troubles", troublesTable(t, troubles, played))
+	table := doctable.New("a day with", "executions", "tasks", "requests to GitHub", "of these counted by its limit", "cost")
+	for _, row := range endless {
+		r := resultOf(t, played, row.scenario)
+		table.Row(row.says, readable.Grouped(r.Executions), tasksOf(r), readable.Grouped(r.Requests), readable.Grouped(counted(r)), dollars(r.Cost))
+	}
+	checkTable(t, "troubles that never end", table)
+}
+
+func troublesTable(t *testing.T, rows []trouble, played map[string]Result) *doctable.Table {
+	t.Helper()
+	table := doctable.New("trouble", "jobs", "executions", "tasks", "requests to GitHub", "cost", "last job")
+	for _, row := range rows {
+		r := resultOf(t, played, row.scenario)
+		last := row.last
+		if last == nil {
+			last = after("%s")
+		}
+		table.Row(row.says, readable.Grouped(r.Jobs), readable.Grouped(r.Executions), tasksOf(r), readable.Grouped(r.Requests), dollars(r.Cost), last(r))
+	}
+	return table
+}
+
+func resultOf(t *testing.T, played map[string]Result, scenario string) Result {
+	t.Helper()
+	r, known := played[scenario]
+	if !known {
+		t.Fatalf("no scenario is called %q", scenario)
+	}
+	return r
+}
+
+func checkTable(t *testing.T, name string, table *doctable.Table) {
+	t.Helper()
+	if *update {
+		if err := table.Write(troublesPage, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page, err := os.ReadFile(troublesPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(page), "<!-- "+name+" -->\n"+table.String()+"<!-- end of "+name+" -->\n") {
+		t.Errorf("%s has another table of %s than this; -update writes it:\n%s", troublesPage, name, table)
+	}
+}
+
+// counted is how many requests GitHub's limit of the hour counted.
+func counted(r Result) int {
+	all := 0
+	for _, n := range r.Counted {
+		all += n
+	}
+	return all
+}
+
+func lastOf(r Result, repository string) time.Duration {
+	return time.Duration(r.LastStartOf[repository]) * time.Second
+}
+
+func tasksOf(r Result) string {
+	switch r.Builds {
+	case 0:
+		return readable.Grouped(r.Tasks)
+	case 1:
+		return readable.Grouped(r.Tasks) + ", 1 build"
+	}
+	return fmt.Sprintf("%s, %d builds", readable.Grouped(r.Tasks), r.Builds)
+}
+
+func dollars(d float64) string {
+	if d < 0.01 {
+		return "less than $0.01"
+	}
+	return fmt.Sprintf("$%.2f", d)
+}
+
+// inWords is a span as the docs write it: 1 h 2 min 3 s.
+func inWords(d time.Duration) string {
+	var parts []string
+	for _, unit := range []struct {
+		is   time.Duration
+		name string
+	}{{time.Hour, "h"}, {time.Minute, "min"}, {time.Second, "s"}} {
+		if n := d / unit.is; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, unit.name))
+		}
+		d %= unit.is
+	}
+	return cmp.Or(strings.Join(parts, " "), "at once")
+}

@@ -64,5 +64,5 @@ func TestHeavyScenarios(t *testing.T) {
 			play(alone)
 		}
 	}
-	checkTable(t, "troubles with hundreds of jobs", troublesTable(t, heavyTroubles, played))
+	checkTable(t, troublesPage, "troubles with hundreds of jobs", troublesTable(t, heavyTroubles, played))
 }

@@ -321,6 +321,7 @@ type Result struct {
 	Calls      map[string]int // requests to GitHub by operation
 	Counted    map[string]int // of them, those that the limit of the hour counts
 	MostAnHour int            // of these
+	MostPoints int            // in a minute, of the 900 of GitHub's secondary limit
 	Reaps      Reaps
 	// Waits are the times from when each job that ran was queued last, or the last fault
 	// that ends was over, until a runner took it.
@@ -352,7 +353,7 @@ func (w *World) result() Result {
 				r.Counted[operation] += counted
 			}
 		}
-		r.MostAnHour = max(r.MostAnHour, usage.MaxUsed)
+		r.MostAnHour, r.MostPoints = max(r.MostAnHour, usage.MaxUsed), max(r.MostPoints, usage.MaxPoints)
 	}
 	trouble := kernel.Epoch.Add(w.scenario.faultsEnd())
 	for _, job := range w.GitHub.Jobs() {

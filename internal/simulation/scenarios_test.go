@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// TestScenarios plays every scenario, and compares the docs' tables of troubles with what
-// came of them. What known.yaml excuses must still happen in one that is marked as a known
-// failure, or its entry has to go.
+// TestScenarios plays every scenario, and compares the docs' tables of troubles and of
+// requests with what came of them. What known.yaml excuses must still happen in one that
+// is marked as a known failure, or its entry has to go.
 func TestScenarios(t *testing.T) {
 	all, err := Scenarios()
 	if err != nil {
@@ -20,6 +20,7 @@ func TestScenarios(t *testing.T) {
 			return
 		}
 		checkTroubles(t, played)
+		checkRequests(t, played)
 		for _, k := range knownFailures {
 			if !shown[k.Name] {
 				t.Errorf("no scenario that is a known failure shows %q any more: take it out of known.yaml", k.Name)

@@ -12,7 +12,10 @@ import (
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 )
 
-const troublesPage = "../../docs/operations.md"
+const (
+	troublesPage = "../../docs/operations.md"
+	costPage     = "../../docs/cost.md"
+)
 
 // trouble is a row of the docs' tables of what troubles cost.
 type trouble struct {
@@ -73,13 +76,32 @@ var endless = []trouble{
 // checkTroubles compares the docs' tables with what came of the scenarios.
 func checkTroubles(t *testing.T, played map[string]Result) {
 	t.Helper()
-	checkTable(t, "troubles", troublesTable(t, troubles, played))
+	checkTable(t, troublesPage, "troubles", troublesTable(t, troubles, played))
 	table := doctable.New("a day with", "executions", "tasks", "requests to GitHub", "of these counted by its limit", "cost")
 	for _, row := range endless {
 		r := resultOf(t, played, row.scenario)
 		table.Row(row.says, readable.Grouped(r.Executions), tasksOf(r), readable.Grouped(r.Requests), readable.Grouped(counted(r)), dollars(r.Cost))
 	}
-	checkTable(t, "troubles that never end", table)
+	checkTable(t, troublesPage, "troubles that never end", table)
+}
+
+// checkRequests compares the docs' table of what fleets ask GitHub.
+func checkRequests(t *testing.T, played map[string]Result) {
+	t.Helper()
+	table := doctable.New("a fleet with", "counted in an hour at most", "free", "points a minute, of 900")
+	for _, row := range []trouble{
+		{says: "one repository and one job", scenario: "an environment is approved after sixty hours"},
+		{says: "14 quiet repositories", scenario: "fourteen quiet repositories"},
+		{says: "one repository with 90 workflow runs on GitHub's own runners", scenario: "ninety workflow runs on GitHub's own runners"},
+		{says: "200 jobs an hour", scenario: "two hundred jobs an hour"},
+		{says: "the same, 100 quiet repositories, and one with 1,000 workflow runs on GitHub's own runners", scenario: "two hundred jobs an hour beside a hundred repositories"},
+		{says: "an organization of 2,000 repositories and a GitHub App, 50 of them with the 200 jobs an hour", scenario: "two thousand repositories of an organization, fifty of them active"},
+	} {
+		r := resultOf(t, played, row.scenario)
+		free := 100 * float64(r.Requests-counted(r)) / float64(r.Requests)
+		table.Row(row.says, readable.Grouped(r.MostAnHour), fmt.Sprintf("%.0f %%", free), readable.Grouped(r.MostPoints))
+	}
+	checkTable(t, costPage, "requests of fleets", table)
 }
 
 func troublesTable(t *testing.T, rows []trouble, played map[string]Result) *doctable.Table {
@@ -105,19 +127,19 @@ func resultOf(t *testing.T, played map[string]Result, scenario string) Result {
 	return r
 }
 
-func checkTable(t *testing.T, name string, table *doctable.Table) {
+func checkTable(t *testing.T, path, name string, table *doctable.Table) {
 	t.Helper()
 	if *update {
-		if err := table.Write(troublesPage, name); err != nil {
+		if err := table.Write(path, name); err != nil {
 			t.Fatal(err)
 		}
 	}
-	page, err := os.ReadFile(troublesPage)
+	page, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(string(page), "<!-- "+name+" -->\n"+table.String()+"<!-- end of "+name+" -->\n") {
-		t.Errorf("%s has another table of %s than this; -update writes it:\n%s", troublesPage, name, table)
+		t.Errorf("%s has another table of %s than this; -update writes it:\n%s", path, name, table)
 	}
 }
 

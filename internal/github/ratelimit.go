@@ -14,10 +14,20 @@ import (
 // time. https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
 const shortestWait = 60 * time.Second
 
+// GitHub's headers about the limit of the hour, as net/http writes them: a name in another
+// form costs an allocation each time.
+const (
+	limitHeader     = "X-Ratelimit-Limit"
+	remainingHeader = "X-Ratelimit-Remaining"
+	resetHeader     = "X-Ratelimit-Reset"
+	resourceHeader  = "X-Ratelimit-Resource"
+	expiresHeader   = "Github-Authentication-Token-Expiration" // of the token
+)
+
 // budget reads the rate-limit headers. GitHub Enterprise Server sends none unless its
 // limits are switched on; then ok is false.
 func budget(h http.Header) (b fleet.Budget, ok bool) {
-	reset, err := strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64)
+	reset, err := strconv.ParseInt(h.Get(resetHeader), 10, 64)
 	if err != nil {
 		return fleet.Budget{}, false
 	}
@@ -26,17 +36,20 @@ func budget(h http.Header) (b fleet.Budget, ok bool) {
 		return n
 	}
 	return fleet.Budget{
-		Limit:     count("X-RateLimit-Limit"),
-		Remaining: count("X-RateLimit-Remaining"),
+		Limit:     count(limitHeader),
+		Remaining: count(remainingHeader),
 		Reset:     time.Unix(reset, 0).UTC(),
-		Resource:  cmp.Or(h.Get("X-RateLimit-Resource"), core),
-		Expires:   expiration(h.Get("GitHub-Authentication-Token-Expiration")),
+		Resource:  cmp.Or(h.Get(resourceHeader), core),
+		Expires:   expiration(h.Get(expiresHeader)),
 	}, true
 }
 
 // expiration is when a token expires, zero if it does not, or if GitHub does not say so
 // (https://github.blog/changelog/2021-07-26-expiration-options-for-personal-access-tokens/).
 func expiration(text string) time.Time {
+	if text == "" {
+		return time.Time{}
+	}
 	for _, layout := range []string{"2006-01-02 15:04:05 MST", "2006-01-02 15:04:05 -0700"} {
 		if at, err := time.Parse(layout, text); err == nil {
 			return at.UTC()
@@ -56,7 +69,7 @@ func retryAfter(status int, h http.Header, message string) time.Duration {
 	if status != http.StatusForbidden && status != http.StatusTooManyRequests {
 		return 0
 	}
-	if h.Get("X-RateLimit-Remaining") == "0" {
+	if h.Get(remainingHeader) == "0" {
 		b, ok := budget(h)
 		date, err := http.ParseTime(h.Get("Date"))
 		if !ok || err != nil {

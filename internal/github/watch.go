@@ -94,7 +94,7 @@ func (s *Seen) read(resp *http.Response) {
 	if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		s.Date = at
 	}
-	s.TokenExpires = expiration(resp.Header.Get("GitHub-Authentication-Token-Expiration"))
+	s.TokenExpires = expiration(resp.Header.Get(expiresHeader))
 	s.Accepts = resp.Header.Get("X-Accepted-GitHub-Permissions")
 	scopes, ok := resp.Header[http.CanonicalHeaderKey("X-OAuth-Scopes")]
 	if !ok {

@@ -339,7 +339,8 @@ var launchKinds = []SetbackKind{
 
 // holdsAt lists the holds that a launch checks, with capacity's for a rung. An outage
 // only concerns runs that have idled: others may still get their job.
-func (r Run) holdsAt(rung int) (refs []holdRef) {
+func (r Run) holdsAt(rung int) []holdRef {
+	refs := make([]holdRef, 0, 2*len(launchKinds))
 	for _, kind := range launchKinds {
 		if kind == SetbackOutage && (r.Setback == nil || r.Setback.Kind != SetbackIdle && r.Setback.Kind != SetbackOutage) {
 			continue
@@ -351,7 +352,7 @@ func (r Run) holdsAt(rung int) (refs []holdRef) {
 
 // HoldKeys lists the holds that decisions about the run may need.
 func (r Run) HoldKeys() []string {
-	keys := []string{idleRecently.key, subnetsWithoutRoom.key}
+	keys := append(make([]string, 0, 2*len(launchKinds)), idleRecently.key, subnetsWithoutRoom.key)
 	add := func(refs []holdRef) {
 		for _, r := range refs {
 			if !slices.Contains(keys, r.key) {

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Patterns are texts of which one has to fit. * is any text, slashes too.
@@ -180,12 +181,21 @@ func fitPattern(pattern, text string) bool {
 	return patternOf(strings.ToLower(pattern)).MatchString(strings.ToLower(text))
 }
 
+// compiled are the patterns that were met: policies have few, and a sweep compares them
+// with each repository of an organization.
+var compiled sync.Map // of *regexp.Regexp
+
 func patternOf(pattern string) *regexp.Regexp {
+	if known, ok := compiled.Load(pattern); ok {
+		return known.(*regexp.Regexp)
+	}
 	parts := strings.Split(pattern, "*")
 	for i, part := range parts {
 		parts[i] = regexp.QuoteMeta(strings.ToValidUTF8(part, "\uFFFD"))
 	}
-	return regexp.MustCompile("(?s)^" + strings.Join(parts, ".*") + "$")
+	made := regexp.MustCompile("(?s)^" + strings.Join(parts, ".*") + "$")
+	compiled.Store(pattern, made)
+	return made
 }
 
 // Serves reports whether the rule's conditions on repositories fit one.

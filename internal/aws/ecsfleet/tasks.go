@@ -117,6 +117,7 @@ func (p Platform) describe(ctx context.Context, arns []string) (tasks []fleet.Ta
 		}
 		unknown = append(unknown, text(f.Arn))
 	}
+	tasks = make([]fleet.Task, 0, len(out.Tasks))
 	for _, t := range out.Tasks {
 		tasks = append(tasks, taskOf(t))
 	}

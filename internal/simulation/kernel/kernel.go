@@ -69,8 +69,7 @@ func (k *Kernel) Log(format string, args ...any) {
 
 // Timer is one thing that is to happen.
 type Timer struct {
-	at    time.Time
-	since time.Duration // at, since the epoch
+	since time.Duration // from the epoch until then
 	order uint64
 	do    func()
 	index int
@@ -89,11 +88,16 @@ func (t *Timer) Stop() bool {
 // At lets do happen at a time, or now if that has passed. It runs as the world, in no
 // process: its calls take no time.
 func (k *Kernel) At(at time.Time, do func()) *Timer {
+	return k.set(&Timer{}, at, do)
+}
+
+// set is At with a timer that is not set.
+func (k *Kernel) set(t *Timer, at time.Time, do func()) *Timer {
 	if at.Before(k.now) {
 		at = k.now
 	}
 	k.order++
-	t := &Timer{at: at, since: at.Sub(Epoch), order: k.order, do: do, k: k}
+	*t = Timer{since: at.Sub(Epoch), order: k.order, do: do, k: k}
 	heap.Push(&k.queue, t)
 	return t
 }
@@ -103,13 +107,13 @@ func (k *Kernel) After(d time.Duration, do func()) *Timer { return k.At(k.now.Ad
 
 // Step lets the next thing happen. It reports whether there was one before until.
 func (k *Kernel) Step(until time.Time) bool {
-	if len(k.queue) == 0 || k.queue[0].at.After(until) {
+	if len(k.queue) == 0 || k.queue[0].since > until.Sub(Epoch) {
 		k.now = until
 		return false
 	}
 	t := heap.Pop(&k.queue).(*Timer)
-	if t.at.After(k.now) {
-		k.now = t.at
+	if at := Epoch.Add(t.since); at.After(k.now) {
+		k.now = at
 	}
 	k.Turns++
 	t.do()

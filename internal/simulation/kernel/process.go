@@ -21,6 +21,8 @@ type Process struct {
 	dead bool
 	why  string
 	wake *Timer
+	// pause is the timer of its pauses, which come one after another.
+	pause Timer
 	// again is its next turn.
 	again func()
 }
@@ -136,7 +138,7 @@ func (k *Kernel) Pause(d time.Duration) {
 	if p.dead {
 		panic(died{})
 	}
-	p.wake = k.After(d, nil)
+	p.wake = k.set(&p.pause, k.now.Add(d), nil)
 	if !p.on.wait() || p.dead {
 		p.dead = true
 		panic(died{})

@@ -26,6 +26,7 @@ func (e *ECS) DescribeTasks(_ context.Context, in *ecs.DescribeTasksInput, _ ...
 			return invalid("Tasks must have 1 to 100 entries.")
 		}
 		clusterARN, now := e.cfg.ClusterARN(), e.k.Now()
+		out.Tasks = make([]types.Task, 0, len(in.Tasks))
 		for _, id := range in.Tasks {
 			t, ok := e.find(id)
 			if !ok || now.Before(t.describedAt) {

@@ -18,9 +18,20 @@ type answer struct {
 	link     string        // where the other pages are
 	location string        // where the repository is now
 	wait     time.Duration // Retry-After
+	lent     bool          // the body is in the memory of the next list
 }
 
 func ok(w *writer) answer { return answer{status: http.StatusOK, body: w.b} }
+
+// list begins a list. Most lists are asked for each minute and have not changed, so they
+// are written into the same memory.
+func (g *GitHub) list() *writer { return &writer{b: g.listing[:0]} }
+
+// listed is the answer with a list.
+func (g *GitHub) listed(w *writer) answer {
+	g.listing = w.b
+	return answer{status: http.StatusOK, body: w.b, lent: true}
+}
 
 // refuse is an error in the form that all of GitHub's have.
 func refuse(status int, message string) answer {
@@ -128,6 +139,9 @@ func (g *GitHub) respond(q *request, a answer) *http.Response {
 			a.status, a.body = http.StatusNotModified, nil
 			q.by.refund(q.operation)
 		}
+	}
+	if a.lent {
+		a.body = bytes.Clone(a.body)
 	}
 	resp := bare(q, a.status, a.body)
 	h := resp.Header

@@ -76,7 +76,7 @@ func (g *GitHub) listRuns(q *request) answer {
 		from = q.repo.active
 	}
 	total := 0
-	w := &writer{b: make([]byte, 0, 4096)}
+	w := g.list()
 	w.open('{').key("workflow_runs").open('[')
 	for _, r := range slices.Backward(from) {
 		state, exists := r.now(), true
@@ -96,7 +96,7 @@ func (g *GitHub) listRuns(q *request) answer {
 		}
 	}
 	w.close(']').number("total_count", int64(total)).close('}')
-	a := ok(w)
+	a := g.listed(w)
 	if wanted != "" {
 		total = min(total, mostRuns)
 	}
@@ -127,7 +127,7 @@ func (g *GitHub) listRunJobs(q *request) answer {
 	at, lags := g.asOf(q.operation)
 	shown := q.pages()
 	total := 0
-	w := &writer{b: make([]byte, 0, 4096)}
+	w := g.list()
 	w.open('{').key("jobs").open('[')
 	for _, j := range jobs {
 		state, exists := j.now(), true
@@ -143,7 +143,7 @@ func (g *GitHub) listRunJobs(q *request) answer {
 		total++
 	}
 	w.close(']').number("total_count", int64(total)).close('}')
-	a := ok(w)
+	a := g.listed(w)
 	a.link = shown.link(q, total)
 	return a
 }

@@ -28,7 +28,7 @@ func (g *GitHub) listRunners(q *request) answer {
 	}
 	shown := q.pages()
 	total := 0
-	w := &writer{b: make([]byte, 0, 2048)}
+	w := g.list()
 	w.open('{').key("runners").open('[')
 	for _, r := range from {
 		if name != "" && name != r.name {
@@ -47,7 +47,7 @@ func (g *GitHub) listRunners(q *request) answer {
 		total++
 	}
 	w.close(']').number("total_count", int64(total)).close('}')
-	a := ok(w)
+	a := g.listed(w)
 	a.link = shown.link(q, total)
 	return a
 }

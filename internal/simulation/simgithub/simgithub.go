@@ -70,6 +70,7 @@ type GitHub struct {
 
 	lastID       int64
 	requests     uint64
+	listing      []byte // the last list
 	repositories []*repository
 	byName       map[string]*repository // in lower case, former names too
 	byID         map[int64]*repository

@@ -279,7 +279,9 @@ func (s *Store) WaitingForRoom(_ context.Context, limit int) (ids []string, err 
 // OpenRuns lists up to limit runs that have not ended, the oldest first.
 func (s *Store) OpenRuns(_ context.Context, limit int) (runs []fleet.Run, err error) {
 	err = s.Call(List, func() error {
-		for _, id := range s.active.first(limit) {
+		ids := s.active.first(limit)
+		runs = make([]fleet.Run, 0, len(ids))
+		for _, id := range ids {
 			runs = append(runs, s.runs[id])
 		}
 		return nil

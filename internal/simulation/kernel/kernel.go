@@ -19,6 +19,7 @@ var Epoch = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 // Kernel is one history. It is for one goroutine.
 type Kernel struct {
 	now     time.Time
+	until   time.Duration // how far the step that is under way may go, from the epoch
 	seed    uint64
 	queue   timers
 	order   uint64
@@ -107,7 +108,8 @@ func (k *Kernel) After(d time.Duration, do func()) *Timer { return k.At(k.now.Ad
 
 // Step lets the next thing happen. It reports whether there was one before until.
 func (k *Kernel) Step(until time.Time) bool {
-	if len(k.queue) == 0 || k.queue[0].since > until.Sub(Epoch) {
+	k.until = until.Sub(Epoch)
+	if len(k.queue) == 0 || k.queue[0].since > k.until {
 		k.now = until
 		return false
 	}

@@ -190,7 +190,7 @@ func scenarios(w io.Writer) int {
 
 // many plays seeds.
 func many(stdout, stderr io.Writer, o options) int {
-	debug.SetGCPercent(1000) // histories make much garbage and keep little
+	debug.SetGCPercent(1500) // histories make much garbage and keep little
 	began := time.Now()
 	told := began
 	plan := simulation.Plan{Draw: o.draw, First: o.first, N: o.histories, Workers: o.workers, Until: began.Add(o.lasts)}

@@ -47,7 +47,7 @@ var menu = []entry{
 	{kind: "github.answer_lost", of: []string{"github.generate_jitconfig", "github.delete_runner", "github."}, rate: 0.2, minutes: 30},
 	{kind: "github.list_lags", minutes: 60, lasts: 2},
 	{kind: "github.busy_lies", minutes: 60},
-	{kind: "github.stale_job", rate: 0.3, minutes: 60, lasts: 3},
+	{kind: "github.stale_job", minutes: 60, lasts: 3},
 	{kind: "github.no_assignment", minutes: 12},
 	{kind: "github.stuck_queued", rate: 0.05, minutes: 30, times: 2},
 	{kind: "github.idle_deleted", rate: 0.3, minutes: 40, lasts: 4},

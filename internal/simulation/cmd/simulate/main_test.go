@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,6 +53,16 @@ func TestRun(t *testing.T) {
 
 func shows(text, want string) bool {
 	return (text == "") == (want == "") && strings.Contains(text, want)
+}
+
+func TestNeverStruck(t *testing.T) {
+	b := &simulation.Batch{Faults: map[string]int{}}
+	for _, kind := range simulation.Kinds[1:] {
+		b.Faults[kind.Name] = 1
+	}
+	if got := neverStruck(b); !slices.Equal(got, []string{simulation.Kinds[0].Name}) {
+		t.Errorf("%q never struck, want %s alone", got, simulation.Kinds[0].Name)
+	}
 }
 
 // A violation that was not known is printed with its seed, and shrunk.

@@ -79,5 +79,6 @@ func (c Capacity) Hurried(now time.Time) bool {
 
 var paceReason = fmt.Sprintf("waits for its turn: %d runners start in a minute at most, for GitHub's limit of requests", MostStarts)
 
-// WaitsForPace reports whether the run waits only because so many others have just started.
+// WaitsForPace reports whether the run waits only because so many others have just started,
+// or wait for that before it.
 func (r Run) WaitsForPace() bool { return r.WaitsForRoom && r.Reason == paceReason }

@@ -40,6 +40,26 @@ func TestThePaceOfLaunches(t *testing.T) {
 	}
 }
 
+// A run that comes after others is kept by what keeps those: the tighter of the two limits.
+func TestWhyARunIsBehind(t *testing.T) {
+	for name, c := range map[string]struct {
+		capacity fleet.Capacity
+		want     string
+		pace     bool
+	}{
+		"all places are taken":           {fleet.Capacity{Open: 100}, "waits for room: max_runners is 100", false},
+		"a place has just become free":   {fleet.Capacity{Open: 99}, "waits for room: max_runners is 100", false},
+		"no more start in the minute":    {launching(fleet.MostStarts), "waits for its turn: 80 runners start in a minute at most, for GitHub's limit of requests", true},
+		"fewer may start than have room": {launching(50), "waits for its turn: 80 runners start in a minute at most, for GitHub's limit of requests", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			res := fleet.Launch(fleet.LaunchFacts{FleetName: "fleet", MaxRunners: 100, Behind: true, Run: fleet.NewRun(jobOf(7), now), Capacity: c.capacity, Now: now})
+			equal(t, res.Reason, c.want)
+			equal(t, res.Changes.Runs[0].WaitsForPace(), c.pace)
+		})
+	}
+}
+
 func TestRoom(t *testing.T) {
 	busy := launching(58)
 	equal(t, busy.Room(1000, now), 22)

@@ -25,9 +25,9 @@ func mostIn(span time.Duration, times []time.Time) (most int) {
 // bounds are the runs that had to wait, by the limit that kept them.
 type bounds map[string]map[string]bool
 
-// note notes a run that waits for room.
+// note notes a run that waits for room. One that has its runner is about to leave the list.
 func (b bounds) note(run fleet.Run, policy fleet.Policy) {
-	if !run.WaitsForRoom || !run.Wanted() {
+	if !run.WaitsForRoom || run.RunnerID != "" || !run.Wanted() {
 		return
 	}
 	limit := fmt.Sprintf("max_runners, which is %d", policy.MaxRunners)

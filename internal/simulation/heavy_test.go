@@ -7,21 +7,24 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/readable"
 )
 
-// heavyTroubles are the scenarios with hundreds of jobs, which take minutes.
+// heavyTroubles are the scenarios with hundreds of jobs, which CI leaves out.
 var heavyTroubles = []trouble{
-	{"a credential is good again with 500 runs waiting", "a credential is good again with five hundred runs waiting", always("80 start in a minute, which is what binds")},
+	{"a credential is good again with 500 runs waiting", "a credential is good again with five hundred runs waiting", func(r Result) string {
+		return inWords(r.LastAt-2*time.Hour) + " after it was good; launches were bound by " + r.Bound
+	}},
 	{"a matrix of 256 with `max-parallel: 1`, in 24 h", "a matrix of 256 jobs that runs one at a time", after("%s after GitHub let it")},
 	{"no Fargate capacity for 6 h, and room for all", "Fargate has no capacity for six hours, with five hundred jobs waiting", nil},
-	{"a thousand jobs in a minute, `max_runners: 1000`", "a thousand jobs in a minute", after("%s: 80 start in a minute, which is what binds")},
+	{"a thousand jobs in a minute, `max_runners: 1000`", "a thousand jobs in a minute", bound},
 	{
 		"a hostile repository's 2,040 jobs (1,000 image labels, 20 broken images, idle runners, runners with the honest one's names) beside 30 honest ones, `max_runners: 10`",
 		"a hostile repository with a thousand jobs beside an honest one",
 		func(r Result) string {
-			return "all " + readable.Grouped(r.RanOf["octo/honest"]) + " of the honest one ran, the last after " + inWords(lastOf(r, "octo/honest"))
+			return "all " + readable.Grouped(r.RanOf["octo/honest"]) + " of the honest one ran, the last after " + inWords(waitOf(r, "octo/honest"))
 		},
 	},
 	{"the same 30 jobs without the hostile one", honestAlone, nil},
@@ -63,6 +66,9 @@ func TestHeavyScenarios(t *testing.T) {
 			alone.Jobs = slices.DeleteFunc(slices.Clone(s.Jobs), func(j Job) bool { return j.Repository != "octo/honest" })
 			play(alone)
 		}
+	}
+	if len(played) <= len(files) { // a part was chosen, and the honest repository alone is one more than the files
+		return
 	}
 	checkTable(t, troublesPage, "troubles with hundreds of jobs", troublesTable(t, heavyTroubles, played))
 }

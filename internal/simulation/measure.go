@@ -77,6 +77,7 @@ var counts = map[string]struct {
 	"webhooks":       {"ACTION", func(w *World, _ Result) map[string]int { return w.webhooks }},
 	"events":         {"TYPE", func(w *World, _ Result) map[string]int { return w.events }},
 	"jobs that ran":  {"REPOSITORY", func(_ *World, r Result) map[string]int { return r.RanOf }},
+	"longest wait":   {"REPOSITORY", func(_ *World, r Result) map[string]int { return r.WaitOf }},
 	"last start":     {"REPOSITORY", func(_ *World, r Result) map[string]int { return r.LastStartOf }},
 	"jobs":           {"CONCLUSION", func(w *World, _ Result) map[string]int { return w.conclusions() }},
 	"tasks":          {"STOP CODE OR CAPACITY PROVIDER", func(w *World, _ Result) map[string]int { return w.taskKinds() }},

@@ -335,12 +335,19 @@ type Result struct {
 	// RanOf are the jobs that ran and LastStartOf the longest wait in seconds, by
 	// repository.
 	RanOf, LastStartOf map[string]int
+	// WaitOf is the longest wait in seconds since a job was queued, by repository: what a
+	// fault elsewhere may not prolong.
+	WaitOf map[string]int
+	// LastAt is when the last job began, from the beginning of the history.
+	LastAt time.Duration
 }
+
+func seconds(d time.Duration) int { return int(d.Round(time.Second) / time.Second) }
 
 func (w *World) result() Result {
 	r := Result{
 		Violations: w.judge.violations, Turns: w.k.Turns, Lasted: w.k.Since(), Tasks: len(w.ECS.Tasks()), Builds: len(w.CodeBuild.Builds()),
-		Faults: w.k.Counts(), Repairs: w.repaired, Red: w.redEnds, Calls: map[string]int{}, Counted: map[string]int{}, RanOf: map[string]int{}, LastStartOf: map[string]int{}, Reaps: w.reaps,
+		Faults: w.k.Counts(), Repairs: w.repaired, Red: w.redEnds, Calls: map[string]int{}, Counted: map[string]int{}, RanOf: map[string]int{}, LastStartOf: map[string]int{}, WaitOf: map[string]int{}, Reaps: w.reaps,
 	}
 	for _, task := range w.ECS.Tasks() {
 		r.TaskTime += w.lived(task)
@@ -372,7 +379,9 @@ func (w *World) result() Result {
 		wait := max(0, job.StartedAt.Sub(from))
 		r.Waits = append(r.Waits, wait)
 		r.RanOf[job.Repository]++
-		r.LastStartOf[job.Repository] = max(r.LastStartOf[job.Repository], int(wait.Seconds()))
+		r.LastStartOf[job.Repository] = max(r.LastStartOf[job.Repository], seconds(wait))
+		r.WaitOf[job.Repository] = max(r.WaitOf[job.Repository], seconds(job.StartedAt.Sub(job.QueuedAt)))
+		r.LastAt = max(r.LastAt, job.StartedAt.Sub(kernel.Epoch))
 	}
 	r.Executions = len(w.judge.runners)
 	r.Cost, r.Bound = w.cost(r.Executions), w.judge.bound()

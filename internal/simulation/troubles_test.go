@@ -3,6 +3,7 @@ package simulation
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -29,6 +30,9 @@ func after(sentence string) func(Result) string {
 	return func(r Result) string { return fmt.Sprintf(sentence, inWords(r.LastStart())) }
 }
 
+// bound is after, with what kept the jobs from starting sooner.
+func bound(r Result) string { return inWords(r.LastStart()) + "; launches were bound by " + r.Bound }
+
 func always(text string) func(Result) string { return func(Result) string { return text } }
 
 var troubles = []trouble{
@@ -37,7 +41,7 @@ var troubles = []trouble{
 	{"GitHub assigns nothing for 2 h", "GitHub assigns nothing for two hours", nil},
 	{"the API does not know a job for ten seconds", "the API does not know a job for ten seconds", nil},
 	{"the token is invalid for 8 h, then replaced", "the token is invalid for eight hours, then replaced", func(r Result) string {
-		return inWords(r.LastStart()-450*time.Minute) + " after it was replaced" // 7 h 30 min after the first job was queued
+		return inWords(r.LastAt-(8*time.Hour+30*time.Minute)) + " after it was replaced"
 	}},
 	{"the token is replaced, and functions have the old one", "the token is replaced and the old one revoked", nil},
 	{"GitHub is down for 2 h", "GitHub is down for two hours", nil},
@@ -51,14 +55,14 @@ var troubles = []trouble{
 	{"GitHub accepts the token for lists and refuses with 401 to register for 3 h", "GitHub answers 401 to registrations alone", nil},
 	{"GitHub refuses every registration with 422 for 3 h", "GitHub refuses every registration as it is", nil},
 	{"registration is down for one of two repositories for 3 h", "registration is down for one repository", func(r Result) string {
-		return inWords(r.LastStart()) + "; the other one's within " + inWords(lastOf(r, "octo/well"))
+		return inWords(r.LastStart()) + "; the other one's within " + inWords(waitOf(r, "octo/well"))
 	}},
 	{"runners die just after they registered for 6 h", "runners die just after they registered", nil},
 	{"two repositories with 60 jobs of 5 h, and an honest one, `max_runners: 20`", "two hostile repositories with long jobs beside an honest one", func(r Result) string {
-		return "the honest one's within " + inWords(lastOf(r, "octo/honest"))
+		return "the honest one's within " + inWords(waitOf(r, "octo/honest"))
 	}},
 	{"a job stays queued in a workflow run that is over", "a job stays queued in a workflow run that is over", always("its run ends, with that reason")},
-	{"a matrix of 256 in two seconds, `max_runners: 300`", "a matrix of 256 jobs in two seconds", after("%s: 80 start in a minute, which is what binds")},
+	{"a matrix of 256 in two seconds, `max_runners: 300`", "a matrix of 256 jobs in two seconds", bound},
 	{"30 % of all webhooks are lost for good", "a third of all webhooks is lost for good", func(r Result) string {
 		return inWords(r.LastStart()) + "; half of the jobs have started after " + inWords(r.Start(50))
 	}},
@@ -99,7 +103,7 @@ func checkRequests(t *testing.T, played map[string]Result) {
 	} {
 		r := resultOf(t, played, row.scenario)
 		free := 100 * float64(r.Requests-counted(r)) / float64(r.Requests)
-		table.Row(row.says, readable.Grouped(r.MostAnHour), fmt.Sprintf("%.0f %%", free), readable.Grouped(r.MostPoints))
+		table.Row(row.says, readable.Grouped(r.MostAnHour), fmt.Sprintf("%.0f %%", math.Floor(free)), readable.Grouped(r.MostPoints))
 	}
 	checkTable(t, costPage, "requests of fleets", table)
 }
@@ -152,8 +156,8 @@ func counted(r Result) int {
 	return all
 }
 
-func lastOf(r Result, repository string) time.Duration {
-	return time.Duration(r.LastStartOf[repository]) * time.Second
+func waitOf(r Result, repository string) time.Duration {
+	return time.Duration(r.WaitOf[repository]) * time.Second
 }
 
 func tasksOf(r Result) string {
@@ -175,6 +179,7 @@ func dollars(d float64) string {
 
 // inWords is a span as the docs write it: 1 h 2 min 3 s.
 func inWords(d time.Duration) string {
+	d = d.Round(time.Second)
 	var parts []string
 	for _, unit := range []struct {
 		is   time.Duration

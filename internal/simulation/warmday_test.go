@@ -43,7 +43,7 @@ func TestTheWorkingDayOfTheDocs(t *testing.T) {
 		if r.Jobs == 0 || r.Ran != r.Jobs {
 			t.Fatalf("%s: %d of %d jobs ran", row.what, r.Ran, r.Jobs)
 		}
-		table.Row(row.what, seconds(percentile(r.Waits, 50)), seconds(percentile(r.Waits, 95)), fmt.Sprintf("$%.2f", r.Cost))
+		table.Row(row.what, inSeconds(percentile(r.Waits, 50)), inSeconds(percentile(r.Waits, 95)), fmt.Sprintf("$%.2f", r.Cost))
 	}
 	if *update {
 		if err := table.Write(warmPage, "working day"); err != nil {
@@ -59,6 +59,6 @@ func TestTheWorkingDayOfTheDocs(t *testing.T) {
 	}
 }
 
-func seconds(s float64) string {
+func inSeconds(s float64) string {
 	return (time.Duration(math.Round(s)) * time.Second).String()
 }

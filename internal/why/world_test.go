@@ -40,6 +40,7 @@ type world struct {
 	runs     map[int64]fleet.Run
 	runners  []fleet.Runner
 	holds    map[string]fleet.Hold
+	behind   bool // others wait for room before the job
 	capacity fleet.Capacity
 	record   *fleet.ImageRecord
 	lock     fleet.BuildLock
@@ -98,7 +99,7 @@ func (w *world) launch() *world { return w.launchFor(theJob) }
 func (w *world) launchFor(job int64) *world {
 	w.write(fleet.Launch(fleet.LaunchFacts{
 		FleetName: "ci", MaxRunners: w.policy.MaxRunners, MaxPerRepository: w.policy.Share(), KeptForOthers: w.policy.KeptForOthers(), Repositories: len(w.policy.Repositories),
-		MaxOfRules: w.policy.MaxOfRules(), Queue: w.policy.Limits.Queue, Run: w.runs[job], Capacity: w.capacity, Idle: w.idle(), Holds: w.holds, Deployment: "d1", Now: w.now,
+		MaxOfRules: w.policy.MaxOfRules(), Queue: w.policy.Limits.Queue, Run: w.runs[job], Behind: w.behind, Capacity: w.capacity, Idle: w.idle(), Holds: w.holds, Deployment: "d1", Now: w.now,
 	}).Changes)
 	return w
 }

@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // Patterns are texts of which one has to fit. * is any text, slashes too.
@@ -181,21 +180,12 @@ func fitPattern(pattern, text string) bool {
 	return patternOf(strings.ToLower(pattern)).MatchString(strings.ToLower(text))
 }
 
-// compiled are the patterns that were met: policies have few, and a sweep compares them
-// with each repository of an organization.
-var compiled sync.Map // of *regexp.Regexp
-
 func patternOf(pattern string) *regexp.Regexp {
-	if known, ok := compiled.Load(pattern); ok {
-		return known.(*regexp.Regexp)
-	}
 	parts := strings.Split(pattern, "*")
 	for i, part := range parts {
 		parts[i] = regexp.QuoteMeta(strings.ToValidUTF8(part, "\uFFFD"))
 	}
-	made := regexp.MustCompile("(?s)^" + strings.Join(parts, ".*") + "$")
-	compiled.Store(pattern, made)
-	return made
+	return regexp.MustCompile("(?s)^" + strings.Join(parts, ".*") + "$")
 }
 
 // Serves reports whether the rule's conditions on repositories fit one.

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// spans are how long something takes, also in several units, and moments.
+// spans are how long something takes, also in several units, and moments. Numbers without a
+// unit are taken for such too, since a clock's are.
 var spans = regexp.MustCompile(`less than a second|\d[\d.:]*( ?(ms|s|m|min|h|d|seconds?|minutes?|hours?|days?)(\d[\d.:]*(ms|s|m|h))*\b)?`)
 
 // withoutTimes is a text whose times do not matter, for a comparison of two that were not
@@ -17,7 +18,9 @@ func withoutTimes(text string) string {
 }
 
 func TestWithoutTimes(t *testing.T) {
-	text := func(span string) string { return withoutTimes("job-1 waits for room for " + span + " (since 07:23:41), 3 before it") }
+	text := func(span string) string {
+		return withoutTimes("job-1 waits for room for " + span + " (since 07:23:41), 3 before it")
+	}
 	want := text("59s")
 	for _, span := range []string{"less than a second", "1s", "1m", "1m1s", "59m59s", "1h", "1h1m", "49h30m", "250ms", "2 minutes"} {
 		if got := text(span); got != want {

@@ -143,7 +143,7 @@ func (c *Client) send(ctx context.Context, method string, at resource, token Tok
 	}
 	defer resp.Body.Close()
 	fail.StatusCode = resp.StatusCode
-	fail.RequestID = resp.Header.Get("X-GitHub-Request-Id")
+	fail.RequestID = resp.Header.Get(requestHeader)
 
 	body, err := readAnswer(resp)
 	if resp.StatusCode == http.StatusNotModified && at.unless != "" {

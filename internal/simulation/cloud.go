@@ -262,8 +262,8 @@ func (b bus) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ...f
 	return out, err
 }
 
-// changed takes what ECS and CodeBuild tell, as far as the fleet's rules match it.
-func (b bus) changed(e simaws.Event) {
+// matched delivers an event of ECS or CodeBuild if a rule of the fleet matches it.
+func (b bus) matched(e simaws.Event) {
 	if e.DetailType == fleet.TaskEvent && !slices.Contains(deployment.TaskStatuses, e.LastStatus) {
 		return
 	}

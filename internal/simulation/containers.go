@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -260,18 +261,21 @@ func response(r *http.Request, reply events.APIGatewayV2HTTPResponse) *http.Resp
 }
 
 // action is that of a webhook's payload. GitHub writes it first, so the rest is not read.
-func action(payload []byte) string {
+func action(payload []byte) (string, error) {
 	dec := json.NewDecoder(bytes.NewReader(payload))
-	for range 3 { // {, its name, and the action
+	var tokens [3]any // {, "action" and the action
+	for i := range tokens {
 		token, err := dec.Token()
 		if err != nil {
-			panic(fmt.Sprintf("simulation: a webhook that is none: %v", err))
+			return "", fmt.Errorf("read the action of a webhook: %w", err)
 		}
-		if text, ok := token.(string); ok && text != "action" {
-			return text
-		}
+		tokens[i] = token
 	}
-	panic("simulation: a webhook whose action does not come first")
+	text, ok := tokens[2].(string)
+	if !ok || tokens[1] != "action" {
+		return "", errors.New("the action of a webhook does not come first")
+	}
+	return text, nil
 }
 
 // delivered is GitHub's webhook at the HTTP API.
@@ -281,7 +285,11 @@ func (w *World) delivered(header http.Header, body []byte, answered func(status 
 		answered(status)
 		return
 	}
-	w.webhooks[action(body)]++
+	does, err := action(body)
+	if err != nil {
+		panic(err) // the simulated GitHub writes it so
+	}
+	w.webhooks[does]++
 	lower := map[string]string{}
 	for name := range header {
 		lower[strings.ToLower(name)] = header.Get(name)

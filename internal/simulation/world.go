@@ -146,10 +146,10 @@ func (w *World) newAWS() {
 	w.ECR = simaws.NewECR(w.k, cfg)
 	w.ECS = simaws.NewECS(w.k, cfg)
 	w.ECS.Images = w.ECR
-	w.ECS.OnEvent = bus{w}.changed
+	w.ECS.OnEvent = bus{w}.matched
 	w.ECS.OnStart, w.ECS.OnSignal, w.ECS.OnKill = w.containerUp, w.containerSignalled, w.containerKilled
 	w.CodeBuild = simaws.NewCodeBuild(w.k, cfg, w.ECR)
-	w.CodeBuild.OnEvent = bus{w}.changed
+	w.CodeBuild.OnEvent = bus{w}.matched
 }
 
 func (w *World) clusterARN() string {

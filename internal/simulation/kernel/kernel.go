@@ -92,7 +92,7 @@ func (k *Kernel) At(at time.Time, do func()) *Timer {
 	return k.set(&Timer{}, at, do)
 }
 
-// set is At with a timer that is not set.
+// set is At with a timer that is not in the queue.
 func (k *Kernel) set(t *Timer, at time.Time, do func()) *Timer {
 	if at.Before(k.now) {
 		at = k.now
@@ -106,7 +106,8 @@ func (k *Kernel) set(t *Timer, at time.Time, do func()) *Timer {
 // After lets do happen d from now.
 func (k *Kernel) After(d time.Duration, do func()) *Timer { return k.At(k.now.Add(d), do) }
 
-// Step lets the next thing happen. It reports whether there was one before until.
+// Step lets the next thing happen, and with it what a process does as long as no other thing
+// is due. It reports whether there was one before until.
 func (k *Kernel) Step(until time.Time) bool {
 	k.until = until.Sub(Epoch)
 	if len(k.queue) == 0 || k.queue[0].since > k.until {

@@ -94,6 +94,54 @@ func TestKillFromOutside(t *testing.T) {
 	}
 }
 
+// A pause in which nobody else acts passes at once, and as if it had not.
+func TestAPauseAlone(t *testing.T) {
+	for name, c := range map[string]struct {
+		until time.Duration // of the first step
+		other time.Duration // when something else happens; 0 is never
+		want  string
+	}{
+		"nothing else happens":            {time.Hour, 0, "process 1s"},
+		"something happens later":         {time.Hour, 2 * time.Second, "process 1s, other 2s"},
+		"something happens before":        {time.Hour, time.Second / 2, "other 500ms, process 1s"},
+		"what was due first happens then": {time.Hour, time.Second, "other 1s, process 1s"},
+		"it ends with the step":           {time.Second, 0, "process 1s"},
+		"it ends after the step":          {time.Second - 1, 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := kernel.New(1, nil)
+			var did []string
+			does := func(who string) { did = append(did, fmt.Sprint(who, " ", k.Since())) }
+			if c.other > 0 {
+				k.At(kernel.Epoch.Add(c.other), func() { does("other") })
+			}
+			k.Go(&kernel.Process{}, func() { k.Pause(time.Second); does("process") }, nil)
+			for k.Step(kernel.Epoch.Add(c.until)) {
+			}
+			if got := strings.Join(did, ", "); got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+			turns := len(did) + 1 // the process began
+			if k.Turns != turns {
+				t.Errorf("%d turns, want %d", k.Turns, turns)
+			}
+			k.Close()
+		})
+	}
+}
+
+// A process that is killed at the moment in which its pause ends does not go on.
+func TestKillAtTheEndOfAPause(t *testing.T) {
+	k := kernel.New(1, nil)
+	var p *kernel.Process
+	k.At(kernel.Epoch.Add(time.Second), func() { p.Kill("time is over") })
+	p = k.Go(&kernel.Process{}, func() {
+		k.Pause(time.Second)
+		t.Error("it went on")
+	}, nil)
+	run(k)
+}
+
 func TestAwait(t *testing.T) {
 	k := kernel.New(1, nil)
 	var order []string

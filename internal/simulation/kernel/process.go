@@ -138,7 +138,7 @@ func (k *Kernel) Pause(d time.Duration) {
 	if p.dead {
 		panic(died{})
 	}
-	if k.alone(d) {
+	if k.passAlone(d) {
 		return
 	}
 	p.wake = k.set(&p.pause, k.now.Add(d), nil)
@@ -148,9 +148,9 @@ func (k *Kernel) Pause(d time.Duration) {
 	}
 }
 
-// alone lets d pass if nobody else has a turn in it. The process goes on as after a turn of
-// the others, without one.
-func (k *Kernel) alone(d time.Duration) bool {
+// passAlone lets d pass at once if no timer is due by its end and the step that is under way
+// reaches that far. It reports whether it did.
+func (k *Kernel) passAlone(d time.Duration) bool {
 	then := k.now.Add(max(d, 0))
 	since := then.Sub(Epoch)
 	if since > k.until || len(k.queue) > 0 && k.queue[0].since <= since {

@@ -12,8 +12,8 @@ import (
 
 // CodeBuild is the fleet's four projects, and what their buildspec does.
 type CodeBuild struct {
-	// OnEvent gets each event of the default bus, in
-	// the order in which CodeBuild makes them.
+	// OnEvent gets each event of the default bus, in the order in which CodeBuild makes
+	// them.
 	OnEvent func(Event)
 	// Release says which version of the runner a build finds if its order names
 	// none; nil is always the same.

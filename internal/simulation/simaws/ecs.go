@@ -12,8 +12,8 @@ import (
 
 // ECS is one cluster on Fargate, and the account's task definitions.
 type ECS struct {
-	// OnEvent gets each event of the default bus, in
-	// the order in which ECS makes them. The bus decides what becomes of them.
+	// OnEvent gets each event of the default bus, in the order in which ECS makes them.
+	// The bus decides what becomes of them.
 	OnEvent func(Event)
 	// OnStart says that the container named runner is up.
 	OnStart func(TaskStart)

@@ -14,8 +14,8 @@ import (
 // time. https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
 const shortestWait = 60 * time.Second
 
-// GitHub's headers that every answer has, as net/http writes them: a name in another form
-// costs an allocation each time.
+// Headers that are read from each of GitHub's answers, as net/http writes them: a name in
+// another form costs an allocation each time.
 const (
 	requestHeader   = "X-Github-Request-Id"
 	limitHeader     = "X-Ratelimit-Limit"

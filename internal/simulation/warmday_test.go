@@ -4,15 +4,13 @@ import (
 	"flag"
 	"fmt"
 	"math"
-	"os"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/ecs-runner-fleet/ecs-runner-fleet/internal/doctable"
 )
 
-var update = flag.Bool("update", false, "write the table of the working day into "+warmPage)
+var update = flag.Bool("update", false, "write the docs' tables of what was measured here")
 
 const warmPage = "../../docs/warm-runners.md"
 
@@ -45,18 +43,7 @@ func TestTheWorkingDayOfTheDocs(t *testing.T) {
 		}
 		table.Row(row.what, inSeconds(percentile(r.Waits, 50)), inSeconds(percentile(r.Waits, 95)), fmt.Sprintf("$%.2f", r.Cost))
 	}
-	if *update {
-		if err := table.Write(warmPage, "working day"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	page, err := os.ReadFile(warmPage)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(page), "<!-- working day -->\n"+table.String()+"<!-- end of working day -->\n") {
-		t.Errorf("%s has another table than this; -update writes it:\n%s", warmPage, table)
-	}
+	checkTable(t, warmPage, "working day", table)
 }
 
 func inSeconds(s float64) string {

@@ -94,7 +94,8 @@ func TestKillFromOutside(t *testing.T) {
 	}
 }
 
-// A pause in which nobody else acts passes at once, and as if it had not.
+// The other things happen before and after a pause as they are due, whether it passes at once
+// or by a turn.
 func TestAPauseAlone(t *testing.T) {
 	for name, c := range map[string]struct {
 		until time.Duration // of the first step

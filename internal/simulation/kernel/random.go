@@ -1,6 +1,9 @@
 package kernel
 
-import "time"
+import (
+	"hash/fnv"
+	"time"
+)
 
 // Random is a number in [0,1) from the stream of that name. Streams do not disturb
 // each other: what one purpose draws does not change what another gets.
@@ -25,18 +28,11 @@ func (k *Kernel) draw(stream string) uint64 {
 	return Mix(k.seed, stream, n)
 }
 
-// hash is FNV-1a of 64 bits, as in hash/fnv, which takes no string.
-func hash(text string) uint64 {
-	h := uint64(0xcbf29ce484222325)
-	for i := range len(text) {
-		h = (h ^ uint64(text[i])) * 0x100000001b3
-	}
-	return h
-}
-
 // Mix is a number that depends on all three and looks like chance.
 func Mix(seed uint64, stream string, n uint64) uint64 {
-	x := seed ^ hash(stream) + (n+1)*0x9e3779b97f4a7c15
+	h := fnv.New64a()
+	h.Write([]byte(stream))
+	x := seed ^ h.Sum64() + (n+1)*0x9e3779b97f4a7c15
 	// The finalizer of SplitMix64 (Steele, Lea and Flood, 2014), twice.
 	for range 2 {
 		x = (x ^ x>>30) * 0xbf58476d1ce4e5b9

@@ -118,16 +118,17 @@ func Launch(f LaunchFacts) LaunchResult {
 	if f.onlyKept() {
 		return f.givesWay(f.waitForRoom(run, fmt.Sprintf("waits for room: the last %d of max_runners are kept for repositories that have no runner", f.kept()), forShare), "")
 	}
-	// What keeps the runs before it keeps this one: the tighter of the two limits.
 	full := fmt.Sprintf("waits for room: max_runners is %d", f.MaxRunners)
 	places, starts := f.MaxRunners-f.Capacity.Open, f.Capacity.Pace.free(f.Now)
 	switch {
 	case places <= 0:
 		return f.givesWay(f.waitForRoom(run, full, forRoom), "")
-	case starts == 0 || f.Behind && starts < places:
-		return f.waitForRoom(run, paceReason, forRoom)
+	case f.Behind && places <= starts:
+		return f.waitForRoom(run, full, forRoom) // the place that is free is for a run before it
 	case f.Behind:
-		return f.waitForRoom(run, full, forRoom)
+		return f.waitForRoom(run, behindReason, forRoom)
+	case starts == 0:
+		return f.waitForRoom(run, paceReason, forRoom)
 	}
 	return f.launch(rung)
 }

@@ -79,6 +79,12 @@ func (c Capacity) Hurried(now time.Time) bool {
 
 var paceReason = fmt.Sprintf("waits for its turn: %d runners start in a minute at most, for GitHub's limit of requests", MostStarts)
 
-// WaitsForPace reports whether the run waits only because so many others have just started,
-// or wait for that before it.
-func (r Run) WaitsForPace() bool { return r.WaitsForRoom && r.Reason == paceReason }
+// behindReason is that of a run before which others wait, while there is more room than may
+// start now. Later it may be the room that keeps it.
+const behindReason = "waits for its turn: runs that came before it are launched first"
+
+// WaitsForTurn reports whether there was room for the run, and so many others have just
+// started, or wait before it, that it may not start yet.
+func (r Run) WaitsForTurn() bool {
+	return r.WaitsForRoom && (r.Reason == paceReason || r.Reason == behindReason)
+}

@@ -40,22 +40,23 @@ func TestThePaceOfLaunches(t *testing.T) {
 	}
 }
 
-// A run that comes after others is kept by what keeps those: the tighter of the two limits.
+// A run that comes after others names max_runners only where that leaves fewer places than
+// may start: those before it take them.
 func TestWhyARunIsBehind(t *testing.T) {
+	const full, turn = "waits for room: max_runners is 100", "waits for its turn: runs that came before it are launched first"
 	for name, c := range map[string]struct {
 		capacity fleet.Capacity
 		want     string
-		pace     bool
 	}{
-		"all places are taken":           {fleet.Capacity{Open: 100}, "waits for room: max_runners is 100", false},
-		"a place has just become free":   {fleet.Capacity{Open: 99}, "waits for room: max_runners is 100", false},
-		"no more start in the minute":    {launching(fleet.MostStarts), "waits for its turn: 80 runners start in a minute at most, for GitHub's limit of requests", true},
-		"fewer may start than have room": {launching(50), "waits for its turn: 80 runners start in a minute at most, for GitHub's limit of requests", true},
+		"all places are taken":           {fleet.Capacity{Open: 100}, full},
+		"a place has just become free":   {fleet.Capacity{Open: 99}, full},
+		"no more start in the minute":    {launching(fleet.MostStarts), turn},
+		"fewer may start than have room": {launching(50), turn},
 	} {
 		t.Run(name, func(t *testing.T) {
 			res := fleet.Launch(fleet.LaunchFacts{FleetName: "fleet", MaxRunners: 100, Behind: true, Run: fleet.NewRun(jobOf(7), now), Capacity: c.capacity, Now: now})
 			equal(t, res.Reason, c.want)
-			equal(t, res.Changes.Runs[0].WaitsForPace(), c.pace)
+			equal(t, res.Changes.Runs[0].WaitsForTurn(), c.want == turn)
 		})
 	}
 }

@@ -44,15 +44,23 @@ func TestJobsThatWaitForRoomSayThat(t *testing.T) {
 func TestTheLimitThatBinds(t *testing.T) {
 	for name, c := range map[string]struct {
 		config string
-		jobs   int
+		jobs   int // at once, if they are more than ten
 		want   string
 	}{
 		"one job on one runner": {"{github_repo: octo/app, max_runners: 1}", 1, "no limit: 1 runner was open at most, and at most 1 launched in a minute"},
 		"two jobs on one":       {"{github_repo: octo/app, max_runners: 1}", 2, "max_runners, which is 1: 1 job waited for it"},
 		"a repository's limit":  {"{github_repo: [octo/app, octo/lib], max_runners: 9, max_runners_per_repository: 2}", 9, "max_runners_per_repository, which is 2: 7 jobs waited for it"},
 		"a rule's limit":        {"{github_repo: octo/app, max_runners: 9, policy: [{name: few, repository: octo/app, allow: true, max_runners: 2}]}", 5, "max_runners of rule few: 3 jobs waited for it"},
+		"the pace of starts":    {"{github_repo: octo/app, max_runners: 300}", 200, "the 80 starts a minute that GitHub's 900 points a minute allow: 185 jobs waited for it"},
+		"the pace, then room":   {"{github_repo: octo/app, max_runners: 100}", 300, "max_runners, which is 100: 252 jobs waited for it"},
 	} {
-		if got := played(t, Plan{Config: configured(t, c.config), Workload: few(c.jobs, "self-hosted"), Seed: 1}).Result().Bound; got != c.want {
+		jobs := few(c.jobs, "self-hosted")
+		if c.jobs > 10 {
+			for i := range jobs.Jobs {
+				jobs.Jobs[i].Queued, jobs.Jobs[i].Takes = 0, 5*time.Minute
+			}
+		}
+		if got := played(t, Plan{Config: configured(t, c.config), Workload: jobs, Seed: 1}).Result().Bound; got != c.want {
 			t.Errorf("%s: bound by %s, want %s", name, got, c.want)
 		}
 	}

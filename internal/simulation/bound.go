@@ -26,13 +26,14 @@ func mostIn(span time.Duration, times []time.Time) (most int) {
 type bounds map[string]map[string]bool
 
 // note notes a run that waits for room. One that has its runner is about to leave the list.
-func (b bounds) note(run fleet.Run, policy fleet.Policy) {
+// wanted is how many runners are open or waited for.
+func (b bounds) note(run fleet.Run, policy fleet.Policy, wanted int) {
 	if !run.WaitsForRoom || run.RunnerID != "" || !run.Wanted() {
 		return
 	}
 	limit := fmt.Sprintf("max_runners, which is %d", policy.MaxRunners)
 	switch {
-	case run.WaitsForPace():
+	case run.WaitsForTurn() && wanted <= policy.MaxRunners:
 		limit = fmt.Sprintf("the %d starts a minute that GitHub's 900 points a minute allow", fleet.MostStarts)
 	case run.WaitsForRule:
 		limit = "max_runners of rule " + run.AdmittedBy

@@ -93,7 +93,7 @@ func (j *judge) wrote(c fleet.Changes) {
 		j.run(j.runs[run.RunID], run)
 		j.inRoom(j.runs[run.RunID], run)
 		j.runs[run.RunID] = run
-		j.bounds.note(run, j.w.policy)
+		j.bounds.note(run, j.w.policy, j.w.Table.CapacityNow().Open+j.w.Table.WaitingNow())
 	}
 	for _, runner := range c.Runners {
 		j.runner(j.runners[runner.RunnerID], runner)

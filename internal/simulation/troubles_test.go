@@ -36,7 +36,7 @@ func bound(r Result) string { return inWords(r.LastStart()) + "; launches were b
 func always(text string) func(Result) string { return func(Result) string { return text } }
 
 var troubles = []trouble{
-	{"a build takes 40 minutes", "a build of forty minutes", after("%s, the build among it")},
+	{"a build takes 40 minutes", "a build of forty minutes", after("%s, with the build")},
 	{"generate-jitconfig answers 503 for 2 h", "generate-jitconfig answers 503 for two hours", nil},
 	{"GitHub assigns nothing for 2 h", "GitHub assigns nothing for two hours", nil},
 	{"the API does not know a job for ten seconds", "the API does not know a job for ten seconds", nil},

@@ -85,6 +85,14 @@ var situations = map[string]func() *world{
 		w.capacity = fleet.Capacity{Open: 70, OpenOf: map[string]int{"octo-org/app": 70}, Pace: fleet.Pace{Slot: w.now.Unix()/10 - 1, Counts: []int{0, 60}}}
 		return w.launch().after(20 * time.Second)
 	},
+	"room_pace_then_full": func() *world {
+		w := newWorld()
+		w.policy.MaxRunners, w.behind = 100, true
+		w.capacity = fleet.Capacity{Open: 80, OpenOf: map[string]int{"octo-org/app": 80}, Pace: fleet.Pace{Slot: w.now.Unix() / 10, Counts: []int{80}}}
+		w.launch()
+		w.capacity.Open = 100
+		return w.after(20 * time.Second)
+	},
 	"room_turn": func() *world {
 		w := newWorld().full(20).launch().after(time.Minute)
 		w.capacity.Open = 19

@@ -63,11 +63,6 @@ func (f Facts) waitsForRoom() finding {
 		found.says = fmt.Sprintf("waits for room: %d of %d runners are in use, and the last places are kept for repositories that have no runner", f.Capacity.Open, most)
 		found.waits = &Waits{For: "a runner to end", Event: "one ends, and more places are left than are kept"}
 		found.next = []Step{{Do: "wait, or raise max_runners"}, status}
-	case run.WaitsForPace():
-		found.whose = ofGitHub
-		found.says = fmt.Sprintf("waits for its turn: %d runners start in a minute at most, which keeps the fleet within GitHub's limit of requests", fleet.MostStarts)
-		found.waits = &Waits{For: "its turn", Event: "the runners before it have started, a minute or two from now"}
-		found.next = []Step{{Do: "nothing: it starts by itself"}}
 	case f.Capacity.Open >= most && most > 0:
 		found.says = fmt.Sprintf("waits for room: all %d runners of the fleet (max_runners) are in use", most)
 		if most == 1 {
@@ -75,6 +70,11 @@ func (f Facts) waitsForRoom() finding {
 		}
 		found.waits = &Waits{For: "a runner to end", Event: "one ends and it is this run's turn: repositories take turns, and in each the run that has waited longest comes first"}
 		found.next = []Step{{Do: "wait, or raise max_runners"}, status}
+	case run.WaitsForTurn() && f.Capacity.Hurried(f.Now):
+		found.whose = ofGitHub
+		found.says = fmt.Sprintf("waits for its turn: %d runners start in a minute at most, which keeps the fleet within GitHub's limit of requests", fleet.MostStarts)
+		found.waits = &Waits{For: "its turn", Event: "the runners before it have started, a minute or two from now"}
+		found.next = []Step{{Do: "nothing: it starts by itself"}}
 	default:
 		found.says = fmt.Sprintf("waits for its turn: %d of %d runners are in use, and runs that came before it are launched first", f.Capacity.Open, most)
 		found.waits = &Waits{For: "its turn", Event: "the runs before it have their runners, which takes moments"}

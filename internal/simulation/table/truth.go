@@ -30,6 +30,9 @@ func (s *Store) RunnerNow(id string) (fleet.Runner, bool) {
 	return runner, ok
 }
 
+// WaitingNow is how many runs wait for room.
+func (s *Store) WaitingNow() int { return len(s.waiting.entries) }
+
 // CapacityNow is the count as it is.
 func (s *Store) CapacityNow() fleet.Capacity { return s.capacity }
 
